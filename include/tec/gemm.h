@@ -1,0 +1,44 @@
+/* Matrix products: CBLAS in the precision of `real`, row-major. Local. */
+#ifndef TEC_GEMM_H
+#define TEC_GEMM_H
+
+#include "tec/real.h"
+
+#include <stdbool.h>
+
+typedef enum tec_transpose { TEC_PLAIN, TEC_TRANSPOSED } tec_transpose;
+
+/* A matrix in memory: first element, distance between rows, and whether it enters the product transposed. */
+typedef struct tec_matrix {
+    const real *data;
+    int stride;
+    tec_transpose transpose;
+} tec_matrix;
+
+static inline tec_matrix tec_plain(const real *data, int stride)
+{
+    return (tec_matrix){data, stride, TEC_PLAIN};
+}
+
+static inline tec_matrix tec_transposed(const real *data, int stride)
+{
+    return (tec_matrix){data, stride, TEC_TRANSPOSED};
+}
+
+/* c [m, n] (row distance ldc) = alpha * a [m, k] * b [k, n] + beta * c, shapes after transposition. */
+void tec_gemm(int m, int n, int k, real alpha, tec_matrix a, tec_matrix b, real beta, real *c, int ldc);
+
+/* Measurement: seconds and floating-point operations spent in tec_gemm by the calling process since the last reset, as
+ * seen by the main thread. Off at start, as reading the clock costs about 1 % at the smallest shapes. */
+void tec_gemm_measure(bool on);
+double tec_gemm_seconds(void);
+double tec_gemm_flops(void);
+
+/* Sets the number of threads of OpenMP loops and, where the library offers it, of BLAS. */
+void tec_threads_set(int threads);
+
+/* Between these two, products on several OpenMP threads at once each use one BLAS thread. No effect with one thread. */
+void tec_gemm_parallel_begin(void);
+void tec_gemm_parallel_end(void);
+
+#endif

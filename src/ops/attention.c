@@ -1,0 +1,99 @@
+#include "tec/gemm.h"
+#include "tec/ops.h"
+
+#include "threads.h"
+#include "vector.h"
+
+TEC_CLONES static void softmax_row(real *restrict x, int n)
+{
+    real top = x[0], sum = 0;
+#pragma omp simd reduction(max : top)
+    for (int i = 0; i < n; i++)
+        top = x[i] > top ? x[i] : top;
+#pragma omp simd reduction(+ : sum)
+    for (int i = 0; i < n; i++) {
+        x[i] = real_exp(x[i] - top);
+        sum += x[i];
+    }
+    real scale = 1 / sum;
+    for (int i = 0; i < n; i++)
+        x[i] *= scale;
+}
+
+/* d <- prob * (d - sum(d * prob)): the gradient of a softmax row from that of its output. */
+TEC_CLONES static void softmax_row_backward(real *restrict d, const real *restrict prob, int n)
+{
+    real sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int i = 0; i < n; i++)
+        sum += d[i] * prob[i];
+    for (int i = 0; i < n; i++)
+        d[i] = prob[i] * (d[i] - sum);
+}
+
+void tec_softmax_rows(real *x, int R, int n)
+{
+    for (long i = 0; i < R; i++)
+        softmax_row(x + i * n, n);
+}
+
+/* One head of one sequence: where its operands stand. */
+typedef struct head {
+    int queries;
+    long query, key; /* first row of q and out, of k and v, plus the head's column, in elements */
+    long out;
+    long prob;
+} head;
+
+static head head_at(const tec_sequences *seq, int s, int h, int ldq, int ldkv, int D, int H)
+{
+    int width = D / H, queries = seq->N - seq->first[s];
+    return (head){queries, (long)seq->row[s] * ldq + h * width, (long)s * seq->N * ldkv + h * width,
+                  (long)seq->row[s] * D + h * width, (long)H * seq->N * seq->row[s] + (long)h * queries * seq->N};
+}
+
+static real head_scale(int D, int H)
+{
+    return 1 / real_sqrt((real)D / H);
+}
+
+void tec_attention_forward(const tec_sequences *seq, const real *q, int ldq, const real *k, const real *v, int ldkv, int D,
+                           int H, real *out, real *prob, real *scratch)
+{
+    int N = seq->N, width = D / H;
+    tec_gemm_parallel_begin();
+#pragma omp parallel for collapse(2) schedule(static)
+    for (int s = 0; s < seq->count; s++)
+        for (int h = 0; h < H; h++) {
+            head at = head_at(seq, s, h, ldq, ldkv, D, H);
+            real *p = prob ? prob + at.prob : scratch + (long)omp_get_thread_num() * N * N;
+            tec_gemm(at.queries, N, width, head_scale(D, H), tec_plain(q + at.query, ldq),
+                     tec_transposed(k + at.key, ldkv), 0, p, N);
+            tec_softmax_rows(p, at.queries, N);
+            tec_gemm(at.queries, width, N, 1, tec_plain(p, N), tec_plain(v + at.key, ldkv), 0, out + at.out, D);
+        }
+    tec_gemm_parallel_end();
+}
+
+void tec_attention_backward(const tec_sequences *seq, const real *dout, const real *q, int ldq, const real *k, const real *v,
+                            int ldkv, const real *prob, int D, int H, real *dq, real *dk, real *dv, real *scratch)
+{
+    int N = seq->N, width = D / H;
+    tec_gemm_parallel_begin();
+#pragma omp parallel for collapse(2) schedule(static)
+    for (int s = 0; s < seq->count; s++)
+        for (int h = 0; h < H; h++) {
+            head at = head_at(seq, s, h, ldq, ldkv, D, H);
+            const real *p = prob + at.prob;
+            real *d = scratch + (long)omp_get_thread_num() * N * N;
+            tec_gemm(N, width, at.queries, 1, tec_transposed(p, N), tec_plain(dout + at.out, D), 0, dv + at.key, ldkv);
+            tec_gemm(at.queries, N, width, 1, tec_plain(dout + at.out, D), tec_transposed(v + at.key, ldkv), 0, d, N);
+            for (int i = 0; i < at.queries; i++)
+                softmax_row_backward(d + (long)i * N, p + (long)i * N, N);
+            tec_gemm(at.queries, width, N, head_scale(D, H), tec_plain(d, N), tec_plain(k + at.key, ldkv), 0,
+                     dq + at.query, ldq);
+            tec_gemm(N, width, at.queries, head_scale(D, H), tec_transposed(d, N), tec_plain(q + at.query, ldq), 0,
+                     dk + at.key, ldkv);
+        }
+    tec_gemm_parallel_end();
+}

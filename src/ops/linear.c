@@ -1,0 +1,78 @@
+#include "tec/gemm.h"
+#include "tec/ops.h"
+
+#include "threads.h"
+#include "vector.h"
+
+#include <string.h>
+
+/* Most columns whose sums a thread keeps on its stack at once. */
+enum { COLUMNS = 4096 };
+
+TEC_CLONES static void add_bias(const real *x, int ldx, const real *bias, rows r, int O, real *y, int ldy)
+{
+    for (long i = r.begin; i < r.end; i++)
+        for (int o = 0; o < O; o++)
+            y[i * ldy + o] = (x ? x[i * ldx + o] : 0) + bias[o];
+}
+
+TEC_CLONES static void add_columns(const real *dy, int lddy, rows r, int O, real *restrict sum)
+{
+    long i = r.begin;
+    for (; i + 4 <= r.end; i += 4) {
+        const real *a = dy + i * lddy, *b = a + lddy, *c = b + lddy, *d = c + lddy;
+        for (int o = 0; o < O; o++)
+            sum[o] += (a[o] + b[o]) + (c[o] + d[o]);
+    }
+    for (; i < r.end; i++)
+        for (int o = 0; o < O; o++)
+            sum[o] += dy[i * lddy + o];
+}
+
+TEC_CLONES void tec_add(const real *a, const real *b, int n, real *out)
+{
+#pragma omp simd
+    for (int i = 0; i < n; i++)
+        out[i] = a[i] + b[i];
+}
+
+void tec_bias_backward(const real *dy, int lddy, int R, int O, real *dbias)
+{
+#pragma omp parallel
+    for (int first = 0; first < O; first += COLUMNS) {
+        real partial[COLUMNS] = {0};
+        int n = O - first < COLUMNS ? O - first : COLUMNS;
+        add_columns(dy + first, lddy, thread_rows(R), n, partial);
+        thread_sum(partial, n, dbias + first);
+    }
+}
+
+void tec_residual_bias(const real *x, const real *bias, int R, int D, real *y)
+{
+#pragma omp parallel
+    add_bias(x, D, bias, thread_rows(R), D, y, D);
+}
+
+void tec_linear_forward(const real *x, int ldx, const real *weight, const real *bias, int R, int I, int O, real *y, int ldy)
+{
+    if (bias) {
+#pragma omp parallel
+        add_bias(NULL, 0, bias, thread_rows(R), O, y, ldy);
+    }
+    tec_gemm(R, O, I, 1, tec_plain(x, ldx), tec_transposed(weight, I), bias ? 1 : 0, y, ldy);
+}
+
+void tec_linear_add(const real *x, const real *weight, int R, int I, int O, real *y)
+{
+    tec_gemm(R, O, I, 1, tec_plain(x, I), tec_transposed(weight, I), 1, y, O);
+}
+
+void tec_linear_backward(const real *dy, int lddy, const real *x, int ldx, const real *weight, int R, int I, int O, real *dx,
+                         int lddx, real beta, real *dweight, real *dbias)
+{
+    tec_gemm(O, I, R, 1, tec_transposed(dy, lddy), tec_plain(x, ldx), 1, dweight, I);
+    if (dbias)
+        tec_bias_backward(dy, lddy, R, O, dbias);
+    if (dx)
+        tec_gemm(R, I, O, 1, tec_plain(dy, lddy), tec_plain(weight, I), beta, dx, lddx);
+}

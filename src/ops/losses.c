@@ -1,0 +1,84 @@
+#include "tec/ops.h"
+
+#include "vector.h"
+
+#include <string.h>
+
+TEC_CLONES void tec_standardize_patches(const real *feature, int L, int C, real *out)
+{
+    real mean[C], square[C];
+    memset(mean, 0, sizeof mean);
+    memset(square, 0, sizeof square);
+    for (long l = 0; l < L; l++)
+        for (int c = 0; c < C; c++)
+            mean[c] += feature[l * C + c];
+    for (int c = 0; c < C; c++)
+        mean[c] /= L;
+    for (long l = 0; l < L; l++)
+        for (int c = 0; c < C; c++)
+            square[c] += (feature[l * C + c] - mean[c]) * (feature[l * C + c] - mean[c]);
+    for (int c = 0; c < C; c++)
+        square[c] = 1 / real_sqrt(square[c] / (L - 1) + (real)1e-6);
+    for (long l = 0; l < L; l++)
+        for (int c = 0; c < C; c++)
+            out[l * C + c] = (feature[l * C + c] - mean[c]) * square[c];
+}
+
+TEC_CLONES double tec_mse_rows(real *pred, const real *target, const int *index, int n, int C, real scale)
+{
+    double total = 0;
+    for (int i = 0; i < n; i++) {
+        real *restrict p = pred + (long)i * C;
+        const real *restrict t = target + (long)(index ? index[i] : i) * C;
+        real sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (int c = 0; c < C; c++) {
+            real difference = p[c] - t[c];
+            sum += difference * difference;
+            p[c] = scale * 2 * difference;
+        }
+        total += sum;
+    }
+    return total;
+}
+
+/* logit: in x, out x - log(sum exp x); returns nothing else, as softmax is exp of it. */
+TEC_CLONES static void log_softmax(real *restrict x, int n)
+{
+    real top = x[0], sum = 0;
+#pragma omp simd reduction(max : top)
+    for (int i = 0; i < n; i++)
+        top = x[i] > top ? x[i] : top;
+#pragma omp simd reduction(+ : sum)
+    for (int i = 0; i < n; i++)
+        sum += real_exp(x[i] - top);
+    real shift = top + real_log(sum);
+    for (int i = 0; i < n; i++)
+        x[i] -= shift;
+}
+
+TEC_CLONES static real cross_entropy(real *restrict x, const real *restrict wanted, int n, real scale)
+{
+    real loss = 0;
+#pragma omp simd reduction(+ : loss)
+    for (int i = 0; i < n; i++) {
+        loss -= wanted[i] * x[i];
+        x[i] = scale * (real_exp(x[i]) - wanted[i]);
+    }
+    return loss;
+}
+
+double tec_cross_entropy_rows(real *logit, const real *target, int target_stride, const int *order, int n, int L, real tau,
+                              real scale, real *scratch)
+{
+    double total = 0;
+    for (int i = 0; i < n; i++) {
+        const real *row = target + (long)i * target_stride;
+        for (int l = 0; l < L; l++)
+            scratch[l] = row[order[l]] / tau;
+        tec_softmax_rows(scratch, 1, L);
+        log_softmax(logit + (long)i * L, L);
+        total += cross_entropy(logit + (long)i * L, scratch, L, scale);
+    }
+    return total;
+}

@@ -1,0 +1,49 @@
+#include "tec/ops.h"
+
+#include <math.h>
+
+/* First pixel of patch `index` in channel 0 of an image [c, size, size]. */
+static const real *patch_at(const real *image, int size, int patch, int index)
+{
+    int grid = size / patch;
+    return image + (long)(index / grid) * patch * size + (long)(index % grid) * patch;
+}
+
+void tec_patches_gather(const real *image, int channels, int size, int patch, const int *index, int n, real *out)
+{
+    for (int i = 0; i < n; i++)
+        for (int c = 0; c < channels; c++) {
+            const real *in = patch_at(image, size, patch, index[i]) + (long)c * size * size;
+            for (int y = 0; y < patch; y++, in += size)
+                for (int x = 0; x < patch; x++)
+                    *out++ = in[x];
+        }
+}
+
+static void standardise_row(real *row, int n)
+{
+    real mean = 0, square = 0;
+    for (int i = 0; i < n; i++)
+        mean += row[i];
+    mean /= n;
+    for (int i = 0; i < n; i++)
+        square += (row[i] - mean) * (row[i] - mean);
+    real scale = 1 / (real)sqrt(square / (n - 1) + 1e-6);
+    for (int i = 0; i < n; i++)
+        row[i] = (row[i] - mean) * scale;
+}
+
+void tec_pixel_target(const real *image, int channels, int size, int patch, const int *index, int n, bool standardise,
+                      real *out)
+{
+    int pixels = patch * patch * channels;
+    for (int i = 0; i < n; i++, out += pixels) {
+        const real *in = patch_at(image, size, patch, index[i]);
+        for (int y = 0; y < patch; y++)
+            for (int x = 0; x < patch; x++)
+                for (int c = 0; c < channels; c++)
+                    out[(y * patch + x) * channels + c] = in[((long)c * size + y) * size + x];
+        if (standardise)
+            standardise_row(out, pixels);
+    }
+}

@@ -1,0 +1,34 @@
+/* How the loops of this folder are shared among OpenMP threads: each takes one contiguous range of rows, so that sums
+ * depend on the number of threads only. */
+#ifndef TEC_OPS_THREADS_H
+#define TEC_OPS_THREADS_H
+
+#include "tec/real.h"
+
+#include <omp.h>
+
+typedef struct rows {
+    int begin, end;
+} rows;
+
+/* The calling thread's range of R rows; to be called inside a parallel region. */
+static inline rows thread_rows(int R)
+{
+    long part = omp_get_thread_num(), parts = omp_get_num_threads();
+    return (rows){(int)(R * part / parts), (int)(R * (part + 1) / parts)};
+}
+
+/* sum += partial, one thread after the other in a fixed order; to be called by every thread of a parallel region. */
+static inline void thread_sum(const real *partial, int n, real *sum)
+{
+    for (int turn = 0; turn < omp_get_num_threads(); turn++) {
+        if (turn == omp_get_thread_num())
+            for (int i = 0; i < n; i++)
+                sum[i] += partial[i];
+        if (omp_get_num_threads() > 1) {
+#pragma omp barrier
+        }
+    }
+}
+
+#endif
