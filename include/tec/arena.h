@@ -1,0 +1,23 @@
+/* A drawn workspace: everything a model needs in a step is taken from one block, laid out once.
+ *
+ * Layout runs twice with the same calls: first over a NULL base to measure, then over the real block:
+ *     tec_arena a = {0}; lay_out(&a); tec_arena_reserve(&a); lay_out(&a);
+ * Local. Not thread-safe. */
+#ifndef TEC_ARENA_H
+#define TEC_ARENA_H
+
+#include <stddef.h>
+
+typedef struct tec_arena {
+    char *base; /* NULL while measuring */
+    size_t used, size;
+} tec_arena;
+
+/* The next `bytes` bytes, aligned to 64; NULL while measuring. Asserts that the block is large enough. */
+void *tec_arena_take(tec_arena *arena, size_t bytes);
+
+/* Allocates the block for what was measured, zeroed, and starts over at its beginning. Freed by tec_arena_free. */
+void tec_arena_reserve(tec_arena *arena);
+void tec_arena_free(tec_arena *arena);
+
+#endif

@@ -1,0 +1,192 @@
+#include "block.h"
+
+#include "tec/ops.h"
+
+#include <assert.h>
+#include <omp.h>
+#include <stdio.h>
+#include <string.h>
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+void scratch_need(scratch *s, int R, int width, int hidden, int N)
+{
+    s->hidden_size = larger(s->hidden_size, (size_t)R * hidden);
+    s->qkv_size = larger(s->qkv_size, (size_t)R * 3 * width);
+    s->row_size = larger(s->row_size, (size_t)R * width);
+    s->attention_size = larger(s->attention_size, (size_t)omp_get_max_threads() * N * N);
+}
+
+void scratch_lay_out(scratch *s, tec_arena *arena)
+{
+    s->hidden = tec_arena_take(arena, s->hidden_size * sizeof(real));
+    s->qkv = tec_arena_take(arena, s->qkv_size * sizeof(real));
+    s->row = tec_arena_take(arena, s->row_size * sizeof(real));
+    s->query_row = tec_arena_take(arena, s->row_size * sizeof(real));
+    s->attention = tec_arena_take(arena, s->attention_size * sizeof(real));
+}
+
+block block_register(tec_params *params, int width, int heads, int hidden, const char *prefix)
+{
+    char name[64];
+    block b = {.params = params, .width = width, .heads = heads};
+    snprintf(name, sizeof name, "%s.norm1", prefix);
+    b.norm1 = norm_register(params, width, NORM_EPS, name);
+    b.qkv_weight = tec_params_add(params, TEC_INIT_XAVIER, (int[4]){3 * width, width}, "%s.attn.qkv.weight", prefix);
+    b.qkv_bias = tec_params_add(params, TEC_INIT_ZERO, (int[4]){3 * width}, "%s.attn.qkv.bias", prefix);
+    b.proj_weight = tec_params_add(params, TEC_INIT_XAVIER, (int[4]){width, width}, "%s.attn.proj.weight", prefix);
+    b.proj_bias = tec_params_add(params, TEC_INIT_ZERO, (int[4]){width}, "%s.attn.proj.bias", prefix);
+    snprintf(name, sizeof name, "%s.norm2", prefix);
+    b.norm2 = norm_register(params, width, NORM_EPS, name);
+    snprintf(name, sizeof name, "%s.mlp", prefix);
+    b.mlp = mlp_register(params, width, hidden, name);
+    return b;
+}
+
+static real *take_rows(tec_arena *arena, int R, int width)
+{
+    return tec_arena_take(arena, (size_t)R * width * sizeof(real));
+}
+
+void block_lay_out(const block *b, int R, int M, int N, block_cache *c, tec_arena *arena)
+{
+    int D = b->width;
+    c->h1 = take_rows(arena, R, D);
+    c->h1_query = M < R ? take_rows(arena, M, D) : NULL;
+    c->qkv = take_rows(arena, R, 3 * D);
+    c->prob = take_rows(arena, M, N * b->heads);
+    c->mixed = take_rows(arena, M, D);
+    c->middle = take_rows(arena, M, D);
+    c->h2 = take_rows(arena, M, D);
+    norm_lay_out(R, &c->norm1, arena);
+    norm_lay_out(M, &c->norm2, arena);
+    mlp_lay_out(&b->mlp, M, true, &c->mlp, arena);
+    c->out = take_rows(arena, M, D);
+}
+
+void block_lay_out_inference(const block *b, int R, block_cache *c, tec_arena *arena)
+{
+    int D = b->width;
+    *c = (block_cache){0};
+    c->h1 = c->h2 = take_rows(arena, R, D);
+    c->qkv = take_rows(arena, R, 3 * D);
+    c->mixed = take_rows(arena, R, D);
+    c->middle = c->out = take_rows(arena, R, D);
+    norm_lay_out(R, &c->norm1, arena);
+    c->norm2 = c->norm1;
+    mlp_lay_out(&b->mlp, R, false, &c->mlp, arena);
+}
+
+/* Queries, keys and values inside a buffer laid out as block_cache.qkv says. */
+typedef struct qkv_view {
+    real *q, *k, *v;
+    int ldq, ldkv;
+} qkv_view;
+
+static bool all_rows_ask(const tec_sequences *seq)
+{
+    return seq->row[seq->count] == seq->count * seq->N;
+}
+
+static qkv_view view_of(const tec_sequences *seq, real *qkv, int D)
+{
+    if (all_rows_ask(seq))
+        return (qkv_view){qkv, qkv + D, qkv + 2 * D, 3 * D, 3 * D};
+    real *kv = qkv + (size_t)seq->row[seq->count] * D;
+    return (qkv_view){qkv, kv, kv + D, D, 2 * D};
+}
+
+/* The rows that have a query, between all rows [R, D] and the compact [M, D]. */
+static void rows_gather(const tec_sequences *seq, const real *all, int D, real *compact)
+{
+    for (int s = 0; s < seq->count; s++)
+        memcpy(compact + (size_t)seq->row[s] * D, all + ((size_t)s * seq->N + seq->first[s]) * D,
+               (size_t)(seq->N - seq->first[s]) * D * sizeof(real));
+}
+
+static void rows_scatter_add(const tec_sequences *seq, const real *compact, int D, real *all)
+{
+    for (int s = 0; s < seq->count; s++) {
+        const real *in = compact + (size_t)seq->row[s] * D;
+        real *out = all + ((size_t)s * seq->N + seq->first[s]) * D;
+        for (size_t i = 0; i < (size_t)(seq->N - seq->first[s]) * D; i++)
+            out[i] += in[i];
+    }
+}
+
+static void project_qkv(const block *b, const tec_sequences *seq, block_cache *c, qkv_view view)
+{
+    int D = b->width, R = seq->count * seq->N, M = seq->row[seq->count];
+    const real *weight = tec_params_weight(b->params, b->qkv_weight), *bias = tec_params_weight(b->params, b->qkv_bias);
+    if (all_rows_ask(seq)) {
+        tec_linear_forward(c->h1, D, weight, bias, R, D, 3 * D, c->qkv, 3 * D);
+        return;
+    }
+    rows_gather(seq, c->h1, D, c->h1_query);
+    tec_linear_forward(c->h1_query, D, weight, bias, M, D, D, view.q, D);
+    tec_linear_forward(c->h1, D, weight + (size_t)D * D, bias + D, R, D, 2 * D, view.k, 2 * D);
+}
+
+void block_forward(const block *b, const tec_sequences *seq, const real *x, block_cache *c, const scratch *s)
+{
+    int D = b->width, R = seq->count * seq->N, M = seq->row[seq->count];
+    qkv_view view = view_of(seq, c->qkv, D);
+    c->x = x;
+    norm_forward(&b->norm1, x, R, &c->norm1, c->h1);
+    project_qkv(b, seq, c, view);
+    tec_attention_forward(seq, view.q, view.ldq, view.k, view.v, view.ldkv, D, b->heads, c->mixed, c->prob, s->attention);
+
+    const real *residual = x;
+    if (!all_rows_ask(seq)) {
+        rows_gather(seq, x, D, c->middle);
+        residual = c->middle;
+    }
+    tec_residual_bias(residual, tec_params_weight(b->params, b->proj_bias), M, D, c->middle);
+    tec_linear_add(c->mixed, tec_params_weight(b->params, b->proj_weight), M, D, D, c->middle);
+
+    norm_forward(&b->norm2, c->middle, M, &c->norm2, c->h2);
+    mlp_forward(&b->mlp, c->h2, c->middle, M, &c->mlp, c->out);
+}
+
+/* From the gradient by queries, keys and values (scratch.qkv) to that by norm1's output. */
+static void qkv_backward(const block *b, const tec_sequences *seq, const block_cache *c, qkv_view d, const scratch *s, real *dh1)
+{
+    int D = b->width, R = seq->count * seq->N, M = seq->row[seq->count];
+    size_t kv = (size_t)D * D;
+    const real *weight = tec_params_weight(b->params, b->qkv_weight);
+    real *dweight = tec_params_grad(b->params, b->qkv_weight), *dbias = tec_params_grad(b->params, b->qkv_bias);
+    if (all_rows_ask(seq)) {
+        tec_linear_backward(d.q, 3 * D, c->h1, D, weight, R, D, 3 * D, dh1, D, 0, dweight, dbias);
+        return;
+    }
+    tec_linear_backward(d.k, 2 * D, c->h1, D, weight + kv, R, D, 2 * D, dh1, D, 0, dweight + kv, dbias + D);
+    tec_linear_backward(d.q, D, c->h1_query, D, weight, M, D, D, s->query_row, D, 0, dweight, dbias);
+    rows_scatter_add(seq, s->query_row, D, dh1);
+}
+
+void block_backward(const block *b, const tec_sequences *seq, real *d, const block_cache *c, const scratch *s, real *dx)
+{
+    int D = b->width, R = seq->count * seq->N, M = seq->row[seq->count];
+    const tec_params *p = b->params;
+    mlp_backward(&b->mlp, d, c->h2, M, &c->mlp, s->hidden, s->row, 0);
+    norm_backward(&b->norm2, s->row, c->middle, M, &c->norm2, d, true);
+
+    tec_linear_backward(d, D, c->mixed, D, tec_params_weight(p, b->proj_weight), M, D, D, s->row, D, 0,
+                        tec_params_grad(p, b->proj_weight), tec_params_grad(p, b->proj_bias));
+    qkv_view view = view_of(seq, c->qkv, D), dview = view_of(seq, s->qkv, D);
+    tec_attention_backward(seq, s->row, view.q, view.ldq, view.k, view.v, view.ldkv, c->prob, D, b->heads, dview.q, dview.k,
+                           dview.v, s->attention);
+    qkv_backward(b, seq, c, dview, s, s->row);
+
+    if (all_rows_ask(seq)) {
+        assert(dx == d);
+        norm_backward(&b->norm1, s->row, c->x, R, &c->norm1, dx, true);
+    } else {
+        assert(dx != d);
+        norm_backward(&b->norm1, s->row, c->x, R, &c->norm1, dx, false);
+        rows_scatter_add(seq, d, D, dx);
+    }
+}

@@ -1,0 +1,40 @@
+#include "tec/model_config.h"
+
+static tec_status divides(const char *part_name, int part, const char *whole_name, int whole)
+{
+    if (part <= 0 || whole <= 0)
+        return tec_fail(TEC_USER_ERROR, "model: %s (%d) and %s (%d) must be positive", part_name, part, whole_name, whole);
+    if (whole % part)
+        return tec_fail(TEC_USER_ERROR, "model: %s (%d) must divide %s (%d)", part_name, part, whole_name, whole);
+    return TEC_OK;
+}
+
+static tec_status check_decoder(const tec_model_config *c)
+{
+    if (c->decoder_depth < 1)
+        return tec_fail(TEC_USER_ERROR, "model: decoder_depth is %d; it must be at least 1", c->decoder_depth);
+    TEC_TRY(divides("decoder_heads", c->decoder_heads, "decoder_width", c->decoder_width));
+    TEC_TRY(divides("4 (sin-cos positions)", 4, "decoder_width", c->decoder_width));
+    if (c->kind != TEC_MODEL_TEC)
+        return TEC_OK;
+    TEC_TRY(divides("adaptor_groups", c->groups, "depth", c->depth));
+    TEC_TRY(divides("the base model's heads", c->base_heads, "the base model's width", c->base_width));
+    if (!(c->attention_tau > 0))
+        return tec_fail(TEC_USER_ERROR, "model: attention_tau is %g; it must be positive", c->attention_tau);
+    return TEC_OK;
+}
+
+tec_status tec_model_config_check(const tec_model_config *c)
+{
+    TEC_TRY(divides("patch", c->patch, "image_size", c->image_size));
+    TEC_TRY(divides("heads", c->heads, "width", c->width));
+    TEC_TRY(divides("4 (sin-cos positions)", 4, "width", c->width));
+    if (c->channels < 1 || c->depth < 1)
+        return tec_fail(TEC_USER_ERROR, "model: channels (%d) and depth (%d) must be at least 1", c->channels, c->depth);
+    if ((int)(c->width * c->mlp_ratio) < 1)
+        return tec_fail(TEC_USER_ERROR, "model: mlp_ratio is %g; the hidden layer would be empty", c->mlp_ratio);
+    if (tec_model_patches(c) < 2)
+        return tec_fail(TEC_USER_ERROR, "model: patch (%d) leaves one patch of an image of %d pixels; at least 2 x 2 are needed",
+                        c->patch, c->image_size);
+    return c->kind == TEC_MODEL_VIT ? TEC_OK : check_decoder(c);
+}

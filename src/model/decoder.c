@@ -1,0 +1,181 @@
+#include "decoder.h"
+
+#include "positions.h"
+
+#include "tec/error.h"
+#include "tec/ops.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void decoder_register(decoder *d, tec_params *params, const tec_model_config *c, int count, const char *const *prefix,
+                      const bool *hidden_only)
+{
+    char name[64];
+    int W = c->decoder_width;
+    *d = (decoder){.params = params, .input = c->width, .width = W, .depth = c->decoder_depth, .heads = c->decoder_heads,
+                   .hidden = (int)(W * c->mlp_ratio), .patches = tec_model_patches(c), .count = count};
+    d->pos_embed = tec_params_add(params, TEC_INIT_FIXED, (int[4]){1, 1 + d->patches, W}, "decoder_pos_embed");
+    for (int i = 0; i < count; i++) {
+        d->head[i].embed_weight =
+            tec_params_add(params, TEC_INIT_XAVIER, (int[4]){W, c->width}, "%sdecoder_embed.weight", prefix[i]);
+        d->head[i].embed_bias = tec_params_add(params, TEC_INIT_ZERO, (int[4]){W}, "%sdecoder_embed.bias", prefix[i]);
+        d->head[i].mask_token = tec_params_add(params, TEC_INIT_TOKEN, (int[4]){1, 1, W}, "%smask_token", prefix[i]);
+        d->head[i].hidden_only = hidden_only[i];
+    }
+    d->block = tec_allocate_zeroed(d->depth, sizeof *d->block);
+    for (int i = 0; i < d->depth; i++) {
+        snprintf(name, sizeof name, "decoder_blocks.%d", i);
+        d->block[i] = block_register(params, W, d->heads, d->hidden, name);
+    }
+    for (int i = 0; i < count; i++) {
+        snprintf(name, sizeof name, "%sdecoder_norm", prefix[i]);
+        d->head[i].norm = norm_register(params, W, NORM_EPS, name);
+    }
+}
+
+void decoder_fill_positions(const decoder *d)
+{
+    int grid = 1;
+    while (grid * grid < d->patches)
+        grid++;
+    positions_fill(grid, d->width, tec_params_weight(d->params, d->pos_embed));
+}
+
+void decoder_free(decoder *d)
+{
+    free(d->block);
+}
+
+static int first_query(const decoder *d, int i, int visible)
+{
+    return d->head[i].hidden_only ? 1 + visible : 0;
+}
+
+int decoder_rows(const decoder *d, int i, int visible)
+{
+    return 1 + d->patches - first_query(d, i, visible);
+}
+
+static int last_rows(const decoder *d, int B, int visible)
+{
+    int rows = 0;
+    for (int i = 0; i < d->count; i++)
+        rows += B * decoder_rows(d, i, visible);
+    return rows;
+}
+
+void decoder_lay_out(const decoder *d, int B, int visible, decoder_cache *c, tec_arena *arena)
+{
+    int N = 1 + d->patches, R = d->count * B * N, M = last_rows(d, B, visible);
+    c->visible = visible;
+    sequences_lay_out(d->count * B, &c->all, arena);
+    sequences_lay_out(d->count * B, &c->last, arena);
+    c->embedded = tec_arena_take(arena, (size_t)B * (1 + visible) * d->width * sizeof(real));
+    c->x = tec_arena_take(arena, (size_t)R * d->width * sizeof(real));
+    c->block = tec_arena_take(arena, d->depth * sizeof *c->block);
+    for (int i = 0; i < d->depth; i++) {
+        block_cache laid_out = {0};
+        block_lay_out(&d->block[i], R, i + 1 < d->depth ? R : M, N, &laid_out, arena);
+        if (c->block)
+            c->block[i] = laid_out;
+    }
+    for (int i = 0; i < d->count; i++) {
+        int rows = B * decoder_rows(d, i, visible);
+        norm_lay_out(rows, &c->norm[i], arena);
+        c->normed[i] = tec_arena_take(arena, (size_t)rows * d->width * sizeof(real));
+        c->dnormed[i] = tec_arena_take(arena, (size_t)rows * d->width * sizeof(real));
+    }
+    c->dlast = tec_arena_take(arena, (size_t)M * d->width * sizeof(real));
+    c->dx = tec_arena_take(arena, (size_t)R * d->width * sizeof(real));
+}
+
+void decoder_scratch(const decoder *d, int B, scratch *s)
+{
+    scratch_need(s, d->count * B * (1 + d->patches), d->width, d->hidden, 1 + d->patches);
+}
+
+/* One image's sequence for decoder i: embedded rows [1 + V, W] and mask tokens, each with its position. */
+static void place_tokens(const decoder *d, int i, const int *shuffle, int visible, const real *embedded, real *x)
+{
+    int W = d->width;
+    const real *position = tec_params_weight(d->params, d->pos_embed);
+    const real *mask_token = tec_params_weight(d->params, d->head[i].mask_token);
+    tec_add(embedded, position, W, x);
+    for (int l = 0; l < d->patches; l++) {
+        const real *token = l < visible ? embedded + (size_t)(1 + l) * W : mask_token;
+        tec_add(token, position + (size_t)(1 + shuffle[l]) * W, W, x + (size_t)(1 + l) * W);
+    }
+}
+
+static void embed(const decoder *d, const tec_example *example, int B, const real *z, decoder_cache *c)
+{
+    int W = d->width, N = 1 + d->patches, V = c->visible;
+    for (int i = 0; i < d->count; i++) {
+        tec_linear_forward(z, d->input, tec_params_weight(d->params, d->head[i].embed_weight),
+                           tec_params_weight(d->params, d->head[i].embed_bias), B * (1 + V), d->input, W, c->embedded, W);
+#pragma omp parallel for schedule(static)
+        for (int b = 0; b < B; b++)
+            place_tokens(d, i, example[b].shuffle, V, c->embedded + (size_t)b * (1 + V) * W,
+                         c->x + ((size_t)i * B + b) * N * W);
+    }
+}
+
+static void describe_sequences(const decoder *d, int B, decoder_cache *c)
+{
+    sequences_clear(&c->all, 1 + d->patches);
+    sequences_append(&c->all, d->count * B, 0);
+    sequences_clear(&c->last, 1 + d->patches);
+    for (int i = 0; i < d->count; i++)
+        sequences_append(&c->last, B, first_query(d, i, c->visible));
+}
+
+void decoder_forward(const decoder *d, const tec_example *example, int B, const real *z, decoder_cache *c, const scratch *s)
+{
+    describe_sequences(d, B, c);
+    c->z = z;
+    embed(d, example, B, z, c);
+    const real *x = c->x;
+    for (int i = 0; i < d->depth; i++) {
+        block_forward(&d->block[i], i + 1 < d->depth ? &c->all.view : &c->last.view, x, &c->block[i], s);
+        x = c->block[i].out;
+    }
+    for (int i = 0; i < d->count; i++)
+        norm_forward(&d->head[i].norm, x + (size_t)c->last.row[i * B] * d->width, B * decoder_rows(d, i, c->visible),
+                     &c->norm[i], c->normed[i]);
+}
+
+/* From dx, the gradient by the first block's input, to those by z, embedding and mask token of decoder i. */
+static void embed_backward(const decoder *d, int i, int B, const real *dx, decoder_cache *c, real *dz)
+{
+    int W = d->width, N = 1 + d->patches, V = c->visible;
+    const tec_params *p = d->params;
+    real *dmask = tec_params_grad(p, d->head[i].mask_token);
+    for (int b = 0; b < B; b++) {
+        const real *row = dx + ((size_t)i * B + b) * N * W;
+        memcpy(c->embedded + (size_t)b * (1 + V) * W, row, (size_t)(1 + V) * W * sizeof(real));
+        tec_bias_backward(row + (size_t)(1 + V) * W, W, d->patches - V, W, dmask);
+    }
+    tec_linear_backward(c->embedded, W, c->z, d->input, tec_params_weight(p, d->head[i].embed_weight), B * (1 + V), d->input,
+                        W, dz, d->input, i > 0, tec_params_grad(p, d->head[i].embed_weight),
+                        tec_params_grad(p, d->head[i].embed_bias));
+}
+
+void decoder_backward(const decoder *d, int B, decoder_cache *c, const scratch *s, real *dz)
+{
+    const real *x = c->block[d->depth - 1].out;
+    for (int i = 0; i < d->count; i++) {
+        size_t at = (size_t)c->last.row[i * B] * d->width;
+        norm_backward(&d->head[i].norm, c->dnormed[i], x + at, B * decoder_rows(d, i, c->visible), &c->norm[i], c->dlast + at,
+                      false);
+    }
+    real *dx = c->dlast;
+    for (int i = d->depth - 1; i >= 0; i--) {
+        bool pruned = i == d->depth - 1 && c->last.row[d->count * B] < c->all.row[d->count * B];
+        block_backward(&d->block[i], pruned ? &c->last.view : &c->all.view, dx, &c->block[i], s, pruned ? c->dx : dx);
+        dx = pruned ? c->dx : dx;
+    }
+    for (int i = 0; i < d->count; i++)
+        embed_backward(d, i, B, dx, c, dz);
+}

@@ -1,0 +1,141 @@
+#include "encoder.h"
+
+#include "positions.h"
+
+#include "tec/ops.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int patch_pixels(const encoder *e)
+{
+    return e->config.channels * e->config.patch * e->config.patch;
+}
+
+void encoder_register(encoder *e, tec_params *params, const tec_model_config *c)
+{
+    char name[64];
+    *e = (encoder){.params = params, .config = *c};
+    e->cls_token = tec_params_add(params, TEC_INIT_TOKEN, (int[4]){1, 1, c->width}, "cls_token");
+    e->pos_embed = tec_params_add(params, TEC_INIT_FIXED, (int[4]){1, 1 + tec_model_patches(c), c->width}, "pos_embed");
+    e->patch_weight = tec_params_add(params, TEC_INIT_XAVIER, (int[4]){c->width, c->channels, c->patch, c->patch},
+                                     "patch_embed.proj.weight");
+    e->patch_bias = tec_params_add(params, TEC_INIT_CONV_BIAS, (int[4]){c->width}, "patch_embed.proj.bias");
+    params->param[e->patch_bias].fan_in = patch_pixels(e);
+    e->block = tec_allocate_zeroed(c->depth, sizeof *e->block);
+    for (int i = 0; i < c->depth; i++) {
+        snprintf(name, sizeof name, "blocks.%d", i);
+        e->block[i] = block_register(params, c->width, c->heads, (int)(c->width * c->mlp_ratio), name);
+    }
+    e->norm = norm_register(params, c->width, NORM_EPS, "norm");
+}
+
+void encoder_fill_positions(const encoder *e)
+{
+    positions_fill(e->config.image_size / e->config.patch, e->config.width, tec_params_weight(e->params, e->pos_embed));
+}
+
+void encoder_free(encoder *e)
+{
+    free(e->block);
+}
+
+static void lay_out_embedding(const encoder *e, int B, int visible, encoder_cache *c, tec_arena *arena)
+{
+    size_t D = e->config.width;
+    c->visible = visible;
+    sequences_lay_out(B, &c->seq, arena);
+    c->patches = tec_arena_take(arena, (size_t)B * visible * patch_pixels(e) * sizeof(real));
+    c->embedded = tec_arena_take(arena, B * visible * D * sizeof(real));
+    c->x = tec_arena_take(arena, B * (1 + visible) * D * sizeof(real));
+    c->block = tec_arena_take(arena, e->config.depth * sizeof *c->block);
+    norm_lay_out(B * (1 + visible), &c->norm, arena);
+    c->normed = tec_arena_take(arena, B * (1 + visible) * D * sizeof(real));
+}
+
+void encoder_lay_out(const encoder *e, int B, int visible, encoder_cache *c, tec_arena *arena)
+{
+    int N = 1 + visible;
+    lay_out_embedding(e, B, visible, c, arena);
+    for (int i = 0; i < e->config.depth; i++) {
+        block_cache laid_out = {0};
+        block_lay_out(&e->block[i], B * N, B * N, N, &laid_out, arena);
+        if (c->block)
+            c->block[i] = laid_out;
+    }
+}
+
+void encoder_lay_out_inference(const encoder *e, int B, encoder_cache *c, tec_arena *arena)
+{
+    block_cache laid_out;
+    lay_out_embedding(e, B, tec_model_patches(&e->config), c, arena);
+    block_lay_out_inference(&e->block[0], B * (1 + c->visible), &laid_out, arena);
+    if (c->block)
+        c->block[0] = laid_out;
+}
+
+void encoder_scratch(const encoder *e, int B, int visible, scratch *s)
+{
+    scratch_need(s, B * (1 + visible), e->config.width, (int)(e->config.width * e->config.mlp_ratio), 1 + visible);
+}
+
+void encoder_embed(const encoder *e, const tec_example *example, int B, const real *class_row, encoder_cache *c)
+{
+    int V = c->visible, D = e->config.width, pixels = patch_pixels(e);
+    const real *position = tec_params_weight(e->params, e->pos_embed);
+    sequences_clear(&c->seq, 1 + V);
+    sequences_append(&c->seq, B, 0);
+#pragma omp parallel for schedule(static)
+    for (int b = 0; b < B; b++)
+        tec_patches_gather(example[b].image, e->config.channels, e->config.image_size, e->config.patch, example[b].shuffle, V,
+                           c->patches + (size_t)b * V * pixels);
+    tec_linear_forward(c->patches, pixels, tec_params_weight(e->params, e->patch_weight),
+                       tec_params_weight(e->params, e->patch_bias), B * V, pixels, D, c->embedded, D);
+#pragma omp parallel for schedule(static)
+    for (int b = 0; b < B; b++) {
+        real *x = c->x + (size_t)b * (1 + V) * D;
+        tec_add(class_row, position, D, x);
+        for (int i = 0; i < V; i++)
+            tec_add(c->embedded + ((size_t)b * V + i) * D, position + (size_t)(1 + example[b].shuffle[i]) * D, D,
+                    x + (size_t)(1 + i) * D);
+    }
+}
+
+void encoder_forward(const encoder *e, const tec_example *example, int B, const real *class_row, encoder_cache *c,
+                     const scratch *s)
+{
+    encoder_embed(e, example, B, class_row, c);
+    const real *x = c->x;
+    for (int i = 0; i < e->config.depth; i++) {
+        block_forward(&e->block[i], &c->seq.view, x, &c->block[i], s);
+        x = c->block[i].out;
+    }
+    norm_forward(&e->norm, x, B * (1 + c->visible), &c->norm, c->normed);
+}
+
+static void embed_backward(const encoder *e, int B, const real *d, real *dclass, const encoder_cache *c)
+{
+    int V = c->visible, D = e->config.width, pixels = patch_pixels(e);
+    const tec_params *p = e->params;
+    for (int b = 0; b < B; b++) {
+        const real *row = d + (size_t)b * (1 + V) * D;
+        tec_add(dclass, row, D, dclass);
+        memcpy(c->embedded + (size_t)b * V * D, row + D, (size_t)V * D * sizeof(real));
+    }
+    tec_linear_backward(c->embedded, D, c->patches, pixels, tec_params_weight(p, e->patch_weight), B * V, pixels, D, NULL, 0, 0,
+                        tec_params_grad(p, e->patch_weight), tec_params_grad(p, e->patch_bias));
+}
+
+void encoder_backward(const encoder *e, int B, real *d, const real *extra, real *dclass, const encoder_cache *c,
+                      const scratch *s)
+{
+    int depth = e->config.depth, D = e->config.width, R = B * (1 + c->visible);
+    for (int i = depth - 1; i >= 0; i--) {
+        if (extra && i < depth - 1)
+            for (size_t r = 0; r < (size_t)R; r++)
+                tec_add(d + r * D, extra + (r * depth + i) * D, D, d + r * D);
+        block_backward(&e->block[i], &c->seq.view, d, &c->block[i], s, d);
+    }
+    embed_backward(e, B, d, dclass, c);
+}

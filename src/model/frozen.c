@@ -1,0 +1,187 @@
+#include "adaptors.h"
+#include "encoder.h"
+
+#include "tec/frozen.h"
+#include "tec/gemm.h"
+#include "tec/ops.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct tec_frozen {
+    tec_model_config config;
+    tec_params params;
+    encoder encoder;
+    bool has_class_mlp;
+    class_adaptor class_adaptor;
+    int batch;
+    tec_arena arena;
+    encoder_cache cache;
+    class_adaptor_cache class_cache;
+    scratch scratch;
+    tec_example *example;  /* [batch] */
+    int *every;            /* [L] 0, 1, ... */
+    real *class_row;       /* [D] */
+    real *mean;            /* [L] the class query's logits, mean over heads */
+};
+
+static void lay_out(tec_frozen *f, tec_arena *arena)
+{
+    const tec_model_config *c = &f->config;
+    int L = tec_model_patches(c);
+    encoder_scratch(&f->encoder, f->batch, L, &f->scratch);
+    encoder_lay_out_inference(&f->encoder, f->batch, &f->cache, arena);
+    if (f->has_class_mlp)
+        class_adaptor_lay_out(&f->class_adaptor, &f->class_cache, arena);
+    f->scratch.attention = tec_arena_take(arena, f->scratch.attention_size * sizeof(real));
+    f->example = tec_arena_take(arena, f->batch * sizeof *f->example);
+    f->every = tec_arena_take(arena, L * sizeof *f->every);
+    f->class_row = tec_arena_take(arena, c->width * sizeof(real));
+    f->mean = tec_arena_take(arena, L * sizeof(real));
+}
+
+tec_status tec_frozen_create(tec_frozen **out, const tec_model_config *config, int batch)
+{
+    *out = NULL;
+    tec_model_config encoder_only = *config;
+    encoder_only.kind = TEC_MODEL_VIT;
+    TEC_TRY(tec_model_config_check(&encoder_only));
+    tec_frozen *f = tec_allocate_zeroed(1, sizeof *f);
+    f->config = encoder_only;
+    f->batch = batch;
+    f->has_class_mlp = config->kind == TEC_MODEL_TEC;
+    encoder_register(&f->encoder, &f->params, &f->config);
+    if (f->has_class_mlp)
+        class_adaptor_register(&f->class_adaptor, &f->params, f->encoder.cls_token, config->width);
+    tec_params_allocate(&f->params, false);
+    lay_out(f, &f->arena);
+    tec_arena_reserve(&f->arena);
+    lay_out(f, &f->arena);
+    for (int l = 0; l < tec_model_patches(config); l++)
+        f->every[l] = l;
+    *out = f;
+    return TEC_OK;
+}
+
+void tec_frozen_ready(tec_frozen *f)
+{
+    const real *token = tec_params_weight(&f->params, f->encoder.cls_token);
+    if (f->has_class_mlp) {
+        class_adaptor_forward(&f->class_adaptor, &f->class_cache);
+        token = f->class_cache.out;
+    }
+    memcpy(f->class_row, token, f->config.width * sizeof(real));
+}
+
+void tec_frozen_close(tec_frozen *f)
+{
+    if (!f)
+        return;
+    encoder_free(&f->encoder);
+    tec_arena_free(&f->arena);
+    tec_params_free(&f->params);
+    free(f);
+}
+
+const tec_model_config *tec_frozen_config(const tec_frozen *f)
+{
+    return &f->config;
+}
+
+tec_params *tec_frozen_params(tec_frozen *f)
+{
+    return &f->params;
+}
+
+static void embed(tec_frozen *f, const real *images, int B)
+{
+    size_t pixels = (size_t)f->config.channels * f->config.image_size * f->config.image_size;
+    for (int b = 0; b < B; b++)
+        f->example[b] = (tec_example){.image = images + b * pixels, .shuffle = f->every};
+    encoder_embed(&f->encoder, f->example, B, f->class_row, &f->cache);
+}
+
+/* Runs block i; its output, like its input, is cache.block[0].out (cache.x before the first). */
+static const real *run_block(tec_frozen *f, int i)
+{
+    block_cache *c = &f->cache.block[0];
+    block_forward(&f->encoder.block[i], &f->cache.seq.view, i ? c->out : f->cache.x, c, &f->scratch);
+    return c->out;
+}
+
+static void pool(const real *tokens, int N, int D, tec_pooling pooling, real *out)
+{
+    if (pooling == TEC_POOL_CLASS) {
+        memcpy(out, tokens, D * sizeof(real));
+        return;
+    }
+    memset(out, 0, D * sizeof(real));
+    for (int n = 1; n < N; n++)
+        tec_add(out, tokens + (size_t)n * D, D, out);
+    for (int d = 0; d < D; d++)
+        out[d] /= N - 1;
+}
+
+void tec_frozen_features(tec_frozen *f, const real *images, int B, tec_pooling pooling, real *out)
+{
+    int D = f->config.width, N = 1 + tec_model_patches(&f->config);
+    const real *x = f->cache.x;
+    embed(f, images, B);
+    for (int i = 0; i < f->config.depth; i++)
+        x = run_block(f, i);
+    norm_forward(&f->encoder.norm, x, B * N, &f->cache.norm, f->cache.normed);
+    for (int b = 0; b < B; b++)
+        pool(f->cache.normed + (size_t)b * N * D, N, D, pooling, out + (size_t)b * D);
+}
+
+/* out [H, L] = scaled logits of one token of an image against all its patches. qkv [N, 3 D]. */
+static void query_logits(const tec_frozen *f, const real *qkv, int token, real *out)
+{
+    int D = f->config.width, H = f->config.heads, L = tec_model_patches(&f->config), width = D / H;
+    const real *q = qkv + (size_t)token * 3 * D, *k = qkv + (size_t)3 * D + D;
+    for (int h = 0; h < H; h++)
+        tec_gemm(1, L, width, 1 / (real)sqrt((double)width), tec_plain(q + h * width, 3 * D),
+                 tec_transposed(k + h * width, 3 * D), 0, out + (size_t)h * L, L);
+}
+
+/* topk [K]: the patches with the largest head-mean logit of the class query, largest first. */
+static void pick_patches(tec_frozen *f, const real *class_logit, int K, int *topk)
+{
+    int H = f->config.heads, L = tec_model_patches(&f->config);
+    memset(f->mean, 0, L * sizeof(real));
+    for (int h = 0; h < H; h++)
+        tec_add(f->mean, class_logit + (size_t)h * L, L, f->mean);
+    for (int k = 0; k < K; k++) {
+        int best = 0;
+        for (int l = 1; l < L; l++)
+            if (f->mean[l] > f->mean[best])
+                best = l;
+        topk[k] = best;
+        f->mean[best] = -INFINITY;
+    }
+}
+
+void tec_frozen_targets(tec_frozen *f, const real *images, int B, int last_layers, int K, real *feature, real *attention,
+                        int *topk)
+{
+    int D = f->config.width, H = f->config.heads, L = tec_model_patches(&f->config), depth = f->config.depth;
+    size_t N = 1 + L;
+    embed(f, images, B);
+    memset(feature, 0, (size_t)B * L * D * sizeof(real));
+    for (int i = 0; i < depth; i++) {
+        const real *x = run_block(f, i);
+        for (int b = 0; b < B && i >= depth - last_layers; b++)
+            tec_add(feature + (size_t)b * L * D, x + (b * N + 1) * D, L * D, feature + (size_t)b * L * D);
+    }
+    for (size_t i = 0; i < (size_t)B * L * D; i++)
+        feature[i] /= last_layers;
+    for (int b = 0; b < B; b++) {
+        const real *qkv = f->cache.block[0].qkv + b * N * 3 * D;
+        real *out = attention + (size_t)b * (1 + K) * H * L;
+        query_logits(f, qkv, 0, out);
+        pick_patches(f, out, K, topk + (size_t)b * K);
+        for (int k = 0; k < K; k++)
+            query_logits(f, qkv, 1 + topk[(size_t)b * K + k], out + (size_t)(1 + k) * H * L);
+    }
+}

@@ -1,0 +1,50 @@
+#include "mlp.h"
+
+#include "tec/ops.h"
+
+mlp mlp_register(tec_params *params, int width, int hidden, const char *prefix)
+{
+    mlp m = {.params = params, .width = width, .hidden = hidden};
+    m.fc1_weight = tec_params_add(params, TEC_INIT_XAVIER, (int[4]){hidden, width}, "%s.fc1.weight", prefix);
+    m.fc1_bias = tec_params_add(params, TEC_INIT_ZERO, (int[4]){hidden}, "%s.fc1.bias", prefix);
+    m.fc2_weight = tec_params_add(params, TEC_INIT_XAVIER, (int[4]){width, hidden}, "%s.fc2.weight", prefix);
+    m.fc2_bias = tec_params_add(params, TEC_INIT_ZERO, (int[4]){width}, "%s.fc2.bias", prefix);
+    return m;
+}
+
+void mlp_lay_out(const mlp *m, int R, bool backward, mlp_cache *cache, tec_arena *arena)
+{
+    size_t bytes = (size_t)R * m->hidden * sizeof(real);
+    cache->gelu = tec_arena_take(arena, bytes);
+    cache->derivative = backward ? tec_arena_take(arena, bytes) : NULL;
+}
+
+void mlp_forward(const mlp *m, const real *x, const real *residual, int R, mlp_cache *cache, real *y)
+{
+    const real *bias1 = tec_params_weight(m->params, m->fc1_bias), *bias2 = tec_params_weight(m->params, m->fc2_bias);
+    const real *weight1 = tec_params_weight(m->params, m->fc1_weight), *weight2 = tec_params_weight(m->params, m->fc2_weight);
+    bool training = cache->derivative;
+    real *u = training ? cache->derivative : cache->gelu;
+    tec_linear_forward(x, m->width, weight1, NULL, R, m->width, m->hidden, u, m->hidden);
+    if (training)
+        tec_gelu_forward(u, bias1, R, m->hidden, cache->gelu);
+    else
+        tec_gelu_forward_only(u, bias1, R, m->hidden);
+    if (residual) {
+        tec_residual_bias(residual, bias2, R, m->width, y);
+        tec_linear_add(cache->gelu, weight2, R, m->hidden, m->width, y);
+    } else {
+        tec_linear_forward(cache->gelu, m->hidden, weight2, bias2, R, m->hidden, m->width, y, m->width);
+    }
+}
+
+void mlp_backward(const mlp *m, const real *dy, const real *x, int R, const mlp_cache *cache, real *hidden, real *dx,
+                  real beta)
+{
+    const tec_params *p = m->params;
+    tec_linear_backward(dy, m->width, cache->gelu, m->hidden, tec_params_weight(p, m->fc2_weight), R, m->hidden, m->width,
+                        hidden, m->hidden, 0, tec_params_grad(p, m->fc2_weight), tec_params_grad(p, m->fc2_bias));
+    tec_gelu_backward(hidden, cache->derivative, R, m->hidden, tec_params_grad(p, m->fc1_bias));
+    tec_linear_backward(hidden, m->hidden, x, m->width, tec_params_weight(p, m->fc1_weight), R, m->width, m->hidden, dx,
+                        m->width, beta, tec_params_grad(p, m->fc1_weight), NULL);
+}

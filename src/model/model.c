@@ -1,0 +1,91 @@
+#include "model.h"
+
+#include "tec/ops.h"
+
+#include <stdlib.h>
+
+tec_status tec_model_create(tec_model **out, const tec_model_config *config, int batch, int visible, int topk)
+{
+    int L = 0;
+    *out = NULL;
+    TEC_TRY(tec_model_config_check(config));
+    L = tec_model_patches(config);
+    if (visible < 1 || visible >= L)
+        return tec_fail(TEC_USER_ERROR, "model: %d of %d patches would be visible; at least one must be visible and one hidden",
+                        visible, L);
+    if (topk < 0 || topk > L)
+        return tec_fail(TEC_USER_ERROR, "model: %d attention queries were asked for, but an image has %d patches", topk, L);
+
+    tec_model *m = tec_allocate_zeroed(1, sizeof *m);
+    m->kind = config->kind == TEC_MODEL_TEC ? &model_kind_tec : &model_kind_mae;
+    m->config = *config;
+    m->batch = batch;
+    m->visible = visible;
+    m->topk = topk;
+    m->kind->build(m);
+    tec_params_allocate(&m->params, true);
+    encoder_fill_positions(&m->encoder);
+    decoder_fill_positions(&m->decoder);
+    m->kind->lay_out(m, &m->arena);
+    tec_arena_reserve(&m->arena);
+    m->kind->lay_out(m, &m->arena);
+    *out = m;
+    return TEC_OK;
+}
+
+void tec_model_free(tec_model *m)
+{
+    if (!m)
+        return;
+    encoder_adaptor_free(&m->encoder_adaptor);
+    decoder_free(&m->decoder);
+    encoder_free(&m->encoder);
+    tec_arena_free(&m->arena);
+    tec_params_free(&m->params);
+    free(m);
+}
+
+tec_params *tec_model_params(tec_model *m)
+{
+    return &m->params;
+}
+
+const tec_model_config *tec_model_get_config(const tec_model *m)
+{
+    return &m->config;
+}
+
+size_t tec_model_workspace_bytes(const tec_model *m)
+{
+    return m->arena.size;
+}
+
+const char *const *tec_model_loss_names(const tec_model *m)
+{
+    return m->kind->loss_names;
+}
+
+void tec_model_forward(tec_model *m, const tec_example *example, int count, const double weight[TEC_MAX_LOSSES], double scale,
+                       double loss[TEC_MAX_LOSSES])
+{
+    m->example = example;
+    m->B = count;
+    m->kind->forward(m, weight, scale, loss);
+}
+
+void tec_model_backward(tec_model *m)
+{
+    m->kind->backward(m);
+}
+
+double model_patch_loss(tec_model *m, double scale, const real *(*target)(tec_model *m, const tec_example *example),
+                        bool by_patch)
+{
+    int hidden = decoder_rows(&m->decoder, 0, m->visible), outputs = m->patches.outputs;
+    double mean = 1.0 / ((double)hidden * outputs), total = 0;
+    patch_prediction_forward(&m->patches, m->decoder_cache.normed[0], m->B * hidden, m->pred);
+    for (int b = 0; b < m->B; b++)
+        total += tec_mse_rows(m->pred + (size_t)b * hidden * outputs, target(m, &m->example[b]),
+                              by_patch ? m->example[b].shuffle + m->visible : NULL, hidden, outputs, (real)(scale * mean));
+    return total * mean;
+}

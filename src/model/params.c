@@ -1,0 +1,122 @@
+#include "tec/params.h"
+
+#include "tec/error.h"
+#include "tec/philox.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Tensors start on cache lines. */
+enum { ALIGNMENT = 16 };
+
+static size_t padded(size_t count)
+{
+    return (count + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+static bool is_bias(const char *name)
+{
+    size_t length = strlen(name);
+    return length >= 5 && strcmp(name + length - 5, ".bias") == 0;
+}
+
+static tec_param *next_param(tec_params *params)
+{
+    if (params->count == params->capacity) {
+        int capacity = params->capacity ? 2 * params->capacity : 64;
+        tec_param *grown = tec_allocate_zeroed(capacity, sizeof *grown);
+        if (params->count)
+            memcpy(grown, params->param, params->count * sizeof *grown);
+        free(params->param);
+        params->param = grown;
+        params->capacity = capacity;
+    }
+    return &params->param[params->count++];
+}
+
+int tec_params_add(tec_params *params, tec_init init, const int dim[4], const char *name_format, ...)
+{
+    tec_param *p = next_param(params);
+    va_list arguments;
+    va_start(arguments, name_format);
+    int length = vsnprintf(p->name, sizeof p->name, name_format, arguments);
+    va_end(arguments);
+    assert(length < (int)sizeof p->name);
+    p->init = init;
+    p->count = 1;
+    for (p->dims = 0; p->dims < 4 && dim[p->dims]; p->dims++) {
+        p->dim[p->dims] = dim[p->dims];
+        p->count *= dim[p->dims];
+    }
+    p->fan_in = (int)(p->count / p->dim[0]);
+    p->trained = init != TEC_INIT_FIXED;
+    p->decayed = p->trained && p->dims > 1 && !is_bias(p->name);
+    return params->count - 1;
+}
+
+void tec_params_allocate(tec_params *params, bool with_gradients)
+{
+    size_t offset = 0;
+    for (int i = params->count - 1; i >= 0; i--)
+        if (params->param[i].trained) {
+            params->param[i].offset = offset;
+            offset += padded(params->param[i].count);
+        }
+    params->trained = offset;
+    for (int i = 0; i < params->count; i++)
+        if (!params->param[i].trained) {
+            params->param[i].offset = offset;
+            offset += padded(params->param[i].count);
+        }
+    params->total = offset;
+    params->weight = tec_allocate_zeroed(params->total, sizeof(real));
+    params->grad = with_gradients ? tec_allocate_zeroed(params->trained, sizeof(real)) : NULL;
+}
+
+void tec_params_free(tec_params *params)
+{
+    free(params->param);
+    free(params->weight);
+    free(params->grad);
+    *params = (tec_params){0};
+}
+
+static void draw(const tec_param *p, tec_philox random, real *w)
+{
+    double bound = p->init == TEC_INIT_XAVIER ? sqrt(6.0 / (p->fan_in + p->dim[0])) : 1 / sqrt(p->fan_in);
+    for (size_t i = 0; i < p->count; i++)
+        switch (p->init) {
+        case TEC_INIT_ONE:
+            w[i] = 1;
+            break;
+        case TEC_INIT_XAVIER:
+        case TEC_INIT_CONV_BIAS:
+            w[i] = (real)(bound * (2 * tec_philox_uniform(&random) - 1));
+            break;
+        case TEC_INIT_TOKEN:
+            w[i] = (real)(0.02 * tec_philox_normal(&random));
+            break;
+        case TEC_INIT_ZERO:
+        case TEC_INIT_FIXED:
+            break;
+        }
+}
+
+void tec_params_initialize(tec_params *params, uint64_t seed)
+{
+    for (int i = 0; i < params->count; i++)
+        if (params->param[i].trained)
+            draw(&params->param[i], tec_philox_start(seed, TEC_STREAM_INIT, i, 0, 0), tec_params_weight(params, i));
+}
+
+const tec_param *tec_params_find(const tec_params *params, const char *name)
+{
+    for (int i = 0; i < params->count; i++)
+        if (strcmp(params->param[i].name, name) == 0)
+            return &params->param[i];
+    return NULL;
+}

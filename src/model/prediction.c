@@ -1,0 +1,120 @@
+#include "prediction.h"
+
+#include "tec/gemm.h"
+#include "tec/ops.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+patch_prediction patch_prediction_register(tec_params *params, int width, int outputs, const char *name)
+{
+    patch_prediction p = {.params = params, .width = width, .outputs = outputs};
+    p.weight = tec_params_add(params, TEC_INIT_XAVIER, (int[4]){outputs, width}, "%s.weight", name);
+    p.bias = tec_params_add(params, TEC_INIT_ZERO, (int[4]){outputs}, "%s.bias", name);
+    return p;
+}
+
+void patch_prediction_forward(const patch_prediction *p, const real *normed, int rows, real *pred)
+{
+    tec_linear_forward(normed, p->width, tec_params_weight(p->params, p->weight), tec_params_weight(p->params, p->bias), rows,
+                       p->width, p->outputs, pred, p->outputs);
+}
+
+void patch_prediction_backward(const patch_prediction *p, const real *dpred, const real *normed, int rows, real *dnormed)
+{
+    tec_linear_backward(dpred, p->outputs, normed, p->width, tec_params_weight(p->params, p->weight), rows, p->width,
+                        p->outputs, dnormed, p->width, 0, tec_params_grad(p->params, p->weight),
+                        tec_params_grad(p->params, p->bias));
+}
+
+attention_prediction attention_prediction_register(tec_params *params, const tec_model_config *c, int topk, const char *name)
+{
+    attention_prediction a = {.params = params,
+                              .width = c->decoder_width,
+                              .base_width = c->base_width,
+                              .base_heads = c->base_heads,
+                              .patches = tec_model_patches(c),
+                              .topk = topk,
+                              .tau = (real)c->attention_tau};
+    a.weight = tec_params_add(params, TEC_INIT_XAVIER, (int[4]){2 * a.base_width, a.width}, "%s.weight", name);
+    a.bias = tec_params_add(params, TEC_INIT_ZERO, (int[4]){2 * a.base_width}, "%s.bias", name);
+    return a;
+}
+
+void attention_prediction_lay_out(const attention_prediction *a, int B, attention_prediction_cache *c, tec_arena *arena)
+{
+    size_t asking = (size_t)B * (1 + a->topk), tokens = (size_t)B * (1 + a->patches), W = a->width, C = a->base_width;
+    c->query = tec_arena_take(arena, asking * sizeof(int));
+    c->place = tec_arena_take(arena, a->patches * sizeof(int));
+    c->asking = tec_arena_take(arena, asking * W * sizeof(real));
+    c->dasking = tec_arena_take(arena, asking * W * sizeof(real));
+    c->q = tec_arena_take(arena, asking * C * sizeof(real));
+    c->dq = tec_arena_take(arena, asking * C * sizeof(real));
+    c->k = tec_arena_take(arena, tokens * C * sizeof(real));
+    c->dk = tec_arena_take(arena, tokens * C * sizeof(real));
+    c->logit = tec_arena_take(arena, (size_t)(1 + a->topk) * a->patches * sizeof(real));
+    c->softmax = tec_arena_take(arena, a->patches * sizeof(real));
+}
+
+/* Which tokens ask: the class token, then the top-k patches where the shuffle has put them. */
+static void find_queries(const attention_prediction *a, const tec_example *example, int B, attention_prediction_cache *c)
+{
+    int *query = c->query;
+    for (int b = 0; b < B; b++) {
+        int base = b * (1 + a->patches);
+        for (int l = 0; l < a->patches; l++)
+            c->place[example[b].shuffle[l]] = l;
+        *query++ = base;
+        for (int i = 0; i < a->topk; i++)
+            *query++ = base + 1 + c->place[example[b].topk[i]];
+    }
+}
+
+static void project(const attention_prediction *a, int B, const real *normed, attention_prediction_cache *c)
+{
+    int W = a->width, C = a->base_width, asking = B * (1 + a->topk);
+    const real *weight = tec_params_weight(a->params, a->weight), *bias = tec_params_weight(a->params, a->bias);
+    for (size_t i = 0; i < (size_t)asking; i++)
+        memcpy(c->asking + i * W, normed + (size_t)c->query[i] * W, W * sizeof(real));
+    tec_linear_forward(c->asking, W, weight, bias, asking, W, C, c->q, C);
+    tec_linear_forward(normed, W, weight + (size_t)C * W, bias + C, B * (1 + a->patches), W, C, c->k, C);
+}
+
+double attention_prediction_forward(const attention_prediction *a, const tec_example *example, int B, const real *normed,
+                                    double scale, attention_prediction_cache *c)
+{
+    int C = a->base_width, H = a->base_heads, width = C / H, L = a->patches, n = 1 + a->topk;
+    real root = 1 / (real)sqrt(C);
+    double mean = 1.0 / ((double)n * H), total = 0;
+    find_queries(a, example, B, c);
+    project(a, B, normed, c);
+    for (int b = 0; b < B; b++) {
+        memset(c->dk + (size_t)b * (1 + L) * C, 0, C * sizeof(real));
+        for (int h = 0; h < H; h++) {
+            size_t q = (size_t)b * n * C + (size_t)h * width, k = ((size_t)b * (1 + L) + 1) * C + (size_t)h * width;
+            tec_gemm(n, L, width, root, tec_plain(c->q + q, C), tec_transposed(c->k + k, C), 0, c->logit, L);
+            total += tec_cross_entropy_rows(c->logit, example[b].attention + (size_t)h * L, H * L, example[b].shuffle, n, L,
+                                            a->tau, (real)(scale * mean), c->softmax);
+            tec_gemm(n, width, L, root, tec_plain(c->logit, L), tec_plain(c->k + k, C), 0, c->dq + q, C);
+            tec_gemm(L, width, n, root, tec_transposed(c->logit, L), tec_plain(c->q + q, C), 0, c->dk + k, C);
+        }
+    }
+    return total * mean;
+}
+
+void attention_prediction_backward(const attention_prediction *a, int B, const real *normed, attention_prediction_cache *c,
+                                   real *dnormed)
+{
+    int W = a->width, C = a->base_width, asking = B * (1 + a->topk);
+    size_t keys = (size_t)C * W;
+    const real *weight = tec_params_weight(a->params, a->weight);
+    real *dweight = tec_params_grad(a->params, a->weight), *dbias = tec_params_grad(a->params, a->bias);
+    tec_linear_backward(c->dk, C, normed, W, weight + keys, B * (1 + a->patches), W, C, dnormed, W, 0, dweight + keys,
+                        dbias + C);
+    tec_linear_backward(c->dq, C, c->asking, W, weight, asking, W, C, c->dasking, W, 0, dweight, dbias);
+    for (size_t i = 0; i < (size_t)asking; i++) {
+        real *row = dnormed + (size_t)c->query[i] * W;
+        tec_add(row, c->dasking + i * W, W, row);
+    }
+}
