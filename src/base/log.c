@@ -1,0 +1,162 @@
+#include "tec/log.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LINE 2048
+#define REDRAW_SECONDS 0.1
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static bool enabled = true;
+
+/* The progress line: what was said last, whether people have seen it, when they saw one. */
+static struct {
+    char text[LINE];
+    bool running, unseen, drawn;
+    double shown_at;
+} progress;
+
+void tec_log_enable(bool on)
+{
+    enabled = on;
+}
+
+double tec_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec + now.tv_nsec * 1e-9;
+}
+
+/* One write per message, so that the lines of several ranks do not mix. A message that is lost is no failure. */
+static void write_line(const char *head, const char *text, const char *tail)
+{
+    char line[LINE + 64];
+    int length = snprintf(line, sizeof line, "%s%.*s%s", head, LINE - 1, text, tail);
+    ssize_t written = write(STDERR_FILENO, line, (size_t)length < sizeof line ? (size_t)length : sizeof line - 1);
+    (void)written;
+}
+
+static void clear_redrawn_line(void)
+{
+    if (progress.drawn)
+        write_line("\r\033[K", "", "");
+    progress.drawn = false;
+}
+
+static void say(const char *head, const char *format, va_list args)
+{
+    char text[LINE];
+    if (vsnprintf(text, sizeof text, format, args) < 0)
+        return;
+    pthread_mutex_lock(&lock);
+    clear_redrawn_line();
+    write_line(head, text, "\n");
+    pthread_mutex_unlock(&lock);
+}
+
+void tec_log(const char *format, ...)
+{
+    if (!enabled)
+        return;
+    va_list args;
+    va_start(args, format);
+    say("tec: ", format, args);
+    va_end(args);
+}
+
+void tec_warn(const char *format, ...)
+{
+    if (!enabled)
+        return;
+    va_list args;
+    va_start(args, format);
+    say("tec: warning: ", format, args);
+    va_end(args);
+}
+
+void tec_log_error(int rank, const char *message)
+{
+    char head[64] = "tec: error: ";
+    if (rank >= 0)
+        snprintf(head, sizeof head, "tec: error: rank %d: ", rank);
+    pthread_mutex_lock(&lock);
+    clear_redrawn_line();
+    write_line(head, message, "\n");
+    pthread_mutex_unlock(&lock);
+}
+
+/* A line that wraps cannot be redrawn: cut it to the terminal's width. */
+static void redraw(void)
+{
+    char text[LINE];
+    struct winsize window;
+    size_t width = ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 1 ? window.ws_col - 1u : 79;
+    snprintf(text, sizeof text, "%s", progress.text);
+    if (width < sizeof text)
+        text[width] = '\0';
+    write_line("\r", text, "\033[K");
+    progress.drawn = true;
+}
+
+static void show_progress(bool terminal)
+{
+    if (terminal)
+        redraw();
+    else
+        write_line("tec: ", progress.text, "\n");
+    progress.unseen = false;
+    progress.shown_at = tec_seconds();
+}
+
+void tec_progress(double interval, const char *format, ...)
+{
+    if (!enabled)
+        return;
+    bool terminal = isatty(STDERR_FILENO);
+    va_list args;
+    va_start(args, format);
+    pthread_mutex_lock(&lock);
+    if (vsnprintf(progress.text, sizeof progress.text, format, args) >= 0) {
+        progress.unseen = true;
+        if (!progress.running || tec_seconds() - progress.shown_at >= (terminal ? REDRAW_SECONDS : interval))
+            show_progress(terminal);
+        progress.running = true;
+    }
+    pthread_mutex_unlock(&lock);
+    va_end(args);
+}
+
+void tec_progress_end(void)
+{
+    bool terminal = isatty(STDERR_FILENO);
+    pthread_mutex_lock(&lock);
+    if (progress.running && progress.unseen)
+        show_progress(terminal);
+    if (progress.drawn)
+        write_line("\n", "", "");
+    progress.running = progress.unseen = progress.drawn = false;
+    pthread_mutex_unlock(&lock);
+}
+
+char *tec_duration(char *text, double seconds)
+{
+    if (!isfinite(seconds) || seconds < 0 || seconds > 1e15) {
+        strcpy(text, "?");
+        return text;
+    }
+    long long s = llround(seconds), minutes = llround(seconds / 60);
+    if (s < 60)
+        snprintf(text, 32, "%lld s", s);
+    else if (s < 3600)
+        snprintf(text, 32, "%lld min %02lld s", s / 60, s % 60);
+    else
+        snprintf(text, 32, "%lld h %02lld min", minutes / 60, minutes % 60);
+    return text;
+}
