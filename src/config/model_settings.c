@@ -1,0 +1,62 @@
+#include "tec/settings.h"
+
+#include <stdlib.h>
+
+typedef struct preset {
+    int patch, width, depth, heads, decoder_width, decoder_depth, decoder_heads;
+} preset;
+
+/* Indexed by tec_preset; 0: has to be given. */
+static const preset presets[] = {
+    [TEC_PRESET_NONE] = {16, 0, 0, 0, 0, 0, 0},
+    [TEC_PRESET_VIT_TINY] = {16, 192, 12, 3, 192, 2, 6},
+    [TEC_PRESET_VIT_SMALL] = {16, 384, 12, 6, 256, 2, 8},
+    [TEC_PRESET_VIT_BASE] = {16, 768, 12, 12, 512, 2, 16},
+    [TEC_PRESET_VIT_LARGE] = {16, 1024, 24, 16, 768, 2, 16},
+    [TEC_PRESET_VIT_HUGE] = {14, 1280, 32, 16, 768, 2, 16},
+};
+#define MAE_DECODER_DEPTH 8
+
+static tec_status choose(int *out, int given, int of_preset, const char *key)
+{
+    *out = given ? given : of_preset;
+    if (!*out)
+        return tec_fail(TEC_USER_ERROR, "model.%s must be given when model.preset is none", key);
+    return TEC_OK;
+}
+
+tec_status tec_settings_model_config(const tec_settings *settings, tec_model_config *out)
+{
+    preset of = presets[settings->model.preset];
+    bool mae = settings->pretrain.objective == TEC_OBJECTIVE_MAE;
+    if (mae && settings->model.preset != TEC_PRESET_NONE)
+        of.decoder_depth = MAE_DECODER_DEPTH;
+    *out = (tec_model_config){
+        .kind = mae ? TEC_MODEL_MAE : TEC_MODEL_TEC,
+        .image_size = settings->data.image_size,
+        .channels = settings->data.channels,
+        .mlp_ratio = settings->model.mlp_ratio,
+        .norm_pix = settings->pretrain.norm_pix,
+        .attention_tau = settings->pretrain.attention_tau,
+        .predict_attention = settings->pretrain.attention_weight > 0,
+    };
+    TEC_TRY(choose(&out->patch, settings->model.patch, of.patch, "patch"));
+    TEC_TRY(choose(&out->width, settings->model.width, of.width, "width"));
+    TEC_TRY(choose(&out->depth, settings->model.depth, of.depth, "depth"));
+    TEC_TRY(choose(&out->heads, settings->model.heads, of.heads, "heads"));
+    TEC_TRY(choose(&out->decoder_width, settings->model.decoder_width, of.decoder_width, "decoder_width"));
+    TEC_TRY(choose(&out->decoder_depth, settings->model.decoder_depth, of.decoder_depth, "decoder_depth"));
+    TEC_TRY(choose(&out->decoder_heads, settings->model.decoder_heads, of.decoder_heads, "decoder_heads"));
+    int third = out->depth < 3 ? 1 : out->depth / 3;
+    out->groups = settings->model.adaptor_groups ? settings->model.adaptor_groups : third;
+    return TEC_OK;
+}
+
+int tec_settings_threads(const tec_settings *settings)
+{
+    if (settings->run.threads > 0)
+        return settings->run.threads;
+    const char *environment = getenv("OMP_NUM_THREADS");
+    int threads = environment ? atoi(environment) : 1;
+    return threads > 0 ? threads : 1;
+}

@@ -1,0 +1,187 @@
+#include "settings_table.h"
+
+#include "tec/settings.h"
+
+#include <math.h>
+
+#define AT(section_, key_) .section = #section_, .key = #key_, .offset = offsetof(tec_settings, section_.key_)
+#define ONE(type_, default_) .type = type_, .length = 1, .standard = default_
+#define TEXT(default_) ONE(TEC_SETTING_TEXT, default_)
+#define SWITCH(default_) ONE(TEC_SETTING_SWITCH, default_)
+#define CHOICE(choices_, default_) ONE(TEC_SETTING_CHOICE, default_), .choices = choices_
+#define INT(low_, high_, default_) ONE(TEC_SETTING_INT, default_), .low = low_, .high = high_
+#define INT64(default_) ONE(TEC_SETTING_INT64, default_), .low = 0, .high = 1e15
+#define UINT64(default_) ONE(TEC_SETTING_UINT64, default_)
+#define NUMBER(low_, high_, default_) ONE(TEC_SETTING_NUMBER, default_), .low = low_, .high = high_
+#define LIST(type_, length_, low_, high_, default_)                                                                    \
+    .type = type_, .length = length_, .low = low_, .high = high_, .standard = default_
+#define ABOVE .low_open = true
+#define BETWEEN .low_open = true, .high_open = true
+#define BELOW .high_open = true
+
+/* clang-format off */
+const tec_setting tec_settings_table[] = {
+    {AT(data, train), TEXT(""),
+     .help = "training images: a folder (of class folders, or unlabelled), or an IDX file, gzipped or not"},
+    {AT(data, val), TEXT(""),
+     .help = "validation images, as data.train"},
+    {AT(data, labels), CHOICE("auto|folders|none", "auto"),
+     .help = "where class labels come from: the first folder level, nowhere, or what is found"},
+    {AT(data, on_bad_image), CHOICE("stop|skip", "stop"),
+     .help = "what to do about an image that cannot be decoded; skip counts and lists them"},
+    {AT(data, image_size), INT(1, 4096, "224"),
+     .help = "pixels of a side of the square that the model sees"},
+    {AT(data, channels), INT(1, 3, "3"),
+     .help = "1 (grey) or 3 (RGB)"},
+    {AT(data, mean), LIST(TEC_SETTING_NUMBERS, 3, -1000, 1000, "0.485,0.456,0.406"), .fills = true,
+     .help = "subtracted from pixel / 255, per channel or one number for all; default for 1 channel: 0.5"},
+    {AT(data, std), LIST(TEC_SETTING_NUMBERS, 3, 0, 1000, "0.229,0.224,0.225"), ABOVE, .fills = true,
+     .help = "divides what data.mean left, per channel or one number for all; default for 1 channel: 0.5"},
+    {AT(data, crop_scale), LIST(TEC_SETTING_NUMBERS, 2, 0, 1, "0.2,1"), ABOVE,
+     .help = "smallest and largest area of a random crop, as shares of the image"},
+    {AT(data, crop_ratio), LIST(TEC_SETTING_NUMBERS, 2, 0, 100, "0.75,1.3333333333333333"), ABOVE,
+     .help = "smallest and largest width / height of a random crop"},
+    {AT(data, flip), SWITCH("true"),
+     .help = "mirror every second view, at random"},
+    {AT(data, max_train), INT64("0"),
+     .help = "use that many training images, evenly spaced; 0: all"},
+    {AT(data, max_val), INT64("0"),
+     .help = "use that many validation images, evenly spaced; 0: all"},
+    {AT(data, workers), INT(1, 1024, "1"),
+     .help = "decoding threads per rank"},
+    {AT(data, prefetch), INT(1, 1024, "2"),
+     .help = "batches that are decoded ahead"},
+
+    {AT(model, preset), CHOICE("none|vit_tiny|vit_small|vit_base|vit_large|vit_huge", "vit_base"),
+     .help = "fills the members of this section that are 0"},
+    {AT(model, patch), INT(0, 1024, "0"),
+     .help = "pixels of a side of a patch; 0: the preset's (16, vit_huge 14)"},
+    {AT(model, width), INT(0, 65536, "0"),
+     .help = "numbers per token; 0: the preset's"},
+    {AT(model, depth), INT(0, 1000, "0"),
+     .help = "transformer blocks of the encoder; 0: the preset's"},
+    {AT(model, heads), INT(0, 1024, "0"),
+     .help = "attention heads of the encoder; 0: the preset's"},
+    {AT(model, mlp_ratio), NUMBER(0, 64, "4"), ABOVE,
+     .help = "hidden width of the MLPs / width"},
+    {AT(model, adaptor_groups), INT(0, 1000, "0"),
+     .help = "groups of blocks that the encoder adaptor fuses; 0: depth / 3"},
+    {AT(model, decoder_width), INT(0, 65536, "0"),
+     .help = "numbers per decoder token; 0: the preset's"},
+    {AT(model, decoder_depth), INT(0, 1000, "0"),
+     .help = "blocks of the decoder; 0: the preset's (2; 8 with objective mae)"},
+    {AT(model, decoder_heads), INT(0, 1024, "0"),
+     .help = "attention heads of the decoder; 0: the preset's"},
+
+    {AT(base, model), TEXT(""),
+     .help = "file of the base model: a tec checkpoint (.h5), .safetensors or .pth"},
+    {AT(base, heads), INT(0, 1024, "0"),
+     .help = "attention heads of the base model; 0: what the file says, or width / 64"},
+
+    {AT(targets, dir), TEXT("targets/default"),
+     .help = "directory of the target store"},
+    {AT(targets, type), CHOICE("float32|float16|int8", "float16"),
+     .help = "how features are stored; attention is float16 always"},
+    {AT(targets, topk), INT(0, 4096, "15"),
+     .help = "patch queries whose attention is a target, beside the class query"},
+    {AT(targets, last_layers), INT(1, 1000, "2"),
+     .help = "last blocks of the base model whose mean output is the feature target"},
+    {AT(targets, views), INT(1, 65536, "1"),
+     .help = "random crops stored per image; epoch e trains on number e mod views"},
+    {AT(targets, shard_mb), INT(1, 1048576, "1024"),
+     .help = "about how many megabytes a file of the store holds"},
+    {AT(targets, batch), INT(1, 65536, "32"),
+     .help = "images per rank that the base model computes at once"},
+    {AT(targets, store_images), SWITCH("false"),
+     .help = "store the cropped images too, so that training never reads the originals"},
+    {AT(targets, verify_samples), INT(0, 1000000000, "16"),
+     .help = "rows that `tec targets --verify` recomputes"},
+
+    {AT(pretrain, objective), CHOICE("tec|mae", "tec"),
+     .help = "tec: predict stored targets of a base model; mae: predict pixels"},
+    {AT(pretrain, epochs), INT(1, 1000000, "100"),
+     .help = "passes over the training images"},
+    {AT(pretrain, batch), INT(1, 100000000, "256"),
+     .help = "images per step, over all ranks"},
+    {AT(pretrain, micro_batch), INT(0, 65536, "0"),
+     .help = "masked images that a rank computes at once; 0: chosen from the model's size"},
+    {AT(pretrain, mask_ratio), NUMBER(0, 1, "0.75"), BETWEEN,
+     .help = "share of the patches that is hidden"},
+    {AT(pretrain, masks_per_image), INT(1, 256, "1"),
+     .help = "masks drawn for one image in a step"},
+    {AT(pretrain, attention_tau), NUMBER(0, INFINITY, "1.8"), ABOVE,
+     .help = "temperature of the attention targets' softmax"},
+    {AT(pretrain, feature_weight), NUMBER(0, INFINITY, "1"),
+     .help = "weight of the feature loss"},
+    {AT(pretrain, attention_weight), NUMBER(0, INFINITY, "1"),
+     .help = "weight of the attention loss; 0: no attention decoder"},
+    {AT(pretrain, norm_pix), SWITCH("true"),
+     .help = "objective mae: predict each patch's pixels standardised"},
+    {AT(pretrain, blr), NUMBER(0, INFINITY, "1.5e-4"), ABOVE,
+     .help = "learning rate for 256 masked images per step"},
+    {AT(pretrain, lr), NUMBER(0, INFINITY, "0"),
+     .help = "learning rate; 0: blr * batch * masks_per_image / 256"},
+    {AT(pretrain, min_lr), NUMBER(0, INFINITY, "0"),
+     .help = "learning rate at the end of the cosine"},
+    {AT(pretrain, warmup_epochs), NUMBER(0, INFINITY, "5"),
+     .help = "epochs of linear warm-up, fractions allowed"},
+    {AT(pretrain, weight_decay), NUMBER(0, INFINITY, "0.05"),
+     .help = "decay of AdamW, except of biases and one-dimensional tensors"},
+    {AT(pretrain, beta1), NUMBER(0, 1, "0.9"), BELOW,
+     .help = "AdamW's decay of the first moment"},
+    {AT(pretrain, beta2), NUMBER(0, 1, "0.95"), BELOW,
+     .help = "AdamW's decay of the second moment"},
+    {AT(pretrain, clip_norm), NUMBER(0, INFINITY, "0"),
+     .help = "largest norm of the gradient; 0: no clipping"},
+    {AT(pretrain, log_steps), INT(1, 1000000000, "20"),
+     .help = "steps per line of log.jsonl"},
+    {AT(pretrain, progress_seconds), NUMBER(0, INFINITY, "10"),
+     .help = "seconds between progress lines where stderr is not a terminal"},
+    {AT(pretrain, checkpoint_epochs), INT(1, 1000000, "1"),
+     .help = "write a checkpoint every so many epochs, and at the end"},
+    {AT(pretrain, checkpoint_minutes), NUMBER(0, INFINITY, "30"),
+     .help = "and every so many minutes; 0: off"},
+    {AT(pretrain, stop_after_steps), INT64("0"),
+     .help = "write a checkpoint at this step and stop, as at a time limit; 0: off"},
+
+    {AT(eval, model), TEXT(""),
+     .help = "model file to evaluate; `pixels`: the raw pixels as features, a baseline"},
+    {AT(eval, pooling), CHOICE("cls|mean", "cls"),
+     .help = "features: the class token, or the mean of the patch tokens"},
+    {AT(eval, batch), INT(1, 65536, "64"),
+     .help = "images per rank that the model computes at once"},
+
+    {AT(knn, k), LIST(TEC_SETTING_INTS, 2, 1, 100000, "10,20"), .fills = true,
+     .help = "neighbours that vote: two evaluations, or one number"},
+    {AT(knn, temperature), NUMBER(0, INFINITY, "0.07"), ABOVE,
+     .help = "a neighbour's vote weighs exp(similarity / temperature)"},
+
+    {AT(probe, epochs), INT(1, 1000000, "90"),
+     .help = "passes over the training features"},
+    {AT(probe, batch), INT(1, 100000000, "16384"),
+     .help = "features per step, over all ranks"},
+    {AT(probe, blr), NUMBER(0, INFINITY, "0.1"), ABOVE,
+     .help = "learning rate for 256 features per step"},
+    {AT(probe, lr), NUMBER(0, INFINITY, "0"),
+     .help = "learning rate; 0: blr * batch / 256"},
+    {AT(probe, min_lr), NUMBER(0, INFINITY, "0"),
+     .help = "learning rate at the end of the cosine"},
+    {AT(probe, warmup_epochs), NUMBER(0, INFINITY, "10"),
+     .help = "epochs of linear warm-up, fractions allowed"},
+    {AT(probe, weight_decay), NUMBER(0, INFINITY, "0"),
+     .help = "decay of LARS"},
+    {AT(probe, momentum), NUMBER(0, 1, "0.9"), BELOW,
+     .help = "momentum of LARS"},
+
+    {AT(run, dir), TEXT("runs/default"),
+     .help = "directory of the run: log, checkpoints, resolved settings"},
+    {AT(run, seed), UINT64("0"),
+     .help = "every random draw follows from it"},
+    {AT(run, threads), INT(0, 4096, "0"),
+     .help = "compute threads per rank; 0: OMP_NUM_THREADS, or 1"},
+};
+/* clang-format on */
+
+const int tec_settings_count = sizeof tec_settings_table / sizeof tec_settings_table[0];
+_Static_assert(sizeof tec_settings_table / sizeof tec_settings_table[0] <= TEC_SETTINGS_MOST,
+               "TEC_SETTINGS_MOST is too small");

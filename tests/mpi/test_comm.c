@@ -1,0 +1,200 @@
+/* The ranks together: mpirun -n N test_comm. `test_comm abort RANK` and `test_comm memory RANK` end by that rank's
+ * failure. */
+#include "tec/comm.h"
+#include "tec/log.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static tec_comm comm;
+
+static void test_world(void **state)
+{
+    (void)state;
+    assert_true(comm.size >= 1 && comm.rank >= 0 && comm.rank < comm.size);
+    int64_t ranks = comm.rank;
+    tec_comm_sum_int64(&comm, &ranks, 1);
+    assert_int_equal(ranks, (int64_t)comm.size * (comm.size - 1) / 2);
+}
+
+static void test_agree_on_success(void **state)
+{
+    (void)state;
+    tec_fail(TEC_USER_ERROR, "old");
+    assert_int_equal(tec_comm_agree(&comm, TEC_OK), TEC_OK);
+    assert_string_equal(tec_error_message(), "old");
+}
+
+/* Each rank in turn fails alone; then all from a rank on fail, each in its own way. */
+static void test_agree_on_failure(void **state)
+{
+    (void)state;
+    for (int culprit = 0; culprit < comm.size; culprit++)
+        for (int others = 0; others < 2; others++) {
+            bool fails = others ? comm.rank >= culprit : comm.rank == culprit;
+            tec_status mine = comm.rank == culprit ? TEC_USER_ERROR : TEC_SYSTEM_ERROR;
+            char want[64];
+            tec_fail(TEC_USER_ERROR, "old");
+            if (fails)
+                tec_fail(mine, "no file %d", comm.rank);
+            assert_int_equal(tec_comm_agree(&comm, fails ? mine : TEC_OK), TEC_USER_ERROR);
+            snprintf(want, sizeof want, culprit ? "rank %d: no file %d" : "no file %d", culprit, culprit);
+            assert_string_equal(tec_error_message(), want);
+            /* Once all have failed alike, agreeing again changes nothing. */
+            assert_int_equal(tec_comm_agree(&comm, TEC_USER_ERROR), TEC_USER_ERROR);
+            assert_string_equal(tec_error_message(), want);
+        }
+}
+
+static void test_broadcast_and_text(void **state)
+{
+    (void)state;
+    for (int root = 0; root < comm.size; root++) {
+        int value[3] = {comm.rank, -comm.rank, 7};
+        tec_comm_broadcast(&comm, value, sizeof value, root);
+        assert_int_equal(value[0], root);
+        assert_int_equal(value[1], -root);
+        tec_comm_broadcast(&comm, NULL, 0, root);
+
+        char *text = comm.rank == root ? tec_string_format("from rank %d", root) : NULL;
+        size_t bytes = text ? strlen(text) : 12345;
+        tec_comm_share_text(&comm, &text, &bytes, root);
+        char want[32];
+        snprintf(want, sizeof want, "from rank %d", root);
+        assert_string_equal(text, want);
+        assert_int_equal(bytes, strlen(want));
+        free(text);
+    }
+}
+
+static void test_empty_text(void **state)
+{
+    (void)state;
+    char *text = comm.rank == 0 ? tec_string_format("%s", "") : NULL;
+    size_t bytes = 0;
+    tec_comm_share_text(&comm, &text, &bytes, 0);
+    assert_string_equal(text, "");
+    free(text);
+}
+
+/* Longer than one piece of the reduction, and no multiple of it. */
+static void test_sum_real(void **state)
+{
+    (void)state;
+    static const size_t counts[] = {0, 1, 1000, (6 << 20) / sizeof(real), 2 * (6 << 20) / sizeof(real) + 17};
+    for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
+        size_t count = counts[c];
+        real *data = tec_allocate((count + 1) * sizeof *data);
+        for (size_t i = 0; i < count; i++)
+            data[i] = (real)(i % 1000 + 1) * (real)(comm.rank + 1);
+        data[count] = -1;
+        tec_comm_sum_real(&comm, data, count);
+        real ranks = (real)(comm.size * (comm.size + 1) / 2);
+        size_t wrong = 0;
+        for (size_t i = 0; i < count; i++)
+            wrong += data[i] != (real)(i % 1000 + 1) * ranks; /* small whole numbers: exact */
+        assert_int_equal(wrong, 0);
+        assert_true(data[count] == -1);
+        free(data);
+    }
+}
+
+static void test_small_reductions(void **state)
+{
+    (void)state;
+    double sum[2] = {0.5, comm.rank}, most[3] = {-comm.rank, comm.rank, -5};
+    int64_t large = INT64_C(1) << 40;
+    tec_comm_sum_double(&comm, sum, 2);
+    tec_comm_max_double(&comm, most, 3);
+    tec_comm_sum_int64(&comm, &large, 1);
+    assert_true(sum[0] == 0.5 * comm.size && sum[1] == comm.size * (comm.size - 1) / 2.);
+    assert_true(most[0] == 0 && most[1] == comm.size - 1 && most[2] == -5);
+    assert_int_equal(large, (int64_t)comm.size << 40);
+    tec_comm_barrier(&comm);
+}
+
+static void test_local(void **state)
+{
+    (void)state;
+    tec_comm local;
+    tec_comm_local(&local);
+    assert_true(local.mpi == MPI_COMM_NULL && local.rank == 0 && local.size == 1);
+    real data[2] = {1, 2};
+    double number = 3;
+    int64_t whole = 4;
+    char *text = tec_string_format("text"), *same = text;
+    size_t bytes = 4;
+    tec_comm_sum_real(&local, data, 2);
+    tec_comm_sum_double(&local, &number, 1);
+    tec_comm_max_double(&local, &number, 1);
+    tec_comm_sum_int64(&local, &whole, 1);
+    tec_comm_broadcast(&local, data, sizeof data, 0);
+    tec_comm_share_text(&local, &text, &bytes, 0);
+    tec_comm_barrier(&local);
+    assert_true(data[0] == 1 && data[1] == 2 && number == 3 && whole == 4 && text == same && bytes == 4);
+    assert_int_equal(tec_comm_agree(&local, TEC_OK), TEC_OK);
+    tec_fail(TEC_USER_ERROR, "mine");
+    assert_int_equal(tec_comm_agree(&local, TEC_USER_ERROR), TEC_USER_ERROR);
+    assert_string_equal(tec_error_message(), "mine");
+    tec_comm_finish(&local);
+    free(text);
+}
+
+static void test_share(void **state)
+{
+    (void)state;
+    static const int64_t totals[] = {0, 1, 2, 7, 12, INT64_C(1) << 40};
+    for (size_t t = 0; t < sizeof totals / sizeof totals[0]; t++)
+        for (int parts = 1; parts < 9; parts++) {
+            int64_t next = 0, least = INT64_MAX, most = 0;
+            for (int part = 0; part < parts; part++) {
+                tec_range range = tec_share(totals[t], part, parts);
+                assert_int_equal(range.first, next);
+                next += range.count;
+                least = range.count < least ? range.count : least;
+                most = range.count > most ? range.count : most;
+            }
+            assert_int_equal(next, totals[t]);
+            assert_true(most - least <= 1);
+        }
+}
+
+/* The other ranks wait for a message that never comes: only the end of all ranks ends them. */
+static void end_by_failure(const char *how, int culprit)
+{
+    if (comm.rank == culprit && !strcmp(how, "abort"))
+        tec_comm_abort(&comm, tec_fail(TEC_DIVERGED, "the loss is nan"));
+    if (comm.rank == culprit)
+        tec_allocate_zeroed(SIZE_MAX / 4, 2);
+    tec_comm_barrier(&comm);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_world),
+        cmocka_unit_test(test_agree_on_success),
+        cmocka_unit_test(test_agree_on_failure),
+        cmocka_unit_test(test_broadcast_and_text),
+        cmocka_unit_test(test_empty_text),
+        cmocka_unit_test(test_sum_real),
+        cmocka_unit_test(test_small_reductions),
+        cmocka_unit_test(test_local),
+        cmocka_unit_test(test_share),
+    };
+    tec_comm_start(&comm);
+    if (argc == 3)
+        end_by_failure(argv[1], atoi(argv[2]));
+    int64_t failed = cmocka_run_group_tests(tests, NULL, NULL);
+    tec_comm_sum_int64(&comm, &failed, 1);
+    tec_comm_finish(&comm);
+    return failed != 0;
+}
