@@ -1,0 +1,127 @@
+#include "tec/augment.h"
+#include "clones.h"
+#include "resample.h"
+#include "tec/philox.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#define CROP_TRIES 10
+
+static double draw_between(tec_philox *p, double low, double high)
+{
+    return low + (high - low) * tec_philox_uniform(p);
+}
+
+/* torchvision's way out when no draw fitted: the largest crop in the middle whose ratio is allowed. */
+static tec_view central_crop(const tec_crop_settings *crop, int height, int width)
+{
+    double ratio = (double)width / height;
+    double h = height, w = width;
+    if (ratio < crop->ratio[0])
+        h = fmax(1, rint(w / crop->ratio[0]));
+    else if (ratio > crop->ratio[1])
+        w = fmax(1, rint(h * crop->ratio[1]));
+    tec_view view = {.height = (int)h, .width = (int)w};
+    view.top = (height - view.height) / 2;
+    view.left = (width - view.width) / 2;
+    return view;
+}
+
+static tec_view draw_crop(const tec_crop_settings *crop, tec_philox *p, int height, int width)
+{
+    double area = (double)height * width, log_ratio[2] = {log(crop->ratio[0]), log(crop->ratio[1])};
+    for (int i = 0; i < CROP_TRIES; i++) {
+        double target = area * draw_between(p, crop->scale[0], crop->scale[1]);
+        double aspect = exp(draw_between(p, log_ratio[0], log_ratio[1]));
+        double w = rint(sqrt(target * aspect)), h = rint(sqrt(target / aspect));
+        if (!(w > 0 && w <= width && h > 0 && h <= height))
+            continue;
+        tec_view view = {.height = (int)h, .width = (int)w};
+        view.top = (int)tec_philox_below(p, (uint32_t)(height - view.height + 1));
+        view.left = (int)tec_philox_below(p, (uint32_t)(width - view.width + 1));
+        return view;
+    }
+    return central_crop(crop, height, width);
+}
+
+tec_view tec_view_draw(const tec_crop_settings *crop, uint64_t seed, int64_t image, int view, int height, int width)
+{
+    tec_philox p = tec_philox_start(seed, TEC_STREAM_VIEW, (uint64_t)image, (uint32_t)view, 0);
+    tec_view drawn = draw_crop(crop, &p, height, width);
+    drawn.flip = crop->flip && tec_philox_uniform(&p) < 0.5;
+    return drawn;
+}
+
+/* Both axes by the same factor, so that the short side becomes `to`; then the middle `size` pixels of each. */
+static tec_axis central_axis(int length, int shorter, int to, int size)
+{
+    tec_axis axis = {.in = length, .out = (int64_t)((double)to * length / shorter), .count = size};
+    axis.begin = (int64_t)rint((double)(axis.out - size) / 2);
+    return axis;
+}
+
+tec_status tec_view_center(const tec_image *image, int size, uint8_t *out)
+{
+    assert(size > 0);
+    bool ready = image->height == size && image->width == size;
+    int to = ready || size > 224 ? size : (int)(size / (224.0 / 256.0));
+    int shorter = image->height < image->width ? image->height : image->width;
+    tec_resample(image->pixels, (size_t)image->width * (size_t)image->channels, image->channels,
+                 central_axis(image->height, shorter, to, size), central_axis(image->width, shorter, to, size), out);
+    return TEC_OK;
+}
+
+static void mirror(uint8_t *pixels, int size, int channels)
+{
+    for (int y = 0; y < size; y++) {
+        uint8_t *left = pixels + (size_t)y * (size_t)size * (size_t)channels, *right = left + (size - 1) * channels;
+        for (; left < right; left += channels, right -= channels)
+            for (int c = 0; c < channels; c++) {
+                uint8_t kept = left[c];
+                left[c] = right[c];
+                right[c] = kept;
+            }
+    }
+}
+
+static bool inside(int begin, int length, int whole)
+{
+    return begin >= 0 && length > 0 && length <= whole && begin <= whole - length;
+}
+
+tec_status tec_view_render(const tec_image *image, const tec_view *view, int size, uint8_t *out)
+{
+    if (!inside(view->top, view->height, image->height) || !inside(view->left, view->width, image->width))
+        return tec_fail(TEC_USER_ERROR, "crop of %d x %d pixels at (%d, %d) does not lie inside an image of %d x %d",
+                        view->width, view->height, view->left, view->top, image->width, image->height);
+    size_t channels = (size_t)image->channels, row_bytes = (size_t)image->width * channels;
+    const uint8_t *corner = image->pixels + (size_t)view->top * row_bytes + (size_t)view->left * channels;
+    TEC_TRY(tec_resize_bicubic(corner, view->height, view->width, image->channels, row_bytes, size, size, out));
+    if (view->flip)
+        mirror(out, size, image->channels);
+    return TEC_OK;
+}
+
+/* The loops are written out for both distances between pixels: only a constant one is vectorised. */
+TEC_CLONES static void normalize_plane(const uint8_t *restrict pixels, size_t count, int channels, real scale,
+                                       real shift, real *restrict out)
+{
+    if (channels == 1)
+        for (size_t i = 0; i < count; i++)
+            out[i] = pixels[i] * scale + shift;
+    else
+        for (size_t i = 0; i < count; i++)
+            out[i] = pixels[3 * i] * scale + shift;
+}
+
+void tec_pixels_normalize(const uint8_t *pixels, int size, int channels, const double *mean, const double *std,
+                          real *out)
+{
+    assert(channels == 1 || channels == 3);
+    size_t plane = (size_t)size * (size_t)size;
+    for (int c = 0; c < channels; c++)
+        normalize_plane(pixels + c, plane, channels, (real)(1 / (255 * std[c])), (real)(-mean[c] / std[c]),
+                        out + (size_t)c * plane);
+}

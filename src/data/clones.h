@@ -1,0 +1,19 @@
+/* Inside src/data only. One binary serves SSE2, AVX2 and AVX-512 nodes: marked functions are compiled for each and
+ * chosen when the program starts. Sanitizers do not survive the resolvers that this needs. */
+#ifndef TEC_DATA_CLONES_H
+#define TEC_DATA_CLONES_H
+
+#if defined __has_feature
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define TEC_NO_CLONES
+#endif
+#endif
+
+#if defined __x86_64__ && defined __ELF__ && !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__ &&          \
+    !defined TEC_NO_CLONES
+#define TEC_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define TEC_CLONES
+#endif
+
+#endif

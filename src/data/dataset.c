@@ -1,0 +1,175 @@
+#include "dataset_parts.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const tec_dataset_kind *const kinds[] = {&tec_dataset_folder, &tec_dataset_idx};
+
+/* ---- the list ---- */
+
+const char *tec_list_next(tec_list_cursor *cursor)
+{
+    if (cursor->at >= cursor->end)
+        return "";
+    const char *text = cursor->at;
+    cursor->at += strlen(text) + 1;
+    return text;
+}
+
+static tec_status scan_into(const char *path, tec_label_mode labels, FILE *list)
+{
+    struct stat info;
+    if (stat(path, &info))
+        return tec_fail(TEC_USER_ERROR, "%s: %s (a folder of images or an IDX file is expected)", path,
+                        strerror(errno));
+    bool folder = S_ISDIR(info.st_mode);
+    if (!folder && !S_ISREG(info.st_mode))
+        return tec_fail(TEC_USER_ERROR, "%s: neither a folder nor a file", path);
+    const tec_dataset_kind *kind = folder ? &tec_dataset_folder : &tec_dataset_idx;
+    fprintf(list, "%s%c", kind->title, 0);
+    return (folder ? tec_dataset_scan_folder : tec_dataset_scan_idx)(path, labels, list);
+}
+
+tec_status tec_dataset_scan(const char *path, tec_label_mode labels, char **list, size_t *bytes)
+{
+    *list = NULL;
+    *bytes = 0;
+    FILE *stream = open_memstream(list, bytes);
+    if (!stream)
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: no memory for the list of images", path);
+    tec_status status = scan_into(path, labels, stream);
+    bool failed = ferror(stream);
+    if ((fclose(stream) || failed) && status == TEC_OK)
+        status = tec_fail(TEC_SYSTEM_ERROR, "%s: no memory for the list of images", path);
+    if (status != TEC_OK) {
+        free(*list);
+        *list = NULL;
+        *bytes = 0;
+    }
+    return status;
+}
+
+/* ---- opening ---- */
+
+static const tec_dataset_kind *kind_of(const char *title)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (!strcmp(kinds[i]->title, title))
+            return kinds[i];
+    return NULL;
+}
+
+tec_status tec_dataset_open(tec_dataset **out, const char *list, size_t bytes, int channels, int64_t limit)
+{
+    assert(channels == 1 || channels == 3);
+    *out = NULL;
+    const tec_dataset_kind *kind = bytes && !list[bytes - 1] ? kind_of(list) : NULL;
+    if (!kind)
+        return tec_fail(TEC_SYSTEM_ERROR, "list of images: %zu bytes that tec_dataset_scan did not write", bytes);
+    tec_dataset *set = tec_allocate_zeroed(1, sizeof *set);
+    set->kind = kind;
+    set->channels = channels;
+    set->list = tec_allocate(bytes);
+    memcpy(set->list, list, bytes);
+
+    tec_list_cursor cursor = {set->list, set->list + bytes};
+    tec_list_next(&cursor);
+    tec_status status = kind->open(set, &cursor);
+    if (status != TEC_OK) {
+        tec_dataset_close(set);
+        return status;
+    }
+    set->size = limit > 0 && limit < set->total ? limit : set->total;
+    set->fingerprint = tec_hash_bytes(set->fingerprint, &set->size, sizeof set->size);
+    *out = set;
+    return TEC_OK;
+}
+
+void tec_dataset_close(tec_dataset *set)
+{
+    if (!set)
+        return;
+    free(set->class_name);
+    free(set->label);
+    free(set->file);
+    free(set->pixels);
+    free(set->digits);
+    free(set->list);
+    free(set);
+}
+
+/* ---- asking ---- */
+
+/* Evenly spaced over all that is there. */
+static int64_t index_of(const tec_dataset *set, int64_t sample)
+{
+    assert(sample >= 0 && sample < set->size);
+    return sample * set->total / set->size;
+}
+
+int64_t tec_dataset_size(const tec_dataset *set)
+{
+    return set->size;
+}
+
+int tec_dataset_classes(const tec_dataset *set)
+{
+    return set->classes;
+}
+
+const char *tec_dataset_class_name(const tec_dataset *set, int label)
+{
+    assert(label >= 0 && label < set->classes);
+    return set->class_name[label];
+}
+
+int tec_dataset_label(const tec_dataset *set, int64_t sample)
+{
+    int64_t index = index_of(set, sample);
+    return set->label ? set->label[index] : -1;
+}
+
+char *tec_dataset_name(const tec_dataset *set, int64_t sample, char *text, size_t size)
+{
+    set->kind->name(set, index_of(set, sample), text, size);
+    return text;
+}
+
+uint64_t tec_dataset_fingerprint(const tec_dataset *set)
+{
+    return set->fingerprint;
+}
+
+tec_status tec_dataset_read(const tec_dataset *set, int64_t sample, tec_image *out)
+{
+    *out = (tec_image){0};
+    return set->kind->read(set, index_of(set, sample), out);
+}
+
+/* ---- for the kinds ---- */
+
+void tec_path_last(const char *path, char *text, size_t size)
+{
+    size_t end = strlen(path);
+    while (end > 1 && path[end - 1] == '/')
+        end--;
+    size_t begin = end;
+    while (begin > 0 && path[begin - 1] != '/')
+        begin--;
+    snprintf(text, size, "%.*s", (int)(end - begin), path + begin);
+}
+
+uint64_t tec_hash_bytes(uint64_t hash, const void *data, size_t bytes)
+{
+    const unsigned char *byte = data;
+    for (size_t at = 0; at < bytes; at += 8) {
+        uint64_t word = 0;
+        memcpy(&word, byte + at, bytes - at < 8 ? bytes - at : 8);
+        hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
+        hash ^= hash >> 29;
+    }
+    return (hash ^ bytes) * 0xBF58476D1CE4E5B9u;
+}

@@ -1,0 +1,73 @@
+/* A folder as a data set: which images a list names, and reading them. Walking it is folder_scan.c's part. */
+#include "dataset_parts.h"
+#include "tec/files.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* No image that decodes within TEC_IMAGE_MAX_PIXELS needs more. */
+#define MAX_FILE_BYTES ((size_t)1 << 30)
+
+static tec_status damaged(const tec_dataset *set)
+{
+    return tec_fail(TEC_SYSTEM_ERROR, "%s: the list of its images is damaged", set->root);
+}
+
+/* "LABEL BYTES PATH" */
+static tec_status open_file(tec_dataset *set, int64_t i, const char *text)
+{
+    char *end;
+    long label = strtol(text, &end, 10);
+    long long bytes = strtoll(end, &end, 10);
+    if (*end != ' ' || !end[1] || label < -1 || label >= set->classes)
+        return damaged(set);
+    set->file[i] = end + 1;
+    if (set->label)
+        set->label[i] = (int)label;
+    set->fingerprint = tec_hash_bytes(set->fingerprint, &bytes, sizeof bytes);
+    set->fingerprint = tec_hash_bytes(set->fingerprint, set->file[i], strlen(set->file[i]));
+    return TEC_OK;
+}
+
+static tec_status open_folder(tec_dataset *set, tec_list_cursor *cursor)
+{
+    set->root = tec_list_next(cursor);
+    long long classes = atoll(tec_list_next(cursor)), room = cursor->end - cursor->at;
+    if (classes < 0 || classes > room)
+        return damaged(set);
+    set->classes = (int)classes;
+    set->class_name = tec_allocate((size_t)classes * sizeof *set->class_name);
+    for (int i = 0; i < set->classes; i++)
+        set->class_name[i] = tec_list_next(cursor);
+
+    set->total = atoll(tec_list_next(cursor));
+    if (set->total < 1 || set->total > room)
+        return damaged(set);
+    set->file = tec_allocate((size_t)set->total * sizeof *set->file);
+    if (set->classes)
+        set->label = tec_allocate((size_t)set->total * sizeof *set->label);
+    for (int64_t i = 0; i < set->total; i++)
+        TEC_TRY(open_file(set, i, tec_list_next(cursor)));
+    return TEC_OK;
+}
+
+static void name_file(const tec_dataset *set, int64_t index, char *text, size_t size)
+{
+    tec_path_last(set->root, text, size);
+    size_t used = strlen(text);
+    snprintf(text + used, size - used, "/%s", set->file[index]);
+}
+
+static tec_status read_file(const tec_dataset *set, int64_t index, tec_image *out)
+{
+    char *path = tec_path_join(set->root, set->file[index]), *data = NULL;
+    size_t bytes = 0;
+    tec_status status = tec_file_read(path, MAX_FILE_BYTES, &data, &bytes);
+    if (status == TEC_OK)
+        status = tec_image_decode(out, data, bytes, set->channels, path);
+    free(data);
+    free(path);
+    return status;
+}
+
+const tec_dataset_kind tec_dataset_folder = {"tec-list 1 folder", open_folder, name_file, read_file};

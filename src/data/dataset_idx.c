@@ -1,0 +1,228 @@
+/* IDX, the format of MNIST and its kin: big-endian header, then bytes; gzipped or not. */
+#include "dataset_parts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <zlib.h>
+
+#define MAGIC_IMAGES 0x00000803u
+#define MAGIC_LABELS 0x00000801u
+#define MAX_SIDE 65535
+#define MAX_RATIO 1032 /* of deflate */
+#define CHUNK (1 << 24)
+#define DIGITS 12 /* room for the number of a class as text */
+
+typedef struct idx_file {
+    gzFile stream;
+    const char *path;
+    uint32_t dimension[3]; /* count, then height and width of images */
+    uint64_t bytes;        /* behind the header */
+} idx_file;
+
+static tec_status read_failure(const idx_file *f, uint64_t got)
+{
+    int code;
+    const char *text = gzerror(f->stream, &code);
+    if (code == Z_ERRNO)
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: read: %s", f->path, strerror(errno));
+    if (code != Z_OK && code != Z_BUF_ERROR)
+        return tec_fail(TEC_USER_ERROR, "%s: damaged gzip data after %llu bytes (%s): fetch the file again", f->path,
+                        (unsigned long long)got, text);
+    return tec_fail(TEC_USER_ERROR,
+                    "%s: truncated: its header promises %u items (%llu bytes), but only %llu bytes can be read: "
+                    "fetch the file again",
+                    f->path, f->dimension[0], (unsigned long long)f->bytes, (unsigned long long)got);
+}
+
+static bool take(gzFile stream, uint32_t *word)
+{
+    unsigned char byte[4];
+    if (gzread(stream, byte, sizeof byte) != (int)sizeof byte)
+        return false;
+    *word = (uint32_t)byte[0] << 24 | (uint32_t)byte[1] << 16 | (uint32_t)byte[2] << 8 | byte[3];
+    return true;
+}
+
+/* Sizes are checked against the file's length before anyone allocates on their word. */
+static tec_status check_header(idx_file *f, bool images)
+{
+    struct stat info;
+    if (stat(f->path, &info))
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: stat: %s", f->path, strerror(errno));
+    uint64_t header = images ? 16 : 8, size = (uint64_t)info.st_size;
+    const uint32_t *n = f->dimension;
+    if (!n[0] || (images && (!n[1] || !n[2] || n[1] > MAX_SIDE || n[2] > MAX_SIDE)))
+        return tec_fail(TEC_USER_ERROR, "%s: the IDX header says %u items of %u x %u: not a data set", f->path, n[0],
+                        images ? n[1] : 1, images ? n[2] : 1);
+    f->bytes = images ? (uint64_t)n[0] * n[1] * n[2] : n[0];
+    bool plain = gzdirect(f->stream);
+    if (f->bytes > (plain ? size - header : size * MAX_RATIO))
+        return tec_fail(TEC_USER_ERROR,
+                        "%s: truncated: its header promises %u items (%llu bytes), more than a file of %llu bytes "
+                        "can hold: fetch the file again",
+                        f->path, n[0], (unsigned long long)f->bytes, (unsigned long long)size);
+    return TEC_OK;
+}
+
+static tec_status open_idx(idx_file *f, const char *path, bool images)
+{
+    *f = (idx_file){.path = path};
+    f->stream = gzopen(path, "rb");
+    if (!f->stream)
+        return tec_fail(TEC_USER_ERROR, "%s: cannot be opened: %s", path, strerror(errno ? errno : ENOMEM));
+    uint32_t magic = 0, expected = images ? MAGIC_IMAGES : MAGIC_LABELS;
+    if (!take(f->stream, &magic))
+        return tec_fail(TEC_USER_ERROR, "%s: too short for an IDX file, or its gzip header is damaged", path);
+    if (magic != expected)
+        return tec_fail(TEC_USER_ERROR,
+                        "%s: not an IDX file of %s (starts with %08x, expected %08x); JPEG and PNG images are "
+                        "given as a folder",
+                        path, images ? "images" : "labels", magic, expected);
+    for (int i = 0; i < (images ? 3 : 1); i++)
+        if (!take(f->stream, &f->dimension[i]))
+            return tec_fail(TEC_USER_ERROR, "%s: truncated within the IDX header: fetch the file again", path);
+    return check_header(f, images);
+}
+
+static void close_idx(idx_file *f)
+{
+    if (f->stream)
+        gzclose_r(f->stream);
+}
+
+/* The rest of the file, whose end (and gzip checksum) is checked as well. */
+static tec_status read_rest(idx_file *f, uint8_t **out)
+{
+    uint8_t *data = malloc(f->bytes), beyond;
+    if (!data)
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: no memory for %llu bytes", f->path, (unsigned long long)f->bytes);
+    for (uint64_t done = 0; done < f->bytes;) {
+        uint64_t want = f->bytes - done < CHUNK ? f->bytes - done : CHUNK;
+        int got = gzread(f->stream, data + done, (unsigned)want);
+        if (got <= 0) {
+            free(data);
+            return read_failure(f, done);
+        }
+        done += (uint64_t)got;
+    }
+    int more = gzread(f->stream, &beyond, 1), code = Z_OK;
+    gzerror(f->stream, &code);
+    if (more != 0 || code != Z_OK) {
+        free(data);
+        return more > 0 ? tec_fail(TEC_USER_ERROR, "%s: holds more than the %u items of its header", f->path,
+                                   f->dimension[0])
+                        : tec_fail(TEC_USER_ERROR,
+                                   "%s: damaged or cut off at the end of the gzip data: fetch the "
+                                   "file again",
+                                   f->path);
+    }
+    *out = data;
+    return TEC_OK;
+}
+
+/* ---- scan ---- */
+
+/* DIR/xxximages-idx3yyy -> DIR/xxxlabels-idx1yyy; NULL for other names. The caller frees it. */
+static char *labels_path(const char *images)
+{
+    static const char from[] = "images-idx3", to[] = "labels-idx1";
+    const char *slash = strrchr(images, '/'), *match = strstr(slash ? slash : images, from);
+    if (!match)
+        return NULL;
+    return tec_string_format("%.*s%s%s", (int)(match - images), images, to, match + sizeof from - 1);
+}
+
+tec_status tec_dataset_scan_idx(const char *path, tec_label_mode labels, FILE *list)
+{
+    if (labels == TEC_LABELS_FOLDERS)
+        return tec_fail(TEC_USER_ERROR, "%s: is a file, but labels by folder were asked for: give a folder", path);
+    idx_file images;
+    tec_status status = open_idx(&images, path, true);
+    close_idx(&images);
+    char *beside = labels == TEC_LABELS_AUTO ? labels_path(path) : NULL;
+    if (status == TEC_OK)
+        fprintf(list, "%s%c%s%c", path, 0, beside && !access(beside, F_OK) ? beside : "", 0);
+    free(beside);
+    return status;
+}
+
+/* ---- open and read ---- */
+
+static void name_classes(tec_dataset *set)
+{
+    set->class_name = tec_allocate((size_t)set->classes * sizeof *set->class_name);
+    set->digits = tec_allocate((size_t)set->classes * DIGITS);
+    for (int c = 0; c < set->classes; c++) {
+        set->class_name[c] = set->digits + DIGITS * c;
+        snprintf(set->digits + DIGITS * c, DIGITS, "%d", c);
+    }
+}
+
+static tec_status open_labels(tec_dataset *set, const char *path)
+{
+    idx_file f;
+    uint8_t *byte = NULL;
+    tec_status status = open_idx(&f, path, false);
+    if (status == TEC_OK && f.dimension[0] != (uint64_t)set->total)
+        status = tec_fail(TEC_USER_ERROR, "%s: %u labels for the %lld images of %s: they do not belong together", path,
+                          f.dimension[0], (long long)set->total, set->root);
+    if (status == TEC_OK)
+        status = read_rest(&f, &byte);
+    close_idx(&f);
+    if (status != TEC_OK)
+        return status;
+    set->label = tec_allocate((size_t)set->total * sizeof *set->label);
+    for (int64_t i = 0; i < set->total; i++) {
+        set->label[i] = byte[i];
+        set->classes = byte[i] >= set->classes ? byte[i] + 1 : set->classes;
+    }
+    set->fingerprint = tec_hash_bytes(set->fingerprint, byte, (size_t)set->total);
+    free(byte);
+    name_classes(set);
+    return TEC_OK;
+}
+
+static tec_status open_images(tec_dataset *set, tec_list_cursor *cursor)
+{
+    idx_file f;
+    set->root = tec_list_next(cursor);
+    tec_status status = open_idx(&f, set->root, true);
+    if (status == TEC_OK)
+        status = read_rest(&f, &set->pixels);
+    close_idx(&f);
+    if (status != TEC_OK)
+        return status;
+    set->total = f.dimension[0];
+    set->height = (int)f.dimension[1];
+    set->width = (int)f.dimension[2];
+    set->fingerprint = tec_hash_bytes(0, f.dimension, sizeof f.dimension);
+    set->fingerprint = tec_hash_bytes(set->fingerprint, set->pixels, f.bytes);
+    const char *labels = tec_list_next(cursor);
+    return *labels ? open_labels(set, labels) : TEC_OK;
+}
+
+static void name_item(const tec_dataset *set, int64_t index, char *text, size_t size)
+{
+    tec_path_last(set->root, text, size);
+    size_t used = strlen(text);
+    snprintf(text + used, size - used, "[%lld]", (long long)index);
+}
+
+static tec_status read_item(const tec_dataset *set, int64_t index, tec_image *out)
+{
+    size_t pixels = (size_t)set->height * (size_t)set->width, channels = (size_t)set->channels;
+    const uint8_t *in = set->pixels + (size_t)index * pixels;
+    *out = (tec_image){set->height, set->width, set->channels, tec_allocate(pixels * channels)};
+    if (channels == 1)
+        memcpy(out->pixels, in, pixels);
+    else
+        for (size_t i = 0; i < pixels; i++)
+            memset(out->pixels + i * channels, in[i], channels);
+    return TEC_OK;
+}
+
+const tec_dataset_kind tec_dataset_idx = {"tec-list 1 idx", open_images, name_item, read_item};

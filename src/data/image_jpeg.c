@@ -1,0 +1,134 @@
+#include "image_codec.h"
+
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <jerror.h>
+#include <jpeglib.h>
+
+/* A block of 8 x 8 pixels takes at least one bit in a Huffman-coded file. Arithmetic coding knows no such bound. */
+#define PIXELS_PER_BYTE 512.0
+
+/* Coefficients of a progressive image at its largest (4:4:4, two bytes each), and some room. */
+#define DECODER_MEMORY (3L * 2 * 178956970 + (64L << 20))
+
+/* Ordinary progressive files have about ten scans; thousands of empty ones would only burn time. */
+#define MAX_SCANS 200
+
+typedef struct reader {
+    struct jpeg_decompress_struct codec; /* first: the library hands back a pointer to it */
+    struct jpeg_error_mgr errors;
+    struct jpeg_progress_mgr progress;
+    jmp_buf escape;
+    const uint8_t *data;
+    size_t bytes;
+    const char *name;
+} reader;
+
+static void fail(j_common_ptr codec)
+{
+    reader *r = (reader *)codec;
+    char text[JMSG_LENGTH_MAX];
+    r->errors.format_message(codec, text);
+    const struct jpeg_source_mgr *source = r->codec.src;
+    /* At the end of the data the library reads a marker of its own making, which lies outside of them. */
+    size_t left = source ? source->bytes_in_buffer : r->bytes;
+    bool inside = source && source->next_input_byte == r->data + r->bytes - left && left <= r->bytes;
+    if (r->errors.msg_code == JWRN_JPEG_EOF || r->errors.msg_code == JERR_INPUT_EOF)
+        tec_fail(TEC_USER_ERROR, "%s: truncated JPEG: the data end after %zu bytes, before the image does", r->name,
+                 r->bytes);
+    else if (inside)
+        tec_fail(TEC_USER_ERROR, "%s: damaged JPEG near byte %zu: %s", r->name, r->bytes - left, text);
+    else
+        tec_fail(TEC_USER_ERROR, "%s: damaged JPEG: %s", r->name, text);
+    longjmp(r->escape, 1);
+}
+
+/* What the library calls a warning is mostly lost image data. These are not: every pixel is still what was stored. */
+static bool harmless(int message)
+{
+    return message == JWRN_EXTRANEOUS_DATA || message == JWRN_JFIF_MAJOR || message == JWRN_ADOBE_XFORM ||
+           message == JWRN_TOO_MUCH_DATA || message == JWRN_BOGUS_PROGRESSION;
+}
+
+static void on_message(j_common_ptr codec, int level)
+{
+    if (level < 0 && !harmless(codec->err->msg_code))
+        fail(codec);
+}
+
+static void stay_silent(j_common_ptr codec)
+{
+    (void)codec;
+}
+
+static void count_scans(j_common_ptr codec)
+{
+    reader *r = (reader *)codec;
+    if (r->codec.input_scan_number <= MAX_SCANS)
+        return;
+    tec_fail(TEC_USER_ERROR, "%s: JPEG with more than %d scans: refused", r->name, MAX_SCANS);
+    longjmp(r->escape, 1);
+}
+
+static tec_status start(reader *r, tec_image *out)
+{
+    struct jpeg_decompress_struct *codec = &r->codec;
+    jpeg_create_decompress(codec);
+    codec->mem->max_memory_to_use = DECODER_MEMORY;
+    r->progress.progress_monitor = count_scans;
+    codec->progress = &r->progress;
+    jpeg_mem_src(codec, r->data, r->bytes);
+    jpeg_read_header(codec, TRUE);
+
+    int components = codec->num_components;
+    if (components != 1 && components != 3 && components != 4)
+        return tec_fail(TEC_USER_ERROR, "%s: JPEG with %d components (1, 3 or 4 are supported)", r->name, components);
+    codec->out_color_space = components == 1 ? JCS_GRAYSCALE : components == 3 ? JCS_RGB : JCS_CMYK;
+    codec->dct_method = JDCT_ISLOW;
+    double room = codec->arith_code ? TEC_IMAGE_MAX_PIXELS : PIXELS_PER_BYTE * (double)r->bytes;
+    return tec_image_reserve(out, codec->image_height, codec->image_width, components, room, r->name);
+}
+
+static tec_status read_all(reader *r, tec_image *out)
+{
+    TEC_TRY(start(r, out));
+    jpeg_start_decompress(&r->codec);
+    size_t row_bytes = (size_t)out->width * (size_t)out->channels;
+    while (r->codec.output_scanline < r->codec.output_height) {
+        JSAMPROW row[4];
+        size_t next = r->codec.output_scanline;
+        JDIMENSION rows = 0;
+        while (rows < 4 && next + rows < (size_t)out->height) {
+            row[rows] = out->pixels + (next + rows) * row_bytes;
+            rows++;
+        }
+        jpeg_read_scanlines(&r->codec, row, rows);
+    }
+    jpeg_finish_decompress(&r->codec);
+    return TEC_OK;
+}
+
+/* On its own, so that no local variable changes between setjmp and longjmp. */
+static tec_status guarded(reader *r, tec_image *out)
+{
+    if (setjmp(r->escape))
+        return TEC_USER_ERROR;
+    return read_all(r, out);
+}
+
+tec_status tec_image_decode_jpeg(tec_image *out, const uint8_t *data, size_t bytes, const char *name)
+{
+    reader r = {.data = data, .bytes = bytes, .name = name};
+    r.codec.err = jpeg_std_error(&r.errors);
+    r.errors.error_exit = fail;
+    r.errors.emit_message = on_message;
+    r.errors.output_message = stay_silent;
+    tec_status status = guarded(&r, out);
+    jpeg_destroy_decompress(&r.codec);
+    if (status != TEC_OK)
+        tec_image_free(out);
+    return status;
+}

@@ -1,0 +1,102 @@
+#include "image_codec.h"
+
+#include <setjmp.h>
+#include <string.h>
+
+#include <png.h>
+
+/* Deflate shrinks at most 1032-fold. */
+#define BITS_PER_BYTE (8 * 1032.0)
+
+typedef struct reader {
+    const uint8_t *data;
+    size_t bytes, at;
+    const char *name;
+    jmp_buf escape;
+    png_structp codec;
+    png_infop info;
+} reader;
+
+static void fail(png_structp codec, png_const_charp text)
+{
+    reader *r = png_get_error_ptr(codec);
+    tec_fail(TEC_USER_ERROR, "%s: damaged PNG near byte %zu: %s", r->name, r->at, text);
+    longjmp(r->escape, 1);
+}
+
+static void stay_silent(png_structp codec, png_const_charp text)
+{
+    (void)codec;
+    (void)text;
+}
+
+static void take(png_structp codec, png_bytep out, size_t bytes)
+{
+    reader *r = png_get_io_ptr(codec);
+    if (bytes > r->bytes - r->at) {
+        tec_fail(TEC_USER_ERROR, "%s: truncated PNG: the data end after %zu bytes, before the image does", r->name,
+                 r->bytes);
+        longjmp(r->escape, 1);
+    }
+    memcpy(out, r->data + r->at, bytes);
+    r->at += bytes;
+}
+
+/* Whatever is stored becomes 8-bit grey or RGB. 16 bits are cut to the upper 8, as Pillow does for RGB (for grey it
+ * clips at 255 instead, which leaves hardly anything of the image: not followed). Transparency is dropped. */
+static void ask_for_bytes(reader *r)
+{
+    int colour = png_get_color_type(r->codec, r->info);
+    if (colour == PNG_COLOR_TYPE_PALETTE)
+        png_set_palette_to_rgb(r->codec);
+    if (colour == PNG_COLOR_TYPE_GRAY && png_get_bit_depth(r->codec, r->info) < 8)
+        png_set_expand_gray_1_2_4_to_8(r->codec);
+    png_set_strip_16(r->codec);
+    png_set_strip_alpha(r->codec);
+}
+
+static tec_status read_all(reader *r, tec_image *out)
+{
+    png_set_read_fn(r->codec, r, take);
+    png_set_crc_action(r->codec, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+    png_read_info(r->codec, r->info);
+    ask_for_bytes(r);
+    double stored_bits = (double)png_get_bit_depth(r->codec, r->info) * (double)png_get_channels(r->codec, r->info);
+    double room = BITS_PER_BYTE * (double)r->bytes / stored_bits;
+    int passes = png_set_interlace_handling(r->codec);
+    int channels = png_get_color_type(r->codec, r->info) & PNG_COLOR_MASK_COLOR ? 3 : 1;
+    TEC_TRY(tec_image_reserve(out, png_get_image_height(r->codec, r->info), png_get_image_width(r->codec, r->info),
+                              channels, room, r->name));
+
+    png_read_update_info(r->codec, r->info);
+    size_t row_bytes = (size_t)out->width * (size_t)channels;
+    if (png_get_rowbytes(r->codec, r->info) != row_bytes)
+        png_error(r->codec, "unexpected length of a row");
+    for (int pass = 0; pass < passes; pass++)
+        for (size_t y = 0; y < (size_t)out->height; y++)
+            png_read_row(r->codec, out->pixels + y * row_bytes, NULL);
+    png_read_end(r->codec, NULL);
+    return TEC_OK;
+}
+
+/* On its own, so that no local variable changes between setjmp and longjmp. */
+static tec_status guarded(reader *r, tec_image *out)
+{
+    if (setjmp(r->escape))
+        return TEC_USER_ERROR;
+    return read_all(r, out);
+}
+
+tec_status tec_image_decode_png(tec_image *out, const uint8_t *data, size_t bytes, const char *name)
+{
+    reader r = {.data = data, .bytes = bytes, .name = name};
+    r.codec = png_create_read_struct(PNG_LIBPNG_VER_STRING, &r, fail, stay_silent);
+    if (r.codec)
+        r.info = png_create_info_struct(r.codec);
+    tec_status status =
+        r.info ? guarded(&r, out) : tec_fail(TEC_SYSTEM_ERROR, "%s: libpng could not start (no memory?)", name);
+    png_destroy_read_struct(&r.codec, &r.info, NULL);
+    if (status != TEC_OK)
+        tec_image_free(out);
+    return status;
+}

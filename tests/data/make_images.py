@@ -1,0 +1,193 @@
+#!/usr/bin/python3
+"""Makes the image fixtures of tests/unit/test_image.c and test_augment.c.
+
+images/NAME            a JPEG or PNG file; NAME.ppm and NAME.pgm: what Pillow's convert("RGB"), convert("L") make of it
+resize/cases.txt       per line: result, source, kind (resize: crop and resize, center: evaluation), top, left, height,
+                       width, rows and columns of the result, mirrored or not; results are Pillow's
+
+The output is committed, so that the tests need no Python. To make it anew (Debian: python3-pil, python3-numpy):
+    cd tests/data && ./make_images.py
+"""
+import io
+import os
+import struct
+import zlib
+
+import numpy as np
+from PIL import Image
+
+HEIGHT, WIDTH = 29, 37
+RNG = np.random.default_rng(20221011)
+
+
+def picture(height, width, channels):
+    """Waves, an edge and noise: smooth parts, sharp parts, all values."""
+    y, x = np.mgrid[0:height, 0:width]
+    planes = []
+    for c in range(channels):
+        wave = 127 + 90 * np.sin(x / (3.0 + c) + c) * np.cos(y / (4.0 - c / 2)) + 0.8 * (x - y)
+        wave[(x + 2 * y + 7 * c) % 31 < 4] = 255 * (c % 2)
+        planes.append(wave + RNG.normal(0, 12, (height, width)))
+    return np.clip(np.stack(planes, 2), 0, 255).astype(np.uint8)
+
+
+# -- PNG: Pillow writes neither interlaced files nor 16-bit colour --
+
+def chunk(name, data):
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def packed_rows(samples, depth):
+    """samples [h, w, channels] -> filter byte 0 and packed bits of each row."""
+    out = b""
+    for row in samples.reshape(samples.shape[0], -1):
+        if depth == 16:
+            out += b"\0" + row.astype(">u2").tobytes()
+        elif depth == 8:
+            out += b"\0" + row.astype(np.uint8).tobytes()
+        else:
+            bits = ((row[:, None] >> np.arange(depth - 1, -1, -1)) & 1).astype(np.uint8)
+            out += b"\0" + np.packbits(bits.reshape(-1)).tobytes()
+    return out
+
+
+def png(samples, depth, colour, palette=None, transparency=None, interlaced=False):
+    if interlaced:
+        starts = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]
+        passes = [samples[y::dy, x::dx] for y, x, dy, dx in starts]
+        data = b"".join(packed_rows(p, depth) for p in passes if p.size)
+    else:
+        data = packed_rows(samples, depth)
+    height, width = samples.shape[:2]
+    out = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlaced))
+    if palette is not None:
+        out += chunk(b"PLTE", palette.astype(np.uint8).tobytes())
+    if transparency is not None:
+        out += chunk(b"tRNS", transparency)
+    return out + chunk(b"IDAT", zlib.compress(data, 9)) + chunk(b"IEND", b"")
+
+
+# -- JPEG --
+
+def jpeg(image, **options):
+    out = io.BytesIO()
+    image.save(out, "JPEG", **options)
+    return out.getvalue()
+
+
+def with_adobe_transform(data, transform):
+    """The components of a file, taken for something else: Pillow cannot write YCCK."""
+    at = data.index(b"Adobe") + 11
+    return data[:at] + bytes([transform]) + data[at + 1:]
+
+
+def without_segment(data, marker):
+    at = data.index(bytes([0xff, marker]))
+    return data[:at] + data[at + 2 + struct.unpack(">H", data[at + 2:at + 4])[0]:]
+
+
+def files():
+    rgb, grey = picture(HEIGHT, WIDTH, 3), picture(HEIGHT, WIDTH, 1)
+    colour, ink = Image.fromarray(rgb), Image.fromarray(picture(HEIGHT, WIDTH, 4), "CMYK")
+    yield "rgb420.jpg", jpeg(colour, quality=85, subsampling=2)
+    yield "rgb422.jpg", jpeg(colour, quality=70, subsampling=1)
+    yield "rgb444.jpg", jpeg(colour, quality=92, subsampling=0)
+    yield "grey.jpg", jpeg(Image.fromarray(grey[:, :, 0]), quality=85)
+    yield "progressive.jpg", jpeg(colour, quality=85, subsampling=2, progressive=True)
+    yield "optimized.jpg", jpeg(colour, quality=60, subsampling=2, optimize=True)
+    cmyk = jpeg(ink, quality=85)
+    yield "cmyk.jpg", cmyk
+    yield "cmyk_no_adobe.jpg", without_segment(cmyk, 0xee)
+    yield "ycck.jpg", with_adobe_transform(cmyk, 2)
+    adobe = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\0"
+    plain = without_segment(jpeg(colour, quality=85, subsampling=0), 0xe0)
+    yield "rgb_stored.jpg", plain[:2] + adobe + plain[2:]
+    ordinary = jpeg(colour, quality=85, subsampling=2)
+    tables = ordinary.index(b"\xff\xdb")
+    yield "stray_bytes.jpg", ordinary[:tables] + b"stray" + ordinary[tables:]
+
+    wide = np.concatenate([rgb.astype(np.int64) * 257 - 3 * (rgb > 9), grey.astype(np.int64) * 256 + 200], 2)
+    palette = RNG.integers(0, 256, (23, 3))
+    index = picture(HEIGHT, WIDTH, 1) % 23
+    yield "grey.png", png(grey, 8, 0)
+    yield "grey1.png", png(grey >> 7, 1, 0)
+    yield "grey2.png", png(grey >> 6, 2, 0)
+    yield "grey4.png", png(grey >> 4, 4, 0)
+    yield "grey16.png", png(wide[:, :, 3:], 16, 0)
+    yield "grey_alpha.png", png(np.concatenate([grey, rgb[:, :, :1]], 2), 8, 4)
+    yield "grey_trns.png", png(grey, 8, 0, transparency=struct.pack(">H", int(grey[3, 3, 0])))
+    yield "rgb.png", png(rgb, 8, 2)
+    yield "rgb16.png", png(wide[:, :, :3], 16, 2)
+    yield "rgb_trns.png", png(rgb, 8, 2, transparency=struct.pack(">3H", *[int(v) for v in rgb[5, 5]]))
+    yield "rgba.png", png(np.concatenate([rgb, grey], 2), 8, 6)
+    yield "rgba16.png", png(wide, 16, 6)
+    yield "palette.png", png(index, 8, 3, palette)
+    yield "palette4.png", png(index % 16, 4, 3, palette[:16])
+    yield "palette_trns.png", png(index, 8, 3, palette, transparency=bytes(range(0, 230, 10)))
+    yield "interlaced.png", png(rgb, 8, 2, interlaced=True)
+    yield "interlaced_grey1.png", png(grey >> 7, 1, 0, interlaced=True)
+    yield "interlaced_palette.png", png(index, 8, 3, palette, interlaced=True)
+
+
+def make_images():
+    for name, data in files():
+        with open("images/" + name, "wb") as out:
+            out.write(data)
+        image = Image.open(io.BytesIO(data))
+        image.load()
+        if name == "grey16.png":  # Pillow clips at 255 here; the upper byte is what the picture shows
+            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        image.convert("RGB").save("images/" + name + ".ppm")
+        image.convert("L").save("images/" + name + ".pgm")
+
+
+# -- resizing --
+
+def center(image, size):
+    """torchvision's Resize and CenterCrop, as the public MAE evaluates."""
+    if image.size == (size, size):
+        return image
+    to = int(size / (224 / 256)) if size <= 224 else size
+    width, height = image.size
+    if width <= height:
+        width, height = to, int(to * height / width)
+    else:
+        width, height = int(to * width / height), to
+    top, left = int(round((height - size) / 2)), int(round((width - size) / 2))
+    return image.resize((width, height), Image.BICUBIC).crop((left, top, left + size, top + size))
+
+
+def make_resize():
+    sources = {"source.ppm": Image.fromarray(picture(47, 61, 3)), "source.pgm": Image.fromarray(picture(28, 28, 1)[:, :, 0]),
+               "sharp.pgm": Image.fromarray((RNG.integers(0, 2, (64, 33)) * 255).astype(np.uint8))}
+    for name, image in sources.items():
+        image.save("resize/" + name)
+    crops = [("source.ppm", 0, 0, 47, 61, 47, 61, 0), ("source.ppm", 0, 0, 47, 61, 32, 32, 0),
+             ("source.ppm", 3, 8, 40, 36, 64, 64, 1), ("source.ppm", 20, 30, 27, 31, 28, 28, 0),
+             ("source.ppm", 5, 0, 32, 61, 32, 32, 1), ("source.ppm", 0, 7, 47, 32, 32, 32, 0),
+             ("source.ppm", 46, 60, 1, 1, 16, 16, 0), ("source.ppm", 0, 0, 47, 61, 1, 1, 0),
+             ("source.ppm", 11, 13, 5, 48, 7, 7, 1), ("source.ppm", 2, 2, 40, 50, 19, 71, 0),
+             ("source.pgm", 0, 0, 28, 28, 28, 28, 1), ("source.pgm", 4, 6, 15, 19, 28, 28, 0),
+             ("source.pgm", 9, 1, 19, 14, 28, 28, 1), ("source.pgm", 0, 0, 28, 28, 96, 96, 0),
+             ("sharp.pgm", 0, 0, 64, 33, 20, 20, 0), ("sharp.pgm", 1, 1, 50, 30, 50, 33, 0)]
+    with open("resize/cases.txt", "w") as cases:
+        for i, (source, top, left, height, width, rows, columns, flip) in enumerate(crops):
+            result = sources[source].crop((left, top, left + width, top + height))
+            result = result.resize((columns, rows), Image.BICUBIC)
+            result = result.transpose(Image.FLIP_LEFT_RIGHT) if flip else result
+            name = f"crop{i}{os.path.splitext(source)[1]}"
+            result.save("resize/" + name)
+            print(name, source, "resize", top, left, height, width, rows, columns, flip, file=cases)
+        for i, (source, size) in enumerate([("source.ppm", 32), ("source.ppm", 56), ("source.pgm", 28),
+                                            ("source.pgm", 24), ("sharp.pgm", 33), ("source.ppm", 1)]):
+            name = f"center{i}{os.path.splitext(source)[1]}"
+            center(sources[source], size).save("resize/" + name)
+            print(name, source, "center", 0, 0, 0, 0, size, size, 0, file=cases)
+
+
+if __name__ == "__main__":
+    os.chdir(os.path.dirname(os.path.abspath(__file__)))
+    for folder in ("images", "resize"):
+        os.makedirs(folder, exist_ok=True)
+    make_images()
+    make_resize()

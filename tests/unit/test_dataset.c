@@ -1,0 +1,499 @@
+#include "tec/dataset.h"
+
+#include <ftw.h>
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <zlib.h>
+
+#include "../data/pnm.h"
+
+#define FASHION "/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz"
+
+static char top[256]; /* this test's temporary directory; removed with all that is in it */
+
+static const char *at(const char *name)
+{
+    static char path[8][512];
+    static int next;
+    next = (next + 1) % 8;
+    snprintf(path[next], sizeof path[next], "%s/%s", top, name);
+    return path[next];
+}
+
+static int make_top(void **state)
+{
+    (void)state;
+    const char *base = getenv("TMPDIR");
+    snprintf(top, sizeof top, "%s/tec-dataset-XXXXXX", base && *base ? base : "/tmp");
+    return !mkdtemp(top);
+}
+
+static int remove_one(const char *path, const struct stat *info, int type, struct FTW *where)
+{
+    (void)info, (void)type, (void)where;
+    return remove(path);
+}
+
+static int remove_top(void **state)
+{
+    (void)state;
+    return nftw(top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* A copy of a fixture, its folders made as needed. */
+static void put(const char *fixture, const char *name)
+{
+    char path[256];
+    size_t bytes;
+    snprintf(path, sizeof path, TEST_DATA "images/%s", fixture);
+    uint8_t *data = read_bytes(path, &bytes);
+    snprintf(path, sizeof path, "%s", at(name));
+    *strrchr(path, '/') = 0;
+    assert_int_equal(tec_directory_make(path), TEC_OK);
+    assert_int_equal(tec_file_write(at(name), data, bytes), TEC_OK);
+    free(data);
+}
+
+static tec_status open_limited(tec_dataset **set, const char *path, tec_label_mode labels, int channels, int64_t limit)
+{
+    char *list;
+    size_t bytes;
+    *set = NULL;
+    tec_status status = tec_dataset_scan(path, labels, &list, &bytes);
+    if (status == TEC_OK)
+        status = tec_dataset_open(set, list, bytes, channels, limit);
+    free(list);
+    assert_true((status == TEC_OK) == (*set != NULL));
+    return status;
+}
+
+static tec_dataset *open_all(const char *name, tec_label_mode labels, int64_t limit)
+{
+    tec_dataset *set;
+    if (open_limited(&set, *name == '/' ? name : at(name), labels, 3, limit) != TEC_OK)
+        fail_msg("%s", tec_error_message());
+    return set;
+}
+
+static void assert_refused(const char *name, tec_label_mode labels, const char *what)
+{
+    tec_dataset *set;
+    assert_int_equal(open_limited(&set, at(name), labels, 3, 0), TEC_USER_ERROR);
+    if (!strstr(tec_error_message(), top) || !strstr(tec_error_message(), what))
+        fail_msg("\"%s\" does not name the file and \"%s\"", tec_error_message(), what);
+}
+
+static uint64_t fingerprint(const char *name, int64_t limit)
+{
+    tec_dataset *set = open_all(name, TEC_LABELS_AUTO, limit);
+    uint64_t value = tec_dataset_fingerprint(set);
+    tec_dataset_close(set);
+    return value;
+}
+
+static void assert_names(const tec_dataset *set, const char *const *name, int count)
+{
+    char text[128];
+    assert_int_equal(tec_dataset_size(set), count);
+    for (int i = 0; i < count; i++)
+        assert_string_equal(tec_dataset_name(set, i, text, sizeof text), name[i]);
+}
+
+/* ---- folders ---- */
+
+static void make_classes(void)
+{
+    put("rgb444.jpg", "set/dog/2.JPEG");
+    put("grey.png", "set/dog/10.png");
+    put("rgb420.jpg", "set/cat/deep/er/1.jpg");
+    put("cmyk.jpg", "set/cat/x.Jpg");
+    put("rgba.png", "set/cat-big/1.PNG");
+    put("rgb.png", "set/dog/notes.txt");
+    put("rgb.png", "set/empty/readme");
+}
+
+static void test_class_folders(void **state)
+{
+    (void)state;
+    make_classes();
+    /* Sorted bytewise by path ('-' comes before '/'); classes by name. */
+    static const char *const name[] = {"set/cat-big/1.PNG", "set/cat/deep/er/1.jpg", "set/cat/x.Jpg", "set/dog/10.png",
+                                       "set/dog/2.JPEG"};
+    static const char *const fixture[] = {"rgba.png", "rgb420.jpg", "cmyk.jpg", "grey.png", "rgb444.jpg"};
+    static const char *const class_name[] = {"cat", "cat-big", "dog"};
+    static const int label[] = {1, 0, 0, 2, 2};
+    tec_dataset *set = open_all("set", TEC_LABELS_AUTO, 0);
+    assert_names(set, name, 5);
+    assert_int_equal(tec_dataset_classes(set), 3);
+    for (int c = 0; c < 3; c++)
+        assert_string_equal(tec_dataset_class_name(set, c), class_name[c]);
+    for (int i = 0; i < 5; i++) {
+        char path[256];
+        tec_image got;
+        snprintf(path, sizeof path, TEST_DATA "images/%s.ppm", fixture[i]);
+        tec_image want = read_pnm(path);
+        assert_int_equal(tec_dataset_label(set, i), label[i]);
+        assert_int_equal(tec_dataset_read(set, i, &got), TEC_OK);
+        assert_memory_equal(got.pixels, want.pixels, (size_t)want.height * (size_t)want.width * 3);
+        tec_image_free(&got);
+        tec_image_free(&want);
+    }
+    tec_dataset_close(set);
+}
+
+static void test_without_labels(void **state)
+{
+    (void)state;
+    make_classes();
+    tec_dataset *set = open_all("set/", TEC_LABELS_NONE, 0); /* a slash at the end changes nothing */
+    char text[64], tiny[8];
+    assert_int_equal(tec_dataset_size(set), 5);
+    assert_int_equal(tec_dataset_classes(set), 0);
+    assert_int_equal(tec_dataset_label(set, 2), -1);
+    assert_string_equal(tec_dataset_name(set, 2, text, sizeof text), "set/cat/x.Jpg");
+    assert_string_equal(tec_dataset_name(set, 2, tiny, sizeof tiny), "set/cat");
+    tec_dataset_close(set);
+}
+
+static void test_images_at_the_top(void **state)
+{
+    (void)state;
+    make_classes();
+    put("rgb.png", "set/at top\nof it.png");
+    static const char *const name[] = {"set/at top\nof it.png", "set/cat-big/1.PNG", "set/cat/deep/er/1.jpg",
+                                       "set/cat/x.Jpg",         "set/dog/10.png",    "set/dog/2.JPEG"};
+    tec_dataset *set = open_all("set", TEC_LABELS_AUTO, 0);
+    tec_image image;
+    assert_names(set, name, 6);
+    assert_int_equal(tec_dataset_classes(set), 0);
+    assert_int_equal(tec_dataset_read(set, 0, &image), TEC_OK);
+    tec_image_free(&image);
+    tec_dataset_close(set);
+
+    set = open_all("set", TEC_LABELS_FOLDERS, 0);
+    assert_names(set, name + 1, 5);
+    assert_int_equal(tec_dataset_classes(set), 3);
+    assert_int_equal(tec_dataset_label(set, 4), 2);
+    tec_dataset_close(set);
+}
+
+static void test_links(void **state)
+{
+    (void)state;
+    make_classes();
+    assert_int_equal(symlink("..", at("set/cat/up")), 0);
+    assert_int_equal(symlink("../..", at("set/cat/deep/up")), 0);
+    assert_int_equal(symlink("../dog", at("set/cat/zoo")), 0);
+    assert_int_equal(symlink("nowhere", at("set/dog/dangling")), 0);
+    static const char *const name[] = {"set/cat-big/1.PNG",  "set/cat/deep/er/1.jpg", "set/cat/x.Jpg",
+                                       "set/cat/zoo/10.png", "set/cat/zoo/2.JPEG",    "set/dog/10.png",
+                                       "set/dog/2.JPEG"};
+    tec_dataset *set = open_all("set", TEC_LABELS_AUTO, 0);
+    assert_names(set, name, 7);
+    tec_dataset_close(set);
+    assert_int_equal(symlink("nowhere", at("set/dog/a.jpg")), 0);
+    assert_refused("set", TEC_LABELS_AUTO, "dog/a.jpg: No such file");
+}
+
+static void test_nothing_there(void **state)
+{
+    (void)state;
+    assert_refused("absent", TEC_LABELS_AUTO, "absent: No such file");
+    put("rgb.png", "bare/a/notes.txt");
+    assert_refused("bare", TEC_LABELS_AUTO, "no image (.jpg, .jpeg, .png)");
+    put("rgb.png", "flat/a.png");
+    assert_refused("flat", TEC_LABELS_FOLDERS, "any class folder");
+    put("rgb.png", "file/a.png");
+    assert_refused("file/a.png", TEC_LABELS_AUTO, "not an IDX file of images (starts with 89504e47");
+}
+
+static void test_folder_fingerprint(void **state)
+{
+    (void)state;
+    make_classes();
+    uint64_t before = fingerprint("set", 0);
+    assert_true(fingerprint("set", 3) != before);
+    assert_true(fingerprint("set", 3) != fingerprint("set", 4));
+    assert_true(fingerprint("set", 5) == before); /* all of them */
+    put("rgb420.jpg", "set/dog/2.JPEG");
+    assert_true(fingerprint("set", 0) != before);
+    put("rgb444.jpg", "set/dog/2.JPEG");
+    assert_true(fingerprint("set", 0) == before);
+    rename(at("set/dog/2.JPEG"), at("set/dog/3.JPEG"));
+    assert_true(fingerprint("set", 0) != before);
+    rename(at("set/dog/3.JPEG"), at("set/dog/2.JPEG"));
+    put("rgb444.jpg", "set/dog/9.jpg");
+    assert_true(fingerprint("set", 0) != before);
+    remove(at("set/dog/9.jpg"));
+    rename(at("set"), at("elsewhere"));
+    assert_true(fingerprint("elsewhere", 0) == before);
+    remove(at("elsewhere/cat/x.Jpg"));
+    assert_true(fingerprint("elsewhere", 0) != before);
+}
+
+static void test_bad_files_are_named(void **state)
+{
+    (void)state;
+    make_classes();
+    assert_int_equal(truncate(at("set/dog/2.JPEG"), 300), 0);
+    assert_int_equal(truncate(at("set/dog/10.png"), 0), 0);
+    tec_dataset *set = open_all("set", TEC_LABELS_AUTO, 0);
+    tec_image image;
+    remove(at("set/cat/x.Jpg"));
+    static const char *const bad[] = {"set/cat/x.Jpg: No such", "set/dog/10.png: 0 bytes", "set/dog/2.JPEG: truncated"};
+    for (int i = 2; i < 5; i++) {
+        assert_int_equal(tec_dataset_read(set, i, &image), TEC_USER_ERROR);
+        assert_non_null(strstr(tec_error_message(), bad[i - 2]));
+        assert_null(image.pixels);
+    }
+    tec_dataset_close(set);
+}
+
+static void test_damaged_lists(void **state)
+{
+    (void)state;
+    make_classes();
+    char *list;
+    size_t bytes;
+    tec_dataset *set;
+    assert_int_equal(tec_dataset_scan(at("set"), TEC_LABELS_AUTO, &list, &bytes), TEC_OK);
+    for (size_t kept = 0; kept < bytes; kept++) {
+        char *part = malloc(kept + 1);
+        memcpy(part, list, kept);
+        assert_int_equal(tec_dataset_open(&set, part, kept, 3, 0), TEC_SYSTEM_ERROR);
+        assert_null(set);
+        free(part);
+    }
+    free(list);
+}
+
+/* ---- IDX ---- */
+
+/* A header of `dimensions` numbers, then `bytes` bytes 0, 1, 2, ...; gzipped if `name` ends so. */
+static void put_idx(const char *name, uint32_t magic, const uint32_t *size, int dimensions, int bytes)
+{
+    gzFile f = gzopen(at(name), strstr(name, ".gz") ? "wb" : "wbT");
+    assert_non_null(f);
+    for (int i = -1; i < dimensions; i++)
+        for (int shift = 24; shift >= 0; shift -= 8)
+            gzputc(f, (int)((i < 0 ? magic : size[i]) >> shift & 0xff));
+    for (int i = 0; i < bytes; i++)
+        gzputc(f, i % 251 & 0xff);
+    assert_int_equal(gzclose(f), Z_OK);
+}
+
+static void put_images(const char *name, uint32_t count, uint32_t height, uint32_t width, int bytes)
+{
+    put_idx(name, 0x803, (uint32_t[]){count, height, width}, 3, bytes);
+}
+
+static void put_labels(const char *name, uint32_t count, int bytes)
+{
+    put_idx(name, 0x801, &count, 1, bytes);
+}
+
+static void check_idx(const char *name, int channels)
+{
+    tec_dataset *set;
+    tec_image image;
+    char text[64], want[64];
+    assert_int_equal(open_limited(&set, at(name), TEC_LABELS_AUTO, channels, 0), TEC_OK);
+    assert_int_equal(tec_dataset_size(set), 20);
+    assert_int_equal(tec_dataset_classes(set), 20);
+    assert_string_equal(tec_dataset_class_name(set, 17), "17");
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(tec_dataset_label(set, i), i);
+        assert_int_equal(tec_dataset_read(set, i, &image), TEC_OK);
+        assert_int_equal(image.height, 5);
+        assert_int_equal(image.width, 3);
+        assert_int_equal(image.channels, channels);
+        for (int p = 0; p < 15 * channels; p++)
+            assert_int_equal(image.pixels[p], (15 * i + p / channels) % 251);
+        tec_image_free(&image);
+    }
+    snprintf(want, sizeof want, "%s[17]", name);
+    assert_string_equal(tec_dataset_name(set, 17, text, sizeof text), want);
+    tec_dataset_close(set);
+}
+
+static void test_idx(void **state)
+{
+    (void)state;
+    put_images("a-images-idx3-ubyte", 20, 5, 3, 300);
+    put_labels("a-labels-idx1-ubyte", 20, 20);
+    put_images("a-images-idx3-ubyte.gz", 20, 5, 3, 300);
+    put_labels("a-labels-idx1-ubyte.gz", 20, 20);
+    check_idx("a-images-idx3-ubyte", 1);
+    check_idx("a-images-idx3-ubyte.gz", 3);
+    assert_true(fingerprint("a-images-idx3-ubyte", 0) == fingerprint("a-images-idx3-ubyte.gz", 0));
+    assert_true(fingerprint("a-images-idx3-ubyte", 0) != fingerprint("a-images-idx3-ubyte", 19));
+    put_images("b", 20, 3, 5, 300);
+    put_images("c", 20, 5, 3, 300);
+    assert_true(fingerprint("b", 0) != fingerprint("c", 0));
+
+    tec_dataset *set = open_all("a-images-idx3-ubyte", TEC_LABELS_NONE, 0);
+    assert_int_equal(tec_dataset_classes(set), 0);
+    assert_int_equal(tec_dataset_label(set, 3), -1);
+    tec_dataset_close(set);
+    set = open_all("c", TEC_LABELS_AUTO, 0); /* no label file belongs to this name */
+    assert_int_equal(tec_dataset_classes(set), 0);
+    tec_dataset_close(set);
+    assert_refused("c", TEC_LABELS_FOLDERS, "give a folder");
+}
+
+static void test_limit_is_evenly_spaced(void **state)
+{
+    (void)state;
+    put_images("a-images-idx3-ubyte", 20, 5, 3, 300);
+    put_labels("a-labels-idx1-ubyte", 20, 20);
+    static const int label[] = {0, 2, 5, 8, 11, 14, 17};
+    tec_dataset *set = open_all("a-images-idx3-ubyte", TEC_LABELS_AUTO, 7);
+    assert_int_equal(tec_dataset_size(set), 7);
+    assert_int_equal(tec_dataset_classes(set), 20);
+    for (int i = 0; i < 7; i++)
+        assert_int_equal(tec_dataset_label(set, i), label[i]);
+    tec_dataset_close(set);
+    set = open_all("a-images-idx3-ubyte", TEC_LABELS_AUTO, 21);
+    assert_int_equal(tec_dataset_size(set), 20);
+    tec_dataset_close(set);
+}
+
+static void test_bad_idx_headers(void **state)
+{
+    (void)state;
+    put_idx("magic", 0x802, (uint32_t[]){4, 2, 2}, 3, 16);
+    assert_refused("magic", TEC_LABELS_AUTO, "starts with 00000802, expected 00000803");
+    put_images("none", 0, 28, 28, 0);
+    assert_refused("none", TEC_LABELS_AUTO, "0 items");
+    put_images("flat", 5, 28, 0, 0);
+    assert_refused("flat", TEC_LABELS_AUTO, "5 items of 28 x 0");
+    put_images("huge", 0xffffffff, 65535, 65535, 100);
+    assert_refused("huge", TEC_LABELS_AUTO, "truncated");
+    put_images("huge.gz", 0xffffffff, 65535, 65535, 100);
+    assert_refused("huge.gz", TEC_LABELS_AUTO, "truncated");
+    put_images("more", 2, 3, 3, 19);
+    assert_refused("more", TEC_LABELS_AUTO, "more than the 2 items");
+    put_images("more.gz", 2, 3, 3, 19);
+    assert_refused("more.gz", TEC_LABELS_AUTO, "more than the 2 items");
+    put_images("l-images-idx3-ubyte", 2, 3, 3, 18);
+    put_labels("l-labels-idx1-ubyte", 3, 3);
+    assert_refused("l-images-idx3-ubyte", TEC_LABELS_AUTO, "3 labels for the 2 images");
+    put_images("l-labels-idx1-ubyte", 2, 3, 3, 18);
+    assert_refused("l-images-idx3-ubyte", TEC_LABELS_AUTO, "not an IDX file of labels");
+}
+
+static void test_truncated_idx(void **state)
+{
+    (void)state;
+    struct stat info;
+    for (int gz = 0; gz < 2; gz++) {
+        const char *name = gz ? "t-images-idx3-ubyte.gz" : "t-images-idx3-ubyte";
+        put_images(name, 20, 5, 3, 300);
+        assert_int_equal(stat(at(name), &info), 0);
+        for (long kept = (long)info.st_size - 1; kept >= 0; kept--) {
+            tec_dataset *set;
+            assert_int_equal(truncate(at(name), kept), 0);
+            if (open_limited(&set, at(name), TEC_LABELS_AUTO, 1, 0) != TEC_USER_ERROR)
+                fail_msg("%s cut after %ld of %ld bytes was taken", name, kept, (long)info.st_size);
+            assert_non_null(strstr(tec_error_message(), at(name)));
+        }
+    }
+    put_images("t-images-idx3-ubyte.gz", 20, 5, 3, 300);
+    assert_int_equal(stat(at("t-images-idx3-ubyte.gz"), &info), 0);
+    assert_int_equal(truncate(at("t-images-idx3-ubyte.gz"), info.st_size - 60), 0);
+    assert_refused("t-images-idx3-ubyte.gz", TEC_LABELS_AUTO, "header promises 20 items (300 bytes), but only ");
+}
+
+static void test_gzip_checksum(void **state)
+{
+    (void)state;
+    size_t bytes;
+    put_images("s.gz", 20, 5, 3, 300);
+    uint8_t *data = read_bytes(at("s.gz"), &bytes);
+    data[bytes - 6] ^= 1; /* of the CRC, behind all pixels */
+    assert_int_equal(tec_file_write(at("s.gz"), data, bytes), TEC_OK);
+    free(data);
+    assert_refused("s.gz", TEC_LABELS_AUTO, "damaged");
+}
+
+/* ---- real data ---- */
+
+static void test_fashion_mnist(void **state)
+{
+    (void)state;
+    if (access(FASHION, R_OK)) {
+        print_message("SKIPPED: %s is not there (apt install dataset-fashion-mnist)\n", FASHION);
+        skip();
+    }
+    tec_dataset *set = open_all(FASHION, TEC_LABELS_AUTO, 0);
+    int count[10] = {0};
+    assert_int_equal(tec_dataset_size(set), 60000);
+    assert_int_equal(tec_dataset_classes(set), 10);
+    for (int64_t i = 0; i < 60000; i++)
+        count[tec_dataset_label(set, i)]++;
+    for (int c = 0; c < 10; c++)
+        assert_int_equal(count[c], 6000);
+    tec_image image;
+    assert_int_equal(tec_dataset_label(set, 0), 9);
+    assert_int_equal(tec_dataset_read(set, 59999, &image), TEC_OK);
+    assert_int_equal(image.height * 100 + image.width, 2828);
+    tec_image_free(&image);
+    tec_dataset_close(set);
+}
+
+static void test_imagenette(void **state)
+{
+    (void)state;
+    char path[512];
+    const char *root = getenv("TEC_TEST_DATA");
+    snprintf(path, sizeof path, "%s/imagenette/train", root ? root : "");
+    if (!root || access(path, R_OK)) {
+        print_message("SKIPPED: TEC_TEST_DATA is %s\n", root ? "set, but has no imagenette/train" : "not set");
+        skip();
+    }
+    tec_dataset *set = open_all(path, TEC_LABELS_AUTO, 0);
+    assert_int_equal(tec_dataset_size(set), 9469);
+    assert_int_equal(tec_dataset_classes(set), 10);
+    assert_string_equal(tec_dataset_class_name(set, 0), "n01440764");
+    for (int64_t i = 0; i < 9469; i += 150) {
+        tec_image image;
+        char name[256];
+        if (tec_dataset_read(set, i, &image) != TEC_OK)
+            fail_msg("%s", tec_error_message());
+        assert_int_equal(image.height * 1000 + image.width, 224224);
+        assert_non_null(strstr(tec_dataset_name(set, i, name, sizeof name),
+                               tec_dataset_class_name(set, tec_dataset_label(set, i))));
+        tec_image_free(&image);
+    }
+    tec_dataset_close(set);
+}
+
+#define WITH_TOP(test) cmocka_unit_test_setup_teardown(test, make_top, remove_top)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_TOP(test_class_folders),
+        WITH_TOP(test_without_labels),
+        WITH_TOP(test_images_at_the_top),
+        WITH_TOP(test_links),
+        WITH_TOP(test_nothing_there),
+        WITH_TOP(test_folder_fingerprint),
+        WITH_TOP(test_bad_files_are_named),
+        WITH_TOP(test_damaged_lists),
+        WITH_TOP(test_idx),
+        WITH_TOP(test_limit_is_evenly_spaced),
+        WITH_TOP(test_bad_idx_headers),
+        WITH_TOP(test_truncated_idx),
+        WITH_TOP(test_gzip_checksum),
+        cmocka_unit_test(test_fashion_mnist),
+        cmocka_unit_test(test_imagenette),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

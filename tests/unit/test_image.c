@@ -1,0 +1,233 @@
+#include "tec/image.h"
+#include "tec/philox.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <zlib.h>
+
+#include "../data/pnm.h"
+
+static const char *const fixture[] = {"rgb420.jpg",
+                                      "rgb422.jpg",
+                                      "rgb444.jpg",
+                                      "grey.jpg",
+                                      "progressive.jpg",
+                                      "optimized.jpg",
+                                      "cmyk.jpg",
+                                      "cmyk_no_adobe.jpg",
+                                      "ycck.jpg",
+                                      "rgb_stored.jpg",
+                                      "stray_bytes.jpg",
+                                      "grey.png",
+                                      "grey1.png",
+                                      "grey2.png",
+                                      "grey4.png",
+                                      "grey16.png",
+                                      "grey_alpha.png",
+                                      "grey_trns.png",
+                                      "rgb.png",
+                                      "rgb16.png",
+                                      "rgb_trns.png",
+                                      "rgba.png",
+                                      "rgba16.png",
+                                      "palette.png",
+                                      "palette4.png",
+                                      "palette_trns.png",
+                                      "interlaced.png",
+                                      "interlaced_grey1.png",
+                                      "interlaced_palette.png"};
+#define FIXTURES (sizeof fixture / sizeof *fixture)
+
+static uint8_t *read_fixture(const char *name, size_t *bytes)
+{
+    char path[256];
+    snprintf(path, sizeof path, TEST_DATA "images/%s", name);
+    return read_bytes(path, bytes);
+}
+
+/* Decodes a copy of exactly that length, so that a sanitizer sees reads behind the end. */
+static tec_status decode_part(const uint8_t *data, size_t bytes, const char *name)
+{
+    tec_image image;
+    uint8_t *copy = malloc(bytes ? bytes : 1);
+    memcpy(copy, data, bytes);
+    tec_status status = tec_image_decode(&image, copy, bytes, 3, name);
+    assert_true((status == TEC_OK) == (image.pixels != NULL));
+    tec_image_free(&image);
+    free(copy);
+    return status;
+}
+
+static void assert_refused(const uint8_t *data, size_t bytes, const char *what)
+{
+    assert_int_equal(decode_part(data, bytes, "a/b.img"), TEC_USER_ERROR);
+    if (!strstr(tec_error_message(), "a/b.img: ") || !strstr(tec_error_message(), what))
+        fail_msg("\"%s\" does not name the file and \"%s\"", tec_error_message(), what);
+}
+
+static void test_equals_pillow(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < FIXTURES; i++)
+        for (int channels = 1; channels <= 3; channels += 2) {
+            size_t bytes;
+            char path[256];
+            tec_image got;
+            uint8_t *data = read_fixture(fixture[i], &bytes);
+            snprintf(path, sizeof path, TEST_DATA "images/%s.%s", fixture[i], channels == 3 ? "ppm" : "pgm");
+            tec_image want = read_pnm(path);
+            if (tec_image_decode(&got, data, bytes, channels, fixture[i]) != TEC_OK)
+                fail_msg("%s", tec_error_message());
+            assert_int_equal(got.channels, channels);
+            assert_int_equal(got.height, want.height);
+            assert_int_equal(got.width, want.width);
+            size_t pixels = (size_t)want.height * (size_t)want.width * (size_t)channels;
+            int worst = worst_difference(got.pixels, want.pixels, pixels);
+            if (worst)
+                fail_msg("%s in %d channels differs from Pillow by %d", fixture[i], channels, worst);
+            tec_image_free(&got);
+            tec_image_free(&want);
+            free(data);
+        }
+}
+
+static void test_every_truncation_is_an_error(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < FIXTURES; i++) {
+        size_t bytes;
+        uint8_t *data = read_fixture(fixture[i], &bytes);
+        for (size_t kept = 0; kept < bytes; kept++)
+            if (decode_part(data, kept, fixture[i]) != TEC_USER_ERROR || !strstr(tec_error_message(), fixture[i]))
+                fail_msg("%s cut after %zu of %zu bytes was taken", fixture[i], kept, bytes);
+        free(data);
+    }
+}
+
+static void test_truncation_is_named(void **state)
+{
+    (void)state;
+    static const char *const name[] = {"rgb420.jpg", "progressive.jpg", "rgb.png"};
+    for (size_t i = 0; i < 3; i++) {
+        size_t bytes;
+        uint8_t *data = read_fixture(name[i], &bytes);
+        char length[32];
+        snprintf(length, sizeof length, "after %zu bytes", bytes - 40);
+        assert_refused(data, bytes - 40, "truncated");
+        assert_refused(data, bytes - 40, length);
+        free(data);
+    }
+}
+
+/* A PNG has checksums: any flipped bit is noticed. A JPEG has none: it must only do no harm. */
+static void test_flipped_bits(void **state)
+{
+    (void)state;
+    tec_philox random = tec_philox_start(1, TEC_STREAM_TEST, 0, 0, 0);
+    for (size_t i = 0; i < FIXTURES; i++) {
+        size_t bytes;
+        uint8_t *data = read_fixture(fixture[i], &bytes);
+        for (int round = 0; round < 150; round++) {
+            size_t at = tec_philox_below(&random, (uint32_t)bytes);
+            uint8_t bit = (uint8_t)(1u << tec_philox_below(&random, 8));
+            data[at] ^= bit;
+            tec_status status = decode_part(data, bytes, fixture[i]);
+            if (status != TEC_USER_ERROR && (status != TEC_OK || strstr(fixture[i], ".png")))
+                fail_msg("%s with byte %zu ^ %d: status %d", fixture[i], at, bit, status);
+            data[at] ^= bit;
+        }
+        free(data);
+    }
+}
+
+static void put_png_size(uint8_t *png, uint32_t width, uint32_t height)
+{
+    for (int i = 0; i < 4; i++) {
+        png[16 + i] = (uint8_t)(width >> (24 - 8 * i));
+        png[20 + i] = (uint8_t)(height >> (24 - 8 * i));
+    }
+    uint32_t crc = (uint32_t)crc32(0, png + 12, 17);
+    for (int i = 0; i < 4; i++)
+        png[29 + i] = (uint8_t)(crc >> (24 - 8 * i));
+}
+
+static void put_jpeg_size(uint8_t *jpeg, size_t bytes, unsigned width, unsigned height)
+{
+    for (size_t i = 0; i + 9 < bytes; i++)
+        if (jpeg[i] == 0xff && (jpeg[i + 1] == 0xc0 || jpeg[i + 1] == 0xc2)) {
+            jpeg[i + 5] = (uint8_t)(height >> 8);
+            jpeg[i + 6] = (uint8_t)height;
+            jpeg[i + 7] = (uint8_t)(width >> 8);
+            jpeg[i + 8] = (uint8_t)width;
+            return;
+        }
+    fail_msg("no frame header");
+}
+
+static void test_sizes_that_cannot_be(void **state)
+{
+    (void)state;
+    size_t bytes;
+    uint8_t *png = read_fixture("rgb.png", &bytes);
+    put_png_size(png, 60000, 60000);
+    assert_refused(png, bytes, "60000 x 60000 pixels, at most");
+    put_png_size(png, 12000, 12000);
+    assert_refused(png, bytes, "too short to hold");
+    put_png_size(png, 0, 12000);
+    assert_refused(png, bytes, "damaged PNG");
+    free(png);
+    for (int i = 0; i < 2; i++) {
+        uint8_t *jpeg = read_fixture(i ? "progressive.jpg" : "rgb420.jpg", &bytes);
+        put_jpeg_size(jpeg, bytes, 65000, 65000);
+        assert_refused(jpeg, bytes, "65000 x 65000 pixels, at most");
+        put_jpeg_size(jpeg, bytes, 12000, 12000);
+        assert_refused(jpeg, bytes, "too short to hold");
+        put_jpeg_size(jpeg, bytes, 37, 61); /* twice as high as its data */
+        assert_refused(jpeg, bytes, "premature end of data");
+        put_jpeg_size(jpeg, bytes, 0, 10);
+        assert_refused(jpeg, bytes, "JPEG");
+        free(jpeg);
+    }
+}
+
+static void test_thousands_of_scans(void **state)
+{
+    (void)state;
+    enum { COPIES = 1000 };
+    size_t bytes;
+    uint8_t *jpeg = read_fixture("progressive.jpg", &bytes);
+    size_t scan = bytes - 2;
+    while (!(jpeg[scan] == 0xff && jpeg[scan + 1] == 0xda))
+        scan--;
+    size_t length = bytes - 2 - scan;
+    uint8_t *bomb = malloc(bytes + COPIES * length);
+    memcpy(bomb, jpeg, bytes);
+    for (size_t i = 0; i < COPIES; i++)
+        memcpy(bomb + bytes - 2 + i * length, jpeg + scan, length);
+    memcpy(bomb + bytes - 2 + COPIES * length, jpeg + bytes - 2, 2);
+    assert_refused(bomb, bytes + COPIES * length, "scans");
+    free(bomb);
+    free(jpeg);
+}
+
+static void test_not_an_image(void **state)
+{
+    (void)state;
+    assert_refused((const uint8_t *)"", 0, "0 bytes are no image");
+    assert_refused((const uint8_t *)"\xff\xd8\xff", 3, "truncated JPEG");
+    assert_refused((const uint8_t *)"<!DOCTYPE html>", 15, "neither JPEG nor PNG (starts with 3c 21 44 4f)");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_equals_pillow),        cmocka_unit_test(test_every_truncation_is_an_error),
+        cmocka_unit_test(test_truncation_is_named),  cmocka_unit_test(test_flipped_bits),
+        cmocka_unit_test(test_sizes_that_cannot_be), cmocka_unit_test(test_thousands_of_scans),
+        cmocka_unit_test(test_not_an_image),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
