@@ -1,0 +1,36 @@
+/* Features of a labelled data set under one model, spread over the ranks: what k-NN and the linear probe work on.
+ * N images that could be decoded, n of them on this rank, D features. */
+#ifndef TEC_FEATURES_H
+#define TEC_FEATURES_H
+
+#include "tec/comm.h"
+#include "tec/dataset.h"
+#include "tec/frozen.h"
+#include "tec/settings.h"
+
+typedef struct tec_features {
+    int64_t total;   /* N */
+    int64_t first;   /* number among the N of this rank's first row; ranks hold consecutive ranges, in rank order */
+    int64_t count;   /* n, may be 0 */
+    int64_t skipped; /* images of the whole data set that could not be decoded */
+    int width;       /* D */
+    int classes;
+    real *value;    /* [n, D], owned */
+    int32_t *label; /* [n], owned */
+} tec_features;
+
+/* Collective; every rank returns the same status. Each rank takes a consecutive range of whole batches (eval.batch
+ * images), so that a batch holds the same images, and a feature the same bits, whatever the number of ranks. `frozen`
+ * was created for eval.batch images; NULL: the features are the pixels / 255, [c * S * S] `what` names the data set in
+ * progress lines and messages Reads data.image_size, channels, mean, std, workers, prefetch, on_bad_image and
+ * eval.batch, pooling of the settings. TEC_USER_ERROR: an image that cannot be decoded (unless data.on_bad_image is
+ * skip: then all of them are listed as warnings), a feature that is not finite. Free with tec_features_free, also after
+ * a failure. */
+tec_status tec_features_compute(const tec_comm *comm, const tec_settings *settings, const tec_dataset *set,
+                                tec_frozen *frozen, const char *what, tec_features *out);
+void tec_features_free(tec_features *features);
+
+/* Local. Divides every row by its Euclidean norm; a row of zeros stays. */
+void tec_features_normalize(tec_features *features);
+
+#endif

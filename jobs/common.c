@@ -1,0 +1,144 @@
+/* What several commands do in the same way: opening the data set and the model, making the run directory. */
+#include "jobs.h"
+
+#include "tec/checkpoint.h"
+#include "tec/files.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+tec_status tec_job_open_dataset(const tec_comm *comm, const tec_settings *settings, bool training, tec_dataset **out)
+{
+    const char *key = training ? "data.train" : "data.val";
+    const char *path = training ? settings->data.train : settings->data.val;
+    *out = NULL;
+    if (!path || !path[0])
+        return tec_fail(TEC_USER_ERROR, "%s is not given: name a folder of images or an IDX image file", key);
+
+    char *list = NULL;
+    size_t bytes = 0;
+    tec_status status = TEC_OK;
+    if (comm->rank == 0)
+        status = tec_dataset_scan(path, (tec_label_mode)settings->data.labels, &list, &bytes);
+    status = tec_comm_agree(comm, status);
+    if (status != TEC_OK)
+        goto done;
+    tec_comm_share_text(comm, &list, &bytes, 0);
+    status = tec_dataset_open(out, list, bytes, settings->data.channels,
+                              training ? settings->data.max_train : settings->data.max_val);
+    status = tec_comm_agree(comm, status);
+    if (status != TEC_OK) {
+        tec_dataset_close(*out);
+        *out = NULL;
+    }
+done:
+    free(list);
+    return status;
+}
+
+/* The file is read once, whatever the number of ranks: thousands of ranks opening one file stall a parallel file
+ * system. */
+tec_status tec_job_open_frozen(const tec_comm *comm, const char *path, int batch, tec_frozen **out)
+{
+    *out = NULL;
+    tec_model_config config = {0};
+    tec_status status = TEC_OK;
+    if (comm->rank == 0) {
+        status = tec_checkpoint_read_config(path, &config);
+        if (status == TEC_OK)
+            status = tec_model_config_check(&config);
+    }
+    TEC_TRY(tec_comm_agree(comm, status));
+    tec_comm_broadcast(comm, &config, sizeof config, 0);
+
+    tec_frozen *frozen = NULL;
+    status = tec_comm_agree(comm, tec_frozen_create(&frozen, &config, batch));
+    if (status != TEC_OK)
+        goto fail;
+    tec_params *params = tec_frozen_params(frozen);
+    status = tec_comm_agree(comm, comm->rank == 0 ? tec_checkpoint_read_weights(path, params) : TEC_OK);
+    if (status != TEC_OK)
+        goto fail;
+    tec_comm_broadcast(comm, params->weight, params->total * sizeof(real), 0);
+    tec_frozen_ready(frozen);
+    *out = frozen;
+    return TEC_OK;
+fail:
+    tec_frozen_close(frozen);
+    return status;
+}
+
+tec_status tec_job_make_directory(const tec_comm *comm, const char *dir)
+{
+    if (!dir || !dir[0])
+        return tec_fail(TEC_USER_ERROR, "run.dir is not given: name a directory for what the run writes");
+    return tec_comm_agree(comm, comm->rank == 0 ? tec_directory_make(dir) : TEC_OK);
+}
+
+tec_store_spec tec_job_store_spec(const tec_settings *settings, const tec_model_config *base, uint64_t base_hash,
+                                  const tec_dataset *set)
+{
+    tec_store_spec spec = {0};
+    spec.samples = tec_dataset_size(set);
+    spec.views = settings->targets.views;
+    spec.patches = tec_model_patches(base);
+    spec.width = base->width;
+    spec.heads = base->heads;
+    spec.topk = settings->targets.topk;
+    spec.last_layers = settings->targets.last_layers;
+    spec.type = (tec_target_type)settings->targets.type;
+    spec.images = settings->targets.store_images;
+    spec.image_size = settings->data.image_size;
+    spec.patch = base->patch;
+    spec.channels = settings->data.channels;
+    memcpy(spec.mean, settings->data.mean, sizeof spec.mean);
+    memcpy(spec.std, settings->data.std, sizeof spec.std);
+    memcpy(spec.crop_scale, settings->data.crop_scale, sizeof spec.crop_scale);
+    memcpy(spec.crop_ratio, settings->data.crop_ratio, sizeof spec.crop_ratio);
+    spec.flip = settings->data.flip;
+    spec.seed = settings->run.seed;
+    spec.base = base_hash;
+    spec.dataset = tec_dataset_fingerprint(set);
+    spec.shard_rows = tec_store_shard_rows(&spec, settings->targets.shard_mb);
+    return spec;
+}
+
+static tec_status write_settings(const tec_settings *settings, const char *name)
+{
+    char *text = NULL, *path = tec_path_join(settings->run.dir, name);
+    size_t bytes = 0;
+    FILE *file = open_memstream(&text, &bytes);
+    tec_status status = file ? tec_settings_print(settings, file)
+                             : tec_fail(TEC_SYSTEM_ERROR, "%s: out of memory for the settings", path);
+    if (file && fclose(file) != 0 && status == TEC_OK)
+        status = tec_fail(TEC_SYSTEM_ERROR, "%s: out of memory for the settings", path);
+    if (status == TEC_OK)
+        status = tec_file_write(path, text, bytes);
+    free(text);
+    free(path);
+    return status;
+}
+
+tec_status tec_job_write_settings(const tec_comm *comm, const tec_settings *settings, const char *name)
+{
+    return tec_comm_agree(comm, comm->rank == 0 ? write_settings(settings, name) : TEC_OK);
+}
+
+static tec_status write_json(const char *dir, const char *name, const json_t *object)
+{
+    char *text = json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    if (!text)
+        return tec_fail(TEC_SYSTEM_ERROR, "%s/%s: the results cannot be put into words: out of memory", dir, name);
+    char *lines = tec_string_format("%s\n", text), *path = tec_path_join(dir, name);
+    tec_status status = tec_file_write(path, lines, strlen(lines));
+    free(path);
+    free(lines);
+    free(text);
+    return status;
+}
+
+tec_status tec_job_write_json(const tec_comm *comm, const char *dir, const char *name, const json_t *object)
+{
+    return tec_comm_agree(comm, comm->rank == 0 ? write_json(dir, name, object) : TEC_OK);
+}

@@ -1,0 +1,80 @@
+/* tec knn: weighted k-nearest-neighbour accuracy of a model's features. */
+#include "jobs.h"
+
+#include "tec/knn.h"
+#include "tec/log.h"
+
+#include <stdio.h>
+
+/* knn.k may be one number, which then stands in both places. */
+static int evaluations(const tec_settings *settings)
+{
+    return settings->knn.k[0] == settings->knn.k[1] ? 1 : 2;
+}
+
+static double percent(int64_t part, int64_t total)
+{
+    return 100.0 * (double)part / (double)total;
+}
+
+static tec_status write_results(const tec_comm *comm, const tec_settings *settings,
+                                const tec_job_evaluation *evaluation, const tec_knn_result *result, double seconds)
+{
+    json_t *object = tec_job_evaluation_json(settings, evaluation);
+    json_t *results = json_array();
+    for (int i = 0; i < evaluations(settings); i++)
+        json_array_append_new(results, json_pack("{s:i, s:f, s:f}", "k", settings->knn.k[i],      //
+                                                 "top1", percent(result->top1[i], result->total), //
+                                                 "top5", percent(result->top5[i], result->total)));
+    json_object_set_new(object, "temperature", json_real(settings->knn.temperature));
+    json_object_set_new(object, "knn", results);
+    json_object_set_new(object, "ranks", json_integer(comm->size));
+    json_object_set_new(object, "seconds", json_real(seconds));
+    tec_status status = tec_job_write_json(comm, settings->run.dir, "knn.json", object);
+    if (status == TEC_OK)
+        status = tec_job_write_settings(comm, settings, "knn.yaml");
+    json_decref(object);
+    return status;
+}
+
+static tec_status run(tec_comm *comm, const tec_invocation *call)
+{
+    const tec_settings *settings = &call->settings;
+    tec_job_evaluation evaluation;
+    tec_knn_result result;
+    double started = tec_seconds();
+    tec_status status = tec_job_evaluate(comm, settings, &evaluation);
+    if (status != TEC_OK)
+        goto done;
+    tec_features_normalize(&evaluation.train);
+    tec_features_normalize(&evaluation.val);
+    status = tec_knn_classify(comm, settings, &evaluation.train, &evaluation.val, &result);
+    if (status != TEC_OK)
+        goto done;
+    double seconds = tec_seconds() - started;
+    for (int i = 0; i < evaluations(settings) && comm->rank == 0; i++)
+        printf("knn k=%d top1 %.2f top5 %.2f (%lld training, %lld test images, %d features, %.1f s)\n",
+               settings->knn.k[i], percent(result.top1[i], result.total), percent(result.top5[i], result.total),
+               (long long)evaluation.train.total, (long long)evaluation.val.total, evaluation.train.width, seconds);
+    status = write_results(comm, settings, &evaluation, &result, seconds);
+done:
+    tec_job_evaluation_free(&evaluation);
+    return status;
+}
+
+static const char *const sections[] = {"data", "eval", "knn", "run", NULL};
+
+const tec_command tec_command_knn = {
+    .name = "knn",
+    .usage = "eval.model=MODEL.h5 data.train=PATH data.val=PATH run.dir=DIR [section.key=value ...]",
+    .summary = "k-nearest-neighbour accuracy of a model's features",
+    .details =
+        "Computes the features of both data sets (class token or mean of the patches, eval.pooling) from centre "
+        "crops, and classifies every image of data.val by its nearest training images: cosine similarity, "
+        "votes exp(similarity / knn.temperature), as DINO does. One line per k on standard output, and all of it "
+        "in DIR/knn.json, the settings in DIR/knn.yaml. The result is the same for every number of ranks.\n\n"
+        "eval.model=pixels takes the images themselves as features: what a model has to beat.",
+    .sections = sections,
+    .parallel = true,
+    .run = run,
+};

@@ -1,0 +1,238 @@
+/* k-NN over features that are spread over the ranks.
+ *
+ * Blocks of test rows go from their owner to all ranks; each rank multiplies a block with its training rows piece by
+ * piece and keeps the nearest. A matrix product rounds differently with the shape of its operands, and so with the
+ * number of ranks: it only selects candidates, within its error bound of the k-th best, which are then compared by one
+ * scalar product of fixed order. */
+#include "tec/knn.h"
+
+#include "nearest.h"
+#include "tec/gemm.h"
+#include "tec/log.h"
+
+#include <assert.h>
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TEST_ROWS 256
+#define BLOCK_NEIGHBOURS (1 << 18) /* of all rows of a block: fewer rows when k is very large */
+#define TRAIN_ROWS 4096
+#define PROGRESS_SECONDS 10
+#define REAL_EPSILON (TEC_REAL_IS_DOUBLE ? DBL_EPSILON : (double)FLT_EPSILON)
+
+typedef struct neighbour {
+    double similarity;
+    int64_t index; /* of the training row among all; -1: none */
+    int64_t label;
+} neighbour;
+
+typedef struct search {
+    const tec_comm *comm;
+    const tec_features *train;
+    int k;                   /* the larger one */
+    int rows;                /* R, of a block */
+    real *block;             /* [R, D] */
+    real *similarity;        /* [R, TRAIN_ROWS] */
+    tec_nearest *nearest;    /* [R] */
+    neighbour *mine;         /* [R, k] among this rank's training rows */
+    neighbour *all;          /* [R, k] among all, on the owner of the block */
+    MPI_Datatype neighbours; /* k of them */
+    MPI_Op merge;
+} search;
+
+/* Eight partial sums in double: the same bits for the same rows wherever they lie. */
+static double scalar_product(const real *a, const real *b, int count)
+{
+    double part[8] = {0};
+    int i = 0;
+    for (; i + 8 <= count; i += 8)
+        for (int j = 0; j < 8; j++)
+            part[j] += (double)a[i + j] * b[i + j];
+    for (; i < count; i++)
+        part[i % 8] += (double)a[i] * b[i];
+    return ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]));
+}
+
+static int by_nearness(const void *left, const void *right)
+{
+    const neighbour *a = left, *b = right;
+    if (a->similarity != b->similarity)
+        return a->similarity > b->similarity ? -1 : 1;
+    return (a->index > b->index) - (a->index < b->index);
+}
+
+/* The k nearest of the candidates by exact similarity, nearest first. */
+static void rank_candidates(const search *s, const tec_nearest *candidates, const real *test, neighbour *out)
+{
+    const tec_features *train = s->train;
+    size_t count = (size_t)candidates->count;
+    neighbour *near = tec_allocate(count * sizeof *near);
+    for (size_t i = 0; i < count; i++) {
+        int64_t row = candidates->item[i].row;
+        near[i] = (neighbour){scalar_product(test, train->value + (size_t)row * train->width, train->width),
+                              train->first + row, train->label[row]};
+    }
+    qsort(near, count, sizeof *near, by_nearness);
+    for (size_t i = 0; i < (size_t)s->k; i++)
+        out[i] = i < count ? near[i] : (neighbour){-INFINITY, -1, -1};
+    free(near);
+}
+
+/* The k nearest of this rank's training rows for each of the block's `rows`. */
+static void search_local(search *s, int rows)
+{
+    const tec_features *train = s->train;
+    int width = train->width;
+    for (int i = 0; i < rows; i++)
+        tec_nearest_clear(&s->nearest[i]);
+    for (int64_t first = 0; first < train->count; first += TRAIN_ROWS) {
+        int count = train->count - first < TRAIN_ROWS ? (int)(train->count - first) : TRAIN_ROWS;
+        tec_gemm(rows, count, width, 1, tec_plain(s->block, width),
+                 tec_transposed(train->value + (size_t)first * width, width), 0, s->similarity, TRAIN_ROWS);
+#pragma omp parallel for schedule(dynamic, 8)
+        for (int i = 0; i < rows; i++)
+            tec_nearest_add(&s->nearest[i], s->similarity + (size_t)i * TRAIN_ROWS, first, count);
+    }
+#pragma omp parallel for schedule(dynamic, 8)
+    for (int i = 0; i < rows; i++) {
+        tec_nearest_finish(&s->nearest[i]);
+        rank_candidates(s, &s->nearest[i], s->block + (size_t)i * width, s->mine + (size_t)i * s->k);
+    }
+}
+
+/* Place of `label` in the vote of the k nearest; the number of classes when nobody voted for it. */
+static int vote(const neighbour *near, int k, double temperature, double *votes, int classes, int label)
+{
+    int place = 0;
+    memset(votes, 0, classes * sizeof *votes);
+    for (int i = 0; i < k; i++) /* relative to the nearest, so that no temperature overflows */
+        votes[near[i].label] += exp((near[i].similarity - near[0].similarity) / temperature);
+    if (votes[label] == 0)
+        return classes;
+    for (int c = 0; c < classes; c++)
+        place += votes[c] > votes[label] || (votes[c] == votes[label] && c < label);
+    return place;
+}
+
+/* Counts the hits of a block; on its owner. */
+static void count_hits(const search *s, const tec_settings *settings, int rows, const int32_t *label,
+                       tec_knn_result *out)
+{
+    int classes = s->train->classes;
+    double *votes = tec_allocate(classes * sizeof *votes);
+    for (int i = 0; i < rows; i++) {
+        const neighbour *near = s->all + (size_t)i * s->k;
+        for (int which = 0; which < 2; which++) {
+            int place = vote(near, settings->knn.k[which], settings->knn.temperature, votes, classes, label[i]);
+            out->top1[which] += place < 1;
+            out->top5[which] += place < 5 && place < classes;
+        }
+    }
+    out->total += rows;
+    free(votes);
+}
+
+/* MPI_User_function: the k nearest of two sorted lists, for each of *count rows; a row is one element of *type. */
+static void merge_nearest(void *in, void *inout, int *count, MPI_Datatype *type)
+{
+    int bytes = 0;
+    MPI_Type_size(*type, &bytes);
+    int k = bytes / (int)sizeof(neighbour);
+    neighbour *left = tec_allocate((unsigned long)bytes);
+    for (int row = 0; row < *count; row++) {
+        neighbour *out = (neighbour *)inout + (size_t)row * k;
+        const neighbour *right = (const neighbour *)in + (size_t)row * k;
+        memcpy(left, out, (size_t)bytes);
+        for (int i = 0, l = 0, r = 0; i < k; i++)
+            out[i] = by_nearness(&left[l], &right[r]) < 0 ? left[l++] : right[r++];
+    }
+    free(left);
+}
+
+static void open_search(search *s)
+{
+    int width = s->train->width;
+    s->rows = s->k <= BLOCK_NEIGHBOURS / TEST_ROWS ? TEST_ROWS : BLOCK_NEIGHBOURS / s->k;
+    unsigned long rows = (unsigned long)s->rows;
+    /* Unit vectors: |computed - exact| <= D eps / 2 in any order of summation. Twice the bound, for the rounded rows.
+     */
+    real margin = (real)(2 * (width + 2) * REAL_EPSILON);
+    s->block = tec_allocate(rows * width * sizeof(real));
+    s->similarity = tec_allocate(rows * TRAIN_ROWS * sizeof(real));
+    s->nearest = tec_allocate(rows * sizeof *s->nearest);
+    for (int i = 0; i < s->rows; i++)
+        tec_nearest_open(&s->nearest[i], s->k, margin);
+    s->mine = tec_allocate(rows * s->k * sizeof(neighbour));
+    s->all = tec_allocate(rows * s->k * sizeof(neighbour));
+    if (s->comm->size > 1) {
+        MPI_Type_contiguous(s->k * (int)sizeof(neighbour), MPI_BYTE, &s->neighbours);
+        MPI_Type_commit(&s->neighbours);
+        MPI_Op_create(merge_nearest, 1, &s->merge);
+    }
+}
+
+static void close_search(search *s)
+{
+    if (s->comm->size > 1) {
+        MPI_Op_free(&s->merge);
+        MPI_Type_free(&s->neighbours);
+    }
+    for (int i = 0; i < s->rows; i++)
+        tec_nearest_close(&s->nearest[i]);
+    free(s->nearest);
+    free(s->block);
+    free(s->similarity);
+    free(s->mine);
+    free(s->all);
+}
+
+/* All ranks' nearest of the block come together on its owner, in a tree: no rank holds more than two lists a row. */
+static void gather(search *s, int rows, int owner)
+{
+    if (s->comm->size == 1)
+        memcpy(s->all, s->mine, (size_t)rows * s->k * sizeof(neighbour));
+    else
+        MPI_Reduce(s->mine, s->all, rows, s->neighbours, s->merge, owner, s->comm->mpi);
+}
+
+tec_status tec_knn_classify(const tec_comm *comm, const tec_settings *settings, const tec_features *train,
+                            const tec_features *test, tec_knn_result *out)
+{
+    int k = settings->knn.k[0] > settings->knn.k[1] ? settings->knn.k[0] : settings->knn.k[1];
+    assert(train->width == test->width);
+    *out = (tec_knn_result){0};
+    if (k > train->total)
+        return tec_fail(TEC_USER_ERROR, "knn.k is %d, but there are only %lld training images", k,
+                        (long long)train->total);
+    assert(k <= BLOCK_NEIGHBOURS);
+    search s = {.comm = comm, .train = train, .k = k};
+    open_search(&s);
+    double started = tec_seconds();
+    int64_t done = 0;
+    for (int owner = 0; owner < comm->size; owner++) {
+        int64_t count = test->count;
+        tec_comm_broadcast(comm, &count, sizeof count, owner);
+        for (int64_t first = 0; first < count; first += s.rows) {
+            int rows = count - first < s.rows ? (int)(count - first) : s.rows;
+            size_t bytes = (size_t)rows * test->width * sizeof(real);
+            if (owner == comm->rank)
+                memcpy(s.block, test->value + (size_t)first * test->width, bytes);
+            tec_comm_broadcast(comm, s.block, bytes, owner);
+            search_local(&s, rows);
+            gather(&s, rows, owner);
+            if (owner == comm->rank)
+                count_hits(&s, settings, rows, test->label + first, out);
+            done += rows;
+            tec_progress(PROGRESS_SECONDS, "k-NN: %lld of %lld images, %.0f images/s", (long long)done,
+                         (long long)test->total, (double)done / (tec_seconds() - started));
+        }
+    }
+    tec_progress_end();
+    close_search(&s);
+    int64_t counts[5] = {out->total, out->top1[0], out->top1[1], out->top5[0], out->top5[1]};
+    tec_comm_sum_int64(comm, counts, 5);
+    *out = (tec_knn_result){counts[0], {counts[1], counts[2]}, {counts[3], counts[4]}};
+    return TEC_OK;
+}

@@ -1,0 +1,279 @@
+/* Linear probe on features that stay where they were computed; only sums over columns and gradients travel. */
+#include "tec/probe.h"
+
+#include "tec/gemm.h"
+#include "tec/lars.h"
+#include "tec/log.h"
+#include "tec/philox.h"
+#include "tec/schedule.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+#define CHUNK 1024 /* rows that are normalised and multiplied at once */
+#define COLUMNS 64 /* a block of columns is summed by one thread, in the order of the rows */
+#define EPSILON 1e-6
+#define STATISTICS_MOMENTUM 0.1
+#define TRUST 0.001
+#define WEIGHT_STD 0.01
+#define PROGRESS_SECONDS 10
+
+typedef struct probe {
+    const tec_comm *comm;
+    const tec_settings *settings;
+    const tec_features *train;
+    int width, classes;
+    int64_t batch; /* B, global */
+    double lr;
+    size_t weights;                  /* classes * D */
+    real *weight, *grad, *moment;    /* [classes, D] and behind it the bias [classes] */
+    double *sum;                     /* [2, D]: of a batch, of its squares */
+    double *mean, *variance;         /* [D], of the batch */
+    double *run_mean, *run_variance; /* [D], for evaluation */
+    int64_t *order, *row;            /* [N] this epoch's; [n] rows of the batch that are on this rank */
+    real *x, *logit;                 /* [CHUNK, D], [CHUNK, classes] */
+} probe;
+
+/* -- batch normalisation -- */
+
+/* Column sums over `count` of the local rows, then over all ranks: mean and biased variance of the global batch. */
+static void batch_statistics(probe *p, int64_t count)
+{
+    int width = p->width;
+    double *sum = p->sum, *square = p->sum + width;
+#pragma omp parallel for schedule(static)
+    for (int block = 0; block < width; block += COLUMNS) {
+        int end = block + COLUMNS < width ? block + COLUMNS : width;
+        for (int j = block; j < end; j++)
+            sum[j] = square[j] = 0;
+        for (int64_t i = 0; i < count; i++) {
+            const real *value = p->train->value + (size_t)p->row[i] * width;
+            for (int j = block; j < end; j++) {
+                sum[j] += value[j];
+                square[j] += (double)value[j] * value[j];
+            }
+        }
+    }
+    tec_comm_sum_double(p->comm, sum, 2 * width);
+    double unbias = p->batch > 1 ? (double)p->batch / (double)(p->batch - 1) : 1;
+    for (int j = 0; j < width; j++) {
+        p->mean[j] = sum[j] / (double)p->batch;
+        p->variance[j] = fmax(0, square[j] / (double)p->batch - p->mean[j] * p->mean[j]);
+        p->run_mean[j] += STATISTICS_MOMENTUM * (p->mean[j] - p->run_mean[j]);
+        p->run_variance[j] += STATISTICS_MOMENTUM * (p->variance[j] * unbias - p->run_variance[j]);
+    }
+}
+
+/* Rows `row` (NULL: from `first` on) of `features`, normalised, into p->x; their scores into p->logit. */
+static void forward(probe *p, const tec_features *features, const int64_t *row, int64_t first, int count,
+                    const double *mean, const double *variance)
+{
+    int width = p->width, classes = p->classes;
+    double *scale = p->sum; /* free between two batches' statistics */
+    const real *bias = p->weight + p->weights;
+    for (int j = 0; j < width; j++)
+        scale[j] = 1 / sqrt(variance[j] + EPSILON);
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < count; i++) {
+        const real *value = features->value + (size_t)(row ? row[first + i] : first + i) * width;
+        real *x = p->x + (size_t)i * width;
+        for (int j = 0; j < width; j++)
+            x[j] = (real)((value[j] - mean[j]) * scale[j]);
+        for (int c = 0; c < classes; c++)
+            p->logit[(size_t)i * classes + c] = bias[c];
+    }
+    tec_gemm(count, classes, width, 1, tec_plain(p->x, width), tec_transposed(p->weight, width), 1, p->logit, classes);
+}
+
+/* -- training -- */
+
+/* Cross-entropy of one row; its scores become the gradient, for a mean over `batch` rows. */
+static double cross_entropy(real *logit, int classes, int label, int64_t batch)
+{
+    double most = logit[0], total = 0, target = logit[label];
+    for (int c = 1; c < classes; c++)
+        most = fmax(most, logit[c]);
+    for (int c = 0; c < classes; c++)
+        total += exp(logit[c] - most);
+    for (int c = 0; c < classes; c++)
+        logit[c] = (real)((exp(logit[c] - most) / total - (c == label)) / (double)batch);
+    return log(total) + most - target;
+}
+
+/* Sum of the losses of this rank's `count` rows of the batch; their gradient into p->grad. */
+static double backward(probe *p, int64_t count)
+{
+    int width = p->width, classes = p->classes;
+    real *dbias = p->grad + p->weights;
+    double loss = 0;
+    for (size_t i = 0; i < p->weights + classes; i++)
+        p->grad[i] = 0;
+    for (int64_t first = 0; first < count; first += CHUNK) {
+        int rows = count - first < CHUNK ? (int)(count - first) : CHUNK;
+        forward(p, p->train, p->row, first, rows, p->mean, p->variance);
+        for (int i = 0; i < rows; i++) {
+            real *logit = p->logit + (size_t)i * classes;
+            loss += cross_entropy(logit, classes, p->train->label[p->row[first + i]], p->batch);
+            for (int c = 0; c < classes; c++)
+                dbias[c] += logit[c];
+        }
+        tec_gemm(classes, width, rows, 1, tec_transposed(p->logit, classes), tec_plain(p->x, width), 1, p->grad, width);
+    }
+    return loss;
+}
+
+/* This rank's rows of batch `number` of the epoch, in the epoch's order. */
+static int64_t take_rows(probe *p, int64_t number)
+{
+    int64_t count = 0;
+    for (int64_t i = number * p->batch; i < (number + 1) * p->batch; i++) {
+        int64_t row = p->order[i] - p->train->first;
+        if (row >= 0 && row < p->train->count)
+            p->row[count++] = row;
+    }
+    return count;
+}
+
+static tec_lars_settings lars_at(const probe *p, double epoch)
+{
+    const tec_settings *s = p->settings;
+    return (tec_lars_settings){
+        .lr = tec_schedule_cosine(epoch, s->probe.epochs, s->probe.warmup_epochs, p->lr, s->probe.min_lr),
+        .momentum = s->probe.momentum,
+        .weight_decay = s->probe.weight_decay,
+        .trust = TRUST};
+}
+
+/* Returns the mean loss over the epoch, the same on every rank. */
+static double train_epoch(probe *p, int epoch)
+{
+    int64_t steps = p->train->total / p->batch;
+    size_t biases = (size_t)p->classes;
+    tec_philox random = tec_philox_start(p->settings->run.seed, TEC_STREAM_PROBE, (uint64_t)epoch, 0, 0);
+    tec_philox_permutation(&random, p->train->total, p->order);
+    double loss = 0;
+    for (int64_t step = 0; step < steps; step++) {
+        int64_t count = take_rows(p, step);
+        batch_statistics(p, count);
+        loss += backward(p, count);
+        tec_comm_sum_real(p->comm, p->grad, p->weights + biases);
+        tec_lars_settings lars = lars_at(p, epoch + (double)step / (double)steps);
+        tec_lars_step(&lars, true, p->weights, p->weight, p->grad, p->moment);
+        tec_lars_step(&lars, false, biases, p->weight + p->weights, p->grad + p->weights, p->moment + p->weights);
+    }
+    tec_comm_sum_double(p->comm, &loss, 1);
+    return loss / (double)(steps * p->batch);
+}
+
+static tec_status train_all(probe *p, tec_probe_result *out)
+{
+    int epochs = p->settings->probe.epochs;
+    double started = tec_seconds();
+    for (int epoch = 0; epoch < epochs; epoch++) {
+        out->loss = train_epoch(p, epoch);
+        if (!isfinite(out->loss)) {
+            tec_progress_end();
+            return tec_fail(TEC_DIVERGED,
+                            "the linear probe diverged in epoch %d of %d: the loss is not finite; "
+                            "try a lower probe.lr than %g",
+                            epoch + 1, epochs, p->lr);
+        }
+        char left[32];
+        tec_progress(PROGRESS_SECONDS, "linear probe: epoch %d of %d, loss %.4f, %s left", epoch + 1, epochs, out->loss,
+                     tec_duration(left, (tec_seconds() - started) / (epoch + 1) * (epochs - epoch - 1)));
+    }
+    tec_progress_end();
+    return TEC_OK;
+}
+
+/* -- evaluation -- */
+
+/* How many classes score higher than `label`; of equal scores the lower class is the higher. */
+static int place_of(const real *score, int classes, int label)
+{
+    int place = 0;
+    for (int c = 0; c < classes; c++)
+        place += score[c] > score[label] || (score[c] == score[label] && c < label);
+    return place;
+}
+
+static void evaluate(probe *p, const tec_features *val, tec_probe_result *out)
+{
+    int64_t hits[2] = {0, 0};
+    for (int64_t first = 0; first < val->count; first += CHUNK) {
+        int rows = val->count - first < CHUNK ? (int)(val->count - first) : CHUNK;
+        forward(p, val, NULL, first, rows, p->run_mean, p->run_variance);
+        for (int i = 0; i < rows; i++) {
+            int place = place_of(p->logit + (size_t)i * p->classes, p->classes, val->label[first + i]);
+            hits[0] += place < 1;
+            hits[1] += place < 5;
+        }
+    }
+    tec_comm_sum_int64(p->comm, hits, 2);
+    out->total = val->total;
+    out->top1 = hits[0];
+    out->top5 = hits[1];
+}
+
+/* -- the whole -- */
+
+static void open_probe(probe *p)
+{
+    size_t width = (size_t)p->width, classes = (size_t)p->classes;
+    p->weights = classes * width;
+    p->weight = tec_allocate_zeroed(p->weights + classes, sizeof(real));
+    p->grad = tec_allocate_zeroed(p->weights + classes, sizeof(real));
+    p->moment = tec_allocate_zeroed(p->weights + classes, sizeof(real));
+    p->sum = tec_allocate_zeroed(6 * width, sizeof(double));
+    p->mean = p->sum + 2 * width;
+    p->variance = p->sum + 3 * width;
+    p->run_mean = p->sum + 4 * width;
+    p->run_variance = p->sum + 5 * width;
+    p->order = tec_allocate((unsigned long)p->train->total * sizeof *p->order);
+    p->row = tec_allocate((unsigned long)p->train->count * sizeof *p->row);
+    p->x = tec_allocate(CHUNK * width * sizeof(real));
+    p->logit = tec_allocate(CHUNK * classes * sizeof(real));
+    tec_philox random = tec_philox_start(p->settings->run.seed, TEC_STREAM_INIT, 0, 0, 0);
+    for (size_t i = 0; i < p->weights; i++)
+        p->weight[i] = (real)(WEIGHT_STD * tec_philox_normal(&random));
+    for (size_t j = 0; j < width; j++)
+        p->run_variance[j] = 1;
+}
+
+static void close_probe(probe *p)
+{
+    free(p->weight);
+    free(p->grad);
+    free(p->moment);
+    free(p->sum);
+    free(p->order);
+    free(p->row);
+    free(p->x);
+    free(p->logit);
+}
+
+tec_status tec_probe_run(const tec_comm *comm, const tec_settings *settings, const tec_features *train,
+                         const tec_features *val, tec_probe_result *out)
+{
+    assert(train->width == val->width && train->total > 0);
+    probe p = {.comm = comm,
+               .settings = settings,
+               .train = train,
+               .width = train->width,
+               .classes = train->classes,
+               .batch = settings->probe.batch};
+    if (p.batch > train->total) {
+        p.batch = train->total;
+        tec_log("linear probe: probe.batch is %d, but there are only %lld training images: taking all of them a step",
+                settings->probe.batch, (long long)p.batch);
+    }
+    p.lr = settings->probe.lr > 0 ? settings->probe.lr : settings->probe.blr * (double)p.batch / 256;
+    *out = (tec_probe_result){.lr = p.lr, .batch = p.batch, .steps = settings->probe.epochs * (train->total / p.batch)};
+    open_probe(&p);
+    tec_status status = train_all(&p, out);
+    if (status == TEC_OK)
+        evaluate(&p, val, out);
+    close_probe(&p);
+    return status;
+}
