@@ -1,0 +1,180 @@
+/* tec targets: runs a base model over the images and writes what it says of them, or checks what was written. */
+#include "jobs/targets.h"
+
+#include "tec/checkpoint.h"
+#include "tec/files.h"
+#include "tec/gemm.h"
+#include "tec/log.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { OPTION_WORKER, OPTION_VERIFY };
+
+static const tec_option options[] = {
+    {"worker", "i/n", "work as the i-th of n independent workers (1/n .. n/n), as in a Slurm array"},
+    {"verify", NULL, "check a store instead: re-read every shard, recompute targets.verify_samples rows"},
+    {0}};
+
+static tec_status parse_worker(const char *text, int *worker, int *workers)
+{
+    char rest;
+    *worker = 0;
+    *workers = 1;
+    if (!text)
+        return TEC_OK;
+    if (sscanf(text, "%d/%d%c", worker, workers, &rest) != 2 || *worker < 1 || *worker > *workers)
+        return tec_fail(TEC_USER_ERROR, "command line: --worker %s: give i/n with i from 1 to n, as in --worker 3/16",
+                        text);
+    --*worker;
+    return TEC_OK;
+}
+
+static tec_status check_base(const tec_settings *settings, const tec_model_config *base)
+{
+    int L = tec_model_patches(base);
+    if (base->channels != settings->data.channels)
+        return tec_fail(TEC_USER_ERROR, "base.model %s takes images of %d channels, but data.channels is %d",
+                        settings->base.model, base->channels, settings->data.channels);
+    if (base->image_size != settings->data.image_size)
+        return tec_fail(TEC_USER_ERROR, "base.model %s takes images of %d x %d pixels, but data.image_size is %d",
+                        settings->base.model, base->image_size, base->image_size, settings->data.image_size);
+    if (settings->targets.topk > L)
+        return tec_fail(TEC_USER_ERROR, "targets.topk is %d, but an image has only %d patches", settings->targets.topk,
+                        L);
+    if (settings->targets.last_layers > base->depth)
+        return tec_fail(TEC_USER_ERROR, "targets.last_layers is %d, but base.model %s has only %d blocks",
+                        settings->targets.last_layers, settings->base.model, base->depth);
+    return TEC_OK;
+}
+
+static tec_status check_settings(const tec_settings *settings)
+{
+    if (!settings->base.model[0])
+        return tec_fail(TEC_USER_ERROR, "base.model is not given: name the model file whose targets are wanted");
+    if (!settings->targets.dir[0])
+        return tec_fail(TEC_USER_ERROR, "targets.dir is not given: name a directory for the target store");
+    return TEC_OK;
+}
+
+tec_status targets_open_store(const targets_job *job, tec_store **out)
+{
+    const char *dir = job->settings->targets.dir;
+    char *text = NULL;
+    size_t bytes = 0;
+    *out = NULL;
+    tec_status status =
+        tec_comm_agree(job->comm, job->comm->rank == 0 ? tec_store_manifest(dir, &text, &bytes) : TEC_OK);
+    if (status == TEC_OK) {
+        tec_comm_share_text(job->comm, &text, &bytes, 0);
+        status = tec_comm_agree(job->comm, tec_store_open(out, dir, text, bytes));
+    }
+    free(text);
+    return status;
+}
+
+static void print_error(const tec_settings *settings, const tec_store_error *e)
+{
+    static const char *const type[] = {"float32", "float16", "int8"};
+    printf("storage %s: relative error of feature %.2e, of attention (float16) %.2e\n", type[settings->targets.type],
+           sqrt(e->feature_difference / e->feature_square), sqrt(e->attention_difference / e->attention_square));
+}
+
+/* Collective. */
+static tec_status print_store(const targets_job *job)
+{
+    tec_store *store;
+    const int64_t *void_row;
+    TEC_TRY(targets_open_store(job, &store));
+    if (job->comm->rank == 0) {
+        const tec_store_spec *spec = tec_store_get_spec(store);
+        printf("target store %s: %lld images, %d views each, %lld void rows, %lld shards, %lld bytes\n",
+               job->settings->targets.dir, (long long)spec->samples, spec->views,
+               (long long)tec_store_void_rows(store, &void_row), (long long)tec_store_shards(spec),
+               (long long)tec_store_bytes(store));
+        print_error(job->settings, tec_store_get_error(store));
+    }
+    tec_store_close(store);
+    return TEC_OK;
+}
+
+/* Collective. The manifest is written by whoever finds that nothing is missing any more. */
+static tec_status finish(const targets_job *job)
+{
+    const char *dir = job->settings->targets.dir;
+    int64_t missing = 0;
+    TEC_TRY(tec_comm_agree(job->comm, job->comm->rank == 0 ? tec_store_finish(dir, &job->spec, &missing) : TEC_OK));
+    tec_comm_broadcast(job->comm, &missing, sizeof missing, 0);
+    if (missing == 0)
+        return print_store(job);
+    tec_comm_sum_double(job->comm, &job->result->error.feature_difference, 4);
+    if (job->comm->rank == 0) {
+        printf("target store %s: %lld of %lld shards are not there yet; the worker that makes the last one completes "
+               "the store\n",
+               dir, (long long)missing, (long long)tec_store_shards(&job->spec));
+        if (job->result->error.feature_square > 0)
+            print_error(job->settings, &job->result->error);
+    }
+    return TEC_OK;
+}
+
+static tec_status write_store(const targets_job *job)
+{
+    double started = tec_seconds();
+    const char *dir = job->settings->targets.dir;
+    TEC_TRY(tec_comm_agree(job->comm, job->comm->rank == 0 ? tec_directory_make(dir) : TEC_OK));
+    TEC_TRY(targets_write(job));
+    double seconds = tec_seconds() - started;
+    TEC_TRY(finish(job));
+    int64_t made = job->result->made;
+    tec_comm_sum_int64(job->comm, &made, 1);
+    if (job->comm->rank == 0)
+        printf("made %lld views in %.1f s on %d ranks: %.1f images/s\n", (long long)made, seconds, job->comm->size,
+               (double)made / seconds);
+    return TEC_OK;
+}
+
+static tec_status run(tec_comm *comm, const tec_invocation *call)
+{
+    const tec_settings *settings = &call->settings;
+    targets_result result = {0};
+    targets_job job = {.comm = comm, .settings = settings, .result = &result};
+    tec_dataset *set = NULL;
+    TEC_TRY(parse_worker(call->value[OPTION_WORKER], &job.worker, &job.workers));
+    TEC_TRY(check_settings(settings));
+    tec_threads_set(tec_settings_threads(settings));
+    TEC_TRY(tec_job_open_frozen(comm, settings->base.model, settings->targets.batch, &job.frozen));
+    tec_status status = check_base(settings, tec_frozen_config(job.frozen));
+    if (status == TEC_OK)
+        status = tec_job_open_dataset(comm, settings, true, &set);
+    if (status == TEC_OK) {
+        job.set = set;
+        job.spec = tec_job_store_spec(settings, tec_frozen_config(job.frozen),
+                                      tec_params_hash(tec_frozen_params(job.frozen)), set);
+        status = call->times[OPTION_VERIFY] ? targets_verify(&job) : write_store(&job);
+    }
+    tec_dataset_close(set);
+    tec_frozen_close(job.frozen);
+    return status;
+}
+
+static const char *const sections[] = {"data", "base", "targets", "run", NULL};
+
+const tec_command tec_command_targets = {
+    .name = "targets",
+    .usage = "[-c CONFIG.yaml] [--worker i/n] [--verify] [section.key=value ...]",
+    .summary = "run a base model over the images and store its targets",
+    .details =
+        "Writes what base.model says of every view of every image of data.train to targets.dir, as shards that any "
+        "number of "
+        "ranks or workers share. A shard that is there is not made again: started once more, the command makes what is "
+        "missing. The store is complete when its manifest is there.\n\n"
+        "--verify, with the same settings, re-reads every shard (attributes, shapes, checksums, finiteness) and "
+        "recomputes "
+        "targets.verify_samples rows. Exit code 1 and a line about the first thing wrong, 0 when all is well.",
+    .options = options,
+    .sections = sections,
+    .parallel = true,
+    .run = run,
+};

@@ -1,0 +1,243 @@
+#include "tec/files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+char *tec_path_join(const char *dir, const char *name)
+{
+    size_t length = strlen(dir);
+    return tec_string_format("%s%s%s", dir, length > 0 && dir[length - 1] == '/' ? "" : "/", name);
+}
+
+bool tec_file_exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+/* -- reading -- */
+
+tec_status tec_file_get(int fd, const char *path, void *data, size_t bytes, int64_t offset)
+{
+    for (size_t done = 0; done < bytes;) {
+        ssize_t got = pread(fd, (char *)data + done, bytes - done, offset + (int64_t)done);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be read: %s", path, strerror(errno));
+        if (got == 0)
+            return tec_fail(TEC_SYSTEM_ERROR, "%s ends at byte %lld, before byte %lld", path,
+                            (long long)offset + (long long)done, (long long)offset + (long long)bytes);
+        done += (size_t)got;
+    }
+    return TEC_OK;
+}
+
+static tec_status read_all(int fd, const char *path, size_t limit, char **data, size_t *bytes)
+{
+    struct stat info;
+    if (fstat(fd, &info) != 0)
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: fstat: %s", path, strerror(errno));
+    if (!S_ISREG(info.st_mode))
+        return tec_fail(TEC_USER_ERROR, "%s is not a file", path);
+    if ((unsigned long long)info.st_size > limit)
+        return tec_fail(TEC_USER_ERROR, "%s has %lld bytes, more than the %zu that such a file may have", path,
+                        (long long)info.st_size, limit);
+    size_t size = (size_t)info.st_size;
+    char *text = tec_allocate(size + 1);
+    tec_status status = tec_file_get(fd, path, text, size, 0);
+    if (status != TEC_OK) {
+        free(text);
+        return status;
+    }
+    text[size] = 0;
+    *data = text;
+    *bytes = size;
+    return TEC_OK;
+}
+
+tec_status tec_file_read(const char *path, size_t limit, char **data, size_t *bytes)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return tec_fail(TEC_USER_ERROR, "%s: %s", path, strerror(errno));
+    tec_status status = read_all(fd, path, limit, data, bytes);
+    close(fd);
+    return status;
+}
+
+/* -- temporary names -- */
+
+static void host_name(char *host, size_t size)
+{
+    if (gethostname(host, size) != 0)
+        snprintf(host, size, "localhost");
+    host[size - 1] = 0;
+    for (char *c = host; *c; c++)
+        if (*c == '.' || *c == '/')
+            *c = '-';
+}
+
+char *tec_file_temporary(const char *path)
+{
+    static atomic_uint number;
+    char host[HOST_NAME_MAX + 1];
+    host_name(host, sizeof host);
+    return tec_string_format("%s.%s.%ld.%u.tmp", path, host, (long)getpid(), atomic_fetch_add(&number, 1));
+}
+
+/* Does `name` start with `prefix` and end in .HOST.PID.NUMBER.tmp, of a process of this host that has ended? */
+static bool is_stale(const char *name, const char *prefix)
+{
+    char host[HOST_NAME_MAX + 1], rest[8] = "";
+    long pid;
+    unsigned number;
+    host_name(host, sizeof host);
+    char *middle = tec_string_format(".%s.", host);
+    const char *end = strncmp(name, prefix, strlen(prefix)) == 0 ? strstr(name + strlen(prefix), middle) : NULL;
+    bool stale = end && sscanf(end + strlen(middle), "%ld.%u.%7s", &pid, &number, rest) == 3 &&
+                 strcmp(rest, "tmp") == 0 && pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+    free(middle);
+    return stale;
+}
+
+/* The directory part of a path, "." without one; the caller frees it. */
+static char *directory_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        return tec_string_format(".");
+    return tec_string_format("%.*s", slash == path ? 1 : (int)(slash - path), path);
+}
+
+void tec_file_remove_stale(const char *directory, const char *prefix)
+{
+    DIR *dir = opendir(directory);
+    if (!dir)
+        return;
+    for (struct dirent *entry; (entry = readdir(dir));)
+        if (is_stale(entry->d_name, prefix))
+            unlinkat(dirfd(dir), entry->d_name, 0);
+    closedir(dir);
+}
+
+/* -- writing -- */
+
+static tec_status sync_path(const char *path, int flags)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | flags);
+    if (fd < 0)
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be opened to flush it: %s", path, strerror(errno));
+    /* Some network file systems cannot flush a directory and say EINVAL: nothing is lost by that. */
+    int failed = fsync(fd) != 0 && !((flags & O_DIRECTORY) && (errno == EINVAL || errno == ENOTSUP)) ? errno : 0;
+    if (close(fd) != 0 && !failed)
+        failed = errno;
+    return failed ? tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be flushed to the disk: %s", path, strerror(failed))
+                  : TEC_OK;
+}
+
+tec_status tec_file_flush(const char *path)
+{
+    return sync_path(path, 0);
+}
+
+tec_status tec_file_sync_directory(const char *path)
+{
+    char *directory = directory_of(path);
+    tec_status status = sync_path(directory, O_DIRECTORY);
+    free(directory);
+    return status;
+}
+
+tec_status tec_file_publish(const char *temporary, const char *path)
+{
+    tec_status status = tec_file_flush(temporary);
+    if (status == TEC_OK && rename(temporary, path) != 0)
+        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be renamed to %s: %s", temporary, path, strerror(errno));
+    if (status != TEC_OK) {
+        unlink(temporary);
+        return status;
+    }
+    return tec_file_sync_directory(path);
+}
+
+tec_status tec_file_create(const char *path, int64_t bytes, int *fd)
+{
+    *fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (*fd < 0)
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be created: %s", path, strerror(errno));
+    int failed = bytes > 0 && fallocate(*fd, 0, 0, bytes) != 0 ? errno : 0;
+    if (failed == EOPNOTSUPP || failed == ENOSYS || failed == EINTR)
+        failed = ftruncate(*fd, bytes) != 0 ? errno : 0;
+    if (!failed)
+        return TEC_OK;
+    close(*fd);
+    unlink(path);
+    *fd = -1;
+    return tec_fail(TEC_SYSTEM_ERROR, "%s: no room for %lld bytes: %s", path, (long long)bytes, strerror(failed));
+}
+
+tec_status tec_file_put(int fd, const char *path, const void *data, size_t bytes, int64_t offset)
+{
+    for (size_t done = 0; done < bytes;) {
+        ssize_t put = pwrite(fd, (const char *)data + done, bytes - done, offset + (int64_t)done);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", path, strerror(errno));
+        done += (size_t)put;
+    }
+    return TEC_OK;
+}
+
+tec_status tec_file_write(const char *path, const void *data, size_t bytes)
+{
+    int fd;
+    char *temporary = tec_file_temporary(path);
+    tec_status status = tec_file_create(temporary, (int64_t)bytes, &fd);
+    if (status == TEC_OK) {
+        status = tec_file_put(fd, temporary, data, bytes, 0);
+        if (close(fd) != 0 && status == TEC_OK)
+            status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", temporary, strerror(errno));
+        if (status == TEC_OK)
+            status = tec_file_publish(temporary, path);
+        else
+            unlink(temporary);
+    }
+    free(temporary);
+    return status;
+}
+
+/* -- directories -- */
+
+tec_status tec_directory_make(const char *path)
+{
+    char *partial = tec_string_format("%s", path);
+    tec_status status = TEC_OK;
+    for (char *end = partial + strspn(partial, "/"); status == TEC_OK && *end;) {
+        end += strcspn(end, "/");
+        char kept = *end;
+        *end = 0;
+        int failed = mkdir(partial, 0777) != 0 ? errno : 0;
+        if (failed && failed != EEXIST && !tec_file_exists(partial))
+            status = tec_fail(TEC_USER_ERROR, "%s: the directory cannot be made: %s", partial, strerror(failed));
+        *end = kept;
+        end += strspn(end, "/");
+    }
+    free(partial);
+    struct stat info;
+    if (status == TEC_OK && (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)))
+        status = tec_fail(TEC_USER_ERROR, "%s is not a directory", path);
+    if (status == TEC_OK && access(path, W_OK | X_OK) != 0)
+        status = tec_fail(TEC_USER_ERROR, "%s: the directory cannot be written to: %s", path, strerror(errno));
+    return status;
+}

@@ -1,0 +1,20 @@
+/* What reading and writing of model files share. */
+#ifndef TEC_CHECKPOINT_PARTS_H
+#define TEC_CHECKPOINT_PARTS_H
+
+#include "tec/checkpoint.h"
+#include "tec/h5.h"
+
+#define TEC_CHECKPOINT_FORMAT "tec-checkpoint"
+#define TEC_CHECKPOINT_VERSION 1
+
+/* Indexed by tec_model_kind. */
+extern const char *const tec_checkpoint_kinds[];
+
+/* Members of tec_model_config; `use` is a set of 1 << tec_model_kind. The table ends with an empty name. */
+extern const tec_h5_field tec_checkpoint_config_fields[];
+
+/* Members of tec_run_state. */
+extern const tec_h5_field tec_checkpoint_run_fields[];
+
+#endif

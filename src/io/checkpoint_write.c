@@ -1,0 +1,142 @@
+/* Writing model files: a whole one is there at any moment. */
+#include "checkpoint_parts.h"
+#include "tec/crc32c.h"
+#include "tec/files.h"
+#include "tec/version.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A set of tensors in the file: the weights or one of the moments. */
+typedef struct tensor_set {
+    const char *group;
+    const real *flat; /* laid out as the weights */
+    bool all;         /* the fixed tensors too */
+    int64_t *place;   /* of each tensor in the file */
+} tensor_set;
+
+static tec_status draft_set(tec_h5_draft *draft, const tec_params *params, tensor_set *set)
+{
+    hid_t type = TEC_REAL_IS_DOUBLE ? H5T_IEEE_F64LE : H5T_IEEE_F32LE;
+    char name[128];
+    set->place = tec_allocate_zeroed((size_t)params->count, sizeof *set->place);
+    for (int i = 0; i < params->count; i++) {
+        const tec_param *param = &params->param[i];
+        if (!set->all && !param->trained)
+            continue;
+        hsize_t dim[4];
+        for (int d = 0; d < param->dims; d++)
+            dim[d] = (hsize_t)param->dim[d];
+        uint32_t crc = tec_crc32c(0, set->flat + param->offset, param->count * sizeof(real));
+        snprintf(name, sizeof name, "%s/%s", set->group, param->name);
+        TEC_TRY(tec_h5_draft_dataset(draft, name, type, param->dims, dim, &crc, &set->place[i]));
+    }
+    return TEC_OK;
+}
+
+static tec_status write_set(int fd, const char *path, const tec_params *params, const tensor_set *set)
+{
+    for (int i = 0; i < params->count; i++) {
+        const tec_param *param = &params->param[i];
+        if (set->all || param->trained)
+            TEC_TRY(tec_file_put(fd, path, set->flat + param->offset, param->count * sizeof(real), set->place[i]));
+    }
+    return TEC_OK;
+}
+
+static tec_status draft_config(tec_h5_draft *draft, const tec_model_config *config)
+{
+    const int version = TEC_CHECKPOINT_VERSION;
+    TEC_TRY(tec_h5_draft_put_text(draft, "/", "format", TEC_CHECKPOINT_FORMAT));
+    TEC_TRY(tec_h5_draft_put_numbers(draft, "/", "version", H5T_NATIVE_INT, 1, &version));
+    TEC_TRY(tec_h5_draft_put_text(draft, "/", "kind", tec_checkpoint_kinds[config->kind]));
+    TEC_TRY(tec_h5_draft_group(draft, "/config"));
+    for (const tec_h5_field *f = tec_checkpoint_config_fields; f->name; f++)
+        if (f->use & 1u << config->kind)
+            TEC_TRY(tec_h5_draft_put_field(draft, "/config", f, config));
+    return TEC_OK;
+}
+
+static tec_status draft_run(tec_h5_draft *draft, const tec_run_state *state, const char *settings_yaml)
+{
+    TEC_TRY(tec_h5_draft_put_numbers(draft, "/optimizer", "step", H5T_NATIVE_INT64, 1, &state->step));
+    TEC_TRY(tec_h5_draft_group(draft, "/run"));
+    for (const tec_h5_field *f = tec_checkpoint_run_fields; f->name; f++)
+        TEC_TRY(tec_h5_draft_put_field(draft, "/run", f, state));
+    TEC_TRY(tec_h5_draft_text(draft, "/run/settings", settings_yaml ? settings_yaml : ""));
+    char *software = tec_string_format("tec %s", tec_version());
+    tec_status status = tec_h5_draft_text(draft, "/run/software", software);
+    free(software);
+    return status;
+}
+
+char *tec_checkpoint_previous(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+    if (!dot || dot == name)
+        return tec_string_format("%s_prev", path);
+    return tec_string_format("%.*s_prev%s", (int)(dot - path), path, dot);
+}
+
+/* A link rather than a rename where the file system has links: `path` itself is then there at any moment, too. */
+static tec_status keep_previous(const char *path)
+{
+    char *previous = tec_checkpoint_previous(path), *linked = tec_string_format("%s.link.tmp", previous);
+    tec_status status = TEC_OK;
+    unlink(linked);
+    const char *from = link(path, linked) == 0 ? linked : path;
+    if ((from == linked || errno != ENOENT) && rename(from, previous) != 0)
+        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be renamed to %s: %s", from, previous, strerror(errno));
+    free(linked);
+    free(previous);
+    return status;
+}
+
+static tec_status write_sets(const char *temporary, tec_h5_draft *draft, const tec_params *params,
+                             const tensor_set *set, int sets)
+{
+    int fd;
+    int64_t bytes;
+    TEC_TRY(tec_h5_draft_save(draft, temporary, &fd, &bytes));
+    tec_status status = TEC_OK;
+    for (int s = 0; s < sets && status == TEC_OK; s++)
+        status = write_set(fd, temporary, params, &set[s]);
+    if (close(fd) != 0 && status == TEC_OK)
+        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", temporary, strerror(errno));
+    return status;
+}
+
+tec_status tec_checkpoint_write(const char *path, const tec_model_config *config, const tec_params *params,
+                                const real *m, const real *v, const tec_run_state *state, const char *settings_yaml)
+{
+    tensor_set set[3] = {
+        {"weights", params->weight, true, NULL}, {"optimizer/m", m, false, NULL}, {"optimizer/v", v, false, NULL}};
+    int sets = m && v && state ? 3 : 1;
+    char *temporary = tec_string_format("%s.tmp", path);
+    tec_h5_draft draft;
+    tec_status status = tec_h5_draft_open(&draft);
+    if (status == TEC_OK)
+        status = draft_config(&draft, config);
+    for (int s = 0; s < sets && status == TEC_OK; s++)
+        status = draft_set(&draft, params, &set[s]);
+    if (status == TEC_OK && sets == 3)
+        status = draft_run(&draft, state, settings_yaml);
+    if (status == TEC_OK)
+        status = write_sets(temporary, &draft, params, set, sets);
+    tec_h5_draft_close(&draft);
+    if (status == TEC_OK)
+        status = tec_file_flush(temporary);
+    if (status == TEC_OK)
+        status = keep_previous(path);
+    if (status == TEC_OK)
+        status = tec_file_publish(temporary, path);
+    else
+        unlink(temporary);
+    for (int s = 0; s < sets; s++)
+        free(set[s].place);
+    free(temporary);
+    return status;
+}

@@ -1,0 +1,65 @@
+/* Members of a struct as HDF5 attributes, by table. */
+#include "tec/h5.h"
+
+#include <string.h>
+
+static hid_t native_type(tec_h5_kind kind)
+{
+    switch (kind) {
+    case TEC_H5_INT:
+    case TEC_H5_BOOL:
+        return H5T_NATIVE_INT;
+    case TEC_H5_INT64:
+        return H5T_NATIVE_INT64;
+    case TEC_H5_UINT64:
+        return H5T_NATIVE_UINT64;
+    case TEC_H5_DOUBLE:
+        return H5T_NATIVE_DOUBLE;
+    }
+    return -1;
+}
+
+int tec_h5_word(const char *const *words, const char *word)
+{
+    for (int i = 0; words[i]; i++)
+        if (strcmp(words[i], word) == 0)
+            return i;
+    return -1;
+}
+
+tec_status tec_h5_get_field(hid_t object, const char *path, const tec_h5_field *field, void *structure)
+{
+    void *member = (char *)structure + field->offset;
+    if (field->words) {
+        char word[32];
+        TEC_TRY(tec_h5_get_text(object, path, field->name, word, sizeof word));
+        int index = tec_h5_word(field->words, word);
+        if (index < 0)
+            return tec_fail(TEC_USER_ERROR, "%s: attribute %s has the unknown value `%s`", path, field->name, word);
+        memcpy(member, &index, sizeof index);
+        return TEC_OK;
+    }
+    if (field->kind == TEC_H5_BOOL) {
+        int number;
+        TEC_TRY(tec_h5_get_numbers(object, path, field->name, H5T_NATIVE_INT, 1, &number));
+        *(bool *)member = number != 0;
+        return TEC_OK;
+    }
+    return tec_h5_get_numbers(object, path, field->name, native_type(field->kind), field->count, member);
+}
+
+tec_status tec_h5_draft_put_field(tec_h5_draft *draft, const char *object, const tec_h5_field *field,
+                                  const void *structure)
+{
+    const void *member = (const char *)structure + field->offset;
+    int number;
+    if (field->words) {
+        memcpy(&number, member, sizeof number);
+        return tec_h5_draft_put_text(draft, object, field->name, field->words[number]);
+    }
+    if (field->kind == TEC_H5_BOOL) {
+        number = *(const bool *)member;
+        member = &number;
+    }
+    return tec_h5_draft_put_numbers(draft, object, field->name, native_type(field->kind), field->count, member);
+}

@@ -1,0 +1,172 @@
+#include "tec/files.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char dir[4096];
+
+static int make_dir(void **state)
+{
+    (void)state;
+    snprintf(dir, sizeof dir, "%s/tec-files-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+static int remove_dir(void **state)
+{
+    (void)state;
+    char *command = tec_string_format("rm -rf '%s'", dir);
+    int failed = system(command);
+    free(command);
+    return failed;
+}
+
+static void assert_content(const char *path, const char *want)
+{
+    char *data;
+    size_t bytes;
+    assert_int_equal(tec_file_read(path, 1000, &data, &bytes), TEC_OK);
+    assert_string_equal(data, want);
+    assert_int_equal(bytes, strlen(want));
+    free(data);
+}
+
+static int files_in_dir(void)
+{
+    char *command = tec_string_format("ls -A '%s' | wc -l", dir);
+    FILE *pipe = popen(command, "r");
+    int count = -1;
+    assert_int_equal(fscanf(pipe, "%d", &count), 1);
+    pclose(pipe);
+    free(command);
+    return count;
+}
+
+static void test_write_and_read(void **state)
+{
+    (void)state;
+    char *path = tec_path_join(dir, "a.txt");
+    assert_false(tec_file_exists(path));
+    assert_int_equal(tec_file_write(path, "one", 3), TEC_OK);
+    assert_content(path, "one");
+    assert_int_equal(tec_file_write(path, "", 0), TEC_OK);
+    assert_content(path, "");
+    assert_int_equal(tec_file_write(path, "two\n", 4), TEC_OK);
+    assert_content(path, "two\n");
+    assert_true(tec_file_exists(path));
+    assert_int_equal(files_in_dir(), 1);
+    free(path);
+}
+
+static void test_what_cannot_be_read(void **state)
+{
+    (void)state;
+    char *path = tec_path_join(dir, "a.txt"), *data;
+    size_t bytes;
+    assert_int_equal(tec_file_write(path, "0123456789", 10), TEC_OK);
+    assert_int_equal(tec_file_read(path, 9, &data, &bytes), TEC_USER_ERROR);
+    assert_non_null(strstr(tec_error_message(), "10 bytes"));
+    assert_int_equal(tec_file_read(dir, 9, &data, &bytes), TEC_USER_ERROR);
+    assert_non_null(strstr(tec_error_message(), "not a file"));
+    assert_int_equal(tec_file_read("/nowhere/at/all", 9, &data, &bytes), TEC_USER_ERROR);
+    assert_non_null(strstr(tec_error_message(), "/nowhere/at/all: No such file"));
+    free(path);
+}
+
+/* A limit on the size of files stands for a full disk. */
+static void test_failed_write_keeps_the_old_file(void **state)
+{
+    (void)state;
+    char *path = tec_path_join(dir, "a.txt"), *large = calloc(1, 100000);
+    assert_int_equal(tec_file_write(path, "old", 3), TEC_OK);
+    struct rlimit before, small;
+    getrlimit(RLIMIT_FSIZE, &before);
+    small = before;
+    small.rlim_cur = 5000;
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &small);
+    tec_status status = tec_file_write(path, large, 100000);
+    setrlimit(RLIMIT_FSIZE, &before);
+    assert_int_equal(status, TEC_SYSTEM_ERROR);
+    assert_non_null(strstr(tec_error_message(), path));
+    assert_content(path, "old");
+    assert_int_equal(files_in_dir(), 1);
+    free(path);
+    free(large);
+}
+
+static void test_no_such_directory_to_write_to(void **state)
+{
+    (void)state;
+    assert_int_equal(tec_file_write("/nowhere/a.txt", "x", 1), TEC_SYSTEM_ERROR);
+    assert_non_null(strstr(tec_error_message(), "cannot be created: No such file"));
+}
+
+static void test_directories(void **state)
+{
+    (void)state;
+    char *deep = tec_path_join(dir, "x/y//z/"), *file = tec_path_join(dir, "f"), *below = tec_path_join(file, "g");
+    assert_int_equal(tec_directory_make(deep), TEC_OK);
+    assert_int_equal(tec_directory_make(deep), TEC_OK);
+    assert_true(tec_file_exists(deep));
+    assert_int_equal(tec_file_write(file, "", 0), TEC_OK);
+    assert_int_equal(tec_directory_make(file), TEC_USER_ERROR);
+    assert_non_null(strstr(tec_error_message(), "is not a directory"));
+    assert_int_equal(tec_directory_make(below), TEC_USER_ERROR);
+    assert_int_equal(tec_directory_make(""), TEC_USER_ERROR);
+    assert_int_equal(tec_directory_make("/proc/tec/x"), TEC_USER_ERROR);
+    assert_non_null(strstr(tec_error_message(), "/proc/tec: the directory cannot be made"));
+    free(deep);
+    free(file);
+    free(below);
+}
+
+static void test_stale_files_of_ended_processes(void **state)
+{
+    (void)state;
+    char *path = tec_path_join(dir, "shard.h5"), *mine = tec_file_temporary(path), *second = tec_file_temporary(path);
+    assert_string_not_equal(mine, second);
+    assert_int_equal(tec_file_write(mine, "x", 1), TEC_OK);
+    pid_t child = fork();
+    if (child == 0) {
+        char *theirs = tec_file_temporary(path);
+        FILE *file = fopen(theirs, "w");
+        _exit(file && fclose(file) == 0 ? 0 : 1);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+    assert_int_equal(files_in_dir(), 2);
+    tec_file_remove_stale(dir, "other");
+    assert_int_equal(files_in_dir(), 2);
+    tec_file_remove_stale(dir, "shard");
+    assert_int_equal(files_in_dir(), 1);
+    assert_true(tec_file_exists(mine));
+    free(path);
+    free(mine);
+    free(second);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_write_and_read, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(test_what_cannot_be_read, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(test_failed_write_keeps_the_old_file, make_dir, remove_dir),
+        cmocka_unit_test(test_no_such_directory_to_write_to),
+        cmocka_unit_test_setup_teardown(test_directories, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(test_stale_files_of_ended_processes, make_dir, remove_dir),
+    };
+    return cmocka_run_group_tests_name("files", tests, NULL, NULL);
+}
