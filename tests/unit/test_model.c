@@ -1,0 +1,205 @@
+#include "gradient.h"
+#include "reference.h"
+#include "tiny_model.h"
+
+#include "tec/gemm.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define LOSS_TOLERANCE (TEC_REAL_IS_DOUBLE ? 1e-11 : 1e-4)
+#define SUM_TOLERANCE (TEC_REAL_IS_DOUBLE ? 1e-11 : 1e-3)
+
+static const double both[2] = {1, 1};
+
+/* What a run yields: both losses, and the gradient in doubles. */
+typedef struct yield {
+    double loss[2];
+    const double *grad;
+} yield;
+
+static yield run(tiny_model *tiny, int first, int count, const double weight[2], double scale)
+{
+    yield y;
+    tiny_model_run(tiny, first, count, weight, scale, y.loss);
+    y.grad = widened(tiny->params->grad, tiny->params->trained);
+    return y;
+}
+
+static void assert_losses(const char *what, const double got[2], const double want[2])
+{
+    assert_number(what, got[0], want[0], LOSS_TOLERANCE);
+    assert_number(what, got[1], want[1], LOSS_TOLERANCE);
+}
+
+static void test_losses_are_those_of_the_reference(void **state)
+{
+    tiny_model tiny = tiny_model_make((int)(intptr_t)*state, TINY_EXAMPLES);
+    double want[2] = {0, 0}, got[2] = {0, 0};
+    for (int i = 0; i < TINY_EXAMPLES; i++) {
+        double one[2];
+        reference_losses(tiny.params, &tiny.config, &tiny.example[i], tiny.visible, tiny.topk, one);
+        want[0] += one[0];
+        want[1] += one[1];
+    }
+    tec_model_forward(tiny.model, tiny.example, TINY_EXAMPLES, both, 1, got);
+    assert_losses(tiny.name, got, want);
+    tiny_model_free(&tiny);
+}
+
+static void test_scale_and_weights(void **state)
+{
+    tiny_model tiny = tiny_model_make((int)(intptr_t)*state, 2);
+    yield first = run(&tiny, 0, 2, (double[2]){1, 0}, 1), second = run(&tiny, 0, 2, (double[2]){0, 1}, 1),
+          mixed = run(&tiny, 0, 2, (double[2]){0.3, 1.7}, 0.25);
+    double *want = doubles(tiny.params->trained);
+    for (size_t i = 0; i < tiny.params->trained; i++)
+        want[i] = 0.25 * (0.3 * first.grad[i] + 1.7 * second.grad[i]);
+    assert_values("gradient", tiny.params->grad, want, tiny.params->trained, SUM_TOLERANCE);
+    assert_losses("weights leave the losses alone", second.loss, first.loss);
+    assert_losses("scaled losses", mixed.loss, (double[2]){0.25 * first.loss[0], 0.25 * first.loss[1]});
+
+    double more[2] = {10, 20};
+    tec_model_forward(tiny.model, tiny.example, 2, both, 1, more);
+    assert_losses("losses are added to", more, (double[2]){10 + first.loss[0], 20 + first.loss[1]});
+    tiny_model_free(&tiny);
+}
+
+static void test_micro_batches_accumulate(void **state)
+{
+    tiny_model tiny = tiny_model_make((int)(intptr_t)*state, TINY_EXAMPLES);
+    yield whole = run(&tiny, 0, TINY_EXAMPLES, both, 0.25);
+    double loss[2];
+    tiny_model_run(&tiny, 0, 1, both, 0.25, loss);
+    tec_model_forward(tiny.model, tiny.example + 1, TINY_EXAMPLES - 1, both, 0.25, loss);
+    tec_model_backward(tiny.model);
+    assert_values("gradient", tiny.params->grad, whole.grad, tiny.params->trained, SUM_TOLERANCE);
+    assert_losses("losses", loss, whole.loss);
+    tiny_model_free(&tiny);
+}
+
+/* Fewer examples than the model has room for, after a full call has left its traces everywhere. */
+static void test_fewer_examples(void **state)
+{
+    int i = (int)(intptr_t)*state;
+    tiny_model roomy = tiny_model_make(i, TINY_EXAMPLES), tight = tiny_model_make(i, 1);
+    memcpy(tight.params->weight, roomy.params->weight, tight.params->total * sizeof *tight.params->weight);
+    memcpy(tight.example, roomy.example, sizeof tight.example);
+    run(&roomy, 0, TINY_EXAMPLES, both, 1);
+    yield got = run(&roomy, 2, 1, both, 1), want = run(&tight, 2, 1, both, 1);
+    assert_values("gradient", roomy.params->grad, want.grad, roomy.params->trained, SUM_TOLERANCE);
+    assert_losses("losses", got.loss, want.loss);
+    tiny_model_free(&roomy);
+    tiny_model_free(&tight);
+}
+
+static void test_threads(void **state)
+{
+    int i = (int)(intptr_t)*state;
+    tec_threads_set(2);
+    tiny_model two = tiny_model_make(i, 3);
+    yield got = run(&two, 0, 3, both, 1);
+    tec_threads_set(1);
+    yield want = run(&two, 0, 3, both, 1);
+    assert_values("gradient", copy_of(got.grad, two.params->trained), want.grad, two.params->trained, SUM_TOLERANCE);
+    assert_losses("losses", got.loss, want.loss);
+    yield again = run(&two, 0, 3, both, 1);
+    assert_memory_equal(again.grad, want.grad, two.params->trained * sizeof *want.grad);
+    assert_memory_equal(again.loss, want.loss, sizeof want.loss);
+    tiny_model_free(&two);
+}
+
+static void reverse(int *x, int n)
+{
+    for (int i = 0; i < n / 2; i++) {
+        int kept = x[i];
+        x[i] = x[n - 1 - i];
+        x[n - 1 - i] = kept;
+    }
+}
+
+/* The encoder and the losses take sets: the order within the visible and within the hidden patches says nothing. */
+static void test_order_of_patches_says_nothing(void **state)
+{
+    tiny_model tiny = tiny_model_make((int)(intptr_t)*state, 1);
+    int L = tec_model_patches(&tiny.config), V = tiny.visible, shuffle[64];
+    yield want = run(&tiny, 0, 1, both, 1);
+    memcpy(shuffle, tiny.example[0].shuffle, L * sizeof *shuffle);
+    reverse(shuffle, V);
+    reverse(shuffle + V, L - V);
+    tiny.example[0].shuffle = shuffle;
+    yield got = run(&tiny, 0, 1, both, 1);
+    assert_values("gradient", tiny.params->grad, want.grad, tiny.params->trained, SUM_TOLERANCE);
+    assert_losses("losses", got.loss, want.loss);
+    tiny_model_free(&tiny);
+}
+
+/* A hidden patch must not leak into what the encoder sees: TEC's losses do not know its pixels. */
+static void test_hidden_pixels_are_not_seen(void **state)
+{
+    tiny_model tiny = tiny_model_make((int)(intptr_t)*state, 1);
+    const tec_model_config *c = &tiny.config;
+    int S = c->image_size, grid = S / c->patch, pixels = c->channels * S * S;
+    real *image = copy_of(widened(tiny.example[0].image, pixels), pixels);
+    yield want = run(&tiny, 0, 1, both, 1);
+    for (int l = tiny.visible; l < grid * grid; l++)
+        for (int i = 0; i < pixels; i++)
+            if (i / S % S / c->patch * grid + i % S / c->patch == tiny.example[0].shuffle[l])
+                image[i] = NAN;
+    tiny.example[0].image = image;
+    yield got = run(&tiny, 0, 1, both, 1);
+    assert_losses("losses", got.loss, want.loss);
+    assert_values("gradient", tiny.params->grad, want.grad, tiny.params->trained, 0);
+    tiny_model_free(&tiny);
+}
+
+static void test_what_a_model_says_of_itself(void **state)
+{
+    int i = (int)(intptr_t)*state;
+    tiny_model one = tiny_model_make(i, 1), four = tiny_model_make(i, 4);
+    const char *const *name = tec_model_loss_names(one.model);
+    bool tec = one.config.kind == TEC_MODEL_TEC;
+    assert_string_equal(name[0], tec ? "loss_fea" : "loss");
+    if (tec)
+        assert_string_equal(name[1], "loss_att");
+    assert_null(name[tec ? 2 : 1]);
+    assert_memory_equal(tec_model_get_config(one.model), &one.config, sizeof one.config);
+    assert_true(tec_model_workspace_bytes(one.model) > 0);
+    assert_true(tec_model_workspace_bytes(four.model) > tec_model_workspace_bytes(one.model));
+    tiny_model_free(&one);
+    tiny_model_free(&four);
+}
+
+#define EVERY_MODEL(test)                                                                                              \
+    FOR_MODEL(test, 0), FOR_MODEL(test, 1), FOR_MODEL(test, 2), FOR_MODEL(test, 3), FOR_MODEL(test, 4),                \
+        FOR_MODEL(test, 5), FOR_MODEL(test, 6), FOR_MODEL(test, 7)
+#define FOR_MODEL(test, i)                                                                                             \
+    {                                                                                                                  \
+#test " of model " #i, test, NULL, numbers_free, (void *)(intptr_t)(i)                                         \
+    }
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        EVERY_MODEL(test_losses_are_those_of_the_reference),
+        EVERY_MODEL(test_scale_and_weights),
+        EVERY_MODEL(test_micro_batches_accumulate),
+        EVERY_MODEL(test_fewer_examples),
+        FOR_MODEL(test_threads, 1),
+        FOR_MODEL(test_threads, 6),
+        EVERY_MODEL(test_order_of_patches_says_nothing),
+        FOR_MODEL(test_hidden_pixels_are_not_seen, 0),
+        FOR_MODEL(test_hidden_pixels_are_not_seen, 1),
+        FOR_MODEL(test_hidden_pixels_are_not_seen, 2),
+        FOR_MODEL(test_hidden_pixels_are_not_seen, 3),
+        FOR_MODEL(test_hidden_pixels_are_not_seen, 4),
+        EVERY_MODEL(test_what_a_model_says_of_itself),
+    };
+    tec_threads_set(1);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,100 @@
+#include "tiny_model.h"
+
+#include "gradient.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define TEC .kind = TEC_MODEL_TEC, .mlp_ratio = 2
+#define MAE(standardise) .kind = TEC_MODEL_MAE, .mlp_ratio = 4, .norm_pix = standardise
+#define IMAGE(size, patch_, channels_) .image_size = size, .patch = patch_, .channels = channels_
+#define ENCODER(width_, depth_, heads_) .width = width_, .depth = depth_, .heads = heads_
+#define DECODER(width_, depth_, heads_) .decoder_width = width_, .decoder_depth = depth_, .decoder_heads = heads_
+#define TARGETS(groups_, width_, heads_, tau, attention)                                                               \
+    .groups = groups_, .base_width = width_, .base_heads = heads_, .attention_tau = tau, .predict_attention = attention
+
+static const tiny_model tiny[TINY_MODELS] = {
+    {.name = "tec",
+     .visible = 3,
+     .topk = 2,
+     .config = {TEC, IMAGE(12, 4, 1), ENCODER(16, 2, 2), DECODER(8, 2, 2), TARGETS(1, 16, 2, 1.8, true)}},
+    {.name = "tec, another base, two groups",
+     .visible = 2,
+     .topk = 1,
+     .config = {TEC, IMAGE(8, 4, 3), ENCODER(16, 4, 4), DECODER(12, 1, 3), TARGETS(2, 20, 5, 1.8, true)}},
+    {.name = "tec, features alone",
+     .visible = 2,
+     .config = {TEC, IMAGE(12, 4, 1), ENCODER(24, 3, 3), DECODER(8, 3, 1), TARGETS(1, 10, 1, 1.8, false)}},
+    {.name = "tec, a group per block, every patch asks",
+     .visible = 15,
+     .topk = 16,
+     .config = {TEC, IMAGE(8, 2, 1), ENCODER(16, 2, 1), DECODER(8, 1, 1), TARGETS(2, 6, 2, 1.8, true)}},
+    {.name = "tec, class query alone",
+     .visible = 1,
+     .config = {TEC, IMAGE(8, 4, 1), ENCODER(16, 1, 2), DECODER(8, 2, 2), TARGETS(1, 6, 2, 0.5, true)}},
+    {.name = "mae", .visible = 3, .config = {MAE(false), IMAGE(12, 4, 1), ENCODER(16, 2, 2), DECODER(8, 2, 2)}},
+    {.name = "mae, standardised pixels",
+     .visible = 1,
+     .config = {MAE(true), IMAGE(8, 4, 3), ENCODER(20, 3, 5), DECODER(12, 1, 3)}},
+    {.name = "mae, one hidden patch",
+     .visible = 15,
+     .config = {MAE(true), IMAGE(16, 4, 1), ENCODER(16, 1, 2), DECODER(8, 3, 2)}},
+};
+
+void tiny_weights(tec_params *params)
+{
+    for (int i = 0; i < params->count; i++) {
+        const tec_param *p = &params->param[i];
+        real *weight = tec_params_weight(params, i);
+        double size = p->init == TEC_INIT_XAVIER ? 0.7 / sqrt(p->fan_in) : p->init == TEC_INIT_TOKEN ? 0.5 : 0.1;
+        const double *random = random_values(p->count, size);
+        for (size_t j = 0; j < p->count && p->trained; j++)
+            weight[j] = (real)(random[j] + (p->init == TEC_INIT_ONE));
+    }
+}
+
+static tec_example random_example(const tiny_model *t)
+{
+    const tec_model_config *c = &t->config;
+    size_t L = tec_model_patches(c), pixels = (size_t)c->channels * c->image_size * c->image_size,
+           feature = L * c->base_width, attention = (1 + t->topk) * L * c->base_heads;
+    tec_example e = {.image = copy_of(random_values(pixels, 1), pixels), .shuffle = random_order((int)L)};
+    if (c->kind != TEC_MODEL_TEC)
+        return e;
+    e.feature = copy_of(random_values(feature, 1), feature);
+    if (c->predict_attention) {
+        e.attention = copy_of(random_values(attention, 2), attention);
+        e.topk = random_order((int)L);
+    }
+    return e;
+}
+
+tiny_model tiny_model_make(int i, int batch)
+{
+    tiny_model t = tiny[i];
+    if (tec_model_create(&t.model, &t.config, batch, t.visible, t.topk) != TEC_OK)
+        fail_msg("%s: %s", t.name, tec_error_message());
+    t.params = tec_model_params(t.model);
+    tiny_weights(t.params);
+    for (int e = 0; e < TINY_EXAMPLES; e++)
+        t.example[e] = random_example(&t);
+    return t;
+}
+
+void tiny_model_free(tiny_model *t)
+{
+    tec_model_free(t->model);
+    t->model = NULL;
+}
+
+void tiny_model_run(tiny_model *t, int first, int count, const double weight[2], double scale, double loss[2])
+{
+    memset(t->params->grad, 0, t->params->trained * sizeof *t->params->grad);
+    loss[0] = loss[1] = 0;
+    tec_model_forward(t->model, t->example + first, count, weight, scale, loss);
+    tec_model_backward(t->model);
+}
