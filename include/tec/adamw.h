@@ -1,0 +1,27 @@
+/* AdamW (Loshchilov and Hutter, arXiv 1711.05101) over the flat parameter buffers; the arithmetic of torch.optim.AdamW.
+ * Local. */
+#ifndef TEC_ADAMW_H
+#define TEC_ADAMW_H
+
+#include "tec/params.h"
+
+#include <stdint.h>
+
+typedef struct tec_adamw {
+    double beta1, beta2, eps, weight_decay;
+    int64_t step; /* done so far */
+    real *m, *v;  /* [params->trained] first and second moments, owned */
+} tec_adamw;
+
+/* Moments zero, eps 1e-8. */
+void tec_adamw_create(tec_adamw *adamw, const tec_params *params, double beta1, double beta2, double weight_decay);
+void tec_adamw_free(tec_adamw *adamw);
+
+/* One step with the gradient scale * params->grad; the gradient is zeroed. Tensors with `decayed` false get no decay.
+ * Returns the squared norm of the gradient used: not finite when the step must not be trusted. */
+double tec_adamw_step(tec_adamw *adamw, tec_params *params, double lr, double scale);
+
+/* Squared L2 norm of the gradient, summed in double in a fixed order. */
+double tec_gradient_square(const tec_params *params);
+
+#endif

@@ -1,0 +1,29 @@
+/* Replays a golden fixture with the code that trains, and says how far the results are from the expected ones. Local.
+ */
+#ifndef TEC_REPLAY_H
+#define TEC_REPLAY_H
+
+#include "tec/error.h"
+
+enum { TEC_REPLAY_MAX = 6 };
+
+/* One compared figure. */
+typedef struct tec_replay_figure {
+    const char *name; /* "loss_fea", "gradient", "feature", "adamw_loss", ... */
+    double error;     /* relative: |got - want| / |want|, for tensors in the Euclidean norm, the worst of them */
+    char where[80];   /* the tensor with the worst error; "" for a scalar */
+    double limit;     /* what the error is compared with, as a multiple of the tolerance */
+} tec_replay_figure;
+
+typedef struct tec_replay_result {
+    tec_replay_figure figure[TEC_REPLAY_MAX];
+    int count;
+} tec_replay_result;
+
+/* Kinds pretrain, mae (losses, gradients, AdamW steps where the file has them) and targets (feature, standardised
+ * feature, attention, top-k). The weights' change under AdamW is allowed 50 tolerances: its first steps have the size
+ * of lr whatever the size of the gradient, which magnifies rounding. TEC_USER_ERROR: the file is not a complete
+ * fixture. */
+tec_status tec_replay(const char *path, tec_replay_result *result);
+
+#endif

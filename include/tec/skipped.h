@@ -1,0 +1,25 @@
+/* The images that were left out because they cannot be decoded (data.on_bad_image: skip): each is noted once on the
+ * rank that met it, and all are listed together. */
+#ifndef TEC_SKIPPED_H
+#define TEC_SKIPPED_H
+
+#include "tec/comm.h"
+
+#include <stdint.h>
+
+typedef struct tec_skipped {
+    int64_t *sample; /* noted so far on this rank */
+    char **message;
+    int64_t count, capacity;
+} tec_skipped;
+
+/* Local. Keeps a copy of the message unless the sample is noted already. */
+void tec_skipped_note(tec_skipped *skipped, int64_t sample, const char *message);
+
+/* Collective. Warns on rank 0: how many images `what` is without, then one line each. Returns how many on every rank;
+ * images met by several ranks count once for each. */
+int64_t tec_skipped_report(const tec_skipped *skipped, const tec_comm *comm, const char *what);
+
+void tec_skipped_free(tec_skipped *skipped);
+
+#endif

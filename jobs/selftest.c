@@ -1,0 +1,75 @@
+/* tec selftest FILE.h5 ...: replays golden fixtures on this machine. */
+#include "jobs/jobs.h"
+
+#include "tec/gemm.h"
+#include "tec/replay.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPTION_TOL };
+
+static const tec_option options[] = {{"tol", "X", "largest relative error that passes (default 1e-4)"}, {0}};
+
+static tec_status read_tolerance(const char *text, double *tolerance)
+{
+    char *end;
+    *tolerance = 1e-4;
+    if (!text)
+        return TEC_OK;
+    *tolerance = strtod(text, &end);
+    if (end == text || *end || !(*tolerance > 0))
+        return tec_fail(TEC_USER_ERROR, "--tol %s: a positive number is wanted, such as 1e-4", text);
+    return TEC_OK;
+}
+
+/* One line: every figure with its error, and where a tensor was the worst. Returns whether all are within limits. */
+static bool report(const char *path, const tec_replay_result *result, double tolerance)
+{
+    bool passed = true;
+    printf("%s:", path);
+    for (int i = 0; i < result->count; i++) {
+        const tec_replay_figure *figure = &result->figure[i];
+        printf(" %s %.2e", figure->name, figure->error);
+        if (figure->where[0])
+            printf(" (%s)", figure->where);
+        passed = passed && figure->error >= 0 && figure->error <= tolerance * figure->limit;
+    }
+    printf(" %s\n", passed ? "ok" : "FAILED");
+    fflush(stdout);
+    return passed;
+}
+
+static tec_status run(tec_comm *comm, const tec_invocation *call)
+{
+    (void)comm;
+    double tolerance;
+    int failed = 0;
+    TEC_TRY(read_tolerance(call->value[OPTION_TOL], &tolerance));
+    if (call->file_count == 0)
+        return tec_fail(TEC_USER_ERROR, "no fixture was named: tec selftest FILE.h5 ...");
+    for (int i = 0; i < call->file_count; i++) {
+        tec_replay_result result;
+        TEC_TRY(tec_replay(call->files[i], &result));
+        failed += !report(call->files[i], &result, tolerance);
+    }
+    if (failed)
+        return tec_fail(TEC_CHECK_FAILED, "%d of %d fixtures are not within %g", failed, call->file_count, tolerance);
+    return TEC_OK;
+}
+
+const tec_command tec_command_selftest = {
+    .name = "selftest",
+    .usage = "FILE.h5 ... [--tol X]",
+    .summary = "replay golden fixtures and compare losses and gradients",
+    .details =
+        "Prints a line per file: the relative error of each loss, the worst relative error of a tensor's gradient\n"
+        "(||got - want|| / ||want||) with its name, and, where the file has AdamW steps, the losses along them and "
+        "the\n"
+        "weights' change (allowed 50 times the tolerance: Adam's first steps magnify rounding).\n"
+        "Exit code 0 only if every figure of every file is within the tolerance.",
+    .options = options,
+    .takes_files = true,
+    .run = run,
+};

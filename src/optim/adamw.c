@@ -1,0 +1,82 @@
+#include "tec/adamw.h"
+
+#include "tec/error.h"
+
+#include "src/ops/threads.h"
+#include "src/ops/vector.h"
+
+#include <stdlib.h>
+
+/* One step's constants, in the precision of the weights. */
+typedef struct step_constants {
+    real beta1, beta2, eps, keep, rate, root; /* keep: 1 - lr * decay; rate: lr / bias1; root: 1 / sqrt(bias2) */
+    real scale;
+} step_constants;
+
+TEC_CLONES static double update(const step_constants *k, size_t n, real *restrict w, real *restrict g, real *restrict m,
+                                real *restrict v)
+{
+    real square = 0;
+#pragma omp simd reduction(+ : square)
+    for (size_t i = 0; i < n; i++) {
+        real d = g[i] * k->scale;
+        m[i] = k->beta1 * m[i] + (1 - k->beta1) * d;
+        v[i] = k->beta2 * v[i] + (1 - k->beta2) * d * d;
+        w[i] = k->keep * w[i] - k->rate * m[i] / (real_sqrt(v[i]) * k->root + k->eps);
+        square += d * d;
+        g[i] = 0;
+    }
+    return square;
+}
+
+void tec_adamw_create(tec_adamw *a, const tec_params *params, double beta1, double beta2, double weight_decay)
+{
+    *a = (tec_adamw){.beta1 = beta1, .beta2 = beta2, .eps = 1e-8, .weight_decay = weight_decay};
+    a->m = tec_allocate_zeroed(params->trained, sizeof *a->m);
+    a->v = tec_allocate_zeroed(params->trained, sizeof *a->v);
+}
+
+void tec_adamw_free(tec_adamw *a)
+{
+    free(a->m);
+    free(a->v);
+}
+
+/* The part of [first, first + count) that lies in the calling thread's share of `total`. */
+static rows my_part(size_t first, size_t count, size_t total)
+{
+    size_t begin = total * omp_get_thread_num() / omp_get_num_threads();
+    size_t end = total * (omp_get_thread_num() + 1) / omp_get_num_threads();
+    size_t last = first + count;
+    begin = begin < first ? first : begin > last ? last : begin;
+    end = end < first ? first : end > last ? last : end;
+    return (rows){(int)(begin - first), (int)(end - first)};
+}
+
+double tec_adamw_step(tec_adamw *a, tec_params *params, double lr, double scale)
+{
+    double square = 0;
+    a->step++;
+    step_constants k = {.beta1 = (real)a->beta1, .beta2 = (real)a->beta2, .eps = (real)a->eps, .scale = (real)scale};
+    k.rate = (real)(lr / (1 - pow(a->beta1, (double)a->step)));
+    k.root = (real)(1 / sqrt(1 - pow(a->beta2, (double)a->step)));
+#pragma omp parallel reduction(+ : square) firstprivate(k)
+    for (int i = 0; i < params->count; i++) {
+        const tec_param *p = &params->param[i];
+        if (!p->trained)
+            continue;
+        rows part = my_part(p->offset, p->count, params->trained);
+        size_t at = p->offset + part.begin;
+        k.keep = (real)(p->decayed ? 1 - lr * a->weight_decay : 1);
+        square += update(&k, part.end - part.begin, params->weight + at, params->grad + at, a->m + at, a->v + at);
+    }
+    return square;
+}
+
+double tec_gradient_square(const tec_params *params)
+{
+    double total = 0;
+    for (size_t i = 0; i < params->trained; i++)
+        total += (double)params->grad[i] * params->grad[i];
+    return total;
+}

@@ -1,0 +1,161 @@
+#include "run_directory.h"
+
+#include "run_environment.h"
+
+#include "tec/files.h"
+#include "tec/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+char *run_directory_checkpoint_path(const tec_run_plan *plan)
+{
+    return tec_path_join(plan->settings->run.dir, "checkpoint.h5");
+}
+
+/* Is what the file holds a run that these settings continue? */
+static tec_status check_same_run(const tec_run_plan *plan, const char *path, const tec_model_config *found,
+                                 const tec_run_state *state)
+{
+    const char *difference = tec_model_config_difference(found, &plan->config);
+    const char *remedy = "give another run.dir, or --fresh twice to overwrite the run";
+    if (difference)
+        return tec_fail(TEC_USER_ERROR, "%s: %s differs from the settings'; %s", path, difference, remedy);
+    if (state->dataset != tec_dataset_fingerprint(plan->set))
+        return tec_fail(TEC_USER_ERROR, "%s: the run was made with another data set, or its files have changed; %s",
+                        path, remedy);
+    if (state->seed != plan->settings->run.seed)
+        return tec_fail(TEC_USER_ERROR, "%s: the run has run.seed %llu, the settings %llu; %s", path,
+                        (unsigned long long)state->seed, (unsigned long long)plan->settings->run.seed, remedy);
+    if (state->batch != plan->settings->pretrain.batch)
+        return tec_fail(TEC_USER_ERROR, "%s: the run has pretrain.batch %d, the settings %d; %s", path, state->batch,
+                        plan->settings->pretrain.batch, remedy);
+    return TEC_OK;
+}
+
+/* *damaged: the file itself is at fault, so that an older one may serve. */
+static tec_status read_checkpoint(const tec_run_plan *plan, const char *path, tec_trainer *trainer,
+                                  tec_run_state *state, bool *damaged)
+{
+    tec_params *params = tec_model_params(tec_trainer_model(trainer));
+    tec_adamw *adamw = tec_trainer_adamw(trainer);
+    tec_model_config found = {0};
+    *damaged = true;
+    TEC_TRY(tec_checkpoint_read_config(path, &found));
+    if (tec_model_config_difference(&found, &plan->config) == NULL) {
+        TEC_TRY(tec_checkpoint_read_run(path, params, adamw->m, adamw->v, state));
+        TEC_TRY(tec_checkpoint_read_weights(path, params));
+    }
+    *damaged = false;
+    TEC_TRY(check_same_run(plan, path, &found, state));
+    adamw->step = state->step;
+    return TEC_OK;
+}
+
+static tec_status read_last(const tec_run_plan *plan, tec_trainer *trainer, tec_run_state *state, bool *found)
+{
+    char *path = run_directory_checkpoint_path(plan), *previous = tec_checkpoint_previous(path);
+    bool damaged = true, there = tec_file_exists(path), older = tec_file_exists(previous);
+    tec_status status = TEC_OK;
+    *found = there || older;
+    if (there)
+        status = read_checkpoint(plan, path, trainer, state, &damaged);
+    if (older && damaged) {
+        if (there)
+            tec_warn("%s; going back to %s", tec_error_message(), previous);
+        status = read_checkpoint(plan, previous, trainer, state, &damaged);
+    }
+    if (*found && status == TEC_OK)
+        tec_log("resuming %s at step %lld (epoch %lld)", path, (long long)state->step, (long long)state->epoch + 1);
+    free(previous);
+    free(path);
+    return status;
+}
+
+static tec_status refuse_to_overwrite(const tec_run_plan *plan)
+{
+    char *path = run_directory_checkpoint_path(plan);
+    tec_status status = TEC_OK;
+    if (plan->fresh == 1 && tec_file_exists(path))
+        status = tec_fail(TEC_USER_ERROR,
+                          "%s is there: --fresh would overwrite the run; give --fresh twice if that is meant", path);
+    free(path);
+    return status;
+}
+
+tec_status run_directory_resume(const tec_comm *comm, const tec_run_plan *plan, tec_trainer *trainer,
+                                tec_run_state *state, bool *found)
+{
+    tec_params *params = tec_model_params(tec_trainer_model(trainer));
+    tec_adamw *adamw = tec_trainer_adamw(trainer);
+    tec_status status = TEC_OK;
+    *found = false;
+    if (comm->rank == 0)
+        status = plan->fresh ? refuse_to_overwrite(plan) : read_last(plan, trainer, state, found);
+    TEC_TRY(tec_comm_agree(comm, status));
+    tec_comm_broadcast(comm, found, sizeof *found, 0);
+    if (!*found)
+        return TEC_OK;
+    tec_comm_broadcast(comm, state, sizeof *state, 0);
+    tec_comm_broadcast(comm, params->weight, params->total * sizeof(real), 0);
+    tec_comm_broadcast(comm, adamw->m, params->trained * sizeof(real), 0);
+    tec_comm_broadcast(comm, adamw->v, params->trained * sizeof(real), 0);
+    adamw->step = state->step;
+    return TEC_OK;
+}
+
+/* The resolved settings as text; the caller frees it. */
+static tec_status settings_text(const tec_run_plan *plan, char **text, size_t *bytes)
+{
+    FILE *stream = open_memstream(text, bytes);
+    if (!stream)
+        return tec_fail(TEC_SYSTEM_ERROR, "the settings cannot be put into words: out of memory");
+    tec_status status = tec_settings_print(plan->settings, stream);
+    fclose(stream);
+    return status;
+}
+
+tec_status run_directory_checkpoint(const tec_run_plan *plan, tec_trainer *trainer, const tec_run_state *state)
+{
+    tec_adamw *adamw = tec_trainer_adamw(trainer);
+    char *path = run_directory_checkpoint_path(plan), *settings = NULL;
+    size_t bytes;
+    tec_status status = settings_text(plan, &settings, &bytes);
+    if (status == TEC_OK)
+        status = tec_checkpoint_write(path, &plan->config, tec_model_params(tec_trainer_model(trainer)), adamw->m,
+                                      adamw->v, state, settings);
+    free(settings);
+    free(path);
+    return status;
+}
+
+static tec_status write_file(const tec_run_plan *plan, const char *name, const char *text, size_t bytes)
+{
+    char *path = tec_path_join(plan->settings->run.dir, name);
+    tec_status status = tec_file_write(path, text, bytes);
+    free(path);
+    return status;
+}
+
+tec_status run_directory_describe(const tec_comm *comm, const tec_run_plan *plan)
+{
+    char *settings = NULL, *environment = run_environment_text(comm);
+    size_t bytes;
+    tec_status status = TEC_OK;
+    if (comm->rank == 0) {
+        status = settings_text(plan, &settings, &bytes);
+        if (status == TEC_OK)
+            status = write_file(plan, "settings.yaml", settings, bytes);
+        if (status == TEC_OK)
+            status = write_file(plan, "environment.json", environment, strlen(environment));
+    }
+    free(settings);
+    free(environment);
+    return tec_comm_agree(comm, status);
+}
+
+tec_status run_directory_done(const tec_run_plan *plan)
+{
+    return write_file(plan, "DONE", "", 0);
+}

@@ -1,0 +1,69 @@
+#include "run_environment.h"
+
+#include "tec/gemm.h"
+#include "tec/h5.h"
+#include "tec/version.h"
+
+#include <jansson.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static json_t *hosts(const tec_comm *comm)
+{
+    json_t *list = json_array();
+    for (int rank = 0; rank < comm->size; rank++) {
+        char name[256] = "";
+        if (rank == comm->rank)
+            gethostname(name, sizeof name - 1);
+        tec_comm_broadcast(comm, name, sizeof name, rank);
+        json_array_append_new(list, json_string(name));
+    }
+    return list;
+}
+
+static json_t *mpi_version(const tec_comm *comm)
+{
+    char text[MPI_MAX_LIBRARY_VERSION_STRING] = "none";
+    int length;
+    if (comm->mpi != MPI_COMM_NULL)
+        MPI_Get_library_version(text, &length);
+    text[strcspn(text, ",")] = 0;
+    return json_string(text);
+}
+
+static json_t *hdf5_version(void)
+{
+    unsigned major = 0, minor = 0, release = 0;
+    char text[32];
+    H5get_libversion(&major, &minor, &release);
+    snprintf(text, sizeof text, "%u.%u.%u", major, minor, release);
+    return json_string(text);
+}
+
+static json_t *time_now(void)
+{
+    char text[32];
+    time_t now = time(NULL);
+    struct tm utc;
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    return json_string(text);
+}
+
+char *run_environment_text(const tec_comm *comm)
+{
+    json_t *list = hosts(comm);
+    char *text = NULL;
+    if (comm->rank == 0) {
+        json_t *object = json_pack("{ss so so ss so si si}", "tec", tec_version(), "mpi", mpi_version(comm), "hdf5",
+                                   hdf5_version(), "blas", tec_blas_name(), "started", time_now(), "ranks", comm->size,
+                                   "threads", omp_get_max_threads());
+        json_object_set(object, "hosts", list);
+        text = json_dumps(object, JSON_INDENT(2));
+        json_decref(object);
+    }
+    json_decref(list);
+    return text;
+}

@@ -1,0 +1,11 @@
+/* Where and with what a run was made. */
+#ifndef TEC_TRAIN_RUN_ENVIRONMENT_H
+#define TEC_TRAIN_RUN_ENVIRONMENT_H
+
+#include "tec/comm.h"
+
+/* Collective. JSON on rank 0 (free()), NULL elsewhere: versions of tec, MPI, BLAS and HDF5, start time, ranks, and the
+ * host of every rank. */
+char *run_environment_text(const tec_comm *comm);
+
+#endif

@@ -1,0 +1,82 @@
+#include "run_log.h"
+
+#include "tec/files.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const size_t LONGEST_LOG = (size_t)1 << 30;
+
+static tec_status cannot_write(const run_log *log)
+{
+    return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", log->path, strerror(errno));
+}
+
+static int64_t step_of(const char *line, size_t length)
+{
+    json_t *object = json_loadb(line, length, 0, NULL);
+    json_t *step = json_object_get(object, "step");
+    int64_t number = json_is_integer(step) ? json_integer_value(step) : INT64_MAX;
+    json_decref(object);
+    return number;
+}
+
+/* Rewrites the log without what comes after `step`; a line cut short by a kill has no step and goes as well. */
+static tec_status cut_back(const char *path, int64_t step)
+{
+    char *text;
+    size_t bytes, kept = 0;
+    if (!tec_file_exists(path))
+        return TEC_OK;
+    TEC_TRY(tec_file_read(path, LONGEST_LOG, &text, &bytes));
+    while (kept < bytes) {
+        const char *end = memchr(text + kept, '\n', bytes - kept);
+        if (!end || step_of(text + kept, end - text - kept) > step)
+            break;
+        kept = end - text + 1;
+    }
+    tec_status status = kept < bytes ? tec_file_write(path, text, kept) : TEC_OK;
+    free(text);
+    return status;
+}
+
+tec_status run_log_open(run_log *log, const char *dir, int64_t step)
+{
+    log->path = tec_path_join(dir, "log.jsonl");
+    if (step > 0)
+        TEC_TRY(cut_back(log->path, step));
+    log->file = fopen(log->path, step > 0 ? "a" : "w");
+    return log->file ? TEC_OK : cannot_write(log);
+}
+
+tec_status run_log_write(run_log *log, const run_log_line *line)
+{
+    if (!log->file)
+        return TEC_OK;
+    json_t *object =
+        json_pack("{ss sI sI}", "kind", line->kind, "epoch", (json_int_t)line->epoch, "step", (json_int_t)line->step);
+    for (int i = 0; line->loss_names[i]; i++)
+        json_object_set_new(object, line->loss_names[i], json_real(line->loss[i]));
+    json_object_set_new(object, "lr", json_real(line->lr));
+    json_object_set_new(object, "gradient_norm", json_real(line->gradient_norm));
+    json_object_set_new(object, "images_per_second", json_real(line->images_per_second));
+    json_object_set_new(object, "wait_share", json_real(line->wait_share));
+    json_object_set_new(object, "reduce_share", json_real(line->reduce_share));
+    json_object_set_new(object, "seconds", json_real(line->seconds));
+    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    json_decref(object);
+    if (!text)
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: a line cannot be put into words: out of memory", log->path);
+    int failed = fprintf(log->file, "%s\n", text) < 0 || fflush(log->file) != 0;
+    free(text);
+    return failed ? cannot_write(log) : TEC_OK;
+}
+
+void run_log_close(run_log *log)
+{
+    if (log->file)
+        fclose(log->file);
+    free(log->path);
+}

@@ -1,0 +1,32 @@
+/* log.jsonl of a run: one JSON object a line, for every logging interval ("kind": "step") and epoch ("kind": "epoch").
+ */
+#ifndef TEC_TRAIN_RUN_LOG_H
+#define TEC_TRAIN_RUN_LOG_H
+
+#include "tec/error.h"
+#include "tec/model.h"
+
+#include <stdint.h>
+#include <stdio.h>
+
+typedef struct run_log {
+    FILE *file; /* NULL on ranks that do not write */
+    char *path;
+} run_log;
+
+typedef struct run_log_line {
+    const char *kind;
+    int64_t epoch, step; /* epoch counts from 1; steps done */
+    const char *const *loss_names;
+    double loss[TEC_MAX_LOSSES]; /* means over the interval or epoch */
+    double lr, gradient_norm, images_per_second;
+    double wait_share, reduce_share; /* of the interval's time: waiting for data, reducing gradients */
+    double seconds;                  /* of the run so far */
+} run_log_line;
+
+/* Opens DIR/log.jsonl; lines of later steps than `step`, which a resumed run will write again, are dropped. */
+tec_status run_log_open(run_log *log, const char *dir, int64_t step);
+tec_status run_log_write(run_log *log, const run_log_line *line);
+void run_log_close(run_log *log);
+
+#endif

@@ -1,0 +1,37 @@
+#include "tec/sampler.h"
+
+#include "tec/comm.h"
+#include "tec/philox.h"
+
+#include <stdlib.h>
+
+tec_status tec_sampler_create(tec_sampler *s, int64_t images, int batch, uint64_t seed)
+{
+    *s = (tec_sampler){.images = images, .batch = batch, .seed = seed, .cached_epoch = -1};
+    if (images < batch)
+        return tec_fail(TEC_USER_ERROR,
+                        "pretrain.batch is %d, but the data set has only %lld images; a smaller batch is needed", batch,
+                        (long long)images);
+    s->steps_per_epoch = images / batch;
+    s->order = tec_allocate(images * sizeof *s->order);
+    return TEC_OK;
+}
+
+void tec_sampler_free(tec_sampler *s)
+{
+    free(s->order);
+}
+
+int tec_sampler_step(tec_sampler *s, int64_t step, int rank, int ranks, tec_request *request)
+{
+    int64_t epoch = step / s->steps_per_epoch, within = step % s->steps_per_epoch;
+    if (epoch != s->cached_epoch) {
+        tec_philox random = tec_philox_start(s->seed, TEC_STREAM_ORDER, epoch, 0, 0);
+        tec_philox_permutation(&random, s->images, s->order);
+        s->cached_epoch = epoch;
+    }
+    tec_range mine = tec_share(s->batch, rank, ranks);
+    for (int64_t i = 0; i < mine.count; i++)
+        request[i] = (tec_request){.sample = s->order[within * s->batch + mine.first + i], .view = (int)epoch};
+    return (int)mine.count;
+}

@@ -1,0 +1,243 @@
+#include "tec/trainer.h"
+
+#include "tec/loader.h"
+#include "tec/log.h"
+#include "tec/sampler.h"
+#include "tec/source.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct tec_trainer {
+    const tec_comm *comm;
+    const tec_settings *settings;
+    const tec_dataset *set;
+    tec_skipped *skipped;
+    tec_model *model;
+    tec_adamw adamw;
+    tec_sampler sampler;
+    tec_source *source;
+    tec_loader *loader;
+    tec_request *request; /* [most images of this rank in a step] */
+    tec_example *example; /* [that times masks_per_image] */
+    int masks, micro_batch;
+    double weight[TEC_MAX_LOSSES];
+    int64_t submitted, last; /* steps asked for, and where the run ends */
+    int64_t step;            /* the next one */
+};
+
+static int visible_patches(const tec_settings *settings, const tec_model_config *config)
+{
+    return (int)(tec_model_patches(config) * (1 - settings->pretrain.mask_ratio));
+}
+
+/* The model, sized for what this rank computes at once. */
+static tec_status create_model(tec_trainer *t, const tec_model_config *config, int topk)
+{
+    int images = (int)tec_share(t->settings->pretrain.batch, 0, t->comm->size).count, inputs = images * t->masks;
+    t->micro_batch = t->settings->pretrain.micro_batch;
+    if (t->micro_batch == 0)
+        t->micro_batch = tec_model_micro_batch(config);
+    if (t->micro_batch > inputs)
+        t->micro_batch = inputs;
+    TEC_TRY(tec_model_create(&t->model, config, t->micro_batch, visible_patches(t->settings, config), topk));
+    tec_params_initialize(tec_model_params(t->model), t->settings->run.seed);
+    tec_adamw_create(&t->adamw, tec_model_params(t->model), t->settings->pretrain.beta1, t->settings->pretrain.beta2,
+                     t->settings->pretrain.weight_decay);
+    t->request = tec_allocate(images * sizeof *t->request);
+    t->example = tec_allocate_zeroed(inputs, sizeof *t->example);
+    return TEC_OK;
+}
+
+static tec_status create_loader(tec_trainer *t, const tec_model_config *config, tec_store *store)
+{
+    const tec_settings *s = t->settings;
+    t->source = tec_source_create(s, config, t->set, store);
+    return tec_loader_open(&t->loader,
+                           &(tec_loader_settings){.threads = s->data.workers,
+                                                  .depth = 1 + s->data.prefetch,
+                                                  .batch = (int)tec_share(s->pretrain.batch, 0, t->comm->size).count,
+                                                  .slot_bytes = tec_source_slot_bytes(t->source),
+                                                  .fetch = tec_source_fetch,
+                                                  .context = t->source});
+}
+
+tec_status tec_trainer_create(tec_trainer **out, const tec_comm *comm, const tec_settings *settings,
+                              const tec_model_config *config, const tec_dataset *set, tec_store *store,
+                              tec_skipped *skipped)
+{
+    *out = NULL;
+    tec_trainer *t = tec_allocate_zeroed(1, sizeof *t);
+    t->comm = comm;
+    t->settings = settings;
+    t->set = set;
+    t->skipped = skipped;
+    t->masks = settings->pretrain.masks_per_image;
+    t->weight[0] = store ? settings->pretrain.feature_weight : 1;
+    t->weight[1] = settings->pretrain.attention_weight;
+    tec_status status =
+        tec_sampler_create(&t->sampler, tec_dataset_size(set), settings->pretrain.batch, settings->run.seed);
+    if (status == TEC_OK)
+        status = create_model(t, config, store ? tec_store_get_spec(store)->topk : 0);
+    if (status == TEC_OK)
+        status = create_loader(t, config, store);
+    status = tec_comm_agree(comm, status);
+    if (status != TEC_OK) {
+        tec_trainer_free(t);
+        return status;
+    }
+    *out = t;
+    return TEC_OK;
+}
+
+void tec_trainer_free(tec_trainer *t)
+{
+    if (!t)
+        return;
+    tec_loader_close(t->loader);
+    tec_source_free(t->source);
+    free(t->example);
+    free(t->request);
+    tec_adamw_free(&t->adamw);
+    tec_model_free(t->model);
+    tec_sampler_free(&t->sampler);
+    free(t);
+}
+
+tec_model *tec_trainer_model(tec_trainer *t)
+{
+    return t->model;
+}
+
+tec_adamw *tec_trainer_adamw(tec_trainer *t)
+{
+    return &t->adamw;
+}
+
+int64_t tec_trainer_steps_per_epoch(const tec_trainer *t)
+{
+    return t->sampler.steps_per_epoch;
+}
+
+static void submit_next(tec_trainer *t)
+{
+    if (t->submitted < t->last)
+        tec_loader_submit(t->loader, t->request,
+                          tec_sampler_step(&t->sampler, t->submitted++, t->comm->rank, t->comm->size, t->request));
+}
+
+void tec_trainer_start(tec_trainer *t, int64_t first, int64_t last)
+{
+    t->step = t->submitted = first;
+    t->last = last;
+    for (int i = 0; i <= t->settings->data.prefetch; i++)
+        submit_next(t);
+}
+
+/* The model inputs of a batch: every image that could be read, once per mask. */
+static tec_status collect_examples(tec_trainer *t, const tec_batch *batch, int *count)
+{
+    int patches = tec_model_patches(tec_model_get_config(t->model));
+    *count = 0;
+    for (int i = 0; i < batch->count; i++) {
+        if (batch->status[i] == TEC_USER_ERROR && t->settings->data.on_bad_image == TEC_BAD_IMAGE_SKIP) {
+            tec_skipped_note(t->skipped, batch->request[i].sample, batch->message[i]);
+            continue;
+        }
+        if (batch->status[i] != TEC_OK)
+            return tec_fail(batch->status[i], "%s", batch->message[i]);
+        tec_sample sample = tec_source_sample(t->source, batch->slot[i]);
+        for (int m = 0; m < t->masks; m++, sample.shuffle += patches)
+            t->example[(*count)++] =
+                (tec_example){sample.image, sample.shuffle, sample.feature, sample.attention, sample.topk};
+    }
+    return TEC_OK;
+}
+
+static tec_status diverged(const tec_trainer *t, const tec_batch *batch, double loss)
+{
+    char ids[200] = "";
+    size_t length = 0;
+    for (int i = 0; i < batch->count && length < sizeof ids - 32; i++)
+        length +=
+            snprintf(ids + length, sizeof ids - length, "%s%lld", i ? ", " : "", (long long)batch->request[i].sample);
+    return tec_fail(TEC_DIVERGED, "step %lld: the loss is %g; sample ids of this rank's batch: %s%s",
+                    (long long)t->step, loss, ids, length >= sizeof ids - 32 ? ", ..." : "");
+}
+
+/* Forward and backward of this rank's part; the gradient is that of the sum over it, divided by the global batch. */
+static tec_status compute(tec_trainer *t, const tec_batch *batch, double *loss, int *count)
+{
+    double scale = 1.0 / ((double)t->settings->pretrain.batch * t->masks);
+    TEC_TRY(collect_examples(t, batch, count));
+    for (int at = 0; at < *count; at += t->micro_batch) {
+        int n = *count - at < t->micro_batch ? *count - at : t->micro_batch;
+        tec_model_forward(t->model, t->example + at, n, t->weight, scale, loss);
+        tec_model_backward(t->model);
+        if (!isfinite(loss[0] + loss[1]))
+            return diverged(t, batch, loss[0] + loss[1]);
+    }
+    return TEC_OK;
+}
+
+/* Sums over the ranks what the step needs to go on: losses, inputs, failures, wishes. */
+static tec_status agree_on_losses(tec_trainer *t, tec_status mine, int count, const double *loss, unsigned ask,
+                                  tec_step_result *result)
+{
+    double sum[6] = {loss[0], loss[1], count, mine != TEC_OK, ask & TEC_ASK_CHECKPOINT, ask & TEC_ASK_STOP};
+    tec_comm_sum_double(t->comm, sum, 6);
+    if (sum[3] > 0)
+        return tec_comm_agree(t->comm, mine);
+    result->asked = (sum[4] > 0 ? TEC_ASK_CHECKPOINT : 0) | (sum[5] > 0 ? TEC_ASK_STOP : 0);
+    result->inputs = (int64_t)sum[2];
+    if (result->inputs == 0)
+        return tec_fail(TEC_USER_ERROR, "step %lld: not one image of the batch could be decoded", (long long)t->step);
+    double share = (double)t->settings->pretrain.batch * t->masks / sum[2];
+    for (int i = 0; i < TEC_MAX_LOSSES; i++)
+        result->loss[i] = sum[i] * share;
+    return TEC_OK;
+}
+
+/* The factor that brings the gradient's norm down to pretrain.clip_norm, as torch.nn.utils.clip_grad_norm_. */
+static double clip_factor(const tec_trainer *t, double scale)
+{
+    double most = t->settings->pretrain.clip_norm;
+    if (most == 0)
+        return 1;
+    double norm = scale * sqrt(tec_gradient_square(tec_model_params(t->model)));
+    return norm > most ? most / (norm + 1e-6) : 1;
+}
+
+static tec_status update(tec_trainer *t, double lr, tec_step_result *result)
+{
+    tec_params *params = tec_model_params(t->model);
+    double start = tec_seconds();
+    tec_comm_sum_real(t->comm, params->grad, params->trained);
+    result->reduced = tec_seconds() - start;
+    double scale = (double)t->settings->pretrain.batch * t->masks / (double)result->inputs,
+           clip = clip_factor(t, scale);
+    result->gradient_norm = sqrt(tec_adamw_step(&t->adamw, params, lr, scale * clip)) / clip;
+    if (!isfinite(result->gradient_norm))
+        return tec_fail(TEC_DIVERGED, "step %lld: the gradient's norm is %g with losses %g and %g", (long long)t->step,
+                        result->gradient_norm, result->loss[0], result->loss[1]);
+    return TEC_OK;
+}
+
+tec_status tec_trainer_step(tec_trainer *t, double lr, unsigned ask, tec_step_result *result)
+{
+    tec_batch batch;
+    double loss[TEC_MAX_LOSSES] = {0}, waited = tec_loader_waited(t->loader);
+    int count = 0;
+    *result = (tec_step_result){0};
+    tec_loader_wait(t->loader, &batch);
+    result->waited = tec_loader_waited(t->loader) - waited;
+    tec_status status = compute(t, &batch, loss, &count);
+    tec_loader_release(t->loader);
+    submit_next(t);
+    TEC_TRY(agree_on_losses(t, status, count, loss, ask, result));
+    TEC_TRY(update(t, lr, result));
+    t->step++;
+    return TEC_OK;
+}

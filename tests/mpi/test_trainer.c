@@ -1,0 +1,230 @@
+/* The same global batch on any number of ranks: mpirun -n N test_trainer compares N ranks with one, losses and
+ * gradients, for both objectives and for batches that do not divide. */
+#include "tec/files.h"
+#include "tec/philox.h"
+#include "tec/trainer.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { SAMPLES = 30, SIZE = 16, PATCHES = 16, BASE_WIDTH = 12, BASE_HEADS = 3, TOPK = 4, VIEWS = 2 };
+
+static tec_comm comm, alone;
+static char directory[256];
+static tec_dataset *set;
+static tec_store *store;
+
+static const tec_model_config config = {.kind = TEC_MODEL_TEC,
+                                        .image_size = SIZE,
+                                        .patch = 4,
+                                        .channels = 1,
+                                        .width = 24,
+                                        .depth = 4,
+                                        .heads = 3,
+                                        .mlp_ratio = 4,
+                                        .decoder_width = 16,
+                                        .decoder_depth = 2,
+                                        .decoder_heads = 2,
+                                        .groups = 2,
+                                        .norm_pix = true,
+                                        .base_width = BASE_WIDTH,
+                                        .base_heads = BASE_HEADS,
+                                        .attention_tau = 1.8,
+                                        .predict_attention = true};
+
+static void write_images(const char *path)
+{
+    uint8_t file[16 + SAMPLES * SIZE * SIZE] = {0, 0, 8, 3, 0, 0, 0, SAMPLES, 0, 0, 0, SIZE, 0, 0, 0, SIZE};
+    tec_philox random = tec_philox_start(1, TEC_STREAM_TEST, 0, 0, 0);
+    for (size_t i = 16; i < sizeof file; i++)
+        file[i] = (uint8_t)tec_philox_below(&random, 256);
+    assert_int_equal(tec_file_write(path, file, sizeof file), TEC_OK);
+}
+
+static void write_store(const tec_store_spec *spec)
+{
+    float feature[PATCHES * BASE_WIDTH], attention[(1 + TOPK) * BASE_HEADS * PATCHES];
+    int32_t topk[TOPK];
+    tec_store_writer *writer;
+    bool done;
+    int64_t missing;
+    tec_philox random = tec_philox_start(2, TEC_STREAM_TEST, 0, 0, 0);
+    assert_int_equal(tec_store_writer_open(&writer, directory, spec, 0, &done), TEC_OK);
+    for (int row = 0; row < SAMPLES * VIEWS; row++) {
+        for (int i = 0; i < PATCHES * BASE_WIDTH; i++)
+            feature[i] = (float)tec_philox_normal(&random);
+        for (int i = 0; i < (1 + TOPK) * BASE_HEADS * PATCHES; i++)
+            attention[i] = (float)tec_philox_normal(&random);
+        for (int i = 0; i < TOPK; i++)
+            topk[i] = (row + 3 * i) % PATCHES;
+        assert_int_equal(tec_store_writer_put(writer, row,
+                                              &(tec_store_row){.feature = feature,
+                                                               .attention = attention,
+                                                               .topk = topk,
+                                                               .view = {1, 2, 10, 12, row % 2},
+                                                               .sample = row / VIEWS}),
+                         TEC_OK);
+    }
+    assert_int_equal(tec_store_writer_commit(writer), TEC_OK);
+    assert_int_equal(tec_store_finish(directory, spec, &missing), TEC_OK);
+    assert_int_equal(missing, 0);
+}
+
+/* Rank 0 makes the files, all ranks open them. */
+static int open_material(void **state)
+{
+    (void)state;
+    char *path, *list, *manifest;
+    size_t bytes;
+    tec_store_spec spec = {.samples = SAMPLES,
+                           .views = VIEWS,
+                           .patches = PATCHES,
+                           .width = BASE_WIDTH,
+                           .heads = BASE_HEADS,
+                           .topk = TOPK,
+                           .last_layers = 2,
+                           .type = TEC_TARGET_FLOAT32,
+                           .image_size = SIZE,
+                           .patch = 4,
+                           .channels = 1,
+                           .shard_rows = SAMPLES * VIEWS};
+    if (comm.rank == 0) {
+        snprintf(directory, sizeof directory, "%s/tec-trainer-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+        assert_non_null(mkdtemp(directory));
+    }
+    tec_comm_broadcast(&comm, directory, sizeof directory, 0);
+    path = tec_path_join(directory, "images-idx3-ubyte");
+    if (comm.rank == 0) {
+        write_images(path);
+        write_store(&spec);
+    }
+    tec_comm_barrier(&comm);
+    assert_int_equal(tec_dataset_scan(path, TEC_LABELS_NONE, &list, &bytes), TEC_OK);
+    assert_int_equal(tec_dataset_open(&set, list, bytes, 1, 0), TEC_OK);
+    free(list);
+    assert_int_equal(tec_store_manifest(directory, &manifest, &bytes), TEC_OK);
+    assert_int_equal(tec_store_open(&store, directory, manifest, bytes), TEC_OK);
+    free(manifest);
+    free(path);
+    return 0;
+}
+
+static int remove_material(void **state)
+{
+    (void)state;
+    char command[300];
+    tec_store_close(store);
+    tec_dataset_close(set);
+    tec_comm_barrier(&comm);
+    snprintf(command, sizeof command, "rm -rf '%s'", directory);
+    return comm.rank == 0 ? system(command) : 0;
+}
+
+static tec_settings settings_of(int batch, int masks, int micro_batch)
+{
+    tec_settings s = {0};
+    s.data.image_size = SIZE;
+    s.data.channels = 1;
+    s.data.mean[0] = s.data.std[0] = 0.5;
+    s.data.crop_scale[0] = 0.2;
+    s.data.crop_scale[1] = 1;
+    s.data.crop_ratio[0] = 0.75;
+    s.data.crop_ratio[1] = 4.0 / 3;
+    s.data.flip = true;
+    s.data.workers = 2;
+    s.data.prefetch = 1;
+    s.pretrain.batch = batch;
+    s.pretrain.micro_batch = micro_batch;
+    s.pretrain.mask_ratio = 0.75;
+    s.pretrain.masks_per_image = masks;
+    s.pretrain.feature_weight = s.pretrain.attention_weight = 1;
+    s.pretrain.beta1 = 0.9;
+    s.pretrain.beta2 = 0.95;
+    s.run.seed = 7;
+    return s;
+}
+
+/* One step over the ranks of `on`; *gradient [trained] = the averaged gradient (Adam's first moment after one step
+ * holds a tenth of it). Freed by the caller. */
+static size_t take_step(const tec_comm *on, const tec_settings *settings, tec_store *targets, tec_step_result *result,
+                        real **gradient)
+{
+    tec_trainer *trainer;
+    tec_skipped skipped = {0};
+    tec_model_config c = config;
+    c.kind = targets ? TEC_MODEL_TEC : TEC_MODEL_MAE;
+    assert_int_equal(tec_trainer_create(&trainer, on, settings, &c, set, targets, &skipped), TEC_OK);
+    tec_trainer_start(trainer, 0, 1);
+    assert_int_equal(tec_trainer_step(trainer, 1e-3, 0, result), TEC_OK);
+    size_t count = tec_model_params(tec_trainer_model(trainer))->trained;
+    *gradient = malloc(count * sizeof **gradient);
+    memcpy(*gradient, tec_trainer_adamw(trainer)->m, count * sizeof **gradient);
+    tec_trainer_free(trainer);
+    tec_skipped_free(&skipped);
+    return count;
+}
+
+static void compare_with_one_rank(int batch, int masks, int micro_batch, tec_store *targets)
+{
+    tec_settings settings = settings_of(batch, masks, micro_batch);
+    tec_step_result want, got;
+    real *want_gradient, *got_gradient;
+    size_t count = take_step(&alone, &settings, targets, &want, &want_gradient);
+    assert_int_equal(take_step(&comm, &settings, targets, &got, &got_gradient), count);
+    assert_int_equal(got.inputs, want.inputs);
+    assert_int_equal(got.inputs, batch * masks);
+    for (int i = 0; i < (targets ? 2 : 1); i++) {
+        assert_true(want.loss[i] > 0.1);
+        assert_true(fabs(got.loss[i] - want.loss[i]) <= 1e-5 * want.loss[i]);
+    }
+    double difference = 0, norm = 0;
+    for (size_t i = 0; i < count; i++) {
+        difference += pow((double)got_gradient[i] - want_gradient[i], 2);
+        norm += pow(want_gradient[i], 2);
+    }
+    assert_true(norm > 0);
+    assert_true(sqrt(difference) <= 1e-5 * sqrt(norm));
+    free(want_gradient);
+    free(got_gradient);
+}
+
+static void test_tec(void **state)
+{
+    (void)state;
+    compare_with_one_rank(12, 1, 0, store);
+    compare_with_one_rank(11, 1, 0, store); /* divides by no number of ranks but one */
+    compare_with_one_rank(10, 2, 3, store);
+}
+
+static void test_mae(void **state)
+{
+    (void)state;
+    compare_with_one_rank(12, 1, 0, NULL);
+    compare_with_one_rank(11, 1, 2, NULL);
+}
+
+/* Fewer images than ranks: some rank has nothing to compute. */
+static void test_one_image(void **state)
+{
+    (void)state;
+    compare_with_one_rank(1, 1, 0, store);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_tec), cmocka_unit_test(test_mae),
+                                       cmocka_unit_test(test_one_image)};
+    tec_comm_start(&comm);
+    tec_comm_local(&alone);
+    int failed = cmocka_run_group_tests(tests, open_material, remove_material);
+    tec_comm_finish(&comm);
+    return failed;
+}
