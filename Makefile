@@ -31,25 +31,32 @@ LDLIBS += $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null || echo -lyaml -l
 
 LIBRARY_SOURCES := $(sort $(wildcard src/*/*.c))
 PROGRAM_SOURCES := $(sort $(wildcard jobs/*.c))
-UNIT_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
+TEST_SOURCES := $(sort $(wildcard tests/unit/test_*.c tests/mpi/test_*.c))
+TEST_HELPERS := $(filter-out $(TEST_SOURCES),$(sort $(wildcard tests/unit/*.c)))
+ALL_SOURCES := $(LIBRARY_SOURCES) $(PROGRAM_SOURCES) $(TEST_SOURCES) $(TEST_HELPERS)
 LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/obj/%.o)
 PROGRAM_OBJECTS := $(PROGRAM_SOURCES:%.c=$(BUILD)/obj/%.o)
-UNIT_PROGRAMS := $(UNIT_SOURCES:tests/unit/%.c=$(BUILD)/tests/%)
+TEST_PROGRAMS := $(TEST_SOURCES:%.c=$(BUILD)/%)
+SCRIPTS := $(wildcard .ci/run tests/check tests/e2e/*.sh slurm/*.sbatch configs/*.sh)
 
-.PHONY: all deps install demo demo-long check unit bench lint format clean help
+.PHONY: all deps install demo demo-long check test-programs bench lint format clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 all: $(BUILD)/tec
+
+help:
+	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
+	@echo 'Targets: all deps install demo demo-long check bench lint format clean'
 
 $(BUILD)/tec: $(PROGRAM_OBJECTS) $(BUILD)/libtec.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/libtec.a: $(LIBRARY_OBJECTS)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	@$(AR) rcs $@ $^
 
-# The version and the flags are part of what an object depends on: a change of either rebuilds.
+# The flags and the version are part of what an object depends on: a change of either rebuilds.
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -57,17 +64,72 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 $(BUILD)/obj/src/base/version.o: CPPFLAGS += -DTEC_VERSION='"$(VERSION)"'
 $(BUILD)/obj/src/base/version.o: $(BUILD)/version
 
+$(BUILD)/flags: CONTENT = $(CC) $(OMPI_CC) $(CPPFLAGS) $(CFLAGS)
+$(BUILD)/version: CONTENT = $(VERSION)
 $(BUILD)/flags $(BUILD)/version: FORCE
 	@mkdir -p $(@D)
-	@printf '%s\n' '$(if $(filter %flags,$@),$(CC) $(OMPI_CC) $(CPPFLAGS) $(CFLAGS),$(VERSION))' | cmp -s - $@ || \
-	printf '%s\n' '$(if $(filter %flags,$@),$(CC) $(OMPI_CC) $(CPPFLAGS) $(CFLAGS),$(VERSION))' > $@
-FORCE:
+	@printf '%s\n' '$(CONTENT)' | cmp -s - $@ || printf '%s\n' '$(CONTENT)' > $@
 
-$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libtec.a
+$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_HELPERS:%.c=$(BUILD)/obj/%.o) $(BUILD)/libtec.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 
-unit: $(UNIT_PROGRAMS)
-	@for program in $(UNIT_PROGRAMS); do $$program || exit 1; done
+test-programs: $(TEST_PROGRAMS)
 
--include $(LIBRARY_OBJECTS:.o=.d) $(PROGRAM_OBJECTS:.o=.d) $(UNIT_SOURCES:%.c=$(BUILD)/obj/%.d)
+# Finite differences are sharp in double precision only: those programs are built a second time.
+check: deps
+	$(MAKE) all test-programs
+	$(MAKE) REAL=double BUILD=$(BUILD)/double build-gradient-tests
+	BUILD=$(BUILD) tests/check
+
+GRADIENT_TESTS := $(filter tests/unit/test_ops% tests/unit/test_model%,$(TEST_SOURCES))
+.PHONY: build-gradient-tests
+build-gradient-tests: $(GRADIENT_TESTS:%.c=$(BUILD)/%) $(BUILD)/tec
+
+DEBIAN_PACKAGES := gcc make pkg-config libopenmpi-dev openmpi-bin libopenblas-dev libhdf5-dev libyaml-dev \
+	libjpeg62-turbo-dev libpng-dev zlib1g-dev libjansson-dev libcmocka-dev dataset-fashion-mnist
+SPACK_PACKAGES := openmpi openblas hdf5 libyaml libjpeg-turbo libpng zlib jansson cmocka
+HEADERS := mpi.h hdf5.h cblas.h yaml.h stdio.h jpeglib.h png.h zlib.h jansson.h stdarg.h stddef.h stdint.h setjmp.h cmocka.h
+FASHION_MNIST := /usr/share/datasets/fashion-mnist
+HAVE_ALL = command -v mpirun >/dev/null && test -d $(FASHION_MNIST) && \
+	printf '\#include <%s>\n' $(HEADERS) | $(CC) $(CPPFLAGS) $(CFLAGS) -E - >/dev/null 2>&1
+
+deps:
+	@if $(HAVE_ALL); then exit 0; fi; \
+	sudo=; test "$$(id -u)" = 0 || sudo='sudo -n'; \
+	if command -v apt-get >/dev/null && { test -z "$$sudo" || $$sudo true 2>/dev/null; }; then \
+		$$sudo apt-get update -qq && \
+		$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(DEBIAN_PACKAGES); \
+	else \
+		echo 'tec needs these libraries, and this user may not install them:'; \
+		echo '  Debian:  apt-get install $(DEBIAN_PACKAGES)'; \
+		echo '  Spack:   spack install $(SPACK_PACKAGES)'; \
+		echo '  modules: module load gcc openmpi openblas hdf5 libyaml libjpeg-turbo libpng zlib jansson cmocka'; \
+		echo 'The data set of the demo and of some tests is Debian'\''s dataset-fashion-mnist in $(FASHION_MNIST).'; \
+		exit 1; \
+	fi
+
+install: all
+	install -D $(BUILD)/tec $(DESTDIR)$(PREFIX)/bin/tec
+
+demo demo-long: deps
+	$(MAKE) all
+	BUILD=$(BUILD) configs/$@.sh
+
+bench: all
+	$(BUILD)/tec bench --size tiny
+	$(BUILD)/tec bench --size vitt
+	$(BUILD)/tec bench --size vitb --steps 3
+
+lint:
+	clang-format --dry-run --Werror $(ALL_SOURCES) $(wildcard include/tec/*.h src/*/*.h jobs/*.h tests/*/*.h)
+	$(if $(SCRIPTS),shellcheck $(SCRIPTS))
+	$(MAKE) BUILD=$(BUILD)/clang OMPI_CC=clang WARN='$(WARN) -Werror' all test-programs
+
+format:
+	clang-format -i $(ALL_SOURCES) $(wildcard include/tec/*.h src/*/*.h jobs/*.h tests/*/*.h)
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(ALL_SOURCES:%.c=$(BUILD)/obj/%.d)

@@ -1,5 +1,5 @@
-/* Golden fixtures: one numerical case an HDF5 file (weights, inputs, expected outputs). Their /config and /weights are read
- * by tec/checkpoint.h; this reads the rest. Local. */
+/* Golden fixtures: one numerical case an HDF5 file (weights, inputs, expected outputs). Their /config and /weights are
+ * read by tec/checkpoint.h; this reads the rest. Local. */
 #ifndef TEC_FIXTURE_H
 #define TEC_FIXTURE_H
 

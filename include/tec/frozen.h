@@ -10,9 +10,9 @@
 
 typedef struct tec_frozen tec_frozen;
 
-/* Lays out an encoder of the given architecture (any kind; decoders are not built) for at most `batch` images a call. Fill
- * the tensors of tec_frozen_params() next, then call tec_frozen_ready(): it folds the class-token MLP of a TEC model into
- * its class token. */
+/* Lays out an encoder of the given architecture (any kind; decoders are not built) for at most `batch` images a call.
+ * Fill the tensors of tec_frozen_params() next, then call tec_frozen_ready(): it folds the class-token MLP of a TEC
+ * model into its class token. */
 tec_status tec_frozen_create(tec_frozen **out, const tec_model_config *config, int batch);
 void tec_frozen_ready(tec_frozen *frozen);
 void tec_frozen_close(tec_frozen *frozen); /* NULL is fine */

@@ -34,7 +34,11 @@ void tec_gemm_measure(bool on);
 double tec_gemm_seconds(void);
 double tec_gemm_flops(void);
 
-/* Sets the number of threads of OpenMP loops and, where the library offers it, of BLAS. */
+/* The library's own description ("OpenBLAS 0.3.21 ..."), or "CBLAS" where it has none. */
+const char *tec_blas_name(void);
+
+/* Sets the number of threads of OpenMP loops and, where the library offers it, of BLAS. To be called before models are
+ * created: their scratch memory is sized by it. */
 void tec_threads_set(int threads);
 
 /* Between these two, products on several OpenMP threads at once each use one BLAS thread. No effect with one thread. */

@@ -21,11 +21,16 @@ typedef struct tec_example {
 
 typedef struct tec_model tec_model;
 
-/* Registers and allocates everything for micro-batches of at most `batch` examples with `visible` of the patches visible
- * and `topk` further attention queries. Weights are zero until tec_params_initialize or a checkpoint fills them; position
- * tables are filled. TEC_USER_ERROR when the architecture is impossible (tec_model_config_check) or visible is. */
+/* Registers and allocates everything for micro-batches of at most `batch` examples with `visible` of the patches
+ * visible and `topk` further attention queries. Weights are zero until tec_params_initialize or a checkpoint fills
+ * them; position tables are filled. TEC_USER_ERROR when the architecture is impossible (tec_model_config_check) or
+ * visible is. */
 tec_status tec_model_create(tec_model **out, const tec_model_config *config, int batch, int visible, int topk);
 void tec_model_free(tec_model *model); /* NULL is fine */
+
+/* A micro-batch that keeps the matrix products large and the workspace small: what training takes unless told
+ * otherwise. */
+int tec_model_micro_batch(const tec_model_config *config);
 
 tec_params *tec_model_params(tec_model *model);
 const tec_model_config *tec_model_get_config(const tec_model *model);

@@ -34,4 +34,7 @@ static inline int tec_model_patches(const tec_model_config *config)
 /* Divisibility and ranges: TEC_USER_ERROR names the member at fault and what would be right. */
 tec_status tec_model_config_check(const tec_model_config *config);
 
+/* The first member in which two architectures differ (an English name), or NULL. */
+const char *tec_model_config_difference(const tec_model_config *a, const tec_model_config *b);
+
 #endif

@@ -1,9 +1,9 @@
 /* The parameter tensors of a model: one registry call per tensor drives allocation, initialisation, decay, reduction,
  * checkpoint names and gradient tests.
  *
- * Weights lie in one flat buffer, gradients in another with the same offsets. Trained tensors come first, in the reverse
- * of their registration (models register in forward order, so that backward finishes the buffer from its beginning);
- * fixed tables (position embeddings) follow and have no gradient. Offsets are multiples of 16. Local. */
+ * Weights lie in one flat buffer, gradients in another with the same offsets. Trained tensors come first, in the
+ * reverse of their registration (models register in forward order, so that backward finishes the buffer from its
+ * beginning); fixed tables (position embeddings) follow and have no gradient. Offsets are multiples of 16. Local. */
 #ifndef TEC_PARAMS_H
 #define TEC_PARAMS_H
 
@@ -16,8 +16,8 @@
 typedef enum tec_init {
     TEC_INIT_ZERO,
     TEC_INIT_ONE,
-    TEC_INIT_XAVIER, /* uniform(+-sqrt(6 / (rows + columns))), as [dim[0], rest] */
-    TEC_INIT_TOKEN,  /* normal, standard deviation 0.02 */
+    TEC_INIT_XAVIER,    /* uniform(+-sqrt(6 / (rows + columns))), as [dim[0], rest] */
+    TEC_INIT_TOKEN,     /* normal, standard deviation 0.02 */
     TEC_INIT_CONV_BIAS, /* uniform(+-1 / sqrt(fan_in)), PyTorch's default; the registrant sets fan_in */
     TEC_INIT_FIXED      /* not trained; filled by the model */
 } tec_init;

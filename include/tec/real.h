@@ -1,5 +1,6 @@
 /* The floating-point type of all arithmetic: float, or double with `make REAL=double`, which makes finite
- * differences and golden fixtures sharp. Files always hold what their format says, never `real`. */
+ * differences and golden fixtures sharp. Checkpoints then hold doubles too; every other file holds what its format
+ * says. */
 #ifndef TEC_REAL_H
 #define TEC_REAL_H
 

@@ -1,6 +1,6 @@
 #include "tec/augment.h"
-#include "clones.h"
 #include "resample.h"
+#include "tec/clones.h"
 #include "tec/philox.h"
 
 #include <assert.h>

@@ -3,9 +3,9 @@
  *
  * Both passes are one kernel, weighted sums of rows of LANES bytes. The horizontal pass gets such rows by transposing
  * a band of LANES image rows. */
-#include "clones.h"
 #include "resample.h"
 #include "tec/augment.h"
+#include "tec/clones.h"
 
 #include <assert.h>
 #include <math.h>

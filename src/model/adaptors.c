@@ -62,8 +62,9 @@ void encoder_adaptor_forward(const encoder_adaptor *a, int R, encoder_adaptor_ca
 {
     int D = a->width, all = D * a->depth, part = all / a->groups;
     const tec_params *p = a->params;
-    tec_layernorm_concat_forward(c->x, a->depth, tec_params_weight(p, a->before_weight), tec_params_weight(p, a->before_bias),
-                                 ADAPTOR_NORM_EPS, R, D, c->normed, c->before.mean, c->before.rstd);
+    tec_layernorm_concat_forward(c->x, a->depth, tec_params_weight(p, a->before_weight),
+                                 tec_params_weight(p, a->before_bias), ADAPTOR_NORM_EPS, R, D, c->normed,
+                                 c->before.mean, c->before.rstd);
     for (int g = 0; g < a->groups; g++) {
         real *fused = c->group[g].fused;
         tec_linear_forward(c->normed + (size_t)g * part, all, tec_params_weight(p, a->group[g].weight),
@@ -75,7 +76,8 @@ void encoder_adaptor_forward(const encoder_adaptor *a, int R, encoder_adaptor_ca
     norm_forward(&a->after, c->sum, R, &c->after, c->out);
 }
 
-void encoder_adaptor_backward(const encoder_adaptor *a, const real *dout, int R, encoder_adaptor_cache *c, const scratch *s)
+void encoder_adaptor_backward(const encoder_adaptor *a, const real *dout, int R, encoder_adaptor_cache *c,
+                              const scratch *s)
 {
     int D = a->width, all = D * a->depth, part = all / a->groups;
     const tec_params *p = a->params;
@@ -84,8 +86,8 @@ void encoder_adaptor_backward(const encoder_adaptor *a, const real *dout, int R,
     for (int g = a->groups - 1; g >= 0; g--) {
         memcpy(c->dfused, dsum, (size_t)R * D * sizeof(real));
         mlp_backward(&a->group[g].mlp, dsum, c->group[g].fused, R, &c->group[g].mlp, s->hidden, c->dfused, 1);
-        tec_linear_backward(c->dfused, D, c->normed + (size_t)g * part, all, tec_params_weight(p, a->group[g].weight), R, part,
-                            D, c->dnormed + (size_t)g * part, all, 0, tec_params_grad(p, a->group[g].weight),
+        tec_linear_backward(c->dfused, D, c->normed + (size_t)g * part, all, tec_params_weight(p, a->group[g].weight),
+                            R, part, D, c->dnormed + (size_t)g * part, all, 0, tec_params_grad(p, a->group[g].weight),
                             tec_params_grad(p, a->group[g].bias));
     }
     tec_layernorm_concat_backward(c->dnormed, c->x, a->depth, c->before.mean, c->before.rstd,

@@ -15,22 +15,22 @@ typedef struct encoder_adaptor {
     struct {
         int weight, bias;
         mlp mlp;
-    } *group;
+    } * group;
     norm after;
 } encoder_adaptor;
 
 typedef struct encoder_adaptor_cache {
-    const real **x;      /* [depth] -> [R, D], borrowed */
+    const real **x; /* [depth] -> [R, D], borrowed */
     norm_cache before, after;
-    real *normed;        /* [R, depth D] */
+    real *normed; /* [R, depth D] */
     struct {
-        real *fused;     /* [R, D] */
+        real *fused; /* [R, D] */
         mlp_cache mlp;
-    } *group;
-    real *dnormed;       /* [R, depth D] */
-    real *dfused;        /* [R, D] */
-    real *sum;           /* [R, D] */
-    real *out;           /* [R, D] */
+    } * group;
+    real *dnormed; /* [R, depth D] */
+    real *dfused;  /* [R, D] */
+    real *sum;     /* [R, D] */
+    real *out;     /* [R, D] */
 } encoder_adaptor_cache;
 
 void encoder_adaptor_register(encoder_adaptor *a, tec_params *params, const tec_model_config *config);
@@ -42,7 +42,8 @@ void encoder_adaptor_scratch(const encoder_adaptor *a, int R, scratch *s);
 void encoder_adaptor_forward(const encoder_adaptor *a, int R, encoder_adaptor_cache *cache);
 
 /* dout [R, D] -> cache->dnormed [R, depth D]: gradients by the blocks' outputs. */
-void encoder_adaptor_backward(const encoder_adaptor *a, const real *dout, int R, encoder_adaptor_cache *cache, const scratch *s);
+void encoder_adaptor_backward(const encoder_adaptor *a, const real *dout, int R, encoder_adaptor_cache *cache,
+                              const scratch *s);
 
 /* The class-token MLP on its one row. */
 typedef struct class_adaptor {
@@ -60,6 +61,7 @@ void class_adaptor_register(class_adaptor *a, tec_params *params, int cls_token,
 void class_adaptor_lay_out(const class_adaptor *a, class_adaptor_cache *cache, tec_arena *arena);
 void class_adaptor_forward(const class_adaptor *a, class_adaptor_cache *cache); /* -> cache->out */
 void class_adaptor_scratch(const class_adaptor *a, scratch *s);
-void class_adaptor_backward(const class_adaptor *a, const class_adaptor_cache *cache, const scratch *s); /* from cache->dout */
+void class_adaptor_backward(const class_adaptor *a, const class_adaptor_cache *cache,
+                            const scratch *s); /* from cache->dout */
 
 #endif

@@ -137,7 +137,8 @@ void block_forward(const block *b, const tec_sequences *seq, const real *x, bloc
     c->x = x;
     norm_forward(&b->norm1, x, R, &c->norm1, c->h1);
     project_qkv(b, seq, c, view);
-    tec_attention_forward(seq, view.q, view.ldq, view.k, view.v, view.ldkv, D, b->heads, c->mixed, c->prob, s->attention);
+    tec_attention_forward(seq, view.q, view.ldq, view.k, view.v, view.ldkv, D, b->heads, c->mixed, c->prob,
+                          s->attention);
 
     const real *residual = x;
     if (!all_rows_ask(seq)) {
@@ -152,7 +153,8 @@ void block_forward(const block *b, const tec_sequences *seq, const real *x, bloc
 }
 
 /* From the gradient by queries, keys and values (scratch.qkv) to that by norm1's output. */
-static void qkv_backward(const block *b, const tec_sequences *seq, const block_cache *c, qkv_view d, const scratch *s, real *dh1)
+static void qkv_backward(const block *b, const tec_sequences *seq, const block_cache *c, qkv_view d, const scratch *s,
+                         real *dh1)
 {
     int D = b->width, R = seq->count * seq->N, M = seq->row[seq->count];
     size_t kv = (size_t)D * D;
@@ -177,8 +179,8 @@ void block_backward(const block *b, const tec_sequences *seq, real *d, const blo
     tec_linear_backward(d, D, c->mixed, D, tec_params_weight(p, b->proj_weight), M, D, D, s->row, D, 0,
                         tec_params_grad(p, b->proj_weight), tec_params_grad(p, b->proj_bias));
     qkv_view view = view_of(seq, c->qkv, D), dview = view_of(seq, s->qkv, D);
-    tec_attention_backward(seq, s->row, view.q, view.ldq, view.k, view.v, view.ldkv, c->prob, D, b->heads, dview.q, dview.k,
-                           dview.v, s->attention);
+    tec_attention_backward(seq, s->row, view.q, view.ldq, view.k, view.v, view.ldkv, c->prob, D, b->heads, dview.q,
+                           dview.k, dview.v, s->attention);
     qkv_backward(b, seq, c, dview, s, s->row);
 
     if (all_rows_ask(seq)) {

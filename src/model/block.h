@@ -1,7 +1,7 @@
 /* A pre-norm transformer block: x + attention(norm1(x)), then + mlp(norm2(.)).
  *
- * Its input always has all tokens of all sequences; its output may be wanted for a part of them only (tec_sequences), and
- * then queries, projection and MLP are computed for that part alone. */
+ * Its input always has all tokens of all sequences; its output may be wanted for a part of them only (tec_sequences),
+ * and then queries, projection and MLP are computed for that part alone. */
 #ifndef TEC_MODEL_BLOCK_H
 #define TEC_MODEL_BLOCK_H
 
@@ -18,27 +18,27 @@ typedef struct block {
 
 /* What forward leaves for backward; R rows of input, M of output. */
 typedef struct block_cache {
-    const real *x;           /* [R, D] the block's input, borrowed */
-    real *h1;                /* [R, D] norm1(x) */
-    real *h1_query;          /* [M, D] its rows with a query; only where not all have one */
-    real *qkv;               /* [R, 3 D], or [M, D] queries and behind them [R, 2 D] keys and values */
-    real *prob;              /* attention weights; NULL: inference */
-    real *mixed;             /* [M, D] attention's output before the projection */
-    real *middle;            /* [M, D] after the attention's residual */
-    real *h2;                /* [M, D] norm2(middle) */
+    const real *x;  /* [R, D] the block's input, borrowed */
+    real *h1;       /* [R, D] norm1(x) */
+    real *h1_query; /* [M, D] its rows with a query; only where not all have one */
+    real *qkv;      /* [R, 3 D], or [M, D] queries and behind them [R, 2 D] keys and values */
+    real *prob;     /* attention weights; NULL: inference */
+    real *mixed;    /* [M, D] attention's output before the projection */
+    real *middle;   /* [M, D] after the attention's residual */
+    real *h2;       /* [M, D] norm2(middle) */
     norm_cache norm1, norm2;
     mlp_cache mlp;
-    real *out;               /* [M, D] */
+    real *out; /* [M, D] */
 } block_cache;
 
 /* Scratch that all blocks of a model share; the largest need of any of them. */
 typedef struct scratch {
     size_t hidden_size, qkv_size, row_size, attention_size; /* in reals */
-    real *hidden;    /* [R, hidden] */
-    real *qkv;       /* [R, 3 D] */
-    real *row;       /* [R, D] */
-    real *query_row; /* [R, D] */
-    real *attention; /* [threads, N, N] */
+    real *hidden;                                           /* [R, hidden] */
+    real *qkv;                                              /* [R, 3 D] */
+    real *row;                                              /* [R, D] */
+    real *query_row;                                        /* [R, D] */
+    real *attention;                                        /* [threads, N, N] */
 } scratch;
 
 void scratch_need(scratch *s, int R, int width, int hidden, int N);
@@ -55,8 +55,9 @@ void block_lay_out_inference(const block *b, int R, block_cache *cache, tec_aren
 
 void block_forward(const block *b, const tec_sequences *seq, const real *x, block_cache *cache, const scratch *s);
 
-/* In: d [M, D] the gradient by the output; it is overwritten. Out: dx [R, D] that by the input: d itself where every row
- * has a query, another buffer otherwise. */
-void block_backward(const block *b, const tec_sequences *seq, real *d, const block_cache *cache, const scratch *s, real *dx);
+/* In: d [M, D] the gradient by the output; it is overwritten. Out: dx [R, D] that by the input: d itself where every
+ * row has a query, another buffer otherwise. */
+void block_backward(const block *b, const tec_sequences *seq, real *d, const block_cache *cache, const scratch *s,
+                    real *dx);
 
 #endif

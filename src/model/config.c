@@ -1,9 +1,12 @@
 #include "tec/model_config.h"
 
+#include <stddef.h>
+
 static tec_status divides(const char *part_name, int part, const char *whole_name, int whole)
 {
     if (part <= 0 || whole <= 0)
-        return tec_fail(TEC_USER_ERROR, "model: %s (%d) and %s (%d) must be positive", part_name, part, whole_name, whole);
+        return tec_fail(TEC_USER_ERROR, "model: %s (%d) and %s (%d) must be positive", part_name, part, whole_name,
+                        whole);
     if (whole % part)
         return tec_fail(TEC_USER_ERROR, "model: %s (%d) must divide %s (%d)", part_name, part, whole_name, whole);
     return TEC_OK;
@@ -15,6 +18,10 @@ static tec_status check_decoder(const tec_model_config *c)
         return tec_fail(TEC_USER_ERROR, "model: decoder_depth is %d; it must be at least 1", c->decoder_depth);
     TEC_TRY(divides("decoder_heads", c->decoder_heads, "decoder_width", c->decoder_width));
     TEC_TRY(divides("4 (sin-cos positions)", 4, "decoder_width", c->decoder_width));
+    if (c->kind == TEC_MODEL_MAE && c->norm_pix && c->patch * c->patch * c->channels < 2)
+        return tec_fail(TEC_USER_ERROR,
+                        "model: norm_pix needs patches of at least two values; patch is %d, channels %d", c->patch,
+                        c->channels);
     if (c->kind != TEC_MODEL_TEC)
         return TEC_OK;
     TEC_TRY(divides("adaptor_groups", c->groups, "depth", c->depth));
@@ -30,11 +37,44 @@ tec_status tec_model_config_check(const tec_model_config *c)
     TEC_TRY(divides("heads", c->heads, "width", c->width));
     TEC_TRY(divides("4 (sin-cos positions)", 4, "width", c->width));
     if (c->channels < 1 || c->depth < 1)
-        return tec_fail(TEC_USER_ERROR, "model: channels (%d) and depth (%d) must be at least 1", c->channels, c->depth);
+        return tec_fail(TEC_USER_ERROR, "model: channels (%d) and depth (%d) must be at least 1", c->channels,
+                        c->depth);
     if ((int)(c->width * c->mlp_ratio) < 1)
         return tec_fail(TEC_USER_ERROR, "model: mlp_ratio is %g; the hidden layer would be empty", c->mlp_ratio);
     if (tec_model_patches(c) < 2)
-        return tec_fail(TEC_USER_ERROR, "model: patch (%d) leaves one patch of an image of %d pixels; at least 2 x 2 are needed",
+        return tec_fail(TEC_USER_ERROR,
+                        "model: patch (%d) leaves one patch of an image of %d pixels; at least 2 x 2 are needed",
                         c->patch, c->image_size);
     return c->kind == TEC_MODEL_VIT ? TEC_OK : check_decoder(c);
+}
+
+const char *tec_model_config_difference(const tec_model_config *a, const tec_model_config *b)
+{
+#define DIFFER(member, name)                                                                                           \
+    if (a->member != b->member)                                                                                        \
+        return name;
+    DIFFER(kind, "the objective")
+    DIFFER(image_size, "the image size")
+    DIFFER(patch, "the patch size")
+    DIFFER(channels, "the number of channels")
+    DIFFER(width, "the width")
+    DIFFER(depth, "the depth")
+    DIFFER(heads, "the number of heads")
+    DIFFER(mlp_ratio, "mlp_ratio")
+    if (a->kind == TEC_MODEL_VIT)
+        return NULL;
+    DIFFER(decoder_width, "the decoder's width")
+    DIFFER(decoder_depth, "the decoder's depth")
+    DIFFER(decoder_heads, "the decoder's number of heads")
+    if (a->kind == TEC_MODEL_MAE) {
+        DIFFER(norm_pix, "norm_pix")
+        return NULL;
+    }
+    DIFFER(groups, "the number of adaptor groups")
+    DIFFER(base_width, "the base model's width")
+    DIFFER(base_heads, "the base model's number of heads")
+    DIFFER(attention_tau, "attention_tau")
+    DIFFER(predict_attention, "whether attention is predicted")
+#undef DIFFER
+    return NULL;
 }

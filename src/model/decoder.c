@@ -14,8 +14,14 @@ void decoder_register(decoder *d, tec_params *params, const tec_model_config *c,
 {
     char name[64];
     int W = c->decoder_width;
-    *d = (decoder){.params = params, .input = c->width, .width = W, .depth = c->decoder_depth, .heads = c->decoder_heads,
-                   .hidden = (int)(W * c->mlp_ratio), .patches = tec_model_patches(c), .count = count};
+    *d = (decoder){.params = params,
+                   .input = c->width,
+                   .width = W,
+                   .depth = c->decoder_depth,
+                   .heads = c->decoder_heads,
+                   .hidden = (int)(W * c->mlp_ratio),
+                   .patches = tec_model_patches(c),
+                   .count = count};
     d->pos_embed = tec_params_add(params, TEC_INIT_FIXED, (int[4]){1, 1 + d->patches, W}, "decoder_pos_embed");
     for (int i = 0; i < count; i++) {
         d->head[i].embed_weight =
@@ -114,7 +120,8 @@ static void embed(const decoder *d, const tec_example *example, int B, const rea
     int W = d->width, N = 1 + d->patches, V = c->visible;
     for (int i = 0; i < d->count; i++) {
         tec_linear_forward(z, d->input, tec_params_weight(d->params, d->head[i].embed_weight),
-                           tec_params_weight(d->params, d->head[i].embed_bias), B * (1 + V), d->input, W, c->embedded, W);
+                           tec_params_weight(d->params, d->head[i].embed_bias), B * (1 + V), d->input, W, c->embedded,
+                           W);
 #pragma omp parallel for schedule(static)
         for (int b = 0; b < B; b++)
             place_tokens(d, i, example[b].shuffle, V, c->embedded + (size_t)b * (1 + V) * W,
@@ -131,7 +138,8 @@ static void describe_sequences(const decoder *d, int B, decoder_cache *c)
         sequences_append(&c->last, B, first_query(d, i, c->visible));
 }
 
-void decoder_forward(const decoder *d, const tec_example *example, int B, const real *z, decoder_cache *c, const scratch *s)
+void decoder_forward(const decoder *d, const tec_example *example, int B, const real *z, decoder_cache *c,
+                     const scratch *s)
 {
     describe_sequences(d, B, c);
     c->z = z;
@@ -157,8 +165,8 @@ static void embed_backward(const decoder *d, int i, int B, const real *dx, decod
         memcpy(c->embedded + (size_t)b * (1 + V) * W, row, (size_t)(1 + V) * W * sizeof(real));
         tec_bias_backward(row + (size_t)(1 + V) * W, W, d->patches - V, W, dmask);
     }
-    tec_linear_backward(c->embedded, W, c->z, d->input, tec_params_weight(p, d->head[i].embed_weight), B * (1 + V), d->input,
-                        W, dz, d->input, i > 0, tec_params_grad(p, d->head[i].embed_weight),
+    tec_linear_backward(c->embedded, W, c->z, d->input, tec_params_weight(p, d->head[i].embed_weight), B * (1 + V),
+                        d->input, W, dz, d->input, i > 0, tec_params_grad(p, d->head[i].embed_weight),
                         tec_params_grad(p, d->head[i].embed_bias));
 }
 
@@ -167,8 +175,8 @@ void decoder_backward(const decoder *d, int B, decoder_cache *c, const scratch *
     const real *x = c->block[d->depth - 1].out;
     for (int i = 0; i < d->count; i++) {
         size_t at = (size_t)c->last.row[i * B] * d->width;
-        norm_backward(&d->head[i].norm, c->dnormed[i], x + at, B * decoder_rows(d, i, c->visible), &c->norm[i], c->dlast + at,
-                      false);
+        norm_backward(&d->head[i].norm, c->dnormed[i], x + at, B * decoder_rows(d, i, c->visible), &c->norm[i],
+                      c->dlast + at, false);
     }
     real *dx = c->dlast;
     for (int i = d->depth - 1; i >= 0; i--) {

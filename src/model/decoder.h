@@ -1,10 +1,11 @@
-/* The decoders: what the encoder saw, embedded, with a mask token in the place of every hidden patch, through a few blocks.
+/* The decoders: what the encoder saw, embedded, with a mask token in the place of every hidden patch, through a few
+ * blocks.
  *
- * One (MAE) or two (TEC: feature and attention) decoders with their own embedding, mask token and norm share the blocks,
- * and go through them as one batch: the sequences of decoder 0 first, then those of decoder 1. Within a sequence the
- * tokens stand in the order class, visible patches, hidden patches (attention does not mind, positions come along), so that
- * the rows which reach a loss are the last ones of a sequence: a decoder that predicts hidden patches only asks the last
- * block for those alone. B images, N = 1 + L tokens, V visible, W decoder width. */
+ * One (MAE) or two (TEC: feature and attention) decoders with their own embedding, mask token and norm share the
+ * blocks, and go through them as one batch: the sequences of decoder 0 first, then those of decoder 1. Within a
+ * sequence the tokens stand in the order class, visible patches, hidden patches (attention does not mind, positions
+ * come along), so that the rows which reach a loss are the last ones of a sequence: a decoder that predicts hidden
+ * patches only asks the last block for those alone. B images, N = 1 + L tokens, V visible, W decoder width. */
 #ifndef TEC_MODEL_DECODER_H
 #define TEC_MODEL_DECODER_H
 
@@ -30,9 +31,9 @@ typedef struct decoder {
 
 typedef struct decoder_cache {
     int visible;
-    sequences all, last;         /* queries of the first blocks, and of the last one */
-    real *embedded;              /* [B (1 + V), W] one decoder's embedding */
-    real *x;                     /* [count B N, W] input of the first block */
+    sequences all, last; /* queries of the first blocks, and of the last one */
+    real *embedded;      /* [B (1 + V), W] one decoder's embedding */
+    real *x;             /* [count B N, W] input of the first block */
     block_cache *block;
     norm_cache norm[MAX_DECODERS];
     real *normed[MAX_DECODERS];  /* [rows, W] what the predictions are made from; rows = B (L - V) or B N */
@@ -43,8 +44,8 @@ typedef struct decoder_cache {
 } decoder_cache;
 
 /* prefix[i] ("forward_fea_decoder." or "") goes before decoder i's own tensors. */
-void decoder_register(decoder *d, tec_params *params, const tec_model_config *config, int count, const char *const *prefix,
-                      const bool *hidden_only);
+void decoder_register(decoder *d, tec_params *params, const tec_model_config *config, int count,
+                      const char *const *prefix, const bool *hidden_only);
 void decoder_fill_positions(const decoder *d);
 void decoder_free(decoder *d);
 void decoder_lay_out(const decoder *d, int B, int visible, decoder_cache *cache, tec_arena *arena);

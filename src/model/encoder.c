@@ -88,8 +88,8 @@ void encoder_embed(const encoder *e, const tec_example *example, int B, const re
     sequences_append(&c->seq, B, 0);
 #pragma omp parallel for schedule(static)
     for (int b = 0; b < B; b++)
-        tec_patches_gather(example[b].image, e->config.channels, e->config.image_size, e->config.patch, example[b].shuffle, V,
-                           c->patches + (size_t)b * V * pixels);
+        tec_patches_gather(example[b].image, e->config.channels, e->config.image_size, e->config.patch,
+                           example[b].shuffle, V, c->patches + (size_t)b * V * pixels);
     tec_linear_forward(c->patches, pixels, tec_params_weight(e->params, e->patch_weight),
                        tec_params_weight(e->params, e->patch_bias), B * V, pixels, D, c->embedded, D);
 #pragma omp parallel for schedule(static)
@@ -123,8 +123,8 @@ static void embed_backward(const encoder *e, int B, const real *d, real *dclass,
         tec_add(dclass, row, D, dclass);
         memcpy(c->embedded + (size_t)b * V * D, row + D, (size_t)V * D * sizeof(real));
     }
-    tec_linear_backward(c->embedded, D, c->patches, pixels, tec_params_weight(p, e->patch_weight), B * V, pixels, D, NULL, 0, 0,
-                        tec_params_grad(p, e->patch_weight), tec_params_grad(p, e->patch_bias));
+    tec_linear_backward(c->embedded, D, c->patches, pixels, tec_params_weight(p, e->patch_weight), B * V, pixels, D,
+                        NULL, 0, 0, tec_params_grad(p, e->patch_weight), tec_params_grad(p, e->patch_bias));
 }
 
 void encoder_backward(const encoder *e, int B, real *d, const real *extra, real *dclass, const encoder_cache *c,

@@ -1,5 +1,6 @@
 /* The Vision Transformer encoder on the visible patches of each image (MAE, arXiv 2111.06377): patch embedding, class
- * token, fixed positions, blocks, final norm. All patches visible: an ordinary ViT. B images, V visible patches, N = 1 + V. */
+ * token, fixed positions, blocks, final norm. All patches visible: an ordinary ViT. B images, V visible patches, N = 1
+ * + V. */
 #ifndef TEC_MODEL_ENCODER_H
 #define TEC_MODEL_ENCODER_H
 
@@ -18,14 +19,14 @@ typedef struct encoder {
 } encoder;
 
 typedef struct encoder_cache {
-    int visible;          /* V */
+    int visible; /* V */
     sequences seq;
-    real *patches;        /* [B V, c p p] */
-    real *embedded;       /* [B V, D] */
-    real *x;              /* [B N, D] input of the first block */
-    block_cache *block;   /* [depth]; inference: the first serves all */
+    real *patches;      /* [B V, c p p] */
+    real *embedded;     /* [B V, D] */
+    real *x;            /* [B N, D] input of the first block */
+    block_cache *block; /* [depth]; inference: the first serves all */
     norm_cache norm;
-    real *normed;         /* [B N, D] */
+    real *normed; /* [B N, D] */
 } encoder_cache;
 
 /* Registers every tensor; the tensors of the position table are filled by encoder_fill_positions once allocated. */
@@ -44,8 +45,8 @@ void encoder_embed(const encoder *e, const tec_example *example, int B, const re
 void encoder_forward(const encoder *e, const tec_example *example, int B, const real *class_row, encoder_cache *cache,
                      const scratch *s);
 
-/* d [B N, D]: gradient by the last block's output; overwritten. extra [B N, depth D], unless NULL: columns i D ... hold what
- * the output of block i < depth - 1 gets from elsewhere. dclass [D] is added to. */
+/* d [B N, D]: gradient by the last block's output; overwritten. extra [B N, depth D], unless NULL: columns i D ... hold
+ * what the output of block i < depth - 1 gets from elsewhere. dclass [D] is added to. */
 void encoder_backward(const encoder *e, int B, real *d, const real *extra, real *dclass, const encoder_cache *cache,
                       const scratch *s);
 

@@ -20,10 +20,10 @@ struct tec_frozen {
     encoder_cache cache;
     class_adaptor_cache class_cache;
     scratch scratch;
-    tec_example *example;  /* [batch] */
-    int *every;            /* [L] 0, 1, ... */
-    real *class_row;       /* [D] */
-    real *mean;            /* [L] the class query's logits, mean over heads */
+    tec_example *example; /* [batch] */
+    int *every;           /* [L] 0, 1, ... */
+    real *class_row;      /* [D] */
+    real *mean;           /* [L] the class query's logits, mean over heads */
 };
 
 static void lay_out(tec_frozen *f, tec_arena *arena)
@@ -162,8 +162,8 @@ static void pick_patches(tec_frozen *f, const real *class_logit, int K, int *top
     }
 }
 
-void tec_frozen_targets(tec_frozen *f, const real *images, int B, int last_layers, int K, real *feature, real *attention,
-                        int *topk)
+void tec_frozen_targets(tec_frozen *f, const real *images, int B, int last_layers, int K, real *feature,
+                        real *attention, int *topk)
 {
     int D = f->config.width, H = f->config.heads, L = tec_model_patches(&f->config), depth = f->config.depth;
     size_t N = 1 + L;

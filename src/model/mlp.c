@@ -22,7 +22,8 @@ void mlp_lay_out(const mlp *m, int R, bool backward, mlp_cache *cache, tec_arena
 void mlp_forward(const mlp *m, const real *x, const real *residual, int R, mlp_cache *cache, real *y)
 {
     const real *bias1 = tec_params_weight(m->params, m->fc1_bias), *bias2 = tec_params_weight(m->params, m->fc2_bias);
-    const real *weight1 = tec_params_weight(m->params, m->fc1_weight), *weight2 = tec_params_weight(m->params, m->fc2_weight);
+    const real *weight1 = tec_params_weight(m->params, m->fc1_weight),
+               *weight2 = tec_params_weight(m->params, m->fc2_weight);
     bool training = cache->derivative;
     real *u = training ? cache->derivative : cache->gelu;
     tec_linear_forward(x, m->width, weight1, NULL, R, m->width, m->hidden, u, m->hidden);
@@ -42,8 +43,9 @@ void mlp_backward(const mlp *m, const real *dy, const real *x, int R, const mlp_
                   real beta)
 {
     const tec_params *p = m->params;
-    tec_linear_backward(dy, m->width, cache->gelu, m->hidden, tec_params_weight(p, m->fc2_weight), R, m->hidden, m->width,
-                        hidden, m->hidden, 0, tec_params_grad(p, m->fc2_weight), tec_params_grad(p, m->fc2_bias));
+    tec_linear_backward(dy, m->width, cache->gelu, m->hidden, tec_params_weight(p, m->fc2_weight), R, m->hidden,
+                        m->width, hidden, m->hidden, 0, tec_params_grad(p, m->fc2_weight),
+                        tec_params_grad(p, m->fc2_bias));
     tec_gelu_backward(hidden, cache->derivative, R, m->hidden, tec_params_grad(p, m->fc1_bias));
     tec_linear_backward(hidden, m->hidden, x, m->width, tec_params_weight(p, m->fc1_weight), R, m->width, m->hidden, dx,
                         m->width, beta, tec_params_grad(p, m->fc1_weight), NULL);

@@ -6,15 +6,19 @@
 
 tec_status tec_model_create(tec_model **out, const tec_model_config *config, int batch, int visible, int topk)
 {
-    int L = 0;
     *out = NULL;
     TEC_TRY(tec_model_config_check(config));
-    L = tec_model_patches(config);
+    if (config->kind == TEC_MODEL_VIT)
+        return tec_fail(TEC_USER_ERROR,
+                        "model: a plain encoder has no loss to train by; the objectives are mae and tec");
+    int L = tec_model_patches(config);
     if (visible < 1 || visible >= L)
-        return tec_fail(TEC_USER_ERROR, "model: %d of %d patches would be visible; at least one must be visible and one hidden",
+        return tec_fail(TEC_USER_ERROR,
+                        "model: %d of %d patches would be visible; at least one must be visible and one hidden",
                         visible, L);
     if (topk < 0 || topk > L)
-        return tec_fail(TEC_USER_ERROR, "model: %d attention queries were asked for, but an image has %d patches", topk, L);
+        return tec_fail(TEC_USER_ERROR, "model: %d attention queries were asked for, but an image has %d patches", topk,
+                        L);
 
     tec_model *m = tec_allocate_zeroed(1, sizeof *m);
     m->kind = config->kind == TEC_MODEL_TEC ? &model_kind_tec : &model_kind_mae;
@@ -45,6 +49,13 @@ void tec_model_free(tec_model *m)
     free(m);
 }
 
+int tec_model_micro_batch(const tec_model_config *config)
+{
+    enum { DECODER_ROWS = 8192 };
+    int micro_batch = DECODER_ROWS / (MAX_DECODERS * (1 + tec_model_patches(config)));
+    return micro_batch > 1 ? micro_batch : 1;
+}
+
 tec_params *tec_model_params(tec_model *m)
 {
     return &m->params;
@@ -65,8 +76,8 @@ const char *const *tec_model_loss_names(const tec_model *m)
     return m->kind->loss_names;
 }
 
-void tec_model_forward(tec_model *m, const tec_example *example, int count, const double weight[TEC_MAX_LOSSES], double scale,
-                       double loss[TEC_MAX_LOSSES])
+void tec_model_forward(tec_model *m, const tec_example *example, int count, const double weight[TEC_MAX_LOSSES],
+                       double scale, double loss[TEC_MAX_LOSSES])
 {
     m->example = example;
     m->B = count;
@@ -85,7 +96,8 @@ double model_patch_loss(tec_model *m, double scale, const real *(*target)(tec_mo
     double mean = 1.0 / ((double)hidden * outputs), total = 0;
     patch_prediction_forward(&m->patches, m->decoder_cache.normed[0], m->B * hidden, m->pred);
     for (int b = 0; b < m->B; b++)
-        total += tec_mse_rows(m->pred + (size_t)b * hidden * outputs, target(m, &m->example[b]),
-                              by_patch ? m->example[b].shuffle + m->visible : NULL, hidden, outputs, (real)(scale * mean));
+        total +=
+            tec_mse_rows(m->pred + (size_t)b * hidden * outputs, target(m, &m->example[b]),
+                         by_patch ? m->example[b].shuffle + m->visible : NULL, hidden, outputs, (real)(scale * mean));
     return total * mean;
 }

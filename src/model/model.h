@@ -30,8 +30,8 @@ struct tec_model {
 
     encoder encoder;
     decoder decoder;
-    patch_prediction patches;        /* pixels, or features */
-    class_adaptor class_adaptor;     /* TEC from here */
+    patch_prediction patches;    /* pixels, or features */
+    class_adaptor class_adaptor; /* TEC from here */
     encoder_adaptor encoder_adaptor;
     attention_prediction attention;
 
@@ -48,7 +48,7 @@ struct tec_model {
 };
 
 /* Mean squared error of `pred` on the hidden patches of every image against target(example), summed over images. */
-double model_patch_loss(tec_model *model, double scale, const real *(*target)(tec_model *model, const tec_example *example),
-                        bool by_patch);
+double model_patch_loss(tec_model *model, double scale,
+                        const real *(*target)(tec_model *model, const tec_example *example), bool by_patch);
 
 #endif

@@ -7,7 +7,8 @@ static void build(tec_model *m)
     const tec_model_config *c = &m->config;
     encoder_register(&m->encoder, &m->params, c);
     decoder_register(&m->decoder, &m->params, c, 1, (const char *[]){""}, (bool[]){true});
-    m->patches = patch_prediction_register(&m->params, c->decoder_width, c->patch * c->patch * c->channels, "decoder_pred");
+    m->patches =
+        patch_prediction_register(&m->params, c->decoder_width, c->patch * c->patch * c->channels, "decoder_pred");
 }
 
 static void lay_out(tec_model *m, tec_arena *arena)
@@ -47,7 +48,8 @@ static void backward(tec_model *m)
     int rows = m->B * decoder_rows(&m->decoder, 0, m->visible);
     patch_prediction_backward(&m->patches, m->pred, m->decoder_cache.normed[0], rows, m->decoder_cache.dnormed[0]);
     decoder_backward(&m->decoder, m->B, &m->decoder_cache, &m->scratch, m->dz);
-    norm_backward(&m->encoder.norm, m->dz, e->block[m->config.depth - 1].out, m->B * (1 + m->visible), &e->norm, m->dx, false);
+    norm_backward(&m->encoder.norm, m->dz, e->block[m->config.depth - 1].out, m->B * (1 + m->visible), &e->norm, m->dx,
+                  false);
     encoder_backward(&m->encoder, m->B, m->dx, NULL, tec_params_grad(&m->params, m->encoder.cls_token), e, &m->scratch);
 }
 

@@ -82,7 +82,8 @@ static void backward(tec_model *m)
     last_block_gradient(m, m->dz);
     norm_backward(&m->encoder.norm, m->dz, e->block[m->config.depth - 1].out, tokens, &e->norm, m->dx, false);
     memset(m->class_adaptor_cache.dout, 0, D * sizeof(real));
-    encoder_backward(&m->encoder, m->B, m->dx, m->encoder_adaptor_cache.dnormed, m->class_adaptor_cache.dout, e, &m->scratch);
+    encoder_backward(&m->encoder, m->B, m->dx, m->encoder_adaptor_cache.dnormed, m->class_adaptor_cache.dout, e,
+                     &m->scratch);
     class_adaptor_backward(&m->class_adaptor, &m->class_adaptor_cache, &m->scratch);
 }
 

@@ -22,6 +22,6 @@ void norm_forward(const norm *n, const real *x, int R, norm_cache *cache, real *
 
 void norm_backward(const norm *n, const real *dy, const real *x, int R, const norm_cache *cache, real *dx, bool add)
 {
-    tec_layernorm_backward(dy, x, cache->mean, cache->rstd, tec_params_weight(n->params, n->weight), R, n->width, dx, add,
-                           tec_params_grad(n->params, n->weight), tec_params_grad(n->params, n->bias));
+    tec_layernorm_backward(dy, x, cache->mean, cache->rstd, tec_params_weight(n->params, n->weight), R, n->width, dx,
+                           add, tec_params_grad(n->params, n->weight), tec_params_grad(n->params, n->bias));
 }

@@ -4,7 +4,8 @@
 
 #include "tec/real.h"
 
-/* out [1 + grid * grid, width]: row 0 (class token) zero; the first half of a row encodes the column, the second the row. */
+/* out [1 + grid * grid, width]: row 0 (class token) zero; the first half of a row encodes the column, the second the
+ * row. */
 void positions_fill(int grid, int width, real *out);
 
 #endif

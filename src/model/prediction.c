@@ -17,18 +17,20 @@ patch_prediction patch_prediction_register(tec_params *params, int width, int ou
 
 void patch_prediction_forward(const patch_prediction *p, const real *normed, int rows, real *pred)
 {
-    tec_linear_forward(normed, p->width, tec_params_weight(p->params, p->weight), tec_params_weight(p->params, p->bias), rows,
-                       p->width, p->outputs, pred, p->outputs);
+    tec_linear_forward(normed, p->width, tec_params_weight(p->params, p->weight), tec_params_weight(p->params, p->bias),
+                       rows, p->width, p->outputs, pred, p->outputs);
 }
 
-void patch_prediction_backward(const patch_prediction *p, const real *dpred, const real *normed, int rows, real *dnormed)
+void patch_prediction_backward(const patch_prediction *p, const real *dpred, const real *normed, int rows,
+                               real *dnormed)
 {
     tec_linear_backward(dpred, p->outputs, normed, p->width, tec_params_weight(p->params, p->weight), rows, p->width,
                         p->outputs, dnormed, p->width, 0, tec_params_grad(p->params, p->weight),
                         tec_params_grad(p->params, p->bias));
 }
 
-attention_prediction attention_prediction_register(tec_params *params, const tec_model_config *c, int topk, const char *name)
+attention_prediction attention_prediction_register(tec_params *params, const tec_model_config *c, int topk,
+                                                   const char *name)
 {
     attention_prediction a = {.params = params,
                               .width = c->decoder_width,
@@ -58,7 +60,8 @@ void attention_prediction_lay_out(const attention_prediction *a, int B, attentio
 }
 
 /* Which tokens ask: the class token, then the top-k patches where the shuffle has put them. */
-static void find_queries(const attention_prediction *a, const tec_example *example, int B, attention_prediction_cache *c)
+static void find_queries(const attention_prediction *a, const tec_example *example, int B,
+                         attention_prediction_cache *c)
 {
     int *query = c->query;
     for (int b = 0; b < B; b++) {
@@ -81,30 +84,28 @@ static void project(const attention_prediction *a, int B, const real *normed, at
     tec_linear_forward(normed, W, weight + (size_t)C * W, bias + C, B * (1 + a->patches), W, C, c->k, C);
 }
 
-double attention_prediction_forward(const attention_prediction *a, const tec_example *example, int B, const real *normed,
-                                    double scale, attention_prediction_cache *c)
+double attention_prediction_forward(const attention_prediction *a, const tec_example *example, int B,
+                                    const real *normed, double scale, attention_prediction_cache *c)
 {
     int C = a->base_width, H = a->base_heads, width = C / H, L = a->patches, n = 1 + a->topk;
     real root = 1 / (real)sqrt(C);
     double mean = 1.0 / ((double)n * H), total = 0;
     find_queries(a, example, B, c);
     project(a, B, normed, c);
-    for (int b = 0; b < B; b++) {
-        memset(c->dk + (size_t)b * (1 + L) * C, 0, C * sizeof(real));
+    for (int b = 0; b < B; b++)
         for (int h = 0; h < H; h++) {
             size_t q = (size_t)b * n * C + (size_t)h * width, k = ((size_t)b * (1 + L) + 1) * C + (size_t)h * width;
             tec_gemm(n, L, width, root, tec_plain(c->q + q, C), tec_transposed(c->k + k, C), 0, c->logit, L);
-            total += tec_cross_entropy_rows(c->logit, example[b].attention + (size_t)h * L, H * L, example[b].shuffle, n, L,
-                                            a->tau, (real)(scale * mean), c->softmax);
+            total += tec_cross_entropy_rows(c->logit, example[b].attention + (size_t)h * L, H * L, example[b].shuffle,
+                                            n, L, a->tau, (real)(scale * mean), c->softmax);
             tec_gemm(n, width, L, root, tec_plain(c->logit, L), tec_plain(c->k + k, C), 0, c->dq + q, C);
             tec_gemm(L, width, n, root, tec_transposed(c->logit, L), tec_plain(c->q + q, C), 0, c->dk + k, C);
         }
-    }
     return total * mean;
 }
 
-void attention_prediction_backward(const attention_prediction *a, int B, const real *normed, attention_prediction_cache *c,
-                                   real *dnormed)
+void attention_prediction_backward(const attention_prediction *a, int B, const real *normed,
+                                   attention_prediction_cache *c, real *dnormed)
 {
     int W = a->width, C = a->base_width, asking = B * (1 + a->topk);
     size_t keys = (size_t)C * W;

@@ -57,8 +57,8 @@ static real head_scale(int D, int H)
     return 1 / real_sqrt((real)D / H);
 }
 
-void tec_attention_forward(const tec_sequences *seq, const real *q, int ldq, const real *k, const real *v, int ldkv, int D,
-                           int H, real *out, real *prob, real *scratch)
+void tec_attention_forward(const tec_sequences *seq, const real *q, int ldq, const real *k, const real *v, int ldkv,
+                           int D, int H, real *out, real *prob, real *scratch)
 {
     int N = seq->N, width = D / H;
     tec_gemm_parallel_begin();
@@ -75,8 +75,9 @@ void tec_attention_forward(const tec_sequences *seq, const real *q, int ldq, con
     tec_gemm_parallel_end();
 }
 
-void tec_attention_backward(const tec_sequences *seq, const real *dout, const real *q, int ldq, const real *k, const real *v,
-                            int ldkv, const real *prob, int D, int H, real *dq, real *dk, real *dv, real *scratch)
+void tec_attention_backward(const tec_sequences *seq, const real *dout, const real *q, int ldq, const real *k,
+                            const real *v, int ldkv, const real *prob, int D, int H, real *dq, real *dk, real *dv,
+                            real *scratch)
 {
     int N = seq->N, width = D / H;
     tec_gemm_parallel_begin();

@@ -9,8 +9,9 @@ static bool measuring;
 static double seconds, flops;
 static int blas_threads = 1;
 
-/* OpenBLAS's own switch; other libraries follow OMP_NUM_THREADS or their own variables. */
+/* OpenBLAS's own; other libraries follow OMP_NUM_THREADS or their own variables. */
 extern void openblas_set_num_threads(int threads) __attribute__((weak));
+extern char *openblas_get_config(void) __attribute__((weak));
 
 static CBLAS_TRANSPOSE order(tec_matrix x)
 {
@@ -46,6 +47,11 @@ double tec_gemm_seconds(void)
 double tec_gemm_flops(void)
 {
     return flops;
+}
+
+const char *tec_blas_name(void)
+{
+    return openblas_get_config ? openblas_get_config() : "CBLAS";
 }
 
 void tec_threads_set(int threads)

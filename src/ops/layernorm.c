@@ -60,8 +60,8 @@ TEC_CLONES static void input_gradient(const real *dy, const real *x, real mean, 
     }
 }
 
-void tec_layernorm_concat_forward(const real *const *x, int parts, const real *weight, const real *bias, real eps, int R,
-                                  int D, real *y, real *mean, real *rstd)
+void tec_layernorm_concat_forward(const real *const *x, int parts, const real *weight, const real *bias, real eps,
+                                  int R, int D, real *y, real *mean, real *rstd)
 {
 #pragma omp parallel
     {
@@ -81,14 +81,14 @@ void tec_layernorm_concat_forward(const real *const *x, int parts, const real *w
     }
 }
 
-void tec_layernorm_forward(const real *x, const real *weight, const real *bias, real eps, int R, int D, real *y, real *mean,
-                           real *rstd)
+void tec_layernorm_forward(const real *x, const real *weight, const real *bias, real eps, int R, int D, real *y,
+                           real *mean, real *rstd)
 {
     tec_layernorm_concat_forward(&x, 1, weight, bias, eps, R, D, y, mean, rstd);
 }
 
-static void backward(const real *dy, const real *const *x, int parts, const real *mean, const real *rstd, const real *weight,
-                     int R, int D, real *dx, bool add, real *dweight, real *dbias)
+static void backward(const real *dy, const real *const *x, int parts, const real *mean, const real *rstd,
+                     const real *weight, int R, int D, real *dx, bool add, real *dweight, real *dbias)
 {
 #pragma omp parallel
     {
@@ -102,8 +102,8 @@ static void backward(const real *dy, const real *const *x, int parts, const real
                 gather_gradient(dy + i * all + at, x[p] + i * D, mean[i], rstd[i], weight + at, D, partial + at,
                                 partial + all + at, &sum, &product);
             for (int p = 0, at = 0; p < parts; p++, at += D)
-                input_gradient(dy + i * all + at, x[p] + i * D, mean[i], rstd[i], weight + at, D, sum / all, product / all,
-                               add, dx + i * all + at);
+                input_gradient(dy + i * all + at, x[p] + i * D, mean[i], rstd[i], weight + at, D, sum / all,
+                               product / all, add, dx + i * all + at);
         }
         thread_sum(partial, all, dweight);
         thread_sum(partial + all, all, dbias);
@@ -116,8 +116,8 @@ void tec_layernorm_concat_backward(real *dy, const real *const *x, int parts, co
     backward(dy, x, parts, mean, rstd, weight, R, D, dy, false, dweight, dbias);
 }
 
-void tec_layernorm_backward(const real *dy, const real *x, const real *mean, const real *rstd, const real *weight, int R,
-                            int D, real *dx, bool add, real *dweight, real *dbias)
+void tec_layernorm_backward(const real *dy, const real *x, const real *mean, const real *rstd, const real *weight,
+                            int R, int D, real *dx, bool add, real *dweight, real *dbias)
 {
     backward(dy, &x, 1, mean, rstd, weight, R, D, dx, add, dweight, dbias);
 }

@@ -29,11 +29,16 @@ TEC_CLONES static void add_columns(const real *dy, int lddy, rows r, int O, real
             sum[o] += dy[i * lddy + o];
 }
 
-TEC_CLONES void tec_add(const real *a, const real *b, int n, real *out)
+TEC_CLONES static void add(const real *a, const real *b, int n, real *out)
 {
 #pragma omp simd
     for (int i = 0; i < n; i++)
         out[i] = a[i] + b[i];
+}
+
+void tec_add(const real *a, const real *b, int n, real *out)
+{
+    add(a, b, n, out);
 }
 
 void tec_bias_backward(const real *dy, int lddy, int R, int O, real *dbias)
@@ -53,7 +58,8 @@ void tec_residual_bias(const real *x, const real *bias, int R, int D, real *y)
     add_bias(x, D, bias, thread_rows(R), D, y, D);
 }
 
-void tec_linear_forward(const real *x, int ldx, const real *weight, const real *bias, int R, int I, int O, real *y, int ldy)
+void tec_linear_forward(const real *x, int ldx, const real *weight, const real *bias, int R, int I, int O, real *y,
+                        int ldy)
 {
     if (bias) {
 #pragma omp parallel
@@ -67,8 +73,8 @@ void tec_linear_add(const real *x, const real *weight, int R, int I, int O, real
     tec_gemm(R, O, I, 1, tec_plain(x, I), tec_transposed(weight, I), 1, y, O);
 }
 
-void tec_linear_backward(const real *dy, int lddy, const real *x, int ldx, const real *weight, int R, int I, int O, real *dx,
-                         int lddx, real beta, real *dweight, real *dbias)
+void tec_linear_backward(const real *dy, int lddy, const real *x, int ldx, const real *weight, int R, int I, int O,
+                         real *dx, int lddx, real beta, real *dweight, real *dbias)
 {
     tec_gemm(O, I, R, 1, tec_transposed(dy, lddy), tec_plain(x, ldx), 1, dweight, I);
     if (dbias)

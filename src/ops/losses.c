@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-TEC_CLONES void tec_standardize_patches(const real *feature, int L, int C, real *out)
+TEC_CLONES static void standardize(const real *feature, int L, int C, real *out)
 {
     real mean[C], square[C];
     memset(mean, 0, sizeof mean);
@@ -24,21 +24,28 @@ TEC_CLONES void tec_standardize_patches(const real *feature, int L, int C, real 
             out[l * C + c] = (feature[l * C + c] - mean[c]) * square[c];
 }
 
-TEC_CLONES double tec_mse_rows(real *pred, const real *target, const int *index, int n, int C, real scale)
+void tec_standardize_patches(const real *feature, int L, int C, real *out)
+{
+    standardize(feature, L, C, out);
+}
+
+TEC_CLONES static real squared_error(real *restrict pred, const real *restrict target, int C, real scale)
+{
+    real sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int c = 0; c < C; c++) {
+        real difference = pred[c] - target[c];
+        sum += difference * difference;
+        pred[c] = scale * 2 * difference;
+    }
+    return sum;
+}
+
+double tec_mse_rows(real *pred, const real *target, const int *index, int n, int C, real scale)
 {
     double total = 0;
-    for (int i = 0; i < n; i++) {
-        real *restrict p = pred + (long)i * C;
-        const real *restrict t = target + (long)(index ? index[i] : i) * C;
-        real sum = 0;
-#pragma omp simd reduction(+ : sum)
-        for (int c = 0; c < C; c++) {
-            real difference = p[c] - t[c];
-            sum += difference * difference;
-            p[c] = scale * 2 * difference;
-        }
-        total += sum;
-    }
+    for (int i = 0; i < n; i++)
+        total += squared_error(pred + (long)i * C, target + (long)(index ? index[i] : i) * C, C, scale);
     return total;
 }
 
@@ -68,8 +75,8 @@ TEC_CLONES static real cross_entropy(real *restrict x, const real *restrict want
     return loss;
 }
 
-double tec_cross_entropy_rows(real *logit, const real *target, int target_stride, const int *order, int n, int L, real tau,
-                              real scale, real *scratch)
+double tec_cross_entropy_rows(real *logit, const real *target, int target_stride, const int *order, int n, int L,
+                              real tau, real scale, real *scratch)
 {
     double total = 0;
     for (int i = 0; i < n; i++) {

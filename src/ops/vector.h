@@ -1,18 +1,17 @@
-/* What the elementwise loops of this folder share: SIMD clones for the machine that runs them, vector forms of the
- * mathematical functions (glibc's libmvec), and names that follow `real`. */
+/* What elementwise loops share: SIMD clones for the machine that runs them, vector forms of the mathematical functions
+ * (glibc's libmvec), and names that follow `real`. */
 #ifndef TEC_OPS_VECTOR_H
 #define TEC_OPS_VECTOR_H
 
+#include "tec/clones.h"
 #include "tec/real.h"
 
 #include <math.h>
 #include <stddef.h>
 
-/* One binary serves SSE2, AVX2 and AVX-512 nodes. Sanitizers cannot run the resolvers, and clang 14 knows no levels. */
-#if defined __GNUC__ && !defined __clang__ && defined __x86_64__ && !defined __SANITIZE_ADDRESS__ && !defined TEC_NO_CLONES
-#define TEC_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define TEC_CLONES
+/* clang vectorises no loop that calls expf or erff, and warns of it; those loops are then plain. */
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wpass-failed"
 #endif
 
 /* glibc announces libmvec's functions under -ffast-math only; they are accurate to 4 ulp, so say it here. */

@@ -1,0 +1,22 @@
+/* One binary serves SSE2, AVX2 and AVX-512 nodes: functions marked TEC_CLONES are compiled for each and chosen when the
+ * program starts. They must be static: clang 14 gives exported ones another name. Sanitizers do not survive the
+ * resolvers that this needs. */
+#ifndef TEC_CLONES_H
+#define TEC_CLONES_H
+
+#if defined __has_feature
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define TEC_NO_CLONES
+#endif
+#endif
+
+#if !defined __x86_64__ || !defined __ELF__ || defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__ ||          \
+    defined TEC_NO_CLONES
+#define TEC_CLONES
+#elif defined __clang__
+#define TEC_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define TEC_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#endif
+
+#endif
