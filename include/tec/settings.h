@@ -48,7 +48,6 @@ typedef struct tec_settings {
     } model;
     struct {
         char *model; /* a model file */
-        int heads;   /* 0: what the file says, or width / 64 */
     } base;
     struct {
         char *dir;

@@ -74,9 +74,7 @@ const tec_setting tec_settings_table[] = {
      .help = "attention heads of the decoder; 0: the preset's"},
 
     {AT(base, model), TEXT(""),
-     .help = "file of the base model: a tec checkpoint (.h5), .safetensors or .pth"},
-    {AT(base, heads), INT(0, 1024, "0"),
-     .help = "attention heads of the base model; 0: what the file says, or width / 64"},
+     .help = "file of the base model: a tec checkpoint (.h5)"},
 
     {AT(targets, dir), TEXT("targets/default"),
      .help = "directory of the target store"},

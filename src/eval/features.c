@@ -4,6 +4,7 @@
 #include "tec/augment.h"
 #include "tec/loader.h"
 #include "tec/log.h"
+#include "tec/skipped.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -30,10 +31,7 @@ typedef struct extraction {
     tec_request *request;
     uint8_t *scratch; /* [threads, S, S, c] */
     tec_loader *loader;
-    FILE *skipped; /* one line per image left out here */
-    char *skipped_text;
-    size_t skipped_bytes;
-    int64_t skipped_count;
+    tec_skipped skipped;
     double started;
 } extraction;
 
@@ -74,8 +72,7 @@ static tec_status take_images(extraction *x, const tec_batch *batch, int *count)
             memcpy(x->images + taken * x->pixels, batch->slot[i], x->pixels * sizeof(real));
             x->out->label[x->out->count + taken++] = tec_dataset_label(x->set, batch->request[i].sample);
         } else if (x->settings->data.on_bad_image == TEC_BAD_IMAGE_SKIP && batch->status[i] == TEC_USER_ERROR) {
-            fprintf(x->skipped, "%s\n", batch->message[i]);
-            x->skipped_count++;
+            tec_skipped_note(&x->skipped, batch->request[i].sample, batch->message[i]);
         } else {
             return tec_fail(batch->status[i], "%s", batch->message[i]);
         }
@@ -143,27 +140,6 @@ static tec_status compute_all(extraction *x, int depth)
     return status;
 }
 
-/* Only rank 0 speaks, so the names of what was left out come to it in rank order. */
-static void list_skipped(extraction *x)
-{
-    tec_features *out = x->out;
-    out->skipped = x->skipped_count;
-    tec_comm_sum_int64(x->comm, &out->skipped, 1);
-    if (out->skipped == 0)
-        return;
-    tec_warn("%lld of the %s images could not be decoded and were left out:", (long long)out->skipped, x->what);
-    fflush(x->skipped);
-    for (int rank = 0; rank < x->comm->size; rank++) {
-        char *text = rank == x->comm->rank ? x->skipped_text : NULL, *rest = NULL;
-        size_t bytes = rank == x->comm->rank ? x->skipped_bytes : 0;
-        tec_comm_share_text(x->comm, &text, &bytes, rank);
-        for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-            tec_warn("%s", line);
-        if (rank != x->comm->rank)
-            free(text);
-    }
-}
-
 /* Numbers the rows of all ranks through. */
 static tec_status number_rows(extraction *x)
 {
@@ -194,9 +170,6 @@ static tec_status open_extraction(extraction *x, int threads, int depth)
     x->images = tec_allocate(x->batch * x->pixels * sizeof(real));
     x->request = tec_allocate(x->batch * sizeof *x->request);
     x->scratch = tec_allocate(threads * x->pixels);
-    x->skipped = open_memstream(&x->skipped_text, &x->skipped_bytes);
-    if (!x->skipped)
-        return tec_fail(TEC_SYSTEM_ERROR, "out of memory");
     tec_loader_settings loader = {.threads = threads,
                                   .depth = depth,
                                   .batch = x->batch,
@@ -227,13 +200,13 @@ tec_status tec_features_compute(const tec_comm *comm, const tec_settings *settin
     if (status == TEC_OK)
         status = compute_all(&x, depth);
     if (status == TEC_OK) {
-        list_skipped(&x);
+        char name[64];
+        snprintf(name, sizeof name, "the %s set", what);
+        out->skipped = tec_skipped_report(&x.skipped, comm, name);
         status = number_rows(&x);
     }
     tec_loader_close(x.loader);
-    if (x.skipped)
-        fclose(x.skipped);
-    free(x.skipped_text);
+    tec_skipped_free(&x.skipped);
     free(x.scratch);
     free(x.request);
     free(x.images);
