@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 typedef struct tec_skipped {
-    int64_t *sample; /* noted so far on this rank */
+    int64_t *sample; /* noted so far on this rank, rising */
     char **message;
     int64_t count, capacity;
 } tec_skipped;
@@ -16,8 +16,8 @@ typedef struct tec_skipped {
 /* Local. Keeps a copy of the message unless the sample is noted already. */
 void tec_skipped_note(tec_skipped *skipped, int64_t sample, const char *message);
 
-/* Collective. Warns on rank 0: how many images `what` is without, then one line each. Returns how many on every rank;
- * images met by several ranks count once for each. */
+/* Collective. Warns on rank 0: how many images `what` is without, then one line each, in the order of the samples.
+ * Returns how many on every rank; an image that several ranks met counts once. */
 int64_t tec_skipped_report(const tec_skipped *skipped, const tec_comm *comm, const char *what);
 
 void tec_skipped_free(tec_skipped *skipped);

@@ -20,8 +20,7 @@ typedef struct tec_sample {
     int *shuffle;    /* [masks_per_image, L] */
 } tec_sample;
 
-/* set and settings are borrowed, and the store, which may be NULL (objective mae). Several threads may fetch at once.
- */
+/* settings and set are borrowed, and the store, which may be NULL (objective mae). */
 tec_source *tec_source_create(const tec_settings *settings, const tec_model_config *config, const tec_dataset *set,
                               tec_store *store);
 void tec_source_free(tec_source *source); /* NULL is fine */
@@ -29,10 +28,10 @@ void tec_source_free(tec_source *source); /* NULL is fine */
 size_t tec_source_slot_bytes(const tec_source *source);
 tec_sample tec_source_sample(const tec_source *source, void *slot);
 
-/* A tec_fetch whose context is the source; request->view is the epoch: without a store view number `epoch` is cropped,
- * with one the stored view epoch mod V. Masks come from Philox(seed, image, epoch, mask). TEC_USER_ERROR: the image
- * cannot be decoded (also when it could not while the store was written). TEC_SYSTEM_ERROR: the store is damaged or
- * unreadable. */
+/* A tec_fetch whose context is the source, for `thread` < data.workers. request->view is the epoch: without a store
+ * view number `epoch` is cropped, with one the stored view epoch mod V. Masks come from Philox(seed, image, epoch,
+ * mask). TEC_USER_ERROR: the image cannot be decoded (also when it could not while the store was written).
+ * TEC_SYSTEM_ERROR: the store is damaged or unreadable. */
 tec_status tec_source_fetch(void *context, int thread, const tec_request *request, void *slot);
 
 #endif

@@ -7,24 +7,40 @@
 
 #include <stdlib.h>
 
-/* One step's constants, in the precision of the weights. */
+/* One step's constants, rounded once to the precision of the weights: 1 - beta from a rounded beta would be off by up
+ * to 1e-4 of itself where beta is close to 1. */
 typedef struct step_constants {
-    real beta1, beta2, eps, keep, rate, root; /* keep: 1 - lr * decay; rate: lr / bias1; root: 1 / sqrt(bias2) */
+    real beta1, beta2, rest1, rest2; /* rest: 1 - beta */
+    real eps, rate, root;            /* rate: lr / bias1; root: 1 / sqrt(bias2) */
+    real keep;                       /* 1 - lr * decay */
     real scale;
 } step_constants;
 
-TEC_CLONES static double update(const step_constants *k, size_t n, real *restrict w, real *restrict g, real *restrict m,
-                                real *restrict v)
+/* Returns the squared norm of the scaled gradient. */
+TEC_CLONES static real update_block(const step_constants *k, size_t n, real *restrict w, real *restrict g,
+                                    real *restrict m, real *restrict v)
 {
     real square = 0;
 #pragma omp simd reduction(+ : square)
     for (size_t i = 0; i < n; i++) {
         real d = g[i] * k->scale;
-        m[i] = k->beta1 * m[i] + (1 - k->beta1) * d;
-        v[i] = k->beta2 * v[i] + (1 - k->beta2) * d * d;
+        m[i] = k->beta1 * m[i] + k->rest1 * d;
+        v[i] = k->beta2 * v[i] + k->rest2 * d * d;
         w[i] = k->keep * w[i] - k->rate * m[i] / (real_sqrt(v[i]) * k->root + k->eps);
         square += d * d;
         g[i] = 0;
+    }
+    return square;
+}
+
+/* In blocks, because a float that has summed up millions of squares no longer sees the next one. */
+static double update(const step_constants *k, size_t n, real *w, real *g, real *m, real *v)
+{
+    enum { BLOCK = 1024 };
+    double square = 0;
+    for (size_t at = 0; at < n; at += BLOCK) {
+        size_t size = n - at < BLOCK ? n - at : BLOCK;
+        square += update_block(k, size, w + at, g + at, m + at, v + at);
     }
     return square;
 }
@@ -57,9 +73,14 @@ double tec_adamw_step(tec_adamw *a, tec_params *params, double lr, double scale)
 {
     double square = 0;
     a->step++;
-    step_constants k = {.beta1 = (real)a->beta1, .beta2 = (real)a->beta2, .eps = (real)a->eps, .scale = (real)scale};
-    k.rate = (real)(lr / (1 - pow(a->beta1, (double)a->step)));
-    k.root = (real)(1 / sqrt(1 - pow(a->beta2, (double)a->step)));
+    step_constants k = {.beta1 = (real)a->beta1,
+                        .beta2 = (real)a->beta2,
+                        .rest1 = (real)(1 - a->beta1),
+                        .rest2 = (real)(1 - a->beta2),
+                        .eps = (real)a->eps,
+                        .rate = (real)(lr / (1 - pow(a->beta1, (double)a->step))),
+                        .root = (real)(1 / sqrt(1 - pow(a->beta2, (double)a->step))),
+                        .scale = (real)scale};
 #pragma omp parallel reduction(+ : square) firstprivate(k)
     for (int i = 0; i < params->count; i++) {
         const tec_param *p = &params->param[i];

@@ -1,23 +1,28 @@
 #include "replay_compare.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum { NAME_BYTES = 128 };
+
 tec_replay_figure *replay_figure(tec_replay_result *result, const char *name, double limit)
 {
+    assert(result->count < TEC_REPLAY_MAX);
     tec_replay_figure *figure = &result->figure[result->count++];
     *figure = (tec_replay_figure){.name = name, .error = -1, .limit = limit};
     return figure;
 }
 
+/* A NaN is the worst of all: it replaces every number and no number replaces it. */
 static void keep_worst(tec_replay_figure *figure, const char *where, double error)
 {
-    if (!(error <= figure->error)) { /* a NaN is the worst of all, and stays */
-        figure->error = error;
-        snprintf(figure->where, sizeof figure->where, "%s", where);
-    }
+    if (isnan(figure->error) || error <= figure->error)
+        return;
+    figure->error = error;
+    snprintf(figure->where, sizeof figure->where, "%s", where);
 }
 
 void replay_compare(tec_replay_figure *figure, const char *where, const real *got, const real *want, const real *origin,
@@ -39,30 +44,71 @@ void replay_compare_scalar(tec_replay_figure *figure, double got, double want)
     keep_worst(figure, "", fabs(got - want) / (want != 0 ? fabs(want) : 1));
 }
 
-static int ends_with(const char *text, const char *end)
+static bool has_gradient(const tec_fixture *fixture, const tec_param *p)
+{
+    char name[NAME_BYTES];
+    snprintf(name, sizeof name, "expected/grad/%s", p->name);
+    return p->trained && tec_fixture_has(fixture, name);
+}
+
+static tec_status compare_tensor(tec_replay_figure *figure, const tec_fixture *fixture, const char *group,
+                                 const tec_param *p, const real *got, const real *origin, replay_span skip)
+{
+    char name[NAME_BYTES];
+    real *want;
+    snprintf(name, sizeof name, "%s/%s", group, p->name);
+    TEC_TRY(tec_fixture_reals(fixture, name, p->count, &want));
+    replay_compare(figure, p->name, got, want, origin, p->count, skip);
+    free(want);
+    return TEC_OK;
+}
+
+static void compare_with_zero(tec_replay_figure *figure, const tec_param *p, const real *got)
+{
+    real *zero = tec_allocate_zeroed(p->count, sizeof *zero);
+    replay_compare(figure, p->name, got, zero, NULL, p->count, (replay_span){0, 0});
+    free(zero);
+}
+
+tec_status replay_compare_gradient(tec_replay_figure *figure, const tec_fixture *fixture, const tec_params *params)
+{
+    if (!tec_fixture_has(fixture, "expected/grad"))
+        return tec_fail(TEC_USER_ERROR, "%s: no group expected/grad: the fixture is not complete",
+                        tec_fixture_path(fixture));
+    for (int i = 0; i < params->count; i++) {
+        const tec_param *p = &params->param[i];
+        const real *got = tec_params_grad(params, i);
+        if (has_gradient(fixture, p))
+            TEC_TRY(compare_tensor(figure, fixture, "expected/grad", p, got, NULL, (replay_span){0, 0}));
+        else if (p->trained)
+            compare_with_zero(figure, p, got);
+    }
+    return TEC_OK;
+}
+
+static bool ends_with(const char *text, const char *end)
 {
     size_t a = strlen(text), b = strlen(end);
     return a >= b && strcmp(text + a - b, end) == 0;
 }
 
-tec_status replay_compare_tensors(tec_replay_figure *figure, const tec_fixture *fixture, const char *group,
-                                  const tec_params *params, const real *got, const real *origin, int skip_key_bias)
+static replay_span key_rows(const tec_param *p)
+{
+    if (ends_with(p->name, "attn.qkv.bias"))
+        return (replay_span){p->count / 3, 2 * p->count / 3};
+    if (ends_with(p->name, "decoder_qk.bias"))
+        return (replay_span){p->count / 2, p->count};
+    return (replay_span){0, 0};
+}
+
+tec_status replay_compare_change(tec_replay_figure *figure, const tec_fixture *fixture, const tec_params *params,
+                                 const real *start)
 {
     for (int i = 0; i < params->count; i++) {
         const tec_param *p = &params->param[i];
-        char name[128];
-        real *want;
-        snprintf(name, sizeof name, "%s/%s", group, p->name);
-        if (!p->trained || !tec_fixture_has(fixture, name))
-            continue;
-        TEC_TRY(tec_fixture_reals(fixture, name, p->count, &want));
-        replay_span skip = {0, 0};
-        if (skip_key_bias && ends_with(p->name, "attn.qkv.bias"))
-            skip = (replay_span){p->count / 3, 2 * p->count / 3};
-        if (skip_key_bias && ends_with(p->name, "decoder_qk.bias"))
-            skip = (replay_span){p->count / 2, p->count};
-        replay_compare(figure, p->name, got + p->offset, want, origin ? origin + p->offset : NULL, p->count, skip);
-        free(want);
+        if (has_gradient(fixture, p))
+            TEC_TRY(compare_tensor(figure, fixture, "expected/adamw/weights", p, params->weight + p->offset,
+                                   start + p->offset, key_rows(p)));
     }
     return TEC_OK;
 }

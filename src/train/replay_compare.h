@@ -9,8 +9,8 @@
 /* Adds a figure and returns it; its error is -1, so that the first comparison counts. */
 tec_replay_figure *replay_figure(tec_replay_result *result, const char *name, double limit);
 
-/* Keeps the worst: |got - want| / |want - origin| over n numbers (origin NULL: 0), skipping [skip, skip_end). A want
- * that is all zero is compared absolutely. */
+/* Keeps the worst: |got - want| / |want - origin| over n numbers (origin NULL: 0), skipping [skip.begin, skip.end). A
+ * want that is all zero is compared absolutely. */
 typedef struct replay_span {
     size_t begin, end;
 } replay_span;
@@ -18,10 +18,14 @@ void replay_compare(tec_replay_figure *figure, const char *where, const real *go
                     size_t n, replay_span skip);
 void replay_compare_scalar(tec_replay_figure *figure, double got, double want);
 
-/* Every trained tensor that the fixture has under GROUP/NAME: `got` is a flat buffer laid out like params->weight,
- * `origin` another one or NULL. skip_key_bias leaves the key rows of attn.qkv.bias and decoder_qk.bias out: a softmax
- * does not see them, so that their true gradient is zero. */
-tec_status replay_compare_tensors(tec_replay_figure *figure, const tec_fixture *fixture, const char *group,
-                                  const tec_params *params, const real *got, const real *origin, int skip_key_bias);
+/* params->grad of every trained tensor with expected/grad/NAME; one that is not there must have no gradient.
+ * TEC_USER_ERROR: expected/grad is missing. */
+tec_status replay_compare_gradient(tec_replay_figure *figure, const tec_fixture *fixture, const tec_params *params);
+
+/* The change of params->weight since `start` (laid out alike) with that to expected/adamw/weights/NAME, for every
+ * tensor with a gradient. The key rows of attn.qkv.bias and decoder_qk.bias are left out: a softmax does not see them,
+ * so that their true gradient is zero and Adam makes steps of lr from rounding. TEC_USER_ERROR: a tensor is missing. */
+tec_status replay_compare_change(tec_replay_figure *figure, const tec_fixture *fixture, const tec_params *params,
+                                 const real *start);
 
 #endif

@@ -18,10 +18,13 @@ static void note_signal(int number)
     stop_signal = number;
 }
 
-/* Sums over a logging interval. */
+/* Sums over the steps since a line of the log of its kind. */
 typedef struct interval {
-    double loss[TEC_MAX_LOSSES], waited, reduced, start;
-    int64_t steps;
+    double loss[TEC_MAX_LOSSES];
+    double waited, reduced; /* seconds, since `start` */
+    double start;
+    int64_t inputs; /* since `start` */
+    int64_t steps;  /* those in `loss` */
 } interval;
 
 typedef struct run {
@@ -32,13 +35,13 @@ typedef struct run {
     tec_skipped skipped;
     tec_run_state state;
     run_log log;
-    interval since; /* the last line of the log */
+    interval since_line, since_epoch;
     const char *const *loss_names;
     int64_t epoch_steps, total_steps;
     double peak_lr, started, seconds_before; /* of the run when this process took it up */
     double last_checkpoint;
     int64_t checkpoint_step; /* of the last checkpoint; -1: there is none */
-    double rate;             /* model inputs per second, of the last interval */
+    double rate;             /* model inputs per second, a running mean for the progress line */
 } run;
 
 static void catch_signals(void)
@@ -55,38 +58,56 @@ static double current_lr(const run *r)
                                r->settings->pretrain.warmup_epochs, r->peak_lr, r->settings->pretrain.min_lr);
 }
 
+/* The state of the run that is resumed, or of a new one. */
+static tec_status take_up(run *r)
+{
+    const tec_settings *s = r->settings;
+    const int32_t ranks = r->comm->size, threads = tec_settings_threads(s);
+    bool resumed;
+    r->state = (tec_run_state){.ranks = ranks,
+                               .threads = threads,
+                               .dataset = tec_dataset_fingerprint(r->plan->set),
+                               .seed = s->run.seed,
+                               .batch = s->pretrain.batch};
+    TEC_TRY(run_directory_resume(r->comm, r->plan, r->trainer, &r->state, &resumed));
+    if (resumed && (r->state.ranks != ranks || r->state.threads != threads))
+        tec_log(
+            "the run had %d ranks with %d threads and has %d with %d now: same images, results equal up to rounding",
+            r->state.ranks, r->state.threads, ranks, threads);
+    r->state.ranks = ranks;
+    r->state.threads = threads;
+    r->checkpoint_step = resumed ? r->state.step : -1;
+    r->seconds_before = r->state.seconds;
+    memcpy(r->since_epoch.loss, r->state.loss_sum, sizeof r->since_epoch.loss);
+    r->since_epoch.steps = r->state.epoch_step;
+    return TEC_OK;
+}
+
 static tec_status prepare(run *r)
 {
     const tec_settings *s = r->settings;
-    bool resumed;
     TEC_TRY(tec_trainer_create(&r->trainer, r->comm, s, &r->plan->config, r->plan->set, r->plan->store, &r->skipped));
     r->loss_names = tec_model_loss_names(tec_trainer_model(r->trainer));
     r->epoch_steps = tec_trainer_steps_per_epoch(r->trainer);
     r->total_steps = r->epoch_steps * s->pretrain.epochs;
     r->peak_lr =
         s->pretrain.lr > 0 ? s->pretrain.lr : s->pretrain.blr * s->pretrain.batch * s->pretrain.masks_per_image / 256;
-    r->state = (tec_run_state){.ranks = r->comm->size,
-                               .dataset = tec_dataset_fingerprint(r->plan->set),
-                               .seed = s->run.seed,
-                               .batch = s->pretrain.batch};
-    TEC_TRY(run_directory_resume(r->comm, r->plan, r->trainer, &r->state, &resumed));
-    if (resumed && r->state.ranks != r->comm->size)
-        tec_log("the run had %d ranks and has %d now: same images, gradients equal up to rounding", r->state.ranks,
-                r->comm->size);
-    r->state.ranks = r->comm->size;
-    r->seconds_before = r->state.seconds;
-    if (resumed)
-        r->checkpoint_step = r->state.step;
+    TEC_TRY(take_up(r));
     TEC_TRY(run_directory_describe(r->comm, r->plan));
-    return tec_comm_agree(r->comm, r->comm->rank == 0 ? run_log_open(&r->log, s->run.dir, r->state.step) : TEC_OK);
+    tec_status status = TEC_OK;
+    if (r->comm->rank == 0) {
+        status = run_directory_clear(r->plan, r->checkpoint_step >= 0);
+        if (status == TEC_OK)
+            status = run_log_open(&r->log, s->run.dir, r->state.step);
+    }
+    return tec_comm_agree(r->comm, status);
 }
 
 static void show_progress(run *r, const tec_step_result *result, double lr)
 {
     const tec_settings *s = r->settings;
-    char left[32], losses[96];
-    int length = 0;
-    for (int i = 0; r->loss_names[i]; i++)
+    char left[32], losses[96] = "";
+    for (int i = 0, length = 0; r->loss_names[i] && length < (int)sizeof losses; i++)
         length += snprintf(losses + length, sizeof losses - length, " %s %.4f", r->loss_names[i], result->loss[i]);
     tec_duration(left, (double)(r->total_steps - r->state.step) * result->inputs / r->rate);
     tec_progress(s->pretrain.progress_seconds, "epoch %lld/%d step %lld/%lld%s lr %.2e %.0f images/s, %s left",
@@ -94,73 +115,85 @@ static void show_progress(run *r, const tec_step_result *result, double lr)
                  losses, lr, r->rate, left);
 }
 
-/* Collective. A line of the log from sums of losses over `steps` steps. */
-static tec_status log_line(run *r, const char *kind, const double *loss_sum, int64_t steps, double lr,
-                           double gradient_norm)
+/* Collective. Writes a line about an interval and starts the next. */
+static tec_status log_line(run *r, const char *kind, interval *since, double lr, double gradient_norm)
 {
-    double elapsed = tec_seconds() - r->since.start;
+    double now = tec_seconds(), elapsed = now - since->start;
     run_log_line line = {.kind = kind,
                          .epoch = r->state.epoch + 1,
                          .step = r->state.step,
                          .loss_names = r->loss_names,
                          .lr = lr,
                          .gradient_norm = gradient_norm,
-                         .images_per_second = r->rate,
-                         .wait_share = r->since.waited / elapsed,
-                         .reduce_share = r->since.reduced / elapsed,
+                         .images_per_second = since->inputs / elapsed,
+                         .wait_share = since->waited / elapsed,
+                         .reduce_share = since->reduced / elapsed,
                          .seconds = r->state.seconds};
     for (int i = 0; i < TEC_MAX_LOSSES; i++)
-        line.loss[i] = loss_sum[i] / steps;
+        line.loss[i] = since->loss[i] / since->steps;
+    *since = (interval){.start = now};
     return tec_comm_agree(r->comm, run_log_write(&r->log, &line));
 }
 
-static tec_status log_step(run *r, const tec_step_result *result, double lr, double seconds)
+static void add_step(interval *since, const tec_step_result *result)
 {
-    interval *since = &r->since;
-    double rate = result->inputs / seconds;
-    r->rate = r->rate > 0 ? 0.95 * r->rate + 0.05 * rate : rate;
-    for (int i = 0; i < TEC_MAX_LOSSES; i++) {
+    for (int i = 0; i < TEC_MAX_LOSSES; i++)
         since->loss[i] += result->loss[i];
-        r->state.loss_sum[i] += result->loss[i];
-    }
     since->waited += result->waited;
     since->reduced += result->reduced;
+    since->inputs += result->inputs;
     since->steps++;
-    show_progress(r, result, lr);
-    if (r->state.step % r->settings->pretrain.log_steps)
-        return TEC_OK;
-    tec_status status = log_line(r, "step", since->loss, since->steps, lr, result->gradient_norm);
-    r->since = (interval){.start = tec_seconds()};
-    return status;
 }
 
-/* One step, with its place in the state and in the log. The status is every rank's. */
+/* Collective. The progress line, and the lines of the log that are due after a step of `seconds`. */
+static tec_status log_step(run *r, const tec_step_result *result, double lr, double seconds)
+{
+    double rate = result->inputs / seconds;
+    r->rate = r->rate > 0 ? 0.95 * r->rate + 0.05 * rate : rate;
+    add_step(&r->since_line, result);
+    add_step(&r->since_epoch, result);
+    show_progress(r, result, lr);
+    if (r->state.step % r->settings->pretrain.log_steps == 0)
+        TEC_TRY(log_line(r, "step", &r->since_line, lr, result->gradient_norm));
+    if (r->state.epoch_step == r->epoch_steps)
+        TEC_TRY(log_line(r, "epoch", &r->since_epoch, lr, result->gradient_norm));
+    return TEC_OK;
+}
+
+/* Names the checkpoint to go back to in the message of a step that failed. */
+static void name_last_checkpoint(const run *r)
+{
+    char *path = run_directory_checkpoint_path(r->plan);
+    if (r->checkpoint_step >= 0)
+        tec_fail(TEC_DIVERGED, "%s; the last good checkpoint is %s (step %lld)", tec_error_message(), path,
+                 (long long)r->checkpoint_step);
+    else
+        tec_fail(TEC_DIVERGED, "%s; there is no checkpoint yet", tec_error_message());
+    free(path);
+}
+
+/* Collective. One step, with its place in the state and in the log. */
 static tec_status take_step(run *r, unsigned ask, tec_step_result *result)
 {
     double lr = current_lr(r), start = tec_seconds();
     tec_status status = tec_trainer_step(r->trainer, lr, ask, result);
-    if (status == TEC_DIVERGED) {
-        char *path = run_directory_checkpoint_path(r->plan);
-        tec_fail(status, "%s; the last good checkpoint is %s (step %lld)", tec_error_message(),
-                 r->checkpoint_step >= 0 ? path : "none",
-                 (long long)(r->checkpoint_step >= 0 ? r->checkpoint_step : 0));
-        free(path);
-    }
+    if (status == TEC_DIVERGED)
+        name_last_checkpoint(r);
     TEC_TRY(status);
     r->state.step++;
     r->state.epoch_step++;
     r->state.images += result->inputs;
     r->state.seconds = r->seconds_before + tec_seconds() - r->started;
-    status = log_step(r, result, lr, tec_seconds() - start);
-    if (status == TEC_OK && r->state.epoch_step == r->epoch_steps) {
-        status = log_line(r, "epoch", r->state.loss_sum, r->epoch_steps, lr, result->gradient_norm);
+    TEC_TRY(log_step(r, result, lr, tec_seconds() - start));
+    if (r->state.epoch_step == r->epoch_steps) {
         r->state.epoch++;
         r->state.epoch_step = 0;
-        memset(r->state.loss_sum, 0, sizeof r->state.loss_sum);
     }
-    return status;
+    memcpy(r->state.loss_sum, r->since_epoch.loss, sizeof r->state.loss_sum);
+    return TEC_OK;
 }
 
+/* Collective. */
 static tec_status save(run *r)
 {
     tec_status status = TEC_OK;
@@ -191,7 +224,7 @@ static bool checkpoint_due(const run *r, unsigned asked)
 
 static tec_status train(run *r)
 {
-    r->started = r->last_checkpoint = r->since.start = tec_seconds();
+    r->started = r->last_checkpoint = r->since_line.start = r->since_epoch.start = tec_seconds();
     tec_trainer_start(r->trainer, r->state.step, r->total_steps);
     while (r->state.step < r->total_steps) {
         tec_step_result result;
@@ -205,6 +238,8 @@ static tec_status train(run *r)
             return TEC_OK;
         }
     }
+    tec_progress_end();
+    tec_log("all %d epochs are done: %lld steps", r->settings->pretrain.epochs, (long long)r->state.step);
     return tec_comm_agree(r->comm, r->comm->rank == 0 ? run_directory_done(r->plan) : TEC_OK);
 }
 

@@ -5,9 +5,11 @@
 #include "tec/files.h"
 #include "tec/log.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 char *run_directory_checkpoint_path(const tec_run_plan *plan)
 {
@@ -48,14 +50,21 @@ static tec_status read_checkpoint(const tec_run_plan *plan, const char *path, te
         TEC_TRY(tec_checkpoint_read_weights(path, params));
     }
     *damaged = false;
-    TEC_TRY(check_same_run(plan, path, &found, state));
-    adamw->step = state->step;
-    return TEC_OK;
+    return check_same_run(plan, path, &found, state);
+}
+
+/* The checkpoint and the one before it; the caller frees both. */
+static void checkpoint_paths(const tec_run_plan *plan, char **path, char **previous)
+{
+    *path = run_directory_checkpoint_path(plan);
+    *previous = tec_checkpoint_previous(*path);
 }
 
 static tec_status read_last(const tec_run_plan *plan, tec_trainer *trainer, tec_run_state *state, bool *found)
 {
-    char *path = run_directory_checkpoint_path(plan), *previous = tec_checkpoint_previous(path);
+    char *path, *previous;
+    checkpoint_paths(plan, &path, &previous);
+    const char *from = path;
     bool damaged = true, there = tec_file_exists(path), older = tec_file_exists(previous);
     tec_status status = TEC_OK;
     *found = there || older;
@@ -64,10 +73,11 @@ static tec_status read_last(const tec_run_plan *plan, tec_trainer *trainer, tec_
     if (older && damaged) {
         if (there)
             tec_warn("%s; going back to %s", tec_error_message(), previous);
+        from = previous;
         status = read_checkpoint(plan, previous, trainer, state, &damaged);
     }
     if (*found && status == TEC_OK)
-        tec_log("resuming %s at step %lld (epoch %lld)", path, (long long)state->step, (long long)state->epoch + 1);
+        tec_log("resuming %s at step %lld", from, (long long)state->step);
     free(previous);
     free(path);
     return status;
@@ -75,11 +85,14 @@ static tec_status read_last(const tec_run_plan *plan, tec_trainer *trainer, tec_
 
 static tec_status refuse_to_overwrite(const tec_run_plan *plan)
 {
-    char *path = run_directory_checkpoint_path(plan);
+    char *path, *previous;
+    checkpoint_paths(plan, &path, &previous);
+    const char *there = tec_file_exists(path) ? path : tec_file_exists(previous) ? previous : NULL;
     tec_status status = TEC_OK;
-    if (plan->fresh == 1 && tec_file_exists(path))
+    if (there)
         status = tec_fail(TEC_USER_ERROR,
-                          "%s is there: --fresh would overwrite the run; give --fresh twice if that is meant", path);
+                          "%s is there: --fresh would overwrite the run; give --fresh twice if that is meant", there);
+    free(previous);
     free(path);
     return status;
 }
@@ -91,18 +104,42 @@ tec_status run_directory_resume(const tec_comm *comm, const tec_run_plan *plan, 
     tec_adamw *adamw = tec_trainer_adamw(trainer);
     tec_status status = TEC_OK;
     *found = false;
-    if (comm->rank == 0)
-        status = plan->fresh ? refuse_to_overwrite(plan) : read_last(plan, trainer, state, found);
+    if (comm->rank == 0 && plan->fresh == 0)
+        status = read_last(plan, trainer, state, found);
+    if (comm->rank == 0 && plan->fresh == 1)
+        status = refuse_to_overwrite(plan);
     TEC_TRY(tec_comm_agree(comm, status));
     tec_comm_broadcast(comm, found, sizeof *found, 0);
-    if (!*found)
-        return TEC_OK;
     tec_comm_broadcast(comm, state, sizeof *state, 0);
+    /* Of a new run too: another processor's mathematical library may round the first weights otherwise. */
     tec_comm_broadcast(comm, params->weight, params->total * sizeof(real), 0);
     tec_comm_broadcast(comm, adamw->m, params->trained * sizeof(real), 0);
     tec_comm_broadcast(comm, adamw->v, params->trained * sizeof(real), 0);
     adamw->step = state->step;
     return TEC_OK;
+}
+
+static tec_status remove_file(const char *path)
+{
+    if (unlink(path) == 0 || errno == ENOENT)
+        return TEC_OK;
+    return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be removed: %s", path, strerror(errno));
+}
+
+tec_status run_directory_clear(const tec_run_plan *plan, bool resumed)
+{
+    char *path, *previous, *done = tec_path_join(plan->settings->run.dir, "DONE");
+    checkpoint_paths(plan, &path, &previous);
+    tec_status status = remove_file(done);
+    if (status == TEC_OK && !resumed)
+        status = remove_file(previous);
+    if (status == TEC_OK && !resumed)
+        status = remove_file(path);
+    tec_file_remove_stale(plan->settings->run.dir, "");
+    free(done);
+    free(previous);
+    free(path);
+    return status;
 }
 
 /* The resolved settings as text; the caller frees it. */
@@ -112,7 +149,8 @@ static tec_status settings_text(const tec_run_plan *plan, char **text, size_t *b
     if (!stream)
         return tec_fail(TEC_SYSTEM_ERROR, "the settings cannot be put into words: out of memory");
     tec_status status = tec_settings_print(plan->settings, stream);
-    fclose(stream);
+    if (fclose(stream) != 0 && status == TEC_OK)
+        status = tec_fail(TEC_SYSTEM_ERROR, "the settings cannot be put into words: out of memory");
     return status;
 }
 
@@ -147,6 +185,11 @@ tec_status run_directory_describe(const tec_comm *comm, const tec_run_plan *plan
         status = settings_text(plan, &settings, &bytes);
         if (status == TEC_OK)
             status = write_file(plan, "settings.yaml", settings, bytes);
+        if (status == TEC_OK && !environment)
+            status = tec_fail(TEC_SYSTEM_ERROR,
+                              "%s: environment.json cannot be put into words: out of memory, or a host "
+                              "name that is no UTF-8",
+                              plan->settings->run.dir);
         if (status == TEC_OK)
             status = write_file(plan, "environment.json", environment, strlen(environment));
     }

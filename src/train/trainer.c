@@ -5,6 +5,7 @@
 #include "tec/sampler.h"
 #include "tec/source.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,16 +37,21 @@ static int visible_patches(const tec_settings *settings, const tec_model_config 
 /* The model, sized for what this rank computes at once. */
 static tec_status create_model(tec_trainer *t, const tec_model_config *config, int topk)
 {
-    int images = (int)tec_share(t->settings->pretrain.batch, 0, t->comm->size).count, inputs = images * t->masks;
-    t->micro_batch = t->settings->pretrain.micro_batch;
+    const tec_settings *s = t->settings;
+    int64_t images = tec_share(s->pretrain.batch, 0, t->comm->size).count, inputs = images * t->masks;
+    if (inputs > INT_MAX)
+        return tec_fail(TEC_USER_ERROR,
+                        "pretrain.batch %d with pretrain.masks_per_image %d is more than %d ranks can hold",
+                        s->pretrain.batch, t->masks, t->comm->size);
+    t->micro_batch = s->pretrain.micro_batch;
     if (t->micro_batch == 0)
         t->micro_batch = tec_model_micro_batch(config);
     if (t->micro_batch > inputs)
-        t->micro_batch = inputs;
-    TEC_TRY(tec_model_create(&t->model, config, t->micro_batch, visible_patches(t->settings, config), topk));
-    tec_params_initialize(tec_model_params(t->model), t->settings->run.seed);
-    tec_adamw_create(&t->adamw, tec_model_params(t->model), t->settings->pretrain.beta1, t->settings->pretrain.beta2,
-                     t->settings->pretrain.weight_decay);
+        t->micro_batch = (int)inputs;
+    TEC_TRY(tec_model_create(&t->model, config, t->micro_batch, visible_patches(s, config), topk));
+    tec_params_initialize(tec_model_params(t->model), s->run.seed);
+    tec_adamw_create(&t->adamw, tec_model_params(t->model), s->pretrain.beta1, s->pretrain.beta2,
+                     s->pretrain.weight_decay);
     t->request = tec_allocate(images * sizeof *t->request);
     t->example = tec_allocate_zeroed(inputs, sizeof *t->example);
     return TEC_OK;
@@ -156,15 +162,49 @@ static tec_status collect_examples(tec_trainer *t, const tec_batch *batch, int *
     return TEC_OK;
 }
 
-static tec_status diverged(const tec_trainer *t, const tec_batch *batch, double loss)
+/* Sample numbers for a message, which has room for some of them. */
+typedef struct id_list {
+    char text[512];
+    size_t length;
+} id_list;
+
+static void list_id(id_list *list, int64_t id)
 {
-    char ids[200] = "";
-    size_t length = 0;
-    for (int i = 0; i < batch->count && length < sizeof ids - 32; i++)
-        length +=
-            snprintf(ids + length, sizeof ids - length, "%s%lld", i ? ", " : "", (long long)batch->request[i].sample);
-    return tec_fail(TEC_DIVERGED, "step %lld: the loss is %g; sample ids of this rank's batch: %s%s",
-                    (long long)t->step, loss, ids, length >= sizeof ids - 32 ? ", ..." : "");
+    const size_t room = sizeof list->text - 32;
+    if (list->length > room)
+        return;
+    const char *comma = list->length ? ", " : "";
+    list->length += snprintf(list->text + list->length, 32, "%s%lld", comma, (long long)id);
+    if (list->length > room)
+        strcpy(list->text + list->length, ", ...");
+}
+
+/* Of the batch's images, those behind the examples [at, at + n), whose loss is not finite. */
+static tec_status loss_diverged(const tec_trainer *t, const tec_batch *batch, int at, int n, double loss)
+{
+    id_list ids = {0};
+    int first = 0; /* example of image i */
+    for (int i = 0; i < batch->count; i++) {
+        if (batch->status[i] != TEC_OK)
+            continue;
+        if (first + t->masks > at && first < at + n)
+            list_id(&ids, batch->request[i].sample);
+        first += t->masks;
+    }
+    return tec_fail(TEC_DIVERGED, "step %lld: the loss is %g; sample ids: %s", (long long)t->step + 1, loss, ids.text);
+}
+
+/* All losses were finite, so that any image of the global batch may be behind it. */
+static tec_status gradient_diverged(tec_trainer *t, const tec_step_result *result)
+{
+    id_list ids = {0};
+    tec_request *request = tec_allocate(t->settings->pretrain.batch * sizeof *request);
+    int count = tec_sampler_step(&t->sampler, t->step, 0, 1, request);
+    for (int i = 0; i < count; i++)
+        list_id(&ids, request[i].sample);
+    free(request);
+    return tec_fail(TEC_DIVERGED, "step %lld: the gradient's norm is %g, with a loss of %g; sample ids: %s",
+                    (long long)t->step + 1, result->gradient_norm, result->loss[0] + result->loss[1], ids.text);
 }
 
 /* Forward and backward of this rank's part; the gradient is that of the sum over it, divided by the global batch. */
@@ -175,9 +215,9 @@ static tec_status compute(tec_trainer *t, const tec_batch *batch, double *loss, 
     for (int at = 0; at < *count; at += t->micro_batch) {
         int n = *count - at < t->micro_batch ? *count - at : t->micro_batch;
         tec_model_forward(t->model, t->example + at, n, t->weight, scale, loss);
-        tec_model_backward(t->model);
         if (!isfinite(loss[0] + loss[1]))
-            return diverged(t, batch, loss[0] + loss[1]);
+            return loss_diverged(t, batch, at, n, loss[0] + loss[1]);
+        tec_model_backward(t->model);
     }
     return TEC_OK;
 }
@@ -193,7 +233,8 @@ static tec_status agree_on_losses(tec_trainer *t, tec_status mine, int count, co
     result->asked = (sum[4] > 0 ? TEC_ASK_CHECKPOINT : 0) | (sum[5] > 0 ? TEC_ASK_STOP : 0);
     result->inputs = (int64_t)sum[2];
     if (result->inputs == 0)
-        return tec_fail(TEC_USER_ERROR, "step %lld: not one image of the batch could be decoded", (long long)t->step);
+        return tec_fail(TEC_USER_ERROR, "step %lld: not one image of the batch could be decoded",
+                        (long long)t->step + 1);
     double share = (double)t->settings->pretrain.batch * t->masks / sum[2];
     for (int i = 0; i < TEC_MAX_LOSSES; i++)
         result->loss[i] = sum[i] * share;
@@ -216,13 +257,11 @@ static tec_status update(tec_trainer *t, double lr, tec_step_result *result)
     double start = tec_seconds();
     tec_comm_sum_real(t->comm, params->grad, params->trained);
     result->reduced = tec_seconds() - start;
-    double scale = (double)t->settings->pretrain.batch * t->masks / (double)result->inputs,
-           clip = clip_factor(t, scale);
+    double scale = (double)t->settings->pretrain.batch * t->masks / (double)result->inputs;
+    double clip = clip_factor(t, scale);
     result->gradient_norm = sqrt(tec_adamw_step(&t->adamw, params, lr, scale * clip)) / clip;
-    if (!isfinite(result->gradient_norm))
-        return tec_fail(TEC_DIVERGED, "step %lld: the gradient's norm is %g with losses %g and %g", (long long)t->step,
-                        result->gradient_norm, result->loss[0], result->loss[1]);
-    return TEC_OK;
+    /* All ranks have the same gradient, but other processors may round its norm otherwise: none may go on alone. */
+    return tec_comm_agree(t->comm, isfinite(result->gradient_norm) ? TEC_OK : gradient_diverged(t, result));
 }
 
 tec_status tec_trainer_step(tec_trainer *t, double lr, unsigned ask, tec_step_result *result)

@@ -1,0 +1,81 @@
+/* Images left out by several ranks: listed together, each once, on every rank the same number. */
+#include "tec/skipped.h"
+
+#include "tec/log.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static tec_comm comm;
+
+/* Runs a report with this rank's stderr in a file; *text is what it wrote. */
+static int64_t report(const tec_skipped *skipped, char *text, size_t size)
+{
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    fflush(stderr);
+    int kept = dup(STDERR_FILENO);
+    assert_true(kept >= 0 && dup2(fileno(file), STDERR_FILENO) >= 0);
+    int64_t total = tec_skipped_report(skipped, &comm, "the set");
+    assert_true(dup2(kept, STDERR_FILENO) >= 0);
+    close(kept);
+    rewind(file);
+    text[fread(text, 1, size - 1, file)] = 0;
+    fclose(file);
+    return total;
+}
+
+static void note(tec_skipped *skipped, int64_t sample)
+{
+    char *text = tec_string_format("image %lld", (long long)sample);
+    tec_skipped_note(skipped, sample, text);
+    free(text);
+}
+
+/* All ranks met image 50, each one of its own, in falling order. */
+static void test_all_ranks(void **state)
+{
+    (void)state;
+    tec_skipped skipped = {0};
+    char text[2048], want[2048];
+    note(&skipped, 50);
+    note(&skipped, 40 - comm.rank);
+    int64_t total = report(&skipped, text, sizeof text);
+    assert_int_equal(total, 1 + comm.size);
+    int length =
+        snprintf(want, sizeof want, "tec: warning: %d images of the set could not be decoded and were left out:\n",
+                 1 + comm.size);
+    for (int rank = comm.size - 1; rank >= 0; rank--)
+        length += snprintf(want + length, sizeof want - length, "tec: warning: image %d\n", 40 - rank);
+    snprintf(want + length, sizeof want - length, "tec: warning: image 50\n");
+    assert_string_equal(text, comm.rank == 0 ? want : "");
+    tec_skipped_free(&skipped);
+}
+
+static void test_last_rank_only(void **state)
+{
+    (void)state;
+    tec_skipped skipped = {0};
+    char text[2048];
+    if (comm.rank == comm.size - 1)
+        note(&skipped, 7);
+    assert_int_equal(report(&skipped, text, sizeof text), 1);
+    tec_skipped_free(&skipped);
+    assert_int_equal(report(&skipped, text, sizeof text), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_all_ranks), cmocka_unit_test(test_last_rank_only)};
+    tec_comm_start(&comm);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    tec_comm_finish(&comm);
+    return failed;
+}

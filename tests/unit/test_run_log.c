@@ -1,0 +1,223 @@
+/* log.jsonl: every line is JSON with what the run was told to write, and a resumed run goes on where its checkpoint is.
+ */
+#include "src/train/run_log.h"
+
+#include "tec/files.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+static char directory[256];
+static const char *const two_losses[] = {"loss_fea", "loss_att", NULL};
+
+static int make_directory(void **state)
+{
+    (void)state;
+    snprintf(directory, sizeof directory, "%s/tec-run-log-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+    return mkdtemp(directory) ? 0 : -1;
+}
+
+static int remove_directory(void **state)
+{
+    (void)state;
+    char command[300];
+    snprintf(command, sizeof command, "rm -rf '%s'", directory);
+    return system(command);
+}
+
+static void write_steps(int64_t from, int64_t first, int64_t last)
+{
+    run_log log = {0};
+    assert_int_equal(run_log_open(&log, directory, from), TEC_OK);
+    for (int64_t step = first; step <= last; step++) {
+        run_log_line line = {.kind = step % 4 ? "step" : "epoch",
+                             .epoch = 1 + (step - 1) / 4,
+                             .step = step,
+                             .loss_names = two_losses,
+                             .loss = {1.0 / (double)step, 1e-12},
+                             .lr = 1.5e-4,
+                             .gradient_norm = 3e20,
+                             .images_per_second = 123.5,
+                             .wait_share = 0.25,
+                             .reduce_share = 0.125,
+                             .seconds = 10.0 * (double)step};
+        assert_int_equal(run_log_write(&log, &line), TEC_OK);
+    }
+    run_log_close(&log);
+}
+
+static char *log_text(size_t *bytes)
+{
+    char *text, *path = tec_path_join(directory, "log.jsonl");
+    assert_int_equal(tec_file_read(path, 1 << 20, &text, bytes), TEC_OK);
+    free(path);
+    return text;
+}
+
+static void put_text(const char *text, size_t bytes)
+{
+    char *path = tec_path_join(directory, "log.jsonl");
+    assert_int_equal(tec_file_write(path, text, bytes), TEC_OK);
+    free(path);
+}
+
+static double number(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    assert_true(json_is_number(value));
+    return json_number_value(value);
+}
+
+/* The log holds the lines of the steps 1 .. last and nothing else. */
+static void expect_steps(int64_t last)
+{
+    size_t bytes;
+    char *text = log_text(&bytes), *rest = text, *line;
+    int64_t step = 0;
+    assert_true(bytes == 0 || text[bytes - 1] == '\n');
+    while ((line = strsep(&rest, "\n")) && *line) {
+        json_t *object = json_loads(line, 0, NULL);
+        assert_non_null(object);
+        assert_int_equal(number(object, "step"), ++step);
+        json_decref(object);
+    }
+    assert_int_equal(step, last);
+    free(text);
+}
+
+static void test_lines(void **state)
+{
+    (void)state;
+    size_t bytes;
+    write_steps(0, 1, 3);
+    write_steps(0, 1, 1); /* a new run starts its log over */
+    char *text = log_text(&bytes);
+    assert_ptr_equal(strchr(text, '\n'), text + bytes - 1);
+    json_t *object = json_loads(text, 0, NULL);
+    assert_non_null(object);
+    assert_string_equal(json_string_value(json_object_get(object, "kind")), "step");
+    assert_int_equal(number(object, "epoch"), 1);
+    assert_int_equal(number(object, "step"), 1);
+    assert_true(number(object, "loss_fea") == 1 && number(object, "loss_att") == 1e-12);
+    assert_true(number(object, "lr") == 1.5e-4 && number(object, "gradient_norm") == 3e20);
+    assert_true(number(object, "images_per_second") == 123.5 && number(object, "seconds") == 10);
+    assert_true(number(object, "wait_share") == 0.25 && number(object, "reduce_share") == 0.125);
+    json_decref(object);
+    free(text);
+}
+
+/* Killed at step 9, whose checkpoint is of step 6: what comes later is written again. */
+static void test_resume(void **state)
+{
+    (void)state;
+    write_steps(0, 1, 9);
+    expect_steps(9);
+    write_steps(6, 7, 8);
+    expect_steps(8);
+    write_steps(8, 9, 9); /* stopped in order */
+    expect_steps(9);
+}
+
+/* The kill came in the middle of a line, at any byte of it. */
+static void test_half_a_line(void **state)
+{
+    (void)state;
+    size_t bytes, before;
+    write_steps(0, 1, 4);
+    free(log_text(&before));
+    write_steps(4, 5, 5);
+    char *text = log_text(&bytes);
+    for (size_t cut = before; cut < bytes; cut += cut == before || cut + 8 > bytes ? 1 : 7) {
+        put_text(text, cut);
+        write_steps(4, 5, 6);
+        expect_steps(6);
+    }
+    free(text);
+}
+
+/* Lines that are none, as a full disk or an editor leaves them: nothing behind them is trusted. */
+static void test_broken_lines(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"\n",    "{\"kind\":\"st\n", "[1]\n", "{\"step\":\"3\"}\n", "{\"step\":1.5}\n",
+                                      "\xff\n"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        size_t bytes;
+        write_steps(0, 1, 2);
+        char *text = log_text(&bytes), *more = tec_string_format("%s%s{\"step\":2}\n", text, bad[i]);
+        put_text(more, strlen(more));
+        write_steps(5, 3, 4);
+        expect_steps(4);
+        free(more);
+        free(text);
+    }
+}
+
+static void test_no_log_to_resume(void **state)
+{
+    (void)state;
+    char *path = tec_path_join(directory, "log.jsonl");
+    unlink(path);
+    write_steps(5, 1, 1);
+    expect_steps(1);
+    free(path);
+}
+
+static void test_not_writable(void **state)
+{
+    (void)state;
+    run_log log = {0};
+    char *path = tec_path_join(directory, "none");
+    assert_int_equal(run_log_open(&log, path, 0), TEC_SYSTEM_ERROR);
+    assert_non_null(strstr(tec_error_message(), "none/log.jsonl"));
+    run_log_close(&log);
+    free(path);
+}
+
+static void test_full_disk(void **state)
+{
+    (void)state;
+    run_log log = {0};
+    char *path = tec_path_join(directory, "log.jsonl");
+    unlink(path);
+    assert_int_equal(symlink("/dev/full", path), 0);
+    assert_int_equal(run_log_open(&log, directory, 0), TEC_OK);
+    run_log_line line = {.kind = "step", .loss_names = two_losses, .step = 1};
+    assert_int_equal(run_log_write(&log, &line), TEC_SYSTEM_ERROR);
+    assert_non_null(strstr(tec_error_message(), path));
+    assert_non_null(strstr(tec_error_message(), "No space left"));
+    run_log_close(&log);
+    unlink(path);
+    free(path);
+}
+
+/* A rank that keeps no log may be asked all the same. */
+static void test_other_ranks(void **state)
+{
+    (void)state;
+    run_log log = {0};
+    assert_int_equal(run_log_write(&log, &(run_log_line){.kind = "step", .loss_names = two_losses}), TEC_OK);
+    run_log_close(&log);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_lines),
+                                       cmocka_unit_test(test_resume),
+                                       cmocka_unit_test(test_half_a_line),
+                                       cmocka_unit_test(test_broken_lines),
+                                       cmocka_unit_test(test_no_log_to_resume),
+                                       cmocka_unit_test(test_not_writable),
+                                       cmocka_unit_test(test_full_disk),
+                                       cmocka_unit_test(test_other_ranks)};
+    return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}
