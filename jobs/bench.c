@@ -130,7 +130,7 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Prints a line per step and the closing line; *seconds: the median step of this rank. */
+/* Collective. Prints what the median step took, and the closing line. */
 static void measure(tec_comm *comm, tec_model *model, const material *m, int batch, int micro_batch, int steps)
 {
     tec_adamw adamw;

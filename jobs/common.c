@@ -106,13 +106,9 @@ tec_store_spec tec_job_store_spec(const tec_settings *settings, const tec_model_
 
 static tec_status write_settings(const tec_settings *settings, const char *name)
 {
-    char *text = NULL, *path = tec_path_join(settings->run.dir, name);
-    size_t bytes = 0;
-    FILE *file = open_memstream(&text, &bytes);
-    tec_status status = file ? tec_settings_print(settings, file)
-                             : tec_fail(TEC_SYSTEM_ERROR, "%s: out of memory for the settings", path);
-    if (file && fclose(file) != 0 && status == TEC_OK)
-        status = tec_fail(TEC_SYSTEM_ERROR, "%s: out of memory for the settings", path);
+    char *text, *path = tec_path_join(settings->run.dir, name);
+    size_t bytes;
+    tec_status status = tec_settings_text(settings, &text, &bytes);
     if (status == TEC_OK)
         status = tec_file_write(path, text, bytes);
     free(text);

@@ -1,12 +1,10 @@
 /* tec selftest FILE.h5 ...: replays golden fixtures on this machine. */
 #include "jobs/jobs.h"
 
-#include "tec/gemm.h"
 #include "tec/replay.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { OPTION_TOL };
 

@@ -121,6 +121,9 @@ tec_status tec_settings_model_config(const tec_settings *settings, tec_model_con
  */
 tec_status tec_settings_print(const tec_settings *settings, FILE *out);
 
+/* What tec_settings_print prints, as text; the caller frees it, also after a failure. TEC_SYSTEM_ERROR: no memory. */
+tec_status tec_settings_text(const tec_settings *settings, char **text, size_t *bytes);
+
 /* run.threads, or where that is 0 what OMP_NUM_THREADS says, or 1. */
 int tec_settings_threads(const tec_settings *settings);
 

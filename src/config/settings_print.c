@@ -123,6 +123,16 @@ tec_status tec_settings_print(const tec_settings *settings, FILE *out)
     return TEC_OK;
 }
 
+tec_status tec_settings_text(const tec_settings *settings, char **text, size_t *bytes)
+{
+    *text = NULL;
+    FILE *stream = open_memstream(text, bytes);
+    tec_status status = stream ? tec_settings_print(settings, stream) : TEC_SYSTEM_ERROR;
+    if (!stream || fclose(stream) != 0)
+        status = tec_fail(TEC_SYSTEM_ERROR, "the settings cannot be put into words: out of memory");
+    return status;
+}
+
 static const char *describe_type(const tec_setting *s)
 {
     static const char *const name[] = {

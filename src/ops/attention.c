@@ -1,8 +1,8 @@
 #include "tec/gemm.h"
 #include "tec/ops.h"
 
-#include "threads.h"
-#include "vector.h"
+#include "src/base/threads.h"
+#include "src/base/vector.h"
 
 TEC_CLONES static void softmax_row(real *restrict x, int n)
 {

@@ -1,7 +1,7 @@
 #include "tec/ops.h"
 
-#include "threads.h"
-#include "vector.h"
+#include "src/base/threads.h"
+#include "src/base/vector.h"
 
 static const real SQRT_HALF = 0.70710678118654752440, DENSITY_AT_0 = 0.39894228040143267794;
 

@@ -1,7 +1,7 @@
 #include "tec/ops.h"
 
-#include "threads.h"
-#include "vector.h"
+#include "src/base/threads.h"
+#include "src/base/vector.h"
 
 #include <assert.h>
 #include <string.h>

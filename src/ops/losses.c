@@ -1,6 +1,6 @@
 #include "tec/ops.h"
 
-#include "vector.h"
+#include "src/base/vector.h"
 
 #include <string.h>
 

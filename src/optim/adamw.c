@@ -2,8 +2,8 @@
 
 #include "tec/error.h"
 
-#include "src/ops/threads.h"
-#include "src/ops/vector.h"
+#include "src/base/threads.h"
+#include "src/base/vector.h"
 
 #include <stdlib.h>
 

@@ -142,24 +142,12 @@ tec_status run_directory_clear(const tec_run_plan *plan, bool resumed)
     return status;
 }
 
-/* The resolved settings as text; the caller frees it. */
-static tec_status settings_text(const tec_run_plan *plan, char **text, size_t *bytes)
-{
-    FILE *stream = open_memstream(text, bytes);
-    if (!stream)
-        return tec_fail(TEC_SYSTEM_ERROR, "the settings cannot be put into words: out of memory");
-    tec_status status = tec_settings_print(plan->settings, stream);
-    if (fclose(stream) != 0 && status == TEC_OK)
-        status = tec_fail(TEC_SYSTEM_ERROR, "the settings cannot be put into words: out of memory");
-    return status;
-}
-
 tec_status run_directory_checkpoint(const tec_run_plan *plan, tec_trainer *trainer, const tec_run_state *state)
 {
     tec_adamw *adamw = tec_trainer_adamw(trainer);
     char *path = run_directory_checkpoint_path(plan), *settings = NULL;
     size_t bytes;
-    tec_status status = settings_text(plan, &settings, &bytes);
+    tec_status status = tec_settings_text(plan->settings, &settings, &bytes);
     if (status == TEC_OK)
         status = tec_checkpoint_write(path, &plan->config, tec_model_params(tec_trainer_model(trainer)), adamw->m,
                                       adamw->v, state, settings);
@@ -182,7 +170,7 @@ tec_status run_directory_describe(const tec_comm *comm, const tec_run_plan *plan
     size_t bytes;
     tec_status status = TEC_OK;
     if (comm->rank == 0) {
-        status = settings_text(plan, &settings, &bytes);
+        status = tec_settings_text(plan->settings, &settings, &bytes);
         if (status == TEC_OK)
             status = write_file(plan, "settings.yaml", settings, bytes);
         if (status == TEC_OK && !environment)

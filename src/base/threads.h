@@ -1,7 +1,7 @@
-/* How the loops of this folder are shared among OpenMP threads: each takes one contiguous range of rows, so that sums
+/* How loops over rows are shared among OpenMP threads: each takes one contiguous range of rows, so that sums
  * depend on the number of threads only. */
-#ifndef TEC_OPS_THREADS_H
-#define TEC_OPS_THREADS_H
+#ifndef TEC_BASE_THREADS_H
+#define TEC_BASE_THREADS_H
 
 #include "tec/real.h"
 

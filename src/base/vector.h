@@ -1,7 +1,7 @@
 /* What elementwise loops share: SIMD clones for the machine that runs them, vector forms of the mathematical functions
  * (glibc's libmvec), and names that follow `real`. */
-#ifndef TEC_OPS_VECTOR_H
-#define TEC_OPS_VECTOR_H
+#ifndef TEC_BASE_VECTOR_H
+#define TEC_BASE_VECTOR_H
 
 #include "tec/clones.h"
 #include "tec/real.h"
