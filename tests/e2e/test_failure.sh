@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# When one rank fails, all ranks end, soon, and one of them says why.
+# shellcheck source=tests/e2e/lib.sh
+source "$(dirname "$0")/lib.sh"
+
+make_idx train 620 1
+make_idx val 100 2
+make_settings tiny.yaml
+soon=15 # seconds
+
+# A process that has ended may be there, as a zombie, until init notices.
+rank_runs() {
+    local process
+    read -r process _ <"pid.$1"
+    grep -q '^State:[[:space:]]*[^ZX]' "/proc/$process/status" 2>/dev/null
+}
+
+say "a rank is killed in the middle of a run"
+start_ranks 3 pretrain -c tiny.yaml pretrain.objective=mae run.dir=killed pretrain.epochs=100000 \
+    pretrain.checkpoint_epochs=1000
+wait_for "step 20" has_lines killed/log.jsonl 20
+signal_rank KILL 1
+killed_at=$SECONDS
+end_of_job
+((code != 0)) || fail "a rank was killed, but the exit code is 0"
+for rank in 0 1 2; do
+    while rank_runs $rank; do
+        ((SECONDS - killed_at < soon)) || fail "rank $rank still runs $soon seconds later"
+        sleep 0.1
+    done
+done
+((SECONDS - killed_at < soon)) || fail "the end took $((SECONDS - killed_at)) seconds"
+[[ ! -f killed/DONE ]] || fail "the killed run is marked as done"
+
+say "a rank meets an image that it cannot decode"
+make_folder photos 12
+broken=photos/left/7.jpg
+head -c 600 photos/left/9.jpg >$broken
+photos=(-c tiny.yaml data.train=photos data.val=photos)
+message='(rank [12]: )?photos/left/7.jpg: truncated JPEG'
+culprits=()
+for seed in 1 2 3; do
+    expect_exit 2 "$message" ranks 3 pretrain "${photos[@]}" pretrain.objective=mae pretrain.batch=24 \
+        run.dir=bad run.seed=$seed
+    culprits+=("$(sed -n 's/^tec: error: rank \([0-9]\): .*/\1/p' "$err")")
+done
+[[ ${culprits[*]} =~ [12] ]] || fail "it was always rank 0: another seed is needed"
+[[ ! -f bad/checkpoint.h5 ]] || fail "a run that failed in its first step has written a checkpoint"
+run tec pretrain -c tiny.yaml pretrain.objective=mae run.dir=base
+expect_exit 2 "$message" ranks 2 targets "${photos[@]}" base.model=base/checkpoint.h5 targets.dir=bad-store
+expect_no_temporaries bad-store
+expect_exit 2 "$message" ranks 3 knn "${photos[@]}" eval.model=base/checkpoint.h5 eval.batch=4 run.dir=bad-knn
+expect_exit 2 "$message" ranks 3 probe "${photos[@]}" eval.model=pixels eval.batch=4 run.dir=bad-probe
+
+say "the loss is not finite"
+run ranks 2 pretrain -c tiny.yaml pretrain.objective=mae run.dir=diverging pretrain.stop_after_steps=25
+cp diverging/checkpoint.h5 before.h5
+diverging=(pretrain -c tiny.yaml pretrain.objective=mae pretrain.lr=1e30)
+last='the last good checkpoint is diverging/checkpoint.h5 \(step 25\)'
+expect_exit 4 "step 2[6-9]: .* sample ids: [0-9]+, [0-9]+.*; $last" ranks 2 "${diverging[@]}" run.dir=diverging
+cmp before.h5 diverging/checkpoint.h5 >"$out" || fail "a run that diverged has changed its checkpoint"
+run ranks 2 pretrain -c tiny.yaml pretrain.objective=mae run.dir=diverging
+expect_exit 4 'sample ids: [0-9]+, .*; there is no checkpoint yet' ranks 2 "${diverging[@]}" \
+    run.dir=new pretrain.warmup_epochs=0
