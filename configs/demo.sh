@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# The whole job on Fashion-MNIST with 2 ranks: base model -> targets -> new model -> evaluation, and one table. Called by
+# `make demo`, from the root of the project.
+#
+#   BUILD   where the program is (build)     RANKS   MPI ranks (2)     RUNS   where to write (runs/demo)
+#   EPOCHS  of either model (those of configs/fashion_mnist*.yaml)
+set -eu
+BUILD=${BUILD:-build} RANKS=${RANKS:-2} RUNS=${RUNS:-runs/demo}
+# Open MPI refuses to run as root and to start more ranks than cores unless told that it is meant.
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 OMP_NUM_THREADS=1
+table=()
+
+tec() {
+    mpirun -n "$RANKS" "$BUILD/tec" "$@"
+}
+
+# setting CONFIG KEY; last_epoch LOG KEY: of the last finished epoch
+setting() { awk -v key="$2:" '$1 == key { print $2 }' "$1"; }
+last_epoch() { grep '"kind":"epoch"' "$1" | tail -n 1 | sed "s/.*\"$2\":\([^,}]*\).*/\1/"; }
+
+# evaluate LABEL EPOCHS LOG MODEL DIR: k-NN and linear probe on 10,000 training and all 10,000 test images; a row of the table.
+evaluate() {
+    local label=$1 epochs=$2 log=$3 model=$4 dir=$5 settings knn probe rate=- minutes=-
+    settings=(-c "configs/fashion_mnist.yaml" "eval.model=$model" eval.pooling=mean data.max_train=10000 "run.dir=$dir")
+    knn=$(tec knn "${settings[@]}" | awk '/k=10/ { print $4 }')
+    probe=$(tec probe "${settings[@]}" probe.epochs=30 probe.batch=512 probe.blr=8 probe.warmup_epochs=3 | awk '{ print $3 }')
+    if [[ -n $log ]]; then
+        rate=$(last_epoch "$log" images_per_second | awk '{ printf "%.0f", $1 }')
+        minutes=$(last_epoch "$log" seconds | awk '{ printf "%.1f", $1 / 60 }')
+    fi
+    table+=("$(printf '%-22s %6s %9s %8s %9s %9s' "$label" "$epochs" "$rate" "$minutes" "$knn" "$probe")")
+}
+
+# train KIND CONFIG: half of the epochs, an evaluation, the rest, another one: two points of the model's curve.
+train() {
+    local kind=$1 config=$2 dir=$RUNS/$1 epochs epoch_steps
+    shift 2
+    epochs=${EPOCHS:-$(setting "$config" epochs)}
+    epoch_steps=$((60000 / $(setting "$config" batch)))
+    for stop in $((epoch_steps * epochs / 2)) 0; do
+        tec pretrain -c "$config" "run.dir=$dir" "pretrain.epochs=$epochs" "pretrain.stop_after_steps=$stop" "$@"
+        evaluate "$kind model" "$((stop ? epochs / 2 : epochs))" "$dir/log.jsonl" "$dir/checkpoint.h5" "$dir"
+    done
+}
+
+start=$SECONDS
+rm -rf "$RUNS/base" "$RUNS/targets" "$RUNS/new"
+evaluate 'raw pixels' - '' pixels "$RUNS/pixels"
+train base "configs/fashion_mnist_base.yaml"
+tec targets -c "configs/fashion_mnist.yaml" "base.model=$RUNS/base/checkpoint.h5" "targets.dir=$RUNS/targets"
+train new "configs/fashion_mnist.yaml" "base.model=$RUNS/base/checkpoint.h5" "targets.dir=$RUNS/targets"
+
+echo
+printf '%-22s %6s %9s %8s %9s %9s\n' '' epochs images/s minutes k-NN linear
+printf '%s\n' "${table[@]}"
+echo
+echo "k-NN (k = 10) and linear: top-1 in %, 10,000 training and 10,000 test images, mean of the patch tokens."
+echo "Whole demo: $(((SECONDS - start) / 60)) min $(((SECONDS - start) % 60)) s with $RANKS ranks. Written to $RUNS: base/, targets/, new/"
+echo "(checkpoint.h5, log.jsonl, settings.yaml, knn.json, probe.json)."
