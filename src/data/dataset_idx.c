@@ -94,34 +94,31 @@ static void close_idx(idx_file *f)
         gzclose_r(f->stream);
 }
 
-/* The rest of the file, whose end (and gzip checksum) is checked as well. */
+/* The rest of the file. One byte more than there should be is asked for in the same calls: only so does zlib go on to the
+ * checksum behind the data, and say when it is cut off. */
 static tec_status read_rest(idx_file *f, uint8_t **out)
 {
-    uint8_t *data = malloc(f->bytes), beyond;
+    uint8_t *data = malloc(f->bytes + 1);
+    uint64_t done = 0;
+    int got = 1, code = Z_OK;
     if (!data)
         return tec_fail(TEC_SYSTEM_ERROR, "%s: no memory for %llu bytes", f->path, (unsigned long long)f->bytes);
-    for (uint64_t done = 0; done < f->bytes;) {
-        uint64_t want = f->bytes - done < CHUNK ? f->bytes - done : CHUNK;
-        int got = gzread(f->stream, data + done, (unsigned)want);
-        if (got <= 0) {
-            free(data);
-            return read_failure(f, done);
-        }
-        done += (uint64_t)got;
+    while (got > 0 && done <= f->bytes) {
+        uint64_t want = f->bytes + 1 - done < CHUNK ? f->bytes + 1 - done : CHUNK;
+        got = gzread(f->stream, data + done, (unsigned)want);
+        done += got > 0 ? (uint64_t)got : 0;
     }
-    int more = gzread(f->stream, &beyond, 1), code = Z_OK;
     gzerror(f->stream, &code);
-    if (more != 0 || code != Z_OK) {
-        free(data);
-        return more > 0 ? tec_fail(TEC_USER_ERROR, "%s: holds more than the %u items of its header", f->path,
-                                   f->dimension[0])
-                        : tec_fail(TEC_USER_ERROR,
-                                   "%s: damaged or cut off at the end of the gzip data: fetch the "
-                                   "file again",
-                                   f->path);
+    if (done == f->bytes && code == Z_OK) {
+        *out = data;
+        return TEC_OK;
     }
-    *out = data;
-    return TEC_OK;
+    free(data);
+    if (done < f->bytes)
+        return read_failure(f, done);
+    if (done > f->bytes)
+        return tec_fail(TEC_USER_ERROR, "%s: holds more than the %u items of its header", f->path, f->dimension[0]);
+    return tec_fail(TEC_USER_ERROR, "%s: damaged or cut off at the end of the gzip data: fetch the file again", f->path);
 }
 
 /* ---- scan ---- */

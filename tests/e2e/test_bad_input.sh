@@ -63,7 +63,7 @@ bad 'short-idx: truncated: its header promises 310 items' ranks 2 "${mae[@]}" da
 gzip -c train/images-idx3-ubyte >whole.gz
 head -c 100000 whole.gz >cut.gz
 bad 'cut.gz: (truncated|damaged)' ranks 2 "${mae[@]}" data.train=cut.gz
-head -c -20 whole.gz >tail.gz
+head -c -4 whole.gz >tail.gz
 bad 'tail.gz: (truncated|damaged)' tec "${mae[@]}" data.train=tail.gz
 make_folder photos 8
 head -c 600 photos/left/3.jpg >cut.jpg && mv cut.jpg photos/left/3.jpg
