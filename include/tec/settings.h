@@ -37,7 +37,7 @@ typedef struct tec_settings {
         double crop_scale[2], crop_ratio[2];
         bool flip;
         int64_t max_train, max_val; /* 0: all */
-        int workers, prefetch;      /* decoding threads per rank; batches ahead */
+        int workers, prefetch;      /* decoding threads per rank; micro-batches ahead */
     } data;
     struct {
         int preset;                     /* tec_preset: fills what is 0 below */

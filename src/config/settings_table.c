@@ -50,7 +50,7 @@ const tec_setting tec_settings_table[] = {
     {AT(data, workers), INT(1, 1024, "1"),
      .help = "decoding threads per rank"},
     {AT(data, prefetch), INT(1, 1024, "2"),
-     .help = "batches that are decoded ahead"},
+     .help = "micro-batches prepared ahead of the computation, per rank"},
 
     {AT(model, preset), CHOICE("none|vit_tiny|vit_small|vit_base|vit_large|vit_huge", "vit_base"),
      .help = "fills the members of this section that are 0"},

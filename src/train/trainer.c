@@ -5,7 +5,6 @@
 #include "tec/sampler.h"
 #include "tec/source.h"
 
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,12 +20,15 @@ struct tec_trainer {
     tec_sampler sampler;
     tec_source *source;
     tec_loader *loader;
-    tec_request *request; /* [most images of this rank in a step] */
-    tec_example *example; /* [that times masks_per_image] */
+    int images; /* of this rank in a step */
     int masks, micro_batch;
+    int chunk;            /* images that the loader delivers together: no more than make a micro-batch */
+    tec_request *request; /* [images] those of step `asked` */
+    int64_t asked, last;  /* the step whose chunks are being asked for, and where the run ends */
+    int asked_images;     /* of that step */
+    tec_example *example; /* [chunk, masks] */
     double weight[TEC_MAX_LOSSES];
-    int64_t submitted, last; /* steps asked for, and where the run ends */
-    int64_t step;            /* the next one */
+    int64_t step; /* the next one */
 };
 
 static int visible_patches(const tec_settings *settings, const tec_model_config *config)
@@ -34,26 +36,31 @@ static int visible_patches(const tec_settings *settings, const tec_model_config 
     return (int)(tec_model_patches(config) * (1 - settings->pretrain.mask_ratio));
 }
 
+static int smaller(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+static int larger(int a, int b)
+{
+    return a > b ? a : b;
+}
+
 /* The model, sized for what this rank computes at once. */
 static tec_status create_model(tec_trainer *t, const tec_model_config *config, int topk)
 {
     const tec_settings *s = t->settings;
-    int64_t images = tec_share(s->pretrain.batch, 0, t->comm->size).count, inputs = images * t->masks;
-    if (inputs > INT_MAX)
-        return tec_fail(TEC_USER_ERROR,
-                        "pretrain.batch %d with pretrain.masks_per_image %d is more than %d ranks can hold",
-                        s->pretrain.batch, t->masks, t->comm->size);
-    t->micro_batch = s->pretrain.micro_batch;
-    if (t->micro_batch == 0)
-        t->micro_batch = tec_model_micro_batch(config);
-    if (t->micro_batch > inputs)
-        t->micro_batch = (int)inputs;
+    int most = (int)tec_share(s->pretrain.batch, 0, t->comm->size).count;
+    t->images = (int)tec_share(s->pretrain.batch, t->comm->rank, t->comm->size).count;
+    t->micro_batch = s->pretrain.micro_batch ? s->pretrain.micro_batch : tec_model_micro_batch(config);
+    t->chunk = smaller(larger(1, t->micro_batch / t->masks), most);
+    t->micro_batch = smaller(t->micro_batch, t->chunk * t->masks);
     TEC_TRY(tec_model_create(&t->model, config, t->micro_batch, visible_patches(s, config), topk));
     tec_params_initialize(tec_model_params(t->model), s->run.seed);
     tec_adamw_create(&t->adamw, tec_model_params(t->model), s->pretrain.beta1, s->pretrain.beta2,
                      s->pretrain.weight_decay);
-    t->request = tec_allocate(images * sizeof *t->request);
-    t->example = tec_allocate_zeroed(inputs, sizeof *t->example);
+    t->request = tec_allocate(most * sizeof *t->request);
+    t->example = tec_allocate_zeroed((unsigned long)t->chunk * t->masks, sizeof *t->example);
     return TEC_OK;
 }
 
@@ -61,13 +68,12 @@ static tec_status create_loader(tec_trainer *t, const tec_model_config *config, 
 {
     const tec_settings *s = t->settings;
     t->source = tec_source_create(s, config, t->set, store);
-    return tec_loader_open(&t->loader,
-                           &(tec_loader_settings){.threads = s->data.workers,
-                                                  .depth = 1 + s->data.prefetch,
-                                                  .batch = (int)tec_share(s->pretrain.batch, 0, t->comm->size).count,
-                                                  .slot_bytes = tec_source_slot_bytes(t->source),
-                                                  .fetch = tec_source_fetch,
-                                                  .context = t->source});
+    return tec_loader_open(&t->loader, &(tec_loader_settings){.threads = s->data.workers,
+                                                              .depth = 1 + s->data.prefetch,
+                                                              .batch = t->chunk,
+                                                              .slot_bytes = tec_source_slot_bytes(t->source),
+                                                              .fetch = tec_source_fetch,
+                                                              .context = t->source});
 }
 
 tec_status tec_trainer_create(tec_trainer **out, const tec_comm *comm, const tec_settings *settings,
@@ -127,16 +133,26 @@ int64_t tec_trainer_steps_per_epoch(const tec_trainer *t)
     return t->sampler.steps_per_epoch;
 }
 
+/* Asks for one more chunk, of the step under way or of the one after it. */
 static void submit_next(tec_trainer *t)
 {
-    if (t->submitted < t->last)
-        tec_loader_submit(t->loader, t->request,
-                          tec_sampler_step(&t->sampler, t->submitted++, t->comm->rank, t->comm->size, t->request));
+    if (t->asked_images == t->images) {
+        t->asked++;
+        t->asked_images = 0;
+    }
+    if (t->asked >= t->last || t->images == 0)
+        return;
+    if (t->asked_images == 0)
+        tec_sampler_step(&t->sampler, t->asked, t->comm->rank, t->comm->size, t->request);
+    int count = smaller(t->chunk, t->images - t->asked_images);
+    tec_loader_submit(t->loader, t->request + t->asked_images, count);
+    t->asked_images += count;
 }
 
 void tec_trainer_start(tec_trainer *t, int64_t first, int64_t last)
 {
-    t->step = t->submitted = first;
+    t->step = t->asked = first;
+    t->asked_images = 0;
     t->last = last;
     for (int i = 0; i <= t->settings->data.prefetch; i++)
         submit_next(t);
@@ -207,26 +223,42 @@ static tec_status gradient_diverged(tec_trainer *t, const tec_step_result *resul
                     (long long)t->step + 1, result->gradient_norm, result->loss[0] + result->loss[1], ids.text);
 }
 
-/* Forward and backward of this rank's part; the gradient is that of the sum over it, divided by the global batch. */
-static tec_status compute(tec_trainer *t, const tec_batch *batch, double *loss, int *count)
+/* Forward and backward of a chunk; adds to the losses and to the number of inputs. */
+static tec_status compute_chunk(tec_trainer *t, const tec_batch *batch, double *loss, int64_t *inputs)
 {
     double scale = 1.0 / ((double)t->settings->pretrain.batch * t->masks);
-    TEC_TRY(collect_examples(t, batch, count));
-    for (int at = 0; at < *count; at += t->micro_batch) {
-        int n = *count - at < t->micro_batch ? *count - at : t->micro_batch;
+    int count;
+    TEC_TRY(collect_examples(t, batch, &count));
+    for (int at = 0; at < count; at += t->micro_batch) {
+        int n = smaller(count - at, t->micro_batch);
         tec_model_forward(t->model, t->example + at, n, t->weight, scale, loss);
         if (!isfinite(loss[0] + loss[1]))
             return loss_diverged(t, batch, at, n, loss[0] + loss[1]);
         tec_model_backward(t->model);
     }
+    *inputs += count;
+    return TEC_OK;
+}
+
+/* This rank's part of a step; its gradient is that of the sum over it, divided by the global batch. */
+static tec_status compute(tec_trainer *t, double *loss, int64_t *inputs)
+{
+    for (int at = 0; at < t->images; at += t->chunk) {
+        tec_batch batch;
+        tec_loader_wait(t->loader, &batch);
+        tec_status status = compute_chunk(t, &batch, loss, inputs);
+        tec_loader_release(t->loader);
+        TEC_TRY(status);
+        submit_next(t);
+    }
     return TEC_OK;
 }
 
 /* Sums over the ranks what the step needs to go on: losses, inputs, failures, wishes. */
-static tec_status agree_on_losses(tec_trainer *t, tec_status mine, int count, const double *loss, unsigned ask,
+static tec_status agree_on_losses(tec_trainer *t, tec_status mine, int64_t inputs, const double *loss, unsigned ask,
                                   tec_step_result *result)
 {
-    double sum[6] = {loss[0], loss[1], count, mine != TEC_OK, ask & TEC_ASK_CHECKPOINT, ask & TEC_ASK_STOP};
+    double sum[6] = {loss[0], loss[1], (double)inputs, mine != TEC_OK, ask & TEC_ASK_CHECKPOINT, ask & TEC_ASK_STOP};
     tec_comm_sum_double(t->comm, sum, 6);
     if (sum[3] > 0)
         return tec_comm_agree(t->comm, mine);
@@ -266,16 +298,12 @@ static tec_status update(tec_trainer *t, double lr, tec_step_result *result)
 
 tec_status tec_trainer_step(tec_trainer *t, double lr, unsigned ask, tec_step_result *result)
 {
-    tec_batch batch;
     double loss[TEC_MAX_LOSSES] = {0}, waited = tec_loader_waited(t->loader);
-    int count = 0;
+    int64_t inputs = 0;
     *result = (tec_step_result){0};
-    tec_loader_wait(t->loader, &batch);
+    tec_status status = compute(t, loss, &inputs);
     result->waited = tec_loader_waited(t->loader) - waited;
-    tec_status status = compute(t, &batch, loss, &count);
-    tec_loader_release(t->loader);
-    submit_next(t);
-    TEC_TRY(agree_on_losses(t, status, count, loss, ask, result));
+    TEC_TRY(agree_on_losses(t, status, inputs, loss, ask, result));
     TEC_TRY(update(t, lr, result));
     t->step++;
     return TEC_OK;
