@@ -113,15 +113,18 @@ static void free_material(material *m)
     free(m->indices);
 }
 
-static void take_step(tec_model *model, tec_adamw *adamw, const material *m, int batch, int micro_batch)
+static void take_step(const tec_comm *comm, tec_model *model, tec_adamw *adamw, const material *m, int batch,
+                      int micro_batch)
 {
+    tec_params *params = tec_model_params(model);
     double loss[TEC_MAX_LOSSES] = {0};
     for (int at = 0; at < batch; at += micro_batch) {
         int count = batch - at < micro_batch ? batch - at : micro_batch;
         tec_model_forward(model, m->example + at, count, (double[]){1, 1}, 1.0 / batch, loss);
         tec_model_backward(model);
     }
-    tec_adamw_step(adamw, tec_model_params(model), 1e-4, 1);
+    tec_comm_sum_real(comm, params->grad, params->trained);
+    tec_adamw_step(adamw, params, 1e-4, 1.0 / comm->size);
 }
 
 static int by_size(const void *a, const void *b)
@@ -136,12 +139,12 @@ static void measure(tec_comm *comm, tec_model *model, const material *m, int bat
     tec_adamw adamw;
     double *time = tec_allocate(steps * sizeof *time);
     tec_adamw_create(&adamw, tec_model_params(model), 0.9, 0.95, 0.05);
-    take_step(model, &adamw, m, batch, micro_batch);
+    take_step(comm, model, &adamw, m, batch, micro_batch);
     tec_gemm_measure(true);
     double start = tec_seconds();
     for (int i = 0; i < steps; i++) {
         double before = tec_seconds();
-        take_step(model, &adamw, m, batch, micro_batch);
+        take_step(comm, model, &adamw, m, batch, micro_batch);
         time[i] = tec_seconds() - before;
     }
     double share = tec_gemm_seconds() / (tec_seconds() - start), rate = tec_gemm_flops() / tec_gemm_seconds();
@@ -187,7 +190,8 @@ const tec_command tec_command_bench = {
     .name = "bench",
     .usage = "[--size vitb|vitt|tiny] [--batch N] [--steps N] [run.threads=N]",
     .summary = "measure the speed of a training step",
-    .details = "Times whole steps (forward, both losses, backward, AdamW) on random images and targets in memory.\n"
+    .details = "Times whole steps (forward, both losses, backward, sum of the gradients over the ranks, AdamW) on "
+               "random images and targets in memory.\n"
                "Last line: images per second over all ranks, the share of the step spent in matrix products (rank 0),\n"
                "and the peak resident memory of rank 0.",
     .options = options,

@@ -94,8 +94,8 @@ static void close_idx(idx_file *f)
         gzclose_r(f->stream);
 }
 
-/* The rest of the file. One byte more than there should be is asked for in the same calls: only so does zlib go on to the
- * checksum behind the data, and say when it is cut off. */
+/* The rest of the file. One byte more than there should be is asked for in the same calls: only so does zlib go on to
+ * the checksum behind the data, and say when it is cut off. */
 static tec_status read_rest(idx_file *f, uint8_t **out)
 {
     uint8_t *data = malloc(f->bytes + 1);
@@ -118,7 +118,8 @@ static tec_status read_rest(idx_file *f, uint8_t **out)
         return read_failure(f, done);
     if (done > f->bytes)
         return tec_fail(TEC_USER_ERROR, "%s: holds more than the %u items of its header", f->path, f->dimension[0]);
-    return tec_fail(TEC_USER_ERROR, "%s: damaged or cut off at the end of the gzip data: fetch the file again", f->path);
+    return tec_fail(TEC_USER_ERROR, "%s: damaged or cut off at the end of the gzip data: fetch the file again",
+                    f->path);
 }
 
 /* ---- scan ---- */
