@@ -88,6 +88,29 @@ static void test_fractions(void **state)
     }
 }
 
+/* One value has no variance to be divided by. */
+static void test_single_pixel_patches(void **state)
+{
+    (void)state;
+    tec_model_config c = good;
+    c.kind = TEC_MODEL_MAE;
+    c.patch = c.channels = 1;
+    c.norm_pix = false;
+    assert_int_equal(tec_model_config_check(&c), TEC_OK);
+    c.norm_pix = true;
+    assert_refused(&c, "norm_pix needs patches of at least two values");
+}
+
+static void test_training_a_plain_encoder(void **state)
+{
+    (void)state;
+    tec_model *model;
+    tec_model_config c = good;
+    c.kind = TEC_MODEL_VIT;
+    assert_int_equal(tec_model_create(&model, &c, 1, 1, 1), TEC_USER_ERROR);
+    assert_non_null(strstr(tec_error_message(), "no loss to train by"));
+}
+
 /* What a kind does not have is not asked for. */
 static void test_members_of_other_kinds(void **state)
 {
@@ -173,6 +196,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole_numbers),          cmocka_unit_test(test_fractions),
+        cmocka_unit_test(test_single_pixel_patches),   cmocka_unit_test(test_training_a_plain_encoder),
         cmocka_unit_test(test_members_of_other_kinds), cmocka_unit_test(test_difference),
         cmocka_unit_test(test_visible_and_queries),
     };
