@@ -3,6 +3,7 @@
 #   CC             compiler wrapper of MPI (mpicc); another compiler behind it: make OMPI_CC=clang
 #   BLAS_LIBS      another CBLAS than OpenBLAS, e.g. BLAS_LIBS="-lblis" BLAS_CFLAGS="-I/opt/blis/include"
 #   REAL=double    all arithmetic in double precision      SAN=address|undefined   a sanitizer
+#   V=1            show the commands
 #   PREFIX         where `make install` puts the program   BUILD                   where objects and programs go
 
 CC := mpicc
@@ -12,6 +13,8 @@ PREFIX ?= /usr/local
 BUILD ?= build$(if $(filter double,$(REAL)),/double)$(if $(SAN),/$(SAN))
 PKG_CONFIG ?= pkg-config
 
+V ?=
+Q := $(if $(V),,@)
 OPTIMISE ?= -O3
 WARN := -Wall -Wextra -Wshadow
 PACKAGES := yaml-0.1 libjpeg libpng zlib jansson
@@ -39,6 +42,9 @@ PROGRAM_OBJECTS := $(PROGRAM_SOURCES:%.c=$(BUILD)/obj/%.o)
 TEST_PROGRAMS := $(TEST_SOURCES:%.c=$(BUILD)/%)
 SCRIPTS := $(wildcard .ci/run tests/check tests/e2e/*.sh slurm/*.sbatch configs/*.sh)
 
+# Targets that build first and then run something start a build of their own, on all cores.
+PARALLEL_MAKE = $(MAKE) --no-print-directory -j$$(nproc)
+
 .PHONY: all deps install demo demo-long check test-programs bench lint format clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -50,7 +56,8 @@ help:
 	@echo 'Targets: all deps install demo demo-long check bench lint format clean'
 
 $(BUILD)/tec: $(PROGRAM_OBJECTS) $(BUILD)/libtec.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(if $(V),,@echo "  LINK $@")
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/libtec.a: $(LIBRARY_OBJECTS)
 	@rm -f $@
@@ -59,7 +66,8 @@ $(BUILD)/libtec.a: $(LIBRARY_OBJECTS)
 # The flags and the version are part of what an object depends on: a change of either rebuilds.
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(if $(V),,@echo "  CC   $<")
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/obj/src/base/version.o: CPPFLAGS += -DTEC_VERSION='"$(VERSION)"'
 $(BUILD)/obj/src/base/version.o: $(BUILD)/version
@@ -72,15 +80,16 @@ $(BUILD)/flags $(BUILD)/version: FORCE
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_HELPERS:%.c=$(BUILD)/obj/%.o) $(BUILD)/libtec.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+	$(if $(V),,@echo "  LINK $@")
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 
 test-programs: $(TEST_PROGRAMS)
 
 # Finite differences are sharp in double precision only: those programs are built a second time.
 check: deps
-	$(MAKE) all test-programs
-	$(MAKE) REAL=double BUILD=$(BUILD)/double build-gradient-tests
-	BUILD=$(BUILD) tests/check
+	@$(PARALLEL_MAKE) all test-programs
+	@$(PARALLEL_MAKE) REAL=double BUILD=$(BUILD)/double build-gradient-tests
+	@BUILD=$(BUILD) tests/check
 
 GRADIENT_TESTS := $(filter tests/unit/test_ops% tests/unit/test_model%,$(TEST_SOURCES))
 .PHONY: build-gradient-tests
@@ -113,8 +122,8 @@ install: all
 	install -D $(BUILD)/tec $(DESTDIR)$(PREFIX)/bin/tec
 
 demo demo-long: deps
-	$(MAKE) all
-	BUILD=$(BUILD) configs/$@.sh
+	@$(PARALLEL_MAKE) all
+	@BUILD=$(BUILD) configs/$@.sh
 
 bench: all
 	$(BUILD)/tec bench --size tiny
