@@ -18,13 +18,16 @@ tec() {
 setting() { awk -v key="$2:" '$1 == key { print $2 }' "$1"; }
 last_epoch() { grep '"kind":"epoch"' "$1" | tail -n 1 | sed "s/.*\"$2\":\([^,}]*\).*/\1/"; }
 
-# evaluate LABEL EPOCHS LOG MODEL DIR PROBE: k-NN and, unless PROBE is empty, a linear probe, on 10,000 training and all
+# evaluate LABEL EPOCHS LOG MODEL DIR HALFWAY: k-NN and, where HALFWAY is 0, a linear probe, on 10,000 training and all
 # 10,000 test images; a row of the table.
 evaluate() {
-    local label=$1 epochs=$2 log=$3 model=$4 dir=$5 settings knn probe=- rate=- minutes=-
+    local label=$1 epochs=$2 log=$3 model=$4 dir=$5 halfway=$6 settings knn probe=- rate=- minutes=-
     settings=(-c "configs/fashion_mnist.yaml" "eval.model=$model" eval.pooling=mean data.max_train=10000 "run.dir=$dir")
     knn=$(tec knn "${settings[@]}" | awk '/k=10/ { print $4 }')
-    [[ -z $6 ]] || probe=$(tec probe "${settings[@]}" probe.epochs=30 probe.batch=512 probe.blr=8 probe.warmup_epochs=3 | awk '{ print $3 }')
+    if ((halfway == 0)); then
+        probe=$(tec probe "${settings[@]}" probe.epochs=30 probe.batch=512 probe.blr=8 probe.warmup_epochs=3 |
+            awk '{ print $3 }')
+    fi
     if [[ -n $log ]]; then
         rate=$(last_epoch "$log" images_per_second | awk '{ printf "%.0f", $1 }')
         minutes=$(last_epoch "$log" seconds | awk '{ printf "%.1f", $1 / 60 }')
@@ -35,20 +38,19 @@ evaluate() {
 # train KIND CONFIG: half of the epochs, an evaluation, the rest, another one: two points of the model's curve. Half-way the
 # schedule is at its middle, and k-NN is enough.
 train() {
-    local kind=$1 config=$2 dir=$RUNS/$1 epochs epoch_steps stop probe=('' yes)
+    local kind=$1 config=$2 dir=$RUNS/$1 epochs epoch_steps stop
     shift 2
     epochs=${EPOCHS:-$(setting "$config" epochs)}
     epoch_steps=$((60000 / $(setting "$config" batch)))
     for stop in $((epoch_steps * epochs / 2)) 0; do
         tec pretrain -c "$config" "run.dir=$dir" "pretrain.epochs=$epochs" "pretrain.stop_after_steps=$stop" "$@"
-        evaluate "$kind model" "$((stop ? epochs / 2 : epochs))" "$dir/log.jsonl" "$dir/checkpoint.h5" "$dir" \
-            "${probe[$((stop ? 0 : 1))]}"
+        evaluate "$kind model" "$((stop ? epochs / 2 : epochs))" "$dir/log.jsonl" "$dir/checkpoint.h5" "$dir" "$stop"
     done
 }
 
 start=$SECONDS
 rm -rf "$RUNS/base" "$RUNS/targets" "$RUNS/new"
-evaluate 'raw pixels' - '' pixels "$RUNS/pixels" yes
+evaluate 'raw pixels' - '' pixels "$RUNS/pixels" 0
 train base "configs/fashion_mnist_base.yaml"
 tec targets -c "configs/fashion_mnist.yaml" "base.model=$RUNS/base/checkpoint.h5" "targets.dir=$RUNS/targets"
 train new "configs/fashion_mnist.yaml" "base.model=$RUNS/base/checkpoint.h5" "targets.dir=$RUNS/targets"
