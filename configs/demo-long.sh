@@ -1,4 +1,4 @@
 #!/usr/bin/env bash
-# The demo with more epochs: the smallest recipe at which the new model passes the base model, and both the raw pixels.
+# The demo with six epochs of either model instead of two.
 set -eu
 EPOCHS=6 RUNS=${RUNS:-runs/demo-long} exec "$(dirname "$0")/demo.sh"
