@@ -1,4 +1,6 @@
 /* Images left out by several ranks: listed together, each once, on every rank the same number. */
+#include "tests/unit/capture.h"
+
 #include "tec/skipped.h"
 
 #include "tec/log.h"
@@ -18,17 +20,9 @@ static tec_comm comm;
 /* Runs a report with this rank's stderr in a file; *text is what it wrote. */
 static int64_t report(const tec_skipped *skipped, char *text, size_t size)
 {
-    FILE *file = tmpfile();
-    assert_non_null(file);
-    fflush(stderr);
-    int kept = dup(STDERR_FILENO);
-    assert_true(kept >= 0 && dup2(fileno(file), STDERR_FILENO) >= 0);
+    capture *c = capture_begin();
     int64_t total = tec_skipped_report(skipped, &comm, "the set");
-    assert_true(dup2(kept, STDERR_FILENO) >= 0);
-    close(kept);
-    rewind(file);
-    text[fread(text, 1, size - 1, file)] = 0;
-    fclose(file);
+    capture_end(c, text, size);
     return total;
 }
 
