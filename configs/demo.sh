@@ -22,7 +22,7 @@ last_epoch() { grep '"kind":"epoch"' "$1" | tail -n 1 | sed "s/.*\"$2\":\([^,}]*
 # 10,000 test images; a row of the table.
 evaluate() {
     local label=$1 epochs=$2 log=$3 model=$4 dir=$5 halfway=$6 settings knn probe=- rate=- minutes=-
-    settings=(-c "configs/fashion_mnist.yaml" "eval.model=$model" eval.pooling=mean data.max_train=10000 "run.dir=$dir")
+    settings=(-c "configs/fashion_mnist.yaml" "eval.model=$model" eval.pooling=cls data.max_train=10000 "run.dir=$dir")
     knn=$(tec knn "${settings[@]}" | awk '/k=10/ { print $4 }')
     if ((halfway == 0)); then
         probe=$(tec probe "${settings[@]}" probe.epochs=30 probe.batch=512 probe.blr=8 probe.warmup_epochs=3 |
@@ -59,6 +59,6 @@ echo
 printf '%-22s %6s %9s %8s %9s %9s\n' '' epochs images/s minutes k-NN linear
 printf '%s\n' "${table[@]}"
 echo
-echo "k-NN (k = 10) and linear: top-1 in %, 10,000 training and 10,000 test images, mean of the patch tokens."
+echo "k-NN (k = 10) and linear: top-1 in %, 10,000 training and 10,000 test images, class token."
 echo "Whole demo: $(((SECONDS - start) / 60)) min $(((SECONDS - start) % 60)) s with $RANKS ranks. Written to $RUNS: base/, targets/, new/"
 echo "(checkpoint.h5, log.jsonl, settings.yaml, knn.json, probe.json)."
