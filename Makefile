@@ -17,7 +17,7 @@ V ?=
 Q := $(if $(V),,@)
 OPTIMISE ?= -O3
 WARN := -Wall -Wextra -Wshadow
-PACKAGES := yaml-0.1 libjpeg libpng zlib jansson
+PACKAGES := yaml-0.1 libjpeg libpng zlib jansson libzip
 HDF5_PACKAGE ?= $(firstword $(foreach p,hdf5 hdf5-serial hdf5-openmpi,$(shell $(PKG_CONFIG) --exists $(p) && echo $(p))))
 BLAS_LIBS ?= $(shell $(PKG_CONFIG) --libs openblas 2>/dev/null || echo -lopenblas)
 BLAS_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags openblas 2>/dev/null)
@@ -29,23 +29,25 @@ CPPFLAGS += -I. -Iinclude -D_GNU_SOURCE $(if $(filter double,$(REAL)),-DTEC_REAL
 CFLAGS += -std=c11 $(OPTIMISE) -g -fopenmp -fno-math-errno -fno-trapping-math $(WARN) \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
 	$(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null) $(HDF5_CFLAGS) $(BLAS_CFLAGS)
-LDLIBS += $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null || echo -lyaml -ljpeg -lpng -lz -ljansson) \
+LDLIBS += $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null || echo -lyaml -ljpeg -lpng -lz -ljansson -lzip) \
 	$(HDF5_LIBS) $(BLAS_LIBS) -lpthread -lm
 
 LIBRARY_SOURCES := $(sort $(wildcard src/*/*.c))
 PROGRAM_SOURCES := $(sort $(wildcard jobs/*.c))
 TEST_SOURCES := $(sort $(wildcard tests/unit/test_*.c tests/mpi/test_*.c))
 TEST_HELPERS := $(filter-out $(TEST_SOURCES),$(sort $(wildcard tests/unit/*.c)))
-ALL_SOURCES := $(LIBRARY_SOURCES) $(PROGRAM_SOURCES) $(TEST_SOURCES) $(TEST_HELPERS)
+FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+ALL_SOURCES := $(LIBRARY_SOURCES) $(PROGRAM_SOURCES) $(TEST_SOURCES) $(TEST_HELPERS) $(FUZZ_SOURCES)
 LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/obj/%.o)
 PROGRAM_OBJECTS := $(PROGRAM_SOURCES:%.c=$(BUILD)/obj/%.o)
 TEST_PROGRAMS := $(TEST_SOURCES:%.c=$(BUILD)/%)
+FUZZ_PROGRAMS := $(FUZZ_SOURCES:%.c=$(BUILD)/%)
 SCRIPTS := $(wildcard .ci/run tests/check tests/e2e/*.sh slurm/*.sbatch configs/*.sh)
 
 # Targets that build first and then run something start a build of their own, on all cores.
 PARALLEL_MAKE = $(MAKE) --no-print-directory -j$$(nproc)
 
-.PHONY: all deps install demo demo-long check test-programs bench lint format clean help FORCE
+.PHONY: all deps deps-tests install demo demo-long check test-programs bench lint format clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -53,7 +55,7 @@ all: $(BUILD)/tec
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
-	@echo 'Targets: all deps install demo demo-long check bench lint format clean'
+	@echo 'Targets: all deps deps-tests install demo demo-long check fuzz bench lint format clean'
 
 $(BUILD)/tec: $(PROGRAM_OBJECTS) $(BUILD)/libtec.a
 	$(if $(V),,@echo "  LINK $@")
@@ -95,10 +97,32 @@ GRADIENT_TESTS := $(filter tests/unit/test_ops% tests/unit/test_model%,$(TEST_SO
 .PHONY: build-gradient-tests
 build-gradient-tests: $(GRADIENT_TESTS:%.c=$(BUILD)/%) $(BUILD)/tec
 
+# Looks for inputs that make a parser of model files crash or hang, from those in tests/fuzz/corpus-* (which the unit
+# tests replay); FUZZ_SECONDS for each. What is found stays in $(BUILD)/fuzz/found.
+FUZZ_SECONDS ?= 600
+.PHONY: fuzz fuzz-programs
+fuzz-programs: $(FUZZ_PROGRAMS)
+
+fuzz:
+	@command -v clang >/dev/null || { echo 'make fuzz needs clang'; exit 1; }
+	@$(PARALLEL_MAKE) BUILD=$(BUILD)/fuzz OMPI_CC=clang SAN=fuzzer-no-link,address,undefined fuzz-programs
+	@for name in $(FUZZ_SOURCES:tests/fuzz/fuzz_%.c=%); do \
+		found=$(BUILD)/fuzz/found/$$name; \
+		mkdir -p $$found && \
+		$(BUILD)/fuzz/tests/fuzz/fuzz_$$name -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
+			-max_len=65536 -print_final_stats=1 -artifact_prefix=$$found/ $$found tests/fuzz/corpus-$$name || exit 1; \
+	done
+
+$(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/libtec.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LINK $@")
+	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 DEBIAN_PACKAGES := gcc make pkg-config libopenmpi-dev openmpi-bin libopenblas-dev libhdf5-dev libyaml-dev \
-	libjpeg62-turbo-dev libpng-dev zlib1g-dev libjansson-dev libcmocka-dev dataset-fashion-mnist
-SPACK_PACKAGES := openmpi openblas hdf5 libyaml libjpeg-turbo libpng zlib jansson cmocka
-HEADERS := mpi.h hdf5.h cblas.h yaml.h stdio.h jpeglib.h png.h zlib.h jansson.h stdarg.h stddef.h stdint.h setjmp.h cmocka.h
+	libjpeg62-turbo-dev libpng-dev zlib1g-dev libjansson-dev libzip-dev libcmocka-dev dataset-fashion-mnist
+SPACK_PACKAGES := openmpi openblas hdf5 libyaml libjpeg-turbo libpng zlib jansson libzip cmocka
+HEADERS := mpi.h hdf5.h cblas.h yaml.h stdio.h jpeglib.h png.h zlib.h jansson.h zip.h stdarg.h stddef.h \
+	stdint.h setjmp.h cmocka.h
 FASHION_MNIST := /usr/share/datasets/fashion-mnist
 HAVE_ALL = command -v mpirun >/dev/null && test -d $(FASHION_MNIST) && \
 	printf '\#include <%s>\n' $(HEADERS) | $(CC) $(CPPFLAGS) $(CFLAGS) -E - >/dev/null 2>&1
@@ -113,10 +137,20 @@ deps:
 		echo 'tec needs these libraries, and this user may not install them:'; \
 		echo '  Debian:  apt-get install $(DEBIAN_PACKAGES)'; \
 		echo '  Spack:   spack install $(SPACK_PACKAGES)'; \
-		echo '  modules: module load gcc openmpi openblas hdf5 libyaml libjpeg-turbo libpng zlib jansson cmocka'; \
+		echo '  modules: module load gcc openmpi openblas hdf5 libyaml libjpeg-turbo libpng zlib jansson libzip cmocka'; \
 		echo 'The data set of the demo and of some tests is Debian'\''s dataset-fashion-mnist in $(FASHION_MNIST).'; \
 		exit 1; \
 	fi
+
+# What tests compare with, and are skipped without. PYTHON is another python3 that has them.
+PYTHON ?= /usr/bin/python3
+TEST_PACKAGES := python3-numpy python3-h5py python3-torch
+deps-tests:
+	@if $(PYTHON) -c 'import numpy, h5py, torch' 2>/dev/null; then exit 0; fi; \
+	sudo=; test "$$(id -u)" = 0 || sudo='sudo -n'; \
+	$$sudo apt-get update -qq && \
+	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(TEST_PACKAGES) || \
+	{ echo 'Some tests compare with PyTorch: Debian'\''s $(TEST_PACKAGES), or PYTHON=...'; exit 1; }
 
 install: all
 	install -D $(BUILD)/tec $(DESTDIR)$(PREFIX)/bin/tec

@@ -41,6 +41,9 @@ tec_status tec_checkpoint_read_config(const char *path, tec_model_config *config
  * floating-point type is read. */
 tec_status tec_checkpoint_read_weights(const char *path, tec_params *params);
 
+/* The resolved settings of the run that wrote the file, as YAML; the caller frees it. NULL: there are none. */
+char *tec_checkpoint_read_settings(const char *path);
+
 /* Reads the optimiser moments (flat buffers laid out as params->grad) and the run state. */
 tec_status tec_checkpoint_read_run(const char *path, const tec_params *params, real *m, real *v, tec_run_state *state);
 

@@ -30,6 +30,10 @@ tec_status tec_h5_fail(tec_status status, const char *path, const char *what);
 bool tec_h5_has(hid_t object, const char *name);
 bool tec_h5_has_attribute(hid_t object, const char *name);
 
+/* An integer or floating-point type of at most 16 bytes whose bits lie within it? HDF5 crashes in converting a type,
+ * read from a damaged file, of which that is not so. */
+bool tec_h5_is_number(hid_t type);
+
 /* Reads an attribute of exactly `count` numbers as `type`, one of H5T_NATIVE_INT, INT64, UINT64, DOUBLE ... Takes what
  * h5py, PyTorch scripts and C programs write for a number: any integer, float or bool (an enumeration), a scalar or an
  * array. TEC_USER_ERROR: missing, no number, another count, a value that `type` cannot hold. `path` is for the message.

@@ -22,7 +22,8 @@ typedef struct tec_tensor {
     int64_t count; /* product of dim; 1 where dims is 0 */
 } tec_tensor;
 
-/* What a file holds beside tensors: "epoch" "300", "args" "argparse.Namespace, not read", "__metadata__.format" "pt". */
+/* What a file holds beside tensors: "epoch" "300", "args" "argparse.Namespace, not read", "__metadata__.format" "pt".
+ */
 typedef struct tec_tensor_note {
     const char *name, *text;
 } tec_tensor_note;

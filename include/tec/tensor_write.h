@@ -15,7 +15,8 @@ typedef struct tec_tensor_out {
 } tec_tensor_out;
 
 /* .safetensors; `metadata`, unless NULL, is a NULL-terminated list of key, value, key, value, ... */
-tec_status tec_safetensors_write(const char *path, const tec_tensor_out *tensor, int count, const char *const *metadata);
+tec_status tec_safetensors_write(const char *path, const tec_tensor_out *tensor, int count,
+                                 const char *const *metadata);
 
 /* A dict of tensors in PyTorch's zip form, which torch.load(weights_only=True) reads. */
 tec_status tec_torch_write(const char *path, const tec_tensor_out *tensor, int count);

@@ -18,8 +18,7 @@ static const struct {
     {"tec-fixture", "mae", TEC_MODEL_MAE},         {"tec-fixture", "pretrain", TEC_MODEL_TEC},
 };
 
-/* Opens the file if it says that it is one of ours. */
-static tec_status open_model(const char *path, hid_t *file, tec_model_kind *model)
+tec_status tec_checkpoint_open(const char *path, hid_t *file, tec_model_kind *model)
 {
     char format[32] = "", kind[32] = "";
     int version;
@@ -97,7 +96,7 @@ tec_status tec_checkpoint_read_config(const char *path, tec_model_config *config
 {
     hid_t file;
     memset(config, 0, sizeof *config);
-    TEC_TRY(open_model(path, &file, &config->kind));
+    TEC_TRY(tec_checkpoint_open(path, &file, &config->kind));
     tec_status status = read_config(file, path, config);
     H5Fclose(file);
     return status;
@@ -120,7 +119,7 @@ static tec_status check_shape(hid_t dataset, const char *path, const char *group
     hsize_t have[H5S_MAX_RANK] = {0}, want[4] = {0};
     hid_t space = H5Dget_space(dataset), type = H5Dget_type(dataset);
     int dims = H5Sget_simple_extent_dims(space, have, NULL);
-    bool number = H5Tget_class(type) == H5T_FLOAT && H5Tget_size(type) <= 16;
+    bool number = H5Tget_class(type) == H5T_FLOAT && tec_h5_is_number(type);
     H5Tclose(type);
     H5Sclose(space);
     bool same = dims == param->dims;
@@ -138,8 +137,8 @@ static tec_status check_shape(hid_t dataset, const char *path, const char *group
                              param->name);
 }
 
-static tec_status check_crc(hid_t dataset, const char *path, const char *group, const char *name, const void *raw,
-                            size_t bytes)
+tec_status tec_checkpoint_check_crc(hid_t dataset, const char *path, const char *group, const char *name,
+                                    const void *raw, size_t bytes)
 {
     uint32_t stored;
     if (!tec_h5_has_attribute(dataset, "crc32c"))
@@ -166,7 +165,7 @@ static tec_status read_values(hid_t dataset, const char *path, const char *group
         status = tec_h5_fail(TEC_USER_ERROR, path, what);
         goto done;
     }
-    status = check_crc(dataset, path, group, param->name, raw, param->count * size);
+    status = tec_checkpoint_check_crc(dataset, path, group, param->name, raw, param->count * size);
     if (status != TEC_OK)
         goto done;
     if (H5Tconvert(type, native, param->count, raw, NULL, H5P_DEFAULT) < 0) {
@@ -214,7 +213,7 @@ tec_status tec_checkpoint_read_weights(const char *path, tec_params *params)
 {
     hid_t file;
     tec_model_kind kind;
-    TEC_TRY(open_model(path, &file, &kind));
+    TEC_TRY(tec_checkpoint_open(path, &file, &kind));
     tec_status status = read_tensors(file, path, "weights", params, true, params->weight);
     H5Fclose(file);
     return status;
@@ -242,7 +241,7 @@ tec_status tec_checkpoint_read_run(const char *path, const tec_params *params, r
 {
     hid_t file;
     tec_model_kind kind;
-    TEC_TRY(open_model(path, &file, &kind));
+    TEC_TRY(tec_checkpoint_open(path, &file, &kind));
     tec_status status = read_state(file, path, state);
     if (status == TEC_OK)
         status = read_tensors(file, path, "optimizer/m", params, false, m);

@@ -17,4 +17,11 @@ extern const tec_h5_field tec_checkpoint_config_fields[];
 /* Members of tec_run_state. */
 extern const tec_h5_field tec_checkpoint_run_fields[];
 
+/* Opens the file if it says that it is one of ours; close with H5Fclose. TEC_USER_ERROR. */
+tec_status tec_checkpoint_open(const char *path, hid_t *file, tec_model_kind *kind);
+
+/* TEC_USER_ERROR when the dataset has a checksum and the bytes of the file, `raw`, have another. */
+tec_status tec_checkpoint_check_crc(hid_t dataset, const char *path, const char *group, const char *name,
+                                    const void *raw, size_t bytes);
+
 #endif

@@ -113,6 +113,20 @@ static hssize_t attribute_count(hid_t attribute)
     return count;
 }
 
+bool tec_h5_is_number(hid_t type)
+{
+    size_t sign, exponent, exponent_bits, fraction, fraction_bits, bits = 8 * H5Tget_size(type);
+    H5T_class_t class = H5Tget_class(type);
+    if ((class != H5T_INTEGER && class != H5T_FLOAT) || bits > 8 * 16)
+        return false;
+    int offset = H5Tget_offset(type);
+    if (offset < 0 || H5Tget_precision(type) == 0 || (size_t)offset + H5Tget_precision(type) > bits)
+        return false;
+    return class == H5T_INTEGER ||
+           (H5Tget_fields(type, &sign, &exponent, &exponent_bits, &fraction, &fraction_bits) >= 0 && sign < bits &&
+            exponent < bits && exponent_bits <= bits - exponent && fraction < bits && fraction_bits <= bits - fraction);
+}
+
 /* An enumeration (h5py's bool) is stored as the integer it is based on; a bit field is none of ours. -1: no number. */
 static hid_t number_type(hid_t type)
 {
@@ -156,7 +170,7 @@ tec_status tec_h5_get_numbers(hid_t object, const char *path, const char *name, 
     if (status != TEC_OK)
         return status;
     number = number_type(file_type);
-    if (number < 0 || H5Tget_size(number) > 16 || H5Tget_size(number) != H5Tget_size(file_type)) {
+    if (number < 0 || !tec_h5_is_number(number) || H5Tget_size(number) != H5Tget_size(file_type)) {
         status = tec_fail(TEC_USER_ERROR, "%s: attribute %s is not a number", path, name);
         goto done;
     }

@@ -1,0 +1,69 @@
+/* What the parts of the pickle machine share: values (pickle_values.c), the machine and its table of opcodes
+ * (pickle_machine.c), literals (pickle_literals.c), containers and objects (pickle_objects.c), refused names
+ * (pickle_refused.c). */
+#ifndef TEC_IO_PICKLE_PARTS_H
+#define TEC_IO_PICKLE_PARTS_H
+
+#include "src/io/pickle.h"
+
+/* -- values -- */
+
+typedef struct pickle_block pickle_block;
+
+struct pickle {
+    pickle_block *blocks; /* of values, and of texts that had to be decoded */
+    pickle_value *root;
+    pickle_value persistent; /* its items are the PERSISTENT values */
+};
+
+pickle_value *pickle_new(pickle *p, pickle_kind kind);
+void *pickle_room(pickle *p, size_t bytes); /* freed with the pickle */
+void pickle_add_item(pickle *p, pickle_value *list, pickle_value *item);
+
+/* -- the machine -- */
+
+typedef struct pickle_machine {
+    pickle *pickle;
+    const char *where;
+    size_t base;
+    const unsigned char *begin, *at, *end;
+    const unsigned char *opcode; /* that runs, for messages */
+    pickle_value **stack, **memo;
+    size_t depth, stack_capacity, pushes;
+    size_t *mark; /* depths of the stack */
+    size_t marks, mark_capacity;
+    size_t memo_capacity, memo_count;
+    bool stopped;
+} pickle_machine;
+
+tec_status pickle_damaged(const pickle_machine *m, const char *what);
+
+/* Operands: `bytes` bytes, a little-endian number of `width` bytes, a line without its end. */
+tec_status pickle_take(pickle_machine *m, uint64_t bytes, const unsigned char **at);
+tec_status pickle_take_number(pickle_machine *m, int width, uint64_t *number);
+tec_status pickle_take_line(pickle_machine *m, pickle_text *line);
+
+tec_status pickle_push(pickle_machine *m, pickle_value *value);
+tec_status pickle_push_new(pickle_machine *m, pickle_kind kind, pickle_value **out);
+
+/* The topmost values above the last mark; the result of pickle_pop points to the lowest of them. */
+tec_status pickle_pop(pickle_machine *m, size_t count, pickle_value ***lowest);
+tec_status pickle_top(pickle_machine *m, pickle_value **top);
+
+/* All values above the last mark, which goes too. */
+tec_status pickle_pop_mark(pickle_machine *m, pickle_value ***lowest, size_t *count);
+
+/* An operation; `parameter` is the table's. */
+typedef tec_status pickle_operation(pickle_machine *m, int parameter);
+
+pickle_operation pickle_do_constant, pickle_do_unsigned, pickle_do_signed, pickle_do_long, pickle_do_float,
+    pickle_do_text, pickle_do_bytes;
+pickle_operation pickle_do_int_line, pickle_do_float_line, pickle_do_quoted_line, pickle_do_unicode_line;
+pickle_operation pickle_do_empty, pickle_do_collect, pickle_do_tuple, pickle_do_add_one, pickle_do_add_all;
+pickle_operation pickle_do_global, pickle_do_stack_global, pickle_do_instance, pickle_do_object, pickle_do_reduce,
+    pickle_do_build, pickle_do_persistent, pickle_do_persistent_line;
+
+/* What is not even stepped over, as it has no place in a model file: os.system, builtins.eval, ... */
+bool pickle_is_refused(pickle_text module, pickle_text name);
+
+#endif
