@@ -1,8 +1,8 @@
 /* What several commands do in the same way: opening the data set and the model, making the run directory. */
 #include "jobs.h"
 
-#include "tec/checkpoint.h"
 #include "tec/files.h"
+#include "tec/log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,35 +37,66 @@ done:
     return status;
 }
 
+tec_import_options tec_job_import_options(const tec_settings *settings)
+{
+    tec_import_options options = {.heads = settings->base.heads, .norm_eps = settings->base.norm_eps};
+    memcpy(options.mean, settings->base.mean, sizeof options.mean);
+    memcpy(options.std, settings->base.std, sizeof options.std);
+    return options;
+}
+
+/* Opens the file, says what it is, and what it will be for the images of this job. */
+static tec_status recognise(const tec_settings *settings, const char *path, tec_import **import,
+                            tec_model_config *config, tec_normalisation *normalisation)
+{
+    tec_import_options options = tec_job_import_options(settings);
+    TEC_TRY(tec_import_open(import, path, &options));
+    TEC_TRY(tec_import_resize(*import, settings->data.image_size, config));
+    const tec_import_facts *facts = tec_import_get_facts(*import);
+    memcpy(normalisation->mean, facts->normalised ? facts->mean : settings->data.mean, sizeof normalisation->mean);
+    memcpy(normalisation->std, facts->normalised ? facts->std : settings->data.std, sizeof normalisation->std);
+    char *line = tec_import_describe(*import);
+    tec_log("%s", line);
+    free(line);
+    int from = facts->config.image_size / config->patch, to = config->image_size / config->patch;
+    if (from != to)
+        tec_log("%s: position embedding interpolated from %d x %d to %d x %d patches", path, from, from, to, to);
+    return TEC_OK;
+}
+
 /* The file is read once, whatever the number of ranks: thousands of ranks opening one file stall a parallel file
  * system. */
-tec_status tec_job_open_frozen(const tec_comm *comm, const char *path, int batch, tec_frozen **out)
+tec_status tec_job_open_frozen(const tec_comm *comm, const tec_settings *settings, const char *path, int batch,
+                               tec_frozen **out, tec_normalisation *normalisation)
 {
-    *out = NULL;
-    tec_model_config config = {0};
-    tec_status status = TEC_OK;
-    if (comm->rank == 0) {
-        status = tec_checkpoint_read_config(path, &config);
-        if (status == TEC_OK)
-            status = tec_model_config_check(&config);
-    }
-    TEC_TRY(tec_comm_agree(comm, status));
-    tec_comm_broadcast(comm, &config, sizeof config, 0);
-
+    struct {
+        tec_model_config config;
+        tec_normalisation normalisation;
+    } found = {0};
+    tec_import *import = NULL;
     tec_frozen *frozen = NULL;
-    status = tec_comm_agree(comm, tec_frozen_create(&frozen, &config, batch));
+    *out = NULL;
+    tec_status status = tec_comm_agree(
+        comm, comm->rank == 0 ? recognise(settings, path, &import, &found.config, &found.normalisation) : TEC_OK);
     if (status != TEC_OK)
-        goto fail;
+        goto done;
+    tec_comm_broadcast(comm, &found, sizeof found, 0);
+    status = tec_comm_agree(comm, tec_frozen_create(&frozen, &found.config, batch));
+    if (status != TEC_OK)
+        goto done;
     tec_params *params = tec_frozen_params(frozen);
-    status = tec_comm_agree(comm, comm->rank == 0 ? tec_checkpoint_read_weights(path, params) : TEC_OK);
+    status = tec_comm_agree(comm, comm->rank == 0 ? tec_import_read(import, params, &found.config) : TEC_OK);
     if (status != TEC_OK)
-        goto fail;
+        goto done;
     tec_comm_broadcast(comm, params->weight, params->total * sizeof(real), 0);
     tec_frozen_ready(frozen);
+    if (normalisation)
+        *normalisation = found.normalisation;
     *out = frozen;
-    return TEC_OK;
-fail:
+    frozen = NULL;
+done:
     tec_frozen_close(frozen);
+    tec_import_close(import);
     return status;
 }
 
@@ -77,7 +108,7 @@ tec_status tec_job_make_directory(const tec_comm *comm, const char *dir)
 }
 
 tec_store_spec tec_job_store_spec(const tec_settings *settings, const tec_model_config *base, uint64_t base_hash,
-                                  const tec_dataset *set)
+                                  const tec_normalisation *normalisation, const tec_dataset *set)
 {
     tec_store_spec spec = {0};
     spec.samples = tec_dataset_size(set);
@@ -92,8 +123,8 @@ tec_store_spec tec_job_store_spec(const tec_settings *settings, const tec_model_
     spec.image_size = settings->data.image_size;
     spec.patch = base->patch;
     spec.channels = settings->data.channels;
-    memcpy(spec.mean, settings->data.mean, sizeof spec.mean);
-    memcpy(spec.std, settings->data.std, sizeof spec.std);
+    memcpy(spec.mean, normalisation->mean, sizeof spec.mean);
+    memcpy(spec.std, normalisation->std, sizeof spec.std);
     memcpy(spec.crop_scale, settings->data.crop_scale, sizeof spec.crop_scale);
     memcpy(spec.crop_ratio, settings->data.crop_ratio, sizeof spec.crop_ratio);
     spec.flip = settings->data.flip;

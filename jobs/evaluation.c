@@ -39,13 +39,15 @@ static tec_status check_model(const tec_settings *settings, const tec_model_conf
     if (model->channels != settings->data.channels)
         return tec_fail(TEC_USER_ERROR, "eval.model %s takes images of %d channels, but data.channels is %d",
                         settings->eval.model, model->channels, settings->data.channels);
-    if (model->image_size != settings->data.image_size)
-        return tec_fail(TEC_USER_ERROR, "eval.model %s takes images of %d x %d pixels, but data.image_size is %d",
-                        settings->eval.model, model->image_size, model->image_size, settings->data.image_size);
+    if (model->variant.no_class_token && settings->eval.pooling == TEC_POOL_CLASS)
+        return tec_fail(TEC_USER_ERROR, "eval.model %s has no class token: set eval.pooling=mean",
+                        settings->eval.model);
     return TEC_OK;
 }
 
-static tec_status open_model(const tec_comm *comm, const tec_settings *settings, tec_frozen **out)
+/* *normalisation stays as it is for `pixels`. */
+static tec_status open_model(const tec_comm *comm, const tec_settings *settings, tec_frozen **out,
+                             tec_normalisation *normalisation)
 {
     *out = NULL;
     const char *model = settings->eval.model;
@@ -54,7 +56,7 @@ static tec_status open_model(const tec_comm *comm, const tec_settings *settings,
                         "eval.model is not given: name a model file, or `pixels` for the images themselves");
     if (strcmp(model, "pixels") == 0)
         return TEC_OK;
-    TEC_TRY(tec_job_open_frozen(comm, model, settings->eval.batch, out));
+    TEC_TRY(tec_job_open_frozen(comm, settings, model, settings->eval.batch, out, normalisation));
     tec_status status = check_model(settings, tec_frozen_config(*out));
     if (status != TEC_OK) {
         tec_frozen_close(*out);
@@ -68,7 +70,14 @@ tec_status tec_job_evaluate(const tec_comm *comm, const tec_settings *settings, 
     tec_dataset *train = NULL, *val = NULL;
     tec_frozen *frozen = NULL;
     *out = (tec_job_evaluation){0};
-    tec_status status = open_model(comm, settings, &frozen);
+    /* The model's normalisation takes the place of that of a model in training. */
+    tec_settings own = *settings;
+    tec_normalisation *normalisation = &out->normalisation;
+    memcpy(normalisation->mean, settings->data.mean, sizeof normalisation->mean);
+    memcpy(normalisation->std, settings->data.std, sizeof normalisation->std);
+    tec_status status = open_model(comm, settings, &frozen, normalisation);
+    memcpy(own.data.mean, normalisation->mean, sizeof own.data.mean);
+    memcpy(own.data.std, normalisation->std, sizeof own.data.std);
     if (status == TEC_OK)
         status = tec_job_open_dataset(comm, settings, true, &train);
     if (status == TEC_OK)
@@ -78,9 +87,9 @@ tec_status tec_job_evaluate(const tec_comm *comm, const tec_settings *settings, 
     if (status == TEC_OK)
         status = tec_job_make_directory(comm, settings->run.dir);
     if (status == TEC_OK)
-        status = tec_features_compute(comm, settings, train, frozen, "training", &out->train);
+        status = tec_features_compute(comm, &own, train, frozen, "training", &out->train);
     if (status == TEC_OK)
-        status = tec_features_compute(comm, settings, val, frozen, "validation", &out->val);
+        status = tec_features_compute(comm, &own, val, frozen, "validation", &out->val);
     tec_frozen_close(frozen);
     tec_dataset_close(val);
     tec_dataset_close(train);
@@ -96,13 +105,14 @@ void tec_job_evaluation_free(tec_job_evaluation *evaluation)
 json_t *tec_job_evaluation_json(const tec_settings *settings, const tec_job_evaluation *evaluation)
 {
     const tec_features *train = &evaluation->train, *val = &evaluation->val;
+    const double *mean = evaluation->normalisation.mean, *std = evaluation->normalisation.std;
     return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:[f,f,f], s:[f,f,f], s:I, s:I, s:I, s:I, s:i, s:i, s:s}", //
                      "model", settings->eval.model,                                                             //
                      "pooling", settings->eval.pooling == TEC_POOL_CLASS ? "cls" : "mean",                      //
                      "train", settings->data.train, "val", settings->data.val,                                  //
                      "image_size", settings->data.image_size, "channels", settings->data.channels,              //
-                     "mean", settings->data.mean[0], settings->data.mean[1], settings->data.mean[2],            //
-                     "std", settings->data.std[0], settings->data.std[1], settings->data.std[2],                //
+                     "mean", mean[0], mean[1], mean[2],                                                         //
+                     "std", std[0], std[1], std[2],                                                             //
                      "training_images", (json_int_t)train->total,                                               //
                      "training_images_skipped", (json_int_t)train->skipped,                                     //
                      "test_images", (json_int_t)val->total,                                                     //

@@ -6,25 +6,37 @@
 #include "tec/dataset.h"
 #include "tec/features.h"
 #include "tec/frozen.h"
+#include "tec/import.h"
 #include "tec/store.h"
 
 #include <jansson.h>
 
 extern const tec_command tec_command_pretrain, tec_command_targets, tec_command_knn, tec_command_probe,
-    tec_command_selftest, tec_command_bench;
+    tec_command_selftest, tec_command_bench, tec_command_inspect, tec_command_export;
 
 /* Collective. Rank 0 lists data.train (`training`) or data.val, all ranks open it. */
 tec_status tec_job_open_dataset(const tec_comm *comm, const tec_settings *settings, bool training, tec_dataset **out);
 
-/* Collective. Rank 0 reads the encoder of a model file, all ranks get it; the same status everywhere. */
-tec_status tec_job_open_frozen(const tec_comm *comm, const char *path, int batch, tec_frozen **out);
+/* How the pixels / 255 of a model's images are normalised. */
+typedef struct tec_normalisation {
+    double mean[3], std[3];
+} tec_normalisation;
+
+/* What base.* says of the model file that a command reads. */
+tec_import_options tec_job_import_options(const tec_settings *settings);
+
+/* Collective. Rank 0 reads the encoder of a model file in any format for images of data.image_size pixels and says what
+ * it found, all ranks get it; the same status everywhere. `normalisation` (NULL: not wanted) is base.mean and base.std,
+ * or the file's own, or known of the model, or data.mean and data.std. */
+tec_status tec_job_open_frozen(const tec_comm *comm, const tec_settings *settings, const char *path, int batch,
+                               tec_frozen **out, tec_normalisation *normalisation);
 
 /* Collective. Creates the run directory (and its parents) on rank 0; TEC_USER_ERROR when it is not writable. */
 tec_status tec_job_make_directory(const tec_comm *comm, const char *dir);
 
 /* The target store that these settings, this base and this data set call for. */
 tec_store_spec tec_job_store_spec(const tec_settings *settings, const tec_model_config *base, uint64_t base_hash,
-                                  const tec_dataset *set);
+                                  const tec_normalisation *normalisation, const tec_dataset *set);
 
 /* Collective. Rank 0 writes `object` to DIR/NAME, whole or not at all; the directory is there. Borrows `object`, which
  * only rank 0 needs to have. */
@@ -36,6 +48,7 @@ tec_status tec_job_write_settings(const tec_comm *comm, const tec_settings *sett
 /* What `knn` and `probe` start from: the features of both data sets under one model. */
 typedef struct tec_job_evaluation {
     tec_features train, val;
+    tec_normalisation normalisation; /* of the images */
 } tec_job_evaluation;
 
 /* Collective. Opens data.train and data.val and eval.model ("pixels": no model), checks that they go together, makes

@@ -62,11 +62,11 @@ done:
     return status;
 }
 
-static const char *const sections[] = {"data", "eval", "knn", "run", NULL};
+static const char *const sections[] = {"data", "base", "eval", "knn", "run", NULL};
 
 const tec_command tec_command_knn = {
     .name = "knn",
-    .usage = "eval.model=MODEL.h5 data.train=PATH data.val=PATH run.dir=DIR [section.key=value ...]",
+    .usage = "eval.model=MODEL data.train=PATH data.val=PATH run.dir=DIR [section.key=value ...]",
     .summary = "k-nearest-neighbour accuracy of a model's features",
     .details =
         "Computes the features of both data sets (class token or mean of the patches, eval.pooling) from centre "

@@ -7,6 +7,7 @@
 #include "tec/run.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { OPTION_FRESH };
 
@@ -21,13 +22,14 @@ static tec_status hash_base(const tec_comm *comm, const tec_settings *settings, 
     *hash = 0;
     if (!settings->base.model[0])
         return TEC_OK;
-    TEC_TRY(tec_job_open_frozen(comm, settings->base.model, 1, &frozen));
+    TEC_TRY(tec_job_open_frozen(comm, settings, settings->base.model, 1, &frozen, NULL));
     *hash = tec_params_hash(tec_frozen_params(frozen));
     tec_frozen_close(frozen);
     return TEC_OK;
 }
 
-/* Refuses a store that these settings and data do not call for; without base.model, whatever base it has is taken. */
+/* Refuses a store that these settings and data do not call for; without base.model, whatever base it has is taken. How
+ * the base's images were normalised is the base's affair: crops are normalised anew for the new model. */
 static tec_status check_store(const tec_settings *settings, const tec_model_config *config, uint64_t base_hash,
                               const tec_dataset *set, const tec_store *store)
 {
@@ -35,7 +37,11 @@ static tec_status check_store(const tec_settings *settings, const tec_model_conf
     tec_model_config base = *config;
     base.width = found->width;
     base.heads = found->heads;
-    tec_store_spec wanted = tec_job_store_spec(settings, &base, settings->base.model[0] ? base_hash : found->base, set);
+    tec_normalisation normalisation;
+    memcpy(normalisation.mean, found->mean, sizeof normalisation.mean);
+    memcpy(normalisation.std, found->std, sizeof normalisation.std);
+    tec_store_spec wanted =
+        tec_job_store_spec(settings, &base, settings->base.model[0] ? base_hash : found->base, &normalisation, set);
     return tec_store_match(store, &wanted, settings->targets.dir);
 }
 

@@ -55,11 +55,11 @@ done:
     return status;
 }
 
-static const char *const sections[] = {"data", "eval", "probe", "run", NULL};
+static const char *const sections[] = {"data", "base", "eval", "probe", "run", NULL};
 
 const tec_command tec_command_probe = {
     .name = "probe",
-    .usage = "eval.model=MODEL.h5 data.train=PATH data.val=PATH run.dir=DIR [section.key=value ...]",
+    .usage = "eval.model=MODEL data.train=PATH data.val=PATH run.dir=DIR [section.key=value ...]",
     .summary = "accuracy of a linear classifier on a model's features",
     .details =
         "Computes the features of both data sets (class token or mean of the patches, eval.pooling) and trains a "

@@ -37,9 +37,11 @@ static tec_status check_base(const tec_settings *settings, const tec_model_confi
     if (base->channels != settings->data.channels)
         return tec_fail(TEC_USER_ERROR, "base.model %s takes images of %d channels, but data.channels is %d",
                         settings->base.model, base->channels, settings->data.channels);
-    if (base->image_size != settings->data.image_size)
-        return tec_fail(TEC_USER_ERROR, "base.model %s takes images of %d x %d pixels, but data.image_size is %d",
-                        settings->base.model, base->image_size, base->image_size, settings->data.image_size);
+    if (base->variant.no_class_token)
+        return tec_fail(TEC_USER_ERROR,
+                        "base.model %s has no class token, whose attention is one of the targets: take a model that "
+                        "has one",
+                        settings->base.model);
     if (settings->targets.topk > L)
         return tec_fail(TEC_USER_ERROR, "targets.topk is %d, but an image has only %d patches", settings->targets.topk,
                         L);
@@ -144,14 +146,16 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     TEC_TRY(parse_worker(call->value[OPTION_WORKER], &job.worker, &job.workers));
     TEC_TRY(check_settings(settings));
     tec_threads_set(tec_settings_threads(settings));
-    TEC_TRY(tec_job_open_frozen(comm, settings->base.model, settings->targets.batch, &job.frozen));
+    tec_normalisation normalisation;
+    TEC_TRY(tec_job_open_frozen(comm, settings, settings->base.model, settings->targets.batch, &job.frozen,
+                                &normalisation));
     tec_status status = check_base(settings, tec_frozen_config(job.frozen));
     if (status == TEC_OK)
         status = tec_job_open_dataset(comm, settings, true, &set);
     if (status == TEC_OK) {
         job.set = set;
         job.spec = tec_job_store_spec(settings, tec_frozen_config(job.frozen),
-                                      tec_params_hash(tec_frozen_params(job.frozen)), set);
+                                      tec_params_hash(tec_frozen_params(job.frozen)), &normalisation, set);
         status = call->times[OPTION_VERIFY] ? targets_verify(&job) : write_store(&job);
     }
     tec_dataset_close(set);

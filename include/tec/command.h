@@ -7,9 +7,10 @@
 
 #define TEC_MAX_OPTIONS 12
 
-/* --name, --name ARGUMENT or --name=ARGUMENT. A table of them ends with the name NULL. */
+/* --name, --name ARGUMENT or --name=ARGUMENT; with a name of one letter, -o ARGUMENT. A table of them ends with the
+ * name NULL. */
 typedef struct tec_option {
-    const char *name;     /* without the dashes */
+    const char *name;     /* without dashes */
     const char *argument; /* what to call it in --help, such as "FILE"; NULL: a switch */
     const char *help;
 } tec_option;

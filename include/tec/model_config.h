@@ -12,6 +12,19 @@ typedef enum tec_model_kind {
     TEC_MODEL_TEC  /* encoder, adaptors and two conditional decoders */
 } tec_model_kind;
 
+/* How a ViT that was read from elsewhere departs from ours. Forward only (tec_frozen); all zeros: ours, the only kind
+ * that is trained. LayerScale is not here: a file's is folded into attn.proj and mlp.fc2 when it is read. */
+typedef struct tec_vit_variant {
+    bool no_class_token;
+    bool distillation_token; /* DeiT's, behind the class token */
+    int registers;           /* further tokens behind those (DINOv2) */
+    int unplaced;            /* of these tokens before the patches, the last so many have no row in pos_embed */
+    bool pre_norm;           /* norm_pre, before the first block (CLIP) */
+    bool fc_norm;            /* no final norm of the tokens, but one after pooling */
+    bool swiglu;             /* MLPs are fc2(silu(a) * b), (a, b) = the two halves of fc1, which has 2 * hidden rows */
+    double norm_eps;         /* 0: 1e-6 */
+} tec_vit_variant;
+
 typedef struct tec_model_config {
     tec_model_kind kind;
     int image_size, patch, channels;
@@ -23,12 +36,26 @@ typedef struct tec_model_config {
     int base_width, base_heads;                      /* TEC: of the model whose targets are predicted */
     double attention_tau;
     bool predict_attention;
+    tec_vit_variant variant;
 } tec_model_config;
 
 /* L = (image_size / patch)^2 */
 static inline int tec_model_patches(const tec_model_config *config)
 {
     return (config->image_size / config->patch) * (config->image_size / config->patch);
+}
+
+/* Tokens before the patches: class token, distillation token, registers. */
+static inline int tec_model_prefix(const tec_model_config *config)
+{
+    const tec_vit_variant *v = &config->variant;
+    return !v->no_class_token + v->distillation_token + v->registers;
+}
+
+/* Hidden width of the encoder's MLPs. */
+static inline int tec_model_hidden(const tec_model_config *config)
+{
+    return (int)(config->width * config->mlp_ratio);
 }
 
 /* Divisibility and ranges: TEC_USER_ERROR names the member at fault and what would be right. */

@@ -57,6 +57,11 @@ void tec_gelu_forward_only(real *x, const real *bias, int R, int O); /* in place
 /* dy [R, O] *= derivative; dbias [O] += its column sums. */
 void tec_gelu_backward(real *dy, const real *derivative, int R, int O, real *dbias);
 
+/* -- SwiGLU: y = silu(a) * b (arXiv 2002.05202), forward only
+ * ---------------------------------------------------------- x [R, 2 O]: a in the first O columns, b in the others   y
+ * [R, O] */
+void tec_swiglu_forward(const real *x, int R, int O, real *y);
+
 /* -- attention ------------------------------------------------------------------------------------------------------
  * Sequences of N tokens; of sequence s only the queries first[s] .. N-1 are computed, and their rows stand at row[s] of
  * q and out (row[s+1] - row[s] = N - first[s]). Keys and values of sequence s stand at row s * N.

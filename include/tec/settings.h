@@ -47,7 +47,10 @@ typedef struct tec_settings {
         int decoder_width, decoder_depth, decoder_heads;
     } model;
     struct {
-        char *model; /* a model file */
+        char *model;            /* a model file */
+        int heads;              /* what the file of base.model or eval.model does not say; 0: as it says */
+        double norm_eps;        /* 0: as it says */
+        double mean[3], std[3]; /* of its images; std 0: as it says */
     } base;
     struct {
         char *dir;

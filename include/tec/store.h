@@ -33,7 +33,8 @@ typedef struct tec_store_spec {
     tec_target_type type;
     bool images;
     int image_size, patch, channels;
-    double mean[3], std[3], crop_scale[2], crop_ratio[2];
+    double mean[3], std[3]; /* that the base model's images were normalised with */
+    double crop_scale[2], crop_ratio[2];
     bool flip;
     uint64_t seed;
     uint64_t base;      /* tec_params_hash of the base model */
@@ -99,6 +100,14 @@ const tec_store_error *tec_store_get_error(const tec_store *store); /* of the wh
 int64_t tec_store_bytes(const tec_store *store);                    /* of all shards */
 /* How many rows are void; *rows: their numbers, rising, owned by the store. */
 int64_t tec_store_void_rows(const tec_store *store, const int64_t **rows);
+
+/* Is this file a shard, by what its attributes say? */
+bool tec_store_is_shard(const char *path);
+/* The specification that a shard carries, and its number. TEC_USER_ERROR: no shard, attributes missing or out of range.
+ */
+tec_status tec_store_read_shard_spec(const char *path, tec_store_spec *spec, int64_t *shard);
+/* Every member of the specification and every dataset of a shard, a line each; the caller frees it. */
+char *tec_store_describe(const tec_store_spec *spec);
 
 /* TEC_USER_ERROR naming the first field in which the store differs from what a run wants, with both values. Fields that
  * are only storage (type, images, shard_rows) are not compared. */

@@ -57,6 +57,19 @@ static tec_status unknown_option(const tec_command *command, const char *name, i
     return status;
 }
 
+static const char *dashes(const tec_option *option)
+{
+    return option->name[1] ? "--" : "-";
+}
+
+static bool has_option(const tec_command *command, const char *name)
+{
+    for (const tec_option *option = command->options; option && option->name; option++)
+        if (!strcmp(option->name, name))
+            return true;
+    return false;
+}
+
 /* --name, --name ARGUMENT, --name=ARGUMENT; `name` without the dashes. */
 static tec_status take_option(line *l, const char *name)
 {
@@ -72,8 +85,8 @@ static tec_status take_option(line *l, const char *name)
     if (option[i].argument && !argument && l->at < l->argc)
         argument = l->argv[l->at++];
     if (option[i].argument && !argument)
-        return tec_fail(TEC_USER_ERROR, "command line: option `--%s` needs an argument: --%s %s", option[i].name,
-                        option[i].name, option[i].argument);
+        return tec_fail(TEC_USER_ERROR, "command line: option `%s%s` needs an argument: %s%s %s", dashes(&option[i]),
+                        option[i].name, dashes(&option[i]), option[i].name, option[i].argument);
     l->out->value[i] = argument;
     l->out->times[i]++;
     return TEC_OK;
@@ -144,6 +157,8 @@ static tec_status read_line(line *l)
             TEC_TRY(take_config(l));
         else if (options && !strncmp(text, "--", 2))
             TEC_TRY(take_option(l, text + 2));
+        else if (options && text[0] == '-' && text[1] && !text[2] && has_option(l->command, text + 1))
+            TEC_TRY(take_option(l, text + 1));
         else if (options && text[0] == '-' && text[1])
             return tec_fail(TEC_USER_ERROR, "command line: unknown option `%.80s`; `tec %s --help` lists the options",
                             text, l->command->name);

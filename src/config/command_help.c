@@ -34,7 +34,7 @@ static void print_options(const tec_command *command, FILE *out)
         fputs("  -c CONFIG.yaml           settings file; it may hold settings of other commands too\n", out);
     for (const tec_option *option = command->options; option && option->name; option++) {
         char name[64];
-        snprintf(name, sizeof name, "--%s%s%s", option->name, option->argument ? " " : "",
+        snprintf(name, sizeof name, "%s%s%s%s", option->name[1] ? "--" : "-", option->name, option->argument ? " " : "",
                  option->argument ? option->argument : "");
         fprintf(out, "  %-24s %s\n", name, option->help);
     }

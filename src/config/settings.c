@@ -94,6 +94,18 @@ static tec_status settle_channels(tec_resolver *resolver, const char *key, doubl
     return TEC_OK;
 }
 
+/* Half a normalisation is none. */
+static tec_status check_base_normalisation(const tec_resolver *resolver)
+{
+    const double *mean = resolver->settings->base.mean, *std = resolver->settings->base.std;
+    bool all = std[0] > 0 && std[1] > 0 && std[2] > 0, some = std[0] > 0 || std[1] > 0 || std[2] > 0;
+    bool shifted = mean[0] != 0 || mean[1] != 0 || mean[2] != 0;
+    if (all || (!some && !shifted))
+        return TEC_OK;
+    return tec_resolver_fail(resolver, resolver->place[tec_setting_find("base", some ? "std" : "mean")],
+                             "base.mean and base.std go together, and every number of base.std is above 0");
+}
+
 static tec_status check_order(const tec_resolver *resolver, const char *key, const double *value)
 {
     if (value[0] <= value[1])
@@ -110,6 +122,7 @@ static tec_status check_together(tec_resolver *resolver)
                                  "data.channels: 2 is neither 1 (grey) nor 3 (RGB)");
     TEC_TRY(settle_channels(resolver, "mean", s->data.mean));
     TEC_TRY(settle_channels(resolver, "std", s->data.std));
+    TEC_TRY(check_base_normalisation(resolver));
     TEC_TRY(check_order(resolver, "crop_scale", s->data.crop_scale));
     return check_order(resolver, "crop_ratio", s->data.crop_ratio);
 }

@@ -4,11 +4,12 @@
  * Both passes are one kernel, weighted sums of rows of LANES bytes. The horizontal pass gets such rows by transposing
  * a band of LANES image rows. */
 #include "resample.h"
+
+#include "src/base/bicubic.h"
 #include "tec/augment.h"
 #include "tec/clones.h"
 
 #include <assert.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,45 +23,23 @@ typedef struct filter {
     int32_t *weight;
 } filter;
 
-static double cubic(double x)
-{
-    const double a = -0.5;
-    x = fabs(x);
-    if (x < 1)
-        return ((a + 2) * x - (a + 3)) * x * x + 1;
-    if (x < 2)
-        return (((x - 5) * x + 8) * x - 4) * a;
-    return 0;
-}
-
-/* Every operation in Pillow's order: a last bit more or less could move a weight. */
+/* Rounded to fixed point in Pillow's way. */
 static void filter_fill(filter *f, const tec_axis *axis, double *scratch)
 {
-    double scale = (double)axis->in / (double)axis->out, stretch = scale < 1 ? 1 : scale;
-    double support = 2 * stretch, squeeze = 1 / stretch;
     for (int i = 0; i < axis->count; i++) {
-        double center = ((double)(axis->begin + i) + 0.5) * scale, sum = 0;
-        int first = (int)(center - support + 0.5), end = (int)(center + support + 0.5);
-        first = first < 0 ? 0 : first;
-        end = end > axis->in ? axis->in : end;
-        for (int k = 0; k < end - first; k++)
-            sum += scratch[k] = cubic((k + first - center + 0.5) * squeeze);
-        for (int k = 0; k < end - first; k++) {
-            double weight = (sum != 0 ? scratch[k] / sum : scratch[k]) * (1 << WEIGHT_BITS);
+        f->count[i] = tec_bicubic_window(axis->in, axis->out, axis->begin + i, &f->first[i], scratch);
+        for (int k = 0; k < f->count[i]; k++) {
+            double weight = scratch[k] * (1 << WEIGHT_BITS);
             f->weight[(size_t)i * (size_t)f->taps + (size_t)k] = (int32_t)(weight < 0 ? weight - 0.5 : weight + 0.5);
         }
-        f->first[i] = first;
-        f->count[i] = end - first;
     }
 }
 
 /* One allocation holds the tables; it starts with f->weight. */
 static void filter_make(filter *f, const tec_axis *axis)
 {
-    double ratio = (double)axis->in / (double)axis->out;
-    double taps = ceil(2 * (ratio < 1 ? 1 : ratio)) * 2 + 1;
     size_t count = (size_t)axis->count;
-    f->taps = taps < axis->in ? (int)taps : axis->in;
+    f->taps = tec_bicubic_taps(axis->in, axis->out);
     double *scratch = tec_allocate((size_t)f->taps * sizeof *scratch + count * (size_t)f->taps * sizeof *f->weight +
                                    2 * count * sizeof *f->first);
     f->weight = (int32_t *)(scratch + f->taps);

@@ -29,20 +29,21 @@ void scratch_lay_out(scratch *s, tec_arena *arena)
     s->attention = tec_arena_take(arena, s->attention_size * sizeof(real));
 }
 
-block block_register(tec_params *params, int width, int heads, int hidden, const char *prefix)
+block block_register(tec_params *params, const block_shape *shape, const char *prefix)
 {
     char name[64];
-    block b = {.params = params, .width = width, .heads = heads};
+    int width = shape->width;
+    block b = {.params = params, .width = width, .heads = shape->heads};
     snprintf(name, sizeof name, "%s.norm1", prefix);
-    b.norm1 = norm_register(params, width, NORM_EPS, name);
+    b.norm1 = norm_register(params, width, shape->norm_eps, name);
     b.qkv_weight = tec_params_add(params, TEC_INIT_XAVIER, (int[4]){3 * width, width}, "%s.attn.qkv.weight", prefix);
     b.qkv_bias = tec_params_add(params, TEC_INIT_ZERO, (int[4]){3 * width}, "%s.attn.qkv.bias", prefix);
     b.proj_weight = tec_params_add(params, TEC_INIT_XAVIER, (int[4]){width, width}, "%s.attn.proj.weight", prefix);
     b.proj_bias = tec_params_add(params, TEC_INIT_ZERO, (int[4]){width}, "%s.attn.proj.bias", prefix);
     snprintf(name, sizeof name, "%s.norm2", prefix);
-    b.norm2 = norm_register(params, width, NORM_EPS, name);
+    b.norm2 = norm_register(params, width, shape->norm_eps, name);
     snprintf(name, sizeof name, "%s.mlp", prefix);
-    b.mlp = mlp_register(params, width, hidden, name);
+    b.mlp = mlp_register(params, width, shape->hidden, shape->swiglu, name);
     return b;
 }
 

@@ -8,6 +8,12 @@
 #include "mlp.h"
 #include "norm.h"
 
+typedef struct block_shape {
+    int width, heads, hidden;
+    bool swiglu;
+    real norm_eps;
+} block_shape;
+
 typedef struct block {
     const tec_params *params;
     int width, heads;
@@ -45,7 +51,7 @@ void scratch_need(scratch *s, int R, int width, int hidden, int N);
 void scratch_lay_out(scratch *s, tec_arena *arena);
 
 /* Registers PREFIX.norm1.weight ... */
-block block_register(tec_params *params, int width, int heads, int hidden, const char *prefix);
+block block_register(tec_params *params, const block_shape *shape, const char *prefix);
 
 /* R rows of input and M of output at most; N tokens a sequence. */
 void block_lay_out(const block *b, int R, int M, int N, block_cache *cache, tec_arena *arena);

@@ -39,13 +39,18 @@ tec_status tec_model_config_check(const tec_model_config *c)
     if (c->channels < 1 || c->depth < 1)
         return tec_fail(TEC_USER_ERROR, "model: channels (%d) and depth (%d) must be at least 1", c->channels,
                         c->depth);
-    if ((int)(c->width * c->mlp_ratio) < 1)
+    if (tec_model_hidden(c) < 1)
         return tec_fail(TEC_USER_ERROR, "model: mlp_ratio is %g; the hidden layer would be empty", c->mlp_ratio);
     if (tec_model_patches(c) < 2)
         return tec_fail(TEC_USER_ERROR,
                         "model: patch (%d) leaves one patch of an image of %d pixels; at least 2 x 2 are needed",
                         c->patch, c->image_size);
-    return c->kind == TEC_MODEL_VIT ? TEC_OK : check_decoder(c);
+    if (c->kind == TEC_MODEL_VIT)
+        return TEC_OK;
+    if (c->variant.unplaced || tec_model_prefix(c) != 1 || c->variant.pre_norm || c->variant.fc_norm ||
+        c->variant.swiglu)
+        return tec_fail(TEC_USER_ERROR, "model: a variant of the plain ViT can be a base model, but not be trained");
+    return check_decoder(c);
 }
 
 const char *tec_model_config_difference(const tec_model_config *a, const tec_model_config *b)

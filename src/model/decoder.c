@@ -33,7 +33,8 @@ void decoder_register(decoder *d, tec_params *params, const tec_model_config *c,
     d->block = tec_allocate_zeroed(d->depth, sizeof *d->block);
     for (int i = 0; i < d->depth; i++) {
         snprintf(name, sizeof name, "decoder_blocks.%d", i);
-        d->block[i] = block_register(params, W, d->heads, d->hidden, name);
+        d->block[i] = block_register(
+            params, &(block_shape){.width = W, .heads = d->heads, .hidden = d->hidden, .norm_eps = NORM_EPS}, name);
     }
     for (int i = 0; i < count; i++) {
         snprintf(name, sizeof name, "%sdecoder_norm", prefix[i]);

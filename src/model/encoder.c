@@ -13,22 +13,44 @@ static int patch_pixels(const encoder *e)
     return e->config.channels * e->config.patch * e->config.patch;
 }
 
+/* Tokens before the patches and positions. */
+static void register_tokens(encoder *e, tec_params *params, const tec_model_config *c)
+{
+    const tec_vit_variant *v = &c->variant;
+    int D = c->width, placed = e->prefix - v->unplaced;
+    e->cls_token = e->dist_token = e->reg_token = -1;
+    if (!v->no_class_token)
+        e->cls_token = tec_params_add(params, TEC_INIT_TOKEN, (int[4]){1, 1, D}, "cls_token");
+    if (v->distillation_token)
+        e->dist_token = tec_params_add(params, TEC_INIT_TOKEN, (int[4]){1, 1, D}, "dist_token");
+    if (v->registers)
+        e->reg_token = tec_params_add(params, TEC_INIT_TOKEN, (int[4]){1, v->registers, D}, "reg_token");
+    e->pos_embed = tec_params_add(params, TEC_INIT_FIXED, (int[4]){1, placed + tec_model_patches(c), D}, "pos_embed");
+}
+
 void encoder_register(encoder *e, tec_params *params, const tec_model_config *c)
 {
     char name[64];
-    *e = (encoder){.params = params, .config = *c};
-    e->cls_token = tec_params_add(params, TEC_INIT_TOKEN, (int[4]){1, 1, c->width}, "cls_token");
-    e->pos_embed = tec_params_add(params, TEC_INIT_FIXED, (int[4]){1, 1 + tec_model_patches(c), c->width}, "pos_embed");
+    const tec_vit_variant *v = &c->variant;
+    block_shape shape = {.width = c->width,
+                         .heads = c->heads,
+                         .hidden = tec_model_hidden(c),
+                         .swiglu = v->swiglu,
+                         .norm_eps = v->norm_eps > 0 ? (real)v->norm_eps : NORM_EPS};
+    *e = (encoder){.params = params, .config = *c, .prefix = tec_model_prefix(c)};
+    register_tokens(e, params, c);
     e->patch_weight = tec_params_add(params, TEC_INIT_XAVIER, (int[4]){c->width, c->channels, c->patch, c->patch},
                                      "patch_embed.proj.weight");
     e->patch_bias = tec_params_add(params, TEC_INIT_CONV_BIAS, (int[4]){c->width}, "patch_embed.proj.bias");
     params->param[e->patch_bias].fan_in = patch_pixels(e);
+    if (v->pre_norm)
+        e->norm_pre = norm_register(params, c->width, shape.norm_eps, "norm_pre");
     e->block = tec_allocate_zeroed(c->depth, sizeof *e->block);
     for (int i = 0; i < c->depth; i++) {
         snprintf(name, sizeof name, "blocks.%d", i);
-        e->block[i] = block_register(params, c->width, c->heads, (int)(c->width * c->mlp_ratio), name);
+        e->block[i] = block_register(params, &shape, name);
     }
-    e->norm = norm_register(params, c->width, NORM_EPS, "norm");
+    e->norm = norm_register(params, c->width, shape.norm_eps, v->fc_norm ? "fc_norm" : "norm");
 }
 
 void encoder_fill_positions(const encoder *e)
@@ -44,19 +66,20 @@ void encoder_free(encoder *e)
 static void lay_out_embedding(const encoder *e, int B, int visible, encoder_cache *c, tec_arena *arena)
 {
     size_t D = e->config.width;
+    int N = e->prefix + visible;
     c->visible = visible;
     sequences_lay_out(B, &c->seq, arena);
     c->patches = tec_arena_take(arena, (size_t)B * visible * patch_pixels(e) * sizeof(real));
     c->embedded = tec_arena_take(arena, B * visible * D * sizeof(real));
-    c->x = tec_arena_take(arena, B * (1 + visible) * D * sizeof(real));
+    c->x = tec_arena_take(arena, B * N * D * sizeof(real));
     c->block = tec_arena_take(arena, e->config.depth * sizeof *c->block);
-    norm_lay_out(B * (1 + visible), &c->norm, arena);
-    c->normed = tec_arena_take(arena, B * (1 + visible) * D * sizeof(real));
+    norm_lay_out(B * N, &c->norm, arena);
+    c->normed = tec_arena_take(arena, B * N * D * sizeof(real));
 }
 
 void encoder_lay_out(const encoder *e, int B, int visible, encoder_cache *c, tec_arena *arena)
 {
-    int N = 1 + visible;
+    int N = e->prefix + visible;
     lay_out_embedding(e, B, visible, c, arena);
     for (int i = 0; i < e->config.depth; i++) {
         block_cache laid_out = {0};
@@ -70,21 +93,22 @@ void encoder_lay_out_inference(const encoder *e, int B, encoder_cache *c, tec_ar
 {
     block_cache laid_out;
     lay_out_embedding(e, B, tec_model_patches(&e->config), c, arena);
-    block_lay_out_inference(&e->block[0], B * (1 + c->visible), &laid_out, arena);
+    block_lay_out_inference(&e->block[0], B * (e->prefix + c->visible), &laid_out, arena);
     if (c->block)
         c->block[0] = laid_out;
 }
 
 void encoder_scratch(const encoder *e, int B, int visible, scratch *s)
 {
-    scratch_need(s, B * (1 + visible), e->config.width, (int)(e->config.width * e->config.mlp_ratio), 1 + visible);
+    int N = e->prefix + visible;
+    scratch_need(s, B * N, e->config.width, tec_model_hidden(&e->config), N);
 }
 
-void encoder_embed(const encoder *e, const tec_example *example, int B, const real *class_row, encoder_cache *c)
+void encoder_embed_patches(const encoder *e, const tec_example *example, int B, encoder_cache *c)
 {
-    int V = c->visible, D = e->config.width, pixels = patch_pixels(e);
-    const real *position = tec_params_weight(e->params, e->pos_embed);
-    sequences_clear(&c->seq, 1 + V);
+    int V = c->visible, P = e->prefix, D = e->config.width, pixels = patch_pixels(e);
+    const real *position = tec_params_weight(e->params, e->pos_embed) + (size_t)(P - e->config.variant.unplaced) * D;
+    sequences_clear(&c->seq, P + V);
     sequences_append(&c->seq, B, 0);
 #pragma omp parallel for schedule(static)
     for (int b = 0; b < B; b++)
@@ -94,12 +118,19 @@ void encoder_embed(const encoder *e, const tec_example *example, int B, const re
                        tec_params_weight(e->params, e->patch_bias), B * V, pixels, D, c->embedded, D);
 #pragma omp parallel for schedule(static)
     for (int b = 0; b < B; b++) {
-        real *x = c->x + (size_t)b * (1 + V) * D;
-        tec_add(class_row, position, D, x);
+        real *x = c->x + ((size_t)b * (P + V) + P) * D;
         for (int i = 0; i < V; i++)
-            tec_add(c->embedded + ((size_t)b * V + i) * D, position + (size_t)(1 + example[b].shuffle[i]) * D, D,
-                    x + (size_t)(1 + i) * D);
+            tec_add(c->embedded + ((size_t)b * V + i) * D, position + (size_t)example[b].shuffle[i] * D, D,
+                    x + (size_t)i * D);
     }
+}
+
+void encoder_embed(const encoder *e, const tec_example *example, int B, const real *class_row, encoder_cache *c)
+{
+    int D = e->config.width;
+    encoder_embed_patches(e, example, B, c);
+    for (int b = 0; b < B; b++)
+        tec_add(class_row, tec_params_weight(e->params, e->pos_embed), D, c->x + (size_t)b * (1 + c->visible) * D);
 }
 
 void encoder_forward(const encoder *e, const tec_example *example, int B, const real *class_row, encoder_cache *c,

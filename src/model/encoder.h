@@ -1,6 +1,7 @@
 /* The Vision Transformer encoder on the visible patches of each image (MAE, arXiv 2111.06377): patch embedding, class
- * token, fixed positions, blocks, final norm. All patches visible: an ordinary ViT. B images, V visible patches, N = 1
- * + V. */
+ * token, fixed positions, blocks, final norm. All patches visible: an ordinary ViT, or one of its variants
+ * (tec_vit_variant, inference only). B images, V visible patches, P tokens before them (1: the class token), N = P + V.
+ */
 #ifndef TEC_MODEL_ENCODER_H
 #define TEC_MODEL_ENCODER_H
 
@@ -13,9 +14,12 @@
 typedef struct encoder {
     tec_params *params;
     tec_model_config config;
-    int patch_weight, patch_bias, cls_token, pos_embed;
-    block *block; /* [depth] */
-    norm norm;
+    int prefix;                                         /* P */
+    int patch_weight, patch_bias, cls_token, pos_embed; /* tensors; of a variant without it, cls_token is -1 */
+    int dist_token, reg_token;                          /* -1 where there is none */
+    norm norm_pre;                                      /* of a variant with pre_norm */
+    block *block;                                       /* [depth] */
+    norm norm;                                          /* of the tokens, or of what they are pooled to (fc_norm) */
 } encoder;
 
 typedef struct encoder_cache {
@@ -38,7 +42,10 @@ void encoder_lay_out(const encoder *e, int B, int visible, encoder_cache *cache,
 void encoder_lay_out_inference(const encoder *e, int B, encoder_cache *cache, tec_arena *arena);
 void encoder_scratch(const encoder *e, int B, int visible, scratch *s);
 
-/* Patch embedding with positions and the class token (class_row [D], before its position) into cache->x. */
+/* Patch embedding with positions into the rows of cache->x behind the first P of every image. */
+void encoder_embed_patches(const encoder *e, const tec_example *example, int B, encoder_cache *cache);
+
+/* That and the class token (class_row [D], before its position). */
 void encoder_embed(const encoder *e, const tec_example *example, int B, const real *class_row, encoder_cache *cache);
 
 /* encoder_embed and all blocks, then the final norm. The output of block i stays in cache->block[i].out. */

@@ -5,6 +5,7 @@
 #include "tec/gemm.h"
 #include "tec/ops.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@ struct tec_frozen {
     scratch scratch;
     tec_example *example; /* [batch] */
     int *every;           /* [L] 0, 1, ... */
-    real *class_row;      /* [D] */
+    real *prefix;         /* [P, D] the tokens before the patches, with their positions */
     real *mean;           /* [L] the class query's logits, mean over heads */
 };
 
@@ -37,7 +38,7 @@ static void lay_out(tec_frozen *f, tec_arena *arena)
     f->scratch.attention = tec_arena_take(arena, f->scratch.attention_size * sizeof(real));
     f->example = tec_arena_take(arena, f->batch * sizeof *f->example);
     f->every = tec_arena_take(arena, L * sizeof *f->every);
-    f->class_row = tec_arena_take(arena, c->width * sizeof(real));
+    f->prefix = tec_arena_take(arena, (size_t)f->encoder.prefix * c->width * sizeof(real));
     f->mean = tec_arena_take(arena, L * sizeof(real));
 }
 
@@ -64,14 +65,37 @@ tec_status tec_frozen_create(tec_frozen **out, const tec_model_config *config, i
     return TEC_OK;
 }
 
-void tec_frozen_ready(tec_frozen *f)
+/* Appends tensor `index`, unless it is -1, to the rows before the patches. */
+static real *append_tokens(tec_frozen *f, int index, real *row)
+{
+    if (index < 0)
+        return row;
+    size_t count = f->params.param[index].count;
+    memcpy(row, tec_params_weight(&f->params, index), count * sizeof(real));
+    return row + count;
+}
+
+void tec_frozen_class_token(tec_frozen *f, real *out)
 {
     const real *token = tec_params_weight(&f->params, f->encoder.cls_token);
     if (f->has_class_mlp) {
         class_adaptor_forward(&f->class_adaptor, &f->class_cache);
         token = f->class_cache.out;
     }
-    memcpy(f->class_row, token, f->config.width * sizeof(real));
+    memcpy(out, token, f->config.width * sizeof(real));
+}
+
+void tec_frozen_ready(tec_frozen *f)
+{
+    const encoder *e = &f->encoder;
+    int placed = (e->prefix - f->config.variant.unplaced) * f->config.width;
+    real *row = f->prefix;
+    if (e->cls_token >= 0) {
+        tec_frozen_class_token(f, row);
+        row += f->config.width;
+    }
+    append_tokens(f, e->reg_token, append_tokens(f, e->dist_token, row));
+    tec_add(f->prefix, tec_params_weight(&f->params, e->pos_embed), placed, f->prefix);
 }
 
 void tec_frozen_close(tec_frozen *f)
@@ -84,6 +108,16 @@ void tec_frozen_close(tec_frozen *f)
     free(f);
 }
 
+void tec_frozen_list(const tec_model_config *config, tec_params *params)
+{
+    encoder e;
+    class_adaptor a;
+    encoder_register(&e, params, config);
+    if (config->kind == TEC_MODEL_TEC)
+        class_adaptor_register(&a, params, e.cls_token, config->width);
+    encoder_free(&e);
+}
+
 const tec_model_config *tec_frozen_config(const tec_frozen *f)
 {
     return &f->config;
@@ -94,52 +128,70 @@ tec_params *tec_frozen_params(tec_frozen *f)
     return &f->params;
 }
 
-static void embed(tec_frozen *f, const real *images, int B)
+/* Returns the input of the first block. */
+static const real *embed(tec_frozen *f, const real *images, int B)
 {
     size_t pixels = (size_t)f->config.channels * f->config.image_size * f->config.image_size;
     for (int b = 0; b < B; b++)
         f->example[b] = (tec_example){.image = images + b * pixels, .shuffle = f->every};
-    encoder_embed(&f->encoder, f->example, B, f->class_row, &f->cache);
+    const encoder *e = &f->encoder;
+    size_t D = f->config.width, prefix = e->prefix * D, N = e->prefix + tec_model_patches(&f->config);
+    encoder_embed_patches(e, f->example, B, &f->cache);
+    for (int b = 0; b < B; b++)
+        memcpy(f->cache.x + b * N * D, f->prefix, prefix * sizeof(real));
+    if (!f->config.variant.pre_norm)
+        return f->cache.x;
+    norm_forward(&e->norm_pre, f->cache.x, B * (int)N, &f->cache.norm, f->cache.normed);
+    return f->cache.normed;
 }
 
-/* Runs block i; its output, like its input, is cache.block[0].out (cache.x before the first). */
-static const real *run_block(tec_frozen *f, int i)
+/* Runs block i; every block's output is in the same place, which may be its input x. */
+static const real *run_block(tec_frozen *f, int i, const real *x)
 {
     block_cache *c = &f->cache.block[0];
-    block_forward(&f->encoder.block[i], &f->cache.seq.view, i ? c->out : f->cache.x, c, &f->scratch);
+    block_forward(&f->encoder.block[i], &f->cache.seq.view, x, c, &f->scratch);
     return c->out;
 }
 
-static void pool(const real *tokens, int N, int D, tec_pooling pooling, real *out)
+/* tokens [P + L, D] of one image. */
+static void pool(const tec_frozen *f, const real *tokens, tec_pooling pooling, real *out)
 {
+    int D = f->config.width, L = tec_model_patches(&f->config);
+    const real *patches = tokens + (size_t)f->encoder.prefix * D;
     if (pooling == TEC_POOL_CLASS) {
+        assert(f->encoder.cls_token >= 0);
         memcpy(out, tokens, D * sizeof(real));
         return;
     }
     memset(out, 0, D * sizeof(real));
-    for (int n = 1; n < N; n++)
-        tec_add(out, tokens + (size_t)n * D, D, out);
+    for (int l = 0; l < L; l++)
+        tec_add(out, patches + (size_t)l * D, D, out);
     for (int d = 0; d < D; d++)
-        out[d] /= N - 1;
+        out[d] /= L;
 }
 
 void tec_frozen_features(tec_frozen *f, const real *images, int B, tec_pooling pooling, real *out)
 {
-    int D = f->config.width, N = 1 + tec_model_patches(&f->config);
-    const real *x = f->cache.x;
-    embed(f, images, B);
+    int D = f->config.width, N = f->encoder.prefix + tec_model_patches(&f->config);
+    bool norm_tokens = !f->config.variant.fc_norm;
+    const real *x = embed(f, images, B);
     for (int i = 0; i < f->config.depth; i++)
-        x = run_block(f, i);
-    norm_forward(&f->encoder.norm, x, B * N, &f->cache.norm, f->cache.normed);
+        x = run_block(f, i, x);
+    if (norm_tokens) {
+        norm_forward(&f->encoder.norm, x, B * N, &f->cache.norm, f->cache.normed);
+        x = f->cache.normed;
+    }
     for (int b = 0; b < B; b++)
-        pool(f->cache.normed + (size_t)b * N * D, N, D, pooling, out + (size_t)b * D);
+        pool(f, x + (size_t)b * N * D, pooling, (norm_tokens ? out : f->cache.normed) + (size_t)b * D);
+    if (!norm_tokens)
+        norm_forward(&f->encoder.norm, f->cache.normed, B, &f->cache.norm, out);
 }
 
-/* out [H, L] = scaled logits of one token of an image against all its patches. qkv [N, 3 D]. */
+/* out [H, L] = scaled logits of one token of an image against all its patches. qkv [P + L, 3 D]. */
 static void query_logits(const tec_frozen *f, const real *qkv, int token, real *out)
 {
     int D = f->config.width, H = f->config.heads, L = tec_model_patches(&f->config), width = D / H;
-    const real *q = qkv + (size_t)token * 3 * D, *k = qkv + (size_t)3 * D + D;
+    const real *q = qkv + (size_t)token * 3 * D, *k = qkv + (size_t)f->encoder.prefix * 3 * D + D;
     for (int h = 0; h < H; h++)
         tec_gemm(1, L, width, 1 / (real)sqrt((double)width), tec_plain(q + h * width, 3 * D),
                  tec_transposed(k + h * width, 3 * D), 0, out + (size_t)h * L, L);
@@ -166,13 +218,14 @@ void tec_frozen_targets(tec_frozen *f, const real *images, int B, int last_layer
                         real *attention, int *topk)
 {
     int D = f->config.width, H = f->config.heads, L = tec_model_patches(&f->config), depth = f->config.depth;
-    size_t N = 1 + L;
-    embed(f, images, B);
+    size_t P = f->encoder.prefix, N = P + L;
+    assert(f->encoder.cls_token >= 0);
+    const real *x = embed(f, images, B);
     memset(feature, 0, (size_t)B * L * D * sizeof(real));
     for (int i = 0; i < depth; i++) {
-        const real *x = run_block(f, i);
+        x = run_block(f, i, x);
         for (int b = 0; b < B && i >= depth - last_layers; b++)
-            tec_add(feature + (size_t)b * L * D, x + (b * N + 1) * D, L * D, feature + (size_t)b * L * D);
+            tec_add(feature + (size_t)b * L * D, x + (b * N + P) * D, L * D, feature + (size_t)b * L * D);
     }
     for (size_t i = 0; i < (size_t)B * L * D; i++)
         feature[i] /= last_layers;
@@ -182,6 +235,6 @@ void tec_frozen_targets(tec_frozen *f, const real *images, int B, int last_layer
         query_logits(f, qkv, 0, out);
         pick_patches(f, out, K, topk + (size_t)b * K);
         for (int k = 0; k < K; k++)
-            query_logits(f, qkv, 1 + topk[(size_t)b * K + k], out + (size_t)(1 + k) * H * L);
+            query_logits(f, qkv, (int)P + topk[(size_t)b * K + k], out + (size_t)(1 + k) * H * L);
     }
 }

@@ -2,11 +2,12 @@
 
 #include "tec/ops.h"
 
-mlp mlp_register(tec_params *params, int width, int hidden, const char *prefix)
+mlp mlp_register(tec_params *params, int width, int hidden, bool swiglu, const char *prefix)
 {
-    mlp m = {.params = params, .width = width, .hidden = hidden};
-    m.fc1_weight = tec_params_add(params, TEC_INIT_XAVIER, (int[4]){hidden, width}, "%s.fc1.weight", prefix);
-    m.fc1_bias = tec_params_add(params, TEC_INIT_ZERO, (int[4]){hidden}, "%s.fc1.bias", prefix);
+    mlp m = {.params = params, .width = width, .hidden = hidden, .swiglu = swiglu};
+    int rows = swiglu ? 2 * hidden : hidden;
+    m.fc1_weight = tec_params_add(params, TEC_INIT_XAVIER, (int[4]){rows, width}, "%s.fc1.weight", prefix);
+    m.fc1_bias = tec_params_add(params, TEC_INIT_ZERO, (int[4]){rows}, "%s.fc1.bias", prefix);
     m.fc2_weight = tec_params_add(params, TEC_INIT_XAVIER, (int[4]){width, hidden}, "%s.fc2.weight", prefix);
     m.fc2_bias = tec_params_add(params, TEC_INIT_ZERO, (int[4]){width}, "%s.fc2.bias", prefix);
     return m;
@@ -17,25 +18,44 @@ void mlp_lay_out(const mlp *m, int R, bool backward, mlp_cache *cache, tec_arena
     size_t bytes = (size_t)R * m->hidden * sizeof(real);
     cache->gelu = tec_arena_take(arena, bytes);
     cache->derivative = backward ? tec_arena_take(arena, bytes) : NULL;
+    cache->halves = m->swiglu ? tec_arena_take(arena, 2 * bytes) : NULL;
+}
+
+/* -> cache->gelu */
+static void gate(const mlp *m, const real *x, int R, mlp_cache *cache)
+{
+    int both = 2 * m->hidden;
+    tec_linear_forward(x, m->width, tec_params_weight(m->params, m->fc1_weight),
+                       tec_params_weight(m->params, m->fc1_bias), R, m->width, both, cache->halves, both);
+    tec_swiglu_forward(cache->halves, R, m->hidden, cache->gelu);
+}
+
+/* -> cache->gelu, and cache->derivative in training */
+static void activate(const mlp *m, const real *x, int R, mlp_cache *cache)
+{
+    const real *bias = tec_params_weight(m->params, m->fc1_bias);
+    bool training = cache->derivative;
+    real *u = training ? cache->derivative : cache->gelu;
+    tec_linear_forward(x, m->width, tec_params_weight(m->params, m->fc1_weight), NULL, R, m->width, m->hidden, u,
+                       m->hidden);
+    if (training)
+        tec_gelu_forward(u, bias, R, m->hidden, cache->gelu);
+    else
+        tec_gelu_forward_only(u, bias, R, m->hidden);
 }
 
 void mlp_forward(const mlp *m, const real *x, const real *residual, int R, mlp_cache *cache, real *y)
 {
-    const real *bias1 = tec_params_weight(m->params, m->fc1_bias), *bias2 = tec_params_weight(m->params, m->fc2_bias);
-    const real *weight1 = tec_params_weight(m->params, m->fc1_weight),
-               *weight2 = tec_params_weight(m->params, m->fc2_weight);
-    bool training = cache->derivative;
-    real *u = training ? cache->derivative : cache->gelu;
-    tec_linear_forward(x, m->width, weight1, NULL, R, m->width, m->hidden, u, m->hidden);
-    if (training)
-        tec_gelu_forward(u, bias1, R, m->hidden, cache->gelu);
+    const real *weight = tec_params_weight(m->params, m->fc2_weight), *bias = tec_params_weight(m->params, m->fc2_bias);
+    if (m->swiglu)
+        gate(m, x, R, cache);
     else
-        tec_gelu_forward_only(u, bias1, R, m->hidden);
+        activate(m, x, R, cache);
     if (residual) {
-        tec_residual_bias(residual, bias2, R, m->width, y);
-        tec_linear_add(cache->gelu, weight2, R, m->hidden, m->width, y);
+        tec_residual_bias(residual, bias, R, m->width, y);
+        tec_linear_add(cache->gelu, weight, R, m->hidden, m->width, y);
     } else {
-        tec_linear_forward(cache->gelu, m->hidden, weight2, bias2, R, m->hidden, m->width, y, m->width);
+        tec_linear_forward(cache->gelu, m->hidden, weight, bias, R, m->hidden, m->width, y, m->width);
     }
 }
 

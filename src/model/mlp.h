@@ -1,4 +1,5 @@
-/* Two linears with a GELU between them, as in a transformer block and in both adaptors. */
+/* Two linears with a GELU between them, as in a transformer block and in both adaptors; or, forward only, SwiGLU: the
+ * first linear has two halves, and silu of the one gates the other (arXiv 2002.05202). */
 #ifndef TEC_MODEL_MLP_H
 #define TEC_MODEL_MLP_H
 
@@ -10,16 +11,18 @@
 typedef struct mlp {
     const tec_params *params;
     int width, hidden;
+    bool swiglu;
     int fc1_weight, fc1_bias, fc2_weight, fc2_bias;
 } mlp;
 
 /* What forward leaves for backward. derivative NULL: inference. */
 typedef struct mlp_cache {
     real *gelu, *derivative; /* [R, hidden] */
+    real *halves;            /* [R, 2 hidden], SwiGLU */
 } mlp_cache;
 
 /* Registers PREFIX.fc1.weight ... */
-mlp mlp_register(tec_params *params, int width, int hidden, const char *prefix);
+mlp mlp_register(tec_params *params, int width, int hidden, bool swiglu, const char *prefix);
 void mlp_lay_out(const mlp *m, int R, bool backward, mlp_cache *cache, tec_arena *arena);
 
 /* y [R, width] = residual [R, width] + fc2(gelu(fc1(x [R, width]))); y may be residual; NULL: no residual. */

@@ -26,6 +26,9 @@ extern const spec_field store_spec_fields[];
 /* Elements that count: of mean and std only those of the channels there are. */
 int store_field_count(const spec_field *field, const tec_store_spec *spec);
 
+/* The value of a member, as messages show it. Returns `text`. */
+char *store_field_text(const spec_field *field, const tec_store_spec *spec, char *text, size_t size);
+
 /* TEC_USER_ERROR: a member out of range. `where` leads the message. */
 tec_status store_spec_check(const tec_store_spec *spec, const char *where);
 
@@ -90,6 +93,9 @@ void store_row_decode(const tec_store_spec *spec, const store_layout *layout, co
 /* "DIR/shard-00017.h5"; the caller frees it. store_shard_name: without DIR. */
 char *store_shard_path(const char *dir, int64_t shard);
 char *store_shard_name(int64_t shard);
+
+/* The specification in the attributes of an open shard. TEC_USER_ERROR: it is no shard, attributes are missing. */
+tec_status store_shard_read_spec(hid_t file, const char *path, tec_store_spec *spec);
 
 /* What the manifest says of a shard. */
 typedef struct store_shard {

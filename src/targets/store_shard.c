@@ -23,7 +23,7 @@ char *store_shard_path(const char *dir, int64_t shard)
 
 /* -- attributes -- */
 
-static tec_status read_spec(hid_t file, const char *path, tec_store_spec *spec)
+tec_status store_shard_read_spec(hid_t file, const char *path, tec_store_spec *spec)
 {
     char format[32] = "";
     int version;
@@ -46,7 +46,7 @@ static tec_status check_attributes(hid_t file, const char *path, const tec_store
 {
     tec_store_spec have;
     int64_t number;
-    TEC_TRY(read_spec(file, path, &have));
+    TEC_TRY(store_shard_read_spec(file, path, &have));
     TEC_TRY(store_spec_compare(&have, want, true, path));
     TEC_TRY(tec_h5_get_numbers(file, path, "shard", H5T_NATIVE_INT64, 1, &number));
     if (number != shard)

@@ -29,8 +29,8 @@ const spec_field store_spec_fields[] = {
     {WHOLE(heads, TEC_H5_INT, 1, 4096), false, "base.model"},
     {WHOLE(topk, TEC_H5_INT, 0, 65535), false, "targets.topk"},
     {WHOLE(last_layers, TEC_H5_INT, 1, 65536), false, "targets.last_layers"},
-    {REALS(mean, 3), false, "data.mean"},
-    {REALS(std, 3), false, "data.std"},
+    {REALS(mean, 3), false, "base.mean"},
+    {REALS(std, 3), false, "base.std"},
     {REALS(crop_scale, 2), false, "data.crop_scale"},
     {REALS(crop_ratio, 2), false, "data.crop_ratio"},
     {SWITCH(flip), false, "data.flip"},
@@ -132,7 +132,7 @@ static void append(char *text, size_t size, const char *more)
     snprintf(text + used, size - used, "%s", more);
 }
 
-static char *value_text(const spec_field *field, const tec_store_spec *spec, char *text, size_t size)
+char *store_field_text(const spec_field *field, const tec_store_spec *spec, char *text, size_t size)
 {
     const void *member = member_of(spec, field);
     switch (field->h5.kind) {
@@ -173,7 +173,8 @@ static bool same(const spec_field *field, const tec_store_spec *a, const tec_sto
         return true;
     }
     char first[80], second[80];
-    return strcmp(value_text(field, a, first, sizeof first), value_text(field, b, second, sizeof second)) == 0;
+    return strcmp(store_field_text(field, a, first, sizeof first), store_field_text(field, b, second, sizeof second)) ==
+           0;
 }
 
 tec_status store_spec_compare(const tec_store_spec *have, const tec_store_spec *want, bool storage_too,
@@ -186,7 +187,8 @@ tec_status store_spec_compare(const tec_store_spec *have, const tec_store_spec *
         return tec_fail(
             TEC_USER_ERROR,
             "%s was made with %s = %s, this run wants %s (%s): use the store's value, or another targets.dir", where,
-            f->h5.name, value_text(f, have, is, sizeof is), value_text(f, want, right, sizeof right), f->setting);
+            f->h5.name, store_field_text(f, have, is, sizeof is), store_field_text(f, want, right, sizeof right),
+            f->setting);
     }
     return TEC_OK;
 }

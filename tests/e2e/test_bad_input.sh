@@ -103,7 +103,7 @@ say "model files"
 knn=(knn -c tiny.yaml run.dir=run)
 bad 'eval.model is not given' tec "${knn[@]}"
 bad 'absent.h5: No such file' ranks 2 "${knn[@]}" eval.model=absent.h5
-bad 'tiny.yaml is not an HDF5 file' tec "${knn[@]}" eval.model=tiny.yaml
+bad 'tiny.yaml is no model file' tec "${knn[@]}" eval.model=tiny.yaml
 bad 'store/shard-00000.h5 is not a model file' tec "${knn[@]}" eval.model=store/shard-00000.h5
 head -c 100000 base/checkpoint.h5 >cut.h5
 bad 'cut.h5: .*cut short' ranks 2 "${knn[@]}" eval.model=cut.h5
@@ -114,13 +114,13 @@ bad 'damaged.h5 is damaged: tensor weights/pos_embed has the checksum' ranks 2 "
 sed 's/crc32c/xxxxxx/g' base/checkpoint.h5 >nan.h5
 run tec "${knn[@]}" eval.model=nan.h5
 patch nan.h5 "$(ones_in nan.h5)" 000 000 300 177
-bad 'nan.h5: tensor weights/pos_embed holds a value that is not finite \(nan' ranks 2 "${knn[@]}" eval.model=nan.h5
-bad 'nan.h5: tensor weights/pos_embed holds a value that is not finite' tec targets -c tiny.yaml base.model=nan.h5 \
+bad 'nan.h5: tensor pos_embed holds a value that is not finite \(-?nan' ranks 2 "${knn[@]}" eval.model=nan.h5
+bad 'nan.h5: tensor pos_embed holds a value that is not finite' tec targets -c tiny.yaml base.model=nan.h5 \
     targets.dir=nan
 bad 'takes images of 1 channels, but data.channels is 3' ranks 2 "${knn[@]}" eval.model=base/checkpoint.h5 \
     data.channels=3
-bad 'takes images of 28 x 28 pixels, but data.image_size is 56' tec "${knn[@]}" eval.model=base/checkpoint.h5 \
-    data.image_size=56
+bad 'patches of 7 x 7 pixels, which do not divide images of 54 x 54 pixels \(data.image_size\): 49 would go' \
+    tec "${knn[@]}" eval.model=base/checkpoint.h5 data.image_size=54
 targets=(targets -c tiny.yaml base.model=base/checkpoint.h5 targets.dir=new)
 bad 'base.model is not given' tec "${targets[@]}" base.model=
 bad 'takes images of 1 channels, but data.channels is 3' tec "${targets[@]}" data.channels=3

@@ -374,7 +374,7 @@ static void test_mismatch_names_the_field(void **state)
                                 "heads = 2",
                                 "topk = 3, this run wants 2 (targets.topk)",
                                 "last_layers = 2",
-                                "mean = [0.1, 0.2, 0.3], this run wants [0.1, 0.25, 0.3] (data.mean)",
+                                "mean = [0.1, 0.2, 0.3], this run wants [0.1, 0.25, 0.3] (base.mean)",
                                 "std = [1, 2, 0.333333333]",
                                 "crop_scale = [0.2, 1], this run wants [0.08, 1] (data.crop_scale)",
                                 "flip = true, this run wants false",

@@ -1,0 +1,206 @@
+/* tec export: any model that tec reads, as a file that other programs load. */
+#include "jobs/jobs.h"
+
+#include "tec/files.h"
+#include "tec/log.h"
+#include "tec/tensor_write.h"
+#include "tec/version.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPTION_OUT, OPTION_NAMES, OPTION_FORMAT };
+
+static const tec_option options[] = {
+    {"o", "OUT", "the file to write"},
+    {"names", "timm|tec|hf",
+     "timm (the default): the encoder, as timm's VisionTransformer has it; tec: all that is in the file, under the "
+     "names of TEC's public checkpoints; hf: Hugging Face's ViTModel, with config.json beside OUT"},
+    {"format", "safetensors|pth", "by default what the ending of OUT says"},
+    {0}};
+
+typedef enum file_format { SAFETENSORS, PTH, UNTOLD } file_format;
+
+static const struct {
+    const char *ending;
+    file_format format;
+} endings[] = {{".safetensors", SAFETENSORS}, {".pth", PTH}, {".pt", PTH}, {".bin", PTH}};
+
+typedef struct export_plan {
+    const char *model, *out;
+    tec_export_names names;
+    file_format format;
+} export_plan;
+
+/* -- the command line -- */
+
+static tec_status parse_word(const char *option, const char *word, const char *const *words, int *index)
+{
+    for (*index = 0; words[*index]; ++*index)
+        if (strcmp(words[*index], word) == 0)
+            return TEC_OK;
+    return tec_fail(TEC_USER_ERROR, "command line: --%s %.80s: there are %s, %s%s%s", option, word, words[0], words[1],
+                    words[2] ? ", " : "", words[2] ? words[2] : "");
+}
+
+static file_format format_of(const char *path)
+{
+    size_t length = strlen(path);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        size_t ending = strlen(endings[i].ending);
+        if (length > ending && strcmp(path + length - ending, endings[i].ending) == 0)
+            return endings[i].format;
+    }
+    return UNTOLD;
+}
+
+static tec_status make_plan(const tec_invocation *call, export_plan *plan)
+{
+    static const char *const names[] = {"timm", "tec", "hf", NULL}, *const formats[] = {"safetensors", "pth", NULL};
+    int choice = 0;
+    *plan = (export_plan){.out = call->value[OPTION_OUT]};
+    if (call->file_count != 1)
+        return tec_fail(TEC_USER_ERROR, "command line: %d model files; name one: tec export MODEL -o OUT",
+                        call->file_count);
+    if (!plan->out || !plan->out[0])
+        return tec_fail(TEC_USER_ERROR, "command line: where to? tec export %s -o OUT.safetensors", call->files[0]);
+    plan->model = call->files[0];
+    plan->format = format_of(plan->out);
+    if (call->value[OPTION_NAMES])
+        TEC_TRY(parse_word("names", call->value[OPTION_NAMES], names, &choice));
+    plan->names = (tec_export_names)choice;
+    if (call->value[OPTION_FORMAT]) {
+        TEC_TRY(parse_word("format", call->value[OPTION_FORMAT], formats, &choice));
+        plan->format = (file_format)choice;
+    }
+    if (plan->format == UNTOLD)
+        return tec_fail(TEC_USER_ERROR,
+                        "%s: the ending does not say in which format (.safetensors, .pth, .pt, .bin): give --format",
+                        plan->out);
+    return TEC_OK;
+}
+
+/* -- what stands beside the tensors -- */
+
+/* Facts that no tensor tells, as src/import/sidecar.c reads them. Ends with NULL; the texts are the caller's to free.
+ */
+enum { METADATA = 13 };
+
+static char *three(const double value[3])
+{
+    return tec_string_format("%.17g,%.17g,%.17g", value[0], value[1], value[2]);
+}
+
+static void make_metadata(const tec_import_facts *facts, char *metadata[METADATA])
+{
+    int n = 0;
+#define ENTRY(key, value) (metadata[n++] = tec_string_format("%s", key), metadata[n++] = (value))
+    ENTRY("format", tec_string_format("pt"));
+    ENTRY("software", tec_string_format("tec %s", tec_version()));
+    ENTRY("tec_heads", tec_string_format("%d", facts->config.heads));
+    ENTRY("tec_norm_eps", tec_string_format("%.17g", facts->config.variant.norm_eps));
+    if (facts->normalised) {
+        ENTRY("tec_mean", three(facts->mean));
+        ENTRY("tec_std", three(facts->std));
+    }
+#undef ENTRY
+    metadata[n] = NULL;
+}
+
+static tec_status write_json_beside(const char *out, const char *name, json_t *object)
+{
+    const char *slash = strrchr(out, '/');
+    char *dir = slash ? tec_string_format("%.*s", slash == out ? 1 : (int)(slash - out), out) : tec_string_format(".");
+    char *path = tec_path_join(dir, name), *text = json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+    char *lines = tec_string_format("%s\n", text ? text : "");
+    tec_status status = text ? tec_file_write(path, lines, strlen(lines))
+                             : tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be put into words: out of memory", path);
+    free(lines);
+    free(text);
+    free(path);
+    free(dir);
+    json_decref(object);
+    return status;
+}
+
+static tec_status write_config(const char *out, const tec_import_facts *facts)
+{
+    const tec_model_config *c = &facts->config;
+    const double *mean = facts->mean, *std = facts->std;
+    TEC_TRY(
+        write_json_beside(out, "config.json",
+                          json_pack("{s:[s], s:s, s:i, s:i, s:i, s:i, s:s, s:f, s:i, s:i, s:i, s:b, s:f, s:f}",
+                                    "architectures", "ViTModel", "model_type", "vit", "hidden_size", c->width,
+                                    "num_hidden_layers", c->depth, "num_attention_heads", c->heads, "intermediate_size",
+                                    tec_model_hidden(c), "hidden_act", "gelu", "layer_norm_eps", c->variant.norm_eps,
+                                    "image_size", c->image_size, "patch_size", c->patch, "num_channels", c->channels,
+                                    "qkv_bias", 1, "hidden_dropout_prob", 0.0, "attention_probs_dropout_prob", 0.0)));
+    if (!facts->normalised)
+        return TEC_OK;
+    return write_json_beside(out, "preprocessor_config.json",
+                             json_pack("{s:s, s:b, s:b, s:f, s:b, s:{s:i, s:i}, s:[f,f,f], s:[f,f,f]}",
+                                       "image_processor_type", "ViTImageProcessor", "do_normalize", 1, "do_rescale", 1,
+                                       "rescale_factor", 1.0 / 255, "do_resize", 1, "size", "height", c->image_size,
+                                       "width", c->image_size, "image_mean", mean[0], mean[1], mean[2], "image_std",
+                                       std[0], std[1], std[2]));
+}
+
+/* -- the job -- */
+
+static tec_status write_tensors(const export_plan *plan, const tec_import_facts *facts, const tec_export *tensors)
+{
+    char *metadata[METADATA];
+    if (plan->format == PTH)
+        return tec_torch_write(plan->out, tensors->tensor, tensors->count);
+    make_metadata(facts, metadata);
+    tec_status status =
+        tec_safetensors_write(plan->out, tensors->tensor, tensors->count, (const char *const *)metadata);
+    for (int i = 0; metadata[i]; i++)
+        free(metadata[i]);
+    return status;
+}
+
+static tec_status run(tec_comm *comm, const tec_invocation *call)
+{
+    (void)comm;
+    export_plan plan;
+    tec_import *import;
+    tec_export tensors;
+    tec_import_options said = tec_job_import_options(&call->settings);
+    TEC_TRY(make_plan(call, &plan));
+    TEC_TRY(tec_import_open(&import, plan.model, &said));
+    const tec_import_facts *facts = tec_import_get_facts(import);
+    char *line = tec_import_describe(import);
+    tec_log("%s", line);
+    free(line);
+    tec_status status = tec_export_model(import, plan.names, &tensors);
+    if (status == TEC_OK)
+        status = write_tensors(&plan, facts, &tensors);
+    if (status == TEC_OK && plan.names == TEC_NAMES_HF)
+        status = write_config(plan.out, facts);
+    if (status == TEC_OK)
+        printf("%s: %d tensors\n", plan.out, tensors.count);
+    tec_export_free(&tensors);
+    tec_import_close(import);
+    return status;
+}
+
+static const char *const sections[] = {"base", NULL};
+
+const tec_command tec_command_export = {
+    .name = "export",
+    .usage = "MODEL -o OUT [--names timm|tec|hf] [--format safetensors|pth] [base.key=value ...]",
+    .summary = "write a model as .safetensors or .pth for other programs",
+    .details =
+        "MODEL is whatever base.model takes. With --names timm and hf the class-token MLP of a TEC model is folded "
+        "into "
+        "its class token and LayerScale into the weights, so that a plain ViT gives the same features. Numbers are "
+        "written as float32, to the bit; heads, norm eps and the images' normalisation go into the metadata of a "
+        ".safetensors file. A .pth file has no place for them: base.heads and its like tell them where they are "
+        "unusual.",
+    .options = options,
+    .sections = sections,
+    .takes_files = true,
+    .run = run,
+};

@@ -1,0 +1,38 @@
+#include "bicubic.h"
+
+#include <math.h>
+
+static double cubic(double x)
+{
+    const double a = -0.5;
+    x = fabs(x);
+    if (x < 1)
+        return ((a + 2) * x - (a + 3)) * x * x + 1;
+    if (x < 2)
+        return (((x - 5) * x + 8) * x - 4) * a;
+    return 0;
+}
+
+int tec_bicubic_taps(int in, int64_t out)
+{
+    double ratio = (double)in / (double)out;
+    double taps = ceil(2 * (ratio < 1 ? 1 : ratio)) * 2 + 1;
+    return taps < in ? (int)taps : in;
+}
+
+/* Every operation in Pillow's order: a last bit more or less could move a weight of the 8-bit resize. */
+int tec_bicubic_window(int in, int64_t out, int64_t index, int *first, double *weight)
+{
+    double scale = (double)in / (double)out, stretch = scale < 1 ? 1 : scale;
+    double support = 2 * stretch, squeeze = 1 / stretch;
+    double center = ((double)index + 0.5) * scale, sum = 0;
+    int begin = (int)(center - support + 0.5), end = (int)(center + support + 0.5);
+    begin = begin < 0 ? 0 : begin;
+    end = end > in ? in : end;
+    for (int k = 0; k < end - begin; k++)
+        sum += weight[k] = cubic((k + begin - center + 0.5) * squeeze);
+    for (int k = 0; k < end - begin; k++)
+        weight[k] = sum != 0 ? weight[k] / sum : weight[k];
+    *first = begin;
+    return end - begin;
+}

@@ -1,0 +1,164 @@
+/* A model under the names that other programs load. */
+#include "import_parts.h"
+
+#include "tec/frozen.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void add(tec_export *out, const char *name, int dims, const int64_t *dim, const real *value)
+{
+    if (out->count == out->capacity) {
+        out->capacity = out->capacity ? 2 * out->capacity : 256;
+        tec_tensor_out *grown = tec_allocate((size_t)out->capacity * sizeof *grown);
+        if (out->count)
+            memcpy(grown, out->tensor, (size_t)out->count * sizeof *grown);
+        free(out->tensor);
+        out->tensor = grown;
+    }
+    tec_tensor_out *t = &out->tensor[out->count++];
+    *t = (tec_tensor_out){.name = tec_string_format("%s", name), .dims = dims, .value = value};
+    for (int i = 0; i < dims; i++)
+        t->dim[i] = dim[i];
+}
+
+void tec_export_free(tec_export *out)
+{
+    for (int i = 0; i < out->count; i++) {
+        const tec_tensor_out *t = &out->tensor[i];
+        free((char *)(uintptr_t)t->name);
+        if (!out->weight) /* every value has a buffer of its own */
+            free((real *)(uintptr_t)t->value);
+    }
+    free(out->tensor);
+    free(out->weight);
+    *out = (tec_export){0};
+}
+
+/* -- everything there is -- */
+
+/* Are the model's tensors called in the file as here? Then nothing has to be put together, and nothing be left out. */
+static bool has_our_names(const tec_import *import)
+{
+    size_t prefix = strlen(import->facts.prefix);
+    for (int i = 0; i < import->pieces; i++)
+        if (strcmp(import->piece[i].ours, import_tensor(import, &import->piece[i])->name + prefix) != 0)
+            return false;
+    return true;
+}
+
+/* As they stand in the file. */
+static tec_status copy_all(tec_import *import, tec_export *out)
+{
+    size_t prefix = strlen(import->facts.prefix);
+    for (int i = 0; i < tec_tensor_file_count(import->file); i++) {
+        const tec_tensor *t = tec_tensor_file_get(import->file, i);
+        if (!t->is_float || strncmp(t->name, import->facts.prefix, prefix) != 0)
+            continue;
+        real *value = tec_allocate((size_t)t->count * sizeof *value);
+        add(out, t->name + prefix, t->dims, t->dim, value);
+        TEC_TRY(tec_tensor_file_read(import->file, i, value));
+    }
+    return TEC_OK;
+}
+
+/* -- an encoder -- */
+
+/* timm places all tokens before the patches or none: where only some have a position it becomes part of the token, and
+ * the table keeps the patches alone. */
+static bool folds_positions(const tec_model_config *c)
+{
+    return c->variant.unplaced > 0 && c->variant.unplaced < tec_model_prefix(c);
+}
+
+/* Adds the positions of the placed tokens to them; they come in the order of the table. */
+static void fold_positions(const tec_params *params, const tec_model_config *c)
+{
+    static const char *const token[] = {"cls_token", "dist_token", "reg_token"};
+    const real *position = params->weight + tec_params_find(params, "pos_embed")->offset;
+    size_t left = (size_t)(tec_model_prefix(c) - c->variant.unplaced) * (size_t)c->width;
+    for (int i = 0; i < 3; i++) {
+        const tec_param *p = tec_params_find(params, token[i]);
+        size_t count = !p ? 0 : p->count < left ? p->count : left;
+        for (size_t j = 0; j < count; j++)
+            params->weight[p->offset + j] += *position++;
+        left -= count;
+    }
+}
+
+static void add_param(const naming *scheme, const tec_param *p, const real *value, tec_export *out)
+{
+    char name[THEIR_NAME];
+    int64_t dim[4];
+    int parts = import_translate_back(scheme, p->name, 0, name);
+    for (int i = 0; i < p->dims; i++)
+        dim[i] = p->dim[i];
+    dim[0] /= parts;
+    for (int part = 0; part < parts; part++) {
+        import_translate_back(scheme, p->name, part, name);
+        add(out, name, p->dims, dim, value + p->count / (size_t)parts * (size_t)part);
+    }
+}
+
+static void add_patch_positions(const tec_param *p, const tec_model_config *c, const real *value, tec_export *out)
+{
+    int64_t L = tec_model_patches(c), dim[] = {1, L, c->width};
+    add(out, p->name, 3, dim, value + p->count - (size_t)(L * c->width));
+}
+
+/* What timm's and Hugging Face's models have in common. */
+static void add_encoder(const tec_params *params, const tec_model_config *c, const naming *scheme, bool fold,
+                        tec_export *out)
+{
+    for (int i = 0; i < params->count; i++) {
+        const tec_param *p = &params->param[i];
+        const real *value = out->weight + p->offset;
+        if (fold && strcmp(p->name, "pos_embed") == 0 && folds_positions(c))
+            add_patch_positions(p, c, value, out);
+        else if (!fold || strncmp(p->name, "cls_token_mlp.", 14) != 0)
+            add_param(scheme, p, value, out);
+    }
+}
+
+static tec_status check_plain(const tec_import *import, const tec_vit_variant *v)
+{
+    const char *what = v->no_class_token       ? "without a class token"
+                       : v->distillation_token ? "with a distillation token"
+                       : v->registers          ? "with registers"
+                       : v->unplaced           ? "whose class token has no position"
+                       : v->pre_norm           ? "with a norm before its blocks"
+                       : v->fc_norm            ? "with its norm after pooling"
+                       : v->swiglu             ? "with SwiGLU"
+                                               : NULL;
+    if (!what)
+        return TEC_OK;
+    return tec_fail(TEC_USER_ERROR, "%s is a model %s, which Hugging Face's ViTModel cannot be: use --names timm",
+                    import->path, what);
+}
+
+tec_status tec_export_model(tec_import *import, tec_export_names names, tec_export *out)
+{
+    const tec_model_config *c = &import->facts.config;
+    bool fold = names != TEC_NAMES_TEC;
+    tec_frozen *frozen;
+    *out = (tec_export){0};
+    if (names == TEC_NAMES_TEC && has_our_names(import))
+        return copy_all(import, out);
+    if (names == TEC_NAMES_HF)
+        TEC_TRY(check_plain(import, &c->variant));
+    TEC_TRY(tec_frozen_create(&frozen, c, 1));
+    tec_params *params = tec_frozen_params(frozen);
+    tec_status status = tec_import_read(import, params, c);
+    if (status == TEC_OK) {
+        const tec_param *token = tec_params_find(params, "cls_token");
+        if (fold && token)
+            tec_frozen_class_token(frozen, params->weight + token->offset);
+        if (fold && folds_positions(c))
+            fold_positions(params, c);
+        out->weight = params->weight;
+        params->weight = NULL;
+        add_encoder(params, c, &import_namings[names == TEC_NAMES_HF], fold, out);
+    }
+    tec_frozen_close(frozen);
+    return status;
+}

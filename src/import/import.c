@@ -1,0 +1,120 @@
+#include "import_parts.h"
+
+#include "tec/files.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static tec_status recognise(tec_import *import, const tec_import_options *options)
+{
+    import->own = strncmp(tec_tensor_file_format(import->file), "tec ", 4) == 0;
+    TEC_TRY(import_sort(import));
+    TEC_TRY(import_infer(import));
+    TEC_TRY(import_gather_facts(import, options));
+    TEC_TRY(import_check_complete(import));
+    tec_model_config encoder = import->facts.config;
+    encoder.kind = TEC_MODEL_VIT;
+    if (tec_model_config_check(&encoder) != TEC_OK)
+        return tec_fail(TEC_USER_ERROR, "%s: %s", import->path, tec_error_message());
+    return TEC_OK;
+}
+
+tec_status tec_import_open(tec_import **out, const char *path, const tec_import_options *options)
+{
+    tec_import *import = tec_allocate_zeroed(1, sizeof *import);
+    *out = NULL;
+    import->path = tec_string_format("%s", path);
+    tec_status status = tec_tensor_file_open(&import->file, path);
+    if (status == TEC_OK)
+        status = recognise(import, options);
+    if (status == TEC_OK)
+        *out = import;
+    else
+        tec_import_close(import);
+    return status;
+}
+
+void tec_import_close(tec_import *import)
+{
+    if (!import)
+        return;
+    tec_tensor_file_close(import->file);
+    free(import->piece);
+    free(import->path);
+    free(import);
+}
+
+const tec_import_facts *tec_import_get_facts(const tec_import *import)
+{
+    return &import->facts;
+}
+
+tec_status tec_import_resize(const tec_import *import, int image_size, tec_model_config *out)
+{
+    *out = import->facts.config;
+    out->image_size = image_size;
+    if (image_size % out->patch == 0 && image_size / out->patch >= 2)
+        return TEC_OK;
+    return tec_fail(TEC_USER_ERROR,
+                    "%s has patches of %d x %d pixels, which do not divide images of %d x %d pixels (data.image_size): "
+                    "%d would go",
+                    import->path, out->patch, out->patch, image_size, image_size,
+                    image_size / out->patch >= 2 ? image_size / out->patch * out->patch
+                                                 : import->facts.config.image_size);
+}
+
+/* "; distillation token, 4 registers, SwiGLU" */
+static void describe_variant(const tec_vit_variant *v, FILE *out)
+{
+    static const char *const end = "";
+    fprintf(out, "%s%s", v->no_class_token ? ", no class token" : end,
+            v->distillation_token ? ", distillation token" : end);
+    if (v->registers)
+        fprintf(out, ", %d registers", v->registers);
+    fprintf(out, "%s%s%s", v->pre_norm ? ", norm before the blocks" : end, v->fc_norm ? ", norm after pooling" : end,
+            v->swiglu ? ", SwiGLU" : end);
+}
+
+static void describe_normalisation(const tec_import_facts *f, FILE *out)
+{
+    if (!f->normalised) {
+        fputs("; normalisation of its images not known", out);
+        return;
+    }
+    fputs("; mean", out);
+    for (int i = 0; i < f->config.channels && i < 3; i++)
+        fprintf(out, "%s%g", i ? "," : " ", f->mean[i]);
+    fputs(" std", out);
+    for (int i = 0; i < f->config.channels && i < 3; i++)
+        fprintf(out, "%s%g", i ? "," : " ", f->std[i]);
+    fprintf(out, " (%s)", f->mean_from);
+}
+
+char *tec_import_describe(const tec_import *import)
+{
+    const tec_import_facts *f = &import->facts;
+    const tec_model_config *c = &f->config;
+    char *text = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    if (!out)
+        tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory"));
+    fprintf(out, "%s: %s, %s", import->path, f->family, tec_tensor_file_format(import->file));
+    if (f->prefix[0])
+        fprintf(out, " under `%s`", f->prefix);
+    fprintf(out, ": width %d, %d blocks, %d heads (%s), MLP %d, patch %d, %d x %d x %d pixels", c->width, c->depth,
+            c->heads, f->heads_from, tec_model_hidden(c), c->patch, c->image_size, c->image_size, c->channels);
+    describe_variant(&c->variant, out);
+    fprintf(out, "; norm eps %g (%s)", c->variant.norm_eps, f->norm_eps_from);
+    describe_normalisation(f, out);
+    if (f->unused)
+        fprintf(out, "; %d tensor%s not needed (%s%s)", f->unused, f->unused > 1 ? "s" : "", f->unused_example,
+                f->unused > 1 ? " ..." : "");
+    if (fclose(out) != 0 || !text)
+        tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory"));
+    for (char *t = text; *t; t++) /* names come from the file, and may be meant for the terminal */
+        *t = iscntrl((unsigned char)*t) ? '?' : *t;
+    return text;
+}

@@ -1,0 +1,253 @@
+/* The architecture that the tensors' shapes tell, and whether they are all there. */
+#include "import_parts.h"
+
+#include "tec/frozen.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { WIDEST = 1 << 15, DEEPEST = 1 << 10, MOST_TOKENS = 1 << 20 };
+
+static bool has(const tec_import *import, const char *ours)
+{
+    return import_find(import, ours, 0) != NULL;
+}
+
+/* Dimension `d` of one of our tensors, of all its parts where it is the first; 0: there is no such. */
+static int64_t dim_of(const tec_import *import, const char *ours, int d)
+{
+    int64_t sum = 0;
+    const import_piece *piece = import_find(import, ours, 0);
+    for (int part = 0; piece && part < (d == 0 ? piece->parts : 1); part++) {
+        const import_piece *p = import_find(import, ours, part);
+        const tec_tensor *t = p ? import_tensor(import, p) : NULL;
+        sum += t && d < t->dims && t->dim[d] <= MOST_TOKENS ? t->dim[d] : 0;
+    }
+    return sum;
+}
+
+static tec_status fail_shape(const tec_import *import, const char *ours, const char *wanted)
+{
+    const tec_tensor *t = import_tensor(import, import_find(import, ours, 0));
+    char shape[120] = "";
+    for (int i = 0; i < t->dims; i++) {
+        size_t used = strlen(shape);
+        snprintf(shape + used, sizeof shape - used, "%s%lld", i ? ", " : "", (long long)t->dim[i]);
+    }
+    return tec_fail(TEC_USER_ERROR, "%s: tensor `%s` has the shape [%s]; %s", import->path, t->name, shape, wanted);
+}
+
+static tec_status infer_patches(tec_import *import)
+{
+    static const char name[] = "patch_embed.proj.weight";
+    tec_model_config *c = &import->facts.config;
+    int64_t width = dim_of(import, name, 0), channels = dim_of(import, name, 1), patch = dim_of(import, name, 2);
+    if (import_tensor(import, import_find(import, name, 0))->dims != 4 || patch != dim_of(import, name, 3) ||
+        width < 1 || width > WIDEST || patch < 1 || patch > WIDEST || channels < 1 || channels > WIDEST)
+        return fail_shape(import, name, "a patch embedding is [width, channels, patch, patch] with square patches");
+    c->width = (int)width;
+    c->channels = (int)channels;
+    c->patch = (int)patch;
+    return TEC_OK;
+}
+
+static void infer_depth(tec_import *import)
+{
+    int depth = 0, number;
+    for (int i = 0; i < import->pieces; i++)
+        if (sscanf(import->piece[i].ours, "blocks.%d.", &number) == 1 && number >= depth)
+            depth = number < DEEPEST ? number + 1 : DEEPEST;
+    import->facts.config.depth = depth;
+}
+
+/* The ratio that gives the hidden width again when it is rounded down. */
+static double ratio_of(int hidden, int width)
+{
+    double ratio = (double)hidden / width;
+    return (int)(width * ratio) < hidden ? nextafter(ratio, INFINITY) : ratio;
+}
+
+static tec_status infer_mlp(tec_import *import)
+{
+    static const char fc1[] = "blocks.0.mlp.fc1.weight", fc2[] = "blocks.0.mlp.fc2.weight";
+    tec_model_config *c = &import->facts.config;
+    if (!has(import, fc1) || !has(import, fc2))
+        return tec_fail(TEC_USER_ERROR, "%s: the MLP of the first block is missing (%smlp.fc1 and fc2)", import->path,
+                        "blocks.0.");
+    int64_t rows = dim_of(import, fc1, 0), hidden = dim_of(import, fc2, 1);
+    if (hidden < 1 || hidden > 2 * WIDEST || (rows != hidden && rows != 2 * hidden))
+        return fail_shape(import, fc1, "it goes together neither with fc2 nor (SwiGLU) with twice its inputs");
+    c->variant.swiglu = rows != hidden;
+    c->mlp_ratio = ratio_of((int)hidden, c->width);
+    return TEC_OK;
+}
+
+static tec_status infer_tokens(tec_import *import)
+{
+    tec_import_facts *facts = &import->facts;
+    tec_vit_variant *v = &facts->config.variant;
+    v->no_class_token = !has(import, "cls_token");
+    v->distillation_token = has(import, "dist_token");
+    v->pre_norm = has(import, "norm_pre.weight");
+    v->fc_norm = has(import, "fc_norm.weight");
+    facts->config.kind = has(import, "cls_token_mlp.fc1.weight") ? TEC_MODEL_TEC : TEC_MODEL_VIT;
+    if (v->fc_norm && has(import, "norm.weight"))
+        return tec_fail(TEC_USER_ERROR, "%s has both a final norm (`norm`) and `fc_norm`: one of them cannot be in use",
+                        import->path);
+    if (v->no_class_token && (v->distillation_token || facts->config.kind == TEC_MODEL_TEC))
+        return tec_fail(TEC_USER_ERROR, "%s: the class token (`cls_token`) is missing", import->path);
+    if (!has(import, "reg_token"))
+        return TEC_OK;
+    const tec_tensor *reg = import_tensor(import, import_find(import, "reg_token", 0));
+    int64_t registers = reg->dims > 1 ? reg->dim[reg->dims - 2] : 1;
+    if (registers < 1 || registers > MOST_TOKENS)
+        return fail_shape(import, "reg_token", "register tokens are [1, registers, width]");
+    v->registers = (int)registers;
+    return TEC_OK;
+}
+
+static int square_root(int64_t number)
+{
+    int64_t side = (int64_t)floor(sqrt((double)number) + 0.5);
+    return side * side == number ? (int)side : 0;
+}
+
+/* Which of the tokens before the patches have a row, and how many patches there are: rows less those must be a square.
+ * Registers have none in DINOv2; timm has all or none of them in the table. */
+static tec_status infer_positions(tec_import *import)
+{
+    tec_model_config *c = &import->facts.config;
+    int all = tec_model_prefix(c), guess[] = {all - c->variant.registers, 0, all};
+    const import_piece *piece = import_find(import, "pos_embed", 0);
+    if (!piece)
+        return tec_fail(TEC_USER_ERROR,
+                        "%s has no position embedding (`pos_embed`): a ViT with positions of another kind is not "
+                        "supported",
+                        import->path);
+    const tec_tensor *t = import_tensor(import, piece);
+    int64_t rows = t->dims >= 2 ? t->dim[t->dims - 2] : 0;
+    if (rows < 1 || rows > MOST_TOKENS || t->count != rows * c->width)
+        return fail_shape(import, "pos_embed", "a position embedding is [1, tokens, width]");
+    for (int i = 0; i < 3 && import->position_grid == 0; i++) {
+        import->position_rows = guess[i];
+        import->position_grid = square_root(rows - guess[i]);
+    }
+    if (import->position_grid < 2 || import->position_grid * c->patch > WIDEST)
+        return fail_shape(import, "pos_embed", "its patches make no square, and only square images are supported");
+    c->variant.unplaced = all - import->position_rows;
+    c->image_size = import->position_grid * c->patch;
+    return TEC_OK;
+}
+
+tec_status import_infer(tec_import *import)
+{
+    TEC_TRY(infer_patches(import));
+    infer_depth(import);
+    TEC_TRY(infer_mlp(import));
+    TEC_TRY(infer_tokens(import));
+    return infer_positions(import);
+}
+
+/* -- completeness -- */
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text), wanted = strlen(end);
+    return length >= wanted && strcmp(text + length - wanted, end) == 0;
+}
+
+/* Biases that some models do without: zero then. */
+static bool may_lack(const tec_import *import, const tec_param *param)
+{
+    if (strcmp(param->name, "patch_embed.proj.bias") == 0)
+        return import->facts.config.variant.pre_norm; /* CLIP's */
+    return ends_with(param->name, ".attn.qkv.bias") && !has(import, "blocks.0.attn.qkv.bias") &&
+           !import_find(import, param->name, 1) && !import_find(import, param->name, 2);
+}
+
+/* A bias whose middle part (the keys') is left out as it would be 0. */
+static bool part_may_lack(const import_piece *first, int part)
+{
+    return first->parts == 3 && part == 1 && strstr(first->ours, ".bias");
+}
+
+/* Ones in front do not matter: [1, 1, D] is as good as [D]. */
+static bool same_shape(const tec_tensor *t, const tec_param *param, int parts)
+{
+    int i = 0, j = 0;
+    while (i < t->dims && t->dim[i] == 1)
+        i++;
+    while (j < param->dims && param->dim[j] == 1)
+        j++;
+    if (t->dims - i != param->dims - j)
+        return false;
+    for (bool first = true; j < param->dims; i++, j++, first = false)
+        if (t->dim[i] != param->dim[j] / (first ? parts : 1) || (first && param->dim[j] % parts))
+            return false;
+    return true;
+}
+
+static tec_status check_param(const tec_import *import, const tec_param *param, bool *missing)
+{
+    const import_piece *first = import_find(import, param->name, 0);
+    *missing = !first && !may_lack(import, param);
+    if (!first || strcmp(param->name, "pos_embed") == 0)
+        return TEC_OK;
+    for (int part = 0; part < first->parts; part++) {
+        const import_piece *piece = import_find(import, param->name, part);
+        if (!piece)
+            *missing = *missing || !part_may_lack(first, part);
+        else if (piece->parts != first->parts || !same_shape(import_tensor(import, piece), param, piece->parts))
+            return tec_fail(TEC_USER_ERROR,
+                            "%s: tensor `%s` has not the shape that the other tensors call for (width %d, %d blocks)",
+                            import->path, import_tensor(import, piece)->name, import->facts.config.width,
+                            import->facts.config.depth);
+    }
+    return TEC_OK;
+}
+
+/* LayerScale: every block has it or none, and as many numbers as the width. */
+static tec_status check_layer_scale(const tec_import *import, const char *name)
+{
+    const tec_model_config *c = &import->facts.config;
+    int found = 0;
+    for (int i = 0; i < import->pieces; i++) {
+        const import_piece *p = &import->piece[i];
+        if (!ends_with(p->ours, name))
+            continue;
+        found++;
+        if (import_tensor(import, p)->count != c->width)
+            return tec_fail(TEC_USER_ERROR, "%s: tensor `%s` does not have %d elements, the width of the model",
+                            import->path, import_tensor(import, p)->name, c->width);
+    }
+    if (found == 0 || found == c->depth)
+        return TEC_OK;
+    return tec_fail(TEC_USER_ERROR, "%s: %d of %d blocks have a LayerScale (%s): the others' is missing", import->path,
+                    found, c->depth, name);
+}
+
+tec_status import_check_complete(const tec_import *import)
+{
+    enum { SHOWN = 3 };
+    tec_params list = {0};
+    char names[320] = "";
+    int missing = 0;
+    tec_status status = check_layer_scale(import, ".ls1");
+    if (status == TEC_OK)
+        status = check_layer_scale(import, ".ls2");
+    tec_frozen_list(&import->facts.config, &list);
+    for (int i = 0; i < list.count && status == TEC_OK; i++) {
+        bool lacks;
+        status = check_param(import, &list.param[i], &lacks);
+        if (status == TEC_OK && lacks && missing++ < SHOWN) {
+            size_t used = strlen(names);
+            snprintf(names + used, sizeof names - used, "%s`%s`", used ? ", " : "", list.param[i].name);
+        }
+    }
+    tec_params_free(&list);
+    if (status != TEC_OK || missing == 0)
+        return status;
+    return tec_fail(TEC_USER_ERROR, "%s: %d tensor%s of the ViT %s missing (in our names): %s%s", import->path, missing,
+                    missing > 1 ? "s" : "", missing > 1 ? "are" : "is", names, missing > SHOWN ? " and others" : "");
+}

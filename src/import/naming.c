@@ -1,0 +1,238 @@
+#include "naming.h"
+
+#include <ctype.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* clang-format off */
+static const name_rule timm[] = {
+    {"cls_token", "cls_token", 0, 0},
+    {"dist_token", "dist_token", 0, 0},
+    {"reg_token", "reg_token", 0, 0},
+    {"register_tokens", "reg_token", 0, 0},
+    {"pos_embed", "pos_embed", 0, 0},
+    {"patch_embed.proj.*", "patch_embed.proj.*", 0, 0},
+    {"norm_pre.*", "norm_pre.*", 0, 0},
+    {"blocks.#.norm1.*", "blocks.#.norm1.*", 0, 0},
+    {"blocks.#.attn.qkv.*", "blocks.#.attn.qkv.*", 0, 0},
+    {"blocks.#.attn.q_bias", "blocks.#.attn.qkv.bias", 0, 3},
+    {"blocks.#.attn.k_bias", "blocks.#.attn.qkv.bias", 1, 3},
+    {"blocks.#.attn.v_bias", "blocks.#.attn.qkv.bias", 2, 3},
+    {"blocks.#.attn.proj.*", "blocks.#.attn.proj.*", 0, 0},
+    {"blocks.#.ls1.gamma", "blocks.#.ls1", 0, 0},
+    {"blocks.#.gamma_1", "blocks.#.ls1", 0, 0},
+    {"blocks.#.norm2.*", "blocks.#.norm2.*", 0, 0},
+    {"blocks.#.mlp.fc1.*", "blocks.#.mlp.fc1.*", 0, 0},
+    {"blocks.#.mlp.w12.*", "blocks.#.mlp.fc1.*", 0, 0},
+    {"blocks.#.mlp.fc1_g.*", "blocks.#.mlp.fc1.*", 0, 2},
+    {"blocks.#.mlp.fc1_x.*", "blocks.#.mlp.fc1.*", 1, 2},
+    {"blocks.#.mlp.fc2.*", "blocks.#.mlp.fc2.*", 0, 0},
+    {"blocks.#.mlp.w3.*", "blocks.#.mlp.fc2.*", 0, 0},
+    {"blocks.#.ls2.gamma", "blocks.#.ls2", 0, 0},
+    {"blocks.#.gamma_2", "blocks.#.ls2", 0, 0},
+    {"norm.*", "norm.*", 0, 0},
+    {"fc_norm.*", "fc_norm.*", 0, 0},
+    {"cls_token_mlp.fc1.*", "cls_token_mlp.fc1.*", 0, 0},
+    {"cls_token_mlp.fc2.*", "cls_token_mlp.fc2.*", 0, 0},
+    {0}};
+
+static const name_rule hugging_face[] = {
+    {"embeddings.cls_token", "cls_token", 0, 0},
+    {"embeddings.distillation_token", "dist_token", 0, 0},
+    {"embeddings.register_tokens", "reg_token", 0, 0},
+    {"embeddings.position_embeddings", "pos_embed", 0, 0},
+    {"embeddings.patch_embeddings.projection.*", "patch_embed.proj.*", 0, 0},
+    {"encoder.layer.#.layernorm_before.*", "blocks.#.norm1.*", 0, 0},
+    {"encoder.layer.#.norm1.*", "blocks.#.norm1.*", 0, 0},
+    {"encoder.layer.#.attention.attention.query.*", "blocks.#.attn.qkv.*", 0, 3},
+    {"encoder.layer.#.attention.attention.key.*", "blocks.#.attn.qkv.*", 1, 3},
+    {"encoder.layer.#.attention.attention.value.*", "blocks.#.attn.qkv.*", 2, 3},
+    {"encoder.layer.#.attention.output.dense.*", "blocks.#.attn.proj.*", 0, 0},
+    {"encoder.layer.#.layer_scale1.lambda1", "blocks.#.ls1", 0, 0},
+    {"encoder.layer.#.lambda_1", "blocks.#.ls1", 0, 0},
+    {"encoder.layer.#.layernorm_after.*", "blocks.#.norm2.*", 0, 0},
+    {"encoder.layer.#.norm2.*", "blocks.#.norm2.*", 0, 0},
+    {"encoder.layer.#.intermediate.dense.*", "blocks.#.mlp.fc1.*", 0, 0},
+    {"encoder.layer.#.mlp.fc1.*", "blocks.#.mlp.fc1.*", 0, 0},
+    {"encoder.layer.#.mlp.weights_in.*", "blocks.#.mlp.fc1.*", 0, 0},
+    {"encoder.layer.#.output.dense.*", "blocks.#.mlp.fc2.*", 0, 0},
+    {"encoder.layer.#.mlp.fc2.*", "blocks.#.mlp.fc2.*", 0, 0},
+    {"encoder.layer.#.mlp.weights_out.*", "blocks.#.mlp.fc2.*", 0, 0},
+    {"encoder.layer.#.layer_scale2.lambda1", "blocks.#.ls2", 0, 0},
+    {"encoder.layer.#.lambda_2", "blocks.#.ls2", 0, 0},
+    {"layernorm.*", "norm.*", 0, 0},
+    {"pooler.layernorm.*", "fc_norm.*", 0, 0},
+    {0}};
+
+static const name_rule torchvision[] = {
+    {"class_token", "cls_token", 0, 0},
+    {"encoder.pos_embedding", "pos_embed", 0, 0},
+    {"conv_proj.*", "patch_embed.proj.*", 0, 0},
+    {"encoder.layers.encoder_layer_#.ln_1.*", "blocks.#.norm1.*", 0, 0},
+    {"encoder.layers.encoder_layer_#.self_attention.in_proj_weight", "blocks.#.attn.qkv.weight", 0, 0},
+    {"encoder.layers.encoder_layer_#.self_attention.in_proj_bias", "blocks.#.attn.qkv.bias", 0, 0},
+    {"encoder.layers.encoder_layer_#.self_attention.out_proj.*", "blocks.#.attn.proj.*", 0, 0},
+    {"encoder.layers.encoder_layer_#.ln_2.*", "blocks.#.norm2.*", 0, 0},
+    {"encoder.layers.encoder_layer_#.mlp.linear_1.*", "blocks.#.mlp.fc1.*", 0, 0},
+    {"encoder.layers.encoder_layer_#.mlp.0.*", "blocks.#.mlp.fc1.*", 0, 0},
+    {"encoder.layers.encoder_layer_#.mlp.linear_2.*", "blocks.#.mlp.fc2.*", 0, 0},
+    {"encoder.layers.encoder_layer_#.mlp.3.*", "blocks.#.mlp.fc2.*", 0, 0},
+    {"encoder.ln.*", "norm.*", 0, 0},
+    {0}};
+
+const naming import_namings[] = {
+    {"timm", "patch_embed.proj.weight", timm},
+    {"Hugging Face", "embeddings.patch_embeddings.projection.weight", hugging_face},
+    {"torchvision", "conv_proj.weight", torchvision},
+    {0}};
+
+const char *const import_unused[] = {
+    /* classifiers and what leads to them */
+    "head.*", "heads.*", "head_dist.*", "fc.*", "pre_logits.*", "classifier.*", "cls_classifier.*",
+    "distillation_classifier.*", "pooler.*", "lm_head.*",
+    /* heads of self-supervised training */
+    "dino_head.*", "ibot_head.*", "predictor.*", "projector.*", "projection_head.*", "prototypes.*",
+    /* masking and decoders of masked autoencoders and of TEC */
+    "mask_token", "masked_embed", "embeddings.mask_token", "decoder.*", "decoder_*", "encoder_adaptor.*",
+    "forward_fea_decoder.*", "forward_att_decoder.*", NULL};
+
+const char *const import_unused_beside[] = {
+    "optim*", "opt.*", "lr_scheduler*", "scheduler*", "*scaler*", "amp*", "criterion*", "*loss*", "queue*", "center", "args*",
+    "momentum_encoder.*", "predictor_momentum.*", NULL};
+
+const unsupported import_unsupported[] = {
+    {"*relative_position_bias_table", "a relative position bias"},
+    {"*rel_pos_bias*", "a relative position bias"},
+    {"*rel_pos_h", "relative positions (SAM)"},
+    {"*rope.*", "rotary positions"},
+    {"*rope_*", "rotary positions"},
+    {"*rotary*", "rotary positions"},
+    {"*freqs_cis*", "rotary positions"},
+    {"*inv_freq", "rotary positions"},
+    {"*q_norm.*", "normalised queries and keys"},
+    {"*k_norm.*", "normalised queries and keys"},
+    {"*attn.norm.*", "a norm inside the attention"},
+    {"*inner_attn_ln.*", "a norm inside the attention"},
+    {"*mlp.norm.*", "a norm inside the MLP"},
+    {"*ffn_ln.*", "a norm inside the MLP"},
+    {"*attn_pool.*", "attention pooling"},
+    {"*patch_embed.backbone.*", "a convolutional backbone (a hybrid)"},
+    {"*patch_embed.proj.0.*", "a convolutional stem"},
+    {"*patch_embed.stem*", "a convolutional stem"},
+    {"*patch_embed.conv*", "a convolutional stem"},
+    {"*conv_stem*", "a convolutional stem"},
+    {"*downsample.*", "a hierarchy of resolutions (as Swin)"},
+    {"*text_model.*", "a text tower"},
+    {"*token_embedding*", "a text tower"},
+    {"*embed_tokens.*", "a language model"},
+    {"*word_embeddings*", "a language model"},
+    {0}};
+/* clang-format on */
+
+/* "12." -> 12, "0.5." -> 5: the last of one or two numbers; NULL: no number here. */
+static const char *block_number(const char *text, int *number)
+{
+    enum { DIGITS = 6 };
+    for (int i = 0; i < 2; i++) {
+        size_t digits = strspn(text, "0123456789");
+        if (digits == 0 || digits > DIGITS)
+            return i ? text - 1 : NULL;
+        *number = atoi(text);
+        text += digits;
+        if (*text != '.')
+            break;
+        text++;
+        if (i == 1 || !isdigit((unsigned char)*text))
+            return text - 1;
+    }
+    return text;
+}
+
+static const char *const suffixes[] = {"weight", "bias"};
+
+/* What `#` and `*` stand for in `name`. */
+static bool fits(const char *pattern, const char *name, int *number, const char **suffix)
+{
+    for (; *pattern && *pattern != '*'; pattern++) {
+        if (*pattern == '#') {
+            name = block_number(name, number);
+            if (!name)
+                return false;
+        } else if (*pattern != *name++) {
+            return false;
+        }
+    }
+    if (!*pattern)
+        return !*name;
+    for (int i = 0; i < 2; i++)
+        if (strcmp(name, suffixes[i]) == 0) {
+            *suffix = suffixes[i];
+            return true;
+        }
+    return false;
+}
+
+/* The pattern with what `#` and `*` stand for. */
+static void fill_in(const char *pattern, int number, const char *suffix, char *out, size_t size)
+{
+    size_t used = 0;
+    for (; *pattern && used < size; pattern++)
+        if (*pattern == '#')
+            used += (size_t)snprintf(out + used, size - used, "%d", number);
+        else if (*pattern == '*')
+            used += (size_t)snprintf(out + used, size - used, "%s", suffix);
+        else
+            used += (size_t)snprintf(out + used, size - used, "%c", *pattern);
+}
+
+bool import_translate(const naming *scheme, const char *theirs, char ours[OUR_NAME], int *part, int *parts)
+{
+    for (const name_rule *r = scheme->rule; r->theirs; r++) {
+        int number = 0;
+        const char *suffix = "";
+        if (!fits(r->theirs, theirs, &number, &suffix))
+            continue;
+        fill_in(r->ours, number, suffix, ours, OUR_NAME);
+        *part = r->part;
+        *parts = r->parts ? r->parts : 1;
+        return true;
+    }
+    return false;
+}
+
+int import_translate_back(const naming *scheme, const char *ours, int part, char theirs[THEIR_NAME])
+{
+    int parts = 0;
+    for (const name_rule *r = scheme->rule; r->theirs; r++) {
+        int number = 0;
+        const char *suffix = "";
+        if ((parts && r->parts != parts) || !fits(r->ours, ours, &number, &suffix))
+            continue;
+        parts = r->parts ? r->parts : 1;
+        if (r->part == part)
+            fill_in(r->theirs, number, suffix, theirs, THEIR_NAME);
+        if (parts == 1)
+            break;
+    }
+    return parts;
+}
+
+bool import_matches(const char *pattern, const char *name)
+{
+    return fnmatch(pattern, name, FNM_CASEFOLD) == 0;
+}
+
+bool import_matches_any(const char *const *pattern, const char *name, bool anywhere)
+{
+    for (; *pattern; pattern++) {
+        const char *from = name;
+        do {
+            if (import_matches(*pattern, from))
+                return true;
+            from = strchr(from, '.');
+        } while (anywhere && from && *++from);
+    }
+    return false;
+}

@@ -1,0 +1,47 @@
+/* Position embeddings for another grid. */
+#include "import_parts.h"
+
+#include "src/base/bicubic.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Which of the old rows (or columns) make a new one: weight[k] * old[first + k], k < count. */
+typedef struct blend {
+    int first, count;
+    double *weight;
+} blend;
+
+/* out [D] = sum over k of weight[k] * in[(first + k) * stride .. + D]. */
+static void blend_rows(const blend *b, const real *in, size_t stride, int D, real *out)
+{
+    memset(out, 0, (size_t)D * sizeof(real));
+    for (int k = 0; k < b->count; k++) {
+        const real *row = in + (size_t)(b->first + k) * stride;
+        for (int d = 0; d < D; d++)
+            out[d] += (real)b->weight[k] * row[d];
+    }
+}
+
+void import_resample_positions(const real *in, int side, int D, int new_side, real *out)
+{
+    int taps = tec_bicubic_taps(side, new_side);
+    size_t width = (size_t)D;
+    blend *b = tec_allocate((size_t)new_side * sizeof *b);
+    double *weight = tec_allocate((size_t)new_side * (size_t)taps * sizeof *weight);
+    real *narrow = tec_allocate((size_t)side * (size_t)new_side * width * sizeof *narrow); /* [side, new_side, D] */
+    for (int i = 0; i < new_side; i++) {
+        b[i].weight = weight + (size_t)i * (size_t)taps;
+        b[i].count = tec_bicubic_window(side, new_side, i, &b[i].first, b[i].weight);
+    }
+    for (int y = 0; y < side; y++)
+        for (int x = 0; x < new_side; x++)
+            blend_rows(&b[x], in + (size_t)y * side * width, width, D, narrow + ((size_t)y * new_side + x) * width);
+    for (int y = 0; y < new_side; y++)
+        for (int x = 0; x < new_side; x++)
+            blend_rows(&b[y], narrow + (size_t)x * width, (size_t)new_side * width, D,
+                       out + ((size_t)y * new_side + x) * width);
+    free(narrow);
+    free(weight);
+    free(b);
+}

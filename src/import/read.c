@@ -1,0 +1,88 @@
+/* The values: stacked, filled up and folded into the tensors of a frozen model. */
+#include "import_parts.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static tec_status read_piece(tec_import *import, const import_piece *piece, real *out)
+{
+    const tec_tensor *t = import_tensor(import, piece);
+    TEC_TRY(tec_tensor_file_read(import->file, piece->index, out));
+    for (int64_t i = 0; i < t->count; i++)
+        if (!isfinite(out[i]))
+            return tec_fail(TEC_USER_ERROR, "%s: tensor %s holds a value that is not finite (%g at element %lld)",
+                            import->path, t->name, (double)out[i], (long long)i);
+    return TEC_OK;
+}
+
+/* The buffer is zero where the file has nothing. */
+static tec_status read_param(tec_import *import, const tec_param *param, real *out)
+{
+    const import_piece *first = import_find(import, param->name, 0);
+    memset(out, 0, param->count * sizeof *out);
+    for (int part = 0; first && part < first->parts; part++) {
+        const import_piece *piece = import_find(import, param->name, part);
+        if (piece)
+            TEC_TRY(read_piece(import, piece, out + param->count / (size_t)first->parts * (size_t)part));
+    }
+    return TEC_OK;
+}
+
+static tec_status read_positions(tec_import *import, const tec_model_config *config, real *out)
+{
+    const import_piece *piece = import_find(import, "pos_embed", 0);
+    int side = config->image_size / config->patch, D = config->width;
+    size_t before = (size_t)import->position_rows * (size_t)D;
+    if (side == import->position_grid)
+        return read_piece(import, piece, out);
+    real *table = tec_allocate((size_t)import_tensor(import, piece)->count * sizeof *table);
+    tec_status status = read_piece(import, piece, table);
+    if (status == TEC_OK) {
+        memcpy(out, table, before * sizeof *out);
+        import_resample_positions(table + before, import->position_grid, D, side, out + before);
+    }
+    free(table);
+    return status;
+}
+
+/* LayerScale multiplies what a residual branch ends with: the rows of its last linear. */
+static tec_status fold_scale(tec_import *import, tec_params *params, int block, const char *scale, const char *linear)
+{
+    char name[OUR_NAME];
+    snprintf(name, sizeof name, "blocks.%d.%s", block, scale);
+    const import_piece *piece = import_find(import, name, 0);
+    if (!piece)
+        return TEC_OK;
+    size_t D = (size_t)import->facts.config.width;
+    real *gamma = tec_allocate(D * sizeof *gamma);
+    tec_status status = read_piece(import, piece, gamma);
+    static const char *const kind[] = {"weight", "bias"};
+    for (int k = 0; k < 2 && status == TEC_OK; k++) {
+        snprintf(name, sizeof name, "blocks.%d.%s.%s", block, linear, kind[k]);
+        const tec_param *p = tec_params_find(params, name);
+        real *value = params->weight + p->offset;
+        for (size_t i = 0; i < p->count; i++)
+            value[i] *= gamma[i / (p->count / D)];
+    }
+    free(gamma);
+    return status;
+}
+
+tec_status tec_import_read(tec_import *import, tec_params *params, const tec_model_config *config)
+{
+    for (int i = 0; i < params->count; i++) {
+        const tec_param *param = &params->param[i];
+        real *out = params->weight + param->offset;
+        if (strcmp(param->name, "pos_embed") == 0)
+            TEC_TRY(read_positions(import, config, out));
+        else
+            TEC_TRY(read_param(import, param, out));
+    }
+    for (int i = 0; i < config->depth; i++) {
+        TEC_TRY(fold_scale(import, params, i, "ls1", "attn.proj"));
+        TEC_TRY(fold_scale(import, params, i, "ls2", "mlp.fc2"));
+    }
+    return TEC_OK;
+}

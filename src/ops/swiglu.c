@@ -1,0 +1,21 @@
+#include "tec/ops.h"
+
+#include "src/base/threads.h"
+#include "src/base/vector.h"
+
+TEC_CLONES static void forward(const real *x, rows r, int O, real *y)
+{
+    for (long i = r.begin; i < r.end; i++) {
+        const real *restrict a = x + i * 2 * O, *restrict b = a + O;
+        real *restrict out = y + i * O;
+#pragma omp simd
+        for (int o = 0; o < O; o++)
+            out[o] = a[o] / (1 + real_exp(-a[o])) * b[o];
+    }
+}
+
+void tec_swiglu_forward(const real *x, int R, int O, real *y)
+{
+#pragma omp parallel
+    forward(x, thread_rows(R), O, y);
+}

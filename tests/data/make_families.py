@@ -1,0 +1,451 @@
+#!/usr/bin/python3
+"""Tiny random ViTs under the names, wrappers and formats of many projects, and what PyTorch computes with them.
+
+    make_families.py DIR                writes DIR/NAME/..., one folder a family
+    make_families.py --compare FILE EXPECT HEADS EPS ...    does the exported FILE (timm's or Hugging Face's names) give
+                                                            EXPECT's features?
+
+Every folder holds the model and `expect.safetensors`: images [B, c, S, S] and, computed in double precision, `mean`
+[B, D], `cls` [B, D], `feature` [B, L, D], `attention` [B, 1+K, H, L], `topk` [B, K] (the last four with a class token).
+The reference below is written for these tests; tests/unit/test_import_families.c reads what it writes.
+"""
+import argparse
+import json
+import math
+import os
+import struct
+import sys
+
+import torch
+import torch.nn.functional as F
+
+LAST_LAYERS, TOPK = 2, 3
+
+
+# ---- safetensors, the little of it that is needed ----
+
+def save_safetensors(path, tensors, metadata=None):
+    header, at = ({"__metadata__": metadata} if metadata else {}), 0
+    kinds = {torch.float32: "F32", torch.bfloat16: "BF16", torch.int64: "I64"}
+    blobs = []
+    for name, t in tensors.items():
+        t = t.detach().contiguous()
+        blob = (t.view(torch.int16) if t.dtype == torch.bfloat16 else t).numpy().tobytes()
+        header[name] = {"dtype": kinds[t.dtype], "shape": list(t.shape), "data_offsets": [at, at + len(blob)]}
+        at += len(blob)
+        blobs.append(blob)
+    text = json.dumps(header).encode()
+    with open(path, "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text + b"".join(blobs))
+
+
+def load_safetensors(path):
+    with open(path, "rb") as f:
+        size, = struct.unpack("<Q", f.read(8))
+        header, data = json.loads(f.read(size)), f.read()
+    out = {}
+    for name, about in header.items():
+        if name != "__metadata__":
+            begin, end = about["data_offsets"]
+            assert about["dtype"] == "F32", name
+            out[name] = torch.frombuffer(bytearray(data[begin:end]), dtype=torch.float32).reshape(about["shape"])
+    return out
+
+
+# ---- the reference ----
+
+class Vit:
+    """Weights `w` under plain names (q, k, v apart; a, b the halves of SwiGLU) and what is done with them."""
+
+    def __init__(self, seed, width=128, depth=2, heads=2, patch=4, size=16, chans=3, hidden=None, eps=1e-6,
+                 cls=True, dist=False, registers=0, placed=None, pre_norm=False, fc_norm=False, swiglu=False,
+                 scale=False, qkv_bias="all", patch_bias=True, class_mlp=False):
+        self.__dict__.update(locals())
+        del self.__dict__["self"]
+        g = torch.Generator().manual_seed(seed)
+        self.hidden = hidden = hidden or 2 * width
+        self.prefix = int(cls) + int(dist) + registers
+        self.placed = self.prefix if placed is None else placed  # tokens before the patches that have a position
+        rand = lambda *shape: torch.randn(*shape, generator=g)
+        w = self.w = {}
+
+        def linear(name, out, inn, bias=True):
+            w[name + ".weight"] = rand(out, inn) * (0.7 / math.sqrt(inn))
+            if bias:
+                w[name + ".bias"] = rand(out) * 0.05
+
+        def norm(name):
+            w[name + ".weight"], w[name + ".bias"] = 1 + rand(width) * 0.1, rand(width) * 0.1
+
+        w["patch.weight"] = rand(width, chans, patch, patch) * (0.7 / math.sqrt(chans * patch * patch))
+        if patch_bias:
+            w["patch.bias"] = rand(width) * 0.05
+        for name, there in ("cls", cls), ("dist", dist), ("reg", registers):
+            if there:
+                w[name] = rand(1, max(1, registers if name == "reg" else 1), width)
+        w["pos"] = rand(1, self.placed + (size // patch) ** 2, width) * 0.5
+        if class_mlp:
+            linear("cmlp.fc1", 4 * width, width)
+            linear("cmlp.fc2", width, 4 * width)
+        if pre_norm:
+            norm("norm_pre")
+        for i in range(depth):
+            p = f"b.{i}."
+            norm(p + "norm1")
+            for part in "qkv":
+                linear(p + part, width, width, qkv_bias == "all" or (qkv_bias == "qv" and part != "k"))
+            linear(p + "proj", width, width)
+            norm(p + "norm2")
+            if swiglu:
+                linear(p + "a", hidden, width)
+                linear(p + "b", hidden, width)
+            else:
+                linear(p + "fc1", hidden, width)
+            linear(p + "fc2", width, hidden)
+            if scale:
+                w[p + "ls1"], w[p + "ls2"] = 0.5 + rand(width) * 0.3, 0.5 + rand(width) * 0.3
+        norm("norm")
+
+    def run(self, images, size=None):
+        w = {k: v.double() for k, v in self.w.items()}
+        D, H = self.width, self.heads
+        norm = lambda name, x: F.layer_norm(x, (D,), w[name + ".weight"], w[name + ".bias"], self.eps)
+        lin = lambda name, x: F.linear(x, w[name + ".weight"], w.get(name + ".bias"))
+        pos = w["pos"]
+        if size and size != self.size:  # as timm's resample_abs_pos_embed
+            old, new = self.size // self.patch, size // self.patch
+            head, grid = self.w["pos"][:, :self.placed], self.w["pos"][:, self.placed:]
+            grid = grid.reshape(1, old, old, D).permute(0, 3, 1, 2)
+            grid = F.interpolate(grid, size=(new, new), mode="bicubic", antialias=True)
+            pos = torch.cat([head, grid.permute(0, 2, 3, 1).reshape(1, new * new, D)], 1).double()
+        x = F.conv2d(images.double(), w["patch.weight"], w.get("patch.bias"), stride=self.patch).flatten(2).transpose(1, 2)
+        B = len(x)
+        tokens = [w[n].expand(B, -1, -1) for n in ("cls", "dist", "reg") if n in w]
+        if self.class_mlp:
+            tokens[0] = lin("cmlp.fc2", F.gelu(lin("cmlp.fc1", tokens[0])))
+        placed = self.placed
+        x = x + pos[:, placed:]
+        if tokens:
+            t = torch.cat(tokens, 1)
+            t = torch.cat([t[:, :placed] + pos[:, :placed], t[:, placed:]], 1)
+            x = torch.cat([t, x], 1)
+        if self.pre_norm:
+            x = norm("norm_pre", x)
+        P, outs = self.prefix, []
+        for i in range(self.depth):
+            p = f"b.{i}."
+            y = norm(p + "norm1", x)
+            q, k, v = (lin(p + n, y).reshape(B, -1, H, D // H).transpose(1, 2) for n in "qkv")
+            logits = q @ k.transpose(-2, -1) * (D // H) ** -0.5
+            y = lin(p + "proj", (logits.softmax(-1) @ v).transpose(1, 2).reshape(B, -1, D))
+            x = x + (y * w[p + "ls1"] if self.scale else y)
+            y = norm(p + "norm2", x)
+            y = F.silu(lin(p + "a", y)) * lin(p + "b", y) if self.swiglu else F.gelu(lin(p + "fc1", y))
+            y = lin(p + "fc2", y)
+            x = x + (y * w[p + "ls2"] if self.scale else y)
+            outs.append(x)
+        out = {}
+        z = x if self.fc_norm else norm("norm", x)
+        end = (lambda y: norm("norm", y)) if self.fc_norm else (lambda y: y)
+        out["mean"] = end(z[:, P:].mean(1))
+        if self.cls:
+            out["cls"] = end(z[:, 0])
+            out["feature"] = sum(o[:, P:] for o in outs[-LAST_LAYERS:]) / LAST_LAYERS
+            att = logits[..., P:]  # B, H, N, L
+            out["topk"] = att[:, :, 0].mean(1).topk(TOPK, dim=1).indices
+            rows = torch.cat([torch.zeros(B, 1, dtype=torch.long), out["topk"] + P], 1)
+            out["attention"] = torch.gather(att.transpose(1, 2), 1, rows[:, :, None, None].expand(-1, -1, H, att.shape[-1]))
+        return {k: v.float() for k, v in out.items()}
+
+
+# ---- names ----
+
+def timm(v, scale="ls{}.gamma", reg="reg_token", swiglu="fc1", qkv=None, block="blocks.{}."):
+    """The state dict of timm and all that descends from it."""
+    w, out = v.w, {}
+    put = lambda name, value: out.__setitem__(name, value.clone())
+
+    def both(ours, theirs):
+        for end in ".weight", ".bias":
+            if ours + end in w:
+                put(theirs + end, w[ours + end])
+
+    for ours, theirs in ("cls", "cls_token"), ("dist", "dist_token"), ("reg", reg), ("pos", "pos_embed"):
+        if ours in w:
+            put(theirs, w[ours])
+    both("patch", "patch_embed.proj")
+    both("norm_pre", "norm_pre")
+    for i in range(v.depth):
+        a, b = f"b.{i}.", block.format(i)
+        both(a + "norm1", b + "norm1")
+        put(b + "attn.qkv.weight", torch.cat([w[a + n + ".weight"] for n in "qkv"]))
+        if v.qkv_bias == "all":
+            put(b + "attn.qkv.bias", torch.cat([w[a + n + ".bias"] for n in "qkv"]))
+        elif v.qkv_bias == "qv":
+            put(b + "attn.q_bias", w[a + "q.bias"])
+            put(b + "attn.v_bias", w[a + "v.bias"])
+        both(a + "proj", b + "attn.proj")
+        both(a + "norm2", b + "norm2")
+        if v.swiglu and swiglu == "g":
+            both(a + "a", b + "mlp.fc1_g")
+            both(a + "b", b + "mlp.fc1_x")
+        elif v.swiglu:
+            for end in ".weight", ".bias":
+                put(b + "mlp." + swiglu + end, torch.cat([w[a + "a" + end], w[a + "b" + end]]))
+        both(a + "fc1", b + "mlp.fc1")
+        both(a + "fc2", b + ("mlp.w3" if swiglu == "w12" else "mlp.fc2"))
+        if v.scale:
+            put(b + scale.format(1), w[a + "ls1"])
+            put(b + scale.format(2), w[a + "ls2"])
+    both("norm", "fc_norm" if v.fc_norm else "norm")
+    both("cmlp.fc1", "cls_token_mlp.fc1")
+    both("cmlp.fc2", "cls_token_mlp.fc2")
+    return out
+
+
+VIT_BLOCK = {"norm1": "layernorm_before", "norm2": "layernorm_after", "fc1": "intermediate.dense", "fc2": "output.dense"}
+DINOV2_BLOCK = {"norm1": "norm1", "norm2": "norm2", "fc1": "mlp.fc1", "fc2": "mlp.fc2", "ls1": "layer_scale1.lambda1",
+                "ls2": "layer_scale2.lambda1"}
+
+
+def hugging_face(v, prefix="", block=VIT_BLOCK):
+    w, out = v.w, {}
+    e = "embeddings."
+    for ours, theirs in (("cls", e + "cls_token"), ("dist", e + "distillation_token"), ("reg", e + "register_tokens"),
+                         ("pos", e + "position_embeddings"), ("patch.weight", e + "patch_embeddings.projection.weight"),
+                         ("patch.bias", e + "patch_embeddings.projection.bias"), ("norm.weight", "layernorm.weight"),
+                         ("norm.bias", "layernorm.bias")):
+        if ours in w:
+            out[theirs] = w[ours]
+    for i in range(v.depth):
+        b = f"encoder.layer.{i}."
+        names = dict(q="attention.attention.query", k="attention.attention.key", v="attention.attention.value",
+                     proj="attention.output.dense", **block)
+        if v.swiglu:
+            names["fc2"] = "mlp.weights_out"
+            for end in ".weight", ".bias":
+                out[b + "mlp.weights_in" + end] = torch.cat([w[f"b.{i}.a" + end], w[f"b.{i}.b" + end]])
+        for ours, theirs in names.items():
+            for end in "", ".weight", ".bias":
+                if f"b.{i}.{ours}{end}" in w:
+                    out[b + theirs + end] = w[f"b.{i}.{ours}{end}"]
+    return {prefix + k: t.clone() for k, t in out.items()}
+
+
+def torchvision(v):
+    w, out = v.w, {"class_token": v.w["cls"], "encoder.pos_embedding": v.w["pos"]}
+    both = lambda ours, theirs: out.update({theirs + end: w[ours + end] for end in (".weight", ".bias")})
+    both("patch", "conv_proj")
+    both("norm", "encoder.ln")
+    for i in range(v.depth):
+        a, b = f"b.{i}.", f"encoder.layers.encoder_layer_{i}."
+        for end in "weight", "bias":
+            out[b + "self_attention.in_proj_" + end] = torch.cat([w[a + n + "." + end] for n in "qkv"])
+        for ours, theirs in (("norm1", "ln_1"), ("proj", "self_attention.out_proj"), ("norm2", "ln_2"),
+                             ("fc1", "mlp.0"), ("fc2", "mlp.3")):
+            both(a + ours, b + theirs)
+    return out
+
+
+def under(prefix, tensors):
+    return {prefix + k: t for k, t in tensors.items()}
+
+
+def other(tensors):
+    """Another model of the same shapes: what must not be read."""
+    return {k: torch.randn_like(t) for k, t in tensors.items()}
+
+
+def linear(name, out, inn):
+    return {name + ".weight": torch.randn(out, inn), name + ".bias": torch.randn(out)}
+
+
+# ---- the families ----
+
+def families():
+    """name -> (Vit, what is saved, file name, extra files)"""
+    D = 128
+    head = linear("head", 10, D)
+    decoder = {"mask_token": torch.randn(1, 1, 64), "decoder_pos_embed": torch.randn(1, 17, 64),
+               **linear("decoder_embed", 64, D), **linear("decoder_blocks.0.attn.qkv", 192, 64),
+               **linear("decoder_norm", 64, 64), **linear("decoder_pred", 48, 64)}
+    optimizer = {"state": {0: {"step": torch.tensor(3.), "exp_avg": torch.randn(4)}}, "param_groups": [{"lr": 1e-3}]}
+    out = {}
+
+    v = Vit(1)
+    out["mae"] = v, {"model": {**timm(v), **decoder}, "optimizer": optimizer, "epoch": 799,
+                     "args": argparse.Namespace(lr=1e-3, model="mae_vit"), "scaler": {"scale": 65536.0}}, "mae.pth"
+    v = Vit(2)
+    t = {**timm(v), "masked_embed": torch.randn(1, D)}
+    heads = linear("head.mlp.0", 8, D)
+    out["ibot"] = v, {"student": {**under("module.backbone.", other(t)), **under("module.", heads)},
+                      "teacher": {**under("backbone.", t), **under("", heads)}, "epoch": 3,
+                      "ibot_loss": {"center": torch.randn(1, 8)}}, "checkpoint_teacher.pth"
+    v = Vit(3, width=384, heads=6)
+    t = timm(v)
+    out["dino"] = v, {"student": under("module.backbone.", other(t)), "teacher": {**under("backbone.", t), **heads},
+                      "optimizer": optimizer, "dino_loss": {"center": torch.randn(1, 8)}}, "checkpoint.pth"
+    v = Vit(4, scale=True, swiglu=True, registers=4, placed=1)
+    t = timm(v, reg="register_tokens", swiglu="w12", block="blocks.{0}.{0}.")
+    out["dinov2"] = v, {**t, "mask_token": torch.randn(1, D)}, "dinov2_vitg14_reg4_pretrain.pth"
+    v = Vit(5, scale=True)
+    out["dinov2_plain"] = v, {**timm(v), "mask_token": torch.randn(1, D)}, "dinov2_vits14_pretrain.pth"
+    v = Vit(6)
+    out["timm"] = v, {**timm(v), **head}, "vit_augreg.safetensors"
+    v = Vit(7, cls=False, fc_norm=True)
+    out["timm_average"] = v, {**timm(v), **head}, "vit_gap.safetensors"
+    v = Vit(8, registers=4, placed=0, size=12, swiglu=True, scale=True)  # 9 rows: 3 x 3, not 5 + 2 x 2
+    out["timm_registers"] = v, timm(v), "vit_reg4.safetensors"
+    v = Vit(9, swiglu=True, fc_norm=True)
+    out["timm_swiglu"] = v, timm(v, swiglu="g"), "vit_swiglu.safetensors"
+    v = Vit(10, pre_norm=True, patch_bias=False, eps=1e-5)
+    out["clip"] = v, {**timm(v), **head}, "vit_clip.safetensors"
+    v = Vit(11, dist=True)
+    out["deit"] = v, {"model": {**timm(v), **head, **linear("head_dist", 10, D)}}, "deit_distilled.pth", "legacy"
+    v = Vit(12, width=384, heads=12, depth=2)
+    t = timm(v)
+    out["moco"] = v, {"epoch": 300, "arch": "vit_small", "state_dict": {
+        **under("module.base_encoder.", {**t, **linear("head.0", 8, 384)}),
+        **under("module.momentum_encoder.", {**other(t), **linear("head.0", 8, 384)}),
+        **under("module.predictor.", linear("0", 8, 8))}, "optimizer": optimizer}, "vit-s.pth.tar"
+    v = Vit(13, qkv_bias="qv", scale=True, fc_norm=True)
+    out["beit"] = v, {"model": {**timm(v, scale="gamma_{}"), **head}}, "beit.pth"
+    v = Vit(14, qkv_bias="none")
+    out["no_bias"] = v, timm(v), "vit.safetensors"
+    v = Vit(15, heads=4, eps=0.05)  # large enough to show
+    config = {"model_type": "vit", "hidden_size": D, "num_hidden_layers": 2, "num_attention_heads": 4,
+              "layer_norm_eps": 0.05, "hidden_act": "gelu", "patch_size": 4}
+    out["hf_vit"] = v, {**hugging_face(v), **linear("pooler.dense", D, D)}, "model.safetensors", config
+    v = Vit(16, eps=1e-12)
+    out["hf_classifier"] = v, {**hugging_face(v, "vit."), **linear("classifier", 10, D)}, "pytorch_model.bin"
+    v = Vit(17, eps=1e-12)
+    out["hf_mae"] = v, {**hugging_face(v, "vit."), "decoder.mask_token": torch.randn(1, 1, 64),
+                        "decoder.decoder_pos_embed": torch.randn(1, 17, 64),
+                        **linear("decoder.decoder_layers.0.attention.attention.query", 64, 64)}, "model.safetensors"
+    v = Vit(18, scale=True)
+    out["hf_dinov2"] = v, {**hugging_face(v, "", DINOV2_BLOCK), "embeddings.mask_token": torch.randn(1, D)}, \
+        "model.safetensors"
+    v = Vit(19, scale=True, swiglu=True, registers=4, placed=1)
+    out["hf_dinov2_registers"] = v, hugging_face(v, "dinov2_with_registers.", DINOV2_BLOCK), "model.safetensors"
+    v = Vit(20, dist=True, eps=1e-12)
+    out["hf_deit"] = v, {**hugging_face(v, "deit."), **linear("cls_classifier", 10, D),
+                         **linear("distillation_classifier", 10, D)}, "model.safetensors"
+    v = Vit(21, class_mlp=True)
+    extra = {**linear("encoder_adaptor.fuse_fcs.0", D, 2 * D), "forward_fea_decoder.mask_token": torch.randn(1, 1, 64),
+             **linear("decoder_blocks.0.mlp.fc1", 64, 64), "decoder_pos_embed": torch.randn(1, 17, 64)}
+    out["tec"] = v, {"model": {**timm(v), **extra}}, "tec.pth"
+    v = Vit(22)
+    out["torchvision"] = v, {**torchvision(v), **linear("heads.head", 10, D)}, "vit_b_16.pth"
+    v = Vit(23, cls=False)
+    t = under("module.", timm(v))
+    out["ijepa"] = v, {"encoder": other(t), "predictor": under("module.", linear("predictor_blocks.0.fc", 8, 8)),
+                       "target_encoder": t, "opt": optimizer}, "ijepa.pth.tar"
+    v = Vit(24)
+    t = timm(v)
+    out["ema"] = v, {"state_dict": other(t), "state_dict_ema": t, "arch": "vit"}, "last.pth.tar"
+    v = Vit(25)
+    v.w = {k: t.bfloat16().float() for k, t in v.w.items()}
+    out["bfloat16"] = v, {k: t.bfloat16() for k, t in timm(v).items()}, "vit.safetensors"
+    v = Vit(26, size=20)
+    out["larger"] = v, timm(v), "vit.safetensors", 28
+    v = Vit(27, size=28, registers=2, placed=1, dist=False)
+    out["smaller"] = v, timm(v, reg="register_tokens"), "vit.safetensors", 16
+    return out
+
+
+def write_all(directory):
+    torch.manual_seed(0)
+    for name, (v, saved, file, *more) in families().items():
+        folder = os.path.join(directory, name)
+        os.makedirs(folder, exist_ok=True)
+        path, more = os.path.join(folder, file), more[0] if more else None
+        if path.endswith(".safetensors"):
+            save_safetensors(path, saved, {"format": "pt"})
+        else:
+            torch.save(saved, path, _use_new_zipfile_serialization=more != "legacy")
+        if isinstance(more, dict):
+            with open(os.path.join(folder, "config.json"), "w") as f:
+                json.dump(more, f)
+        size = more if isinstance(more, int) else v.size
+        images = torch.randn(2, v.chans, size, size)
+        expected = {"images": images, **v.run(images, size)}
+        save_safetensors(os.path.join(folder, "expect.safetensors"), {k: t.float() for k, t in expected.items()})
+
+
+# ---- exported files ----
+
+def adopt(t, heads, eps):
+    """A Vit with the weights of a file under plain timm names."""
+    D = t["patch_embed.proj.weight"].shape[0]
+    depth = 1 + max(int(k.split(".")[1]) for k in t if k.startswith("blocks."))
+    side = lambda n: math.isqrt(n) ** 2 == n
+    prefix = sum(t[k].shape[1] for k in ("cls_token", "dist_token", "reg_token") if k in t)
+    rows, patch = t["pos_embed"].shape[1], t["patch_embed.proj.weight"].shape[2]
+    placed = 0 if side(rows) else prefix
+    swiglu = t["blocks.0.mlp.fc1.weight"].shape[0] != t["blocks.0.mlp.fc2.weight"].shape[1]
+    v = Vit(0, width=D, depth=depth, heads=heads, patch=patch, size=math.isqrt(rows - placed) * patch, eps=eps,
+            chans=t["patch_embed.proj.weight"].shape[1], hidden=t["blocks.0.mlp.fc2.weight"].shape[1],
+            cls="cls_token" in t, dist="dist_token" in t, registers=t["reg_token"].shape[1] if "reg_token" in t else 0,
+            placed=placed, pre_norm="norm_pre.weight" in t, fc_norm="fc_norm.weight" in t, swiglu=swiglu)
+    mine = timm(v)
+    assert mine.keys() == t.keys(), f"other tensors: {sorted(mine.keys() ^ t.keys())}"
+    assert all(mine[k].shape == t[k].shape for k in t), "other shapes"
+    for key in ("cls", "cls_token"), ("dist", "dist_token"), ("reg", "reg_token"), ("pos", "pos_embed"):
+        if key[0] in v.w:
+            v.w[key[0]] = t[key[1]]
+    names = {"patch": "patch_embed.proj", "norm_pre": "norm_pre", "norm": "fc_norm" if v.fc_norm else "norm"}
+    for i in range(depth):
+        for ours, theirs in ("norm1", "norm1"), ("proj", "attn.proj"), ("norm2", "norm2"), ("fc2", "mlp.fc2"):
+            names[f"b.{i}.{ours}"] = f"blocks.{i}.{theirs}"
+        if not swiglu:
+            names[f"b.{i}.fc1"] = f"blocks.{i}.mlp.fc1"
+        for end in ".weight", ".bias":
+            for part, rows in zip("qkv", t[f"blocks.{i}.attn.qkv{end}"].chunk(3)):
+                v.w[f"b.{i}.{part}{end}"] = rows
+            if swiglu:
+                v.w[f"b.{i}.a{end}"], v.w[f"b.{i}.b{end}"] = t[f"blocks.{i}.mlp.fc1{end}"].chunk(2)
+    for ours, theirs in names.items():
+        for end in ".weight", ".bias":
+            if ours + end in v.w:
+                v.w[ours + end] = t[theirs + end]
+    return v
+
+
+def from_hugging_face(t):
+    """ViTModel's names back to timm's."""
+    v = Vit(0, width=t["embeddings.cls_token"].shape[2],
+            depth=1 + max(int(k.split(".")[2]) for k in t if k.startswith("encoder.layer.")))
+    assert hugging_face(v).keys() == t.keys(), sorted(hugging_face(v).keys() ^ t.keys())
+    v.w = {k: torch.zeros(1) for k in v.w}
+    for i, key in enumerate(v.w):
+        v.w[key] = torch.full((1,), float(i))
+    back = {int(x.item()): k for k, x in hugging_face(v).items()}
+    v.w = {k: t[back[i]] for i, k in enumerate(v.w)}
+    return timm(v)
+
+
+def compare(path, expect, heads, eps):
+    expect, heads, eps = load_safetensors(expect), int(heads), float(eps)
+    if path.endswith(".safetensors"):
+        t = load_safetensors(path)
+    else:
+        t = torch.load(path, map_location="cpu", weights_only=True)
+    if "embeddings.cls_token" in t:
+        with open(os.path.join(os.path.dirname(path), "config.json")) as f:
+            config = json.load(f)
+        heads, eps = config["num_attention_heads"], config["layer_norm_eps"]
+        assert config["hidden_act"] == "gelu" and config["image_size"] == expect["images"].shape[-1], config
+        t = from_hugging_face(t)
+    got = adopt(t, heads, eps).run(expect["images"])
+    worst = 0
+    for key in "cls", "mean":
+        if key in expect:
+            worst = max(worst, float((got[key] - expect[key]).norm() / expect[key].norm()))
+    print(f"{path}: relative error of features {worst:.1e}")
+    return worst < 1e-5
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--compare":
+        sys.exit(0 if all([compare(*sys.argv[i:i + 4]) for i in range(2, len(sys.argv), 4)]) else 1)
+    write_all(sys.argv[1])

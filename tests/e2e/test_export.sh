@@ -1,0 +1,134 @@
+#!/usr/bin/env bash
+# Models of other programs in, our models out: export, and exported files as base models and under evaluation.
+# shellcheck disable=SC2016 # the backquotes are those of the messages
+# shellcheck source=tests/e2e/lib.sh
+source "$(dirname "$0")/lib.sh"
+
+make_idx train 310 1
+make_idx val 200 2
+make_settings tiny.yaml
+run tec pretrain -c tiny.yaml pretrain.objective=mae pretrain.epochs=2 pretrain.warmup_epochs=0 run.dir=base
+targets=(targets -c tiny.yaml base.model=base/checkpoint.h5)
+run tec "${targets[@]}" targets.dir=store
+run tec pretrain -c tiny.yaml targets.dir=store run.dir=new pretrain.epochs=2
+
+say "what tec export refuses"
+expect_exit 2 'name one: tec export MODEL -o OUT' tec export -o out.pth
+expect_exit 2 'where to\? tec export base/checkpoint.h5 -o OUT' tec export base/checkpoint.h5
+expect_exit 2 'option `-o` needs an argument: -o OUT' tec export base/checkpoint.h5 -o
+expect_exit 2 'unknown option `-q`' tec export base/checkpoint.h5 -q out.pth
+expect_exit 2 'out.onnx: the ending does not say in which format' tec export base/checkpoint.h5 -o out.onnx
+expect_exit 2 '--names keras: there are timm, tec, hf' tec export base/checkpoint.h5 -o out.pth --names keras
+expect_exit 2 'absent.h5: No such file' tec export absent.h5 -o out.pth
+expect_exit 3 'no/such/directory' tec export base/checkpoint.h5 -o no/such/directory/out.pth
+
+# score MODEL SETTING ...: the line that knn prints, but for the seconds.
+score() {
+    local model=$1
+    shift
+    run tec knn -c tiny.yaml run.dir=eval knn.k=5 eval.model="$model" "$@"
+    sed 's/, [0-9.]* s)//' "$out"
+}
+
+say "an exported model has the features of the model; the export of an export is the same file"
+for model in base new; do
+    wanted=$(score $model/checkpoint.h5)
+    for names in timm tec hf; do
+        for ending in safetensors pth; do
+            mkdir -p $names
+            file=$names/$model.$ending heads=()
+            [[ $ending == safetensors || $names == hf ]] || heads=(base.heads=2)
+            run tec export $model/checkpoint.h5 -o $file --names $names
+            run tec export $file -o $names/again.$ending --names $names "${heads[@]}"
+            cmp $file $names/again.$ending || fail "$file: the export of the export is another file"
+            # What no tensor tells is only in some files.
+            [[ $(score $file base.heads=2 base.mean=0.5 base.std=0.5) == "$wanted" ]] ||
+                fail "$file has other features than $model/checkpoint.h5"
+        done
+    done
+done
+[[ -f hf/config.json && -f hf/preprocessor_config.json ]] || fail "no config.json beside the export for Hugging Face"
+grep -q '"num_attention_heads": 2' hf/config.json || fail "hf/config.json does not say 2 heads"
+cmp timm/new.safetensors tec/new.safetensors >"$out" && fail "under the names of TEC the class-token MLP is folded"
+run tec inspect timm/new.safetensors
+grep -q cls_token_mlp "$out" && fail "under the names of timm the class-token MLP is not folded"
+run tec inspect tec/new.safetensors
+grep -q 'cls_token_mlp.fc1.weight' "$out" || fail "under the names of TEC the class-token MLP is missing"
+grep -q 'forward_att_decoder.decoder_qk.weight' "$out" || fail "under the names of TEC the decoders are missing"
+
+say "heads, eps and normalisation come back from a .safetensors file"
+expect_exit 0 "2 heads \(the file's metadata\).* mean 0.5 std 0.5 \(the file's metadata\)" \
+    tec knn -c tiny.yaml run.dir=eval eval.model=timm/base.safetensors
+expect_exit 2 'give base.heads' tec knn -c tiny.yaml run.dir=eval eval.model=timm/base.pth
+
+say "the same base in another file is the same base"
+expect_exit 0 'made 0 views' tec "${targets[@]}" targets.dir=store base.model=timm/base.safetensors
+expect_exit 0 'shards are sound' ranks 2 "${targets[@]}" targets.dir=store base.model=timm/base.pth base.heads=2 --verify
+run ranks 2 pretrain -c tiny.yaml targets.dir=store run.dir=other pretrain.epochs=2 base.model=tec/base.safetensors
+
+say "other sizes of images"
+expect_exit 0 'interpolated from 4 x 4 to 8 x 8 patches' ranks 2 knn -c tiny.yaml run.dir=eval data.image_size=56 \
+    eval.model=base/checkpoint.h5
+expect_exit 0 'interpolated' tec "${targets[@]}" targets.dir=larger data.image_size=42 base.model=timm/new.safetensors
+expect_exit 2 'do not divide images of 54 x 54' tec "${targets[@]}" targets.dir=larger data.image_size=54
+
+say "how the base's images are normalised is the base's affair"
+shifted=("${targets[@]}" targets.dir=shifted targets.store_images=true base.mean=0.2 base.std=0.3)
+run tec "${shifted[@]}"
+expect_exit 0 'shards are sound' tec "${shifted[@]}" --verify
+expect_exit 2 'made with mean = \[0.2\], this run wants \[0.5\] \(base.mean\)' tec "${shifted[@]}" base.mean=0 base.std=0
+expect_exit 2 'base.mean and base.std go together' tec "${shifted[@]}" base.std=0
+run tec pretrain -c tiny.yaml targets.dir=shifted run.dir=images pretrain.epochs=2
+run tec "${shifted[@]}" targets.dir=bare targets.store_images=false
+run tec pretrain -c tiny.yaml targets.dir=bare run.dir=files pretrain.epochs=2
+expect_same_log images/log.jsonl files/log.jsonl
+
+python=${PYTHON:-/usr/bin/python3}
+"$python" -c 'import torch' 2>"$err" || {
+    echo "SKIPPED: export: there is no PyTorch to load what was exported (Debian: python3-torch)"
+    exit 0
+}
+families=$repository/tests/data/make_families.py
+
+say "PyTorch loads what is exported, and computes the same with it"
+compared=()
+"$python" "$families" families
+for family in mae dinov2 timm_average timm_registers clip deit beit no_bias hf_vit hf_mae hf_dinov2_registers tec ijepa; do
+    model=$(find families/$family -type f ! -name expect.safetensors ! -name config.json)
+    heads=2 eps=1e-6
+    [[ $family != clip ]] || eps=1e-5
+    [[ $family != hf_* ]] || eps=1e-12
+    [[ $family != hf_dinov2* ]] || eps=1e-6
+    [[ $family != hf_vit ]] || heads=4 eps=0.05
+    run tec export "$model" -o $family.safetensors
+    run tec export $family.safetensors -o $family.pth
+    run tec export $family.safetensors -o again.safetensors
+    cmp $family.safetensors again.safetensors
+    compared+=($family.safetensors families/$family/expect.safetensors $heads $eps
+        $family.pth families/$family/expect.safetensors $heads $eps)
+done
+for family in mae hf_vit hf_mae tec torchvision; do
+    model=$(find families/$family -type f ! -name expect.safetensors ! -name config.json)
+    run in_folder hf_$family tec export "$here/$model" -o model.safetensors --names hf
+    compared+=(hf_$family/model.safetensors families/$family/expect.safetensors 0 0) # config.json says them
+done
+"$python" "$families" --compare "${compared[@]}" >"$out" 2>"$err" || fail "PyTorch computes other features"
+expect_exit 2 'with registers, which Hugging Face.s ViTModel cannot be: use --names timm' \
+    tec export families/dinov2/dinov2_vitg14_reg4_pretrain.pth -o no.safetensors --names hf
+
+say "a model without a class token has features, but no targets"
+images=(-c tiny.yaml data.train=photos data.val=photos data.channels=3 data.image_size=16)
+make_folder photos 10
+average=families/timm_average/vit_gap.safetensors
+run tec knn "${images[@]}" run.dir=eval knn.k=3 eval.pooling=mean eval.model=$average
+expect_exit 2 'has no class token: set eval.pooling=mean' ranks 2 knn "${images[@]}" run.dir=eval knn.k=3 \
+    eval.model=$average
+expect_exit 2 'has no class token, whose attention is one of the targets' ranks 2 targets "${images[@]}" \
+    targets.dir=no-class base.model=$average
+
+say "targets of a foreign model, and a new model from them"
+foreign=(-c tiny.yaml data.train=photos data.channels=3 data.image_size=16 targets.dir=foreign
+    base.model=families/dinov2/dinov2_vitg14_reg4_pretrain.pth)
+run ranks 2 targets "${foreign[@]}"
+expect_exit 0 'shards are sound' tec targets "${foreign[@]}" --verify
+run ranks 2 pretrain "${foreign[@]}" model.patch=4 run.dir=from-foreign pretrain.batch=10 pretrain.epochs=2

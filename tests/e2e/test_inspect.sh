@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# tec inspect of everything that is read or written.
+# shellcheck source=tests/e2e/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+# shows FILE LINE ...: each a whole line of what is printed.
+shows() {
+    local file=$1 line
+    shift
+    run tec inspect "$file"
+    for line in "$@"; do
+        grep -Fqxe "$line" "$out" || fail "tec inspect $file: no line '$line'"
+    done
+}
+
+# put_safetensors FILE HEADER BYTES: zeros as data.
+put_safetensors() {
+    local length=${#2}
+    ((length < 256)) || fail "the header is too long for this"
+    {
+        printf '%b\0\0\0\0\0\0\0%s' "\\0$(printf %o "$length")" "$2"
+        head -c "$3" /dev/zero
+    } >"$1"
+}
+
+say "safetensors, whole and in shards"
+put_safetensors a.safetensors '{"__metadata__":{"format":"pt"},"x.weight":{"dtype":"BF16","shape":[2,3],"data_offsets":[0,12]},"n":{"dtype":"I64","shape":[],"data_offsets":[12,20]}}' 20
+shows a.safetensors 'file: a.safetensors' 'format: safetensors' 'parameters: 6 in 1 tensors' \
+    '  __metadata__.format: pt' 'tensors: 2' '  x.weight  bfloat16  [2, 3]' '  n  int64  []'
+grep -q '^model: not recognised: a.safetensors' "$out" || fail "it is not said that no model was recognised"
+echo '{"weight_map": {"n": "a.safetensors"}}' >model.safetensors.index.json
+shows model.safetensors.index.json 'format: index of shards' '  n  int64  []' 'tensors: 1'
+shows . 'file: ./model.safetensors.index.json'
+run tec inspect a.safetensors ./a.safetensors
+(($(grep -c '^tensors: 2$' "$out") == 2)) || fail "two files are not both shown"
+put_safetensors escape.safetensors '{"a\u001b[31m":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}' 4
+shows escape.safetensors '  a?[31m  float32  []'
+
+say "checkpoints and fixtures"
+make_settings tiny.yaml
+make_idx train 310 1
+make_idx val 62 2
+run tec pretrain -c tiny.yaml pretrain.objective=mae pretrain.epochs=1 pretrain.warmup_epochs=0 run.dir=base
+shows base/checkpoint.h5 'format: tec checkpoint' '  kind: mae' '  config.dim: 32' '  run.step: 10' \
+    '  run.images: 310' '  pos_embed  float32  [1, 17, 32]'
+grep -Eq '^model: .*width 32, 3 blocks, 2 heads .* patch 7, 28 x 28 x 1 pixels' "$out" || fail "no architecture"
+grep -q '^family: [A-Za-z]' "$out" || fail "no family"
+grep -q '^  run.software: tec ' "$out" || fail "the software is not named"
+shows base 'file: base/checkpoint.h5' '  kind: mae'
+shows "$repository/tests/fixtures/pretrain_small.h5" 'format: tec fixture' 'parameters: 269008 in 137 tensors' \
+    '  config.att_tau: 1.8' '  inputs.images: float32 [3, 3, 32, 32]' '  blocks.5.attn.qkv.weight  float32  [144, 48]'
+
+say "target stores"
+run tec targets -c tiny.yaml base.model=base/checkpoint.h5 targets.dir=store
+for file in store store/manifest.json; do
+    shows "$file" 'file: store' 'format: tec target store' 'rows: 310 (images: 310, views of each: 1)' 'void rows: 0' \
+        '  width: 32' '  type: float16' '  feature  float16  [rows, 16, 32]' '  attention  float16  [rows, 4, 2, 16]'
+done
+shows store/shard-00000.h5 "format: tec target store, shard 0 of $(find store -name 'shard-*' | wc -l)" '  topk: 3'
+rm store/manifest.json
+expect_exit 2 'the target store store is not finished' tec inspect store
+
+say "files that are none"
+expect_exit 2 'no file was named' tec inspect
+expect_exit 2 'absent: No such file' tec inspect absent
+expect_exit 2 'tiny.yaml is no model file that is known' tec inspect tiny.yaml
+expect_exit 2 'train is a directory without model.safetensors' tec inspect train
+head -c 60 a.safetensors >cut.safetensors
+expect_exit 2 'cut.safetensors: a header of .* is it cut short' tec inspect cut.safetensors
+head -c 3000 base/checkpoint.h5 >cut.h5
+expect_exit 2 'cut.h5: cannot be opened; is it cut short' tec inspect cut.h5
+expect_exit 2 'tec inspect does not read the section' tec inspect a.safetensors run.seed=1
+
+say "a real model"
+if [[ -n ${TEC_TEST_DATA:-} ]]; then
+    shows "$TEC_TEST_DATA/vit_tiny_patch16_224_augreg.safetensors" 'family: timm ViT' \
+        'parameters: 5717416 in 152 tensors' '  blocks.11.mlp.fc2.weight  float32  [192, 768]'
+else
+    echo "SKIPPED: inspect: TEC_TEST_DATA is not set: no real model"
+fi
+
+say "PyTorch"
+python=/usr/bin/python3
+"$python" -c 'import torch' 2>"$err" || {
+    echo "SKIPPED: inspect: python3 has no torch: no files of PyTorch"
+    exit 0
+}
+"$python" - <<'PYTHON'
+import argparse
+import torch
+
+state = {"cls_token": torch.zeros(1, 1, 8), "n": torch.arange(3), "half": torch.zeros(2, 2).half().t()}
+whole = {"model": state, "epoch": 300, "args": argparse.Namespace(lr=1), "optimizer": {"state": {0: {"m": torch.ones(2)}}}}
+torch.save(whole, "zip.pth")
+torch.save(whole, "old.pth", _use_new_zipfile_serialization=False)
+PYTHON
+for file in zip old; do
+    shows $file.pth '  model: dict, 3 tensors' '  epoch: 300' '  args: argparse.Namespace, not read' \
+        '  optimizer: dict, 1 tensor' '  model.cls_token  float32  [1, 1, 8]' '  model.n  int64  [3]' \
+        '  model.half  float16  [2, 2]' '  optimizer.state.0.m  float32  [2]'
+done

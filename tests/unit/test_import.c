@@ -1,0 +1,493 @@
+/* Recognising model files: names, what is left out, what is refused and in which words, facts that no tensor tells,
+ * interpolated position embeddings. What models compute is tested in test_import_families.c. */
+#include "src/import/import_parts.h"
+
+#include "capture.h"
+
+#include "tec/files.h"
+#include "tec/frozen.h"
+#include "tec/log.h"
+#include "tec/tensor_write.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define LENGTH(array) (sizeof(array) / sizeof *(array))
+
+enum { MOST = 128, LONGEST = 1 << 16 };
+
+static char dir[200], path[260];
+static real zeros[LONGEST];
+
+/* -- names -- */
+
+/* clang-format off */
+static const struct {
+    const char *theirs, *ours;
+    int scheme, part, parts;
+} names[] = {
+    {"cls_token", "cls_token", 0, 0, 1},
+    {"register_tokens", "reg_token", 0, 0, 1},
+    {"patch_embed.proj.bias", "patch_embed.proj.bias", 0, 0, 1},
+    {"blocks.11.norm1.weight", "blocks.11.norm1.weight", 0, 0, 1},
+    {"blocks.2.17.attn.qkv.bias", "blocks.17.attn.qkv.bias", 0, 0, 1},
+    {"blocks.3.attn.q_bias", "blocks.3.attn.qkv.bias", 0, 0, 3},
+    {"blocks.3.attn.v_bias", "blocks.3.attn.qkv.bias", 0, 2, 3},
+    {"blocks.0.ls2.gamma", "blocks.0.ls2", 0, 0, 1},
+    {"blocks.0.gamma_1", "blocks.0.ls1", 0, 0, 1},
+    {"blocks.0.mlp.w12.weight", "blocks.0.mlp.fc1.weight", 0, 0, 1},
+    {"blocks.0.mlp.w3.bias", "blocks.0.mlp.fc2.bias", 0, 0, 1},
+    {"blocks.0.mlp.fc1_x.weight", "blocks.0.mlp.fc1.weight", 0, 1, 2},
+    {"fc_norm.weight", "fc_norm.weight", 0, 0, 1},
+    {"encoder.layer.7.attention.attention.key.weight", "blocks.7.attn.qkv.weight", 1, 1, 3},
+    {"encoder.layer.7.layernorm_after.bias", "blocks.7.norm2.bias", 1, 0, 1},
+    {"encoder.layer.7.output.dense.bias", "blocks.7.mlp.fc2.bias", 1, 0, 1},
+    {"encoder.layer.7.attention.output.dense.bias", "blocks.7.attn.proj.bias", 1, 0, 1},
+    {"encoder.layer.7.layer_scale1.lambda1", "blocks.7.ls1", 1, 0, 1},
+    {"encoder.layers.encoder_layer_5.self_attention.in_proj_bias", "blocks.5.attn.qkv.bias", 2, 0, 1},
+    {"encoder.layers.encoder_layer_5.mlp.3.weight", "blocks.5.mlp.fc2.weight", 2, 0, 1},
+};
+static const char *const strangers[] = {"blocks.norm1.weight", "blocks.0.norm1", "blocks.0.norm1.weights", "blocks.1.2.3.norm1.weight",
+    "blocks.1234567.norm1.weight", "blocks..norm1.weight", "cls_tokens", "xcls_token", "blocks.0.norm1.running_mean", ""};
+/* clang-format on */
+
+static void test_names(void **state)
+{
+    (void)state;
+    char ours[OUR_NAME];
+    int part, parts;
+    for (size_t i = 0; i < LENGTH(names); i++) {
+        assert_true(import_translate(&import_namings[names[i].scheme], names[i].theirs, ours, &part, &parts));
+        assert_string_equal(ours, names[i].ours);
+        assert_int_equal(part, names[i].part);
+        assert_int_equal(parts, names[i].parts);
+    }
+    for (size_t i = 0; i < LENGTH(strangers); i++)
+        for (int s = 0; import_namings[s].name; s++)
+            if (import_translate(&import_namings[s], strangers[i], ours, &part, &parts))
+                fail_msg("`%s` is taken for %s", strangers[i], ours);
+}
+
+static void test_names_back(void **state)
+{
+    (void)state;
+    char theirs[THEIR_NAME];
+    assert_int_equal(import_translate_back(&import_namings[0], "blocks.4.attn.qkv.bias", 0, theirs), 1);
+    assert_string_equal(theirs, "blocks.4.attn.qkv.bias");
+    assert_int_equal(import_translate_back(&import_namings[0], "reg_token", 0, theirs), 1);
+    assert_string_equal(theirs, "reg_token");
+    assert_int_equal(import_translate_back(&import_namings[1], "blocks.4.attn.qkv.bias", 2, theirs), 3);
+    assert_string_equal(theirs, "encoder.layer.4.attention.attention.value.bias");
+    assert_int_equal(import_translate_back(&import_namings[1], "blocks.4.norm2.weight", 0, theirs), 1);
+    assert_string_equal(theirs, "encoder.layer.4.layernorm_after.weight");
+    assert_int_equal(import_translate_back(&import_namings[1], "norm_pre.weight", 0, theirs), 0);
+}
+
+/* -- files -- */
+
+/* A plain ViT of width 64 on 8 x 8 pixels, and how the file differs from that. */
+typedef struct file_plan {
+    const char *prefix;
+    const char *extra[6]; /* further tensors of 64 numbers, with their whole names */
+    const char *drop;     /* every tensor whose name ends so */
+    const char *misfit;   /* the first dimension of this tensor is 32 */
+    int width, tokens;    /* 0: 64, 5 */
+    tec_vit_variant variant;
+    const char *const *metadata;
+} file_plan;
+
+static int add_tensor(tec_tensor_out *tensor, int count, const char *prefix, const char *name, int dims, const int *dim)
+{
+    assert_true(count < MOST);
+    tensor[count] = (tec_tensor_out){.name = tec_string_format("%s%s", prefix, name), .dims = dims, .value = zeros};
+    for (int i = 0; i < dims; i++)
+        tensor[count].dim[i] = dim[i];
+    return count + 1;
+}
+
+static bool dropped(const file_plan *plan, const char *name)
+{
+    size_t end = plan->drop ? strlen(plan->drop) : 0, length = strlen(name);
+    return end && end <= length && strcmp(name + length - end, plan->drop) == 0;
+}
+
+static void write_file(const file_plan *plan)
+{
+    tec_model_config c = {.kind = TEC_MODEL_VIT, .image_size = 8, .patch = 4, .channels = 3, .depth = 2, .heads = 1};
+    tec_params params = {0};
+    tec_tensor_out tensor[MOST];
+    int count = 0;
+    c.width = plan->width ? plan->width : 64;
+    c.mlp_ratio = 2;
+    c.variant = plan->variant;
+    tec_frozen_list(&c, &params);
+    for (int i = 0; i < params.count; i++) {
+        tec_param *p = &params.param[i];
+        if (plan->tokens && strcmp(p->name, "pos_embed") == 0)
+            p->dim[1] = plan->tokens;
+        if (plan->misfit && strcmp(p->name, plan->misfit) == 0)
+            p->dim[0] = 32;
+        if (!dropped(plan, p->name))
+            count = add_tensor(tensor, count, plan->prefix ? plan->prefix : "", p->name, p->dims, p->dim);
+    }
+    for (int i = 0; i < 6 && plan->extra[i]; i++)
+        count = add_tensor(tensor, count, "", plan->extra[i], 1, (int[]){64});
+    assert_int_equal(tec_safetensors_write(path, tensor, count, plan->metadata), TEC_OK);
+    for (int i = 0; i < count; i++)
+        free((char *)(uintptr_t)tensor[i].name);
+    tec_params_free(&params);
+}
+
+static tec_import *open_file(const tec_import_options *options)
+{
+    tec_import *import;
+    if (tec_import_open(&import, path, options) != TEC_OK)
+        fail_msg("%s", tec_error_message());
+    return import;
+}
+
+static const tec_import_options nothing = {0};
+
+static void assert_refused(const tec_import_options *options, const char *message)
+{
+    tec_import *import;
+    assert_int_equal(tec_import_open(&import, path, options), TEC_USER_ERROR);
+    assert_null(import);
+    if (!strstr(tec_error_message(), message) || !strstr(tec_error_message(), path))
+        fail_msg("`%s` is not in: %s", message, tec_error_message());
+}
+
+static void test_wrappers(void **state)
+{
+    (void)state;
+    static const char *const prefix[] = {"",
+                                         "model.",
+                                         "state_dict.",
+                                         "module.",
+                                         "teacher.",
+                                         "student.",
+                                         "backbone.",
+                                         "encoder.",
+                                         "teacher.backbone.",
+                                         "state_dict.module.base_encoder.",
+                                         "model_ema.module.",
+                                         "net.visual.trunk."};
+    for (size_t i = 0; i < LENGTH(prefix); i++) {
+        write_file(&(file_plan){.prefix = prefix[i]});
+        tec_import *import = open_file(&nothing);
+        const tec_import_facts *facts = tec_import_get_facts(import);
+        assert_string_equal(facts->prefix, prefix[i]);
+        assert_int_equal(facts->config.width, 64);
+        assert_int_equal(facts->config.depth, 2);
+        assert_int_equal(facts->config.heads, 1);
+        assert_int_equal(facts->config.patch, 4);
+        assert_int_equal(facts->config.image_size, 8);
+        assert_int_equal(tec_model_hidden(&facts->config), 128);
+        assert_int_equal(facts->unused, 0);
+        tec_import_close(import);
+    }
+}
+
+static void test_unused(void **state)
+{
+    (void)state;
+    static const file_plan plan[] = {
+        {.prefix = "model.",
+         .extra = {"model.head.weight", "model.fc.bias", "model.mask_token", "model.decoder_norm.bias"}},
+        {.prefix = "model.", .extra = {"history.2", "calibration"}},
+        {.prefix = "vit.", .extra = {"classifier.weight", "decoder.mask_token", "vit.pooler.dense.bias"}},
+        {.prefix = "teacher.backbone.",
+         .extra = {"teacher.head.mlp.0.weight", "student.module.head.last.weight", "dino_loss.center",
+                   "optimizer.state.0.exp_avg", "fp16_scaler.scale"}},
+        {.extra = {"head.weight", "head_dist.bias", "pre_logits.fc.weight", "optimizer.state.0.exp_avg"}},
+        {.extra = {"encoder_adaptor.adap_before.weight", "forward_att_decoder.decoder_qk.weight",
+                   "decoder_blocks.1.norm1.weight"}},
+    };
+    for (size_t i = 0; i < LENGTH(plan); i++) {
+        int extra = 0;
+        while (plan[i].extra[extra])
+            extra++;
+        write_file(&plan[i]);
+        tec_import *import = open_file(&nothing);
+        assert_int_equal(tec_import_get_facts(import)->unused, extra);
+        assert_string_equal(tec_import_get_facts(import)->unused_example, plan[i].extra[0]);
+        tec_import_close(import);
+    }
+}
+
+#define BLOCK_0 "blocks.0."
+
+static void test_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        file_plan plan;
+        const char *message;
+    } refused[] = {
+        {{.extra = {BLOCK_0 "attn.relative_position_bias_table"}},
+         "a relative position bias, which is not supported (its tensor `blocks.0.attn.relative_position_bias_table` "
+         "says so"},
+        {{.extra = {"rel_pos_bias.relative_position_bias_table"}}, "a relative position bias"},
+        {{.extra = {"rope.freqs_cos"}}, "rotary positions"},
+        {{.prefix = "model.", .extra = {"model.rope_embed.periods"}}, "rotary positions"},
+        {{.extra = {BLOCK_0 "attn.q_norm.weight"}}, "normalised queries and keys"},
+        {{.extra = {BLOCK_0 "mlp.norm.weight"}}, "a norm inside the MLP"},
+        {{.extra = {"attn_pool.latent"}}, "attention pooling"},
+        {{.extra = {"patch_embed.backbone.stem.conv.weight"}}, "a convolutional backbone"},
+        {{.drop = "patch_embed.proj.weight", .extra = {"patch_embed.proj.0.weight"}}, "a convolutional stem"},
+        {{.extra = {"layers.0.downsample.reduction.weight"}}, "a hierarchy of resolutions"},
+        {{.prefix = "visual.", .extra = {"token_embedding.weight"}}, "a text tower"},
+        {{.drop = "weight", .extra = {"model.embed_tokens.weight"}}, "a language model"},
+        {{.extra = {BLOCK_0 "gate"}}, ": 1 tensor is of no use in a ViT that tec knows: `blocks.0.gate`"},
+        {{.prefix = "m.", .extra = {"a", "m.b", "m.c", "m.d", "m.e"}},
+         "4 tensors are of no use in a ViT that tec knows: `m.b`, `m.c`, `m.d` and 1 more"},
+        {{.drop = "blocks.1.norm2.bias"}, ": 1 tensor of the ViT is missing (in our names): `blocks.1.norm2.bias`"},
+        {{.drop = "norm2.bias"},
+         "2 tensors of the ViT are missing (in our names): `blocks.0.norm2.bias`, `blocks.1.norm2.bias`"},
+        {{.drop = "norm.weight"}, "missing (in our names): `norm.weight`"},
+        {{.drop = "cls_token"}, "its patches make no square"},
+        {{.drop = "blocks.1.attn.qkv.bias"}, "is missing (in our names): `blocks.1.attn.qkv.bias`"},
+        {{.drop = "qkv.bias", .extra = {BLOCK_0 "attn.v_bias"}}, "missing (in our names): `blocks.0.attn.qkv.bias`"},
+        {{.drop = "mlp.fc2.weight"}, "the MLP of the first block is missing"},
+        {{.drop = "patch_embed.proj.bias"}, "is missing (in our names): `patch_embed.proj.bias`"},
+        {{.drop = "pos_embed"}, "has no position embedding (`pos_embed`)"},
+        {{.tokens = 7}, "tensor `pos_embed` has the shape [1, 7, 64]; its patches make no square"},
+        {{.extra = {"fc_norm.weight", "fc_norm.bias"}}, "has both a final norm (`norm`) and `fc_norm`"},
+        {{.extra = {"register_tokens", "reg_token"}},
+         "`register_tokens` and `reg_token` are the same tensor of the model"},
+        {{.extra = {BLOCK_0 "ls1.gamma"}}, "1 of 2 blocks have a LayerScale (.ls1): the others' is missing"},
+        {{.extra = {BLOCK_0 "attn.q_bias"}}, "are the same tensor of the model (blocks.0.attn.qkv.bias)"},
+        {{.prefix = "a.", .extra = {"b.patch_embed.proj.weight"}},
+         "holds 2 models, and nothing says which is meant: `a.patch_embed.proj.weight`, `b.patch"},
+        {{.drop = "patch_embed.proj.weight"}, "holds no ViT: none of its tensors is called patch_embed.proj.weight"},
+        {{.misfit = "blocks.1.norm1.weight"},
+         "tensor `blocks.1.norm1.weight` has not the shape that the other tensors call for (width 64, 2 blocks)"},
+        {{.misfit = "blocks.1.mlp.fc2.weight"}, "tensor `blocks.1.mlp.fc2.weight` has not the shape"},
+        {{.misfit = "blocks.0.mlp.fc1.weight"}, "it goes together neither with fc2 nor"},
+        {{.width = 60},
+         "no tensor says how many attention heads there are, and the width 60 is no multiple of 64: give base.heads"},
+        {{.extra = {"blocks.999999.norm1.weight"}}, "tensors of the ViT are missing"},
+    };
+    for (size_t i = 0; i < LENGTH(refused); i++) {
+        write_file(&refused[i].plan);
+        assert_refused(&nothing, refused[i].message);
+    }
+    write_file(&(file_plan){.width = 64});
+    assert_refused(&(tec_import_options){.heads = 7}, "7 attention heads (base.heads) do not divide the width 64");
+}
+
+/* -- facts -- */
+
+static void test_options(void **state)
+{
+    (void)state;
+    write_file(&(file_plan){.width = 60});
+    tec_import *import =
+        open_file(&(tec_import_options){.heads = 3, .norm_eps = 1e-3, .mean = {1, 2, 3}, .std = {4, 5, 6}});
+    const tec_import_facts *f = tec_import_get_facts(import);
+    assert_int_equal(f->config.heads, 3);
+    assert_true(f->config.variant.norm_eps == 1e-3 && f->normalised && f->mean[2] == 3 && f->std[0] == 4);
+    char *line = tec_import_describe(import);
+    assert_non_null(strstr(line, "3 heads (base.heads), MLP 120, patch 4, 8 x 8 x 3 pixels"));
+    assert_non_null(strstr(line, "norm eps 0.001 (base.norm_eps); mean 1,2,3 std 4,5,6 (base.mean, base.std)"));
+    free(line);
+    tec_import_close(import);
+}
+
+static void test_metadata(void **state)
+{
+    (void)state;
+    static const char *const metadata[] = {"tec_heads",   "4",       "tec_norm_eps", "1e-5", "tec_mean",
+                                           "0.1,0.2,0.3", "tec_std", "1,2,3",        NULL};
+    write_file(&(file_plan){.width = 60, .metadata = metadata});
+    tec_import *import = open_file(&nothing);
+    const tec_import_facts *f = tec_import_get_facts(import);
+    assert_int_equal(f->config.heads, 4);
+    assert_true(f->config.variant.norm_eps == 1e-5 && f->normalised && f->mean[1] == 0.2 && f->std[2] == 3);
+    tec_import_close(import);
+}
+
+static void write_beside(const char *name, const char *text)
+{
+    char *file = tec_path_join(dir, name);
+    assert_int_equal(tec_file_write(file, text, strlen(text)), TEC_OK);
+    free(file);
+}
+
+static void remove_beside(const char *name)
+{
+    char *file = tec_path_join(dir, name);
+    remove(file);
+    free(file);
+}
+
+static void test_config_json(void **state)
+{
+    (void)state;
+    write_file(&(file_plan){.width = 64});
+    write_beside("config.json", "{\"hidden_size\": 64, \"num_attention_heads\": 8, \"layer_norm_eps\": 1e-4}");
+    write_beside("preprocessor_config.json", "{\"image_mean\": [0.1, 0.2, 0.3], \"image_std\": [1, 1, 2]}");
+    tec_import *import = open_file(&nothing);
+    const tec_import_facts *f = tec_import_get_facts(import);
+    assert_int_equal(f->config.heads, 8);
+    assert_true(f->config.variant.norm_eps == 1e-4 && f->normalised && f->mean[0] == 0.1 && f->std[2] == 2);
+    assert_string_equal(f->heads_from, "config.json");
+    tec_import_close(import);
+
+    write_beside("config.json", "{\"pretrained_cfg\": {\"mean\": [0.4, 0.5, 0.6], \"std\": [0.7, 0.8, 0.9]}}");
+    remove_beside("preprocessor_config.json");
+    import = open_file(&nothing);
+    f = tec_import_get_facts(import);
+    assert_true(f->config.heads == 1 && f->normalised && f->mean[0] == 0.4 && f->std[2] == 0.9);
+    tec_import_close(import);
+
+    write_beside("config.json", "{\"hidden_size\": 64, \"hidden_act\": \"quick_gelu\"}");
+    assert_refused(&nothing, "its activation is quick_gelu; only gelu is supported");
+
+    char said[600];
+    write_beside("config.json", "{\"hidden_size\": 768, \"num_attention_heads\": 8}");
+    capture *c = capture_begin();
+    import = open_file(&nothing);
+    capture_end(c, said, sizeof said);
+    assert_non_null(strstr(said, "the config.json beside it is about another model"));
+    assert_int_equal(tec_import_get_facts(import)->config.heads, 1);
+    tec_import_close(import);
+
+    write_beside("config.json", "{\"hidden_size\": ");
+    tec_import_close(open_file(&nothing));
+    remove_beside("config.json");
+}
+
+static void test_variants(void **state)
+{
+    (void)state;
+    static const tec_vit_variant variant[] = {
+        {.distillation_token = true},
+        {.registers = 1, .unplaced = 1},
+        {.unplaced = 1},
+        {.no_class_token = true, .fc_norm = true},
+        {.pre_norm = true, .swiglu = true},
+        {.distillation_token = true, .registers = 2, .unplaced = 2, .swiglu = true},
+    };
+    for (size_t i = 0; i < LENGTH(variant); i++) {
+        write_file(&(file_plan){.variant = variant[i]});
+        tec_import *import = open_file(&nothing);
+        tec_vit_variant got = tec_import_get_facts(import)->config.variant;
+        assert_int_equal(got.no_class_token, variant[i].no_class_token);
+        assert_int_equal(got.distillation_token, variant[i].distillation_token);
+        assert_int_equal(got.registers, variant[i].registers);
+        assert_int_equal(got.unplaced, variant[i].unplaced);
+        assert_int_equal(got.pre_norm, variant[i].pre_norm);
+        assert_int_equal(got.fc_norm, variant[i].fc_norm);
+        assert_int_equal(got.swiglu, variant[i].swiglu);
+        tec_import_close(import);
+    }
+}
+
+/* -- values -- */
+
+static void test_resize(void **state)
+{
+    (void)state;
+    tec_model_config config;
+    write_file(&(file_plan){.width = 64});
+    tec_import *import = open_file(&nothing);
+    assert_int_equal(tec_import_resize(import, 20, &config), TEC_OK);
+    assert_int_equal(config.image_size, 20);
+    assert_int_equal(tec_import_resize(import, 23, &config), TEC_USER_ERROR);
+    assert_non_null(strstr(tec_error_message(), "4 x 4 pixels, which do not divide images of 23 x 23"));
+    assert_non_null(strstr(tec_error_message(), "20 would go"));
+    assert_int_equal(tec_import_resize(import, 4, &config), TEC_USER_ERROR);
+    tec_import_close(import);
+}
+
+static void test_not_finite(void **state)
+{
+    (void)state;
+    tec_frozen *frozen;
+    zeros[70] = NAN;
+    write_file(&(file_plan){.width = 64});
+    zeros[70] = 0;
+    tec_import *import = open_file(&nothing);
+    const tec_model_config *config = &tec_import_get_facts(import)->config;
+    assert_int_equal(tec_frozen_create(&frozen, config, 1), TEC_OK);
+    assert_int_equal(tec_import_read(import, tec_frozen_params(frozen), config), TEC_USER_ERROR);
+    assert_non_null(strstr(tec_error_message(), "tensor pos_embed holds a value that is not finite"));
+    tec_frozen_close(frozen);
+    tec_import_close(import);
+}
+
+/* Of torch.nn.functional.interpolate(mode="bicubic", antialias=True) on value ((37 i + 11) mod 29) / 7 - 2 at place i
+ * of [side, side, D]. */
+static const struct {
+    int side, new_side, D;
+    real want[50];
+} resampled[] = {
+    {3, 5, 2, {-0.4932614, 0.9858616, 0.5641066,  -0.05529635, 1.964959,    -1.347709,   0.8615476,  0.2421455,
+               -0.032345,  1.446778,  -1.237679,  0.1081787,   -0.09294144, -0.02225286, 1.420043,   -0.1268657,
+               0.2044994,  0.4039319, -0.7767631, 0.7685964,   -2.029649,   -0.8867924,  -0.9722813, 0.1705757,
+               0.4285714,  1.571429,  -0.6748405, 0.4680167,   -1.568733,   -0.425876,   -0.1283537, 1.000503,
+               -0.3378494, 0.9988147, -0.5628999, 0.7654581,   -0.04040799, -0.5705221,  0.3325627,  -1.431347,
+               1.225754,   2.368611,  0.1845958,  1.526954,    -1.107817,   0.03504048,  0.4820376,  -1.267872,
+               1.68667,    -1.962264}},
+    {5, 2, 2, {0.06314916, 0.2426167, -0.3278311, 0.021429, 0.2332262, 0.1261434, -0.157754, -0.08209682}},
+    {4, 3, 1, {-0.07153444, 0.9649736, -0.5662693, 0.6766985, -0.2209073, -0.9984537, 1.229814, 0.4186008, -0.3926117}},
+    {2,
+     4,
+     1,
+     {-0.7633466, -0.3177971, 0.5656963, 1.011246, 0.01977783, 0.1038702, 0.2706195, 0.3547119, 1.572659, 0.9400073,
+      -0.3144971, -0.9471489, 2.355783, 1.361675, -0.6095739, -1.603683}},
+};
+
+static void test_positions(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < LENGTH(resampled); i++) {
+        real in[64], out[64];
+        int side = resampled[i].side, new_side = resampled[i].new_side, D = resampled[i].D;
+        for (int j = 0; j < side * side * D; j++)
+            in[j] = (real)((37 * j + 11) % 29) / 7 - 2;
+        import_resample_positions(in, side, D, new_side, out);
+        for (int j = 0; j < new_side * new_side * D; j++)
+            if (!(fabs((double)out[j] - (double)resampled[i].want[j]) < 2e-6))
+                fail_msg("%d -> %d: value %d is %g, not %g", side, new_side, j, (double)out[j],
+                         (double)resampled[i].want[j]);
+    }
+}
+
+static int make_directory(void **state)
+{
+    (void)state;
+    snprintf(dir, sizeof dir, "%s/tec-import-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+    if (!mkdtemp(dir))
+        return -1;
+    snprintf(path, sizeof path, "%s/model.safetensors", dir);
+    return 0;
+}
+
+static int remove_directory(void **state)
+{
+    (void)state;
+    char *command = tec_string_format("rm -rf '%s'", dir);
+    int failed = system(command);
+    free(command);
+    return failed;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names),    cmocka_unit_test(test_names_back),  cmocka_unit_test(test_wrappers),
+        cmocka_unit_test(test_unused),   cmocka_unit_test(test_refused),     cmocka_unit_test(test_options),
+        cmocka_unit_test(test_metadata), cmocka_unit_test(test_config_json), cmocka_unit_test(test_variants),
+        cmocka_unit_test(test_resize),   cmocka_unit_test(test_not_finite),  cmocka_unit_test(test_positions),
+    };
+    return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}
