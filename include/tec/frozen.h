@@ -19,6 +19,7 @@ void tec_frozen_close(tec_frozen *frozen); /* NULL is fine */
 
 const tec_model_config *tec_frozen_config(const tec_frozen *frozen);
 tec_params *tec_frozen_params(tec_frozen *frozen); /* under public checkpoint names, position tables included */
+size_t tec_frozen_workspace_bytes(const tec_frozen *frozen);
 
 /* Features after the final norm.
  *   images [B, c, S, S] normalised      out [B, D]: the class token, or the mean of the patch tokens */

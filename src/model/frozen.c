@@ -94,6 +94,11 @@ tec_params *tec_frozen_params(tec_frozen *f)
     return &f->params;
 }
 
+size_t tec_frozen_workspace_bytes(const tec_frozen *f)
+{
+    return f->arena.size;
+}
+
 static void embed(tec_frozen *f, const real *images, int B)
 {
     size_t pixels = (size_t)f->config.channels * f->config.image_size * f->config.image_size;
