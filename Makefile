@@ -42,12 +42,13 @@ LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/obj/%.o)
 PROGRAM_OBJECTS := $(PROGRAM_SOURCES:%.c=$(BUILD)/obj/%.o)
 TEST_PROGRAMS := $(TEST_SOURCES:%.c=$(BUILD)/%)
 FUZZ_PROGRAMS := $(FUZZ_SOURCES:%.c=$(BUILD)/%)
-SCRIPTS := $(wildcard .ci/run tests/check tests/e2e/*.sh slurm/*.sbatch configs/*.sh)
+SCRIPTS := $(wildcard .ci/run tests/check tests/e2e/*.sh tests/bench/* slurm/*.sbatch configs/*.sh)
 
 # Targets that build first and then run something start a build of their own, on all cores.
 PARALLEL_MAKE = $(MAKE) --no-print-directory -j$$(nproc)
 
-.PHONY: all deps deps-tests install demo demo-long check test-programs bench lint format clean help FORCE
+.PHONY: all deps deps-tests install demo demo-long check test-programs bench bench-compare bench-torch bench-int8 lint \
+	format clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -55,7 +56,8 @@ all: $(BUILD)/tec
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
-	@echo 'Targets: all deps deps-tests install demo demo-long check fuzz bench lint format clean'
+	@echo 'Targets: all deps deps-tests install demo demo-long check fuzz bench bench-compare bench-torch bench-int8 lint' \
+		'format clean'
 
 $(BUILD)/tec: $(PROGRAM_OBJECTS) $(BUILD)/libtec.a
 	$(if $(V),,@echo "  LINK $@")
@@ -159,10 +161,21 @@ demo demo-long: deps
 	@$(PARALLEL_MAKE) all
 	@BUILD=$(BUILD) configs/$@.sh
 
+# bench.json: what this machine makes of every size, on one core; README quotes it. A few minutes.
+BENCH_JSON ?= bench.json
 bench: all
-	$(BUILD)/tec bench --size tiny
-	$(BUILD)/tec bench --size vitt
-	$(BUILD)/tec bench --size vitb --steps 3
+	@BUILD=$(BUILD) tests/bench/machine $(BENCH_JSON)
+
+# BASE: a git revision to compare the working tree with. TORCH: path of bench_torch.py, PYTHON: one that has torch.
+bench-compare:
+	@tests/bench/compare $(BASE)
+
+bench-torch: all
+	@BUILD=$(BUILD) tests/bench/torch $(TORCH)
+
+# Does training from int8 targets lose anything?
+bench-int8: all
+	@BUILD=$(BUILD) tests/bench/int8
 
 lint:
 	clang-format --dry-run --Werror $(ALL_SOURCES) $(wildcard include/tec/*.h src/*/*.h jobs/*.h tests/*/*.h)

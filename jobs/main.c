@@ -10,8 +10,8 @@
 #include <string.h>
 
 static const tec_command *const commands[] = {
-    &tec_command_pretrain, &tec_command_targets, &tec_command_knn,     &tec_command_probe,
-    &tec_command_selftest, &tec_command_bench,   &tec_command_inspect, &tec_command_export,
+    &tec_command_pretrain, &tec_command_targets,  &tec_command_knn,   &tec_command_probe, &tec_command_export,
+    &tec_command_inspect,  &tec_command_selftest, &tec_command_bench, &tec_command_plan,
 };
 #define COMMANDS ((int)(sizeof commands / sizeof commands[0]))
 

@@ -11,12 +11,14 @@
 typedef struct tec_arena {
     char *base; /* NULL while measuring */
     size_t used, size;
+    void *block; /* what base lies in */
 } tec_arena;
 
 /* The next `bytes` bytes, aligned to 64; NULL while measuring. Asserts that the block is large enough. */
 void *tec_arena_take(tec_arena *arena, size_t bytes);
 
-/* Allocates the block for what was measured, zeroed, and starts over at its beginning. Freed by tec_arena_free. */
+/* Allocates the block for what was measured, zeroed, and starts over at its beginning. Freed by tec_arena_free. A large
+ * block takes no memory until it is written to, page by page. */
 void tec_arena_reserve(tec_arena *arena);
 void tec_arena_free(tec_arena *arena);
 

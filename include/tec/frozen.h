@@ -22,6 +22,7 @@ void tec_frozen_list(const tec_model_config *config, tec_params *params);
 
 const tec_model_config *tec_frozen_config(const tec_frozen *frozen);
 tec_params *tec_frozen_params(tec_frozen *frozen); /* under public checkpoint names, position tables included */
+size_t tec_frozen_workspace_bytes(const tec_frozen *frozen);
 
 /* out [D]: the class token that the model works with: cls_token, in a TEC model behind its MLP; before its position. */
 void tec_frozen_class_token(tec_frozen *frozen, real *out);

@@ -5,6 +5,7 @@
 #include "tec/real.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef enum tec_transpose { TEC_PLAIN, TEC_TRANSPOSED } tec_transpose;
 
@@ -28,11 +29,21 @@ static inline tec_matrix tec_transposed(const real *data, int stride)
 /* c [m, n] (row distance ldc) = alpha * a [m, k] * b [k, n] + beta * c, shapes after transposition. */
 void tec_gemm(int m, int n, int k, real alpha, tec_matrix a, tec_matrix b, real beta, real *c, int ldc);
 
-/* Measurement: seconds and floating-point operations spent in tec_gemm by the calling process since the last reset, as
- * seen by the main thread. Off at start, as reading the clock costs about 1 % at the smallest shapes. */
-void tec_gemm_measure(bool on);
-double tec_gemm_seconds(void);
-double tec_gemm_flops(void);
+/* A kind of product: its shape after transposition and how its operands stand in memory. While the calling thread
+ * measures (tec/measure.h) every kind of the step is counted; beta 0 and 1 are the same kind. */
+typedef struct tec_gemm_kind {
+    int m, n, k;
+    tec_transpose a, b;
+    int64_t calls;
+    double seconds;
+} tec_gemm_kind;
+
+/* The kinds measured since tec_gemm_forget by this thread, in no order; returns how many. Kinds beyond the first
+ * TEC_GEMM_KINDS are counted as the kind { 0 }, which is then the last one. */
+enum { TEC_GEMM_KINDS = 256 };
+int tec_gemm_measured(const tec_gemm_kind **kinds);
+void tec_gemm_forget(void);
+double tec_gemm_flops(void); /* of all products measured since then */
 
 /* The library's own description ("OpenBLAS 0.3.21 ..."), or "CBLAS" where it has none. */
 const char *tec_blas_name(void);

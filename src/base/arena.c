@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define ALIGNMENT 64u /* a cache line, and the widest vector */
 
@@ -23,15 +22,15 @@ void tec_arena_reserve(tec_arena *arena)
 {
     assert(!arena->base);
     arena->size = arena->used ? arena->used : ALIGNMENT;
-    arena->base = aligned_alloc(ALIGNMENT, arena->size);
-    if (!arena->base)
+    arena->block = calloc(1, arena->size + ALIGNMENT);
+    if (!arena->block)
         tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory: a workspace of %.1f MB cannot be had", arena->size / 1e6));
-    memset(arena->base, 0, arena->size);
+    arena->base = (char *)arena->block + (ALIGNMENT - (uintptr_t)arena->block % ALIGNMENT) % ALIGNMENT;
     arena->used = 0;
 }
 
 void tec_arena_free(tec_arena *arena)
 {
-    free(arena->base);
+    free(arena->block);
     *arena = (tec_arena){0};
 }

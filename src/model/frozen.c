@@ -128,6 +128,11 @@ tec_params *tec_frozen_params(tec_frozen *f)
     return &f->params;
 }
 
+size_t tec_frozen_workspace_bytes(const tec_frozen *f)
+{
+    return f->arena.size;
+}
+
 /* Returns the input of the first block. */
 static const real *embed(tec_frozen *f, const real *images, int B)
 {

@@ -1,4 +1,5 @@
 #include "tec/gemm.h"
+#include "tec/measure.h"
 #include "tec/ops.h"
 
 #include "src/base/threads.h"
@@ -33,6 +34,7 @@ TEC_CLONES static void softmax_row_backward(real *restrict d, const real *restri
 
 void tec_softmax_rows(real *x, int R, int n)
 {
+    TEC_MEASURE(TEC_OPERATOR_SOFTMAX);
     for (long i = 0; i < R; i++)
         softmax_row(x + i * n, n);
 }
@@ -60,6 +62,7 @@ static real head_scale(int D, int H)
 void tec_attention_forward(const tec_sequences *seq, const real *q, int ldq, const real *k, const real *v, int ldkv,
                            int D, int H, real *out, real *prob, real *scratch)
 {
+    TEC_MEASURE(TEC_OPERATOR_ATTENTION);
     int N = seq->N, width = D / H;
     tec_gemm_parallel_begin();
 #pragma omp parallel for collapse(2) schedule(static)
@@ -79,6 +82,7 @@ void tec_attention_backward(const tec_sequences *seq, const real *dout, const re
                             const real *v, int ldkv, const real *prob, int D, int H, real *dq, real *dk, real *dv,
                             real *scratch)
 {
+    TEC_MEASURE(TEC_OPERATOR_ATTENTION);
     int N = seq->N, width = D / H;
     tec_gemm_parallel_begin();
 #pragma omp parallel for collapse(2) schedule(static)

@@ -1,3 +1,4 @@
+#include "tec/measure.h"
 #include "tec/ops.h"
 
 #include "src/base/threads.h"
@@ -39,18 +40,21 @@ TEC_CLONES static void backward(real *restrict dy, const real *restrict derivati
 
 void tec_gelu_forward(real *x, const real *bias, int R, int O, real *y)
 {
+    TEC_MEASURE(TEC_OPERATOR_GELU);
 #pragma omp parallel
     forward(x, bias, thread_rows(R), O, y);
 }
 
 void tec_gelu_forward_only(real *x, const real *bias, int R, int O)
 {
+    TEC_MEASURE(TEC_OPERATOR_GELU);
 #pragma omp parallel
     forward_only(x, bias, thread_rows(R), O);
 }
 
 void tec_gelu_backward(real *dy, const real *derivative, int R, int O, real *dbias)
 {
+    TEC_MEASURE(TEC_OPERATOR_GELU);
 #pragma omp parallel
     {
         rows r = thread_rows(R);

@@ -1,12 +1,11 @@
 #include "tec/gemm.h"
 
-#include "tec/log.h"
+#include "tec/measure.h"
 
 #include <cblas.h>
 #include <omp.h>
+#include <string.h>
 
-static bool measuring;
-static double seconds, flops;
 static int blas_threads = 1;
 
 /* OpenBLAS's own; other libraries follow OMP_NUM_THREADS or their own variables. */
@@ -18,30 +17,68 @@ static CBLAS_TRANSPOSE order(tec_matrix x)
     return x.transpose == TEC_TRANSPOSED ? CblasTrans : CblasNoTrans;
 }
 
-void tec_gemm(int m, int n, int k, real alpha, tec_matrix a, tec_matrix b, real beta, real *c, int ldc)
+/* Kinds in the order of their first call, found again by open addressing; the last one takes what has no room. */
+static _Thread_local tec_gemm_kind kinds[TEC_GEMM_KINDS + 1];
+static _Thread_local short place[2 * TEC_GEMM_KINDS]; /* 1 + number of a kind; 0: free */
+static _Thread_local int kind_count;
+static _Thread_local double flops;
+
+static bool is_kind(const tec_gemm_kind *kind, int m, int n, int k, tec_transpose a, tec_transpose b)
 {
-    bool timed = measuring && omp_get_thread_num() == 0;
-    double start = timed ? tec_seconds() : 0;
+    return kind->m == m && kind->n == n && kind->k == k && kind->a == a && kind->b == b;
+}
+
+static tec_gemm_kind *find_kind(int m, int n, int k, tec_transpose a, tec_transpose b)
+{
+    unsigned slots = sizeof place / sizeof *place;
+    unsigned at = ((unsigned)m * 73856093u ^ (unsigned)n * 19349663u ^ (unsigned)k * 83492791u ^ (unsigned)(2 * a + b));
+    for (at %= slots; place[at]; at = (at + 1) % slots)
+        if (is_kind(&kinds[place[at] - 1], m, n, k, a, b))
+            return &kinds[place[at] - 1];
+    if (kind_count == TEC_GEMM_KINDS)
+        return &kinds[TEC_GEMM_KINDS];
+    tec_gemm_kind *kind = &kinds[kind_count++];
+    place[at] = (short)kind_count;
+    *kind = (tec_gemm_kind){.m = m, .n = n, .k = k, .a = a, .b = b};
+    return kind;
+}
+
+static void multiply(int m, int n, int k, real alpha, tec_matrix a, tec_matrix b, real beta, real *c, int ldc)
+{
 #if TEC_REAL_IS_DOUBLE
     cblas_dgemm(CblasRowMajor, order(a), order(b), m, n, k, alpha, a.data, a.stride, b.data, b.stride, beta, c, ldc);
 #else
     cblas_sgemm(CblasRowMajor, order(a), order(b), m, n, k, alpha, a.data, a.stride, b.data, b.stride, beta, c, ldc);
 #endif
-    if (timed) {
-        seconds += tec_seconds() - start;
-        flops += 2.0 * m * n * k;
+}
+
+void tec_gemm(int m, int n, int k, real alpha, tec_matrix a, tec_matrix b, real beta, real *c, int ldc)
+{
+    if (!tec_measuring) {
+        multiply(m, n, k, alpha, a, b, beta, c, ldc);
+        return;
     }
+    tec_measurement measurement = tec_measurement_begin(TEC_OPERATOR_GEMM);
+    multiply(m, n, k, alpha, a, b, beta, c, ldc);
+    double elapsed = tec_measurement_close(&measurement);
+    tec_gemm_kind *kind = find_kind(m, n, k, a.transpose, b.transpose);
+    kind->calls++;
+    kind->seconds += elapsed;
+    flops += 2.0 * m * n * k;
 }
 
-void tec_gemm_measure(bool on)
+int tec_gemm_measured(const tec_gemm_kind **out)
 {
-    measuring = on;
-    seconds = flops = 0;
+    *out = kinds;
+    return kind_count + (kinds[TEC_GEMM_KINDS].calls > 0);
 }
 
-double tec_gemm_seconds(void)
+void tec_gemm_forget(void)
 {
-    return seconds;
+    memset(kinds, 0, sizeof kinds);
+    memset(place, 0, sizeof place);
+    kind_count = 0;
+    flops = 0;
 }
 
 double tec_gemm_flops(void)

@@ -1,3 +1,4 @@
+#include "tec/measure.h"
 #include "tec/ops.h"
 
 #include "src/base/threads.h"
@@ -63,6 +64,7 @@ TEC_CLONES static void input_gradient(const real *dy, const real *x, real mean, 
 void tec_layernorm_concat_forward(const real *const *x, int parts, const real *weight, const real *bias, real eps,
                                   int R, int D, real *y, real *mean, real *rstd)
 {
+    TEC_MEASURE(TEC_OPERATOR_LAYERNORM);
 #pragma omp parallel
     {
         rows r = thread_rows(R);
@@ -90,6 +92,7 @@ void tec_layernorm_forward(const real *x, const real *weight, const real *bias, 
 static void backward(const real *dy, const real *const *x, int parts, const real *mean, const real *rstd,
                      const real *weight, int R, int D, real *dx, bool add, real *dweight, real *dbias)
 {
+    TEC_MEASURE(TEC_OPERATOR_LAYERNORM);
 #pragma omp parallel
     {
         int all = parts * D;

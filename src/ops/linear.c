@@ -1,4 +1,5 @@
 #include "tec/gemm.h"
+#include "tec/measure.h"
 #include "tec/ops.h"
 
 #include "src/base/threads.h"
@@ -43,6 +44,7 @@ void tec_add(const real *a, const real *b, int n, real *out)
 
 void tec_bias_backward(const real *dy, int lddy, int R, int O, real *dbias)
 {
+    TEC_MEASURE(TEC_OPERATOR_BIAS);
 #pragma omp parallel
     for (int first = 0; first < O; first += COLUMNS) {
         real partial[COLUMNS] = {0};
@@ -54,6 +56,7 @@ void tec_bias_backward(const real *dy, int lddy, int R, int O, real *dbias)
 
 void tec_residual_bias(const real *x, const real *bias, int R, int D, real *y)
 {
+    TEC_MEASURE(TEC_OPERATOR_BIAS);
 #pragma omp parallel
     add_bias(x, D, bias, thread_rows(R), D, y, D);
 }
@@ -61,6 +64,7 @@ void tec_residual_bias(const real *x, const real *bias, int R, int D, real *y)
 void tec_linear_forward(const real *x, int ldx, const real *weight, const real *bias, int R, int I, int O, real *y,
                         int ldy)
 {
+    TEC_MEASURE(TEC_OPERATOR_BIAS);
     if (bias) {
 #pragma omp parallel
         add_bias(NULL, 0, bias, thread_rows(R), O, y, ldy);

@@ -1,3 +1,4 @@
+#include "tec/measure.h"
 #include "tec/ops.h"
 
 #include "src/base/vector.h"
@@ -26,6 +27,7 @@ TEC_CLONES static void standardize(const real *feature, int L, int C, real *out)
 
 void tec_standardize_patches(const real *feature, int L, int C, real *out)
 {
+    TEC_MEASURE(TEC_OPERATOR_LOSS);
     standardize(feature, L, C, out);
 }
 
@@ -43,6 +45,7 @@ TEC_CLONES static real squared_error(real *restrict pred, const real *restrict t
 
 double tec_mse_rows(real *pred, const real *target, const int *index, int n, int C, real scale)
 {
+    TEC_MEASURE(TEC_OPERATOR_LOSS);
     double total = 0;
     for (int i = 0; i < n; i++)
         total += squared_error(pred + (long)i * C, target + (long)(index ? index[i] : i) * C, C, scale);
@@ -78,6 +81,7 @@ TEC_CLONES static real cross_entropy(real *restrict x, const real *restrict want
 double tec_cross_entropy_rows(real *logit, const real *target, int target_stride, const int *order, int n, int L,
                               real tau, real scale, real *scratch)
 {
+    TEC_MEASURE(TEC_OPERATOR_LOSS);
     double total = 0;
     for (int i = 0; i < n; i++) {
         const real *row = target + (long)i * target_stride;

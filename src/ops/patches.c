@@ -1,3 +1,4 @@
+#include "tec/measure.h"
 #include "tec/ops.h"
 
 #include <math.h>
@@ -11,6 +12,7 @@ static const real *patch_at(const real *image, int size, int patch, int index)
 
 void tec_patches_gather(const real *image, int channels, int size, int patch, const int *index, int n, real *out)
 {
+    TEC_MEASURE(TEC_OPERATOR_PATCHES);
     for (int i = 0; i < n; i++)
         for (int c = 0; c < channels; c++) {
             const real *in = patch_at(image, size, patch, index[i]) + (long)c * size * size;
@@ -36,6 +38,7 @@ static void standardise_row(real *row, int n)
 void tec_pixel_target(const real *image, int channels, int size, int patch, const int *index, int n, bool standardise,
                       real *out)
 {
+    TEC_MEASURE(TEC_OPERATOR_PATCHES);
     int pixels = patch * patch * channels;
     for (int i = 0; i < n; i++, out += pixels) {
         const real *in = patch_at(image, size, patch, index[i]);

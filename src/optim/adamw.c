@@ -1,6 +1,7 @@
 #include "tec/adamw.h"
 
 #include "tec/error.h"
+#include "tec/measure.h"
 
 #include "src/base/threads.h"
 #include "src/base/vector.h"
@@ -71,6 +72,7 @@ static rows my_part(size_t first, size_t count, size_t total)
 
 double tec_adamw_step(tec_adamw *a, tec_params *params, double lr, double scale)
 {
+    TEC_MEASURE(TEC_OPERATOR_ADAMW);
     double square = 0;
     a->step++;
     step_constants k = {.beta1 = (real)a->beta1,
@@ -96,6 +98,7 @@ double tec_adamw_step(tec_adamw *a, tec_params *params, double lr, double scale)
 
 double tec_gradient_square(const tec_params *params)
 {
+    TEC_MEASURE(TEC_OPERATOR_ADAMW);
     double total = 0;
     for (size_t i = 0; i < params->trained; i++)
         total += (double)params->grad[i] * params->grad[i];

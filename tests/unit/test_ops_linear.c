@@ -1,6 +1,7 @@
 #include "gradient.h"
 
 #include "tec/gemm.h"
+#include "tec/measure.h"
 #include "tec/ops.h"
 
 #include <math.h>
@@ -225,18 +226,62 @@ static void test_gemm(void **state)
     }
 }
 
+static const tec_gemm_kind *kind_of(int m)
+{
+    const tec_gemm_kind *kinds;
+    for (int i = tec_gemm_measured(&kinds); i-- > 0;)
+        if (kinds[i].m == m)
+            return &kinds[i];
+    fail_msg("no product with m = %d was measured", m);
+    return NULL;
+}
+
 static void test_gemm_measures_when_asked(void **state)
 {
     (void)state;
+    const tec_gemm_kind *kinds;
     real *a = copy_of(random_values(64, 1), 64), *c = reals(64);
-    tec_gemm_measure(true);
+    tec_gemm_forget();
+    tec_measure_start();
     tec_gemm(2, 3, 4, 1, tec_plain(a, 8), tec_plain(a, 8), 0, c, 8);
-    tec_gemm(8, 8, 8, 1, tec_plain(a, 8), tec_plain(a, 8), 0, c, 8);
-    assert_true(tec_gemm_flops() == 2 * (2 * 3 * 4 + 8 * 8 * 8));
-    assert_true(tec_gemm_seconds() > 0 && tec_gemm_seconds() < 10);
-    tec_gemm_measure(false);
-    tec_gemm(8, 8, 8, 1, tec_plain(a, 8), tec_plain(a, 8), 0, c, 8);
+    for (int i = 0; i < 3; i++)
+        tec_gemm(8, 8, 8, 1, tec_plain(a, 8), tec_transposed(a, 8), 0, c, 8);
+    tec_measure_stop();
+    tec_gemm(8, 8, 8, 1, tec_plain(a, 8), tec_transposed(a, 8), 0, c, 8);
+    assert_true(tec_gemm_flops() == 2 * (2 * 3 * 4 + 3 * 8 * 8 * 8));
+    assert_int_equal(tec_gemm_measured(&kinds), 2);
+    assert_int_equal(kind_of(2)->calls, 1);
+    assert_int_equal(kind_of(8)->calls, 3);
+    assert_int_equal(kind_of(8)->b, TEC_TRANSPOSED);
+    const tec_measured *gemm = &tec_measure_table()[TEC_OPERATOR_GEMM];
+    assert_int_equal(gemm->calls, 4);
+    assert_true(gemm->seconds > 0 && gemm->seconds < 10);
+    assert_true(fabs(gemm->seconds - kind_of(2)->seconds - kind_of(8)->seconds) < 1e-9);
+    tec_gemm_forget();
+    assert_int_equal(tec_gemm_measured(&kinds), 0);
     assert_true(tec_gemm_flops() == 0);
+}
+
+/* More kinds than have room: the last one takes the rest, and nothing is lost. */
+static void test_gemm_measures_many_kinds(void **state)
+{
+    (void)state;
+    const tec_gemm_kind *kinds;
+    real *a = copy_of(random_values(64, 1), 64), *c = reals(64);
+    int64_t calls = 0;
+    tec_gemm_forget();
+    tec_measure_start();
+    for (int i = 0; i < 2 * 512; i++)
+        tec_gemm(1 + i % 8, 1 + i / 8 % 8, 1 + i / 64 % 8, 1, tec_plain(a, 8), tec_plain(a, 8), 0, c, 8);
+    tec_measure_stop();
+    int count = tec_gemm_measured(&kinds);
+    assert_int_equal(count, TEC_GEMM_KINDS + 1);
+    for (int i = 0; i < count; i++)
+        calls += kinds[i].calls;
+    assert_int_equal(calls, 2 * 512);
+    assert_int_equal(kinds[0].calls, 2);
+    assert_int_equal(kinds[TEC_GEMM_KINDS].calls, 2 * (512 - TEC_GEMM_KINDS));
+    tec_gemm_forget();
 }
 
 static double cubic(const double *x, void *context)
@@ -273,6 +318,7 @@ int main(void)
         cmocka_unit_test_teardown(test_add, numbers_free),
         cmocka_unit_test_teardown(test_gemm, numbers_free),
         cmocka_unit_test_teardown(test_gemm_measures_when_asked, numbers_free),
+        cmocka_unit_test_teardown(test_gemm_measures_many_kinds, numbers_free),
         cmocka_unit_test_teardown(test_gradient_error_sees_a_wrong_gradient, numbers_free),
     };
     int failed = 0;

@@ -1,0 +1,276 @@
+/* tec plan: what a configuration takes on a cluster, before anything is submitted. */
+#include "jobs/plan.h"
+
+#include "jobs/bench.h"
+#include "jobs/jobs.h"
+
+#include "tec/checkpoint.h"
+#include "tec/files.h"
+#include "tec/log.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { OPTION_NODES, OPTION_RANKS, OPTION_BENCH, OPTION_NETWORK, OPTION_IMAGES };
+
+static const tec_option options[] = {
+    {"nodes", "N", "nodes of the job (default 1)"},
+    {"ranks-per-node", "R", "ranks on each of them (default: cores / run.threads)"},
+    {"bench", "FILE", "figures of the nodes, from `tec bench --json` there (default: this machine is measured now)"},
+    {"network", "GBIT", "Gbit/s of a node's network (default 100)"},
+    {"images", "N", "training images, where data.train is not at hand"},
+    {0}};
+
+static const double GBIT = 1e9 / 8;
+
+static tec_status read_number(const tec_invocation *call, int option, double fallback, double most, double *out)
+{
+    const char *text = call->value[option];
+    char *end;
+    *out = fallback;
+    if (!text)
+        return TEC_OK;
+    *out = strtod(text, &end);
+    if (end == text || *end || !(*out > 0) || *out > most)
+        return tec_fail(TEC_USER_ERROR, "--%s %s: a number above 0, at most %.0f, is wanted", options[option].name,
+                        text, most);
+    return TEC_OK;
+}
+
+static tec_status read_whole(const tec_invocation *call, int option, double fallback, double most, double *out)
+{
+    TEC_TRY(read_number(call, option, fallback, most, out));
+    if (*out != floor(*out))
+        return tec_fail(TEC_USER_ERROR, "--%s %s: a whole number is wanted", options[option].name, call->value[option]);
+    return TEC_OK;
+}
+
+/* The base model's own architecture where its file is there, the new model's otherwise. */
+static tec_status choose_base(tec_plan_job *job, bool *guessed)
+{
+    const char *path = job->settings->base.model;
+    job->base = job->model;
+    *guessed = !path[0] || !tec_file_exists(path);
+    if (!*guessed) {
+        TEC_TRY(tec_checkpoint_read_config(path, &job->base));
+        job->base.image_size = job->model.image_size;
+    }
+    job->base.kind = TEC_MODEL_VIT;
+    job->model.base_width = job->base.width;
+    job->model.base_heads = job->base.heads;
+    return tec_model_config_check(&job->model);
+}
+
+/* In the memory of a rank: an IDX file as a whole, of a folder the names of its files. */
+static double dataset_bytes(const tec_dataset *set, double images)
+{
+    enum { NAME = 128 };
+    tec_image image;
+    char name[256] = "";
+    if (set)
+        tec_dataset_name(set, tec_dataset_size(set) - 1, name, sizeof name);
+    const char *number = strrchr(name, '['); /* of a file that holds many; max_train takes them from all of it */
+    if (!number || tec_dataset_read(set, 0, &image) != TEC_OK)
+        return images * NAME;
+    double pixels = (double)image.width * image.height;
+    tec_image_free(&image);
+    return (strtod(number + 1, NULL) + 1) * pixels;
+}
+
+static tec_status open_images(const tec_comm *comm, const tec_invocation *call, tec_plan_job *job, tec_dataset **set)
+{
+    const tec_settings *s = &call->settings;
+    double given;
+    *set = NULL;
+    TEC_TRY(read_whole(call, OPTION_IMAGES, 0, 1e15, &given));
+    if (s->data.train[0] && tec_file_exists(s->data.train)) {
+        TEC_TRY(tec_job_open_dataset(comm, s, true, set));
+        job->images = tec_dataset_size(*set);
+    } else if (given == 0) {
+        return tec_fail(TEC_USER_ERROR, "how many images are there? Name them by data.train, or give --images N");
+    }
+    if (given > 0)
+        job->images = (int64_t)given;
+    job->dataset_bytes = dataset_bytes(*set, (double)job->images);
+    if (job->images < s->pretrain.batch)
+        return tec_fail(TEC_USER_ERROR, "pretrain.batch is %d, but there are only %lld images", s->pretrain.batch,
+                        (long long)job->images);
+    return TEC_OK;
+}
+
+/* -- the report -- */
+
+static void print_bytes(const char *what, double bytes, const char *more)
+{
+    static const char *const units[] = {"kB", "MB", "GB", "TB", "PB"};
+    int unit = 0;
+    for (bytes /= 1e3; bytes >= 1000 && unit < 4; unit++)
+        bytes /= 1e3;
+    printf("  %-34s %9.2f %s%s\n", what, bytes, units[unit], more);
+}
+
+static void print_memory(const char *title, const tec_plan_memory *memory, const tec_plan_job *job, double node)
+{
+    printf("\n%s\n", title);
+    for (int i = 0; i < TEC_PLAN_MEMORY_ITEMS && memory->item[i].name; i++)
+        print_bytes(memory->item[i].name, memory->item[i].bytes, "");
+    print_bytes("a rank", memory->bytes, "");
+    print_bytes("a node", memory->bytes * job->ranks_per_node,
+                memory->bytes * job->ranks_per_node > node ? "  MORE THAN A NODE HAS" : "");
+}
+
+static void print_store(const tec_plan_job *job)
+{
+    static const char *const types[] = {
+        [TEC_TARGET_FLOAT32] = "float32", [TEC_TARGET_FLOAT16] = "float16", [TEC_TARGET_INT8] = "int8"};
+    double half = tec_plan_store_bytes(job, TEC_TARGET_FLOAT16);
+    for (int type = TEC_TARGET_FLOAT32; type <= TEC_TARGET_INT8; type++) {
+        char name[64], more[64];
+        snprintf(name, sizeof name, "target store, %s", types[type]);
+        snprintf(more, sizeof more, "  %.3f of float16%s", tec_plan_store_bytes(job, (tec_target_type)type) / half,
+                 type == job->settings->targets.type ? ", as the settings say" : "");
+        print_bytes(name, tec_plan_store_bytes(job, (tec_target_type)type), more);
+    }
+}
+
+static void print_time(const tec_plan_job *job, const tec_plan_time *t)
+{
+    char text[32];
+    double communication = t->node_reduce + t->network_reduce;
+    if (job->model.kind == TEC_MODEL_TEC)
+        printf("\ntargets: %s, %.2f node-hours\n", tec_duration(text, t->targets_seconds), t->targets_node_hours);
+    printf("\npretrain: %lld steps of %.4f s\n", (long long)t->steps, t->step);
+    const struct {
+        const char *name;
+        double seconds;
+    } part[] = {{"forward and backward", t->compute},
+                {"AdamW", t->update},
+                {"allreduce inside a node", t->node_reduce},
+                {"allreduce between nodes", t->network_reduce},
+                {"decoding no core is free for", t->fetch}};
+    for (size_t i = 0; i < sizeof part / sizeof *part; i++)
+        printf("  %-34s %9.4f s %6.2f %%\n", part[i].name, part[i].seconds, 100 * part[i].seconds / t->step);
+    printf("  %-34s %9.2f\n", "images/s", job->settings->pretrain.batch / t->step);
+    printf("communication share %.2f %%\n", 100 * communication / t->step);
+    printf("checkpoints: %lld, %.1f s each\n", (long long)t->checkpoints, t->checkpoint);
+    printf("time %s, %.1f s\n", tec_duration(text, t->seconds), t->seconds);
+    printf("node-hours %.2f\n", t->node_hours + t->targets_node_hours);
+}
+
+static tec_status report(const tec_plan_job *job, const tec_plan_machine *machine)
+{
+    tec_plan_memory memory;
+    tec_plan_time time;
+    double checkpoint;
+    bool tec = job->model.kind == TEC_MODEL_TEC;
+    TEC_TRY(tec_plan_pretrain_memory(job, &memory));
+    print_memory("memory, pretrain", &memory, job, machine->memory);
+    if (tec) {
+        TEC_TRY(tec_plan_targets_memory(job, &memory));
+        print_memory("memory, targets", &memory, job, machine->memory);
+    }
+    TEC_TRY(tec_plan_checkpoint_bytes(job, &checkpoint));
+    puts("\ndisk");
+    print_bytes("a checkpoint (2 are kept)", checkpoint, "");
+    if (tec)
+        print_store(job);
+    TEC_TRY(tec_plan_time_of(job, machine, &time));
+    print_time(job, &time);
+    return TEC_OK;
+}
+
+static tec_status find_machine(const tec_comm *comm, const tec_invocation *call, const tec_plan_job *job,
+                               const tec_dataset *set, tec_plan_machine *machine)
+{
+    const char *path = call->value[OPTION_BENCH];
+    char *used = NULL;
+    double gbit;
+    TEC_TRY(read_number(call, OPTION_NETWORK, 100, 1e5, &gbit));
+    if (path) {
+        TEC_TRY(plan_machine_read(path, job, machine, &used));
+        printf("figures of %s (%s)\n", path, used);
+        free(used);
+    } else {
+        puts("figures of this machine, measured now, with one rank and nothing beside it");
+        TEC_TRY(plan_machine_measure(comm, job, set, machine));
+    }
+    machine->network_rate = gbit * GBIT;
+    printf("  %.1f GFLOP/s a rank in training steps, allreduce %.2f GB/s in a node, network %.0f Gbit/s\n",
+           machine->train_rate / 1e9, isinf(machine->node_reduce_rate) ? 0 : machine->node_reduce_rate / 1e9, gbit);
+    return TEC_OK;
+}
+
+static tec_status choose_ranks(const tec_invocation *call, tec_plan_job *job)
+{
+    double nodes, ranks, cores = (double)sysconf(_SC_NPROCESSORS_ONLN);
+    json_t *file = NULL;
+    if (call->value[OPTION_BENCH]) {
+        TEC_TRY(bench_json_read(call->value[OPTION_BENCH], &file));
+        cores = json_number_value(json_object_get(json_object_get(file, "machine"), "cores"));
+        json_decref(file);
+    }
+    double fit = fmax(1, floor(cores / tec_settings_threads(&call->settings)));
+    TEC_TRY(read_whole(call, OPTION_NODES, 1, 1e6, &nodes));
+    TEC_TRY(read_whole(call, OPTION_RANKS, fit, 4096, &ranks));
+    job->nodes = (int)nodes;
+    job->ranks_per_node = (int)ranks;
+    return TEC_OK;
+}
+
+static tec_status run(tec_comm *comm, const tec_invocation *call)
+{
+    tec_plan_job job = {.settings = &call->settings};
+    tec_plan_machine machine;
+    tec_dataset *set;
+    bool guessed;
+    TEC_TRY(tec_settings_model_config(&call->settings, &job.model));
+    TEC_TRY(choose_base(&job, &guessed));
+    TEC_TRY(choose_ranks(call, &job));
+    tec_status status = open_images(comm, call, &job, &set);
+    if (status == TEC_OK)
+        status = find_machine(comm, call, &job, set, &machine);
+    if (status == TEC_OK) {
+        printf("%lld images, %d node%s x %d rank%s x %d thread%s, %d images a step\n", (long long)job.images, job.nodes,
+               job.nodes > 1 ? "s" : "", job.ranks_per_node, job.ranks_per_node > 1 ? "s" : "",
+               tec_settings_threads(job.settings), tec_settings_threads(job.settings) > 1 ? "s" : "",
+               job.settings->pretrain.batch);
+        if (job.model.kind == TEC_MODEL_TEC && guessed)
+            puts("base.model is not at hand: it is taken to have the new model's architecture");
+        if (machine.fetch_seconds == 0)
+            puts("no images at hand: decoding is taken to cost nothing");
+        status = report(&job, &machine);
+    }
+    tec_dataset_close(set);
+    return status;
+}
+
+static const char *const sections[] = {"data", "model", "base", "targets", "pretrain", "run", NULL};
+
+const tec_command tec_command_plan = {
+    .name = "plan",
+    .usage = "-c CONFIG.yaml [--nodes N] [--ranks-per-node R] [--bench FILE] [--network GBIT] [--images N] "
+             "[section.key=value ...]",
+    .summary = "say what a configuration takes: node-hours, memory, storage",
+    .details =
+        "Node-hours, memory of a rank, bytes of targets and checkpoints and the share of communication of a job on N "
+        "nodes, from figures of this machine, measured with the job's own model in a few seconds, or from those of "
+        "the nodes (run `mpirun -n R tec bench --json FILE` there, with as many ranks as a node will have: figures "
+        "of one rank alone are too good for a full node).\n"
+        "\n"
+        "How it is computed (P = N R ranks, b = batch / P rounded up, m masks an image, G bytes of gradient):\n"
+        "  step           compute + AdamW + allreduce in the node + between nodes + decoding\n"
+        "  compute        b m F / rate; F counts the model's matrix products, rate is F / time as measured\n"
+        "  AdamW          parameters x measured time of one\n"
+        "  in the node    G / rate as measured among R ranks; else 4 (R - 1) G / memcpy of all cores\n"
+        "  between nodes  2 (N - 1) / N G / (0.87 network) + 2 log2(N) 20 us a piece of 6 MB (a ring)\n"
+        "  decoding       what exceeds the free cores: b x time of an image - (cores / R - threads) compute\n"
+        "  run            steps x step + checkpoints at 400 MB/s\n"
+        "  memory         the model is laid out as in the run, without being touched\n"
+        "Nothing of the communication is taken to be hidden behind computation.",
+    .options = options,
+    .sections = sections,
+    .run = run,
+};

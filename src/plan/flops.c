@@ -1,0 +1,75 @@
+/* Counts the operations of the model's matrix products, 2 m n k each, from its shapes alone. A backward has twice those
+ * of its forward: one product for the gradient of the weights, one for that of the input. */
+#include "tec/plan.h"
+
+/* Rows x inputs x outputs. */
+static double product(double rows, double inputs, double outputs)
+{
+    return 2 * rows * inputs * outputs;
+}
+
+/* A block over sequences of N tokens, `queries` of which ask. */
+static double block(double N, double queries, double D, double hidden)
+{
+    double attention = 2 * product(queries, N, D);
+    double qkv = product(queries, D, D) + product(N, D, 2 * D);
+    return qkv + attention + product(queries, D, D) + 2 * product(queries, D, hidden);
+}
+
+static int hidden_width(const tec_model_config *c, int width)
+{
+    return (int)(width * c->mlp_ratio);
+}
+
+static double patch_embedding(const tec_model_config *c, int rows)
+{
+    return product(rows, (double)c->patch * c->patch * c->channels, c->width);
+}
+
+static double encoder_blocks(const tec_model_config *c, int N)
+{
+    return c->depth * block(N, N, c->width, hidden_width(c, c->width));
+}
+
+/* Per group of blocks: what fuses them, and an MLP as wide as the decoders'. */
+static double encoder_adaptor(const tec_model_config *c, int N)
+{
+    double part = (double)c->width * c->depth / c->groups;
+    return c->groups * (product(N, part, c->width) + 2 * product(N, c->width, 4.0 * c->decoder_width));
+}
+
+/* Of one decoder; in its last block only the tokens ask that are predicted from. */
+static double decoder(const tec_model_config *c, int visible, bool hidden_only)
+{
+    int N = 1 + tec_model_patches(c), W = c->decoder_width, asking = hidden_only ? N - 1 - visible : N;
+    return product(1 + visible, c->width, W) + (c->decoder_depth - 1) * block(N, N, W, hidden_width(c, W)) +
+           block(N, asking, W, hidden_width(c, W));
+}
+
+static double attention_prediction(const tec_model_config *c, int topk)
+{
+    int L = tec_model_patches(c);
+    return product(1 + topk, c->decoder_width, c->base_width) + product(1 + L, c->decoder_width, c->base_width) +
+           product(1 + topk, L, c->base_width);
+}
+
+double tec_plan_train_flops(const tec_model_config *c, int count, int visible, int topk)
+{
+    bool tec = c->kind == TEC_MODEL_TEC;
+    double outputs = tec ? c->base_width : (double)c->patch * c->patch * c->channels;
+    double forward = encoder_blocks(c, 1 + visible) + decoder(c, visible, true) +
+                     product(tec_model_patches(c) - visible, c->decoder_width, outputs);
+    if (tec)
+        forward += encoder_adaptor(c, 1 + visible);
+    if (tec && c->predict_attention)
+        forward += decoder(c, visible, false) + attention_prediction(c, topk);
+    double input = 3 * forward + 2 * patch_embedding(c, visible);                /* no gradient goes into the image */
+    double class_token = tec ? 3 * 2 * product(1, c->width, 4.0 * c->width) : 0; /* once, whatever the count */
+    return count * input + class_token;
+}
+
+double tec_plan_targets_flops(const tec_model_config *c, int count, int topk)
+{
+    int L = tec_model_patches(c);
+    return count * (patch_embedding(c, L) + encoder_blocks(c, 1 + L) + product(1 + topk, L, c->width));
+}

@@ -1,0 +1,25 @@
+/* What the parts of a plan share. */
+#ifndef TEC_PLAN_PARTS_H
+#define TEC_PLAN_PARTS_H
+
+#include "tec/model.h"
+#include "tec/plan.h"
+
+/* What falls to the busiest rank, as a trainer divides it. */
+typedef struct plan_share {
+    int ranks;
+    int images; /* in a step */
+    int chunk, micro_batch;
+    int visible, topk;
+} plan_share;
+
+plan_share plan_share_of(const tec_plan_job *job);
+
+/* The model of a rank, laid out and untouched. */
+tec_status plan_model(const tec_plan_job *job, tec_model **out);
+
+/* The store that the job's settings ask for, but stored as `type`; what sizes depend on alone is filled in. */
+tec_store_spec plan_store_spec(const tec_plan_job *job, tec_target_type type);
+double plan_row_bytes(const tec_plan_job *job, tec_target_type type);
+
+#endif

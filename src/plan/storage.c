@@ -1,0 +1,49 @@
+#include "plan_parts.h"
+
+#include <string.h>
+
+/* HDF5's own: object headers and alignment of a dataset in a checkpoint, of a shard. Measured. */
+static const double TENSOR_OVERHEAD = 600, CHECKPOINT_OVERHEAD = 8e3, SHARD_OVERHEAD = 12e3;
+
+tec_store_spec plan_store_spec(const tec_plan_job *job, tec_target_type type)
+{
+    const tec_settings *s = job->settings;
+    tec_store_spec spec = {.samples = job->images,
+                           .views = s->targets.views,
+                           .patches = tec_model_patches(&job->base),
+                           .width = job->base.width,
+                           .heads = job->base.heads,
+                           .topk = s->targets.topk,
+                           .type = type,
+                           .images = s->targets.store_images,
+                           .image_size = job->base.image_size,
+                           .channels = job->base.channels};
+    spec.shard_rows = tec_store_shard_rows(&spec, s->targets.shard_mb);
+    return spec;
+}
+
+double plan_row_bytes(const tec_plan_job *job, tec_target_type type)
+{
+    tec_store_spec spec = plan_store_spec(job, type);
+    return (double)tec_store_row_bytes(&spec);
+}
+
+double tec_plan_store_bytes(const tec_plan_job *job, tec_target_type type)
+{
+    tec_store_spec spec = plan_store_spec(job, type);
+    double rows = (double)spec.samples * spec.views;
+    return rows * (double)tec_store_row_bytes(&spec) + (double)tec_store_shards(&spec) * SHARD_OVERHEAD;
+}
+
+tec_status tec_plan_checkpoint_bytes(const tec_plan_job *job, double *bytes)
+{
+    tec_model *model;
+    TEC_TRY(plan_model(job, &model));
+    const tec_params *params = tec_model_params(model);
+    double tensors = 0;
+    for (int i = 0; i < params->count; i++)
+        tensors += params->param[i].trained ? 3 : 1;
+    *bytes = sizeof(real) * (params->total + 2.0 * params->trained) + tensors * TENSOR_OVERHEAD + CHECKPOINT_OVERHEAD;
+    tec_model_free(model);
+    return TEC_OK;
+}

@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# tec plan against real runs: peak memory, bytes of checkpoints and targets. Times are not asserted.
+# shellcheck source=tests/e2e/lib.sh
+source "$(dirname "$0")/lib.sh"
+
+make_idx train 64 1
+cat >job.yaml <<YAML
+data: {train: $here/train/images-idx3-ubyte, channels: 1, image_size: 28, mean: 0.5, std: 0.5}
+model: {preset: none, patch: 2, width: 192, depth: 3, heads: 3, decoder_width: 128, decoder_depth: 2, decoder_heads: 4}
+base: {model: $here/base/checkpoint.h5}
+targets: {dir: $here/store, topk: 15, batch: 16}
+pretrain: {batch: 16, epochs: 1, log_steps: 1}
+YAML
+
+# peak_of COMMAND ...: the most memory it had, in MB, as $peak.
+peak_of() {
+    local process kilobytes last=0
+    "$@" >"$out" 2>"$err" </dev/null &
+    process=$!
+    while kilobytes=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$process/status" 2>/dev/null) && [[ -n $kilobytes ]]; do
+        last=$kilobytes
+        sleep 0.02
+    done
+    wait "$process" || fail "$*: exit code $?"
+    peak=$(awk -v kilobytes="$last" 'BEGIN { print kilobytes * 1.024e-3 }')
+}
+
+# megabytes LINE [SECTION]: of the plan in $out, behind the words LINE, in the section that starts with SECTION.
+megabytes() {
+    awk -v line="$1" -v section="${2:-.}" '
+        $0 ~ "^" section { on = 1 }
+        on && index($0, "  " line) == 1 {
+            rest = substr($0, length(line) + 3); split(rest, word, " ")
+            factor["kB"] = 1e-3; factor["MB"] = 1; factor["GB"] = 1e3
+            print word[1] * factor[word[2]]; exit
+        }' "$plan"
+}
+
+# expect_close WHAT PLANNED REAL SHARE
+expect_close() {
+    say "$1: planned $2, real $3"
+    holds "$2 > 0 && ($2 / $3 - 1) ^ 2 < $4 ^ 2" || fail "$1: planned $2 MB, but it is $3 MB"
+}
+
+plan=$here/plan
+make_plan() {
+    expect_exit 0 '^node-hours ' tec plan -c job.yaml --ranks-per-node 1 "$@"
+    cp "$out" "$plan"
+}
+
+say "a masked autoencoder"
+make_plan pretrain.objective=mae
+peak_of "$program" pretrain -c job.yaml pretrain.objective=mae run.dir=base pretrain.stop_after_steps=2
+expect_close 'peak memory' "$(megabytes 'a rank')" "$peak" 0.1
+checkpoint=$(stat -c %s base/checkpoint.h5 | awk '{ print $1 / 1e6 }')
+expect_close 'a checkpoint' "$(megabytes 'a checkpoint (2 are kept)')" "$checkpoint" 0.02
+
+say "targets, and a new model from them"
+run tec bench --size tiny --batch 2 --steps 1 --json bench.json
+make_plan --bench bench.json
+peak_of "$program" targets -c job.yaml
+expect_close 'peak memory of targets' "$(megabytes 'a rank' 'memory, targets')" "$peak" 0.1
+expect_close 'a store of float16' "$(megabytes 'target store, float16')" "$(cat store/*.h5 | wc -c | awk '{ print $1 / 1e6 }')" 0.02
+tec targets -c job.yaml targets.type=int8 targets.dir=int8 >"$out" 2>"$err" || fail "tec targets"
+expect_close 'a store of int8' "$(megabytes 'target store, int8')" "$(cat int8/*.h5 | wc -c | awk '{ print $1 / 1e6 }')" 0.02
+peak_of "$program" pretrain -c job.yaml run.dir=new pretrain.stop_after_steps=2
+expect_close 'peak memory' "$(megabytes 'a rank')" "$peak" 0.1
+
+say "figures of another machine"
+run tec plan -c job.yaml --bench bench.json --nodes 4 --ranks-per-node 8 --network 10 --images 100000
+grep -q '^figures of bench.json (tiny, 1 rank)' "$out" || fail "the plan does not say whose figures it uses"
+grep -q '^100000 images, 4 nodes x 8 ranks x 1 thread' "$out" || fail "the plan is of another job"
+grep -Eq '^communication share [0-9.]+ %' "$out" || fail "no share of communication"
+run tec plan --bench bench.json --images 1281167 --nodes 16 --ranks-per-node 64
+grep -q 'MORE THAN A NODE HAS' "$out" || fail "a plan that does not fit a node is not marked"
+
+say "mistakes"
+expect_exit 2 'how many images' tec plan --bench bench.json
+expect_exit 2 'only 10 images' tec plan --bench bench.json --images 10
+expect_exit 2 'nodes 1.5: a whole number' tec plan --bench bench.json --images 9999 --nodes 1.5
+expect_exit 2 'network -1' tec plan --bench bench.json --images 9999 --network -1
+expect_exit 2 'nowhere.json' tec plan --bench nowhere.json --images 9999
+echo '{"format": "tec-bench", "version": 1, "machine": {}, "runs": []}' >empty.json
+expect_exit 2 'empty.json holds no training steps' tec plan --bench empty.json --images 9999
+expect_exit 2 'divi|heads' tec plan --bench bench.json --images 9999 model.heads=5
