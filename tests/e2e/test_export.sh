@@ -36,10 +36,10 @@ for model in base new; do
     for names in timm tec hf; do
         for ending in safetensors pth; do
             mkdir -p $names
-            file=$names/$model.$ending heads=()
-            [[ $ending == safetensors || $names == hf ]] || heads=(base.heads=2)
+            file=$names/$model.$ending told=()
+            [[ $ending == safetensors || $names == hf ]] || told=(base.heads=2)
             run tec export $model/checkpoint.h5 -o $file --names $names
-            run tec export $file -o $names/again.$ending --names $names "${heads[@]}"
+            run tec export $file -o $names/again.$ending --names $names "${told[@]}"
             cmp $file $names/again.$ending || fail "$file: the export of the export is another file"
             # What no tensor tells is only in some files.
             [[ $(score $file base.heads=2 base.mean=0.5 base.std=0.5) == "$wanted" ]] ||
@@ -104,13 +104,14 @@ for family in mae dinov2 timm_average timm_registers clip deit beit no_bias hf_v
     run tec export $family.safetensors -o $family.pth
     run tec export $family.safetensors -o again.safetensors
     cmp $family.safetensors again.safetensors
-    compared+=($family.safetensors families/$family/expect.safetensors $heads $eps
-        $family.pth families/$family/expect.safetensors $heads $eps)
+    for file in "$family.safetensors" "$family.pth"; do
+        compared+=("$file" "families/$family/expect.safetensors" "$heads" "$eps")
+    done
 done
 for family in mae hf_vit hf_mae tec torchvision; do
     model=$(find families/$family -type f ! -name expect.safetensors ! -name config.json)
     run in_folder hf_$family tec export "$here/$model" -o model.safetensors --names hf
-    compared+=(hf_$family/model.safetensors families/$family/expect.safetensors 0 0) # config.json says them
+    compared+=("hf_$family/model.safetensors" "families/$family/expect.safetensors" 0 0) # config.json says them
 done
 "$python" "$families" --compare "${compared[@]}" >"$out" 2>"$err" || fail "PyTorch computes other features"
 expect_exit 2 'with registers, which Hugging Face.s ViTModel cannot be: use --names timm' \
