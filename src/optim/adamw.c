@@ -69,9 +69,30 @@ static rows my_part(size_t first, size_t count, size_t total)
     return (rows){(int)(begin - first), (int)(end - first)};
 }
 
+/* Sums of the threads, added up in their order: an OpenMP reduction would add them as they come. */
+typedef struct thread_sums {
+    double *of;
+    int count;
+} thread_sums;
+
+static thread_sums sums_begin(void)
+{
+    int count = omp_get_max_threads();
+    return (thread_sums){tec_allocate_zeroed((size_t)count, sizeof(double)), count};
+}
+
+static double sums_end(thread_sums *sums)
+{
+    double total = 0;
+    for (int i = 0; i < sums->count; i++)
+        total += sums->of[i];
+    free(sums->of);
+    return total;
+}
+
 double tec_adamw_step(tec_adamw *a, tec_params *params, double lr, double scale)
 {
-    double square = 0;
+    thread_sums square = sums_begin();
     a->step++;
     step_constants k = {.beta1 = (real)a->beta1,
                         .beta2 = (real)a->beta2,
@@ -81,7 +102,7 @@ double tec_adamw_step(tec_adamw *a, tec_params *params, double lr, double scale)
                         .rate = (real)(lr / (1 - pow(a->beta1, (double)a->step))),
                         .root = (real)(1 / sqrt(1 - pow(a->beta2, (double)a->step))),
                         .scale = (real)scale};
-#pragma omp parallel reduction(+ : square) firstprivate(k)
+#pragma omp parallel firstprivate(k)
     for (int i = 0; i < params->count; i++) {
         const tec_param *p = &params->param[i];
         if (!p->trained)
@@ -89,15 +110,24 @@ double tec_adamw_step(tec_adamw *a, tec_params *params, double lr, double scale)
         rows part = my_part(p->offset, p->count, params->trained);
         size_t at = p->offset + part.begin;
         k.keep = (real)(p->decayed ? 1 - lr * a->weight_decay : 1);
-        square += update(&k, part.end - part.begin, params->weight + at, params->grad + at, a->m + at, a->v + at);
+        square.of[omp_get_thread_num()] +=
+            update(&k, part.end - part.begin, params->weight + at, params->grad + at, a->m + at, a->v + at);
     }
-    return square;
+    return sums_end(&square);
 }
 
 double tec_gradient_square(const tec_params *params)
 {
-    double total = 0;
-    for (size_t i = 0; i < params->trained; i++)
-        total += (double)params->grad[i] * params->grad[i];
-    return total;
+    thread_sums square = sums_begin();
+    const real *g = params->grad;
+#pragma omp parallel
+    {
+        rows part = my_part(0, params->trained, params->trained);
+        double sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (int i = part.begin; i < part.end; i++)
+            sum += (double)g[i] * g[i];
+        square.of[omp_get_thread_num()] = sum;
+    }
+    return sums_end(&square);
 }
