@@ -42,13 +42,14 @@ LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/obj/%.o)
 PROGRAM_OBJECTS := $(PROGRAM_SOURCES:%.c=$(BUILD)/obj/%.o)
 TEST_PROGRAMS := $(TEST_SOURCES:%.c=$(BUILD)/%)
 FUZZ_PROGRAMS := $(FUZZ_SOURCES:%.c=$(BUILD)/%)
-SCRIPTS := $(wildcard .ci/run tests/check tests/e2e/*.sh tests/bench/* slurm/*.sbatch configs/*.sh)
+SCRIPTS := $(wildcard .ci/run tests/check tests/e2e/*.sh tests/slurm/*.sh tests/bench/* slurm/submit slurm/common.sh \
+	slurm/site.example slurm/*.sbatch configs/*.sh)
 
 # Targets that build first and then run something start a build of their own, on all cores.
 PARALLEL_MAKE = $(MAKE) --no-print-directory -j$$(nproc)
 
-.PHONY: all deps deps-tests install demo demo-long check test-programs bench bench-compare bench-torch bench-int8 lint \
-	format clean help FORCE
+.PHONY: all deps deps-tests deps-slurm install demo demo-long check check-slurm test-programs bench bench-compare \
+	bench-torch bench-int8 lint format clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -56,8 +57,8 @@ all: $(BUILD)/tec
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
-	@echo 'Targets: all deps deps-tests install demo demo-long check fuzz bench bench-compare bench-torch bench-int8 lint' \
-		'format clean'
+	@echo 'Targets: all deps deps-tests deps-slurm install demo demo-long check check-slurm fuzz bench bench-compare' \
+		'bench-torch bench-int8 lint format clean'
 
 $(BUILD)/tec: $(PROGRAM_OBJECTS) $(BUILD)/libtec.a
 	$(if $(V),,@echo "  LINK $@")
@@ -95,6 +96,12 @@ check: deps
 	@$(PARALLEL_MAKE) REAL=double BUILD=$(BUILD)/double build-gradient-tests
 	@BUILD=$(BUILD) tests/check
 
+# Only the jobs on a Slurm of virtual nodes, which needs root. `make check` runs them too, unless SLURM=no.
+check-slurm: deps
+	-@$(MAKE) --no-print-directory deps-slurm
+	@$(PARALLEL_MAKE) all
+	@BUILD=$(BUILD) TESTS='^slurm/' tests/check
+
 GRADIENT_TESTS := $(filter tests/unit/test_ops% tests/unit/test_model%,$(TEST_SOURCES))
 .PHONY: build-gradient-tests
 build-gradient-tests: $(GRADIENT_TESTS:%.c=$(BUILD)/%) $(BUILD)/tec
@@ -122,6 +129,7 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/libtec.a
 
 DEBIAN_PACKAGES := gcc make pkg-config libopenmpi-dev openmpi-bin libopenblas-dev libhdf5-dev libyaml-dev \
 	libjpeg62-turbo-dev libpng-dev zlib1g-dev libjansson-dev libzip-dev libcmocka-dev dataset-fashion-mnist
+SLURM_PACKAGES := munge slurm-wlm
 SPACK_PACKAGES := openmpi openblas hdf5 libyaml libjpeg-turbo libpng zlib jansson libzip cmocka
 HEADERS := mpi.h hdf5.h cblas.h yaml.h stdio.h jpeglib.h png.h zlib.h jansson.h zip.h stdarg.h stddef.h \
 	stdint.h setjmp.h cmocka.h
@@ -153,6 +161,17 @@ deps-tests:
 	$$sudo apt-get update -qq && \
 	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(TEST_PACKAGES) || \
 	{ echo 'Some tests compare with PyTorch: Debian'\''s $(TEST_PACKAGES), or PYTHON=...'; exit 1; }
+
+# For check-slurm; the jobs themselves use the Slurm of the cluster.
+deps-slurm:
+	@if command -v munged && command -v slurmctld && command -v slurmd && command -v srun; then exit 0; fi >/dev/null; \
+	if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+		apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(SLURM_PACKAGES); \
+	else \
+		echo 'The tests on Slurm need root, and Debian'\''s $(SLURM_PACKAGES).'; \
+		exit 1; \
+	fi
 
 install: all
 	install -D $(BUILD)/tec $(DESTDIR)$(PREFIX)/bin/tec

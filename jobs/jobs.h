@@ -12,7 +12,8 @@
 #include <jansson.h>
 
 extern const tec_command tec_command_pretrain, tec_command_targets, tec_command_knn, tec_command_probe,
-    tec_command_selftest, tec_command_bench, tec_command_plan, tec_command_inspect, tec_command_export;
+    tec_command_export, tec_command_pack, tec_command_inspect, tec_command_settings, tec_command_selftest,
+    tec_command_bench, tec_command_plan;
 
 /* Collective. Rank 0 lists data.train (`training`) or data.val, all ranks open it. */
 tec_status tec_job_open_dataset(const tec_comm *comm, const tec_settings *settings, bool training, tec_dataset **out);

@@ -5,13 +5,15 @@
 #include "tec/log.h"
 #include "tec/suggest.h"
 #include "tec/version.h"
+#include "tec/watchdog.h"
 
 #include <errno.h>
 #include <string.h>
 
 static const tec_command *const commands[] = {
-    &tec_command_pretrain, &tec_command_targets,  &tec_command_knn,   &tec_command_probe, &tec_command_export,
-    &tec_command_inspect,  &tec_command_selftest, &tec_command_bench, &tec_command_plan,
+    &tec_command_pretrain, &tec_command_targets, &tec_command_knn,     &tec_command_probe,
+    &tec_command_export,   &tec_command_pack,    &tec_command_inspect, &tec_command_settings,
+    &tec_command_selftest, &tec_command_bench,   &tec_command_plan,
 };
 #define COMMANDS ((int)(sizeof commands / sizeof commands[0]))
 
@@ -72,6 +74,7 @@ static tec_status run_command(const tec_command *command, int argc, char **argv)
     tec_status status = tec_command_parse(command, &comm, argc, argv, &call);
     if (status == TEC_OK) {
         tec_threads_set(tec_settings_threads(&call.settings));
+        tec_watchdog_start(&comm, call.settings.run.watchdog_minutes);
         status = command->run(&comm, &call);
         tec_progress_end();
     }
@@ -79,6 +82,7 @@ static tec_status run_command(const tec_command *command, int argc, char **argv)
     status = tec_comm_agree(&comm, flush_results(status));
     if (status != TEC_OK && comm.rank == 0)
         tec_log_error(-1, tec_error_message());
+    tec_watchdog_end();
     tec_comm_finish(&comm);
     return status;
 }

@@ -5,6 +5,7 @@
 #include "tec/files.h"
 #include "tec/gemm.h"
 #include "tec/log.h"
+#include "tec/phase.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -128,6 +129,7 @@ static tec_status write_store(const targets_job *job)
     TEC_TRY(tec_comm_agree(job->comm, job->comm->rank == 0 ? tec_directory_make(dir) : TEC_OK));
     TEC_TRY(targets_write(job));
     double seconds = tec_seconds() - started;
+    tec_phase_enter(TEC_PHASE_SAVE);
     TEC_TRY(finish(job));
     int64_t made = job->result->made;
     tec_comm_sum_int64(job->comm, &made, 1);
@@ -141,7 +143,10 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
 {
     const tec_settings *settings = &call->settings;
     targets_result result = {0};
-    targets_job job = {.comm = comm, .settings = settings, .result = &result};
+    targets_job job = {.comm = comm,
+                       .settings = settings,
+                       .deadline = tec_deadline_read(settings->run.max_minutes),
+                       .result = &result};
     tec_dataset *set = NULL;
     TEC_TRY(parse_worker(call->value[OPTION_WORKER], &job.worker, &job.workers));
     TEC_TRY(check_settings(settings));
@@ -173,7 +178,8 @@ const tec_command tec_command_targets = {
         "Writes what base.model says of every view of every image of data.train to targets.dir, as shards that any "
         "number of "
         "ranks or workers share. A shard that is there is not made again: started once more, the command makes what is "
-        "missing. The store is complete when its manifest is there.\n\n"
+        "missing. The store is complete when its manifest is there. SIGTERM, SIGUSR1 and the end of the time "
+        "(run.max_minutes, SLURM_JOB_END_TIME) end it with exit code 0; finished shards stay.\n\n"
         "--verify, with the same settings, re-reads every shard (attributes, shapes, checksums, finiteness) and "
         "recomputes "
         "targets.verify_samples rows. Exit code 1 and a line about the first thing wrong, 0 when all is well.",

@@ -4,6 +4,7 @@
 
 #include "jobs/jobs.h"
 #include "jobs/targets_maker.h"
+#include "tec/deadline.h"
 
 /* What came of writing, on this rank. */
 typedef struct targets_result {
@@ -18,10 +19,12 @@ typedef struct targets_job {
     tec_frozen *frozen;
     tec_store_spec spec;
     int worker, workers; /* this is worker 0 .. workers - 1: it makes the shards worker, worker + workers, ... */
+    tec_deadline deadline;
     targets_result *result;
 } targets_job;
 
-/* Collective; the same status everywhere. Makes the shards of this worker that are not there. */
+/* Collective; the same status everywhere. Makes the shards of this worker that are not there. SIGTERM, SIGUSR1 and the
+ * end of the time stop it with TEC_OK: shards that are finished stay, those under way are given up. */
 tec_status targets_write(const targets_job *job);
 
 /* Collective; the same status everywhere. Re-reads the whole store over the ranks, then recomputes

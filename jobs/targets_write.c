@@ -1,8 +1,12 @@
 /* Writing the shards that are missing: rank r takes every size-th of them. */
 #include "jobs/targets.h"
 
+#include "tec/files.h"
 #include "tec/log.h"
+#include "tec/phase.h"
+#include "tec/stop.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #define PROGRESS_SECONDS 10
@@ -25,6 +29,9 @@ typedef struct writing {
     tec_store_writer *writer;
     int64_t *ahead; /* [batch] rows of the next batch */
     double started;
+    double shard_started, longest_shard; /* seconds, of this rank's */
+    double longest_round;                /* between two agreements */
+    bool idle;                           /* no time for one more shard */
 } writing;
 
 static int64_t rows_of_shard(const tec_store_spec *spec, int64_t shard)
@@ -83,7 +90,9 @@ static tec_status commit(writing *w)
     keep_error(w);
     tec_store_writer *writer = w->writer;
     w->writer = NULL;
-    return tec_store_writer_commit(writer);
+    tec_status status = tec_store_writer_commit(writer);
+    w->longest_shard = fmax(w->longest_shard, tec_seconds() - w->shard_started);
+    return status;
 }
 
 static void say_progress(const writing *w)
@@ -101,6 +110,12 @@ static tec_status make_batch(writing *w)
 {
     bool there;
     int count;
+    if (w->computed.row == 0) {
+        w->idle = tec_deadline_before(&w->job->deadline, w->longest_shard);
+        w->shard_started = tec_seconds();
+    }
+    if (w->idle)
+        return TEC_OK;
     submit_ahead(w);
     count = next_count(w, &w->computed);
     if (w->computed.row == 0)
@@ -119,22 +134,38 @@ static tec_status make_batch(writing *w)
     return w->computed.row == 0 && w->writer ? commit(w) : TEC_OK;
 }
 
+/* Collective. Does a rank have to stop before the next agreement? Shards under way are given up then: only whole ones
+ * count, and whether the rest would fit is not known. */
+static bool stop_now(writing *w, double round)
+{
+    w->longest_round = fmax(w->longest_round, round);
+    double stop = tec_stop_asked() || tec_deadline_before(&w->job->deadline, 2 * w->longest_round);
+    tec_comm_max_double(w->job->comm, &stop, 1);
+    return stop > 0;
+}
+
 static tec_status make_all(writing *w)
 {
     const tec_comm *comm = w->job->comm;
-    double most = (double)w->batches;
+    double most = (double)w->batches, round = tec_seconds();
     tec_status status = TEC_OK;
+    bool stopped = false;
     tec_comm_max_double(comm, &most, 1);
-    for (int64_t i = 0; i < (int64_t)most; i++) {
-        if (i < w->batches && status == TEC_OK)
+    for (int64_t i = 0; i < (int64_t)most && !stopped; i++) {
+        if (i < w->batches && status == TEC_OK && !w->idle)
             status = make_batch(w);
         if ((i + 1) % BATCHES_BETWEEN_AGREEMENTS == 0 || i + 1 == (int64_t)most) {
             status = tec_comm_agree(comm, status);
             if (status != TEC_OK)
                 break;
+            stopped = stop_now(w, tec_seconds() - round);
+            round = tec_seconds();
         }
     }
     tec_progress_end();
+    if (stopped || w->idle)
+        tec_log("stopped %s; the same command makes what is missing",
+                tec_stop_asked() ? "by a signal" : "before the time is over");
     return status;
 }
 
@@ -176,6 +207,9 @@ tec_status targets_write(const targets_job *job)
     writing w = {.job = job, .started = tec_seconds()};
     char *missing = NULL;
     size_t bytes = 0;
+    tec_stop_catch();
+    if (tec_comm_first_of_node(job->comm))
+        tec_file_remove_stale(job->settings->targets.dir, "shard-");
     tec_status status = tec_comm_agree(
         job->comm, job->comm->rank == 0 ? list_missing(job, (int64_t **)(void *)&missing, &bytes) : TEC_OK);
     if (status != TEC_OK)
@@ -184,6 +218,7 @@ tec_status targets_write(const targets_job *job)
     take_share(&w, (const int64_t *)(const void *)missing);
     w.ahead = tec_allocate((size_t)job->settings->targets.batch * sizeof *w.ahead);
     status = tec_comm_agree(job->comm, target_maker_open(&w.maker, job->settings, &job->spec, job->set, job->frozen));
+    tec_phase_enter(TEC_PHASE_COMPUTE);
     if (status == TEC_OK)
         status = make_all(&w);
     if (status == TEC_OK)

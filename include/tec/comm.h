@@ -7,6 +7,7 @@
 #include "tec/real.h"
 
 #include <mpi.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,6 +40,13 @@ void tec_comm_sum_double(const tec_comm *comm, double *data, int count);
 void tec_comm_sum_int64(const tec_comm *comm, int64_t *data, int count);
 void tec_comm_max_double(const tec_comm *comm, double *data, int count);
 void tec_comm_barrier(const tec_comm *comm);
+
+/* Collective. The ranks that run on this rank's node, in the same order; free with tec_comm_node_free. */
+tec_comm tec_comm_node(const tec_comm *comm);
+void tec_comm_node_free(tec_comm *node);
+
+/* Collective. Is this the first rank of its node? */
+bool tec_comm_first_of_node(const tec_comm *comm);
 
 /* The contiguous share of `total` items of `part` among `parts`: sizes differ by at most one. */
 typedef struct tec_range {

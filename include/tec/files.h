@@ -44,6 +44,10 @@ void tec_file_remove_stale(const char *directory, const char *prefix);
 /* Flushes `temporary` to the disk, renames it to `path`, flushes the directory. `temporary` is removed on failure. */
 tec_status tec_file_publish(const char *temporary, const char *path);
 
+/* The same, but a file that is there under that name already stays, and `temporary` goes: of several processes that
+ * publish the same thing the first wins. (Where the file system has no hard links, the last.) */
+tec_status tec_file_publish_once(const char *temporary, const char *path);
+
 /* Flushes what was written to a file to the disk. */
 tec_status tec_file_flush(const char *path);
 

@@ -26,7 +26,8 @@ static inline tec_matrix tec_transposed(const real *data, int stride)
     return (tec_matrix){data, stride, TEC_TRANSPOSED};
 }
 
-/* c [m, n] (row distance ldc) = alpha * a [m, k] * b [k, n] + beta * c, shapes after transposition. */
+/* c [m, n] (row distance ldc) = alpha * a [m, k] * b [k, n] + beta * c, shapes after transposition. Outside parallel
+ * regions the threads of OpenMP share the work, each by a product of its own; BLAS itself has one thread. */
 void tec_gemm(int m, int n, int k, real alpha, tec_matrix a, tec_matrix b, real beta, real *c, int ldc);
 
 /* A kind of product: its shape after transposition and how its operands stand in memory. While the calling thread
@@ -48,12 +49,8 @@ double tec_gemm_flops(void); /* of all products measured since then */
 /* The library's own description ("OpenBLAS 0.3.21 ..."), or "CBLAS" where it has none. */
 const char *tec_blas_name(void);
 
-/* Sets the number of threads of OpenMP loops and, where the library offers it, of BLAS. To be called before models are
- * created: their scratch memory is sized by it. */
+/* Sets the number of threads of loops and products. To be called before models are created: their scratch memory is
+ * sized by it. */
 void tec_threads_set(int threads);
-
-/* Between these two, products on several OpenMP threads at once each use one BLAS thread. No effect with one thread. */
-void tec_gemm_parallel_begin(void);
-void tec_gemm_parallel_end(void);
 
 #endif

@@ -96,7 +96,10 @@ typedef struct tec_settings {
     struct {
         char *dir;
         uint64_t seed;
-        int threads; /* compute threads per rank; 0: OMP_NUM_THREADS, or 1 */
+        int threads;             /* compute threads per rank; 0: OMP_NUM_THREADS, or 1 */
+        double max_minutes;      /* 0: as long as it takes, or until SLURM_JOB_END_TIME */
+        double watchdog_minutes; /* 0: off */
+        char *stage;             /* "": files are read where they are */
     } run;
 } tec_settings;
 
@@ -123,6 +126,9 @@ tec_status tec_settings_model_config(const tec_settings *settings, tec_model_con
 /* The whole as YAML with one line of help per key, in the order of the table; can be fed back by -c and gives the same.
  */
 tec_status tec_settings_print(const tec_settings *settings, FILE *out);
+
+/* The value of "section.key" and a line end; a text without quotes. TEC_USER_ERROR: there is no such setting. */
+tec_status tec_settings_print_value(const tec_settings *settings, const char *name, FILE *out);
 
 /* What tec_settings_print prints, as text; the caller frees it, also after a failure. TEC_SYSTEM_ERROR: no memory. */
 tec_status tec_settings_text(const tec_settings *settings, char **text, size_t *bytes);

@@ -66,13 +66,14 @@ typedef struct tec_store_writer tec_store_writer;
 tec_status tec_store_shard_done(const char *dir, const tec_store_spec *spec, int64_t shard, bool *done);
 
 /* *done is set when shard `shard` is already there and whole (then *out is NULL). TEC_USER_ERROR when it is there but
- * of another spec, naming the field. Several writers of one shard at once do no harm: the last to commit wins. */
+ * of another spec, naming the field. Several writers of one shard at once do no harm: the first to commit wins. */
 tec_status tec_store_writer_open(tec_store_writer **out, const char *dir, const tec_store_spec *spec, int64_t shard,
                                  bool *done);
 /* The row within the shard; a void row (sample -1) needs no buffers. float16 and int8 rounding happens here; the error
  * made is added to the writer's statistics. TEC_USER_ERROR: a value that is not finite. */
 tec_status tec_store_writer_put(tec_store_writer *writer, int64_t row_in_shard, const tec_store_row *row);
-/* Flushes and renames; every row was put. The writer is gone afterwards, whatever the status. */
+/* Flushes and renames; every row was put. A shard that another writer has finished meanwhile stays as it is. The writer
+ * is gone afterwards, whatever the status. */
 tec_status tec_store_writer_commit(tec_store_writer *writer);
 void tec_store_writer_abandon(tec_store_writer *writer); /* removes the temporary file; NULL is fine */
 
@@ -98,6 +99,10 @@ void tec_store_close(tec_store *store);
 const tec_store_spec *tec_store_get_spec(const tec_store *store);
 const tec_store_error *tec_store_get_error(const tec_store *store); /* of the whole store */
 int64_t tec_store_bytes(const tec_store *store);                    /* of all shards */
+/* Path (the caller frees it) and size of a shard's file. */
+char *tec_store_shard_file(const tec_store *store, int64_t shard, int64_t *bytes);
+/* Shards are read from a copy in `dir` from now on; before the first read. */
+void tec_store_read_from(tec_store *store, const char *dir);
 /* How many rows are void; *rows: their numbers, rising, owned by the store. */
 int64_t tec_store_void_rows(const tec_store *store, const int64_t **rows);
 

@@ -170,6 +170,17 @@ tec_status tec_file_publish(const char *temporary, const char *path)
     return tec_file_sync_directory(path);
 }
 
+tec_status tec_file_publish_once(const char *temporary, const char *path)
+{
+    tec_status status = tec_file_flush(temporary);
+    /* A link, unlike a rename, never replaces what is there. */
+    bool linked = status == TEC_OK && link(temporary, path) == 0;
+    if (status == TEC_OK && !linked && errno != EEXIST && !tec_file_exists(path))
+        return tec_file_publish(temporary, path); /* a file system without hard links */
+    unlink(temporary);
+    return linked ? tec_file_sync_directory(path) : status;
+}
+
 tec_status tec_file_create(const char *path, int64_t bytes, int *fd)
 {
     *fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);

@@ -123,6 +123,30 @@ tec_status tec_settings_print(const tec_settings *settings, FILE *out)
     return TEC_OK;
 }
 
+tec_status tec_settings_print_value(const tec_settings *settings, const char *name, FILE *out)
+{
+    char section[64] = "", unknown[256];
+    size_t length = strcspn(name, ".");
+    const char *key = name[length] ? name + length + 1 : "";
+    if (length < sizeof section)
+        memcpy(section, name, length);
+    if (!tec_setting_section_exists(section))
+        return tec_fail(TEC_USER_ERROR, "command line: `%.80s`: %s", name,
+                        tec_setting_unknown_section(section, unknown, sizeof unknown));
+    int found = tec_setting_find(section, key);
+    if (found < 0)
+        return tec_fail(TEC_USER_ERROR, "command line: `%.80s`: %s", name,
+                        tec_setting_unknown(section, key, unknown, sizeof unknown));
+    const tec_setting *s = &tec_settings_table[found];
+    const void *value = (const char *)settings + s->offset;
+    if (s->type == TEC_SETTING_TEXT)
+        fputs(*(char *const *)value, out);
+    else
+        print_value(s, value, out);
+    fputc('\n', out);
+    return TEC_OK;
+}
+
 tec_status tec_settings_text(const tec_settings *settings, char **text, size_t *bytes)
 {
     *text = NULL;

@@ -22,7 +22,7 @@
 /* clang-format off */
 const tec_setting tec_settings_table[] = {
     {AT(data, train), TEXT(""),
-     .help = "training images: a folder (of class folders, or unlabelled), or an IDX file, gzipped or not"},
+     .help = "training images: a folder (of class folders, or unlabelled), a pack of one, or an IDX file, gzipped or not"},
     {AT(data, val), TEXT(""),
      .help = "validation images, as data.train"},
     {AT(data, labels), CHOICE("auto|folders|none", "auto"),
@@ -187,6 +187,12 @@ const tec_setting tec_settings_table[] = {
      .help = "every random draw follows from it"},
     {AT(run, threads), INT(0, 4096, "0"),
      .help = "compute threads per rank; 0: OMP_NUM_THREADS, or 1"},
+    {AT(run, max_minutes), NUMBER(0, INFINITY, "0"),
+     .help = "stop in time for a checkpoint before so many minutes are over; 0: only before SLURM_JOB_END_TIME, if set"},
+    {AT(run, watchdog_minutes), NUMBER(0, INFINITY, "30"),
+     .help = "end all ranks when one makes no progress for so many minutes; 0: off"},
+    {AT(run, stage), TEXT(""),
+     .help = "directory on a disk of the node (such as $TMPDIR) to which pretrain copies store and pack; \"\": none"},
 };
 /* clang-format on */
 

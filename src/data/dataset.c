@@ -1,4 +1,5 @@
 #include "dataset_parts.h"
+#include "tec/pack.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -6,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const tec_dataset_kind *const kinds[] = {&tec_dataset_folder, &tec_dataset_idx};
+static const tec_dataset_kind *const kinds[] = {&tec_dataset_folder, &tec_dataset_pack, &tec_dataset_idx};
 
 /* ---- the list ---- */
 
@@ -28,9 +29,10 @@ static tec_status scan_into(const char *path, tec_label_mode labels, FILE *list)
     bool folder = S_ISDIR(info.st_mode);
     if (!folder && !S_ISREG(info.st_mode))
         return tec_fail(TEC_USER_ERROR, "%s: neither a folder nor a file", path);
-    const tec_dataset_kind *kind = folder ? &tec_dataset_folder : &tec_dataset_idx;
+    bool pack = folder && tec_pack_is_one(path);
+    const tec_dataset_kind *kind = pack ? &tec_dataset_pack : folder ? &tec_dataset_folder : &tec_dataset_idx;
     fprintf(list, "%s%c", kind->title, 0);
-    return (folder ? tec_dataset_scan_folder : tec_dataset_scan_idx)(path, labels, list);
+    return (pack ? tec_dataset_scan_pack : folder ? tec_dataset_scan_folder : tec_dataset_scan_idx)(path, labels, list);
 }
 
 tec_status tec_dataset_scan(const char *path, tec_label_mode labels, char **list, size_t *bytes)
@@ -92,6 +94,10 @@ void tec_dataset_close(tec_dataset *set)
 {
     if (!set)
         return;
+    tec_file_pool_free(set->pool);
+    free(set->copy);
+    free(set->shard_bytes);
+    free(set->place);
     free(set->class_name);
     free(set->label);
     free(set->file);

@@ -5,20 +5,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* No image that decodes within TEC_IMAGE_MAX_PIXELS needs more. */
-#define MAX_FILE_BYTES ((size_t)1 << 30)
-
 static tec_status damaged(const tec_dataset *set)
 {
     return tec_fail(TEC_SYSTEM_ERROR, "%s: the list of its images is damaged", set->root);
 }
 
-/* "LABEL BYTES PATH" */
+/* "SHARD OFFSET CRC32C"; *end is left behind it. */
+static bool read_place(const tec_dataset *set, char **end, tec_pack_place *place)
+{
+    place->shard = (int)strtol(*end, end, 10);
+    place->offset = strtoll(*end, end, 10);
+    place->crc = (uint32_t)strtoul(*end, end, 10);
+    return place->shard >= 0 && place->shard < set->shards && place->offset >= 0 &&
+           place->bytes <= set->shard_bytes[place->shard] - place->offset;
+}
+
+/* "LABEL BYTES PATH", or with a place before the path */
 static tec_status open_file(tec_dataset *set, int64_t i, const char *text)
 {
     char *end;
     long label = strtol(text, &end, 10);
     long long bytes = strtoll(end, &end, 10);
+    if (set->place) {
+        set->place[i].bytes = bytes;
+        if (bytes < 0 || !read_place(set, &end, &set->place[i]))
+            return damaged(set);
+    }
     if (*end != ' ' || !end[1] || label < -1 || label >= set->classes)
         return damaged(set);
     set->file[i] = end + 1;
@@ -29,7 +41,7 @@ static tec_status open_file(tec_dataset *set, int64_t i, const char *text)
     return TEC_OK;
 }
 
-static tec_status open_folder(tec_dataset *set, tec_list_cursor *cursor)
+tec_status tec_dataset_open_files(tec_dataset *set, tec_list_cursor *cursor)
 {
     set->root = tec_list_next(cursor);
     long long classes = atoll(tec_list_next(cursor)), room = cursor->end - cursor->at;
@@ -44,6 +56,8 @@ static tec_status open_folder(tec_dataset *set, tec_list_cursor *cursor)
     if (set->total < 1 || set->total > room)
         return damaged(set);
     set->file = tec_allocate((size_t)set->total * sizeof *set->file);
+    if (set->shards)
+        set->place = tec_allocate((size_t)set->total * sizeof *set->place);
     if (set->classes)
         set->label = tec_allocate((size_t)set->total * sizeof *set->label);
     for (int64_t i = 0; i < set->total; i++)
@@ -51,7 +65,7 @@ static tec_status open_folder(tec_dataset *set, tec_list_cursor *cursor)
     return TEC_OK;
 }
 
-static void name_file(const tec_dataset *set, int64_t index, char *text, size_t size)
+void tec_dataset_name_file(const tec_dataset *set, int64_t index, char *text, size_t size)
 {
     tec_path_last(set->root, text, size);
     size_t used = strlen(text);
@@ -62,7 +76,7 @@ static tec_status read_file(const tec_dataset *set, int64_t index, tec_image *ou
 {
     char *path = tec_path_join(set->root, set->file[index]), *data = NULL;
     size_t bytes = 0;
-    tec_status status = tec_file_read(path, MAX_FILE_BYTES, &data, &bytes);
+    tec_status status = tec_file_read(path, TEC_IMAGE_MAX_BYTES, &data, &bytes);
     if (status == TEC_OK)
         status = tec_image_decode(out, data, bytes, set->channels, path);
     free(data);
@@ -70,4 +84,5 @@ static tec_status read_file(const tec_dataset *set, int64_t index, tec_image *ou
     return status;
 }
 
-const tec_dataset_kind tec_dataset_folder = {"tec-list 1 folder", open_folder, name_file, read_file};
+const tec_dataset_kind tec_dataset_folder = {"tec-list 1 folder", tec_dataset_open_files, tec_dataset_name_file,
+                                             read_file};

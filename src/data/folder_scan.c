@@ -1,7 +1,7 @@
-/* Walks a folder, sorts what it finds and writes the list. */
+/* Walks a folder for images. */
 #include "dataset_parts.h"
 #include "tec/files.h"
-#include "tec/log.h"
+#include "tec/pack.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -10,15 +10,9 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-typedef struct found {
-    char *path; /* relative to the root */
-    long long bytes;
-} found;
-
 typedef struct walk {
     const char *root;
-    found *file;
-    size_t count, room;
+    tec_found *found;
 } walk;
 
 /* The folders we are in, up to the root: one that comes up again is a loop of symbolic links. */
@@ -36,19 +30,6 @@ static bool is_image_name(const char *name)
         if (!strcasecmp(dot, ending[i]))
             return true;
     return false;
-}
-
-static void add_file(walk *w, const char *path, long long bytes)
-{
-    if (w->count == w->room) {
-        w->room = w->room ? 2 * w->room : 1024;
-        found *larger = tec_allocate(w->room * sizeof *larger);
-        if (w->count)
-            memcpy(larger, w->file, w->count * sizeof *larger);
-        free(w->file);
-        w->file = larger;
-    }
-    w->file[w->count++] = (found){tec_string_format("%s", path), bytes};
 }
 
 static tec_status walk_folder(walk *w, const char *relative, const level *above);
@@ -69,7 +50,7 @@ static tec_status visit(walk *w, DIR *dir, const struct dirent *entry, const cha
     else if (S_ISDIR(info.st_mode))
         status = walk_folder(w, path, here);
     else if (S_ISREG(info.st_mode) && image)
-        add_file(w, path, (long long)info.st_size);
+        tec_found_add(w->found, path)->bytes = (long long)info.st_size;
     free(path);
     return status;
 }
@@ -111,106 +92,15 @@ done:
     return status;
 }
 
-/* ---- order and classes ---- */
-
-static int by_path(const void *a, const void *b)
-{
-    return strcmp(((const found *)a)->path, ((const found *)b)->path);
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Removes images that lie in no folder, as torchvision's ImageFolder passes them over. */
-static void drop_unclassed(walk *w)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < w->count; i++)
-        if (strchr(w->file[i].path, '/'))
-            w->file[kept++] = w->file[i];
-        else
-            free(w->file[i].path);
-    if (kept < w->count)
-        tec_warn("%s: %zu images that lie in no class folder are passed over", w->root, w->count - kept);
-    w->count = kept;
-}
-
-/* The first folders of all paths, sorted; the caller frees the names and the array. */
-static char **class_names(const walk *w, size_t *count)
-{
-    char **name = tec_allocate(w->count * sizeof *name);
-    size_t n = 0;
-    for (size_t i = 0; i < w->count; i++) {
-        size_t length = strcspn(w->file[i].path, "/");
-        /* Sorted paths: what shares a first folder lies together. */
-        if (n && strlen(name[n - 1]) == length && !strncmp(name[n - 1], w->file[i].path, length))
-            continue;
-        name[n++] = tec_string_format("%.*s", (int)length, w->file[i].path);
-    }
-    qsort(name, n, sizeof *name, by_name);
-    *count = n;
-    return name;
-}
-
-static void write_labelled(const walk *w, FILE *list)
-{
-    size_t classes;
-    char **name = class_names(w, &classes);
-    fprintf(list, "%zu%c", classes, 0);
-    for (size_t c = 0; c < classes; c++)
-        fprintf(list, "%s%c", name[c], 0);
-    fprintf(list, "%zu%c", w->count, 0);
-    for (size_t i = 0; i < w->count; i++) {
-        const found *f = &w->file[i];
-        char *first = tec_string_format("%.*s", (int)strcspn(f->path, "/"), f->path);
-        char **match = bsearch(&first, name, classes, sizeof *name, by_name);
-        fprintf(list, "%td %lld %s%c", match - name, f->bytes, f->path, 0);
-        free(first);
-    }
-    for (size_t c = 0; c < classes; c++)
-        free(name[c]);
-    free(name);
-}
-
-static void write_unlabelled(const walk *w, FILE *list)
-{
-    fprintf(list, "0%c%zu%c", 0, w->count, 0);
-    for (size_t i = 0; i < w->count; i++)
-        fprintf(list, "-1 %lld %s%c", w->file[i].bytes, w->file[i].path, 0);
-}
-
-static bool has_images_at_top(const walk *w)
-{
-    for (size_t i = 0; i < w->count; i++)
-        if (!strchr(w->file[i].path, '/'))
-            return true;
-    return false;
-}
-
 tec_status tec_dataset_scan_folder(const char *root, tec_label_mode labels, FILE *list)
 {
-    walk w = {.root = root};
+    tec_found found = {0};
+    walk w = {.root = root, .found = &found};
     tec_status status = walk_folder(&w, "", NULL);
-    if (status != TEC_OK)
-        goto done;
-    if (labels == TEC_LABELS_FOLDERS)
-        drop_unclassed(&w);
-    if (!w.count) {
-        status = tec_fail(TEC_USER_ERROR, "%s: no image (.jpg, .jpeg, .png) in %s", root,
-                          labels == TEC_LABELS_FOLDERS ? "any class folder of it" : "it or below");
-        goto done;
-    }
-    qsort(w.file, w.count, sizeof *w.file, by_path);
-    fprintf(list, "%s%c", root, 0);
-    if (labels == TEC_LABELS_FOLDERS || (labels == TEC_LABELS_AUTO && !has_images_at_top(&w)))
-        write_labelled(&w, list);
-    else
-        write_unlabelled(&w, list);
-done:
-    for (size_t i = 0; i < w.count; i++)
-        free(w.file[i].path);
-    free(w.file);
+    if (status == TEC_OK && found.count == 0 && tec_pack_is_begun(root))
+        status = tec_fail(TEC_USER_ERROR, "%s: a pack that is not finished (no pack.json): run `tec pack` again", root);
+    else if (status == TEC_OK)
+        status = tec_found_list(&found, root, labels, list);
+    tec_found_free(&found);
     return status;
 }

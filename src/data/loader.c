@@ -1,5 +1,6 @@
 #include "tec/loader.h"
 #include "tec/log.h"
+#include "tec/phase.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -204,6 +205,7 @@ void tec_loader_submit(tec_loader *loader, const tec_request *request, int count
 void tec_loader_wait(tec_loader *loader, tec_batch *out)
 {
     double start = tec_seconds();
+    tec_phase before = tec_phase_enter(TEC_PHASE_DATA);
     pthread_mutex_lock(&loader->lock);
     assert(loader->waited < loader->submitted);
     const ring_batch *batch = batch_of(loader, loader->waited);
@@ -213,6 +215,7 @@ void tec_loader_wait(tec_loader *loader, tec_batch *out)
     pthread_mutex_unlock(&loader->lock);
     *out = (tec_batch){batch->count, batch->request, batch->slot, batch->status, batch->message};
     loader->seconds_waited += tec_seconds() - start;
+    tec_phase_enter(before);
 }
 
 void tec_loader_release(tec_loader *loader)

@@ -1,8 +1,8 @@
 #include "tec/comm.h"
 #include "tec/log.h"
+#include "tec/phase.h"
 
 #include <limits.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,18 +62,28 @@ void tec_comm_finish(tec_comm *comm)
     tec_comm_local(comm);
 }
 
+/* The watchdog is told who waits for whom. */
+static void reduce(const tec_comm *comm, void *data, int count, MPI_Datatype type, MPI_Op op)
+{
+    if (is_alone(comm))
+        return;
+    tec_phase_wait(true);
+    MPI_Allreduce(MPI_IN_PLACE, data, count, type, op, comm->mpi);
+    tec_phase_wait(false);
+}
+
 tec_status tec_comm_agree(const tec_comm *comm, tec_status mine)
 {
     if (is_alone(comm))
         return mine;
     int first = mine == TEC_OK ? INT_MAX : comm->rank;
-    MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, comm->mpi);
+    reduce(comm, &first, 1, MPI_INT, MPI_MIN);
     if (first == INT_MAX)
         return TEC_OK;
     failure failed = {.status = mine};
     if (first == comm->rank)
         memcpy(failed.message, tec_error_message(), strlen(tec_error_message()) + 1);
-    MPI_Bcast(&failed, sizeof failed, MPI_BYTE, first, comm->mpi);
+    tec_comm_broadcast(comm, &failed, sizeof failed, first);
     if (first == 0)
         return tec_fail((tec_status)failed.status, "%s", failed.message);
     return tec_fail((tec_status)failed.status, "rank %d: %s", first, failed.message);
@@ -92,8 +102,10 @@ void tec_comm_broadcast(const tec_comm *comm, void *data, size_t bytes, int root
         return;
     for (size_t done = 0; done < bytes; done += BROADCAST_BYTES) {
         size_t piece = bytes - done < BROADCAST_BYTES ? bytes - done : BROADCAST_BYTES;
+        tec_phase_wait(true);
         MPI_Bcast((char *)data + done, (int)piece, MPI_BYTE, root, comm->mpi);
     }
+    tec_phase_wait(false);
 }
 
 void tec_comm_share_text(const tec_comm *comm, char **text, size_t *bytes, int root)
@@ -111,37 +123,61 @@ void tec_comm_share_text(const tec_comm *comm, char **text, size_t *bytes, int r
 void tec_comm_sum_real(const tec_comm *comm, real *data, size_t count)
 {
     const size_t most = SUM_BYTES / sizeof(real);
-    if (is_alone(comm))
-        return;
-    for (size_t done = 0; done < count; done += most) {
+    for (size_t done = 0; done < count && !is_alone(comm); done += most) {
         size_t piece = count - done < most ? count - done : most;
-        MPI_Allreduce(MPI_IN_PLACE, data + done, (int)piece, TEC_REAL_IS_DOUBLE ? MPI_DOUBLE : MPI_FLOAT, MPI_SUM,
-                      comm->mpi);
+        reduce(comm, data + done, (int)piece, TEC_REAL_IS_DOUBLE ? MPI_DOUBLE : MPI_FLOAT, MPI_SUM);
     }
 }
 
 void tec_comm_sum_double(const tec_comm *comm, double *data, int count)
 {
-    if (!is_alone(comm))
-        MPI_Allreduce(MPI_IN_PLACE, data, count, MPI_DOUBLE, MPI_SUM, comm->mpi);
+    reduce(comm, data, count, MPI_DOUBLE, MPI_SUM);
 }
 
 void tec_comm_sum_int64(const tec_comm *comm, int64_t *data, int count)
 {
-    if (!is_alone(comm))
-        MPI_Allreduce(MPI_IN_PLACE, data, count, MPI_INT64_T, MPI_SUM, comm->mpi);
+    reduce(comm, data, count, MPI_INT64_T, MPI_SUM);
 }
 
 void tec_comm_max_double(const tec_comm *comm, double *data, int count)
 {
-    if (!is_alone(comm))
-        MPI_Allreduce(MPI_IN_PLACE, data, count, MPI_DOUBLE, MPI_MAX, comm->mpi);
+    reduce(comm, data, count, MPI_DOUBLE, MPI_MAX);
 }
 
 void tec_comm_barrier(const tec_comm *comm)
 {
-    if (!is_alone(comm))
-        MPI_Barrier(comm->mpi);
+    if (is_alone(comm))
+        return;
+    tec_phase_wait(true);
+    MPI_Barrier(comm->mpi);
+    tec_phase_wait(false);
+}
+
+tec_comm tec_comm_node(const tec_comm *comm)
+{
+    tec_comm node;
+    tec_comm_local(&node);
+    if (is_alone(comm))
+        return node;
+    MPI_Comm_split_type(comm->mpi, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &node.mpi);
+    MPI_Comm_rank(node.mpi, &node.rank);
+    MPI_Comm_size(node.mpi, &node.size);
+    return node;
+}
+
+void tec_comm_node_free(tec_comm *node)
+{
+    if (!is_alone(node))
+        MPI_Comm_free(&node->mpi);
+    tec_comm_local(node);
+}
+
+bool tec_comm_first_of_node(const tec_comm *comm)
+{
+    tec_comm node = tec_comm_node(comm);
+    bool first = node.rank == 0;
+    tec_comm_node_free(&node);
+    return first;
 }
 
 tec_range tec_share(int64_t total, int part, int parts)

@@ -64,7 +64,6 @@ void tec_attention_forward(const tec_sequences *seq, const real *q, int ldq, con
 {
     TEC_MEASURE(TEC_OPERATOR_ATTENTION);
     int N = seq->N, width = D / H;
-    tec_gemm_parallel_begin();
 #pragma omp parallel for collapse(2) schedule(static)
     for (int s = 0; s < seq->count; s++)
         for (int h = 0; h < H; h++) {
@@ -75,7 +74,6 @@ void tec_attention_forward(const tec_sequences *seq, const real *q, int ldq, con
             tec_softmax_rows(p, at.queries, N);
             tec_gemm(at.queries, width, N, 1, tec_plain(p, N), tec_plain(v + at.key, ldkv), 0, out + at.out, D);
         }
-    tec_gemm_parallel_end();
 }
 
 void tec_attention_backward(const tec_sequences *seq, const real *dout, const real *q, int ldq, const real *k,
@@ -84,7 +82,6 @@ void tec_attention_backward(const tec_sequences *seq, const real *dout, const re
 {
     TEC_MEASURE(TEC_OPERATOR_ATTENTION);
     int N = seq->N, width = D / H;
-    tec_gemm_parallel_begin();
 #pragma omp parallel for collapse(2) schedule(static)
     for (int s = 0; s < seq->count; s++)
         for (int h = 0; h < H; h++) {
@@ -100,5 +97,4 @@ void tec_attention_backward(const tec_sequences *seq, const real *dout, const re
             tec_gemm(N, width, at.queries, head_scale(D, H), tec_transposed(d, N), tec_plain(q + at.query, ldq), 0,
                      dk + at.key, ldkv);
         }
-    tec_gemm_parallel_end();
 }

@@ -3,10 +3,11 @@
 #include "tec/measure.h"
 
 #include <cblas.h>
+#include <math.h>
 #include <omp.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
-
-static int blas_threads = 1;
 
 /* OpenBLAS's own; other libraries follow OMP_NUM_THREADS or their own variables. */
 extern void openblas_set_num_threads(int threads) __attribute__((weak));
@@ -43,6 +44,12 @@ static tec_gemm_kind *find_kind(int m, int n, int k, tec_transpose a, tec_transp
     return kind;
 }
 
+static const real *element(tec_matrix x, int row, int column)
+{
+    return x.transpose == TEC_TRANSPOSED ? x.data + (size_t)column * x.stride + row
+                                         : x.data + (size_t)row * x.stride + column;
+}
+
 static void multiply(int m, int n, int k, real alpha, tec_matrix a, tec_matrix b, real beta, real *c, int ldc)
 {
 #if TEC_REAL_IS_DOUBLE
@@ -52,14 +59,61 @@ static void multiply(int m, int n, int k, real alpha, tec_matrix a, tec_matrix b
 #endif
 }
 
+/* Into how many bands of rows `parts` tiles of c are best cut: the less of a and b a tile needs, the better. */
+static int bands(int m, int n, int parts)
+{
+    int best = 1;
+    double least = INFINITY;
+    for (int rows = 1; rows <= parts; rows++) {
+        double reads = (double)m / rows + (double)n * rows / parts;
+        if (parts % rows == 0 && reads < least) {
+            least = reads;
+            best = rows;
+        }
+    }
+    return best;
+}
+
+/* Where part `part` of `parts` of `total` begins: at a multiple of what a kernel computes at once. */
+static int border(int total, int part, int parts)
+{
+    enum { KERNEL = 16 };
+    int at = (int)((int64_t)total * part / parts + KERNEL / 2) / KERNEL * KERNEL;
+    return part == parts || at > total ? total : at;
+}
+
+/* A tile of c for every thread. */
+static void multiply_tiles(int m, int n, int k, real alpha, tec_matrix a, tec_matrix b, real beta, real *c, int ldc)
+{
+#pragma omp parallel
+    {
+        int parts = omp_get_num_threads(), down = bands(m, n, parts), across = parts / down;
+        int row = omp_get_thread_num() / across, column = omp_get_thread_num() % across;
+        int top = border(m, row, down), left = border(n, column, across);
+        int height = border(m, row + 1, down) - top, width = border(n, column + 1, across) - left;
+        tec_matrix upper = {element(a, top, 0), a.stride, a.transpose};
+        tec_matrix lower = {element(b, 0, left), b.stride, b.transpose};
+        if (height > 0 && width > 0)
+            multiply(height, width, k, alpha, upper, lower, beta, c + (size_t)top * ldc + left, ldc);
+    }
+}
+
+/* OpenBLAS's own threads would compete with those of the loops around for the cores, both waiting busily. */
+static void multiply_shared(int m, int n, int k, real alpha, tec_matrix a, tec_matrix b, real beta, real *c, int ldc)
+{
+    const double too_small = 1e5; /* to be shared among threads */
+    bool shared = omp_get_max_threads() > 1 && !omp_in_parallel() && (double)m * n * k > too_small;
+    (shared ? multiply_tiles : multiply)(m, n, k, alpha, a, b, beta, c, ldc);
+}
+
 void tec_gemm(int m, int n, int k, real alpha, tec_matrix a, tec_matrix b, real beta, real *c, int ldc)
 {
     if (!tec_measuring) {
-        multiply(m, n, k, alpha, a, b, beta, c, ldc);
+        multiply_shared(m, n, k, alpha, a, b, beta, c, ldc);
         return;
     }
     tec_measurement measurement = tec_measurement_begin(TEC_OPERATOR_GEMM);
-    multiply(m, n, k, alpha, a, b, beta, c, ldc);
+    multiply_shared(m, n, k, alpha, a, b, beta, c, ldc);
     double elapsed = tec_measurement_close(&measurement);
     tec_gemm_kind *kind = find_kind(m, n, k, a.transpose, b.transpose);
     kind->calls++;
@@ -94,19 +148,6 @@ const char *tec_blas_name(void)
 void tec_threads_set(int threads)
 {
     omp_set_num_threads(threads);
-    blas_threads = threads;
     if (openblas_set_num_threads)
-        openblas_set_num_threads(threads);
-}
-
-void tec_gemm_parallel_begin(void)
-{
-    if (blas_threads > 1 && openblas_set_num_threads)
         openblas_set_num_threads(1);
-}
-
-void tec_gemm_parallel_end(void)
-{
-    if (blas_threads > 1 && openblas_set_num_threads)
-        openblas_set_num_threads(blas_threads);
 }

@@ -7,6 +7,7 @@
 #include "src/base/vector.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* One step's constants, rounded once to the precision of the weights: 1 - beta from a rounded beta would be off by up
  * to 1e-4 of itself where beta is close to 1. */
@@ -70,10 +71,21 @@ static rows my_part(size_t first, size_t count, size_t total)
     return (rows){(int)(begin - first), (int)(end - first)};
 }
 
+/* An OpenMP reduction would add the threads' sums as they come, and differ in the last bits from run to run. */
+static double add_in_order(const double *sum, int count)
+{
+    double total = 0;
+    for (int i = 0; i < count; i++)
+        total += sum[i];
+    return total;
+}
+
 double tec_adamw_step(tec_adamw *a, tec_params *params, double lr, double scale)
 {
     TEC_MEASURE(TEC_OPERATOR_ADAMW);
-    double square = 0;
+    int threads = omp_get_max_threads();
+    double square[threads];
+    memset(square, 0, sizeof square);
     a->step++;
     step_constants k = {.beta1 = (real)a->beta1,
                         .beta2 = (real)a->beta2,
@@ -83,7 +95,7 @@ double tec_adamw_step(tec_adamw *a, tec_params *params, double lr, double scale)
                         .rate = (real)(lr / (1 - pow(a->beta1, (double)a->step))),
                         .root = (real)(1 / sqrt(1 - pow(a->beta2, (double)a->step))),
                         .scale = (real)scale};
-#pragma omp parallel reduction(+ : square) firstprivate(k)
+#pragma omp parallel firstprivate(k)
     for (int i = 0; i < params->count; i++) {
         const tec_param *p = &params->param[i];
         if (!p->trained)
@@ -91,16 +103,27 @@ double tec_adamw_step(tec_adamw *a, tec_params *params, double lr, double scale)
         rows part = my_part(p->offset, p->count, params->trained);
         size_t at = p->offset + part.begin;
         k.keep = (real)(p->decayed ? 1 - lr * a->weight_decay : 1);
-        square += update(&k, part.end - part.begin, params->weight + at, params->grad + at, a->m + at, a->v + at);
+        square[omp_get_thread_num()] +=
+            update(&k, part.end - part.begin, params->weight + at, params->grad + at, a->m + at, a->v + at);
     }
-    return square;
+    return add_in_order(square, threads);
 }
 
 double tec_gradient_square(const tec_params *params)
 {
     TEC_MEASURE(TEC_OPERATOR_ADAMW);
-    double total = 0;
-    for (size_t i = 0; i < params->trained; i++)
-        total += (double)params->grad[i] * params->grad[i];
-    return total;
+    int threads = omp_get_max_threads();
+    double square[threads];
+    memset(square, 0, sizeof square);
+    const real *g = params->grad;
+#pragma omp parallel
+    {
+        rows part = my_part(0, params->trained, params->trained);
+        double sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (int i = part.begin; i < part.end; i++)
+            sum += (double)g[i] * g[i];
+        square[omp_get_thread_num()] = sum;
+    }
+    return add_in_order(square, threads);
 }

@@ -122,17 +122,12 @@ tec_status store_shard_from_json(const json_t *json, const char *where, const te
 
 /* -- an open store (store_reader.c) -- */
 
-typedef struct open_shard {
-    store_shard about;
-    int fd; /* -1: not open */
-} open_shard;
-
 struct tec_store {
     char *dir;
     tec_store_spec spec;
     store_layout layout;
     int64_t shards;
-    open_shard *shard; /* [shards] */
+    store_shard *shard; /* [shards] */
     tec_store_error error;
     int64_t bytes, void_rows, *void_row;
     struct store_cache *cache; /* open files and scratch memory of the readers */

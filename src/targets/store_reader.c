@@ -1,17 +1,13 @@
 /* Reading rows: pread at the places that the manifest names, from any number of threads. HDF5 is not used. */
 #include "store_parts.h"
+#include "tec/file_pool.h"
 #include "tec/files.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-/* Files kept open: a process may often have no more than 1024. Further ones are opened for every read. */
 #define MOST_FILES 512
 
 /* A buffer for a row; the free ones are a list. */
@@ -22,7 +18,7 @@ typedef struct scratch {
 
 struct store_cache {
     pthread_mutex_t lock;
-    int files;
+    tec_file_pool *files;
     scratch *unused;
 };
 
@@ -45,11 +41,10 @@ static tec_status parse(tec_store *store, const json_t *json, const char *where)
                         (long long)shards);
     store->layout = store_layout_of(&store->spec);
     store->shard = tec_allocate_zeroed((size_t)shards, sizeof *store->shard);
-    for (int64_t i = 0; i < shards; i++)
-        store->shard[i].fd = -1;
+    store->cache->files = tec_file_pool_create(shards, MOST_FILES, "run `tec targets` again, it makes missing shards");
     for (store->shards = 0; store->shards < shards; store->shards++)
         TEC_TRY(store_shard_from_json(json_array_get(list, (size_t)store->shards), where, &store->spec, store->shards,
-                                      &store->shard[store->shards].about));
+                                      &store->shard[store->shards]));
     return TEC_OK;
 }
 
@@ -57,7 +52,7 @@ static tec_status parse(tec_store *store, const json_t *json, const char *where)
 static void sum_up(tec_store *store)
 {
     for (int64_t i = 0; i < store->shards; i++) {
-        const store_shard *s = &store->shard[i].about;
+        const store_shard *s = &store->shard[i];
         store->bytes += s->bytes;
         store->void_rows += s->void_rows;
         store->error.feature_difference += s->error.feature_difference;
@@ -67,8 +62,8 @@ static void sum_up(tec_store *store)
     }
     int64_t *next = store->void_row = tec_allocate((size_t)store->void_rows * sizeof *next);
     for (int64_t i = 0; i < store->shards; i++)
-        for (int64_t k = 0; k < store->shard[i].about.void_rows; k++)
-            *next++ = i * store->spec.shard_rows + store->shard[i].about.void_row[k];
+        for (int64_t k = 0; k < store->shard[i].void_rows; k++)
+            *next++ = i * store->spec.shard_rows + store->shard[i].void_row[k];
 }
 
 tec_status tec_store_open(tec_store **out, const char *dir, const char *manifest, size_t bytes)
@@ -98,11 +93,9 @@ void tec_store_close(tec_store *store)
 {
     if (!store)
         return;
-    for (int64_t i = 0; i < (store->shard ? tec_store_shards(&store->spec) : 0); i++) {
-        if (store->shard[i].fd >= 0)
-            close(store->shard[i].fd);
-        free(store->shard[i].about.void_row);
-    }
+    for (int64_t i = 0; i < (store->shard ? tec_store_shards(&store->spec) : 0); i++)
+        free(store->shard[i].void_row);
+    tec_file_pool_free(store->cache->files);
     for (scratch *s = store->cache->unused; s;) {
         scratch *next = s->next;
         free(s);
@@ -129,6 +122,18 @@ const tec_store_error *tec_store_get_error(const tec_store *store)
 int64_t tec_store_bytes(const tec_store *store)
 {
     return store->bytes;
+}
+
+char *tec_store_shard_file(const tec_store *store, int64_t shard, int64_t *bytes)
+{
+    *bytes = store->shard[shard].bytes;
+    return store_shard_path(store->dir, shard);
+}
+
+void tec_store_read_from(tec_store *store, const char *dir)
+{
+    free(store->dir);
+    store->dir = tec_string_format("%s", dir);
 }
 
 int64_t tec_store_void_rows(const tec_store *store, const int64_t **rows)
@@ -169,51 +174,13 @@ static void give_back(tec_store *store, scratch *s)
     pthread_mutex_unlock(&store->cache->lock);
 }
 
-static tec_status open_file(const char *path, int64_t bytes, int *fd)
-{
-    struct stat info;
-    *fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (*fd < 0 && errno == ENOENT)
-        return tec_fail(TEC_USER_ERROR, "%s is missing: run `tec targets` again, it makes missing shards", path);
-    if (*fd < 0)
-        return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be opened: %s", path, strerror(errno));
-    tec_status status = TEC_OK;
-    if (fstat(*fd, &info) != 0)
-        status = tec_fail(TEC_SYSTEM_ERROR, "%s: fstat: %s", path, strerror(errno));
-    else if (info.st_size != bytes)
-        status = tec_fail(TEC_USER_ERROR, "%s has %lld bytes instead of %lld: delete it and run `tec targets` again",
-                          path, (long long)info.st_size, (long long)bytes);
-    if (status != TEC_OK)
-        close(*fd);
-    return status;
-}
-
-/* `keep` is cleared when the caller has to close the file. */
-static tec_status acquire(tec_store *store, int64_t shard, const char *path, int *fd, bool *keep)
-{
-    open_shard *s = &store->shard[shard];
-    tec_status status = TEC_OK;
-    pthread_mutex_lock(&store->cache->lock);
-    *keep = s->fd >= 0 || store->cache->files < MOST_FILES;
-    if (*keep && s->fd < 0) {
-        status = open_file(path, s->about.bytes, &s->fd);
-        if (status == TEC_OK)
-            store->cache->files++;
-        else
-            s->fd = -1;
-    }
-    *fd = s->fd;
-    pthread_mutex_unlock(&store->cache->lock);
-    return *keep ? status : open_file(path, s->about.bytes, fd);
-}
-
 static tec_status read_parts(const tec_store *store, int64_t shard, int64_t row, int fd, const char *path, char *buffer)
 {
     for (int i = 0; i < PARTS; i++) {
         const store_part *part = &store->layout.part[i];
         if (part->bytes > 0)
             TEC_TRY(tec_file_get(fd, path, buffer + part->at, part->bytes,
-                                 store->shard[shard].about.offset[i] + row * (int64_t)part->bytes));
+                                 store->shard[shard].offset[i] + row * (int64_t)part->bytes));
     }
     return TEC_OK;
 }
@@ -245,8 +212,7 @@ tec_status tec_store_read(tec_store *store, int64_t row, tec_store_row *out)
     int64_t shard = row / store->spec.shard_rows;
     char *path = store_shard_path(store->dir, shard);
     int fd = -1;
-    bool keep;
-    tec_status status = acquire(store, shard, path, &fd, &keep);
+    tec_status status = tec_file_pool_take(store->cache->files, shard, path, store->shard[shard].bytes, &fd);
     if (status == TEC_OK) {
         scratch *s = take_scratch(store);
         status = read_parts(store, shard, row % store->spec.shard_rows, fd, path, s->row);
@@ -255,8 +221,7 @@ tec_status tec_store_read(tec_store *store, int64_t row, tec_store_row *out)
         if (status == TEC_OK)
             store_row_decode(&store->spec, &store->layout, s->row, out);
         give_back(store, s);
-        if (!keep)
-            close(fd);
+        tec_file_pool_give_back(store->cache->files, shard, fd);
     }
     free(path);
     return status;

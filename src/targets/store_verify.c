@@ -9,7 +9,7 @@
 static tec_status check_entry(const tec_store *store, int64_t shard)
 {
     store_shard is;
-    const store_shard *want = &store->shard[shard].about;
+    const store_shard *want = &store->shard[shard];
     tec_status status = store_shard_describe(store->dir, &store->spec, shard, &is);
     const char *what = NULL;
     if (status == TEC_OK) {

@@ -100,7 +100,6 @@ tec_status tec_store_writer_open(tec_store_writer **out, const char *dir, const 
     w->scratch = tec_allocate(((size_t)spec->patches * (size_t)spec->width +
                                (size_t)(1 + spec->topk) * (size_t)spec->heads * (size_t)spec->patches) *
                               sizeof *w->scratch);
-    tec_file_remove_stale(dir, "shard-");
     tec_status status = create_file(w, shard);
     if (status != TEC_OK) {
         free_writer(w);
@@ -136,7 +135,7 @@ tec_status tec_store_writer_commit(tec_store_writer *w)
     if (close(w->fd) != 0 && status == TEC_OK)
         status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", w->temporary, strerror(errno));
     if (status == TEC_OK)
-        status = tec_file_publish(w->temporary, w->path);
+        status = tec_file_publish_once(w->temporary, w->path);
     else
         unlink(w->temporary);
     free_writer(w);

@@ -4,19 +4,16 @@
 #include "run_log.h"
 
 #include "tec/log.h"
+#include "tec/phase.h"
 #include "tec/schedule.h"
+#include "tec/stop.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static volatile sig_atomic_t stop_signal;
-
-static void note_signal(int number)
-{
-    stop_signal = number;
-}
+/* What a checkpoint takes is not known before the first; a slow disk. */
+#define CHECKPOINT_BYTES_PER_SECOND 1e8
 
 /* Sums over the steps since a line of the log of its kind. */
 typedef struct interval {
@@ -40,17 +37,10 @@ typedef struct run {
     int64_t epoch_steps, total_steps;
     double peak_lr, started, seconds_before; /* of the run when this process took it up */
     double last_checkpoint;
+    tec_deadline deadline;
     int64_t checkpoint_step; /* of the last checkpoint; -1: there is none */
     double rate;             /* model inputs per second, a running mean for the progress line */
 } run;
-
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = note_signal, .sa_flags = SA_RESTART};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGUSR1, &action, NULL);
-}
 
 static double current_lr(const run *r)
 {
@@ -92,6 +82,9 @@ static tec_status prepare(run *r)
     r->total_steps = r->epoch_steps * s->pretrain.epochs;
     r->peak_lr =
         s->pretrain.lr > 0 ? s->pretrain.lr : s->pretrain.blr * s->pretrain.batch * s->pretrain.masks_per_image / 256;
+    const tec_params *params = tec_model_params(tec_trainer_model(r->trainer));
+    tec_deadline_guess_save(&r->deadline,
+                            (double)(params->total + 2 * params->trained) * sizeof(real) / CHECKPOINT_BYTES_PER_SECOND);
     TEC_TRY(take_up(r));
     TEC_TRY(run_directory_describe(r->comm, r->plan));
     tec_status status = TEC_OK;
@@ -184,6 +177,7 @@ static tec_status take_step(run *r, unsigned ask, tec_step_result *result)
     r->state.epoch_step++;
     r->state.images += result->inputs;
     r->state.seconds = r->seconds_before + tec_seconds() - r->started;
+    tec_deadline_note_step(&r->deadline, tec_seconds() - start);
     TEC_TRY(log_step(r, result, lr, tec_seconds() - start));
     if (r->state.epoch_step == r->epoch_steps) {
         r->state.epoch++;
@@ -197,11 +191,16 @@ static tec_status take_step(run *r, unsigned ask, tec_step_result *result)
 static tec_status save(run *r)
 {
     tec_status status = TEC_OK;
+    double start = tec_seconds();
+    tec_phase_enter(TEC_PHASE_SAVE);
     if (r->comm->rank == 0)
         status = run_directory_checkpoint(r->plan, r->trainer, &r->state);
     r->last_checkpoint = tec_seconds();
     r->checkpoint_step = r->state.step;
-    return tec_comm_agree(r->comm, status);
+    tec_deadline_note_save(&r->deadline, r->last_checkpoint - start);
+    status = tec_comm_agree(r->comm, status);
+    tec_phase_enter(TEC_PHASE_COMPUTE);
+    return status;
 }
 
 /* What this rank asks for at the next step. */
@@ -211,7 +210,9 @@ static unsigned wishes(const run *r)
     unsigned ask = 0;
     if (s->pretrain.checkpoint_minutes > 0 && tec_seconds() - r->last_checkpoint > 60 * s->pretrain.checkpoint_minutes)
         ask |= TEC_ASK_CHECKPOINT;
-    if (stop_signal || (s->pretrain.stop_after_steps > 0 && r->state.step + 1 >= s->pretrain.stop_after_steps))
+    if (tec_stop_asked() || (s->pretrain.stop_after_steps > 0 && r->state.step + 1 >= s->pretrain.stop_after_steps))
+        ask |= TEC_ASK_STOP;
+    if (r->comm->rank == 0 && tec_deadline_near(&r->deadline))
         ask |= TEC_ASK_STOP;
     return ask;
 }
@@ -226,6 +227,7 @@ static tec_status train(run *r)
 {
     r->started = r->last_checkpoint = r->since_line.start = r->since_epoch.start = tec_seconds();
     tec_trainer_start(r->trainer, r->state.step, r->total_steps);
+    tec_phase_enter(TEC_PHASE_COMPUTE);
     while (r->state.step < r->total_steps) {
         tec_step_result result;
         TEC_TRY(take_step(r, wishes(r), &result));
@@ -233,8 +235,9 @@ static tec_status train(run *r)
             TEC_TRY(save(r));
         if ((result.asked & TEC_ASK_STOP) && r->state.step < r->total_steps) {
             tec_progress_end();
-            tec_log("stopped at step %lld of %lld after a checkpoint; the same command continues",
-                    (long long)r->state.step, (long long)r->total_steps);
+            tec_log("stopped at step %lld of %lld after a checkpoint%s; the same command continues",
+                    (long long)r->state.step, (long long)r->total_steps,
+                    tec_deadline_near(&r->deadline) ? ", before the time is over" : "");
             return TEC_OK;
         }
     }
@@ -245,8 +248,8 @@ static tec_status train(run *r)
 
 tec_status tec_run_training(const tec_comm *comm, const tec_run_plan *plan)
 {
-    run r = {.comm = comm, .plan = plan, .settings = plan->settings, .checkpoint_step = -1};
-    catch_signals();
+    run r = {.comm = comm, .plan = plan, .settings = plan->settings, .checkpoint_step = -1, .deadline = plan->deadline};
+    tec_stop_catch();
     tec_status status = prepare(&r);
     if (status == TEC_OK)
         status = train(&r);

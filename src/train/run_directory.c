@@ -60,6 +60,29 @@ static void checkpoint_paths(const tec_run_plan *plan, char **path, char **previ
     *previous = tec_checkpoint_previous(*path);
 }
 
+/* The checkpoint before the last, whose reading has failed with this thread's last message; `damaged` NULL: it is not
+ * there. What is damaged makes room for the next checkpoint, but people may want to look at it. */
+static tec_status go_back(const tec_run_plan *plan, const char *damaged, const char *previous, tec_trainer *trainer,
+                          tec_run_state *state)
+{
+    char *reason = tec_string_format("%s", tec_error_message());
+    char *kept = tec_path_join(plan->settings->run.dir, "checkpoint_damaged.h5");
+    bool unreadable;
+    tec_status status = read_checkpoint(plan, previous, trainer, state, &unreadable);
+    if (status == TEC_OK && damaged) {
+        if (rename(damaged, kept) != 0)
+            status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be renamed to %s: %s", damaged, kept, strerror(errno));
+        else
+            tec_warn("%s; going back to %s, step %lld; the damaged file is kept as %s", reason, previous,
+                     (long long)state->step, kept);
+    } else if (status != TEC_OK && damaged && unreadable) {
+        status = tec_fail(status, "%s; and the one before it: %s", reason, tec_error_message());
+    }
+    free(kept);
+    free(reason);
+    return status;
+}
+
 static tec_status read_last(const tec_run_plan *plan, tec_trainer *trainer, tec_run_state *state, bool *found)
 {
     char *path, *previous;
@@ -71,10 +94,8 @@ static tec_status read_last(const tec_run_plan *plan, tec_trainer *trainer, tec_
     if (there)
         status = read_checkpoint(plan, path, trainer, state, &damaged);
     if (older && damaged) {
-        if (there)
-            tec_warn("%s; going back to %s", tec_error_message(), previous);
         from = previous;
-        status = read_checkpoint(plan, previous, trainer, state, &damaged);
+        status = go_back(plan, there ? path : NULL, previous, trainer, state);
     }
     if (*found && status == TEC_OK)
         tec_log("resuming %s at step %lld", from, (long long)state->step);

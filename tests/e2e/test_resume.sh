@@ -74,12 +74,21 @@ expect_same_checkpoint plain/run/checkpoint.h5 TERM/run/checkpoint.h5
 say "a damaged checkpoint: the one before it serves, with a warning; both damaged: nothing is overwritten"
 in_folder damaged run ranks 2 "${short[@]}" pretrain.stop_after_steps=25
 damage_tensor damaged/run/checkpoint.h5
-expect_exit 0 'warning: run/checkpoint.h5 is damaged: .* going back to run/checkpoint_prev.h5' \
-    in_folder damaged ranks 2 "${short[@]}"
+cp damaged/run/checkpoint.h5 damaged.h5
+warning='warning: run/checkpoint.h5 is damaged: .* going back to run/checkpoint_prev.h5, step 20; .* run/checkpoint_damaged.h5'
+expect_exit 0 "$warning" in_folder damaged ranks 2 "${short[@]}"
+expect_same_run short damaged
+cmp damaged.h5 damaged/run/checkpoint_damaged.h5 >"$out" || fail "the damaged checkpoint is not kept"
+# As a process that is killed right after it has gone back leaves it.
+rm damaged/run/checkpoint.h5
+expect_exit 0 'resuming run/checkpoint_prev.h5 at step 20' in_folder damaged ranks 2 "${short[@]}"
 expect_same_run short damaged
 damage_tensor damaged/run/checkpoint.h5
 truncate -s 1000 damaged/run/checkpoint_prev.h5
-expect_exit 2 'run/checkpoint_prev.h5' in_folder damaged ranks 2 "${short[@]}"
+cp -r damaged/run damaged.before
+expect_exit 2 'run/checkpoint.h5 is damaged: .*; and the one before it: run/checkpoint_prev.h5' \
+    in_folder damaged ranks 2 "${short[@]}"
+diff -r damaged.before damaged/run >"$out" || fail "a run that cannot go on has changed its directory"
 
 say "--fresh refuses once and overwrites twice"
 cp short/run/checkpoint.h5 checkpoint.before
@@ -94,11 +103,13 @@ in_folder short run ranks 2 "${short[@]}" --fresh --fresh pretrain.stop_after_st
 in_folder short run ranks 2 "${short[@]}"
 expect_same_run stopped short
 
-say "another number of ranks goes on, equal up to rounding"
-in_folder more run ranks 1 "${short[@]}" pretrain.stop_after_steps=12
-expect_exit 0 'had 1 ranks .* has 3 ' in_folder more ranks 3 "${short[@]}"
+say "other numbers of ranks go on, equal up to rounding"
+in_folder more run ranks 1 "${short[@]}" pretrain.stop_after_steps=7
+expect_exit 0 'had 1 ranks .* has 2 ' in_folder more ranks 2 "${short[@]}" pretrain.stop_after_steps=19
+expect_exit 0 'had 2 ranks .* has 3 ' in_folder more ranks 3 "${short[@]}"
 difference=$(largest_difference loss stopped/run/log.jsonl more/run/log.jsonl)
-holds "$difference < 1e-4" || fail "losses of 2 ranks and of 1, then 3 differ by $difference"
+holds "$difference < 1e-4" || fail "losses of 2 ranks and of 1, then 2, then 3 differ by $difference"
+say "largest relative difference of a loss: $difference"
 
 say "a run is not continued with another model, data set, seed or batch"
 for other in model.width=16 data.max_train=300 run.seed=1 pretrain.batch=30 pretrain.norm_pix=false; do

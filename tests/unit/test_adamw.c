@@ -188,6 +188,28 @@ static void test_threads(void **state)
     tec_params_free(&params);
 }
 
+/* A sum over threads has one order: the same bits every time. */
+static void test_threads_repeat(void **state)
+{
+    (void)state;
+    tec_params params;
+    double first_step, square;
+    make_large(&params, 4001, 0);
+    tec_threads_set(5);
+    double first = tec_gradient_square(&params);
+    tec_threads_set(1);
+    assert_true(fabs(tec_gradient_square(&params) - first) <= 1e-12 * first);
+    free(step_with_threads(5, &first_step));
+    for (int i = 0; i < 200; i++) {
+        free(step_with_threads(5, &square));
+        assert_true(square == first_step);
+        tec_threads_set(5);
+        assert_true(tec_gradient_square(&params) == first);
+    }
+    tec_threads_set(1);
+    tec_params_free(&params);
+}
+
 /* Millions of equal squares: a sum in float alone would go astray. */
 static void test_norm_of_many(void **state)
 {
@@ -206,6 +228,7 @@ static void test_norm_of_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_torch), cmocka_unit_test(test_not_finite),
-                                       cmocka_unit_test(test_threads), cmocka_unit_test(test_norm_of_many)};
+                                       cmocka_unit_test(test_threads), cmocka_unit_test(test_threads_repeat),
+                                       cmocka_unit_test(test_norm_of_many)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

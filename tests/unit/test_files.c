@@ -106,6 +106,24 @@ static void test_failed_write_keeps_the_old_file(void **state)
     free(large);
 }
 
+/* The first to publish wins; nothing is left of the second. */
+static void test_publish_once(void **state)
+{
+    (void)state;
+    char *path = tec_path_join(dir, "once");
+    for (int i = 0; i < 2; i++) {
+        char *temporary = tec_file_temporary(path);
+        assert_int_equal(tec_file_write(temporary, i ? "second" : "first", i ? 6 : 5), TEC_OK);
+        assert_int_equal(tec_file_publish_once(temporary, path), TEC_OK);
+        assert_false(tec_file_exists(temporary));
+        assert_content(path, "first");
+        free(temporary);
+    }
+    assert_int_equal(tec_file_publish_once("/nowhere/at-all", path), TEC_SYSTEM_ERROR);
+    assert_content(path, "first");
+    free(path);
+}
+
 static void test_no_such_directory_to_write_to(void **state)
 {
     (void)state;
@@ -164,6 +182,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_write_and_read, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_read, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(test_failed_write_keeps_the_old_file, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(test_publish_once, make_dir, remove_dir),
         cmocka_unit_test(test_no_such_directory_to_write_to),
         cmocka_unit_test_setup_teardown(test_directories, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(test_stale_files_of_ended_processes, make_dir, remove_dir),

@@ -190,6 +190,39 @@ static void test_resolved_file(void **state)
     }
 }
 
+/* One setting for a script: what is printed, or the message. */
+static void check_value(const char *name, const char *want)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *out = open_memstream(&text, &bytes);
+    assert_non_null(out);
+    tec_status status = tec_settings_print_value(&settings, name, out);
+    fclose(out);
+    assert_string_equal(status == TEC_OK ? text : tec_error_message(), want);
+    assert_true(status == TEC_OK || bytes == 0);
+    free(text);
+}
+
+static void test_value(void **state)
+{
+    (void)state;
+    assert_int_equal(resolve_yaml("run: {dir: 'a \"b\" c'}\ndata: {crop_scale: [0.5, 1]}\n"), TEC_OK);
+    check_value("run.dir", "a \"b\" c\n");
+    check_value("base.model", "\n");
+    check_value("pretrain.objective", "tec\n");
+    check_value("pretrain.lr", "0\n");
+    check_value("data.flip", "true\n");
+    check_value("data.crop_scale", "[0.5, 1]\n");
+    check_value("run.dri", "command line: `run.dri`: unknown key `dri` in run; did you mean `dir`?");
+    check_value("rum.dir", "command line: `rum.dir`: unknown section `rum`; did you mean `run`?");
+    check_value("run", "command line: `run`: unknown key `` in run; `tec COMMAND --help` lists the keys");
+    char name[200];
+    memset(name, 'e', sizeof name);
+    name[sizeof name - 1] = '\0';
+    assert_int_equal(tec_settings_print_value(&settings, name, stdout), TEC_USER_ERROR);
+}
+
 static void test_help(void **state)
 {
     (void)state;
@@ -208,7 +241,15 @@ static void test_help(void **state)
                               "  run.seed=0                           whole number, 0 <= x < 2^64\n"
                               "      every random draw follows from it\n"
                               "  run.threads=0                        whole number, 0 <= x <= 4096\n"
-                              "      compute threads per rank; 0: OMP_NUM_THREADS, or 1\n");
+                              "      compute threads per rank; 0: OMP_NUM_THREADS, or 1\n"
+                              "  run.max_minutes=0                    number, x >= 0\n"
+                              "      stop in time for a checkpoint before so many minutes are over; 0: only before "
+                              "SLURM_JOB_END_TIME, if set\n"
+                              "  run.watchdog_minutes=30              number, x >= 0\n"
+                              "      end all ranks when one makes no progress for so many minutes; 0: off\n"
+                              "  run.stage=                           text\n"
+                              "      directory on a disk of the node (such as $TMPDIR) to which pretrain copies store "
+                              "and pack; \"\": none\n");
     free(text);
 }
 
@@ -273,6 +314,7 @@ int main(void)
         cmocka_unit_test_teardown(test_one_channel, tear_down),
         cmocka_unit_test_teardown(test_round_trip, tear_down),
         cmocka_unit_test_teardown(test_resolved_file, tear_down),
+        cmocka_unit_test_teardown(test_value, tear_down),
         cmocka_unit_test_teardown(test_help, tear_down),
         cmocka_unit_test_teardown(test_model_config, tear_down),
         cmocka_unit_test_teardown(test_suggest, tear_down),

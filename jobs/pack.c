@@ -1,0 +1,131 @@
+/* tec pack: many small image files become a few large ones. */
+#include "jobs.h"
+
+#include "tec/files.h"
+#include "tec/log.h"
+#include "tec/pack.h"
+#include "tec/phase.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PROGRESS_SECONDS 10
+
+enum { OPTION_SHARD_MB };
+
+static const tec_option options[] = {{"shard-mb", "N", "about how many megabytes a file of the pack holds (1024)"},
+                                     {0}};
+
+static tec_status read_megabytes(const char *text, int64_t *bytes)
+{
+    char rest;
+    int megabytes = 1024;
+    if (text && (sscanf(text, "%d%c", &megabytes, &rest) != 1 || megabytes < 1 || megabytes > 1048576))
+        return tec_fail(TEC_USER_ERROR, "--shard-mb %s: a whole number from 1 to 1048576 is wanted", text);
+    *bytes = (int64_t)megabytes << 20;
+    return TEC_OK;
+}
+
+/* Collective. Rank 0 lists the folder, all ranks plan the same pack. */
+static tec_status open_pack(const tec_comm *comm, const char *folder, const char *dir, int64_t shard_bytes,
+                            tec_pack **out)
+{
+    char *list = NULL;
+    size_t bytes = 0;
+    tec_status status = comm->rank == 0 ? tec_dataset_scan(folder, TEC_LABELS_NONE, &list, &bytes) : TEC_OK;
+    status = tec_comm_agree(comm, status);
+    if (status == TEC_OK) {
+        tec_comm_share_text(comm, &list, &bytes, 0);
+        status = tec_pack_open(out, list, bytes, dir, shard_bytes);
+    }
+    if (status == TEC_OK)
+        status = tec_comm_agree(comm, comm->rank == 0 ? tec_directory_make(dir) : TEC_OK);
+    free(list);
+    return status;
+}
+
+/* Rank 0 looks, so that a directory that holds another pack stops all before anything is written.
+ * missing[0] is their number. */
+static tec_status list_missing(const tec_pack *pack, const char *dir, int64_t *missing)
+{
+    tec_file_remove_stale(dir, "shard-");
+    for (int shard = 0; shard < tec_pack_shards(pack); shard++) {
+        bool done;
+        TEC_TRY(tec_pack_shard_done(pack, shard, &done));
+        if (!done)
+            missing[++missing[0]] = shard;
+    }
+    return TEC_OK;
+}
+
+/* Collective. Rank r writes every size-th of the missing shards. */
+static tec_status write_missing(const tec_comm *comm, const tec_pack *pack, const int64_t *missing)
+{
+    tec_status status = TEC_OK;
+    tec_phase_enter(TEC_PHASE_COMPUTE);
+    for (int64_t first = 0; first < missing[0] && status == TEC_OK; first += comm->size) {
+        if (first + comm->rank < missing[0])
+            status = tec_pack_write_shard(pack, (int)missing[1 + first + comm->rank]);
+        status = tec_comm_agree(comm, status);
+        int64_t done = first + comm->size < missing[0] ? first + comm->size : missing[0];
+        tec_progress(PROGRESS_SECONDS, "pack: %lld of %lld shards written", (long long)done, (long long)missing[0]);
+    }
+    tec_progress_end();
+    return status;
+}
+
+static tec_status write_pack(const tec_comm *comm, const tec_pack *pack, const char *dir)
+{
+    double started = tec_seconds();
+    size_t room = (size_t)(1 + tec_pack_shards(pack)) * sizeof(int64_t);
+    int64_t *missing = tec_allocate_zeroed(1, room);
+    tec_status status = tec_comm_agree(comm, comm->rank == 0 ? list_missing(pack, dir, missing) : TEC_OK);
+    if (status == TEC_OK) {
+        tec_comm_broadcast(comm, missing, room, 0);
+        status = write_missing(comm, pack, missing);
+    }
+    if (status == TEC_OK)
+        status = tec_comm_agree(comm, comm->rank == 0 ? tec_pack_finish(pack) : TEC_OK);
+    if (status == TEC_OK && comm->rank == 0)
+        printf("pack %s: %lld images in %d files of %lld bytes together, %lld of them written in %.1f s\n", dir,
+               (long long)tec_pack_images(pack), tec_pack_shards(pack), (long long)tec_pack_bytes(pack),
+               (long long)missing[0], tec_seconds() - started);
+    free(missing);
+    return status;
+}
+
+static tec_status run(tec_comm *comm, const tec_invocation *call)
+{
+    tec_pack *pack = NULL;
+    int64_t shard_bytes = 0;
+    if (call->file_count != 2)
+        return tec_fail(TEC_USER_ERROR, "tec pack takes a folder of images and the directory of the pack: tec pack "
+                                        "IMAGES PACK");
+    TEC_TRY(read_megabytes(call->value[OPTION_SHARD_MB], &shard_bytes));
+    const char *folder = call->files[0], *dir = call->files[1];
+    tec_status status = open_pack(comm, folder, dir, shard_bytes, &pack);
+    if (status == TEC_OK)
+        status = write_pack(comm, pack, dir);
+    tec_pack_close(pack);
+    return status;
+}
+
+static const char *const sections[] = {"run", NULL};
+
+const tec_command tec_command_pack = {
+    .name = "pack",
+    .usage = "[--shard-mb N] IMAGES PACK",
+    .summary = "make a few large files of a folder of images",
+    .details =
+        "Copies the images of a folder, as they are, to a few tar files with an index beside each, for file systems "
+        "that are slow at opening many files. Wherever data.train or data.val names the folder, the pack may stand "
+        "instead: images have the same numbers, labels, crops and fingerprint, so that a target store made from one "
+        "serves the other, and a run may change between them.\n\n"
+        "Files of the pack that are there are kept: started once more, the command makes what is missing. The pack is "
+        "finished when PACK/pack.json is there. `cat PACK/*.tar | tar xi` gives the folder back.",
+    .options = options,
+    .sections = sections,
+    .parallel = true,
+    .takes_files = true,
+    .run = run,
+};

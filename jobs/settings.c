@@ -1,0 +1,28 @@
+/* tec settings: what a configuration comes to, for people and for scripts. */
+#include "jobs/jobs.h"
+
+#include <stdio.h>
+
+static tec_status run(tec_comm *comm, const tec_invocation *call)
+{
+    (void)comm;
+    if (call->file_count == 0)
+        return tec_settings_print(&call->settings, stdout);
+    for (int i = 0; i < call->file_count; i++)
+        TEC_TRY(tec_settings_print_value(&call->settings, call->files[i], stdout));
+    return TEC_OK;
+}
+
+static const char *const sections[] = {"data", "model", "base",  "targets", "pretrain",
+                                       "eval", "knn",   "probe", "run",     NULL};
+
+const tec_command tec_command_settings = {
+    .name = "settings",
+    .usage = "[-c CONFIG.yaml] [section.key=value ...] [section.key ...]",
+    .summary = "print the resolved settings, or the values of some",
+    .details = "Without keys: every setting as resolved, as YAML that -c takes. With keys: a line with the value of "
+               "each, texts without quotes, in the order in which they were asked for.",
+    .sections = sections,
+    .takes_files = true,
+    .run = run,
+};

@@ -1,0 +1,27 @@
+/* Inside src/data only: what writing and reading packs share. */
+#ifndef TEC_PACK_PARTS_H
+#define TEC_PACK_PARTS_H
+
+#include "dataset_parts.h"
+#include "tec/pack.h"
+
+#define PACK_FORMAT "tec-pack"
+#define PACK_VERSION 1
+#define PACK_FILE "pack.json"
+
+enum { TAR_BLOCK = 512 };
+
+/* DIR/shard-NNNNN.tar or .index; the caller frees it. */
+char *pack_shard_path(const char *dir, int shard, const char *ending);
+
+/* Reads the index of a shard and adds its files to `found`. *bytes, *crc: of the index. TEC_USER_ERROR: damaged. */
+tec_status pack_index_read(const char *dir, int shard, tec_found *found, int64_t *bytes, uint32_t *crc);
+
+/* Bytes that a file takes in a shard, headers and padding included, and how many of them lie before its first byte. */
+int64_t pack_entry_bytes(const char *path, int64_t bytes);
+int64_t pack_entry_head(const char *path);
+
+/* Writes those before it (pack_entry_head(path) bytes) to `head`. */
+void pack_entry_write_head(const char *path, int64_t bytes, char *head);
+
+#endif

@@ -1,0 +1,83 @@
+/* The little of tar that a pack needs: regular files, named by a ustar header or, if the name is long, by a pax one. */
+#include "pack_parts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { NAME_BYTES = 100 };
+
+/* IEEE Std 1003.1, "ustar Interchange Format". */
+typedef struct tar_header {
+    char name[NAME_BYTES], mode[8], uid[8], gid[8], size[12], mtime[12], checksum[8], type, link[100], magic[6],
+        version[2], user[32], group[32], major[8], minor[8], prefix[155], unused[12];
+} tar_header;
+_Static_assert(sizeof(tar_header) == TAR_BLOCK, "a tar header is one block");
+
+static int64_t padded(int64_t bytes)
+{
+    return (bytes + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK;
+}
+
+/* Of the pax record "LENGTH path=PATH\n", where LENGTH counts its own digits. */
+static int record_bytes(const char *path)
+{
+    int rest = (int)strlen(path) + (int)strlen(" path=\n"), length = rest + 1;
+    while (length != rest + snprintf(NULL, 0, "%d", length))
+        length++;
+    return length;
+}
+
+static bool is_long(const char *path)
+{
+    return strlen(path) > NAME_BYTES;
+}
+
+int64_t pack_entry_head(const char *path)
+{
+    return TAR_BLOCK + (is_long(path) ? TAR_BLOCK + padded(record_bytes(path)) : 0);
+}
+
+int64_t pack_entry_bytes(const char *path, int64_t bytes)
+{
+    return pack_entry_head(path) + padded(bytes);
+}
+
+static void put_text(char *field, size_t size, const char *text)
+{
+    size_t length = strnlen(text, size);
+    memcpy(field, text, length);
+}
+
+/* The same files make the same pack: no times, no owners. */
+static void fill_header(const char *name, int64_t bytes, char type, char *block)
+{
+    tar_header h = {.type = type, .magic = "ustar", .version = {'0', '0'}};
+    char number[32];
+    put_text(h.name, sizeof h.name, name);
+    put_text(h.mode, sizeof h.mode, "0000644");
+    put_text(h.uid, sizeof h.uid, "0000000");
+    put_text(h.gid, sizeof h.gid, "0000000");
+    put_text(h.mtime, sizeof h.mtime, "00000000000");
+    snprintf(number, sizeof number, "%011llo", (unsigned long long)bytes);
+    put_text(h.size, sizeof h.size, number);
+    memset(h.checksum, ' ', sizeof h.checksum);
+    memcpy(block, &h, sizeof h);
+    unsigned sum = 0;
+    for (size_t i = 0; i < sizeof h; i++)
+        sum += (unsigned char)block[i];
+    snprintf(number, sizeof number, "%06o", sum);
+    memcpy(block + offsetof(tar_header, checksum), number, 7);
+}
+
+void pack_entry_write_head(const char *path, int64_t bytes, char *head)
+{
+    memset(head, 0, (size_t)pack_entry_head(path));
+    if (is_long(path)) {
+        int length = record_bytes(path);
+        fill_header("pax", length, 'x', head);
+        snprintf(head + TAR_BLOCK, (size_t)length + 1, "%d path=%s\n", length, path);
+        head[TAR_BLOCK + length] = 0;
+        head += TAR_BLOCK + padded(length);
+    }
+    fill_header(path, bytes, '0', head);
+}

@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# Runs that must end: before their time is over, when a rank hangs, when they are asked to.
+# shellcheck source=tests/e2e/lib.sh
+source "$(dirname "$0")/lib.sh"
+# Ranks are given no second to end by themselves: nothing here depends on it.
+export OMPI_MCA_odls_base_sigkill_timeout=0
+
+make_idx train 620 1
+make_settings tiny.yaml
+endless=(pretrain -c "$here/tiny.yaml" pretrain.objective=mae pretrain.epochs=100000 pretrain.checkpoint_epochs=1000)
+finite=(pretrain -c ../tiny.yaml pretrain.objective=mae pretrain.epochs=15 run.dir=run)
+
+# until_done MARK COMMAND ...: the same command again until the file MARK is there; $stops is how often it stopped first.
+until_done() {
+    local mark=$1
+    shift
+    stops=0
+    while [[ ! -f $mark ]]; do
+        ((stops < 60)) || fail "$mark is not there after $stops starts"
+        run "$@"
+        [[ -f $mark ]] || grep -q 'before the time is over' "$err" || fail "stopped, but does not say that time is short"
+        stops=$((stops + 1))
+    done
+    say "$stops starts until $mark"
+    ((stops > 1)) || fail "never stopped"
+}
+
+say "a limit of time: stops before it, goes on, and equals an uninterrupted run"
+in_folder plain run ranks 2 "${finite[@]}"
+mkdir limited
+cd limited
+until_done run/DONE ranks 2 "${finite[@]}" run.max_minutes=0.035
+cd ..
+expect_same_log plain/run/log.jsonl limited/run/log.jsonl
+# The settings in the file name the limit: the tensors are compared by continuing without one.
+in_folder limited run ranks 2 "${finite[@]}"
+expect_no_temporaries limited/run
+
+say "the end of a Slurm job"
+export SLURM_JOB_END_TIME=$(($(date +%s) + 5))
+expect_exit 0 'stopped at step [0-9]+ of .* before the time is over' ranks 2 "${endless[@]}" run.dir=slurm
+(($(date +%s) <= SLURM_JOB_END_TIME)) || fail "ended after SLURM_JOB_END_TIME"
+[[ ! -f slurm/DONE ]] || fail "a run that was stopped is marked as done"
+expect_file slurm/checkpoint.h5
+export SLURM_JOB_END_TIME=nonsense
+# shellcheck disable=SC2016 # the backquotes are those of the message
+expect_exit 0 'warning: SLURM_JOB_END_TIME is `nonsense`' tec "${endless[@]}" run.dir=slurm pretrain.stop_after_steps=1
+unset SLURM_JOB_END_TIME
+
+# expect_watchdog PATTERN: the ranks have ended with its exit code, and one line says PATTERN.
+expect_watchdog() {
+    end_of_job
+    ((code == 3)) || fail "exit code $code instead of 3"
+    grep -Eq "^tec: error: rank [0-9]: on host [^ ]+: no progress for .* while $1; all ranks are ended" "$err" ||
+        fail "no line about '$1'"
+}
+
+say "a rank that is stopped: the other one ends the run"
+start_ranks 2 "${endless[@]}" run.dir=hung run.watchdog_minutes=0.05
+wait_for "step 20" has_lines hung/log.jsonl 20
+signal_rank STOP 1
+expect_watchdog 'computing, waiting for the other ranks.*'
+
+say "a rank that hangs in reading says so"
+make_folder photos 24
+start_ranks 2 "${endless[@]}" data.train=photos pretrain.batch=8 run.dir=reading run.watchdog_minutes=0.05
+wait_for "step 5" has_lines reading/log.jsonl 5
+mkfifo never
+for file in photos/*/*; do
+    ln -f never "$file.new" && mv "$file.new" "$file"
+done
+expect_watchdog 'waiting for data'
+
+say "ranks that were stopped all together go on"
+start_ranks 2 "${endless[@]}" run.dir=suspended run.watchdog_minutes=0.05
+wait_for "step 20" has_lines suspended/log.jsonl 20
+signal_rank STOP 0 && signal_rank STOP 1
+sleep 6
+signal_rank CONT 0 && signal_rank CONT 1
+lines=$(wc -l <suspended/log.jsonl)
+wait_for "20 steps more" has_lines suspended/log.jsonl $((lines + 20))
+signal_rank USR1 1
+end_of_job
+((code == 0)) || fail "exit code $code: $(cat "$err")"
+
+say "SIGTERM in a step that cannot end, with the watchdog's limit far away"
+start_ranks 2 "${endless[@]}" run.dir=term
+wait_for "step 20" has_lines term/log.jsonl 20
+signal_rank STOP 1
+signal_rank TERM 0
+expect_watchdog 'computing, waiting for the other ranks.*'

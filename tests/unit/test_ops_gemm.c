@@ -1,0 +1,95 @@
+/* Products shared among threads equal those of one thread, whatever the shapes, orders and number of threads. */
+#include "tec/gemm.h"
+#include "tec/philox.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { MOST = 200, GAP = 3 }; /* rows in memory are longer than those of the matrix */
+
+static real a[MOST * (MOST + GAP)], b[MOST * (MOST + GAP)], start[MOST * (MOST + GAP)], one[MOST * (MOST + GAP)],
+    many[MOST * (MOST + GAP)];
+
+static void fill(real *x, uint32_t number)
+{
+    tec_philox random = tec_philox_start(5, TEC_STREAM_TEST, number, 0, 0);
+    for (int i = 0; i < MOST * (MOST + GAP); i++)
+        x[i] = (real)tec_philox_normal(&random);
+}
+
+static tec_matrix matrix(const real *data, int rows, int columns, bool transposed)
+{
+    return transposed ? tec_transposed(data, rows + GAP) : tec_plain(data, columns + GAP);
+}
+
+static void product(int m, int n, int k, bool ta, bool tb, real beta, int threads, real *c)
+{
+    tec_threads_set(threads);
+    memcpy(c, start, sizeof start);
+    tec_gemm(m, n, k, (real)0.5, matrix(a, m, k, ta), matrix(b, k, n, tb), beta, c, n + GAP);
+    tec_threads_set(1);
+}
+
+/* Also what lies beside the result has to stay as it is. */
+static void compare(int m, int n, int k, int threads)
+{
+    for (int order = 0; order < 8; order++) {
+        real beta = order & 4 ? 1 : 0;
+        product(m, n, k, order & 1, order & 2, beta, 1, one);
+        product(m, n, k, order & 1, order & 2, beta, threads, many);
+        for (int i = 0; i < MOST * (MOST + GAP); i++)
+            assert_true(fabs((double)one[i] - (double)many[i]) <= 1e-5 * sqrt(k));
+    }
+}
+
+static void test_threads(void **state)
+{
+    (void)state;
+    static const int shape[][3] = {{200, 200, 200}, {1, 200, 200}, {200, 1, 200}, {199, 17, 200}, {17, 199, 96},
+                                   {120, 130, 7},   {64, 64, 64},  {5, 6, 7},     {33, 190, 190}, {16, 16, 200}};
+    fill(a, 1);
+    fill(b, 2);
+    fill(start, 3);
+    for (size_t i = 0; i < sizeof shape / sizeof *shape; i++)
+        for (int threads = 2; threads <= 7; threads++)
+            compare(shape[i][0], shape[i][1], shape[i][2], threads);
+}
+
+/* One loop: the numbers that come out are right, not only the same. */
+static void test_values(void **state)
+{
+    (void)state;
+    const int m = 90, n = 150, k = 40;
+    product(m, n, k, false, true, 1, 4, many);
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++) {
+            double sum = 0;
+            for (int l = 0; l < k; l++)
+                sum += (double)a[i * (k + GAP) + l] * b[j * (k + GAP) + l];
+            assert_true(fabs(0.5 * sum + start[i * (n + GAP) + j] - many[i * (n + GAP) + j]) <= 1e-4);
+        }
+}
+
+static void test_repeats(void **state)
+{
+    (void)state;
+    product(190, 180, 200, false, false, 0, 5, one);
+    for (int i = 0; i < 20; i++) {
+        product(190, 180, 200, false, false, 0, 5, many);
+        assert_memory_equal(one, many, sizeof one);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_threads), cmocka_unit_test(test_values),
+                                       cmocka_unit_test(test_repeats)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
