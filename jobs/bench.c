@@ -134,7 +134,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     TEC_TRY(read_count("batch", call->value[OPTION_BATCH], size->batch, &run.batch));
     TEC_TRY(read_count("steps", call->value[OPTION_STEPS], 5, &run.result.steps));
     TEC_TRY(read_count("micro-batch", call->value[OPTION_MICRO_BATCH],
-                       targets ? run.batch : tec_model_micro_batch(&run.config), &run.micro_batch));
+                       targets ? run.batch : tec_model_micro_batch(&run.config, run.batch), &run.micro_batch));
     tec_status status = targets ? tec_comm_agree(comm, measure_targets(size, &run))
                                 : measure_training(comm, &call->settings, size, brief, &run);
     if (status == TEC_OK)

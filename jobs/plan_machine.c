@@ -22,9 +22,9 @@ static tec_status measure_training(const tec_comm *comm, const tec_plan_job *job
     bench_result result = {0};
     tec_model_config config = job->model;
     int visible = (int)(tec_model_patches(&config) * (1 - s->pretrain.mask_ratio));
-    int micro_batch = s->pretrain.micro_batch ? s->pretrain.micro_batch : tec_model_micro_batch(&config);
     int share = (int)tec_share(s->pretrain.batch, 0, job->nodes * job->ranks_per_node).count;
     int inputs = share * s->pretrain.masks_per_image;
+    int micro_batch = s->pretrain.micro_batch ? s->pretrain.micro_batch : tec_model_micro_batch(&config, inputs);
     int count = micro_batch < inputs ? micro_batch : inputs;
     int topk = config.kind == TEC_MODEL_TEC ? s->targets.topk : 0;
     TEC_TRY(bench_training_open(&training, comm, &config, count, count, visible, topk));

@@ -28,9 +28,9 @@ typedef struct tec_model tec_model;
 tec_status tec_model_create(tec_model **out, const tec_model_config *config, int batch, int visible, int topk);
 void tec_model_free(tec_model *model); /* NULL is fine */
 
-/* A micro-batch that keeps the matrix products large and the workspace small: what training takes unless told
- * otherwise. */
-int tec_model_micro_batch(const tec_model_config *config);
+/* The micro-batch that training takes unless told otherwise, for `inputs` masked images a step: it keeps the matrix
+ * products large and the workspace small, and cuts the inputs into parts of nearly the same size. */
+int tec_model_micro_batch(const tec_model_config *config, int inputs);
 
 tec_params *tec_model_params(tec_model *model);
 const tec_model_config *tec_model_get_config(const tec_model *model);

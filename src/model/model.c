@@ -49,11 +49,14 @@ void tec_model_free(tec_model *m)
     free(m);
 }
 
-int tec_model_micro_batch(const tec_model_config *config)
+int tec_model_micro_batch(const tec_model_config *config, int inputs)
 {
     enum { DECODER_ROWS = 8192 };
-    int micro_batch = DECODER_ROWS / (MAX_DECODERS * (1 + tec_model_patches(config)));
-    return micro_batch > 1 ? micro_batch : 1;
+    int most = DECODER_ROWS / (MAX_DECODERS * (1 + tec_model_patches(config)));
+    if (most <= 1)
+        return 1;
+    int parts = (inputs + most - 1) / most;
+    return (inputs + parts - 1) / parts;
 }
 
 tec_params *tec_model_params(tec_model *m)

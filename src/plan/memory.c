@@ -34,7 +34,8 @@ plan_share plan_share_of(const tec_plan_job *job)
     const tec_settings *s = job->settings;
     int ranks = job->nodes * job->ranks_per_node, masks = s->pretrain.masks_per_image;
     plan_share share = {.ranks = ranks, .images = (int)tec_share(s->pretrain.batch, 0, ranks).count};
-    int micro_batch = s->pretrain.micro_batch ? s->pretrain.micro_batch : tec_model_micro_batch(&job->model);
+    int micro_batch =
+        s->pretrain.micro_batch ? s->pretrain.micro_batch : tec_model_micro_batch(&job->model, share.images * masks);
     share.chunk = smaller(larger(1, micro_batch / masks), share.images);
     share.micro_batch = smaller(micro_batch, share.chunk * masks);
     share.visible = (int)(tec_model_patches(&job->model) * (1 - s->pretrain.mask_ratio));

@@ -52,7 +52,7 @@ static tec_status create_model(tec_trainer *t, const tec_model_config *config, i
     const tec_settings *s = t->settings;
     int most = (int)tec_share(s->pretrain.batch, 0, t->comm->size).count;
     t->images = (int)tec_share(s->pretrain.batch, t->comm->rank, t->comm->size).count;
-    t->micro_batch = s->pretrain.micro_batch ? s->pretrain.micro_batch : tec_model_micro_batch(config);
+    t->micro_batch = s->pretrain.micro_batch ? s->pretrain.micro_batch : tec_model_micro_batch(config, most * t->masks);
     t->chunk = smaller(larger(1, t->micro_batch / t->masks), most);
     t->micro_batch = smaller(t->micro_batch, t->chunk * t->masks);
     TEC_TRY(tec_model_create(&t->model, config, t->micro_batch, visible_patches(s, config), topk));
