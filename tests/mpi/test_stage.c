@@ -1,6 +1,7 @@
 /* Copies on the node: made once, by all its ranks together, and gone afterwards; what cannot be copied is read where it
  * is. */
 #include "tests/unit/capture.h"
+#include "tests/unit/folder.h"
 
 #include "tec/files.h"
 #include "tec/log.h"
@@ -30,8 +31,7 @@ static int make_files(void **state)
 {
     (void)state;
     if (comm.rank == 0) {
-        snprintf(top, sizeof top, "%s/tec-stage-test-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-        assert_non_null(mkdtemp(top));
+        assert_true(folder_make(top, sizeof top));
     }
     tec_comm_broadcast(&comm, top, sizeof top, 0);
     snprintf(cache, sizeof cache, "%s/node/cache", top);
@@ -52,14 +52,12 @@ static int make_files(void **state)
 static int remove_files(void **state)
 {
     (void)state;
-    char command[320];
     tec_comm_barrier(&comm);
     for (int i = 0; i < FILES; i++) {
         free(file[i].source);
         free(file[i].name);
     }
-    snprintf(command, sizeof command, "rm -rf '%s'", top);
-    return comm.rank == 0 ? system(command) : 0;
+    return comm.rank == 0 ? folder_remove(top) : 0;
 }
 
 static int entries(const char *path)

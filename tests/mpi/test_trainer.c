@@ -1,5 +1,7 @@
 /* The same global batch on any number of ranks: mpirun -n N test_trainer compares N ranks with one, losses and
  * gradients, for both objectives and for batches that do not divide. */
+#include "tests/unit/folder.h"
+
 #include "tec/files.h"
 #include "tec/philox.h"
 #include "tec/trainer.h"
@@ -97,8 +99,7 @@ static int open_material(void **state)
                            .channels = 1,
                            .shard_rows = SAMPLES * VIEWS};
     if (comm.rank == 0) {
-        snprintf(directory, sizeof directory, "%s/tec-trainer-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-        assert_non_null(mkdtemp(directory));
+        assert_true(folder_make(directory, sizeof directory));
     }
     tec_comm_broadcast(&comm, directory, sizeof directory, 0);
     path = tec_path_join(directory, "images-idx3-ubyte");
@@ -120,12 +121,10 @@ static int open_material(void **state)
 static int remove_material(void **state)
 {
     (void)state;
-    char command[300];
     tec_store_close(store);
     tec_dataset_close(set);
     tec_comm_barrier(&comm);
-    snprintf(command, sizeof command, "rm -rf '%s'", directory);
-    return comm.rank == 0 ? system(command) : 0;
+    return comm.rank == 0 ? folder_remove(directory) : 0;
 }
 
 static tec_settings settings_of(int batch, int masks, int micro_batch)

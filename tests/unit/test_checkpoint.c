@@ -1,3 +1,5 @@
+#include "folder.h"
+
 #include "tec/checkpoint.h"
 #include "tec/files.h"
 #include "tec/h5.h"
@@ -62,8 +64,7 @@ static void register_tensors(tec_params *p)
 static int make_all(void **state)
 {
     (void)state;
-    snprintf(dir, sizeof dir, "%s/tec-checkpoint-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-    if (!mkdtemp(dir))
+    if (!folder_make(dir, sizeof dir))
         return -1;
     snprintf(path, sizeof path, "%s/model.h5", dir);
     register_tensors(&params);
@@ -79,13 +80,10 @@ static int make_all(void **state)
 static int remove_all(void **state)
 {
     (void)state;
-    char *command = tec_string_format("rm -rf '%s'", dir);
-    int failed = system(command);
-    free(command);
     tec_params_free(&params);
     free(moment[0]);
     free(moment[1]);
-    return failed;
+    return folder_remove(dir);
 }
 
 static tec_status write_run(void)

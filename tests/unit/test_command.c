@@ -1,4 +1,6 @@
 /* The command line of a command: options, settings file, overrides, files, --help. */
+#include "folder.h"
+
 #include "tec/command.h"
 
 #include <setjmp.h>
@@ -55,9 +57,7 @@ static void write_config(const char *text)
 static int set_up(void **state)
 {
     (void)state;
-    const char *base = getenv("TMPDIR");
-    snprintf(dir, sizeof dir, "%.200s/tec-command-XXXXXX", base ? base : "/tmp");
-    if (!mkdtemp(dir))
+    if (!folder_make(dir, sizeof dir))
         return -1;
     snprintf(config, sizeof config, "%s/a.yaml", dir);
     tec_comm_local(&comm);

@@ -1,6 +1,5 @@
 #include "tec/dataset.h"
 
-#include <ftw.h>
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +11,7 @@
 #include <zlib.h>
 
 #include "../data/pnm.h"
+#include "folder.h"
 
 #define FASHION "/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz"
 
@@ -29,21 +29,13 @@ static const char *at(const char *name)
 static int make_top(void **state)
 {
     (void)state;
-    const char *base = getenv("TMPDIR");
-    snprintf(top, sizeof top, "%s/tec-dataset-XXXXXX", base && *base ? base : "/tmp");
-    return !mkdtemp(top);
-}
-
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *where)
-{
-    (void)info, (void)type, (void)where;
-    return remove(path);
+    return !folder_make(top, sizeof top);
 }
 
 static int remove_top(void **state)
 {
     (void)state;
-    return nftw(top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return folder_remove(top);
 }
 
 /* A copy of a fixture, its folders made as needed. */

@@ -1,5 +1,7 @@
 /* Features of small data sets made on the spot: pixels, where every value is known, and a model, against calling it
  * directly. */
+#include "folder.h"
+
 #include "tec/augment.h"
 #include "tec/features.h"
 #include "tec/files.h"
@@ -73,8 +75,7 @@ static void put_folder(void)
 static int set_up(void **state)
 {
     (void)state;
-    snprintf(top, sizeof top, "%s/tec-features-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-    if (!mkdtemp(top))
+    if (!folder_make(top, sizeof top))
         return 1;
     put_idx();
     put_folder();

@@ -1,3 +1,5 @@
+#include "folder.h"
+
 #include "tec/files.h"
 
 #include <setjmp.h>
@@ -19,17 +21,13 @@ static char dir[4096];
 static int make_dir(void **state)
 {
     (void)state;
-    snprintf(dir, sizeof dir, "%s/tec-files-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-    return mkdtemp(dir) ? 0 : -1;
+    return !folder_make(dir, sizeof dir);
 }
 
 static int remove_dir(void **state)
 {
     (void)state;
-    char *command = tec_string_format("rm -rf '%s'", dir);
-    int failed = system(command);
-    free(command);
-    return failed;
+    return folder_remove(dir);
 }
 
 static void assert_content(const char *path, const char *want)

@@ -3,6 +3,7 @@
 #include "src/import/import_parts.h"
 
 #include "capture.h"
+#include "folder.h"
 
 #include "tec/files.h"
 #include "tec/frozen.h"
@@ -465,8 +466,7 @@ static void test_positions(void **state)
 static int make_directory(void **state)
 {
     (void)state;
-    snprintf(dir, sizeof dir, "%s/tec-import-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-    if (!mkdtemp(dir))
+    if (!folder_make(dir, sizeof dir))
         return -1;
     snprintf(path, sizeof path, "%s/model.safetensors", dir);
     return 0;
@@ -475,10 +475,7 @@ static int make_directory(void **state)
 static int remove_directory(void **state)
 {
     (void)state;
-    char *command = tec_string_format("rm -rf '%s'", dir);
-    int failed = system(command);
-    free(command);
-    return failed;
+    return folder_remove(dir);
 }
 
 int main(void)

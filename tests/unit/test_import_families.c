@@ -1,5 +1,7 @@
 /* Models of every family as other programs save them, against what PyTorch computes with them: architecture, features,
  * targets. tests/data/make_families.py writes both; without PyTorch this is skipped. */
+#include "folder.h"
+
 #include "tec/frozen.h"
 #include "tec/gemm.h"
 #include "tec/import.h"
@@ -166,8 +168,7 @@ static void test_family(void **state)
 static int make_families(void **state)
 {
     (void)state;
-    snprintf(dir, sizeof dir, "%s/tec-families-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-    if (!mkdtemp(dir))
+    if (!folder_make(dir, sizeof dir))
         return -1;
     char *command = tec_string_format("${PYTHON:-/usr/bin/python3} tests/data/make_families.py '%s'", dir);
     int failed = system(command);
@@ -178,10 +179,7 @@ static int make_families(void **state)
 static int remove_families(void **state)
 {
     (void)state;
-    char *command = tec_string_format("rm -rf '%s'", dir);
-    int failed = system(command);
-    free(command);
-    return failed;
+    return folder_remove(dir);
 }
 
 int main(void)

@@ -4,7 +4,6 @@
 #include "tec/dataset.h"
 #include "tec/pack.h"
 
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +13,7 @@
 #include <cmocka.h>
 
 #include "../data/pnm.h"
+#include "folder.h"
 
 static char top[256]; /* this test's temporary directory; removed with all that is in it */
 
@@ -26,16 +26,10 @@ static const char *at(const char *name)
     return path[next];
 }
 
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *where)
-{
-    (void)info, (void)type, (void)where;
-    return remove(path);
-}
-
 static int remove_top(void **state)
 {
     (void)state;
-    return nftw(top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return folder_remove(top);
 }
 
 /* A copy of a fixture, its folders made as needed. */
@@ -57,9 +51,7 @@ static char long_name[160]; /* more than a ustar header holds */
 static int make_folder(void **state)
 {
     (void)state;
-    const char *base = getenv("TMPDIR");
-    snprintf(top, sizeof top, "%s/tec-pack-XXXXXX", base && *base ? base : "/tmp");
-    if (!mkdtemp(top))
+    if (!folder_make(top, sizeof top))
         return 1;
     snprintf(long_name, sizeof long_name, "set/dog/%0120d.png", 7);
     put("rgb444.jpg", "set/dog/2.JPEG");

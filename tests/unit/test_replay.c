@@ -1,5 +1,7 @@
 /* Golden fixtures replayed, and copies of them with one thing altered: the figure that it touches must show it, or the
  * message name it. */
+#include "folder.h"
+
 #include "tec/replay.h"
 
 #include "tec/files.h"
@@ -26,8 +28,7 @@ static int make_directory(void **state)
 {
     (void)state;
     tec_h5_start();
-    snprintf(directory, sizeof directory, "%s/tec-replay-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-    if (!mkdtemp(directory))
+    if (!folder_make(directory, sizeof directory))
         return -1;
     copy = tec_path_join(directory, "copy.h5");
     return 0;
@@ -36,10 +37,8 @@ static int make_directory(void **state)
 static int remove_directory(void **state)
 {
     (void)state;
-    char command[300];
     free(copy);
-    snprintf(command, sizeof command, "rm -rf '%s'", directory);
-    return system(command);
+    return folder_remove(directory);
 }
 
 static char *fixture_path(const char *name)

@@ -1,5 +1,7 @@
 /* log.jsonl: every line is JSON with what the run was told to write, and a resumed run goes on where its checkpoint is.
  */
+#include "folder.h"
+
 #include "src/train/run_log.h"
 
 #include "tec/files.h"
@@ -22,16 +24,13 @@ static const char *const two_losses[] = {"loss_fea", "loss_att", NULL};
 static int make_directory(void **state)
 {
     (void)state;
-    snprintf(directory, sizeof directory, "%s/tec-run-log-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-    return mkdtemp(directory) ? 0 : -1;
+    return !folder_make(directory, sizeof directory);
 }
 
 static int remove_directory(void **state)
 {
     (void)state;
-    char command[300];
-    snprintf(command, sizeof command, "rm -rf '%s'", directory);
-    return system(command);
+    return folder_remove(directory);
 }
 
 static void write_steps(int64_t from, int64_t first, int64_t last)

@@ -1,3 +1,5 @@
+#include "folder.h"
+
 #include "tec/files.h"
 #include "tec/philox.h"
 #include "tec/tensor_file.h"
@@ -22,8 +24,7 @@ static char dir[2048], path[2100];
 static int make_dir(void **state)
 {
     (void)state;
-    snprintf(dir, sizeof dir, "%s/tec-safetensors-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-    if (!mkdtemp(dir))
+    if (!folder_make(dir, sizeof dir))
         return -1;
     snprintf(path, sizeof path, "%s/model.safetensors", dir);
     return 0;
@@ -32,10 +33,7 @@ static int make_dir(void **state)
 static int remove_dir(void **state)
 {
     (void)state;
-    char *command = tec_string_format("rm -rf '%s'", dir);
-    int failed = system(command);
-    free(command);
-    return failed;
+    return folder_remove(dir);
 }
 
 static void put(const char *name, const void *data, size_t bytes)

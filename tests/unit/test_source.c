@@ -1,4 +1,6 @@
 /* What the loader threads hand to the model: crops, stored targets and masks, from a synthetic data set and store. */
+#include "folder.h"
+
 #include "tec/source.h"
 
 #include "tec/augment.h"
@@ -52,8 +54,7 @@ static int make_set(void **state)
     tec_philox random = tec_philox_start(1, TEC_STREAM_TEST, 0, 0, 0);
     for (size_t i = 16; i < sizeof file; i++)
         file[i] = (uint8_t)tec_philox_below(&random, 256);
-    snprintf(directory, sizeof directory, "%s/tec-source-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-    if (!mkdtemp(directory))
+    if (!folder_make(directory, sizeof directory))
         return -1;
     char *path = path_of("images-idx3-ubyte");
     assert_int_equal(tec_file_write(path, file, sizeof file), TEC_OK);
@@ -75,10 +76,8 @@ static int make_set(void **state)
 static int remove_set(void **state)
 {
     (void)state;
-    char command[300];
     tec_dataset_close(set);
-    snprintf(command, sizeof command, "rm -rf '%s'", directory);
-    return system(command);
+    return folder_remove(directory);
 }
 
 /* -- a store of noise, whose row VOID * VIEWS + 1 is void -- */

@@ -1,6 +1,8 @@
 /* Once a run is under way, a step allocates nothing and asks nothing of the system on the thread that computes: every
  * malloc of that thread is counted, whichever library it comes from, and every system call but those that wait for
  * other threads is refused and counted. Loader threads may do both. */
+#include "folder.h"
+
 #include "tec/files.h"
 #include "tec/gemm.h"
 #include "tec/philox.h"
@@ -305,17 +307,13 @@ static int set_up(void **state)
     tec_comm_local(&alone);
     tec_threads_set(1);
     counted = mmap(NULL, sizeof *counted, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    snprintf(directory, sizeof directory, "%s/tec-quiet-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-    return counted == MAP_FAILED || !mkdtemp(directory);
+    return counted == MAP_FAILED || !folder_make(directory, sizeof directory);
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    char *command = tec_string_format("rm -rf '%s'", directory);
-    int status = system(command);
-    free(command);
-    return status;
+    return folder_remove(directory);
 }
 
 int main(void)

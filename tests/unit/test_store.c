@@ -1,3 +1,5 @@
+#include "folder.h"
+
 #include "tec/files.h"
 #include "tec/h5.h"
 #include "tec/philox.h"
@@ -45,17 +47,13 @@ static char dir[2048];
 static int make_dir(void **state)
 {
     (void)state;
-    snprintf(dir, sizeof dir, "%s/tec-store-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-    return mkdtemp(dir) ? 0 : -1;
+    return !folder_make(dir, sizeof dir);
 }
 
 static int remove_dir(void **state)
 {
     (void)state;
-    char *command = tec_string_format("rm -rf '%s'", dir);
-    int failed = system(command);
-    free(command);
-    return failed;
+    return folder_remove(dir);
 }
 
 static tec_store_spec make_spec(tec_target_type type)

@@ -1,4 +1,6 @@
 /* What all formats share: telling the format, the list, strides, conversion; shards and our own HDF5 files. */
+#include "folder.h"
+
 #include "src/io/tensor_source.h"
 #include "tec/checkpoint.h"
 #include "tec/files.h"
@@ -32,17 +34,13 @@ static char dir[2048], path[2200];
 static int make_dir(void **state)
 {
     (void)state;
-    snprintf(dir, sizeof dir, "%s/tec-tensors-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-    return mkdtemp(dir) ? 0 : -1;
+    return !folder_make(dir, sizeof dir);
 }
 
 static int remove_dir(void **state)
 {
     (void)state;
-    char *command = tec_string_format("rm -rf '%s'", dir);
-    int failed = system(command);
-    free(command);
-    return failed;
+    return folder_remove(dir);
 }
 
 static const char *in_dir(const char *name)

@@ -4,6 +4,8 @@
  *   test_torch_files compare FOLDER    every NAME.pth there is what NAME.want says, or refused as NAME.refused says
  *   test_torch_files write FILE        what tests/data/make_torch.py --check expects
  */
+#include "folder.h"
+
 #include "tec/files.h"
 #include "tec/philox.h"
 #include "tec/tensor_file.h"
@@ -28,8 +30,7 @@ static char dir[2048], path[2100];
 static int make_dir(void **state)
 {
     (void)state;
-    snprintf(dir, sizeof dir, "%s/tec-torch-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-    if (!mkdtemp(dir))
+    if (!folder_make(dir, sizeof dir))
         return -1;
     snprintf(path, sizeof path, "%s/model.pth", dir);
     return 0;
@@ -38,10 +39,7 @@ static int make_dir(void **state)
 static int remove_dir(void **state)
 {
     (void)state;
-    char *command = tec_string_format("rm -rf '%s'", dir);
-    int failed = system(command);
-    free(command);
-    return failed;
+    return folder_remove(dir);
 }
 
 /* -- what is in a file -- */
