@@ -80,7 +80,10 @@ start_job() {
     trap 'ask_to_stop TERM' TERM
     take_site
     threads=${SLURM_CPUS_PER_TASK:-1}
-    export SRUN_CPUS_PER_TASK=$threads # srun does not take it over from sbatch since Slurm 22.05
+    # srun does not take it over from sbatch since Slurm 22.05. With mpirun, srun starts one daemon on a node, and all
+    # ranks of the node would be kept to the cores of one.
+    unset SRUN_CPUS_PER_TASK
+    [[ $launcher != srun ]] || export SRUN_CPUS_PER_TASK=$threads
     export OMP_NUM_THREADS=$threads OPENBLAS_NUM_THREADS=$threads
     # When the time is over, as Unix time; empty: never. Slurm 22.05 does not tell its jobs; pretrain.sbatch tells the
     # program.
@@ -103,7 +106,7 @@ check_threads() {
 launch_command() {
     local by=slot
     if [[ $launcher == srun ]]; then
-        # Slurm deals cores out to sockets in turn by default: a rank's threads would be on all of them.
+        # Slurm takes cores from the sockets in turn by default, and a rank's threads would be on all of them.
         launch=(srun --mpi="$mpi" --kill-on-bad-exit=1 --cpu-bind="$bind" --distribution=block:block)
         return
     fi

@@ -83,7 +83,7 @@ until_true() {
             show_jobs
             fail "waited $limit seconds for $what"
         fi
-        sleep 0.2
+        sleep 0.1
     done
 }
 

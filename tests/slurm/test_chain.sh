@@ -52,10 +52,10 @@ echo "rank \${SLURM_PROCID:-} threads \$OMP_NUM_THREADS \$OPENBLAS_NUM_THREADS" 
 exit 2
 SH
 chmod +x show
-# cores RANKS THREADS LAUNCHER: what the ranks of one node are bound to
+# cores RANKS THREADS LAUNCHER [BIND]: what the ranks of one node are bound to
 cores() {
     local id
-    id=$(TEC_PROGRAM=$here/show TEC_BIND=cores TEC_LAUNCHER=$3 sbatch --parsable --nodes=1 --exclusive \
+    id=$(TEC_PROGRAM=$here/show TEC_BIND=${4:-cores} TEC_LAUNCHER=$3 sbatch --parsable --nodes=1 --exclusive \
         --ntasks-per-node="$1" --cpus-per-task="$2" --output=slurm-show.out --open-mode=truncate \
         "$repository/slurm/pretrain.sbatch" "${base[@]}")
     expect_state FAILED "$id"
@@ -68,6 +68,9 @@ else
     for launcher in srun mpirun; do
         found=$(cores 1 1 $launcher)
         [[ $found =~ ^threads\ 1\ 1\ cores\ [0-9]+$ ]] || fail "$launcher, 1 rank of 1 thread: $found"
+        found=$(cores 2 1 $launcher none)
+        [[ $found =~ ^threads\ 1\ 1\ cores\ ([0-9]+[-,][0-9]+)\;threads\ 1\ 1\ cores\ ([0-9]+[-,][0-9]+)$ ]] ||
+            fail "$launcher, 2 ranks that are not bound: $found"
         found=$(cores 2 1 $launcher)
         [[ $found =~ ^threads\ 1\ 1\ cores\ ([0-9]+)\;threads\ 1\ 1\ cores\ ([0-9]+)$ &&
             ${BASH_REMATCH[1]} != "${BASH_REMATCH[2]}" ]] || fail "$launcher, 2 ranks of 1 thread: $found"
