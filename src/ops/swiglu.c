@@ -3,7 +3,7 @@
 #include "src/base/threads.h"
 #include "src/base/vector.h"
 
-TEC_CLONES static void forward(const real *x, rows r, int O, real *y)
+TEC_CLONES static void swiglu(const real *x, rows r, int O, real *y)
 {
     for (long i = r.begin; i < r.end; i++) {
         const real *restrict a = x + i * 2 * O, *restrict b = a + O;
@@ -17,5 +17,5 @@ TEC_CLONES static void forward(const real *x, rows r, int O, real *y)
 void tec_swiglu_forward(const real *x, int R, int O, real *y)
 {
 #pragma omp parallel
-    forward(x, thread_rows(R), O, y);
+    swiglu(x, thread_rows(R), O, y);
 }
