@@ -1,7 +1,6 @@
 /* One binary serves SSE2, AVX2 and AVX-512 nodes: functions marked TEC_CLONES are compiled for each and chosen when the
  * program starts. They must be static (clang 14 gives exported ones another name) and their names unique in the program
- * (its resolvers are global). Sanitizers do not survive the
- * resolvers that this needs. */
+ * (its resolvers are global). Sanitizers do not survive the resolvers that this needs. */
 #ifndef TEC_CLONES_H
 #define TEC_CLONES_H
 
