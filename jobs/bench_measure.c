@@ -105,7 +105,7 @@ static void multiply(const product *p)
     const tec_gemm_kind *k = p->kind;
     tec_matrix a = k->a == TEC_TRANSPOSED ? tec_transposed(p->a, k->m) : tec_plain(p->a, k->k);
     tec_matrix b = k->b == TEC_TRANSPOSED ? tec_transposed(p->b, k->k) : tec_plain(p->b, k->n);
-    tec_gemm(k->m, k->n, k->k, 1, a, b, 0, p->c, k->n);
+    tec_gemm_by_library(k->m, k->n, k->k, a, b, p->c, k->n);
 }
 
 static double seconds_of(const product *p)

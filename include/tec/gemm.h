@@ -1,4 +1,5 @@
-/* Matrix products: CBLAS in the precision of `real`, row-major. Local. */
+/* Matrix products in the precision of `real`, row-major: by CBLAS, or by a kernel of our own where that suits the processor
+ * and the shape (src/ops/product.h). Local. */
 #ifndef TEC_GEMM_H
 #define TEC_GEMM_H
 
@@ -27,8 +28,15 @@ static inline tec_matrix tec_transposed(const real *data, int stride)
 }
 
 /* c [m, n] (row distance ldc) = alpha * a [m, k] * b [k, n] + beta * c, shapes after transposition. Outside parallel
- * regions the threads of OpenMP share the work, each by a product of its own; BLAS itself has one thread. */
+ * regions the threads of OpenMP share the work, each by a product of its own; BLAS itself has one thread. With beta 0
+ * what c held is not read. */
 void tec_gemm(int m, int n, int k, real alpha, tec_matrix a, tec_matrix b, real beta, real *c, int ldc);
+
+/* The same with c = a * b + bias, bias [n] added to every row. */
+void tec_gemm_bias(int m, int n, int k, tec_matrix a, tec_matrix b, const real *bias, real *c, int ldc);
+
+/* c = a * b by CBLAS, whatever suits, on the calling thread and not measured: the yardstick. */
+void tec_gemm_by_library(int m, int n, int k, tec_matrix a, tec_matrix b, real *c, int ldc);
 
 /* A kind of product: its shape after transposition and how its operands stand in memory. While the calling thread
  * measures (tec/measure.h) every kind of the step is counted; beta 0 and 1 are the same kind. */

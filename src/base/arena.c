@@ -25,6 +25,7 @@ void tec_arena_reserve(tec_arena *arena)
     arena->block = calloc(1, arena->size + ALIGNMENT);
     if (!arena->block)
         tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory: a workspace of %.1f MB cannot be had", arena->size / 1e6));
+    tec_ask_for_huge_pages(arena->block, arena->size);
     arena->base = (char *)arena->block + (ALIGNMENT - (uintptr_t)arena->block % ALIGNMENT) % ALIGNMENT;
     arena->used = 0;
 }

@@ -2,9 +2,12 @@
 #include "tec/log.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static _Thread_local char last_message[1024];
 static void (*end_all_ranks)(tec_status status);
@@ -56,7 +59,22 @@ void *tec_allocate(unsigned long bytes)
 
 void *tec_allocate_zeroed(unsigned long count, unsigned long bytes)
 {
-    return or_abort(calloc(count ? count : 1, bytes ? bytes : 1), count, bytes);
+    void *block = or_abort(calloc(count ? count : 1, bytes ? bytes : 1), count, bytes);
+    tec_ask_for_huge_pages(block, count * bytes);
+    return block;
+}
+
+void tec_ask_for_huge_pages(void *block, unsigned long bytes)
+{
+#ifdef MADV_HUGEPAGE
+    const uintptr_t least = 4 << 20, page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t begin = ((uintptr_t)block + page - 1) / page * page, end = ((uintptr_t)block + bytes) / page * page;
+    if (bytes >= least)
+        madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+#else
+    (void)block;
+    (void)bytes;
+#endif
 }
 
 char *tec_string_format(const char *format, ...)

@@ -2,6 +2,8 @@
 
 #include "tec/measure.h"
 
+#include "src/ops/product.h"
+
 #include <cblas.h>
 #include <math.h>
 #include <omp.h>
@@ -50,13 +52,29 @@ static const real *element(tec_matrix x, int row, int column)
                                          : x.data + (size_t)row * x.stride + column;
 }
 
-static void multiply(int m, int n, int k, real alpha, tec_matrix a, tec_matrix b, real beta, real *c, int ldc)
+static void multiply_by_library(const product *p)
 {
+    real beta = p->beta;
+    if (p->bias) {
+        for (int i = 0; i < p->m; i++)
+            for (int j = 0; j < p->n; j++) {
+                real *c = p->c + (size_t)i * p->ldc + j;
+                *c = p->bias[j] + (beta != 0 ? beta * *c : 0);
+            }
+        beta = 1;
+    }
 #if TEC_REAL_IS_DOUBLE
-    cblas_dgemm(CblasRowMajor, order(a), order(b), m, n, k, alpha, a.data, a.stride, b.data, b.stride, beta, c, ldc);
+    cblas_dgemm(
 #else
-    cblas_sgemm(CblasRowMajor, order(a), order(b), m, n, k, alpha, a.data, a.stride, b.data, b.stride, beta, c, ldc);
+    cblas_sgemm(
 #endif
+        CblasRowMajor, order(p->a), order(p->b), p->m, p->n, p->k, p->alpha, p->a.data, p->a.stride, p->b.data,
+        p->b.stride, beta, p->c, p->ldc);
+}
+
+static void multiply(const product *p)
+{
+    (product_suits(p) ? product_run : multiply_by_library)(p);
 }
 
 /* Into how many bands of rows `parts` tiles of c are best cut: the less of a and b a tile needs, the better. */
@@ -83,42 +101,61 @@ static int border(int total, int part, int parts)
 }
 
 /* A tile of c for every thread. */
-static void multiply_tiles(int m, int n, int k, real alpha, tec_matrix a, tec_matrix b, real beta, real *c, int ldc)
+static void multiply_tiles(const product *p)
 {
 #pragma omp parallel
     {
-        int parts = omp_get_num_threads(), down = bands(m, n, parts), across = parts / down;
+        int parts = omp_get_num_threads(), down = bands(p->m, p->n, parts), across = parts / down;
         int row = omp_get_thread_num() / across, column = omp_get_thread_num() % across;
-        int top = border(m, row, down), left = border(n, column, across);
-        int height = border(m, row + 1, down) - top, width = border(n, column + 1, across) - left;
-        tec_matrix upper = {element(a, top, 0), a.stride, a.transpose};
-        tec_matrix lower = {element(b, 0, left), b.stride, b.transpose};
-        if (height > 0 && width > 0)
-            multiply(height, width, k, alpha, upper, lower, beta, c + (size_t)top * ldc + left, ldc);
+        int top = border(p->m, row, down), left = border(p->n, column, across);
+        product tile = *p;
+        tile.m = border(p->m, row + 1, down) - top;
+        tile.n = border(p->n, column + 1, across) - left;
+        tile.a.data = element(p->a, top, 0);
+        tile.b.data = element(p->b, 0, left);
+        tile.bias = p->bias ? p->bias + left : NULL;
+        tile.c = p->c + (size_t)top * p->ldc + left;
+        if (tile.m > 0 && tile.n > 0)
+            multiply(&tile);
     }
 }
 
 /* OpenBLAS's own threads would compete with those of the loops around for the cores, both waiting busily. */
-static void multiply_shared(int m, int n, int k, real alpha, tec_matrix a, tec_matrix b, real beta, real *c, int ldc)
+static void multiply_shared(const product *p)
 {
     const double too_small = 1e5; /* to be shared among threads */
-    bool shared = omp_get_max_threads() > 1 && !omp_in_parallel() && (double)m * n * k > too_small;
-    (shared ? multiply_tiles : multiply)(m, n, k, alpha, a, b, beta, c, ldc);
+    bool shared = omp_get_max_threads() > 1 && !omp_in_parallel() && (double)p->m * p->n * p->k > too_small;
+    (shared ? multiply_tiles : multiply)(p);
+}
+
+static void multiply_measured(const product *p)
+{
+    if (!tec_measuring) {
+        multiply_shared(p);
+        return;
+    }
+    tec_measurement measurement = tec_measurement_begin(TEC_OPERATOR_GEMM);
+    multiply_shared(p);
+    double elapsed = tec_measurement_close(&measurement);
+    tec_gemm_kind *kind = find_kind(p->m, p->n, p->k, p->a.transpose, p->b.transpose);
+    kind->calls++;
+    kind->seconds += elapsed;
+    flops += 2.0 * p->m * p->n * p->k;
 }
 
 void tec_gemm(int m, int n, int k, real alpha, tec_matrix a, tec_matrix b, real beta, real *c, int ldc)
 {
-    if (!tec_measuring) {
-        multiply_shared(m, n, k, alpha, a, b, beta, c, ldc);
-        return;
-    }
-    tec_measurement measurement = tec_measurement_begin(TEC_OPERATOR_GEMM);
-    multiply_shared(m, n, k, alpha, a, b, beta, c, ldc);
-    double elapsed = tec_measurement_close(&measurement);
-    tec_gemm_kind *kind = find_kind(m, n, k, a.transpose, b.transpose);
-    kind->calls++;
-    kind->seconds += elapsed;
-    flops += 2.0 * m * n * k;
+    multiply_measured(&(product){m, n, k, alpha, a, b, beta, NULL, c, ldc});
+}
+
+void tec_gemm_bias(int m, int n, int k, tec_matrix a, tec_matrix b, const real *bias, real *c, int ldc)
+{
+    multiply_measured(&(product){m, n, k, 1, a, b, 0, bias, c, ldc});
+}
+
+void tec_gemm_by_library(int m, int n, int k, tec_matrix a, tec_matrix b, real *c, int ldc)
+{
+    multiply_by_library(&(product){m, n, k, 1, a, b, 0, NULL, c, ldc});
 }
 
 int tec_gemm_measured(const tec_gemm_kind **out)

