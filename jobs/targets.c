@@ -80,8 +80,10 @@ tec_status targets_open_store(const targets_job *job, tec_store **out)
 static void print_error(const tec_settings *settings, const tec_store_error *e)
 {
     static const char *const type[] = {"float32", "float16", "int8"};
-    printf("storage %s: relative error of feature %.2e, of attention (float16) %.2e\n", type[settings->targets.type],
-           sqrt(e->feature_difference / e->feature_square), sqrt(e->attention_difference / e->attention_square));
+    printf("storage %s: relative error of feature %.2e, of attention (%s) %.2e\n", type[settings->targets.type],
+           sqrt(e->feature_difference / e->feature_square),
+           settings->targets.type == TEC_TARGET_INT8 ? "int8" : "float16",
+           sqrt(e->attention_difference / e->attention_square));
 }
 
 /* Collective. */

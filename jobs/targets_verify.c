@@ -61,6 +61,24 @@ static double feature_rounding(const verifying *v, const float *feature)
     return sum;
 }
 
+/* The same of the attention of one query, [H, L]. */
+static double attention_rounding(const verifying *v, const float *logit)
+{
+    const int L = v->spec.patches, H = v->spec.heads;
+    double sum = 0;
+    if (v->spec.type != TEC_TARGET_INT8)
+        return HALF_STEP * HALF_STEP * square_sum(logit, (int64_t)H * L) + SMALLEST_HALF * SMALLEST_HALF * H * L;
+    for (int h = 0; h < H; h++, logit += L) {
+        double top = logit[0], bottom = logit[0];
+        for (int l = 1; l < L; l++) {
+            top = fmax(top, (double)logit[l]);
+            bottom = fmin(bottom, (double)logit[l]);
+        }
+        sum += L * ((top - bottom) / 254 / 2) * ((top - bottom) / 254 / 2);
+    }
+    return sum;
+}
+
 /* Keeps the worst relative difference in *worst; is it explained by rounding? */
 static bool close_enough(double distance, double square, double rounding, double *worst)
 {
@@ -95,8 +113,7 @@ static bool attention_agrees(verifying *v, const tec_store_row *made)
                 return false;
             continue;
         }
-        double rounding = HALF_STEP * HALF_STEP * square + SMALLEST_HALF * SMALLEST_HALF * (double)row;
-        if (!close_enough(square_distance(is, want, row), square, rounding, &v->worst[1]))
+        if (!close_enough(square_distance(is, want, row), square, attention_rounding(v, want), &v->worst[1]))
             return false;
     }
     return true;

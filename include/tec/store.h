@@ -5,13 +5,17 @@
  * written last, names every shard with its rows, size, checksum and the byte offset of each dataset, and repeats the
  * specification; a reader needs it alone and reads rows by pread. h5py reads every shard as it is:
  *   feature   [rows, L, C]       float32, float16, or int8 with feature_scale [rows, C] float32 (value = int8 * scale)
- *   attention [rows, 1+K, H, L]  float16 logits     topk [rows, K] uint16
+ *   attention [rows, 1+K, H, L]  logits: float16, or (where feature is int8) int8 with attention_scale
+ *             [rows, 1+K, H, 2] float32, the step and the middle of each of these rows of L logits
+ *             (logit = int8 * step + middle)
+ *   topk      [rows, K] uint16
  *   view      [rows, 5] int32    top, left, height, width, flip
  *   sample    [rows] int64 (-1: the image could not be decoded, the row is void)
  *   image     [rows, S, S, c] uint8, optional       crc32c [rows] uint32 over the row's bytes in this order
- * (feature_scale after feature)                                  storage_error [4] float64, a tec_store_error Root
- * attributes: format = "tec-targets", version = 1, software, shard, first_row and the members of tec_store_spec. Local
- * functions. */
+ *             (a scale stands behind what it scales)
+ *   storage_error [4] float64, a tec_store_error
+ * Root attributes: format = "tec-targets", version = 1 (of int8: 2, as version 1 had attention in float16), software,
+ * shard, first_row and the members of tec_store_spec. Local functions. */
 #ifndef TEC_STORE_H
 #define TEC_STORE_H
 

@@ -15,19 +15,20 @@ store_layout store_layout_of(const tec_store_spec *spec)
 {
     static const store_element feature[] = {
         [TEC_TARGET_FLOAT32] = ELEMENT_F32, [TEC_TARGET_FLOAT16] = ELEMENT_F16, [TEC_TARGET_INT8] = ELEMENT_I8};
-    int64_t L = spec->patches, C = spec->width, S = spec->image_size;
-    store_layout layout = {
-        {
-            [PART_FEATURE] = PART("feature", feature[spec->type], 2, L, C),
-            [PART_SCALE] = PART("feature_scale", ELEMENT_F32, 1, spec->type == TEC_TARGET_INT8 ? C : 0),
-            [PART_ATTENTION] = PART("attention", ELEMENT_F16, 3, 1 + spec->topk, spec->heads, L),
-            [PART_TOPK] = PART("topk", ELEMENT_U16, 1, spec->topk),
-            [PART_VIEW] = PART("view", ELEMENT_I32, 1, 5),
-            [PART_SAMPLE] = PART("sample", ELEMENT_I64, 0, 0),
-            [PART_IMAGE] = PART("image", ELEMENT_U8, 3, spec->images ? S : 0, S, spec->channels),
-            [PART_CRC] = PART("crc32c", ELEMENT_U32, 0, 0),
-        },
-        0};
+    int64_t L = spec->patches, C = spec->width, S = spec->image_size, Q = 1 + spec->topk, H = spec->heads;
+    bool int8 = spec->type == TEC_TARGET_INT8;
+    store_layout layout = {{
+                               [PART_FEATURE] = PART("feature", feature[spec->type], 2, L, C),
+                               [PART_FEATURE_SCALE] = PART("feature_scale", ELEMENT_F32, 1, int8 ? C : 0),
+                               [PART_ATTENTION] = PART("attention", int8 ? ELEMENT_I8 : ELEMENT_F16, 3, Q, H, L),
+                               [PART_ATTENTION_SCALE] = PART("attention_scale", ELEMENT_F32, 3, int8 ? Q : 0, H, 2),
+                               [PART_TOPK] = PART("topk", ELEMENT_U16, 1, spec->topk),
+                               [PART_VIEW] = PART("view", ELEMENT_I32, 1, 5),
+                               [PART_SAMPLE] = PART("sample", ELEMENT_I64, 0, 0),
+                               [PART_IMAGE] = PART("image", ELEMENT_U8, 3, spec->images ? S : 0, S, spec->channels),
+                               [PART_CRC] = PART("crc32c", ELEMENT_U32, 0, 0),
+                           },
+                           0};
     for (int i = 0; i < PARTS; i++) {
         store_part *part = &layout.part[i];
         part->bytes = element_bytes[part->element];

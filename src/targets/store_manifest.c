@@ -52,7 +52,7 @@ tec_status tec_store_finish(const char *dir, const tec_store_spec *spec, int64_t
         return TEC_OK;
     json_t *manifest = json_object(), *list = json_array();
     json_object_set_new(manifest, "format", json_string(STORE_FORMAT));
-    json_object_set_new(manifest, "version", json_integer(STORE_VERSION));
+    json_object_set_new(manifest, "version", json_integer(store_version(spec->type)));
     json_object_set_new(manifest, "software", json_string(tec_version()));
     json_object_set_new(manifest, "spec", store_spec_to_json(spec));
     json_object_set_new(manifest, "shards", list);

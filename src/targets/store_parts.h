@@ -8,7 +8,7 @@
 #include <jansson.h>
 
 #define STORE_FORMAT "tec-targets"
-#define STORE_VERSION 1
+#define STORE_VERSION 2 /* the latest; see store_version */
 #define STORE_MANIFEST "manifest.json"
 
 /* -- specification (store_spec.c) -- */
@@ -36,6 +36,14 @@ tec_status store_spec_check(const tec_store_spec *spec, const char *where);
 tec_status store_spec_compare(const tec_store_spec *have, const tec_store_spec *want, bool storage_too,
                               const char *where);
 
+/* Version of the format that a store of this type has: 2 of int8, whose attention was float16 in version 1; 1 of the
+ * others, which are what they were. */
+int store_version(tec_target_type type);
+
+/* TEC_USER_ERROR: no version that this program knows; not the version of stores of this type. */
+tec_status store_version_known(int64_t version, const char *where);
+tec_status store_version_check(int64_t version, const tec_store_spec *spec, const char *where);
+
 /* Rows of the store, and those of a shard. */
 int64_t store_rows(const tec_store_spec *spec);
 int64_t store_shard_row_count(const tec_store_spec *spec, int64_t shard);
@@ -43,7 +51,18 @@ int64_t store_shard_row_count(const tec_store_spec *spec, int64_t shard);
 /* -- layout of a row (store_layout.c) -- */
 
 /* In the order in which the checksum takes them; the checksum itself is the last. */
-enum { PART_FEATURE, PART_SCALE, PART_ATTENTION, PART_TOPK, PART_VIEW, PART_SAMPLE, PART_IMAGE, PART_CRC, PARTS };
+enum {
+    PART_FEATURE,
+    PART_FEATURE_SCALE,
+    PART_ATTENTION,
+    PART_ATTENTION_SCALE,
+    PART_TOPK,
+    PART_VIEW,
+    PART_SAMPLE,
+    PART_IMAGE,
+    PART_CRC,
+    PARTS
+};
 
 typedef enum store_element {
     ELEMENT_F32,

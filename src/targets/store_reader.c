@@ -31,10 +31,9 @@ static tec_status parse(tec_store *store, const json_t *json, const char *where)
     if (!format || strcmp(format, STORE_FORMAT) != 0)
         return tec_fail(TEC_USER_ERROR, "%s is not the manifest of a target store (no format \"%s\")", where,
                         STORE_FORMAT);
-    if (!json_is_integer(version) || json_integer_value(version) != STORE_VERSION)
-        return tec_fail(TEC_USER_ERROR, "%s has another version of the format than %d, which this program knows", where,
-                        STORE_VERSION);
+    TEC_TRY(store_version_known(json_integer_value(version), where)); /* 0: it is no whole number */
     TEC_TRY(store_spec_from_json(json_object_get(json, "spec"), where, &store->spec));
+    TEC_TRY(store_version_check(json_integer_value(version), &store->spec, where));
     int64_t shards = tec_store_shards(&store->spec);
     if ((int64_t)json_array_size(list) != shards)
         return tec_fail(TEC_USER_ERROR, "%s lists %zu shards instead of %lld", where, json_array_size(list),

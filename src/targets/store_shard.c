@@ -34,12 +34,10 @@ tec_status store_shard_read_spec(hid_t file, const char *path, tec_store_spec *s
                         "%s is not a shard of a target store (its root has no attribute format = \"%s\")", path,
                         STORE_FORMAT);
     TEC_TRY(tec_h5_get_numbers(file, path, "version", H5T_NATIVE_INT, 1, &version));
-    if (version != STORE_VERSION)
-        return tec_fail(TEC_USER_ERROR, "%s has version %d of the format; this program knows version %d", path, version,
-                        STORE_VERSION);
+    TEC_TRY(store_version_known(version, path));
     for (const spec_field *f = store_spec_fields; f->h5.name; f++)
         TEC_TRY(tec_h5_get_field(file, path, &f->h5, spec));
-    return TEC_OK;
+    return store_version_check(version, spec, path);
 }
 
 static tec_status check_attributes(hid_t file, const char *path, const tec_store_spec *want, int64_t shard)

@@ -41,6 +41,29 @@ const spec_field store_spec_fields[] = {
     {{0}, 0, 0, false, NULL},
 };
 
+int store_version(tec_target_type type)
+{
+    return type == TEC_TARGET_INT8 ? STORE_VERSION : 1;
+}
+
+tec_status store_version_known(int64_t version, const char *where)
+{
+    if (version >= 1 && version <= STORE_VERSION)
+        return TEC_OK;
+    return tec_fail(TEC_USER_ERROR, "%s has version %lld of the format; this program knows versions up to %d", where,
+                    (long long)version, STORE_VERSION);
+}
+
+tec_status store_version_check(int64_t version, const tec_store_spec *spec, const char *where)
+{
+    if (version == store_version(spec->type))
+        return TEC_OK;
+    return tec_fail(TEC_USER_ERROR,
+                    "%s has version %lld of the format; of type %s this program reads version %d: make the store again "
+                    "with `tec targets`, in another targets.dir",
+                    where, (long long)version, type_words[spec->type], store_version(spec->type));
+}
+
 int64_t store_rows(const tec_store_spec *spec)
 {
     return spec->samples * spec->views;

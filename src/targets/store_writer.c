@@ -24,7 +24,7 @@ struct tec_store_writer {
 
 static tec_status draft_attributes(tec_h5_draft *draft, const tec_store_spec *spec, int64_t shard)
 {
-    const int version = STORE_VERSION;
+    const int version = store_version(spec->type);
     const int64_t first = shard * spec->shard_rows;
     TEC_TRY(tec_h5_draft_put_text(draft, "/", "format", STORE_FORMAT));
     TEC_TRY(tec_h5_draft_put_numbers(draft, "/", "version", H5T_NATIVE_INT, 1, &version));

@@ -31,17 +31,19 @@ expect_same_log base/log.jsonl again/log.jsonl
 
 common=(-c tiny.yaml base.model=base/checkpoint.h5 targets.shard_mb=1 targets.views=2)
 
-# storage_error MOST: of the features, that the last command printed.
+# storage_error MOST TYPE MOST: of feature, and of attention stored as TYPE, that the last command printed.
 storage_error() {
-    local error
-    error=$(sed -n 's/^storage .*relative error of feature \([^,]*\),.*/\1/p' "$out")
-    [[ -n $error ]] || fail "no storage error is printed"
-    holds "$error <= $1" || fail "the storage error of the features is $error, more than $1"
+    local feature attention
+    feature=$(sed -n 's/^storage .*relative error of feature \([^,]*\),.*/\1/p' "$out")
+    attention=$(sed -n "s/^storage .* of attention ($2) \(.*\)/\1/p" "$out")
+    [[ -n $feature && -n $attention ]] || fail "no storage error is printed"
+    holds "$feature <= $1" || fail "the storage error of the features is $feature, more than $1"
+    holds "$attention <= $3" || fail "the storage error of the attention is $attention, more than $3"
 }
 
 say "its targets, 2 ranks"
 run ranks 2 targets "${common[@]}" targets.dir=store
-storage_error 1e-3
+storage_error 1e-3 float16 1e-3
 [[ -f store/shard-00001.h5 ]] || fail "one shard only: sharing the work is not tested"
 expect_exit 0 'made 0 views' ranks 2 targets "${common[@]}" targets.dir=store
 expect_exit 0 'shards are sound; 16 rows recomputed' ranks 3 targets "${common[@]}" targets.dir=store --verify
@@ -61,10 +63,10 @@ cmp -s store/shard-00000.h5 compressed/shard-00000.h5 && fail "the data set's la
 
 say "stored as float32 and int8"
 run tec targets "${common[@]}" targets.dir=float32 targets.type=float32
-storage_error 1e-7
+storage_error 1e-7 float16 1e-3
 expect_exit 0 'shards are sound' tec targets "${common[@]}" targets.dir=float32 targets.type=float32 --verify
 run tec targets "${common[@]}" targets.dir=int8 targets.type=int8
-storage_error 2e-2
+storage_error 2e-2 int8 1e-2
 expect_exit 0 'shards are sound' tec targets "${common[@]}" targets.dir=int8 targets.type=int8 --verify
 (($(cat int8/*.h5 | wc -c) < $(cat float32/*.h5 | wc -c) / 2)) || fail "int8 is not smaller than half of float32"
 

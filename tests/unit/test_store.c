@@ -5,6 +5,8 @@
 #include "tec/philox.h"
 #include "tec/store.h"
 
+#include "src/targets/store_parts.h"
+
 #include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -193,23 +195,49 @@ static float feature_bound(tec_target_type type, const whole_row *r, int i)
     return 0;
 }
 
-static void assert_row(const whole_row *got, int64_t row, tec_target_type type, double *difference, double *square)
+static float attention_bound(tec_target_type type, const whole_row *r, int i)
+{
+    const float *row = r->attention + i / L * L;
+    float top = row[0], bottom = row[0];
+    for (int l = 1; l < L; l++) {
+        top = fmaxf(top, row[l]);
+        bottom = fminf(bottom, row[l]);
+    }
+    if (type == TEC_TARGET_INT8)
+        /* Besides: rounding of the sum, and of a step that is subnormal. */
+        return (top / 254 - bottom / 254) / 2 * 1.0001f + fmaxf(fabsf(top), fabsf(bottom)) * 0x1p-22f + 0x1p-140f;
+    return fabsf(r->attention[i]) * 0x1p-11f + 0x1p-25f;
+}
+
+static void add_error(const float *got, const float *want, int count, double *difference, double *square)
+{
+    for (int i = 0; i < count; i++) {
+        *difference += pow((double)got[i] - want[i], 2);
+        *square += pow(want[i], 2);
+    }
+}
+
+static void assert_row(const whole_row *got, int64_t row, tec_target_type type, tec_store_error *sum)
 {
     whole_row want;
     make_row(&want, row);
     assert_int_equal(got->row.sample, want.row.sample);
     if (want.row.sample < 0)
         return;
-    for (int i = 0; i < FEATURES; i++) {
+    for (int i = 0; i < FEATURES; i++)
         assert_true(fabsf(got->feature[i] - want.feature[i]) <= feature_bound(type, &want, i));
-        *difference += pow((double)got->feature[i] - want.feature[i], 2);
-        *square += pow(want.feature[i], 2);
-    }
     for (int i = 0; i < LOGITS; i++)
-        assert_true(fabsf(got->attention[i] - want.attention[i]) <= fabsf(want.attention[i]) * 0x1p-11f + 0x1p-25f);
+        assert_true(fabsf(got->attention[i] - want.attention[i]) <= attention_bound(type, &want, i));
+    add_error(got->feature, want.feature, FEATURES, &sum->feature_difference, &sum->feature_square);
+    add_error(got->attention, want.attention, LOGITS, &sum->attention_difference, &sum->attention_square);
     assert_memory_equal(got->topk, want.topk, sizeof want.topk);
     assert_memory_equal(got->image, want.image, sizeof want.image);
     assert_memory_equal(&got->row.view, &want.row.view, sizeof want.row.view);
+}
+
+static void assert_near(double got, double want)
+{
+    assert_true(fabs(got - want) <= 1e-9 * want);
 }
 
 static void round_trip(tec_target_type type)
@@ -217,19 +245,21 @@ static void round_trip(tec_target_type type)
     tec_store_spec spec = make_spec(type);
     tec_store *store;
     const int64_t *void_row;
-    double difference = 0, square = 0;
+    tec_store_error sum = {0};
     whole_row got;
     write_store(&spec);
     assert_int_equal(open_store(&store), TEC_OK);
     assert_int_equal(tec_store_match(store, &spec, dir), TEC_OK);
     for (int64_t row = ROWS - 1; row >= 0; row--) {
         assert_int_equal(tec_store_read(store, row, attach(&got)), TEC_OK);
-        assert_row(&got, row, type, &difference, &square);
+        assert_row(&got, row, type, &sum);
     }
     const tec_store_error *error = tec_store_get_error(store);
-    assert_true(fabs(error->feature_difference - difference) <= 1e-9 * difference);
-    assert_true(fabs(error->feature_square - square) <= 1e-9 * square);
-    assert_true(error->attention_difference > 0 && error->attention_difference < 1e-6 * error->attention_square);
+    assert_near(error->feature_difference, sum.feature_difference);
+    assert_near(error->feature_square, sum.feature_square);
+    assert_near(error->attention_difference, sum.attention_difference);
+    assert_near(error->attention_square, sum.attention_square);
+    assert_true(error->attention_difference > 0);
     assert_int_equal(tec_store_void_rows(store, &void_row), V);
     for (int v = 0; v < V; v++)
         assert_int_equal(void_row[v], VOID * V + v);
@@ -255,6 +285,63 @@ static void test_round_trip_int8(void **state)
 {
     (void)state;
     round_trip(TEC_TARGET_INT8);
+}
+
+/* Rows of logits that are all the same, nearly the same, far apart, far from zero. */
+static void test_int8_of_unusual_logits(void **state)
+{
+    (void)state;
+    const struct {
+        float middle, step;
+    } kind[] = {{3e38f, 0}, {0, 0}, {0, 1e-42f}, {1e4f, 0x1p-9f}, {0, 8e37f}, {-700, 100}};
+    tec_store_spec spec = make_spec(TEC_TARGET_INT8);
+    store_layout layout = store_layout_of(&spec);
+    char *buffer = tec_allocate(layout.buffer);
+    float scratch[FEATURES + LOGITS];
+    for (size_t k = 0; k < sizeof kind / sizeof *kind; k++) {
+        whole_row given, got;
+        tec_store_error error = {0};
+        make_row(&given, 0);
+        for (int i = 0; i < LOGITS; i++)
+            given.attention[i] = kind[k].middle + (float)(i * 5 % L - L / 2) * kind[k].step;
+        assert_true(store_row_encode(&spec, &layout, &given.row, buffer, scratch, &error));
+        store_row_decode(&spec, &layout, buffer, attach(&got));
+        for (int i = 0; i < LOGITS; i++)
+            assert_true(fabsf(got.attention[i] - given.attention[i]) <= attention_bound(TEC_TARGET_INT8, &given, i));
+    }
+    free(buffer);
+}
+
+static void read_dataset(hid_t file, const char *name, hid_t type, void *out)
+{
+    hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT);
+    assert_true(dataset >= 0);
+    assert_true(H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) >= 0);
+    H5Dclose(dataset);
+}
+
+/* What the format promises to readers that are not ours. */
+static void test_int8_attention_through_hdf5(void **state)
+{
+    (void)state;
+    static int8_t logit[SHARD_ROWS][1 + K][H][L];
+    static float scale[SHARD_ROWS][1 + K][H][2];
+    tec_store_spec spec = make_spec(TEC_TARGET_INT8);
+    whole_row want;
+    hid_t file;
+    write_shard(&spec, 0);
+    char *path = shard_path(0);
+    assert_int_equal(tec_h5_open(path, &file), TEC_OK);
+    read_dataset(file, "attention", H5T_NATIVE_INT8, logit);
+    read_dataset(file, "attention_scale", H5T_NATIVE_FLOAT, scale);
+    H5Fclose(file);
+    free(path);
+    make_row(&want, 3);
+    for (int i = 0; i < LOGITS; i++) {
+        const float *s = &scale[3][0][0][0] + i / L * 2;
+        float got = (float)(&logit[3][0][0][0])[i] * s[0] + s[1];
+        assert_true(fabsf(got - want.attention[i]) <= attention_bound(TEC_TARGET_INT8, &want, i));
+    }
 }
 
 static void test_without_images_and_topk(void **state)
@@ -441,13 +528,10 @@ static void test_flipped_bit_is_found(void **state)
     static const struct {
         const char *name;
         int bytes; /* of a row */
-    } part[] = {{"feature", FEATURES},
-                {"feature_scale", 4 * C},
-                {"attention", 2 * LOGITS},
-                {"topk", 2 * K},
-                {"view", 20},
-                {"sample", 8},
-                {"image", PIXELS},
+    } part[] = {{"feature", FEATURES}, {"feature_scale", 4 * C},
+                {"attention", LOGITS}, {"attention_scale", 8 * (1 + K) * H},
+                {"topk", 2 * K},       {"view", 20},
+                {"sample", 8},         {"image", PIXELS},
                 {"crc32c", 4}};
     tec_store_spec spec = make_spec(TEC_TARGET_INT8);
     tec_store *store;
@@ -532,7 +616,10 @@ static void test_wrong_manifests(void **state)
     } each[] = {
         {"{", "[", "manifest.json:"},
         {"tec-targets", "something", "is not the manifest of a target store"},
-        {"\"version\": 1", "\"version\": 2", "another version"},
+        {"\"version\": 1", "\"version\": 3", "has version 3 of the format; this program knows versions up to 2"},
+        {"\"version\": 1", "\"version\": 2", "of type float16 this program reads version 1"},
+        {"\"version\": 1", "\"version\": \"1\"", "has version 0 of the format"},
+        {"\"type\": \"float16\"", "\"type\": \"int8\"", "of type int8 this program reads version 2"},
         {"\"samples\": 23", "\"samples\": 99999999999999", "samples is missing or wrong"},
         {"\"samples\": 23", "\"samples\": 99999999", "lists 6 shards instead of"},
         {"\"patches\": 9", "\"patches\": 0", "patches is missing or wrong"},
@@ -638,6 +725,46 @@ static void test_rows_per_shard(void **state)
     assert_int_equal(tec_store_shard_rows(&spec, 1), V);
 }
 
+/* At the sizes of the public models: feature and attention halved, scales added. */
+static void test_int8_saves_half(void **state)
+{
+    (void)state;
+    const struct {
+        int width, heads;
+        int64_t bytes;
+    } model[] = {{192, 3, 48254}, {768, 12, 192830}};
+    for (int i = 0; i < 2; i++) {
+        tec_store_spec spec = make_spec(TEC_TARGET_INT8);
+        spec.images = false;
+        spec.patches = 196;
+        spec.topk = 15;
+        spec.width = model[i].width;
+        spec.heads = model[i].heads;
+        int64_t bytes = tec_store_row_bytes(&spec);
+        spec.type = TEC_TARGET_FLOAT16;
+        assert_int_equal(bytes, model[i].bytes);
+        assert_true((double)bytes <= 0.53 * (double)tec_store_row_bytes(&spec));
+    }
+}
+
+/* As stores of int8 were, with attention in float16. */
+static void test_int8_of_version_1_is_refused(void **state)
+{
+    (void)state;
+    const int old = 1;
+    tec_store_spec spec = make_spec(TEC_TARGET_INT8);
+    bool done;
+    write_shard(&spec, 0);
+    char *path = shard_path(0);
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), version = H5Aopen(file, "version", H5P_DEFAULT);
+    assert_true(H5Awrite(version, H5T_NATIVE_INT, &old) >= 0);
+    H5Aclose(version);
+    H5Fclose(file);
+    assert_int_equal(tec_store_shard_done(dir, &spec, 0, &done), TEC_USER_ERROR);
+    assert_message("shard-00000.h5 has version 1 of the format; of type int8 this program reads version 2: make the ");
+    free(path);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_dir, remove_dir)
 
 int main(void)
@@ -646,6 +773,10 @@ int main(void)
         TEST(test_round_trip_float32),
         TEST(test_round_trip_float16),
         TEST(test_round_trip_int8),
+        cmocka_unit_test(test_int8_of_unusual_logits),
+        TEST(test_int8_attention_through_hdf5),
+        cmocka_unit_test(test_int8_saves_half),
+        TEST(test_int8_of_version_1_is_refused),
         TEST(test_without_images_and_topk),
         TEST(test_reads_from_several_threads),
         TEST(test_two_writers_of_the_same_shard),
