@@ -2,7 +2,8 @@
 #
 #   CC             compiler wrapper of MPI (mpicc); another compiler behind it: make OMPI_CC=clang
 #   BLAS_LIBS      another CBLAS than OpenBLAS, e.g. BLAS_LIBS="-lblis" BLAS_CFLAGS="-I/opt/blis/include"
-#   REAL=double    all arithmetic in double precision      SAN=address|undefined   a sanitizer
+#   REAL=double    all arithmetic in double precision      SAN=address,undefined   sanitizers; OPTIMISE=-O1 builds them
+#                                                          faster: make check SAN=address,undefined OPTIMISE=-O1 SLURM=no
 #   V=1            show the commands
 #   PREFIX         where `make install` puts the program   BUILD                   where objects and programs go
 
