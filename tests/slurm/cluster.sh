@@ -75,7 +75,7 @@ daemon() {
 # without_delay: what is put off after a requeue is put off no more.
 without_delay() {
     local id reason
-    while sleep 0.2; do
+    while sleep 0.4; do
         squeue -h -t PENDING -o '%i %r' 2>/dev/null | while read -r id reason; do
             [[ $reason != BeginTime ]] || scontrol update JobId="$id" StartTime=now
         done

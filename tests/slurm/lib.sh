@@ -67,7 +67,7 @@ field() {
 }
 
 ended() {
-    [[ ! $(field "$1" JobState) =~ ^(PENDING|RUNNING|COMPLETING|CONFIGURING|REQUEUED)$ ]]
+    [[ $(field "$1" JobState) =~ ^(COMPLETED|CANCELLED|FAILED|TIMEOUT|NODE_FAIL|PREEMPTED|OUT_OF_MEMORY)$ ]]
 }
 
 # show_jobs: states, and what the last jobs printed, for a test that fails.
