@@ -212,9 +212,10 @@ restart() {
     [[ $restart_by != none ]] || die $((code ? code : 3)) "not finished, and restarts are off (restart_by none)"
     if [[ -z $next_job ]]; then
         state=$(job_state)
-        # A job that is cancelled is COMPLETING, as is one whose time is over.
-        [[ $state == "RUNNING "* || $state == *TimeLimit ]] ||
-            die $((code ? code : 3)) "the job is ${state:-gone}: no restart"
+        # A job that is cancelled is COMPLETING, as is one whose time is over. One that was told to stop may be SIGNALING
+        # instead of RUNNING; of an overloaded Slurm nothing is learned.
+        [[ ! $state =~ ^(COMPLETING|CANCELLED) || $state == *TimeLimit ]] ||
+            die $((code ? code : 3)) "the job is $state: no restart"
         next_attempt || die $((code ? code : 3)) "there is no next attempt"
     fi
     exit 0

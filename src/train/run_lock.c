@@ -70,13 +70,16 @@ tec_status run_lock_take(const char *dir, run_lock *lock)
     if (failed)
         tec_warn("%s: cannot be locked (%s): see to it that no other job trains in this directory", lock->path,
                  strerror(failed));
+    lock->owned = true;
     sign(lock);
     return TEC_OK;
 }
 
-/* The file stays: another process may have opened it and wait, and who comes next would lock a new one. */
+/* The file stays, empty: another process may have opened it and wait, and who comes next would lock a new one. */
 void run_lock_release(run_lock *lock)
 {
+    if (lock->owned)
+        (void)!ftruncate(lock->fd, 0);
     if (lock->fd >= 0)
         close(lock->fd);
     free(lock->path);

@@ -8,9 +8,12 @@
 
 #include "tec/error.h"
 
+#include <stdbool.h>
+
 typedef struct run_lock {
     int fd;
     char *path;
+    bool owned;
 } run_lock;
 
 /* Rank 0, where the directory is there. Waits a few seconds for an owner that is about to end. TEC_USER_ERROR: another

@@ -47,6 +47,11 @@ say() {
 
 [[ -x $program ]] || fail "there is no program $program: run make first"
 
+# Is it built with SAN=address? Then it takes more memory, and time to end.
+sanitized() {
+    grep -qs __asan_init "$program"
+}
+
 # ---- running the program ----
 
 # tec ARGUMENT ...: one process.
