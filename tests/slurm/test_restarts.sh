@@ -216,7 +216,8 @@ signals() {
         until_true "restart $restarts after $event" restarted $restarts
         [[ $event != kill || $(watchdogs) == 0 ]] || fail "it took the watchdog to end the ranks, of which one was killed"
     done
-    (($(watchdogs) >= 2)) || { cat "$log" >&2 && fail "the watchdog did not end the ranks, of which one hung, or was gone"; }
+    # The ranks that an orphan leaves end by SIGPIPE, if they write to it before the watchdog speaks.
+    (($(watchdogs) >= 1)) || { cat "$log" >&2 && fail "the watchdog did not end the ranks, of which one hung"; }
     expect_continued signals
 }
 
