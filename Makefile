@@ -2,7 +2,8 @@
 #
 #   CC             compiler wrapper of MPI (mpicc); another compiler behind it: make OMPI_CC=clang
 #   BLAS_LIBS      another CBLAS than OpenBLAS, e.g. BLAS_LIBS="-lblis" BLAS_CFLAGS="-I/opt/blis/include"
-#   REAL=double    all arithmetic in double precision      SAN=address|undefined   a sanitizer
+#   REAL=double    all arithmetic in double precision      SAN=address,undefined   sanitizers; OPTIMISE=-O1 builds them
+#                                                          faster: make check SAN=address,undefined OPTIMISE=-O1 SLURM=no
 #   V=1            show the commands
 #   PREFIX         where `make install` puts the program   BUILD                   where objects and programs go
 
@@ -37,7 +38,8 @@ PROGRAM_SOURCES := $(sort $(wildcard jobs/*.c))
 TEST_SOURCES := $(sort $(wildcard tests/unit/test_*.c tests/mpi/test_*.c))
 TEST_HELPERS := $(filter-out $(TEST_SOURCES),$(sort $(wildcard tests/unit/*.c)))
 FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/fuzz_*.c))
-ALL_SOURCES := $(LIBRARY_SOURCES) $(PROGRAM_SOURCES) $(TEST_SOURCES) $(TEST_HELPERS) $(FUZZ_SOURCES)
+FUZZ_HELPERS := $(filter-out $(FUZZ_SOURCES),$(sort $(wildcard tests/fuzz/*.c)))
+ALL_SOURCES := $(LIBRARY_SOURCES) $(PROGRAM_SOURCES) $(TEST_SOURCES) $(TEST_HELPERS) $(FUZZ_SOURCES) $(FUZZ_HELPERS)
 LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/obj/%.o)
 PROGRAM_OBJECTS := $(PROGRAM_SOURCES:%.c=$(BUILD)/obj/%.o)
 TEST_PROGRAMS := $(TEST_SOURCES:%.c=$(BUILD)/%)
@@ -125,7 +127,7 @@ fuzz:
 			-max_len=65536 -print_final_stats=1 -artifact_prefix=$$found/ $$found tests/fuzz/corpus-$$name || exit 1; \
 	done
 
-$(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/libtec.a
+$(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_HELPERS:%.c=$(BUILD)/obj/%.o) $(BUILD)/libtec.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LINK $@")
 	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LDLIBS)

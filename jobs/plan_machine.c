@@ -17,17 +17,11 @@ static const double DISK_RATE = 400e6;
 
 static tec_status measure_training(const tec_comm *comm, const tec_plan_job *job, tec_plan_machine *out)
 {
-    const tec_settings *s = job->settings;
     bench_training training;
     bench_result result = {0};
-    tec_model_config config = job->model;
-    int visible = (int)(tec_model_patches(&config) * (1 - s->pretrain.mask_ratio));
-    int share = (int)tec_share(s->pretrain.batch, 0, job->nodes * job->ranks_per_node).count;
-    int inputs = share * s->pretrain.masks_per_image;
-    int micro_batch = s->pretrain.micro_batch ? s->pretrain.micro_batch : tec_model_micro_batch(&config, inputs);
-    int count = micro_batch < inputs ? micro_batch : inputs;
-    int topk = config.kind == TEC_MODEL_TEC ? s->targets.topk : 0;
-    TEC_TRY(bench_training_open(&training, comm, &config, count, count, visible, topk));
+    const tec_plan_share share = tec_plan_share_of(job);
+    const int count = share.micro_batch;
+    TEC_TRY(bench_training_open(&training, comm, &job->model, count, count, share.visible, share.topk));
     tec_status status = bench_measure(bench_training_step, &training, STEPS, &result);
     if (status == TEC_OK) {
         double update = result.operators[TEC_OPERATOR_ADAMW].seconds / STEPS;

@@ -75,7 +75,10 @@ read_settings() {
 # start_job: the environment of the ranks, and signals. Before anything else in a batch script.
 start_job() {
     [[ -n ${SLURM_JOB_ID:-} ]] || die 2 "this script is for sbatch; slurm/submit --help says more"
-    asked='' step='' code=0 script=()
+    asked='' step='' code=0 script=() next_job=''
+    # Of one task: by its number alone the last task of an array stands for all of them.
+    this_job=$SLURM_JOB_ID
+    [[ -z ${SLURM_ARRAY_TASK_ID:-} ]] || this_job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
     trap 'ask_to_stop USR1' USR1
     trap 'ask_to_stop TERM' TERM
     take_site
@@ -87,7 +90,7 @@ start_job() {
     export OMP_NUM_THREADS=$threads OPENBLAS_NUM_THREADS=$threads
     # When the time is over, as Unix time; empty: never. Slurm 22.05 does not tell its jobs; pretrain.sbatch tells the
     # program.
-    end_time=$(SLURM_TIME_FORMAT=standard squeue -h -j "$SLURM_JOB_ID" -o %e)
+    end_time=$(SLURM_TIME_FORMAT=standard squeue -h -j "$this_job" -o %e)
     end_time=$(date -d "${end_time:-never}" +%s 2>/dev/null) || end_time=
     unset SLURM_JOB_END_TIME
     export HDF5_USE_FILE_LOCKING=${HDF5_USE_FILE_LOCKING:-FALSE} # locks fail or hang on many Lustre and NFS mounts
@@ -126,6 +129,13 @@ ask_to_stop() {
     asked=$1
     say "SIG$1 came"
     [[ -z $step ]] || kill -USR1 "$step" 2>/dev/null
+    # The time limit: SIGKILL follows soon, for ranks and script alike, whether or not they are done by then.
+    [[ $1 != TERM || ${#script[@]} == 0 || $restart_by == none || $(job_state) != *TimeLimit ]] || next_attempt
+}
+
+# STATE REASON, as Slurm has it now
+job_state() {
+    squeue -h -j "$this_job" -o '%T %r'
 }
 
 # run_ranks ARGUMENT ...: the program on all ranks of the job; $code is its exit code. (It is 0, too, where srun could
@@ -198,25 +208,36 @@ give_up() {
 
 # Ends this attempt, and sees to the next one unless somebody wants the job to end.
 restart() {
-    local state left=1
+    local state
     [[ $restart_by != none ]] || die $((code ? code : 3)) "not finished, and restarts are off (restart_by none)"
-    state=$(squeue -h -j "$SLURM_JOB_ID" -o %T)
-    [[ -z $end_time ]] || left=$((end_time - $(date +%s)))
-    # A job that is cancelled is COMPLETING, as is one whose time is over.
-    [[ $state == RUNNING ]] || ((left <= 0)) || die $((code ? code : 3)) "the job is ${state:-gone}: no restart"
-    if [[ $restart_by == submit ]]; then
-        submit_continuation
-    elif ! (trap '' TERM && exec scontrol requeue "$SLURM_JOB_ID"); then # which has this job killed
-        die $((code ? code : 3)) "the job cannot be requeued: try restart_by=submit"
-    else
-        say "requeued"
+    if [[ -z $next_job ]]; then
+        state=$(job_state)
+        # A job that is cancelled is COMPLETING, as is one whose time is over. One that was told to stop may be SIGNALING
+        # instead of RUNNING; of an overloaded Slurm nothing is learned.
+        [[ ! $state =~ ^(COMPLETING|CANCELLED) || $state == *TimeLimit ]] ||
+            die $((code ? code : 3)) "the job is $state: no restart"
+        next_attempt || die $((code ? code : 3)) "there is no next attempt"
     fi
     exit 0
 }
 
-# A job like this one goes on in its place: those that wait for this one wait for that one too.
+# next_attempt: as restart_by says; $next_job is its number.
+next_attempt() {
+    if [[ $restart_by == submit ]]; then
+        submit_continuation || return
+        say "job $next_job continues"
+    elif (trap '' TERM && exec scontrol requeue "$this_job"); then # which has this job killed
+        next_job=$this_job
+        say "requeued"
+    else
+        say "the job cannot be requeued: try restart_by=submit"
+        return 1
+    fi
+}
+
+# A job like this one goes on in its place: those that wait for this one wait for that one instead.
 submit_continuation() {
-    local next id dependency name sbatch=(env)
+    local id dependency name sbatch=(env) waiting
     [[ -n ${TEC_SBATCH:-} ]] || die 3 "only jobs sent by slurm/submit know how to submit their continuation"
     for name in $(compgen -e SLURM_); do
         [[ $name == SLURM_CONF ]] || sbatch+=(-u "$name")
@@ -224,10 +245,20 @@ submit_continuation() {
     sbatch+=("TEC_CONTINUES=$((${TEC_CONTINUES:-0} + 1))" sbatch)
     eval "sbatch+=($TEC_SBATCH)"
     [[ -z ${SLURM_ARRAY_TASK_ID:-} ]] || sbatch+=("--array=$SLURM_ARRAY_TASK_ID")
-    next=$("${sbatch[@]}" "${script[@]}") || die 3 "the continuation cannot be submitted"
-    next=${next%%;*}
-    say "job $next continues"
+    waiting=$(squeue -h -t PENDING -o '%i %E' | grep -w "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}" | sed 's/([a-z]*)//g')
+    next_job=$("${sbatch[@]}" "--dependency=afterany:$this_job" "${script[@]}") || {
+        say "the continuation cannot be submitted"
+        return 1
+    }
+    next_job=${next_job%%;*}
     while read -r id dependency; do
-        scontrol update JobId="$id" Dependency="$dependency,afterok:$next"
-    done < <(squeue -h -t PENDING -o '%i %E' | grep -w "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}" | sed 's/([a-z]*)//g')
+        [[ -z $id ]] || scontrol update JobId="$id" Dependency="$(without_this "$dependency"),afterok:$next_job"
+    done <<<"$waiting"
+}
+
+# without_this DEPENDENCY: not on the success of this job, which ends as TIMEOUT if its time is over. Other tasks of its
+# array are waited for, and what they have left out the job that comes after them finds.
+without_this() {
+    local job=${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}
+    sed -E "s/afterok:$job(_\*)?(,|\$)/afterany:$job\2/" <<<"$1"
 }

@@ -52,6 +52,16 @@ typedef struct tec_plan_job {
     int nodes, ranks_per_node;
 } tec_plan_job;
 
+/* What falls to the busiest rank, as a trainer divides it. */
+typedef struct tec_plan_share {
+    int ranks;
+    int images;             /* in a step */
+    int chunk, micro_batch; /* images, and model inputs, that go through the model at once */
+    int visible, topk;
+} tec_plan_share;
+
+tec_plan_share tec_plan_share_of(const tec_plan_job *job);
+
 /* -- memory of a rank at its peak, in bytes -- */
 
 enum { TEC_PLAN_MEMORY_ITEMS = 8 };

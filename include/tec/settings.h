@@ -43,7 +43,7 @@ typedef struct tec_settings {
         int preset;                     /* tec_preset: fills what is 0 below */
         int patch, width, depth, heads; /* patch 0 without a preset: 16 */
         double mlp_ratio;
-        int adaptor_groups; /* 0: depth / 3 */
+        int adaptor_groups; /* 0: tec_settings_model_config chooses */
         int decoder_width, decoder_depth, decoder_heads;
     } model;
     struct {
@@ -118,9 +118,10 @@ tec_status tec_settings_resolve(tec_settings *out, const tec_settings_source *so
 void tec_settings_free(tec_settings *settings);
 
 /* The architecture that the settings ask for: kind from pretrain.objective, what is 0 in the model section from the
- * preset (with objective mae: 8 decoder blocks), groups 0 -> depth / 3. base_width and base_heads stay 0: they are the
- * base model's. predict_attention: pretrain.attention_weight > 0. TEC_USER_ERROR names a key that neither gives;
- * divisibility is left to tec_model_config_check. Local. */
+ * preset (with objective mae: 8 decoder blocks), groups 0 -> as many of one size as have at least 3 blocks each (of 12
+ * blocks 4, of 24 and of 32 8). base_width and base_heads stay 0: they are the base model's. predict_attention:
+ * pretrain.attention_weight > 0. TEC_USER_ERROR names a key that neither gives; divisibility is left to
+ * tec_model_config_check. Local. */
 tec_status tec_settings_model_config(const tec_settings *settings, tec_model_config *out);
 
 /* The whole as YAML with one line of help per key, in the order of the table; can be fed back by -c and gives the same.

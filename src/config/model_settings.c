@@ -25,6 +25,15 @@ static tec_status choose(int *out, int given, int of_preset, const char *key)
     return TEC_OK;
 }
 
+/* depth / 3 in TEC's models (depth 12 and 24); where that does not divide the depth, fewer and larger groups. */
+static int default_groups(int depth)
+{
+    int groups = depth < 3 ? 1 : depth / 3;
+    while (depth % groups)
+        groups--;
+    return groups;
+}
+
 tec_status tec_settings_model_config(const tec_settings *settings, tec_model_config *out)
 {
     preset of = presets[settings->model.preset];
@@ -47,8 +56,7 @@ tec_status tec_settings_model_config(const tec_settings *settings, tec_model_con
     TEC_TRY(choose(&out->decoder_width, settings->model.decoder_width, of.decoder_width, "decoder_width"));
     TEC_TRY(choose(&out->decoder_depth, settings->model.decoder_depth, of.decoder_depth, "decoder_depth"));
     TEC_TRY(choose(&out->decoder_heads, settings->model.decoder_heads, of.decoder_heads, "decoder_heads"));
-    int third = out->depth < 3 ? 1 : out->depth / 3;
-    out->groups = settings->model.adaptor_groups ? settings->model.adaptor_groups : third;
+    out->groups = settings->model.adaptor_groups ? settings->model.adaptor_groups : default_groups(out->depth);
     return TEC_OK;
 }
 

@@ -66,7 +66,7 @@ const tec_setting tec_settings_table[] = {
     {AT(model, mlp_ratio), NUMBER(0, 64, "4"), ABOVE,
      .help = "hidden width of the MLPs / width"},
     {AT(model, adaptor_groups), INT(0, 1000, "0"),
-     .help = "groups of blocks that the encoder adaptor fuses; 0: depth / 3"},
+     .help = "groups of blocks that the encoder adaptor fuses; 0: as many of one size as have at least 3 blocks"},
     {AT(model, decoder_width), INT(0, 65536, "0"),
      .help = "numbers per decoder token; 0: the preset's"},
     {AT(model, decoder_depth), INT(0, 1000, "0"),

@@ -29,11 +29,11 @@ static int larger(int a, int b)
     return a > b ? a : b;
 }
 
-plan_share plan_share_of(const tec_plan_job *job)
+tec_plan_share tec_plan_share_of(const tec_plan_job *job)
 {
     const tec_settings *s = job->settings;
     int ranks = job->nodes * job->ranks_per_node, masks = s->pretrain.masks_per_image;
-    plan_share share = {.ranks = ranks, .images = (int)tec_share(s->pretrain.batch, 0, ranks).count};
+    tec_plan_share share = {.ranks = ranks, .images = (int)tec_share(s->pretrain.batch, 0, ranks).count};
     int micro_batch =
         s->pretrain.micro_batch ? s->pretrain.micro_batch : tec_model_micro_batch(&job->model, share.images * masks);
     share.chunk = smaller(larger(1, micro_batch / masks), share.images);
@@ -45,7 +45,7 @@ plan_share plan_share_of(const tec_plan_job *job)
 
 tec_status plan_model(const tec_plan_job *job, tec_model **out)
 {
-    plan_share share = plan_share_of(job);
+    tec_plan_share share = tec_plan_share_of(job);
     return tec_model_create(out, &job->model, share.micro_batch, share.visible, share.topk);
 }
 
@@ -58,7 +58,7 @@ static double image_numbers(const tec_plan_job *job)
 static double loader_bytes(const tec_plan_job *job)
 {
     const tec_settings *s = job->settings;
-    plan_share share = plan_share_of(job);
+    tec_plan_share share = tec_plan_share_of(job);
     double L = tec_model_patches(&job->model), image = image_numbers(job), targets = 0, row = 0;
     if (job->model.kind == TEC_MODEL_TEC) {
         targets = L * job->base.width + (1.0 + share.topk) * job->base.heads * L;

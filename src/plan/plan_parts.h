@@ -5,16 +5,6 @@
 #include "tec/model.h"
 #include "tec/plan.h"
 
-/* What falls to the busiest rank, as a trainer divides it. */
-typedef struct plan_share {
-    int ranks;
-    int images; /* in a step */
-    int chunk, micro_batch;
-    int visible, topk;
-} plan_share;
-
-plan_share plan_share_of(const tec_plan_job *job);
-
 /* The model of a rank, laid out and untouched. */
 tec_status plan_model(const tec_plan_job *job, tec_model **out);
 

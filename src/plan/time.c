@@ -36,7 +36,7 @@ static int64_t checkpoints_of(const tec_settings *s, double seconds)
     return by_epochs + (minutes > 0 ? (int64_t)(seconds / (60 * minutes)) : 0);
 }
 
-static void plan_targets(const tec_plan_job *job, const tec_plan_machine *machine, const plan_share *share,
+static void plan_targets(const tec_plan_job *job, const tec_plan_machine *machine, const tec_plan_share *share,
                          tec_plan_time *out)
 {
     const tec_settings *s = job->settings;
@@ -53,7 +53,7 @@ static void plan_targets(const tec_plan_job *job, const tec_plan_machine *machin
 tec_status tec_plan_time_of(const tec_plan_job *job, const tec_plan_machine *machine, tec_plan_time *out)
 {
     const tec_settings *s = job->settings;
-    plan_share share = plan_share_of(job);
+    tec_plan_share share = tec_plan_share_of(job);
     tec_model *model;
     double bytes;
     *out = (tec_plan_time){0};

@@ -1,6 +1,7 @@
 #include "tec/run.h"
 
 #include "run_directory.h"
+#include "run_lock.h"
 #include "run_log.h"
 
 #include "tec/log.h"
@@ -249,8 +250,11 @@ static tec_status train(run *r)
 tec_status tec_run_training(const tec_comm *comm, const tec_run_plan *plan)
 {
     run r = {.comm = comm, .plan = plan, .settings = plan->settings, .checkpoint_step = -1, .deadline = plan->deadline};
+    run_lock lock = {.fd = -1};
     tec_stop_catch();
-    tec_status status = prepare(&r);
+    tec_status status = tec_comm_agree(comm, comm->rank == 0 ? run_lock_take(plan->settings->run.dir, &lock) : TEC_OK);
+    if (status == TEC_OK)
+        status = prepare(&r);
     if (status == TEC_OK)
         status = train(&r);
     tec_progress_end();
@@ -259,5 +263,6 @@ tec_status tec_run_training(const tec_comm *comm, const tec_run_plan *plan)
     run_log_close(&r.log);
     tec_skipped_free(&r.skipped);
     tec_trainer_free(r.trainer);
+    run_lock_release(&lock);
     return status;
 }

@@ -101,7 +101,11 @@ bad 'not one image of the batch could be decoded' ranks 2 pretrain "${skip[@]}" 
 
 say "model files"
 knn=(knn -c tiny.yaml run.dir=run)
-bad 'eval.model is not given' tec "${knn[@]}"
+bad 'eval.model is not given: name' tec "${knn[@]}"
+for command in knn probe; do
+    bad 'eval.model is not given, and base.model is not what is evaluated: give eval.model=base/checkpoint.h5' \
+        tec $command -c tiny.yaml run.dir=run base.model=base/checkpoint.h5
+done
 bad 'absent.h5: No such file' ranks 2 "${knn[@]}" eval.model=absent.h5
 bad 'tiny.yaml is no model file' tec "${knn[@]}" eval.model=tiny.yaml
 bad 'store/shard-00000.h5 is not a model file' tec "${knn[@]}" eval.model=store/shard-00000.h5

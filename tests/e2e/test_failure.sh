@@ -62,3 +62,18 @@ cmp before.h5 diverging/checkpoint.h5 >"$out" || fail "a run that diverged has c
 run ranks 2 pretrain -c tiny.yaml pretrain.objective=mae run.dir=diverging
 expect_exit 4 'sample ids: [0-9]+, .*; there is no checkpoint yet' ranks 2 "${diverging[@]}" \
     run.dir=new pretrain.warmup_epochs=0
+
+say "two runs in one directory: the second ends and names the first, which does not notice"
+start_ranks 2 pretrain -c tiny.yaml pretrain.objective=mae run.dir=shared pretrain.epochs=100000 \
+    pretrain.checkpoint_minutes=0.002
+wait_for "step 20" has_lines shared/log.jsonl 20
+first=("$job" "$out" "$err")
+out=$here/.out2 err=$here/.err2
+expect_exit 2 "shared: another process trains in this directory \(process $(cut -d' ' -f1 pid.0) on .*\)" \
+    ranks 2 pretrain -c tiny.yaml pretrain.objective=mae run.dir=shared
+job=${first[0]} out=${first[1]} err=${first[2]}
+signal_mpirun USR1
+end_of_job
+((code == 0)) || fail "the first run ended with exit code $code"
+sed -n 's/.*"kind":"step".*"step":\([0-9]*\),.*/\1/p' shared/log.jsonl | awk '$1 != NR { exit 1 }' ||
+    fail "the log is no run of one process: $(head -n 3 shared/log.jsonl)"

@@ -1,11 +1,11 @@
 /* libFuzzer: any bytes as a pickle, whose tensors are listed as if each of its storages were there. */
+#include "tensors.h"
+
 #include "src/io/torch_parts.h"
 
 #include <assert.h>
 #include <fcntl.h>
 #include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 static tec_status locate(tec_tensor_file *file, void *context, const torch_storage *storage, torch_place *place)
 {

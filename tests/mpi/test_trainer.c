@@ -1,6 +1,7 @@
 /* The same global batch on any number of ranks: mpirun -n N test_trainer compares N ranks with one, losses and
  * gradients, for both objectives and for batches that do not divide. */
 #include "tests/unit/folder.h"
+#include "tests/unit/noise_store.h"
 
 #include "tec/files.h"
 #include "tec/philox.h"
@@ -51,35 +52,6 @@ static void write_images(const char *path)
     assert_int_equal(tec_file_write(path, file, sizeof file), TEC_OK);
 }
 
-static void write_store(const tec_store_spec *spec)
-{
-    float feature[PATCHES * BASE_WIDTH], attention[(1 + TOPK) * BASE_HEADS * PATCHES];
-    int32_t topk[TOPK];
-    tec_store_writer *writer;
-    bool done;
-    int64_t missing;
-    tec_philox random = tec_philox_start(2, TEC_STREAM_TEST, 0, 0, 0);
-    assert_int_equal(tec_store_writer_open(&writer, directory, spec, 0, &done), TEC_OK);
-    for (int row = 0; row < SAMPLES * VIEWS; row++) {
-        for (int i = 0; i < PATCHES * BASE_WIDTH; i++)
-            feature[i] = (float)tec_philox_normal(&random);
-        for (int i = 0; i < (1 + TOPK) * BASE_HEADS * PATCHES; i++)
-            attention[i] = (float)tec_philox_normal(&random);
-        for (int i = 0; i < TOPK; i++)
-            topk[i] = (row + 3 * i) % PATCHES;
-        assert_int_equal(tec_store_writer_put(writer, row,
-                                              &(tec_store_row){.feature = feature,
-                                                               .attention = attention,
-                                                               .topk = topk,
-                                                               .view = {1, 2, 10, 12, row % 2},
-                                                               .sample = row / VIEWS}),
-                         TEC_OK);
-    }
-    assert_int_equal(tec_store_writer_commit(writer), TEC_OK);
-    assert_int_equal(tec_store_finish(directory, spec, &missing), TEC_OK);
-    assert_int_equal(missing, 0);
-}
-
 /* Rank 0 makes the files, all ranks open them. */
 static int open_material(void **state)
 {
@@ -105,7 +77,7 @@ static int open_material(void **state)
     path = tec_path_join(directory, "images-idx3-ubyte");
     if (comm.rank == 0) {
         write_images(path);
-        write_store(&spec);
+        noise_store_write(directory, &spec, -1);
     }
     tec_comm_barrier(&comm);
     assert_int_equal(tec_dataset_scan(path, TEC_LABELS_NONE, &list, &bytes), TEC_OK);

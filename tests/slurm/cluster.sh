@@ -2,8 +2,9 @@
 # A Slurm cluster of virtual nodes on this machine, in a directory of its own, on the loopback interface: munged,
 # slurmctld and a slurmd for each node, none of them the system's.
 #
-#   start_cluster DIR NODES    nodes n1, n2, ... of two CPUs each, whatever the machine has; sets and exports SLURM_CONF
-#   stop_cluster               ends every process that belongs to it
+#   start_cluster DIR NODES CPUS    nodes n1, n2, ... of so many CPUs each, whatever the machine has; sets and exports
+#                                   SLURM_CONF
+#   stop_cluster                    ends every process that belongs to it
 
 daemons=()
 
@@ -18,9 +19,9 @@ free_port() {
 }
 
 # What differs from a real cluster: a directory per node where a node would have its own disk and shared memory; a
-# requeued job waits 5 s for its old credential to expire and not 120; jobs are looked at once a second.
+# requeued job starts at once, instead of 120 s later when its old credential has expired; jobs are looked at once a second.
 write_slurm_conf() {
-    local dir=$1 nodes=$2 host i
+    local dir=$1 nodes=$2 cpus=$3 host i
     host=$(hostname -s)
     cat >"$dir/prolog" <<SH
 #!/bin/sh
@@ -58,7 +59,8 @@ PartitionName=urgent Nodes=ALL MaxTime=INFINITE PriorityTier=2
 CONF
     for ((i = 1; i <= nodes; i++)); do
         mkdir -p "$dir/spool/n$i" "$dir/nodes/n$i"
-        echo "NodeName=n$i NodeHostname=$host NodeAddr=127.0.0.1 Port=$(free_port) CPUs=2 Sockets=1 CoresPerSocket=2"
+        echo "NodeName=n$i NodeHostname=$host NodeAddr=127.0.0.1 Port=$(free_port) CPUs=$cpus Sockets=1" \
+            "CoresPerSocket=$cpus"
     done >>"$dir/slurm.conf"
 }
 
@@ -70,12 +72,22 @@ daemon() {
     daemons+=($!)
 }
 
+# without_delay: what is put off after a requeue is put off no more.
+without_delay() {
+    local id reason
+    while sleep 0.4; do
+        squeue -h -t PENDING -o '%i %r' 2>/dev/null | while read -r id reason; do
+            [[ $reason != BeginTime ]] || scontrol update JobId="$id" StartTime=now
+        done
+    done
+}
+
 start_cluster() {
     local nodes=$2 end=$((SECONDS + 30)) i
     SLURM_DIR=$1
     export SLURM_CONF=$SLURM_DIR/slurm.conf
     mkdir -p "$SLURM_DIR/state"
-    write_slurm_conf "$SLURM_DIR" "$nodes"
+    write_slurm_conf "$SLURM_DIR" "$nodes" "$3"
     (umask 077 && head -c 128 /dev/urandom >"$SLURM_DIR/munge.key")
     daemon munged munged --foreground --force --key-file="$SLURM_DIR/munge.key" --socket="$SLURM_DIR/munge.socket" \
         --pid-file="$SLURM_DIR/munged.pid" --log-file="$SLURM_DIR/munged.log" --seed-file="$SLURM_DIR/munged.seed"
@@ -90,16 +102,12 @@ start_cluster() {
         ((SECONDS < end)) || fail "the virtual cluster does not come up: $(tail -n 3 "$SLURM_DIR"/*.out)"
         sleep 0.1
     done
+    daemon without_delay without_delay
 }
 
 # members: the processes of jobs, whose environment names this cluster.
 members() {
-    local process
-    for process in /proc/[0-9]*; do
-        if [[ ${process#/proc/} != "$$" ]] && grep -qsaxzF "SLURM_CONF=$SLURM_CONF" "$process/environ"; then
-            echo "${process#/proc/}"
-        fi
-    done
+    grep -lsaxzF "SLURM_CONF=$SLURM_CONF" /proc/[0-9]*/environ | tr -dc '0-9\n' | grep -vx "$$" || true
 }
 
 # Jobs first, so that nothing is restarted; what they were asked does not matter any more. Processes that belong to this

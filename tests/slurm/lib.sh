@@ -3,6 +3,7 @@
 # sources this file first.
 #
 #   NODES   of the cluster (2)
+#   CPUS    of each (2)
 
 # In process and mount name spaces of their own where that is allowed: then the kernel ends every process of the cluster
 # with the test, even if the test is killed.
@@ -22,6 +23,7 @@ for daemon in munged slurmctld slurmd; do
 done
 
 end_of_test() {
+    ((${#behind[@]} == 0)) || kill "${behind[@]}" 2>/dev/null || true
     stop_cluster
     clean_up
 }
@@ -29,7 +31,7 @@ trap end_of_test EXIT
 unset -v "${!SLURM@}" "${!SBATCH@}" "${!SRUN@}" "${!SQUEUE@}" "${!TEC_RESTART@}"
 unset -v TEC_PROGRAM TEC_LAUNCHER TEC_MPI TEC_BIND TEC_CONTINUES
 export OMPI_MCA_btl_tcp_if_include=lo OMPI_MCA_oob_tcp_if_include=lo
-start_cluster "$here/cluster" "${NODES:-2}"
+start_cluster "$here/cluster" "${NODES:-2}" "${CPUS:-2}"
 
 # Both virtual nodes have the same two cores, and the same first one: ranks are not bound unless that is what is tested.
 cat >site <<SH
@@ -60,11 +62,12 @@ YAML
 
 # field JOB NAME: of what Slurm says about it, such as JobState.
 field() {
-    scontrol --oneliner show job "$1" | tr ' ' '\n' | sed -n "s/^$2=//p" | head -n 1
+    [[ $(scontrol --oneliner show job "$1") =~ (^| )$2=([^ ]*) ]] || return
+    echo "${BASH_REMATCH[2]}"
 }
 
 ended() {
-    [[ ! $(field "$1" JobState) =~ ^(PENDING|RUNNING|COMPLETING|CONFIGURING|REQUEUED)$ ]]
+    [[ $(field "$1" JobState) =~ ^(COMPLETED|CANCELLED|FAILED|TIMEOUT|NODE_FAIL|PREEMPTED|OUT_OF_MEMORY)$ ]]
 }
 
 # show_jobs: states, and what the last jobs printed, for a test that fails.
@@ -74,6 +77,7 @@ show_jobs() {
         xargs --no-run-if-empty tail -n 18 >"$err" || true
 }
 
+poll=0.1 # seconds
 # until_true WHAT COMMAND ...
 until_true() {
     local what=$1 end=$((SECONDS + limit))
@@ -83,7 +87,7 @@ until_true() {
             show_jobs
             fail "waited $limit seconds for $what"
         fi
-        sleep 0.1
+        sleep "$poll"
     done
 }
 
@@ -105,13 +109,21 @@ sent() {
     awk '$2 == "job" { print $3 }' "$1"
 }
 
+# having LINE: of the processes on standard input those that have it (an extended regular expression) in their environment
+having() {
+    sed 's:.*:/proc/&/environ:' | { xargs -r grep -lsaxzE "$1" || true; } | tr -dc '0-9\n'
+}
+
+# processes_of JOB
+processes_of() {
+    members | having "SLURM_JOB_ID=$1"
+}
+
 # rank_of JOB R: the process of rank R
 rank_of() {
     local process
-    for process in $(members); do
-        if [[ $(cat "/proc/$process/comm" 2>/dev/null) == tec ]] &&
-            grep -qsaxzF "SLURM_JOB_ID=$1" "/proc/$process/environ" &&
-            grep -qsaxzE "(SLURM_PROCID|OMPI_COMM_WORLD_RANK)=$2" "/proc/$process/environ"; then
+    for process in $(processes_of "$1" | having "(SLURM_PROCID|OMPI_COMM_WORLD_RANK)=$2"); do
+        if [[ $(cat "/proc/$process/comm" 2>/dev/null) == tec ]]; then
             echo "$process"
             return
         fi
@@ -121,14 +133,36 @@ rank_of() {
 
 # last_step RUN: in its log; 0 where there is none yet.
 last_step() {
-    local step=0
-    [[ ! -s $1/log.jsonl ]] || step=$(tail -n 1 "$1/log.jsonl" | number step)
-    echo "${step:-0}"
+    [[ -s $1/log.jsonl && $(tail -n 1 "$1/log.jsonl") =~ \"step\":([0-9]+) ]] || { echo 0 && return; }
+    echo "${BASH_REMATCH[1]}"
 }
 
 # has_step RUN N
 has_step() {
     (($(last_step "$1") >= $2))
+}
+
+# ---- several things at once ----
+
+declare -A behind=()
+
+# in_background FUNCTION: goes through it while the test goes on; what it prints comes with expect_end. Variables that it
+# sets are its own.
+in_background() {
+    out=$here/.out-$1 err=$here/.err-$1 "$1" >"$1.said" 2>&1 &
+    behind[$1]=$!
+}
+
+# expect_end FUNCTION ...: well
+expect_end() {
+    local name code
+    for name in "$@"; do
+        code=0
+        wait "${behind[$name]}" || code=$?
+        unset "behind[$name]"
+        cat "$name.said"
+        ((code == 0)) || { trap - ERR && exit 1; }
+    done
 }
 
 # expect_same_run RUN RUN: both finished, equal to the bit.

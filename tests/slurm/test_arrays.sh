@@ -43,16 +43,20 @@ run tec targets "${settings[@]}" targets.dir=whole
 all=$(shards whole)
 say "$all shards"
 
-say "one task is told to stop, another one is cancelled: the first is requeued, the second sent again"
+# The last task has the number of the array for its own.
+say "two tasks are told to stop, another one is cancelled: the two are requeued, alone, and the third is sent again"
 send parts 1-4 4
 until_true "the first shards" has_shards parts 2
-scancel --batch --signal=USR1 "${id}_1"
+scancel --batch --signal=USR1 "${id}_1" "${id}_4"
 scancel "${id}_3"
 for task in 1 2 4; do
     expect_state COMPLETED "${id}_$task"
 done
 expect_state CANCELLED "${id}_3"
-grep -q 'slurm: requeued' "parts-${id}_1.out" || fail "the task that was told to stop was not requeued"
+for task in 1 4; do
+    grep -q 'slurm: requeued' "parts-${id}_$task.out" || fail "task $task was told to stop, but not requeued"
+done
+(($(grep -c 'slurm: job' "parts-${id}_2.out") == 1)) || fail "task 2 was requeued with another one"
 [[ ! -e parts/manifest.json ]] || fail "the store is finished, although a quarter of it was cancelled"
 inodes parts >before
 send parts 3 4

@@ -267,7 +267,7 @@ static void test_model_config(void **state)
     assert_int_equal(resolve_yaml("model: {preset: vit_huge}\npretrain: {objective: mae, attention_weight: 0}"),
                      TEC_OK);
     assert_int_equal(tec_settings_model_config(&settings, &c), TEC_OK);
-    assert_true(c.kind == TEC_MODEL_MAE && c.patch == 14 && c.depth == 32 && c.groups == 10 && c.decoder_depth == 8);
+    assert_true(c.kind == TEC_MODEL_MAE && c.patch == 14 && c.depth == 32 && c.groups == 8 && c.decoder_depth == 8);
     assert_true(!c.predict_attention);
 
     assert_int_equal(resolve_yaml("model: {preset: vit_tiny, patch: 8, decoder_depth: 3, depth: 2, adaptor_groups: 0}\n"
@@ -281,6 +281,25 @@ static void test_model_config(void **state)
                      TEC_OK);
     assert_int_equal(tec_settings_model_config(&settings, &c), TEC_USER_ERROR);
     assert_string_equal(tec_error_message(), "model.decoder_depth must be given when model.preset is none");
+}
+
+/* Every depth has a default; it is the published depth / 3 wherever that divides the depth. */
+static void test_default_groups(void **state)
+{
+    (void)state;
+    static const struct {
+        int depth, groups;
+    } known[] = {{1, 1},  {2, 1},  {3, 1},  {4, 1},  {8, 2},  {10, 2},
+                 {11, 1}, {12, 4}, {16, 4}, {24, 8}, {32, 8}, {40, 10}};
+    tec_model_config c;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        assert_int_equal(resolve_yaml(known[i].depth == 32 ? "model: {preset: vit_huge}" : ""), TEC_OK);
+        settings.model.depth = known[i].depth;
+        assert_int_equal(tec_settings_model_config(&settings, &c), TEC_OK);
+        assert_int_equal(c.groups, known[i].groups);
+        c.base_width = c.base_heads = 12;
+        assert_int_equal(tec_model_config_check(&c), TEC_OK);
+    }
 }
 
 static void test_suggest(void **state)
@@ -317,6 +336,7 @@ int main(void)
         cmocka_unit_test_teardown(test_value, tear_down),
         cmocka_unit_test_teardown(test_help, tear_down),
         cmocka_unit_test_teardown(test_model_config, tear_down),
+        cmocka_unit_test_teardown(test_default_groups, tear_down),
         cmocka_unit_test_teardown(test_suggest, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

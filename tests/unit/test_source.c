@@ -1,10 +1,12 @@
 /* What the loader threads hand to the model: crops, stored targets and masks, from a synthetic data set and store. */
 #include "folder.h"
+#include "noise_store.h"
 
 #include "tec/source.h"
 
 #include "tec/augment.h"
 #include "tec/files.h"
+#include "tec/half.h"
 #include "tec/philox.h"
 
 #include <fcntl.h>
@@ -82,68 +84,51 @@ static int remove_set(void **state)
 
 /* -- a store of noise, whose row VOID * VIEWS + 1 is void -- */
 
+static tec_store_spec spec_of(bool images)
+{
+    return (tec_store_spec){.samples = SAMPLES,
+                            .views = VIEWS,
+                            .patches = PATCHES,
+                            .width = BASE_WIDTH,
+                            .heads = BASE_HEADS,
+                            .topk = TOPK,
+                            .last_layers = 2,
+                            .images = images,
+                            .type = TEC_TARGET_FLOAT32,
+                            .image_size = SIZE,
+                            .patch = 16,
+                            .channels = 1,
+                            .shard_rows = SAMPLES * VIEWS};
+}
+
 typedef struct stored_row {
     float feature[FEATURES], attention[LOGITS];
     int32_t topk[TOPK];
     uint8_t image[PIXELS];
+    tec_view view;
 } stored_row;
 
 static stored_row row_of(int row)
 {
+    const tec_store_spec spec = spec_of(true);
     stored_row r;
-    tec_philox random = tec_philox_start(2, TEC_STREAM_TEST, (uint64_t)row, 0, 0);
-    for (int i = 0; i < FEATURES; i++)
-        r.feature[i] = (float)tec_philox_normal(&random);
-    for (int i = 0; i < LOGITS; i++) /* exact in float16 */
-        r.attention[i] = (float)tec_philox_below(&random, 2048) / 64;
-    for (int i = 0; i < TOPK; i++)
-        r.topk[i] = (row + 5 * i) % PATCHES;
-    for (int i = 0; i < PIXELS; i++)
-        r.image[i] = (uint8_t)tec_philox_below(&random, 256);
+    tec_store_row to = {.feature = r.feature, .attention = r.attention, .topk = r.topk, .image = r.image};
+    noise_store_row(&spec, row, &to);
+    uint16_t stored[LOGITS]; /* attention is float16 in every store */
+    tec_half_from_float(r.attention, LOGITS, stored);
+    tec_half_to_float(stored, LOGITS, r.attention);
+    r.view = to.view;
     return r;
-}
-
-static tec_view view_of(int row)
-{
-    return (tec_view){.top = row % 4, .left = 1 + row % 3, .height = 18, .width = 13, .flip = row % 2};
 }
 
 static tec_store *make_store(const char *name, bool images)
 {
-    const tec_store_spec spec = {.samples = SAMPLES,
-                                 .views = VIEWS,
-                                 .patches = PATCHES,
-                                 .width = BASE_WIDTH,
-                                 .heads = BASE_HEADS,
-                                 .topk = TOPK,
-                                 .last_layers = 2,
-                                 .images = images,
-                                 .type = TEC_TARGET_FLOAT32,
-                                 .image_size = SIZE,
-                                 .patch = 16,
-                                 .channels = 1,
-                                 .shard_rows = SAMPLES * VIEWS};
+    const tec_store_spec spec = spec_of(images);
     char *dir = path_of(name), *manifest;
-    tec_store_writer *writer;
     tec_store *store;
-    bool done;
-    int64_t missing;
     size_t bytes;
     assert_int_equal(tec_directory_make(dir), TEC_OK);
-    assert_int_equal(tec_store_writer_open(&writer, dir, &spec, 0, &done), TEC_OK);
-    for (int i = 0; i < SAMPLES * VIEWS; i++) {
-        stored_row r = row_of(i);
-        tec_store_row row = {.feature = r.feature,
-                             .attention = r.attention,
-                             .topk = r.topk,
-                             .image = images ? r.image : NULL,
-                             .view = view_of(i),
-                             .sample = i == VOID * VIEWS + 1 ? -1 : i / VIEWS};
-        assert_int_equal(tec_store_writer_put(writer, i, &row), TEC_OK);
-    }
-    assert_int_equal(tec_store_writer_commit(writer), TEC_OK);
-    assert_int_equal(tec_store_finish(dir, &spec, &missing), TEC_OK);
-    assert_int_equal(missing, 0);
+    noise_store_write(dir, &spec, VOID * VIEWS + 1);
     assert_int_equal(tec_store_manifest(dir, &manifest, &bytes), TEC_OK);
     assert_int_equal(tec_store_open(&store, dir, manifest, bytes), TEC_OK);
     free(manifest);
@@ -229,9 +214,8 @@ static void test_stored_views(void **state)
                 continue;
             void *slot = fetch(source, i, epoch);
             tec_sample sample = tec_source_sample(source, slot);
-            tec_view view = view_of(row);
             stored_row want = row_of(row);
-            expect_crop(sample.image, i, &view);
+            expect_crop(sample.image, i, &want.view);
             expect_reals(sample.feature, want.feature, FEATURES);
             expect_reals(sample.attention, want.attention, LOGITS);
             assert_memory_equal(sample.topk, want.topk, sizeof want.topk);

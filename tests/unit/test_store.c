@@ -1,8 +1,8 @@
 #include "folder.h"
+#include "noise_store.h"
 
 #include "tec/files.h"
 #include "tec/h5.h"
-#include "tec/philox.h"
 #include "tec/store.h"
 
 #include "src/targets/store_parts.h"
@@ -103,18 +103,11 @@ static tec_store_row *attach(whole_row *r)
 /* What the store is to hold; sample VOID is void. */
 static tec_store_row *make_row(whole_row *r, int64_t row)
 {
-    tec_philox random = tec_philox_start(5, TEC_STREAM_TEST, (uint64_t)row, 0, 0);
-    for (int i = 0; i < FEATURES; i++)
-        r->feature[i] = (float)tec_philox_normal(&random);
-    for (int i = 0; i < LOGITS; i++)
-        r->attention[i] = 5 * (float)tec_philox_normal(&random);
-    for (int i = 0; i < K; i++)
-        r->topk[i] = (int32_t)tec_philox_below(&random, L);
-    for (int i = 0; i < PIXELS; i++)
-        r->image[i] = (uint8_t)tec_philox_word(&random);
-    r->row.view = (tec_view){(int)row, 1, 2, 3, (int)row & 1};
-    r->row.sample = row / V == VOID ? -1 : row / V;
-    return attach(r);
+    const tec_store_spec spec = make_spec(TEC_TARGET_FLOAT32);
+    noise_store_row(&spec, row, attach(r));
+    if (r->row.sample == VOID)
+        r->row.sample = -1;
+    return &r->row;
 }
 
 static tec_store_writer *open_writer(const tec_store_spec *spec, int64_t shard)
