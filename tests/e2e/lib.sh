@@ -203,7 +203,7 @@ largest_difference() {
     paste <(sed -n "s/.*\"$1\":\\([^,]*\\).*/\\1/p" "$2") <(sed -n "s/.*\"$1\":\\([^,]*\\).*/\\1/p" "$3") |
         awk 'NF != 2 { print "inf"; bad = 1; exit }
              { d = ($1 - $2) / $1; d = d < 0 ? -d : d; most = d > most ? d : most }
-             END { if (!bad) print NR ? most : "inf" }'
+             END { if (!bad) print NR ? most + 0 : "inf" }'
 }
 
 # ---- damaging files ----
