@@ -19,7 +19,7 @@ free_port() {
 }
 
 # What differs from a real cluster: a directory per node where a node would have its own disk and shared memory; a
-# requeued job starts at once, instead of 120 s later when its old credential has expired; jobs are looked at once a second.
+# requeued job waits 5 s for its old credential to expire and not 120; jobs are looked at once a second.
 write_slurm_conf() {
     local dir=$1 nodes=$2 cpus=$3 host i
     host=$(hostname -s)
@@ -72,16 +72,6 @@ daemon() {
     daemons+=($!)
 }
 
-# without_delay: what is put off after a requeue is put off no more.
-without_delay() {
-    local id reason
-    while sleep 0.4; do
-        squeue -h -t PENDING -o '%i %r' 2>/dev/null | while read -r id reason; do
-            [[ $reason != BeginTime ]] || scontrol update JobId="$id" StartTime=now
-        done
-    done
-}
-
 start_cluster() {
     local nodes=$2 end=$((SECONDS + 30)) i
     SLURM_DIR=$1
@@ -102,7 +92,6 @@ start_cluster() {
         ((SECONDS < end)) || fail "the virtual cluster does not come up: $(tail -n 3 "$SLURM_DIR"/*.out)"
         sleep 0.1
     done
-    daemon without_delay without_delay
 }
 
 # members: the processes of jobs, whose environment names this cluster.

@@ -190,6 +190,10 @@ twice() {
     expect_same_as_plain twice
 }
 
+has_rank() {
+    rank_of "$id" "$1" >/dev/null
+}
+
 # step_daemon: of rank 1
 step_daemon() {
     local process
@@ -198,19 +202,29 @@ step_daemon() {
     echo "$process"
 }
 
+# Rank 1 loses its slurmstepd, and does not get to the end of the run before anybody sees that.
+orphan() {
+    local rank daemon
+    rank=$(rank_of "$id" 1)
+    daemon=$(step_daemon)
+    kill -STOP "$rank"
+    kill -KILL "$daemon"
+}
+
 signals() {
     say "told to stop, preempted, requeued, a rank killed, one that hangs, a slurmstepd killed: equal to the bit"
     local restarts=0 event nodes=n3,n4
     train signals
     for event in stop preempt requeue kill hang orphan; do
         until_true "steps before $event" has_step signals/run $(((restarts + 1) * steps / 10))
+        until_true "rank 1 before $event" has_rank 1
         case $event in
         stop) scancel --signal=USR1 "$id" ;;
         preempt) sbatch --partition=urgent --nodelist=$nodes --exclusive --output=urgent.out --wrap=true >/dev/null ;;
         requeue) scontrol requeue "$id" ;;
         kill) kill -KILL "$(rank_of "$id" 1)" ;;
         hang) kill -STOP "$(rank_of "$id" 1)" ;;
-        orphan) kill -KILL "$(step_daemon)" ;;
+        orphan) orphan ;;
         esac
         restarts=$((restarts + 1))
         until_true "restart $restarts after $event" restarted $restarts
