@@ -68,15 +68,19 @@ static tec_status measure_training(const tec_comm *comm, const tec_settings *set
                                    bool brief, bench_run *run)
 {
     bench_training training = {0};
-    TEC_TRY(bench_training_open(&training, comm, &run->config, run->batch, run->micro_batch,
-                                tec_model_patches(&run->config) / 4, size->topk));
-    tec_params *params = tec_model_params(training.model);
+    tec_status status = bench_training_open(&training, comm, settings, &run->config, run->batch, run->micro_batch,
+                                            tec_model_patches(&run->config) / 4, size->topk);
+    status = tec_comm_agree(comm, status);
+    if (status != TEC_OK) {
+        bench_training_close(&training);
+        return status;
+    }
     run->micro_batch = training.micro_batch;
-    run->parameters = (double)params->trained;
+    run->parameters = (double)tec_model_params(training.model)->trained;
     run->flops = bench_training_flops(&training);
-    tec_status status = bench_measure(bench_training_step, &training, run->result.steps, &run->result);
+    status = bench_measure(bench_training_step, &training, run->result.steps, &run->result);
     if (status == TEC_OK && !brief && comm->size > 1)
-        run->reduce = bench_measure_reduce(comm, params->grad, params->trained);
+        run->reduce = bench_measure_reduce(&training);
     if (status == TEC_OK && !brief && settings->data.train[0])
         status = measure_loader(comm, settings, &training, run);
     bench_training_close(&training);

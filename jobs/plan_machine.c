@@ -27,7 +27,7 @@ static tec_status measure_training(const tec_comm *comm, const tec_plan_job *job
     int micro_batch = s->pretrain.micro_batch ? s->pretrain.micro_batch : tec_model_micro_batch(&config, inputs);
     int count = micro_batch < inputs ? micro_batch : inputs;
     int topk = config.kind == TEC_MODEL_TEC ? s->targets.topk : 0;
-    TEC_TRY(bench_training_open(&training, comm, &config, count, count, visible, topk));
+    TEC_TRY(bench_training_open(&training, comm, s, &config, count, count, visible, topk));
     tec_status status = bench_measure(bench_training_step, &training, STEPS, &result);
     if (status == TEC_OK) {
         double update = result.operators[TEC_OPERATOR_ADAMW].seconds / STEPS;
