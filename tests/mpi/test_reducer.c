@@ -24,9 +24,9 @@ static real number_of(int rank, int step, size_t i)
     return (real)((i * 7 + step * 13 + rank * 5) % 1000);
 }
 
-static void fill(real *data, int step)
+static void fill(real *data, int step, size_t first, size_t end)
 {
-    for (size_t i = 0; i < COUNT; i++)
+    for (size_t i = first; i < end; i++)
         data[i] = number_of(comm.rank, step, i);
 }
 
@@ -41,19 +41,22 @@ static void expect_sums(const real *data, int step, tec_slice slice)
     }
 }
 
-/* A rank announces in its own strides, or not at all. */
-static void announce(tec_reducer *reducer, size_t stride)
+/* A rank announces what it has filled in, in its own strides; 0: not at all. */
+static void fill_and_announce(tec_reducer *reducer, real *data, int step, size_t stride)
 {
-    for (size_t end = stride; stride && end <= COUNT; end += stride)
-        tec_reducer_ready(reducer, end);
+    size_t end = 0;
+    for (; stride && end + stride <= COUNT; end += stride) {
+        fill(data, step, end, end + stride);
+        tec_reducer_ready(reducer, end + stride);
+    }
+    fill(data, step, end, COUNT);
 }
 
 static void expect_step(tec_reducer *reducer, real *data, size_t bucket, int step, size_t stride)
 {
     size_t next = 0;
     tec_slice slice;
-    fill(data, step);
-    announce(reducer, stride);
+    fill_and_announce(reducer, data, step, stride);
     while (tec_reducer_take(reducer, &slice)) {
         assert_int_equal(slice.first, next);
         assert_int_equal(slice.count, COUNT - next < bucket ? COUNT - next : bucket);
@@ -100,7 +103,8 @@ static void test_same_bits(void **state)
         for (size_t i = 0; i < COUNT; i++)
             data[i] = (real)tec_philox_normal(&random);
         assert_int_equal(tec_reducer_create(&reducer, &comm, data, COUNT, 999, run % 2), TEC_OK);
-        announce(reducer, 50 + 500 * (size_t)(run + comm.rank));
+        for (size_t end = 0; end <= COUNT; end += 50 + 500 * (size_t)(run + comm.rank))
+            tec_reducer_ready(reducer, end);
         while (tec_reducer_take(reducer, &slice)) {
         }
         tec_reducer_free(reducer);
