@@ -103,6 +103,10 @@ static void print_closing(const bench_run *run)
     printf("%s %.4f s (median of %d), matrix products %.1f GFLOP/s, ranks %d, batch %d, micro-batch %d\n", run->what,
            r->median, r->steps, r->flops / r->operators[TEC_OPERATOR_GEMM].seconds / 1e9, run->ranks, run->batch,
            run->micro_batch);
+    if (run->ranks > 1)
+        printf("exposed communication: %.4f s a step, %.2f %% of it (waiting for other ranks included)\n",
+               r->operators[TEC_OPERATOR_REDUCE].seconds / r->steps,
+               100 * r->operators[TEC_OPERATOR_REDUCE].seconds / r->total);
     printf("img/s %.3f gemm_share %.3f peak_rss_mb %.0f\n", run->images_per_second, bench_gemm_share(r),
            r->peak_rss_mb);
 }
