@@ -68,15 +68,19 @@ static tec_status measure_training(const tec_comm *comm, const tec_settings *set
                                    bool brief, bench_run *run)
 {
     bench_training training = {0};
-    TEC_TRY(bench_training_open(&training, comm, &run->config, run->batch, run->micro_batch,
-                                tec_model_patches(&run->config) / 4, size->topk));
-    tec_params *params = tec_model_params(training.model);
+    tec_status status = bench_training_open(&training, comm, settings, &run->config, run->batch, run->micro_batch,
+                                            tec_model_patches(&run->config) / 4, size->topk);
+    status = tec_comm_agree(comm, status);
+    if (status != TEC_OK) {
+        bench_training_close(&training);
+        return status;
+    }
     run->micro_batch = training.micro_batch;
-    run->parameters = (double)params->trained;
+    run->parameters = (double)tec_model_params(training.model)->trained;
     run->flops = bench_training_flops(&training);
-    tec_status status = bench_measure(bench_training_step, &training, run->result.steps, &run->result);
+    status = bench_measure(bench_training_step, &training, run->result.steps, &run->result);
     if (status == TEC_OK && !brief && comm->size > 1)
-        run->reduce = bench_measure_reduce(comm, params->grad, params->trained);
+        run->reduce = bench_measure_reduce(&training);
     if (status == TEC_OK && !brief && settings->data.train[0])
         status = measure_loader(comm, settings, &training, run);
     bench_training_close(&training);
@@ -99,6 +103,10 @@ static void print_closing(const bench_run *run)
     printf("%s %.4f s (median of %d), matrix products %.1f GFLOP/s, ranks %d, batch %d, micro-batch %d\n", run->what,
            r->median, r->steps, r->flops / r->operators[TEC_OPERATOR_GEMM].seconds / 1e9, run->ranks, run->batch,
            run->micro_batch);
+    if (run->ranks > 1)
+        printf("exposed communication: %.4f s a step, %.2f %% of it (waiting for other ranks included)\n",
+               r->operators[TEC_OPERATOR_REDUCE].seconds / r->steps,
+               100 * r->operators[TEC_OPERATOR_REDUCE].seconds / r->total);
     printf("img/s %.3f gemm_share %.3f peak_rss_mb %.0f\n", run->images_per_second, bench_gemm_share(r),
            r->peak_rss_mb);
 }

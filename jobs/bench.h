@@ -10,6 +10,7 @@
 #include "tec/loader.h"
 #include "tec/measure.h"
 #include "tec/model.h"
+#include "tec/reducer.h"
 #include "tec/settings.h"
 #include "tec/source.h"
 
@@ -65,14 +66,15 @@ typedef struct bench_training {
     const tec_comm *comm;
     tec_model *model;
     tec_adamw adamw;
+    tec_reducer *reducer;
     bench_material material;
     int batch, micro_batch, visible, topk; /* batch: of this rank */
     bench_images *images;                  /* NULL: the material's */
 } bench_training;
 
-/* TEC_USER_ERROR: an impossible architecture. */
-tec_status bench_training_open(bench_training *training, const tec_comm *comm, const tec_model_config *config,
-                               int batch, int micro_batch, int visible, int topk);
+/* Local. Reduces as the settings say. TEC_USER_ERROR: an impossible architecture. */
+tec_status bench_training_open(bench_training *training, const tec_comm *comm, const tec_settings *settings,
+                               const tec_model_config *config, int batch, int micro_batch, int visible, int topk);
 void bench_training_close(bench_training *training);
 
 typedef struct bench_targets {
@@ -123,12 +125,12 @@ double bench_compute_seconds(const bench_result *result);
 /* What of the measured steps the products would take at the rates of warm buffers. */
 double bench_warm_share(const bench_result *result);
 
-/* Collective. Seconds of the allreduce of `count` reals, and of a memcpy of as many on all ranks at once; medians, of
- * the slowest rank. */
+/* Collective. Seconds of the allreduce of the gradient as a step does it, and of a memcpy of as much on all ranks at
+ * once; medians, of the slowest rank. */
 typedef struct bench_reduce {
     double bytes, seconds, copy_seconds;
 } bench_reduce;
-bench_reduce bench_measure_reduce(const tec_comm *comm, real *data, size_t count);
+bench_reduce bench_measure_reduce(const bench_training *training);
 
 /* Bytes per second of memcpy on all cores of this node at once. */
 double bench_copy_rate(void);

@@ -148,15 +148,25 @@ void bench_measure_warm(bench_result *r)
     free(numbers);
 }
 
-bench_reduce bench_measure_reduce(const tec_comm *comm, real *data, size_t count)
+static void reduce(tec_reducer *reducer)
 {
+    tec_slice slice;
+    while (tec_reducer_take(reducer, &slice)) {
+    }
+}
+
+bench_reduce bench_measure_reduce(const bench_training *training)
+{
+    const tec_comm *comm = training->comm;
+    real *data = tec_model_params(training->model)->grad;
+    size_t count = tec_model_params(training->model)->trained;
     double sum[SAMPLES], copy[SAMPLES];
     real *other = tec_allocate_zeroed(count, sizeof *other);
-    tec_comm_sum_real(comm, data, count);
+    reduce(training->reducer);
     for (int i = 0; i < SAMPLES; i++) {
         tec_comm_barrier(comm);
         double start = tec_seconds();
-        tec_comm_sum_real(comm, data, count);
+        reduce(training->reducer);
         sum[i] = tec_seconds() - start;
         tec_comm_barrier(comm);
         start = tec_seconds();

@@ -64,16 +64,12 @@ static void print_kinds(const bench_run *run)
 static void print_reduce(const bench_run *run)
 {
     const bench_reduce *r = &run->reduce;
-    const bench_result *result = &run->result;
     if (r->seconds == 0)
         return;
     printf(
         "\nallreduce of %.1f MB over %d ranks: %.4f s, %.2f GB/s; memcpy of as much on all ranks: %.4f s, %.2f GB/s\n",
         r->bytes / 1e6, run->ranks, r->seconds, r->bytes / r->seconds / 1e9, r->copy_seconds,
         r->bytes / r->copy_seconds / 1e9);
-    printf("exposed communication: %.4f s a step, %.2f %% of it (waiting for other ranks included)\n",
-           result->operators[TEC_OPERATOR_REDUCE].seconds / result->steps,
-           100 * result->operators[TEC_OPERATOR_REDUCE].seconds / result->total);
 }
 
 static void print_loader(const bench_run *run)

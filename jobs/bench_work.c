@@ -77,8 +77,8 @@ void bench_material_free(bench_material *m)
     free(m->indices);
 }
 
-tec_status bench_training_open(bench_training *t, const tec_comm *comm, const tec_model_config *config, int batch,
-                               int micro_batch, int visible, int topk)
+tec_status bench_training_open(bench_training *t, const tec_comm *comm, const tec_settings *settings,
+                               const tec_model_config *config, int batch, int micro_batch, int visible, int topk)
 {
     *t = (bench_training){.comm = comm,
                           .batch = batch,
@@ -89,22 +89,20 @@ tec_status bench_training_open(bench_training *t, const tec_comm *comm, const te
     tec_params_initialize(tec_model_params(t->model), 0);
     tec_adamw_create(&t->adamw, tec_model_params(t->model), 0.9, 0.95, 0.05);
     t->material = bench_material_make(config, batch, topk);
-    return TEC_OK;
+    const tec_params *params = tec_model_params(t->model);
+    return tec_reducer_create(&t->reducer, comm, params->grad, params->trained,
+                              ((size_t)settings->run.bucket_mb << 20) / sizeof(real),
+                              settings->run.overlap == TEC_OVERLAP_THREAD);
 }
 
 void bench_training_close(bench_training *t)
 {
     if (!t->model)
         return;
+    tec_reducer_free(t->reducer);
     bench_material_free(&t->material);
     tec_adamw_free(&t->adamw);
     tec_model_free(t->model);
-}
-
-static void reduce(const tec_comm *comm, tec_params *params)
-{
-    TEC_MEASURE(TEC_OPERATOR_REDUCE);
-    tec_comm_sum_real(comm, params->grad, params->trained);
 }
 
 static tec_status take_images(bench_training *t, tec_example *example, int count)
@@ -122,6 +120,7 @@ tec_status bench_training_step(void *context)
     bench_training *t = context;
     tec_params *params = tec_model_params(t->model);
     double loss[TEC_MAX_LOSSES] = {0};
+    tec_slice slice;
     tec_status status = TEC_OK;
     for (int at = 0; at < t->batch; at += t->micro_batch) {
         int count = t->batch - at < t->micro_batch ? t->batch - at : t->micro_batch;
@@ -131,14 +130,17 @@ tec_status bench_training_step(void *context)
         if (status != TEC_OK)
             break;
         tec_model_forward(t->model, example, count, (double[]){1, 1}, 1.0 / t->batch, loss);
+        params->listener = at + count == t->batch ? tec_reducer_ready : NULL;
+        params->listener_context = t->reducer;
         tec_model_backward(t->model);
         if (t->images) {
             bench_images_release(t->images);
             bench_images_ask(t->images);
         }
     }
-    reduce(t->comm, params);
-    tec_adamw_step(&t->adamw, params, 1e-4, 1.0 / t->comm->size);
+    tec_adamw_begin(&t->adamw);
+    while (tec_reducer_take(t->reducer, &slice))
+        tec_adamw_update(&t->adamw, params, slice.first, slice.count, 1e-4, 1.0 / t->comm->size);
     return t->images ? tec_comm_agree(t->comm, status) : TEC_OK;
 }
 

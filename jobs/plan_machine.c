@@ -21,7 +21,7 @@ static tec_status measure_training(const tec_comm *comm, const tec_plan_job *job
     bench_result result = {0};
     const tec_plan_share share = tec_plan_share_of(job);
     const int count = share.micro_batch;
-    TEC_TRY(bench_training_open(&training, comm, &job->model, count, count, share.visible, share.topk));
+    TEC_TRY(bench_training_open(&training, comm, job->settings, &job->model, count, count, share.visible, share.topk));
     tec_status status = bench_measure(bench_training_step, &training, STEPS, &result);
     if (status == TEC_OK) {
         double update = result.operators[TEC_OPERATOR_ADAMW].seconds / STEPS;

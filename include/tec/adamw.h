@@ -21,6 +21,12 @@ void tec_adamw_free(tec_adamw *adamw);
  * Returns the squared norm of the gradient used: not finite when the step must not be trusted. */
 double tec_adamw_step(tec_adamw *adamw, tec_params *params, double lr, double scale);
 
+/* The same step in slices of the flat buffers: begin once, then update [first, first + count) until all of them have
+ * had their turn. Weights and moments do not depend on where the buffers are cut. Returns the slice's share of the
+ * norm. */
+void tec_adamw_begin(tec_adamw *adamw);
+double tec_adamw_update(tec_adamw *adamw, tec_params *params, size_t first, size_t count, double lr, double scale);
+
 /* Squared L2 norm of the gradient, summed in double in a fixed order. */
 double tec_gradient_square(const tec_params *params);
 

@@ -1,5 +1,6 @@
-/* The ranks of a job and what they do together. Open MPI is asked for MPI_THREAD_FUNNELED: only the main thread calls
- * in. A failing MPI call ends all ranks (MPI_ERRORS_ARE_FATAL): ranks cannot agree on anything without it. */
+/* The ranks of a job and what they do together. MPI is asked for MPI_THREAD_SERIALIZED: only the main thread calls in,
+ * and while it does not, the helper thread of a reducer (tec/reducer.h). A failing MPI call ends all ranks
+ * (MPI_ERRORS_ARE_FATAL): ranks cannot agree on anything without it. */
 #ifndef TEC_COMM_H
 #define TEC_COMM_H
 
@@ -10,6 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#define TEC_MPI_REAL (TEC_REAL_IS_DOUBLE ? MPI_DOUBLE : MPI_FLOAT)
 
 typedef struct tec_comm {
     MPI_Comm mpi; /* MPI_COMM_NULL for a command that runs without MPI: then every call below is local */

@@ -1,5 +1,5 @@
-/* Matrix products in the precision of `real`, row-major: by CBLAS, or by a kernel of our own where that suits the processor
- * and the shape (src/ops/product.h). Local. */
+/* Matrix products in the precision of `real`, row-major: by CBLAS, or by a kernel of our own where that suits the
+ * processor and the shape (src/ops/product.h). Local. */
 #ifndef TEC_GEMM_H
 #define TEC_GEMM_H
 

@@ -3,7 +3,8 @@
  *
  * Weights lie in one flat buffer, gradients in another with the same offsets. Trained tensors come first, in the
  * reverse of their registration (models register in forward order, so that backward finishes the buffer from its
- * beginning); fixed tables (position embeddings) follow and have no gradient. Offsets are multiples of 16. Local. */
+ * beginning, and tells who listens); fixed tables (position embeddings) follow and have no gradient. Offsets are
+ * multiples of 16. Local. */
 #ifndef TEC_PARAMS_H
 #define TEC_PARAMS_H
 
@@ -31,12 +32,17 @@ typedef struct tec_param {
     bool trained, decayed; /* decayed: neither one-dimensional nor a bias */
 } tec_param;
 
+/* Is told that the gradients at offsets below `end` are complete. */
+typedef void tec_params_listener(void *context, size_t end);
+
 typedef struct tec_params {
     tec_param *param; /* in order of registration */
     int count, capacity;
     size_t trained, total; /* reals in the trained part, and in all, padding included (padding is always zero) */
     real *weight;          /* [total] */
     real *grad;            /* [trained]; NULL for a frozen model */
+    tec_params_listener *listener; /* during backward; NULL: none */
+    void *listener_context;
 } tec_params;
 
 /* Registers a tensor and returns its index. dim[i] = 0 ends the shape. */
@@ -62,6 +68,13 @@ static inline real *tec_params_weight(const tec_params *params, int index)
 static inline real *tec_params_grad(const tec_params *params, int index)
 {
     return params->grad && params->param[index].trained ? params->grad + params->param[index].offset : 0;
+}
+
+/* For backward: the gradients of tensor `index` and of all that were registered after it are complete. */
+static inline void tec_params_finish(const tec_params *params, int index)
+{
+    if (params->listener)
+        params->listener(params->listener_context, params->param[index].offset + params->param[index].count);
 }
 
 #endif

@@ -17,7 +17,7 @@ typedef struct tec_step_result {
     double gradient_norm;        /* L2, of the averaged gradient, before clipping */
     int64_t inputs;              /* model inputs of all ranks: images that could be decoded times masks_per_image */
     unsigned asked;              /* what any rank asked for */
-    double waited, reduced;      /* seconds of this rank: for data, and in the reduction of the gradient */
+    double waited, reduced;      /* seconds that this rank waited: for data; for other ranks and the sum of gradients */
 } tec_step_result;
 
 /* Collective; the same status on every rank. Builds model, optimiser and loader; store NULL: objective mae. Everything

@@ -193,6 +193,11 @@ const tec_setting tec_settings_table[] = {
      .help = "end all ranks when one makes no progress for so many minutes; 0: off"},
     {AT(run, stage), TEXT(""),
      .help = "directory on a disk of the node (such as $TMPDIR) to which pretrain copies store and pack; \"\": none"},
+    {AT(run, overlap), CHOICE("off|thread", "off"),
+     .help = "thread: a helper thread per rank sums up gradients over the ranks while the computation goes on, for slow "
+             "networks"},
+    {AT(run, bucket_mb), INT(1, 1024, "6"),
+     .help = "megabytes of gradients that are summed up together"},
 };
 /* clang-format on */
 

@@ -37,7 +37,7 @@ static void end_world(tec_status status)
 void tec_comm_start(tec_comm *comm)
 {
     int provided = MPI_THREAD_SINGLE;
-    MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
+    MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &provided);
     comm->mpi = MPI_COMM_WORLD;
     MPI_Comm_rank(comm->mpi, &comm->rank);
     MPI_Comm_size(comm->mpi, &comm->size);
@@ -125,7 +125,7 @@ void tec_comm_sum_real(const tec_comm *comm, real *data, size_t count)
     const size_t most = SUM_BYTES / sizeof(real);
     for (size_t done = 0; done < count && !is_alone(comm); done += most) {
         size_t piece = count - done < most ? count - done : most;
-        reduce(comm, data + done, (int)piece, TEC_REAL_IS_DOUBLE ? MPI_DOUBLE : MPI_FLOAT, MPI_SUM);
+        reduce(comm, data + done, (int)piece, TEC_MPI_REAL, MPI_SUM);
     }
 }
 

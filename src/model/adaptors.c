@@ -89,6 +89,7 @@ void encoder_adaptor_backward(const encoder_adaptor *a, const real *dout, int R,
         tec_linear_backward(c->dfused, D, c->normed + (size_t)g * part, all, tec_params_weight(p, a->group[g].weight),
                             R, part, D, c->dnormed + (size_t)g * part, all, 0, tec_params_grad(p, a->group[g].weight),
                             tec_params_grad(p, a->group[g].bias));
+        tec_params_finish(p, a->group[g].weight);
     }
     tec_layernorm_concat_backward(c->dnormed, c->x, a->depth, c->before.mean, c->before.rstd,
                                   tec_params_weight(p, a->before_weight), R, D, tec_params_grad(p, a->before_weight),

@@ -184,7 +184,9 @@ void decoder_backward(const decoder *d, int B, decoder_cache *c, const scratch *
         bool pruned = i == d->depth - 1 && c->last.row[d->count * B] < c->all.row[d->count * B];
         block_backward(&d->block[i], pruned ? &c->last.view : &c->all.view, dx, &c->block[i], s, pruned ? c->dx : dx);
         dx = pruned ? c->dx : dx;
+        tec_params_finish(d->params, d->block[i].norm1.weight);
     }
     for (int i = 0; i < d->count; i++)
         embed_backward(d, i, B, dx, c, dz);
+    tec_params_finish(d->params, d->head[0].embed_weight);
 }

@@ -167,6 +167,7 @@ void encoder_backward(const encoder *e, int B, real *d, const real *extra, real 
             for (size_t r = 0; r < (size_t)R; r++)
                 tec_add(d + r * D, extra + (r * depth + i) * D, D, d + r * D);
         block_backward(&e->block[i], &c->seq.view, d, &c->block[i], s, d);
+        tec_params_finish(e->params, e->block[i].norm1.weight);
     }
     embed_backward(e, B, d, dclass, c);
 }

@@ -8,8 +8,10 @@ static void build(tec_model *m)
 {
     const tec_model_config *c = &m->config;
     static const char *const prefix[] = {"forward_fea_decoder.", "forward_att_decoder."};
+    /* Before the encoder, although it needs the encoder's token: backward finishes it last. */
+    class_adaptor_register(&m->class_adaptor, &m->params, -1, c->width);
     encoder_register(&m->encoder, &m->params, c);
-    class_adaptor_register(&m->class_adaptor, &m->params, m->encoder.cls_token, c->width);
+    m->class_adaptor.token = m->encoder.cls_token;
     encoder_adaptor_register(&m->encoder_adaptor, &m->params, c);
     decoder_register(&m->decoder, &m->params, c, c->predict_attention ? 2 : 1, prefix, (bool[]){true, false});
     m->patches =

@@ -3,9 +3,9 @@
 #include "tec/error.h"
 #include "tec/measure.h"
 
-#include "src/base/threads.h"
 #include "src/base/vector.h"
 
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,15 +60,21 @@ void tec_adamw_free(tec_adamw *a)
     free(a->v);
 }
 
-/* The part of [first, first + count) that lies in the calling thread's share of `total`. */
-static rows my_part(size_t first, size_t count, size_t total)
+typedef struct span {
+    size_t begin, end;
+} span;
+
+/* The calling thread's share. */
+static span my_share(span all)
 {
-    size_t begin = total * omp_get_thread_num() / omp_get_num_threads();
-    size_t end = total * (omp_get_thread_num() + 1) / omp_get_num_threads();
-    size_t last = first + count;
-    begin = begin < first ? first : begin > last ? last : begin;
-    end = end < first ? first : end > last ? last : end;
-    return (rows){(int)(begin - first), (int)(end - first)};
+    size_t count = all.end - all.begin, part = omp_get_thread_num(), parts = omp_get_num_threads();
+    return (span){all.begin + count * part / parts, all.begin + count * (part + 1) / parts};
+}
+
+static span overlap(span a, span b)
+{
+    size_t begin = a.begin > b.begin ? a.begin : b.begin, end = a.end < b.end ? a.end : b.end;
+    return (span){begin, end > begin ? end : begin};
 }
 
 /* An OpenMP reduction would add the threads' sums as they come, and differ in the last bits from run to run. */
@@ -80,13 +86,17 @@ static double add_in_order(const double *sum, int count)
     return total;
 }
 
-double tec_adamw_step(tec_adamw *a, tec_params *params, double lr, double scale)
+void tec_adamw_begin(tec_adamw *a)
+{
+    a->step++;
+}
+
+double tec_adamw_update(tec_adamw *a, tec_params *params, size_t first, size_t count, double lr, double scale)
 {
     TEC_MEASURE(TEC_OPERATOR_ADAMW);
     int threads = omp_get_max_threads();
     double square[threads];
     memset(square, 0, sizeof square);
-    a->step++;
     step_constants k = {.beta1 = (real)a->beta1,
                         .beta2 = (real)a->beta2,
                         .rest1 = (real)(1 - a->beta1),
@@ -100,13 +110,19 @@ double tec_adamw_step(tec_adamw *a, tec_params *params, double lr, double scale)
         const tec_param *p = &params->param[i];
         if (!p->trained)
             continue;
-        rows part = my_part(p->offset, p->count, params->trained);
-        size_t at = p->offset + part.begin;
+        span part = overlap((span){p->offset, p->offset + p->count}, my_share((span){first, first + count}));
+        size_t at = part.begin;
         k.keep = (real)(p->decayed ? 1 - lr * a->weight_decay : 1);
         square[omp_get_thread_num()] +=
             update(&k, part.end - part.begin, params->weight + at, params->grad + at, a->m + at, a->v + at);
     }
     return add_in_order(square, threads);
+}
+
+double tec_adamw_step(tec_adamw *a, tec_params *params, double lr, double scale)
+{
+    tec_adamw_begin(a);
+    return tec_adamw_update(a, params, 0, params->trained, lr, scale);
 }
 
 double tec_gradient_square(const tec_params *params)
@@ -118,10 +134,10 @@ double tec_gradient_square(const tec_params *params)
     const real *g = params->grad;
 #pragma omp parallel
     {
-        rows part = my_part(0, params->trained, params->trained);
+        span part = my_share((span){0, params->trained});
         double sum = 0;
 #pragma omp simd reduction(+ : sum)
-        for (int i = part.begin; i < part.end; i++)
+        for (size_t i = part.begin; i < part.end; i++)
             sum += (double)g[i] * g[i];
         square[omp_get_thread_num()] = sum;
     }

@@ -2,6 +2,7 @@
 
 #include "tec/loader.h"
 #include "tec/log.h"
+#include "tec/reducer.h"
 #include "tec/sampler.h"
 #include "tec/source.h"
 
@@ -17,6 +18,7 @@ struct tec_trainer {
     tec_skipped *skipped;
     tec_model *model;
     tec_adamw adamw;
+    tec_reducer *reducer;
     tec_sampler sampler;
     tec_source *source;
     tec_loader *loader;
@@ -27,6 +29,7 @@ struct tec_trainer {
     int64_t asked, last;  /* the step whose chunks are being asked for, and where the run ends */
     int asked_images;     /* of that step */
     tec_example *example; /* [chunk, masks] */
+    bool pending;         /* the last micro-batch of the step awaits its backward */
     double weight[TEC_MAX_LOSSES];
     int64_t step; /* the next one */
 };
@@ -46,6 +49,14 @@ static int larger(int a, int b)
     return a > b ? a : b;
 }
 
+static tec_status create_reducer(tec_trainer *t)
+{
+    const tec_settings *s = t->settings;
+    const tec_params *params = tec_model_params(t->model);
+    return tec_reducer_create(&t->reducer, t->comm, params->grad, params->trained,
+                              ((size_t)s->run.bucket_mb << 20) / sizeof(real), s->run.overlap == TEC_OVERLAP_THREAD);
+}
+
 /* The model, sized for what this rank computes at once. */
 static tec_status create_model(tec_trainer *t, const tec_model_config *config, int topk)
 {
@@ -61,7 +72,7 @@ static tec_status create_model(tec_trainer *t, const tec_model_config *config, i
                      s->pretrain.weight_decay);
     t->request = tec_allocate(most * sizeof *t->request);
     t->example = tec_allocate_zeroed((unsigned long)t->chunk * t->masks, sizeof *t->example);
-    return TEC_OK;
+    return create_reducer(t);
 }
 
 static tec_status create_loader(tec_trainer *t, const tec_model_config *config, tec_store *store)
@@ -112,6 +123,7 @@ void tec_trainer_free(tec_trainer *t)
     tec_source_free(t->source);
     free(t->example);
     free(t->request);
+    tec_reducer_free(t->reducer);
     tec_adamw_free(&t->adamw);
     tec_model_free(t->model);
     tec_sampler_free(&t->sampler);
@@ -223,8 +235,9 @@ static tec_status gradient_diverged(tec_trainer *t, const tec_step_result *resul
                     (long long)t->step + 1, result->gradient_norm, result->loss[0] + result->loss[1], ids.text);
 }
 
-/* Forward and backward of a chunk; adds to the losses and to the number of inputs. */
-static tec_status compute_chunk(tec_trainer *t, const tec_batch *batch, double *loss, int64_t *inputs)
+/* Forward and backward of a chunk; adds to the losses and to the number of inputs. The backward of the step's last
+ * micro-batch is left for finish_backward. */
+static tec_status compute_chunk(tec_trainer *t, const tec_batch *batch, bool last, double *loss, int64_t *inputs)
 {
     double scale = 1.0 / ((double)t->settings->pretrain.batch * t->masks);
     int count;
@@ -234,24 +247,48 @@ static tec_status compute_chunk(tec_trainer *t, const tec_batch *batch, double *
         tec_model_forward(t->model, t->example + at, n, t->weight, scale, loss);
         if (!isfinite(loss[0] + loss[1]))
             return loss_diverged(t, batch, at, n, loss[0] + loss[1]);
-        tec_model_backward(t->model);
+        t->pending = last && at + n == count;
+        if (!t->pending)
+            tec_model_backward(t->model);
     }
     *inputs += count;
     return TEC_OK;
 }
 
-/* This rank's part of a step; its gradient is that of the sum over it, divided by the global batch. */
+static void release_chunk(tec_trainer *t)
+{
+    tec_loader_release(t->loader);
+    submit_next(t);
+}
+
+/* This rank's part of a step but for its last backward, which still needs the last chunk; the gradient is that of the
+ * sum over the part, divided by the global batch. */
 static tec_status compute(tec_trainer *t, double *loss, int64_t *inputs)
 {
     for (int at = 0; at < t->images; at += t->chunk) {
         tec_batch batch;
+        bool last = at + t->chunk >= t->images;
         tec_loader_wait(t->loader, &batch);
-        tec_status status = compute_chunk(t, &batch, loss, inputs);
-        tec_loader_release(t->loader);
-        TEC_TRY(status);
-        submit_next(t);
+        TEC_TRY(compute_chunk(t, &batch, last, loss, inputs));
+        if (!last)
+            release_chunk(t);
     }
     return TEC_OK;
+}
+
+/* The last backward, in which the gradient becomes complete from the front on. */
+static void finish_backward(tec_trainer *t)
+{
+    tec_params *params = tec_model_params(t->model);
+    if (t->pending) {
+        params->listener = tec_reducer_ready;
+        params->listener_context = t->reducer;
+        tec_model_backward(t->model);
+        params->listener = NULL;
+        t->pending = false;
+    }
+    if (t->images > 0)
+        release_chunk(t);
 }
 
 /* Sums over the ranks what the step needs to go on: losses, inputs, failures, wishes. */
@@ -277,34 +314,52 @@ static tec_status agree_on_losses(tec_trainer *t, tec_status mine, int64_t input
 static double clip_factor(const tec_trainer *t, double scale)
 {
     double most = t->settings->pretrain.clip_norm;
-    if (most == 0)
-        return 1;
     double norm = scale * sqrt(tec_gradient_square(tec_model_params(t->model)));
     return norm > most ? most / (norm + 1e-6) : 1;
 }
 
-static tec_status update(tec_trainer *t, double lr, tec_step_result *result)
+/* Of the gradient that AdamW uses. Slices are updated as they come; where the norm is limited, once all are there. */
+static double update_slices(tec_trainer *t, double lr, double scale, double *clip)
 {
     tec_params *params = tec_model_params(t->model);
-    double start = tec_seconds();
-    tec_comm_sum_real(t->comm, params->grad, params->trained);
-    result->reduced = tec_seconds() - start;
-    double scale = (double)t->settings->pretrain.batch * t->masks / (double)result->inputs;
-    double clip = clip_factor(t, scale);
-    result->gradient_norm = sqrt(tec_adamw_step(&t->adamw, params, lr, scale * clip)) / clip;
+    tec_slice slice;
+    double square = 0;
+    *clip = 1;
+    if (t->settings->pretrain.clip_norm > 0) {
+        while (tec_reducer_take(t->reducer, &slice)) {
+        }
+        *clip = clip_factor(t, scale);
+        return tec_adamw_step(&t->adamw, params, lr, scale * *clip);
+    }
+    tec_adamw_begin(&t->adamw);
+    while (tec_reducer_take(t->reducer, &slice))
+        square += tec_adamw_update(&t->adamw, params, slice.first, slice.count, lr, scale);
+    return square;
+}
+
+static tec_status update(tec_trainer *t, double lr, tec_step_result *result)
+{
+    double scale = (double)t->settings->pretrain.batch * t->masks / (double)result->inputs, clip;
+    finish_backward(t);
+    double square = update_slices(t, lr, scale, &clip);
+    result->gradient_norm = sqrt(square) / clip;
     /* All ranks have the same gradient, but other processors may round its norm otherwise: none may go on alone. */
     return tec_comm_agree(t->comm, isfinite(result->gradient_norm) ? TEC_OK : gradient_diverged(t, result));
 }
 
 tec_status tec_trainer_step(tec_trainer *t, double lr, unsigned ask, tec_step_result *result)
 {
-    double loss[TEC_MAX_LOSSES] = {0}, waited = tec_loader_waited(t->loader);
+    double loss[TEC_MAX_LOSSES] = {0}, waited = tec_loader_waited(t->loader), reduced = tec_reducer_waited(t->reducer);
     int64_t inputs = 0;
     *result = (tec_step_result){0};
     tec_status status = compute(t, loss, &inputs);
     result->waited = tec_loader_waited(t->loader) - waited;
+    /* Before the first bucket: once buckets are under way no rank may leave the step. */
+    double start = tec_seconds();
     TEC_TRY(agree_on_losses(t, status, inputs, loss, ask, result));
+    result->reduced = tec_seconds() - start;
     TEC_TRY(update(t, lr, result));
+    result->reduced += tec_reducer_waited(t->reducer) - reduced;
     t->step++;
     return TEC_OK;
 }

@@ -15,22 +15,33 @@ rank_runs() {
     grep -q '^State:[[:space:]]*[^ZX]' "/proc/$process/status" 2>/dev/null
 }
 
-say "a rank is killed in the middle of a run"
-start_ranks 3 pretrain -c tiny.yaml pretrain.objective=mae run.dir=killed pretrain.epochs=100000 \
-    pretrain.checkpoint_epochs=1000
-wait_for "step 20" has_lines killed/log.jsonl 20
-signal_rank KILL 1
-killed_at=$SECONDS
-end_of_job
-((code != 0)) || fail "a rank was killed, but the exit code is 0"
-for rank in 0 1 2; do
-    while rank_runs $rank; do
-        ((SECONDS - killed_at < soon)) || fail "rank $rank still runs $soon seconds later"
-        sleep 0.1
+for overlap in off thread; do
+    say "a rank is killed in the middle of a run, run.overlap=$overlap"
+    start_ranks 3 pretrain -c tiny.yaml pretrain.objective=mae run.dir="killed-$overlap" run.overlap=$overlap \
+        pretrain.epochs=100000 pretrain.checkpoint_epochs=1000
+    wait_for "step 20" has_lines killed-$overlap/log.jsonl 20
+    signal_rank KILL 1
+    killed_at=$SECONDS
+    end_of_job
+    ((code != 0)) || fail "a rank was killed, but the exit code is 0"
+    for rank in 0 1 2; do
+        while rank_runs $rank; do
+            ((SECONDS - killed_at < soon)) || fail "rank $rank still runs $soon seconds later"
+            sleep 0.1
+        done
+    done
+    ((SECONDS - killed_at < soon)) || fail "the end took $((SECONDS - killed_at)) seconds"
+    [[ ! -f killed-$overlap/DONE ]] || fail "the killed run is marked as done"
+done
+
+say "a rank fails, or is killed, while helper threads reduce"
+for culprit in 0 1 2; do
+    for how in fail die; do
+        code=0
+        timeout -k 10 $soon mpirun -n 3 "${program%/*}/tests/mpi/test_reducer" $how $culprit >"$out" 2>"$err" || code=$?
+        [[ $how-$code =~ ^(fail-4|die-137)$ ]] || fail "rank $culprit, $how: exit code $code"
     done
 done
-((SECONDS - killed_at < soon)) || fail "the end took $((SECONDS - killed_at)) seconds"
-[[ ! -f killed/DONE ]] || fail "the killed run is marked as done"
 
 say "a rank meets an image that it cannot decode"
 make_folder photos 12

@@ -1,5 +1,6 @@
 /* The same global batch on any number of ranks: mpirun -n N test_trainer compares N ranks with one, losses and
- * gradients, for both objectives and for batches that do not divide. */
+ * gradients, for both objectives and for batches that do not divide; and a helper thread that reduces gradients with
+ * none. */
 #include "tests/unit/folder.h"
 #include "tests/unit/noise_store.h"
 
@@ -120,6 +121,7 @@ static tec_settings settings_of(int batch, int masks, int micro_batch)
     s.pretrain.beta1 = 0.9;
     s.pretrain.beta2 = 0.95;
     s.run.seed = 7;
+    s.run.bucket_mb = 1;
     return s;
 }
 
@@ -173,6 +175,7 @@ static void test_tec(void **state)
     compare_with_one_rank(12, 1, 0, store);
     compare_with_one_rank(11, 1, 0, store); /* divides by no number of ranks but one */
     compare_with_one_rank(10, 2, 3, store);
+    compare_with_one_rank(5, 3, 2, store); /* an image in several micro-batches */
 }
 
 static void test_mae(void **state)
@@ -189,10 +192,67 @@ static void test_one_image(void **state)
     compare_with_one_rank(1, 1, 0, store);
 }
 
+/* Four steps with a model of several buckets; every rank's weights, in a buffer for the caller to free, and losses. */
+static real *train(const tec_comm *on, const tec_settings *settings, size_t *count, double loss[4])
+{
+    tec_trainer *trainer;
+    tec_skipped skipped = {0};
+    tec_step_result result;
+    tec_model_config c = config;
+    c.width = 120;
+    assert_int_equal(tec_trainer_create(&trainer, on, settings, &c, set, store, &skipped), TEC_OK);
+    tec_trainer_start(trainer, 0, 4);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(tec_trainer_step(trainer, 1e-3, 0, &result), TEC_OK);
+        assert_true(result.reduced >= 0 && isfinite(result.gradient_norm));
+        loss[i] = result.loss[0] + result.loss[1];
+    }
+    const tec_params *params = tec_model_params(tec_trainer_model(trainer));
+    *count = params->trained;
+    assert_true(*count * sizeof(real) > 2 << 20);
+    real *weights = malloc(*count * sizeof *weights);
+    memcpy(weights, params->weight, *count * sizeof *weights);
+    tec_trainer_free(trainer);
+    tec_skipped_free(&skipped);
+    return weights;
+}
+
+/* To the bit, with and without clipping, also where a rank has no image; and what one rank makes of it. */
+static void compare_overlap(int batch, int micro_batch, double clip_norm)
+{
+    tec_settings settings = settings_of(batch, 1, micro_batch);
+    double one_loss[4], want_loss[4], got_loss[4];
+    size_t count;
+    settings.pretrain.clip_norm = clip_norm;
+    free(train(&alone, &settings, &count, one_loss));
+    real *want = train(&comm, &settings, &count, want_loss);
+    settings.run.overlap = TEC_OVERLAP_THREAD;
+    real *got = train(&comm, &settings, &count, got_loss);
+    for (int i = 0; i < 4; i++)
+        assert_true(fabs(want_loss[i] - one_loss[i]) <= 1e-3 * one_loss[i]);
+    assert_memory_equal(got_loss, want_loss, sizeof want_loss);
+    assert_memory_equal(got, want, count * sizeof *want);
+    real *first = malloc(count * sizeof *first);
+    memcpy(first, got, count * sizeof *first);
+    tec_comm_broadcast(&comm, first, count * sizeof *first, 0);
+    assert_memory_equal(got, first, count * sizeof *first);
+    free(first);
+    free(got);
+    free(want);
+}
+
+static void test_overlap(void **state)
+{
+    (void)state;
+    compare_overlap(11, 2, 0);
+    compare_overlap(6, 0, 1e-3);
+    compare_overlap(1, 0, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_tec), cmocka_unit_test(test_mae),
-                                       cmocka_unit_test(test_one_image)};
+                                       cmocka_unit_test(test_one_image), cmocka_unit_test(test_overlap)};
     tec_comm_start(&comm);
     tec_comm_local(&alone);
     int failed = cmocka_run_group_tests(tests, open_material, remove_material);

@@ -225,10 +225,43 @@ static void test_norm_of_many(void **state)
     tec_params_free(&params);
 }
 
+/* Cut where it may be, inside tensors and their padding, in any order: the same bits. */
+static void test_slices(void **state)
+{
+    (void)state;
+    static const size_t cuts[] = {1, 1000, 1024, 4099, 1 << 20};
+    tec_params whole, cut;
+    tec_adamw want, got;
+    for (size_t c = 0; c < sizeof cuts / sizeof *cuts; c++) {
+        double square = 0;
+        make_large(&whole, 1501, 0);
+        make_large(&cut, 1501, 0);
+        tec_adamw_create(&want, &whole, 0.9, 0.95, weight_decay);
+        tec_adamw_create(&got, &cut, 0.9, 0.95, weight_decay);
+        double all = tec_adamw_step(&want, &whole, 1e-3, 0.5);
+        tec_adamw_begin(&got);
+        for (size_t end = cut.trained, first; end > 0; end = first) {
+            first = end > cuts[c] ? end - cuts[c] : 0;
+            square += tec_adamw_update(&got, &cut, first, end - first, 1e-3, 0.5);
+        }
+        size_t bytes = whole.trained * sizeof(real);
+        assert_int_equal(got.step, want.step);
+        assert_true(fabs(square - all) <= tolerance * all);
+        assert_memory_equal(cut.weight, whole.weight, bytes);
+        assert_memory_equal(cut.grad, whole.grad, bytes);
+        assert_memory_equal(got.m, want.m, bytes);
+        assert_memory_equal(got.v, want.v, bytes);
+        tec_adamw_free(&want);
+        tec_adamw_free(&got);
+        tec_params_free(&whole);
+        tec_params_free(&cut);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_torch), cmocka_unit_test(test_not_finite),
-                                       cmocka_unit_test(test_threads), cmocka_unit_test(test_threads_repeat),
-                                       cmocka_unit_test(test_norm_of_many)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_torch),        cmocka_unit_test(test_not_finite),
+                                       cmocka_unit_test(test_threads),      cmocka_unit_test(test_threads_repeat),
+                                       cmocka_unit_test(test_norm_of_many), cmocka_unit_test(test_slices)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

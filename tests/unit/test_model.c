@@ -175,6 +175,48 @@ static void test_what_a_model_says_of_itself(void **state)
     tiny_model_free(&four);
 }
 
+/* What backward has said to be complete, as it was when it said so. */
+typedef struct announced {
+    const real *grad;
+    real *kept; /* [trained] */
+    size_t end;
+    int calls;
+} announced;
+
+static void note_announced(void *context, size_t end)
+{
+    announced *a = context;
+    assert_true(end > a->end);
+    memcpy(a->kept + a->end, a->grad + a->end, (end - a->end) * sizeof *a->kept);
+    a->end = end;
+    a->calls++;
+}
+
+/* From the front on, nothing changes any more behind the announcement, and only the tokens' side is left for the end.
+ */
+static void test_backward_announces(void **state)
+{
+    tiny_model tiny = tiny_model_make((int)(intptr_t)*state, 2);
+    const tec_params *p = tiny.params;
+    const tec_model_config *c = &tiny.config;
+    announced a = {.grad = p->grad, .kept = reals(p->trained)};
+    double loss[2];
+    tiny_model_run(&tiny, 0, 1, both, 1, loss); /* the gradient is added to, of another example */
+    tiny.params->listener = note_announced;
+    tiny.params->listener_context = &a;
+    tec_model_forward(tiny.model, tiny.example + 1, 1, both, 1, loss);
+    tec_model_backward(tiny.model);
+    assert_memory_equal(a.kept, p->grad, a.end * sizeof *a.kept);
+    assert_int_equal(a.calls, c->decoder_depth + 1 + (c->kind == TEC_MODEL_TEC ? c->groups : 0) + c->depth);
+    const tec_param *first_block = tec_params_find(p, "blocks.0.norm1.weight");
+    assert_int_equal(a.end, first_block->offset + first_block->count);
+    for (int i = 0; i < p->count; i++)
+        if (p->param[i].trained && p->param[i].offset > first_block->offset)
+            assert_true(strncmp(p->param[i].name, "patch_embed.", 12) == 0 ||
+                        strncmp(p->param[i].name, "cls_token", 9) == 0);
+    tiny_model_free(&tiny);
+}
+
 #define EVERY_MODEL(test)                                                                                              \
     FOR_MODEL(test, 0), FOR_MODEL(test, 1), FOR_MODEL(test, 2), FOR_MODEL(test, 3), FOR_MODEL(test, 4),                \
         FOR_MODEL(test, 5), FOR_MODEL(test, 6), FOR_MODEL(test, 7)
@@ -199,6 +241,7 @@ int main(void)
         FOR_MODEL(test_hidden_pixels_are_not_seen, 3),
         FOR_MODEL(test_hidden_pixels_are_not_seen, 4),
         EVERY_MODEL(test_what_a_model_says_of_itself),
+        EVERY_MODEL(test_backward_announces),
     };
     tec_threads_set(1);
     return cmocka_run_group_tests(tests, NULL, NULL);

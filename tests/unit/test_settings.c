@@ -249,7 +249,12 @@ static void test_help(void **state)
                               "      end all ranks when one makes no progress for so many minutes; 0: off\n"
                               "  run.stage=                           text\n"
                               "      directory on a disk of the node (such as $TMPDIR) to which pretrain copies store "
-                              "and pack; \"\": none\n");
+                              "and pack; \"\": none\n"
+                              "  run.overlap=off                      off | thread\n"
+                              "      thread: a helper thread per rank sums up gradients over the ranks while the "
+                              "computation goes on, for slow networks\n"
+                              "  run.bucket_mb=6                      whole number, 1 <= x <= 1024\n"
+                              "      megabytes of gradients that are summed up together\n");
     free(text);
 }
 

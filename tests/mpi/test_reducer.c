@@ -1,0 +1,167 @@
+/* Sums of gradients in buckets: mpirun -n N test_reducer. `test_reducer fail RANK` ends by that rank's failure in the
+ * middle of a step, `test_reducer die RANK` by its death; the helper threads of all ranks are then at work. */
+#include "tec/philox.h"
+#include "tec/reducer.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { COUNT = 10007, STEPS = 3 };
+
+static tec_comm comm;
+
+/* Small whole numbers, whose sum is exact in any order. */
+static real number_of(int rank, int step, size_t i)
+{
+    return (real)((i * 7 + step * 13 + rank * 5) % 1000);
+}
+
+static void fill(real *data, int step, size_t first, size_t end)
+{
+    for (size_t i = first; i < end; i++)
+        data[i] = number_of(comm.rank, step, i);
+}
+
+static void expect_sums(const real *data, int step, tec_slice slice)
+{
+    for (size_t i = slice.first; i < slice.first + slice.count; i++) {
+        real want = 0;
+        for (int rank = 0; rank < comm.size; rank++)
+            want += number_of(rank, step, i);
+        if (data[i] != want)
+            fail_msg("step %d: number %zu is %g instead of %g", step, i, (double)data[i], (double)want);
+    }
+}
+
+/* A rank announces what it has filled in, in its own strides; 0: not at all. */
+static void fill_and_announce(tec_reducer *reducer, real *data, int step, size_t stride)
+{
+    size_t end = 0;
+    for (; stride && end + stride <= COUNT; end += stride) {
+        fill(data, step, end, end + stride);
+        tec_reducer_ready(reducer, end + stride);
+    }
+    fill(data, step, end, COUNT);
+}
+
+static void expect_step(tec_reducer *reducer, real *data, size_t bucket, int step, size_t stride)
+{
+    size_t next = 0;
+    tec_slice slice;
+    fill_and_announce(reducer, data, step, stride);
+    while (tec_reducer_take(reducer, &slice)) {
+        assert_int_equal(slice.first, next);
+        assert_int_equal(slice.count, COUNT - next < bucket ? COUNT - next : bucket);
+        expect_sums(data, step, slice);
+        next += slice.count;
+    }
+    assert_int_equal(next, COUNT);
+}
+
+static void expect_steps(const tec_comm *on, size_t bucket, bool thread)
+{
+    real *data = tec_allocate((COUNT + 1) * sizeof *data);
+    tec_reducer *reducer;
+    data[COUNT] = -1;
+    assert_int_equal(tec_reducer_create(&reducer, on, data, COUNT, bucket, thread), TEC_OK);
+    assert_true(tec_reducer_waited(reducer) == 0);
+    for (int step = 0; step < STEPS; step++)
+        expect_step(reducer, data, bucket, step, comm.rank == step ? 0 : 100 + 1000 * (size_t)comm.rank);
+    assert_true(on->size == 1 ? tec_reducer_waited(reducer) == 0 : tec_reducer_waited(reducer) > 0);
+    assert_true(data[COUNT] == -1);
+    tec_reducer_free(reducer);
+    free(data);
+}
+
+static void test_sums(void **state)
+{
+    (void)state;
+    static const size_t buckets[] = {1, 17, 1000, 4099, COUNT - 1, COUNT, COUNT + 1};
+    for (size_t b = 0; b < sizeof buckets / sizeof *buckets; b++) {
+        expect_steps(&comm, buckets[b], false);
+        expect_steps(&comm, buckets[b], true);
+    }
+}
+
+/* Numbers whose sum depends on the order: the same bits with and without a helper, and every time. */
+static void test_same_bits(void **state)
+{
+    (void)state;
+    real *data = tec_allocate(COUNT * sizeof *data), *first = tec_allocate(COUNT * sizeof *data);
+    tec_reducer *reducer;
+    tec_slice slice;
+    for (int run = 0; run < 4; run++) {
+        tec_philox random = tec_philox_start(5, TEC_STREAM_TEST, comm.rank, 0, 0);
+        for (size_t i = 0; i < COUNT; i++)
+            data[i] = (real)tec_philox_normal(&random);
+        assert_int_equal(tec_reducer_create(&reducer, &comm, data, COUNT, 999, run % 2), TEC_OK);
+        for (size_t end = 0; end <= COUNT; end += 50 + 500 * (size_t)(run + comm.rank))
+            tec_reducer_ready(reducer, end);
+        while (tec_reducer_take(reducer, &slice)) {
+        }
+        tec_reducer_free(reducer);
+        if (run == 0)
+            memcpy(first, data, COUNT * sizeof *data);
+        assert_memory_equal(data, first, COUNT * sizeof *data);
+    }
+    free(first);
+    free(data);
+}
+
+static void test_one_rank(void **state)
+{
+    (void)state;
+    tec_comm alone;
+    tec_comm_local(&alone);
+    real data[5] = {1, 2, 3, 4, 5};
+    tec_reducer *reducer;
+    tec_slice slice;
+    assert_int_equal(tec_reducer_create(&reducer, &alone, data, 5, 2, true), TEC_OK);
+    tec_reducer_ready(reducer, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(tec_reducer_take(reducer, &slice));
+        assert_true(slice.first == 2 * i && slice.count == (i < 2 ? 2 : 1));
+    }
+    assert_false(tec_reducer_take(reducer, &slice));
+    assert_true(data[0] == 1 && data[4] == 5);
+    tec_reducer_free(reducer);
+    tec_reducer_free(NULL);
+}
+
+/* Between two announcements of a step, while the others wait for what never comes. */
+static void end_by_failure(const char *how, int culprit)
+{
+    real *data = tec_allocate_zeroed(COUNT, sizeof *data);
+    tec_reducer *reducer;
+    tec_slice slice;
+    if (tec_reducer_create(&reducer, &comm, data, COUNT, 1000, true) != TEC_OK)
+        exit(77);
+    tec_reducer_ready(reducer, 5000);
+    if (comm.rank == culprit && !strcmp(how, "fail"))
+        tec_comm_abort(&comm, tec_fail(TEC_DIVERGED, "the loss is nan"));
+    if (comm.rank == culprit)
+        raise(SIGKILL);
+    while (tec_reducer_take(reducer, &slice)) {
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sums), cmocka_unit_test(test_same_bits),
+                                       cmocka_unit_test(test_one_rank)};
+    tec_comm_start(&comm);
+    if (argc == 3)
+        end_by_failure(argv[1], atoi(argv[2]));
+    int64_t failed = cmocka_run_group_tests(tests, NULL, NULL);
+    tec_comm_sum_int64(&comm, &failed, 1);
+    tec_comm_finish(&comm);
+    return failed != 0;
+}
