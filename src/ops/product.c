@@ -72,12 +72,20 @@ INLINE void compute_tile(const tile *t, int rows, int vectors, long a_row, long 
         else                                                                                                           \
             compute_tile(t, rows, vectors, 1, t->a_step);                                                              \
     }
-TILE(1, 1)
-TILE(2, 1)
-TILE(3, 1)
-TILE(4, 1) TILE(5, 1) TILE(6, 1) TILE(1, 2) TILE(2, 2) TILE(3, 2) TILE(4, 2) TILE(5, 2) TILE(6, 2)
+TILE(1, 1);
+TILE(2, 1);
+TILE(3, 1);
+TILE(4, 1);
+TILE(5, 1);
+TILE(6, 1);
+TILE(1, 2);
+TILE(2, 2);
+TILE(3, 2);
+TILE(4, 2);
+TILE(5, 2);
+TILE(6, 2);
 
-    typedef void tile_function(const tile *t);
+typedef void tile_function(const tile *t);
 
 static tile_function *const tiles[2][HEIGHT] = {
     {tile_1x1, tile_2x1, tile_3x1, tile_4x1, tile_5x1, tile_6x1},
