@@ -51,7 +51,7 @@ SCRIPTS := $(wildcard .ci/run tests/check tests/e2e/*.sh tests/slurm/*.sh tests/
 PARALLEL_MAKE = $(MAKE) --no-print-directory -j$$(nproc)
 
 .PHONY: all deps deps-tests deps-slurm install demo demo-long check check-slurm test-programs bench bench-compare \
-	bench-torch bench-int8 lint format clean help FORCE
+	bench-torch bench-int8 bench-network bench-ranks lint format clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -60,7 +60,7 @@ all: $(BUILD)/tec
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
 	@echo 'Targets: all deps deps-tests deps-slurm install demo demo-long check check-slurm fuzz bench bench-compare' \
-		'bench-torch bench-int8 lint format clean'
+		'bench-torch bench-int8 bench-network bench-ranks lint format clean'
 
 $(BUILD)/tec: $(PROGRAM_OBJECTS) $(BUILD)/libtec.a
 	$(if $(V),,@echo "  LINK $@")
@@ -200,6 +200,14 @@ bench-torch: all
 # Does training from int8 targets lose anything?
 bench-int8: all
 	@BUILD=$(BUILD) tests/bench/int8
+
+# Root only: what overlap gains between two network namespaces on a slow link.
+bench-network: all
+	@BUILD=$(BUILD) tests/bench/network
+
+# What ranks lose by working together on this machine.
+bench-ranks: all
+	@BUILD=$(BUILD) tests/bench/ranks
 
 lint:
 	clang-format --dry-run --Werror $(ALL_SOURCES) $(wildcard include/tec/*.h src/*/*.h jobs/*.h tests/*/*.h)

@@ -196,7 +196,7 @@ const tec_setting tec_settings_table[] = {
     {AT(run, overlap), CHOICE("off|thread", "off"),
      .help = "thread: a helper thread per rank sums up gradients over the ranks while the computation goes on, for slow "
              "networks"},
-    {AT(run, bucket_mb), INT(1, 1024, "6"),
+    {AT(run, bucket_mb), INT(1, 1024, "4"),
      .help = "megabytes of gradients that are summed up together"},
 };
 /* clang-format on */

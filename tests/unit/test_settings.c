@@ -253,7 +253,7 @@ static void test_help(void **state)
                               "  run.overlap=off                      off | thread\n"
                               "      thread: a helper thread per rank sums up gradients over the ranks while the "
                               "computation goes on, for slow networks\n"
-                              "  run.bucket_mb=6                      whole number, 1 <= x <= 1024\n"
+                              "  run.bucket_mb=4                      whole number, 1 <= x <= 1024\n"
                               "      megabytes of gradients that are summed up together\n");
     free(text);
 }
