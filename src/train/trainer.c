@@ -1,5 +1,7 @@
 #include "tec/trainer.h"
 
+#include "diverged.h"
+
 #include "tec/loader.h"
 #include "tec/log.h"
 #include "tec/reducer.h"
@@ -7,9 +9,7 @@
 #include "tec/source.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct tec_trainer {
     const tec_comm *comm;
@@ -190,51 +190,6 @@ static tec_status collect_examples(tec_trainer *t, const tec_batch *batch, int *
     return TEC_OK;
 }
 
-/* Sample numbers for a message, which has room for some of them. */
-typedef struct id_list {
-    char text[512];
-    size_t length;
-} id_list;
-
-static void list_id(id_list *list, int64_t id)
-{
-    const size_t room = sizeof list->text - 32;
-    if (list->length > room)
-        return;
-    const char *comma = list->length ? ", " : "";
-    list->length += snprintf(list->text + list->length, 32, "%s%lld", comma, (long long)id);
-    if (list->length > room)
-        strcpy(list->text + list->length, ", ...");
-}
-
-/* Of the batch's images, those behind the examples [at, at + n), whose loss is not finite. */
-static tec_status loss_diverged(const tec_trainer *t, const tec_batch *batch, int at, int n, double loss)
-{
-    id_list ids = {0};
-    int first = 0; /* example of image i */
-    for (int i = 0; i < batch->count; i++) {
-        if (batch->status[i] != TEC_OK)
-            continue;
-        if (first + t->masks > at && first < at + n)
-            list_id(&ids, batch->request[i].sample);
-        first += t->masks;
-    }
-    return tec_fail(TEC_DIVERGED, "step %lld: the loss is %g; sample ids: %s", (long long)t->step + 1, loss, ids.text);
-}
-
-/* All losses were finite, so that any image of the global batch may be behind it. */
-static tec_status gradient_diverged(tec_trainer *t, const tec_step_result *result)
-{
-    id_list ids = {0};
-    tec_request *request = tec_allocate(t->settings->pretrain.batch * sizeof *request);
-    int count = tec_sampler_step(&t->sampler, t->step, 0, 1, request);
-    for (int i = 0; i < count; i++)
-        list_id(&ids, request[i].sample);
-    free(request);
-    return tec_fail(TEC_DIVERGED, "step %lld: the gradient's norm is %g, with a loss of %g; sample ids: %s",
-                    (long long)t->step + 1, result->gradient_norm, result->loss[0] + result->loss[1], ids.text);
-}
-
 /* Forward and backward of a chunk; adds to the losses and to the number of inputs. The backward of the step's last
  * micro-batch is left for finish_backward. */
 static tec_status compute_chunk(tec_trainer *t, const tec_batch *batch, bool last, double *loss, int64_t *inputs)
@@ -246,7 +201,7 @@ static tec_status compute_chunk(tec_trainer *t, const tec_batch *batch, bool las
         int n = smaller(count - at, t->micro_batch);
         tec_model_forward(t->model, t->example + at, n, t->weight, scale, loss);
         if (!isfinite(loss[0] + loss[1]))
-            return loss_diverged(t, batch, at, n, loss[0] + loss[1]);
+            return diverged_loss(t->step, batch, t->masks, at, n, loss[0] + loss[1]);
         t->pending = last && at + n == count;
         if (!t->pending)
             tec_model_backward(t->model);
@@ -344,7 +299,8 @@ static tec_status update(tec_trainer *t, double lr, tec_step_result *result)
     double square = update_slices(t, lr, scale, &clip);
     result->gradient_norm = sqrt(square) / clip;
     /* All ranks have the same gradient, but other processors may round its norm otherwise: none may go on alone. */
-    return tec_comm_agree(t->comm, isfinite(result->gradient_norm) ? TEC_OK : gradient_diverged(t, result));
+    bool finite = isfinite(result->gradient_norm);
+    return tec_comm_agree(t->comm, finite ? TEC_OK : diverged_gradient(&t->sampler, t->step, result));
 }
 
 tec_status tec_trainer_step(tec_trainer *t, double lr, unsigned ask, tec_step_result *result)
