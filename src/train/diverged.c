@@ -1,0 +1,48 @@
+#include "diverged.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Sample numbers for a message, which has room for some of them. */
+typedef struct id_list {
+    char text[512];
+    size_t length;
+} id_list;
+
+static void list_id(id_list *list, int64_t id)
+{
+    const size_t room = sizeof list->text - 32;
+    if (list->length > room)
+        return;
+    const char *comma = list->length ? ", " : "";
+    list->length += snprintf(list->text + list->length, 32, "%s%lld", comma, (long long)id);
+    if (list->length > room)
+        strcpy(list->text + list->length, ", ...");
+}
+
+tec_status diverged_loss(int64_t step, const tec_batch *batch, int masks, int at, int n, double loss)
+{
+    id_list ids = {0};
+    int first = 0; /* example of image i */
+    for (int i = 0; i < batch->count; i++) {
+        if (batch->status[i] != TEC_OK)
+            continue;
+        if (first + masks > at && first < at + n)
+            list_id(&ids, batch->request[i].sample);
+        first += masks;
+    }
+    return tec_fail(TEC_DIVERGED, "step %lld: the loss is %g; sample ids: %s", (long long)step + 1, loss, ids.text);
+}
+
+tec_status diverged_gradient(tec_sampler *sampler, int64_t step, const tec_step_result *result)
+{
+    id_list ids = {0};
+    tec_request *request = tec_allocate(sampler->batch * sizeof *request);
+    int count = tec_sampler_step(sampler, step, 0, 1, request);
+    for (int i = 0; i < count; i++)
+        list_id(&ids, request[i].sample);
+    free(request);
+    return tec_fail(TEC_DIVERGED, "step %lld: the gradient's norm is %g, with a loss of %g; sample ids: %s",
+                    (long long)step + 1, result->gradient_norm, result->loss[0] + result->loss[1], ids.text);
+}
