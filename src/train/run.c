@@ -19,7 +19,7 @@
 /* Sums over the steps since a line of the log of its kind. */
 typedef struct interval {
     double loss[TEC_MAX_LOSSES];
-    double waited, reduced; /* seconds, since `start` */
+    double waited, reduced; /* seconds, since `start`, as of tec_step_result */
     double start;
     int64_t inputs; /* since `start` */
     int64_t steps;  /* those in `loss` */

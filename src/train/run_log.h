@@ -20,8 +20,9 @@ typedef struct run_log_line {
     const char *const *loss_names;
     double loss[TEC_MAX_LOSSES]; /* means over the interval or epoch */
     double lr, gradient_norm, images_per_second;
-    double wait_share, reduce_share; /* of the interval's time: waiting for data, reducing gradients */
-    double seconds;                  /* of the run so far */
+    /* of the interval's time: waiting for data; for other ranks and sums of gradients */
+    double wait_share, reduce_share;
+    double seconds; /* of the run so far */
 } run_log_line;
 
 /* Opens DIR/log.jsonl; lines of later steps than `step`, which a resumed run will write again, are dropped. */

@@ -8,7 +8,7 @@ make_settings tiny.yaml
 # Relative run.dir in directories of their own: checkpoints hold the settings, which are then the same.
 training=(pretrain -c ../tiny.yaml base.model=../base/checkpoint.h5 targets.dir=../store run.dir=run pretrain.epochs=30
     pretrain.checkpoint_minutes=0.002)
-short=(pretrain -c ../tiny.yaml pretrain.objective=mae run.dir=run)
+short=(pretrain -c ../tiny.yaml pretrain.objective=mae run.dir=run run.overlap=thread)
 
 expect_same_run() {
     expect_same_log "$1/run/log.jsonl" "$2/run/log.jsonl"
