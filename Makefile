@@ -76,9 +76,6 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	$(if $(V),,@echo "  CC   $<")
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-# Multiplication and addition in one instruction are the point of this file.
-$(BUILD)/obj/src/ops/product.o: CFLAGS += -ffp-contract=fast
-
 $(BUILD)/obj/src/base/version.o: CPPFLAGS += -DTEC_VERSION='"$(VERSION)"'
 $(BUILD)/obj/src/base/version.o: $(BUILD)/version
 

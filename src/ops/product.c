@@ -1,96 +1,21 @@
 /* The scheme of Goto and van de Geijn ("Anatomy of high-performance matrix multiplication", 2008), less the packing of
- * the left operand. A block of b, DEPTH x ACROSS, is brought into panels that a tile of c reads from first to last; it
- * stays in the second-level cache while the rows of a pass by, DOWN at a time so that they do as well. */
+ * a left operand whose rows stand one after another. A block of b, DEPTH x ACROSS, is brought into panels that a tile
+ * of c reads from first to last, while the rows of a pass by: DOWN at a time, which stay in the second-level cache. */
 #include "src/ops/product.h"
+
+#include "src/ops/product_tile.h"
 
 #if defined __x86_64__
 
 #include <string.h>
 
-/* A tile of c fills 12 of the 16 vector registers. */
-enum { VECTOR = 32 / sizeof(real), WIDTH = 2 * VECTOR, HEIGHT = 6 };
-enum { DEPTH = 384, ACROSS = 256, DOWN = 96 };
+enum { VECTOR = TILE_VECTOR, WIDTH = TILE_VECTORS * VECTOR, HEIGHT = TILE_ROWS };
+enum { DEPTH = 384, ACROSS = 768, DOWN = 96 };
 
 #define FAST __attribute__((target("avx2,fma")))
-#define INLINE static inline __attribute__((always_inline)) FAST
 
 typedef real vector __attribute__((vector_size(VECTOR * sizeof(real)), aligned(sizeof(real)), may_alias));
 typedef real quad __attribute__((vector_size(4 * sizeof(real)), aligned(sizeof(real)), may_alias));
-
-/* Where a tile of c gets its numbers from and where they go. */
-typedef struct tile {
-    int depth;     /* of the sums */
-    const real *a; /* its first row: element (i, l) is a[i * a_row + l * a_step] */
-    long a_row, a_step;
-    const real *panel; /* [depth, width], width a whole number of vectors */
-    real alpha, beta;
-    const real *bias; /* or NULL */
-    real *c;
-    int ldc;
-} tile;
-
-INLINE void store_row(const tile *t, const vector *sum, int vectors, real *c)
-{
-#pragma GCC unroll 2
-    for (int j = 0; j < vectors; j++) {
-        vector x = t->alpha * sum[j];
-        if (t->bias)
-            x += *(const vector *)(t->bias + j * VECTOR);
-        if (t->beta != 0)
-            x += t->beta * *(vector *)(c + j * VECTOR);
-        *(vector *)(c + j * VECTOR) = x;
-    }
-}
-
-/* `rows` and `vectors` are constants wherever this is called, so that the sums stay in registers. */
-INLINE void compute_tile(const tile *t, int rows, int vectors, long a_row, long a_step)
-{
-    vector sum[HEIGHT][2] = {{{0}}};
-    const real *a = t->a, *b = t->panel;
-#pragma GCC unroll 6
-    for (int i = 0; i < rows; i++) /* c is needed last, but is far away */
-        __builtin_prefetch(t->c + (long)i * t->ldc, 1);
-    for (int l = 0; l < t->depth; l++, a += a_step, b += vectors * VECTOR) {
-        vector left = *(const vector *)b, right = *(const vector *)(b + (vectors - 1) * VECTOR);
-#pragma GCC unroll 6
-        for (int i = 0; i < rows; i++) {
-            sum[i][0] += a[i * a_row] * left;
-            if (vectors == 2)
-                sum[i][1] += a[i * a_row] * right;
-        }
-    }
-#pragma GCC unroll 6
-    for (int i = 0; i < rows; i++)
-        store_row(t, sum[i], vectors, t->c + (long)i * t->ldc);
-}
-
-#define TILE(rows, vectors)                                                                                            \
-    FAST static void tile_##rows##x##vectors(const tile *t)                                                            \
-    {                                                                                                                  \
-        if (t->a_step == 1)                                                                                            \
-            compute_tile(t, rows, vectors, t->a_row, 1);                                                               \
-        else                                                                                                           \
-            compute_tile(t, rows, vectors, 1, t->a_step);                                                              \
-    }
-TILE(1, 1);
-TILE(2, 1);
-TILE(3, 1);
-TILE(4, 1);
-TILE(5, 1);
-TILE(6, 1);
-TILE(1, 2);
-TILE(2, 2);
-TILE(3, 2);
-TILE(4, 2);
-TILE(5, 2);
-TILE(6, 2);
-
-typedef void tile_function(const tile *t);
-
-static tile_function *const tiles[2][HEIGHT] = {
-    {tile_1x1, tile_2x1, tile_3x1, tile_4x1, tile_5x1, tile_6x1},
-    {tile_1x2, tile_2x2, tile_3x2, tile_4x2, tile_5x2, tile_6x2},
-};
 
 static int smaller(int a, int b)
 {
@@ -125,7 +50,7 @@ FAST static void pack_plain(const real *b, int ldb, int depth, int columns, int 
 #endif
 
 /* Four elements of four rows of b into four rows of the panel. */
-INLINE void transpose_quad(const real *b, int ldb, real *panel, int width)
+static inline FAST void transpose_quad(const real *b, int ldb, real *panel, int width)
 {
     quad row[4], pair[4];
     for (int i = 0; i < 4; i++)
@@ -177,7 +102,7 @@ static void compute_border(const tile *t, int rows, int vectors, int columns)
     inner.ldc = WIDTH;
     inner.beta = 0;
     inner.bias = NULL;
-    tiles[vectors - 1][rows - 1](&inner);
+    tile_functions[vectors - 1][rows - 1](&inner);
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < columns; j++) {
             real *c = t->c + (long)i * t->ldc + j;
@@ -191,20 +116,41 @@ static int part_begin(int total, int part, int parts)
     return (int)((int64_t)total * part / parts);
 }
 
-/* `m` rows of c below t->c, in tiles of nearly equal height, for the panels of one block. */
+/* `m` rows of c are computed in bands of nearly equal height, of a tile each. */
+static int bands_of(int m)
+{
+    return (m + HEIGHT - 1) / HEIGHT;
+}
+
+/* The bands of `m` rows of a that stand as columns in memory, each [depth, HEIGHT]. */
+FAST static void pack_left(const real *a, int lda, int m, int depth, real *band)
+{
+    int bands = bands_of(m);
+    for (int i = 0; i < bands; i++) {
+        int top = part_begin(m, i, bands), rows = part_begin(m, i + 1, bands) - top;
+        const real *from = a + top;
+        for (int l = 0; l < depth; l++, from += lda, band += HEIGHT)
+            if (top + HEIGHT <= m)
+                memcpy(band, from, HEIGHT * sizeof(real)); /* a constant: two moves */
+            else
+                memcpy(band, from, rows * sizeof(real));
+    }
+}
+
+/* `m` rows of c below t->c for the panels of one block. */
 static void compute_rows(tile t, int m, int n)
 {
     const real *a = t.a;
     real *c = t.c;
-    int bands = (m + HEIGHT - 1) / HEIGHT;
+    int bands = bands_of(m);
     for (int j = 0; j < n; j += WIDTH) {
         int width = panel_width(n - j), columns = smaller(width, n - j), vectors = width / VECTOR;
         for (int i = 0; i < bands; i++) {
             int top = part_begin(m, i, bands), rows = part_begin(m, i + 1, bands) - top;
-            t.a = a + top * t.a_row;
+            t.a = a + (t.a_row ? (long)top * t.a_row : (long)i * HEIGHT * t.depth);
             t.c = c + (long)top * t.ldc + j;
             if (columns == width)
-                tiles[vectors - 1][rows - 1](&t);
+                tile_functions[vectors - 1][rows - 1](&t);
             else
                 compute_border(&t, rows, vectors, columns);
         }
@@ -213,49 +159,47 @@ static void compute_rows(tile t, int m, int n)
     }
 }
 
+/* What a thread packs. */
+typedef struct room {
+    real panels[DEPTH * ACROSS], bands[DEPTH * (DOWN + HEIGHT)];
+} room;
+
 /* All of c's columns from `left` to `right`. */
-static void compute_columns(const product *p, int left, int right, real *panels)
+static void compute_columns(const product *p, int left, int right, room *packed)
 {
     bool transposed = p->a.transpose == TEC_TRANSPOSED;
     int depths = (p->k + DEPTH - 1) / DEPTH, downs = (p->m + DOWN - 1) / DOWN;
-    tile t = {.panel = panels,
-              .a_row = transposed ? 1 : p->a.stride,
-              .a_step = transposed ? p->a.stride : 1,
-              .alpha = p->alpha,
-              .ldc = p->ldc};
+    tile t = {.panel = packed->panels, .a_row = transposed ? 0 : p->a.stride, .alpha = p->alpha, .ldc = p->ldc};
     for (int d = 0; d < depths; d++) {
         int first = part_begin(p->k, d, depths);
         t.depth = part_begin(p->k, d + 1, depths) - first;
         t.beta = d ? 1 : p->beta;
         t.bias = p->bias && !d ? p->bias + left : NULL;
-        pack_block(p, first, t.depth, left, right - left, panels);
+        pack_block(p, first, t.depth, left, right - left, packed->panels);
         for (int i = 0; i < downs; i++) {
-            int top = part_begin(p->m, i, downs);
-            t.a = p->a.data + top * t.a_row + first * t.a_step;
+            int top = part_begin(p->m, i, downs), rows = part_begin(p->m, i + 1, downs) - top;
+            const real *a =
+                p->a.data + (transposed ? (long)first * p->a.stride + top : (long)top * p->a.stride + first);
+            if (transposed)
+                pack_left(a, p->a.stride, rows, t.depth, packed->bands);
+            t.a = transposed ? packed->bands : a;
             t.c = p->c + (long)top * p->ldc + left;
-            compute_rows(t, part_begin(p->m, i + 1, downs) - top, right - left);
+            compute_rows(t, rows, right - left);
         }
     }
 }
 
 void product_run(const product *p)
 {
-    static _Thread_local _Alignas(64) real panels[DEPTH * ACROSS];
+    static _Thread_local _Alignas(64) room packed;
     for (int left = 0; left < p->n; left += ACROSS)
-        compute_columns(p, left, smaller(left + ACROSS, p->n), panels);
-}
-
-/* A transposed left operand is read with a step: that is no loss while it stays in a near cache. */
-static bool reads_well(const product *p)
-{
-    enum { NEAR = 60000 };
-    return p->a.transpose == TEC_PLAIN || (int64_t)p->m * p->k < NEAR;
+        compute_columns(p, left, smaller(left + ACROSS, p->n), &packed);
 }
 
 bool product_suits(const product *p)
 {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && !__builtin_cpu_supports("avx512f") &&
-           p->m > 1 && p->n > 1 && reads_well(p);
+           p->m > 1 && p->n > 1;
 }
 
 #else

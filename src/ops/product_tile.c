@@ -1,0 +1,115 @@
+#include "src/ops/product_tile.h"
+
+#if defined __x86_64__
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { VECTOR = TILE_VECTOR, ROWS = TILE_ROWS, UNROLL = 8 };
+
+#define FAST __attribute__((target("avx2,fma")))
+#define INLINE static inline __attribute__((always_inline)) FAST
+
+typedef real vector __attribute__((vector_size(32), aligned(sizeof(real)), may_alias));
+
+/* sum += a * b. Left to itself the compiler moves sums from register to register; a core that another thread shares
+ * with this one has no instructions to spare for that. */
+INLINE void multiply_add(vector *sum, vector a, vector b)
+{
+#if TEC_REAL_IS_DOUBLE
+    __asm__("vfmadd231pd %2, %1, %0" : "+x"(*sum) : "x"(a), "x"(b));
+#else
+    __asm__("vfmadd231ps %2, %1, %0" : "+x"(*sum) : "x"(a), "x"(b));
+#endif
+}
+
+/* One product for every sum of the tile. The rows of a are found from two of them, so that a constant and one or two
+ * times a_row is all there is to add. */
+INLINE void add_products(vector sum[ROWS][2], int rows, int vectors, const real *upper, const real *lower, long a_row,
+                         const real *b)
+{
+    vector left = *(const vector *)b, right = *(const vector *)(b + (vectors - 1) * VECTOR);
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++) {
+        vector a = (i < ROWS / 2 ? upper[i * a_row] : lower[(i - ROWS / 2) * a_row]) - (vector){0};
+        multiply_add(&sum[i][0], a, left);
+        if (vectors == 2)
+            multiply_add(&sum[i][1], a, right);
+    }
+}
+
+INLINE void store_row(const tile *t, const vector *sum, int vectors, const vector *bias, bool add, real *c)
+{
+#pragma GCC unroll 2
+    for (int j = 0; j < vectors; j++) {
+        vector x = t->alpha * sum[j] + bias[j];
+        if (add)
+            x += t->beta * *(vector *)(c + j * VECTOR);
+        *(vector *)(c + j * VECTOR) = x;
+    }
+}
+
+INLINE void store_tile(const tile *t, vector sum[ROWS][2], int rows, int vectors, bool add)
+{
+    vector bias[2] = {{0}};
+    if (t->bias)
+        for (int j = 0; j < vectors; j++)
+            bias[j] = *(const vector *)(t->bias + j * VECTOR);
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++)
+        store_row(t, sum[i], vectors, bias, add, t->c + (long)i * t->ldc);
+}
+
+/* `rows` and `vectors` are constants wherever this is called, so that the sums stay in registers; a_row or a_step is.
+ */
+INLINE void compute_tile(const tile *t, int rows, int vectors, long a_row, long a_step)
+{
+    vector sum[ROWS][2] = {{{0}}};
+    const real *upper = t->a, *lower = upper + ROWS / 2 * a_row, *b = t->panel;
+    int l = 0;
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++) /* c is needed last, but is far away */
+        __builtin_prefetch(t->c + (long)i * t->ldc, 1);
+    for (; l + UNROLL <= t->depth; l += UNROLL) {
+#pragma GCC unroll 8
+        for (int i = 0; i < UNROLL; i++, b += vectors * VECTOR)
+            add_products(sum, rows, vectors, upper + i * a_step, lower + i * a_step, a_row, b);
+        upper += UNROLL * a_step;
+        lower += UNROLL * a_step;
+    }
+    for (; l < t->depth; l++, upper += a_step, lower += a_step, b += vectors * VECTOR)
+        add_products(sum, rows, vectors, upper, lower, a_row, b);
+    if (t->beta != 0)
+        store_tile(t, sum, rows, vectors, true);
+    else
+        store_tile(t, sum, rows, vectors, false);
+}
+
+/* Of a that is read where it stands, and of one that has been packed. */
+#define TILE(rows, vectors)                                                                                            \
+    FAST static void tile_##rows##x##vectors(const tile *t)                                                            \
+    {                                                                                                                  \
+        if (t->a_row)                                                                                                  \
+            compute_tile(t, rows, vectors, t->a_row, 1);                                                               \
+        else                                                                                                           \
+            compute_tile(t, rows, vectors, 1, ROWS);                                                                   \
+    }
+TILE(1, 1);
+TILE(2, 1);
+TILE(3, 1);
+TILE(4, 1);
+TILE(5, 1);
+TILE(6, 1);
+TILE(1, 2);
+TILE(2, 2);
+TILE(3, 2);
+TILE(4, 2);
+TILE(5, 2);
+TILE(6, 2);
+
+tile_function *const tile_functions[TILE_VECTORS][TILE_ROWS] = {
+    {tile_1x1, tile_2x1, tile_3x1, tile_4x1, tile_5x1, tile_6x1},
+    {tile_1x2, tile_2x2, tile_3x2, tile_4x2, tile_5x2, tile_6x2},
+};
+
+#endif

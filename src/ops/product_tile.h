@@ -1,0 +1,29 @@
+/* The innermost loops of our own matrix products: a small part of c whose sums stay in registers. x86-64 with AVX2 and
+ * FMA. */
+#ifndef TEC_OPS_PRODUCT_TILE_H
+#define TEC_OPS_PRODUCT_TILE_H
+
+#include "tec/real.h"
+
+/* A tile is at most TILE_ROWS rows of one or two vectors: 12 of the 16 vector registers hold its sums. */
+enum { TILE_VECTOR = 32 / sizeof(real), TILE_ROWS = 6, TILE_VECTORS = 2 };
+
+/* Where a tile of c, [rows, width], gets its numbers from and where they go. */
+typedef struct tile {
+    int depth;         /* of the sums */
+    const real *a;     /* its first row; packed: [depth, TILE_ROWS] */
+    int a_row;         /* from one row to the next; 0: packed */
+    const real *panel; /* [depth, width] */
+    real alpha, beta;
+    const real *bias; /* or NULL */
+    real *c;
+    int ldc;
+} tile;
+
+/* c = alpha * a * panel + beta * c + bias */
+typedef void tile_function(const tile *t);
+
+/* By vectors - 1 and rows - 1. */
+extern tile_function *const tile_functions[TILE_VECTORS][TILE_ROWS];
+
+#endif
