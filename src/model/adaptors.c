@@ -55,7 +55,7 @@ void encoder_adaptor_lay_out(const encoder_adaptor *a, int R, encoder_adaptor_ca
 
 void encoder_adaptor_scratch(const encoder_adaptor *a, int R, scratch *s)
 {
-    scratch_need(s, R, a->width, a->group[0].mlp.hidden, 1);
+    scratch_need(s, R, 0, a->width, a->group[0].mlp.hidden, 1);
 }
 
 void encoder_adaptor_forward(const encoder_adaptor *a, int R, encoder_adaptor_cache *c)
@@ -118,7 +118,7 @@ void class_adaptor_forward(const class_adaptor *a, class_adaptor_cache *c)
 
 void class_adaptor_scratch(const class_adaptor *a, scratch *s)
 {
-    scratch_need(s, 1, a->mlp.width, a->mlp.hidden, 1);
+    scratch_need(s, 1, 0, a->mlp.width, a->mlp.hidden, 1);
 }
 
 void class_adaptor_backward(const class_adaptor *a, const class_adaptor_cache *c, const scratch *s)

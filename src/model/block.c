@@ -2,6 +2,8 @@
 
 #include "tec/ops.h"
 
+#include "src/base/threads.h"
+
 #include <assert.h>
 #include <omp.h>
 #include <stdio.h>
@@ -12,11 +14,12 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-void scratch_need(scratch *s, int R, int width, int hidden, int N)
+void scratch_need(scratch *s, int R, int U, int width, int hidden, int N)
 {
     s->hidden_size = larger(s->hidden_size, (size_t)R * hidden);
     s->qkv_size = larger(s->qkv_size, (size_t)R * 3 * width);
-    s->row_size = larger(s->row_size, (size_t)R * width);
+    s->distinct_size = larger(s->distinct_size, (size_t)U * 3 * width);
+    s->row_size = larger(s->row_size, larger(R, U) * width);
     s->attention_size = larger(s->attention_size, (size_t)omp_get_max_threads() * N * N);
 }
 
@@ -24,6 +27,7 @@ void scratch_lay_out(scratch *s, tec_arena *arena)
 {
     s->hidden = tec_arena_take(arena, s->hidden_size * sizeof(real));
     s->qkv = tec_arena_take(arena, s->qkv_size * sizeof(real));
+    s->distinct = tec_arena_take(arena, s->distinct_size * sizeof(real));
     s->row = tec_arena_take(arena, s->row_size * sizeof(real));
     s->query_row = tec_arena_take(arena, s->row_size * sizeof(real));
     s->attention = tec_arena_take(arena, s->attention_size * sizeof(real));
@@ -52,17 +56,17 @@ static real *take_rows(tec_arena *arena, int R, int width)
     return tec_arena_take(arena, (size_t)R * width * sizeof(real));
 }
 
-void block_lay_out(const block *b, int R, int M, int N, block_cache *c, tec_arena *arena)
+void block_lay_out(const block *b, int R, int U, int M, int N, block_cache *c, tec_arena *arena)
 {
     int D = b->width;
-    c->h1 = take_rows(arena, R, D);
-    c->h1_query = M < R ? take_rows(arena, M, D) : NULL;
+    c->h1 = take_rows(arena, U, D);
+    c->h1_query = M < R && U == R ? take_rows(arena, M, D) : NULL;
     c->qkv = take_rows(arena, R, 3 * D);
     c->prob = take_rows(arena, M, N * b->heads);
     c->mixed = take_rows(arena, M, D);
     c->middle = take_rows(arena, M, D);
     c->h2 = take_rows(arena, M, D);
-    norm_lay_out(R, &c->norm1, arena);
+    norm_lay_out(U, &c->norm1, arena);
     norm_lay_out(M, &c->norm2, arena);
     mlp_lay_out(&b->mlp, M, true, &c->mlp, arena);
     c->out = take_rows(arena, M, D);
@@ -100,50 +104,104 @@ static qkv_view view_of(const tec_sequences *seq, real *qkv, int D)
     return (qkv_view){qkv, kv, kv + D, D, 2 * D};
 }
 
-/* The rows that have a query, between all rows [R, D] and the compact [M, D]. */
-static void rows_gather(const tec_sequences *seq, const real *all, int D, real *compact)
+static long distinct_row(const block_input *in, long row)
 {
-    for (int s = 0; s < seq->count; s++)
-        memcpy(compact + (size_t)seq->row[s] * D, all + ((size_t)s * seq->N + seq->first[s]) * D,
-               (size_t)(seq->N - seq->first[s]) * D * sizeof(real));
+    return in->of ? in->of[row] : row;
 }
 
-static void rows_scatter_add(const tec_sequences *seq, const real *compact, int D, real *all)
+/* compact [M, D] = the rows of x that have a query */
+static void rows_gather(const tec_sequences *seq, const block_input *in, const real *x, int D, real *compact)
 {
-    for (int s = 0; s < seq->count; s++) {
-        const real *in = compact + (size_t)seq->row[s] * D;
-        real *out = all + ((size_t)s * seq->N + seq->first[s]) * D;
-        for (size_t i = 0; i < (size_t)(seq->N - seq->first[s]) * D; i++)
-            out[i] += in[i];
+#pragma omp parallel for schedule(static)
+    for (int s = 0; s < seq->count; s++)
+        for (int i = seq->first[s]; i < seq->N; i++)
+            memcpy(compact + (size_t)(seq->row[s] + i - seq->first[s]) * D,
+                   x + distinct_row(in, (long)s * seq->N + i) * D, D * sizeof(real));
+}
+
+/* dx [U, D] += the rows of compact [M, D], each to the row of the input that it is. Every thread has columns of its
+ * own, so that the order of the sums is always the same. */
+static void rows_scatter_add(const tec_sequences *seq, const block_input *in, const real *compact, int D, real *dx)
+{
+#pragma omp parallel
+    {
+        rows columns = thread_rows(D);
+        int width = columns.end - columns.begin;
+        for (int s = 0; s < seq->count; s++)
+            for (int i = seq->first[s]; i < seq->N; i++) {
+                real *to = dx + distinct_row(in, (long)s * seq->N + i) * D + columns.begin;
+                tec_add(to, compact + (size_t)(seq->row[s] + i - seq->first[s]) * D + columns.begin, width, to);
+            }
     }
 }
 
-static void project_qkv(const block *b, const tec_sequences *seq, block_cache *c, qkv_view view)
+/* The distinct rows' queries, keys and values [U, 3 D] to where the sequences want them. */
+static void spread_qkv(const tec_sequences *seq, const block_input *in, const real *distinct, int D, qkv_view view)
+{
+#pragma omp parallel for schedule(static)
+    for (int s = 0; s < seq->count; s++)
+        for (int i = 0; i < seq->N; i++) {
+            long row = (long)s * seq->N + i, query = (long)seq->row[s] + i - seq->first[s];
+            const real *from = distinct + in->of[row] * 3L * D;
+            if (i >= seq->first[s])
+                memcpy(view.q + query * view.ldq, from, D * sizeof(real));
+            memcpy(view.k + row * view.ldkv, from + D, 2 * D * sizeof(real)); /* v follows k */
+        }
+}
+
+/* The other way round: their gradients are summed up. */
+static void collect_qkv(const tec_sequences *seq, const block_input *in, qkv_view d, int D, real *distinct)
+{
+    memset(distinct, 0, (size_t)in->distinct * 3 * D * sizeof(real));
+#pragma omp parallel
+    {
+        rows q = thread_rows(D), kv = thread_rows(2 * D);
+        for (int s = 0; s < seq->count; s++)
+            for (int i = 0; i < seq->N; i++) {
+                long row = (long)s * seq->N + i, query = (long)seq->row[s] + i - seq->first[s];
+                real *to = distinct + in->of[row] * 3L * D, *to_kv = to + D + kv.begin;
+                if (i >= seq->first[s])
+                    tec_add(to + q.begin, d.q + query * d.ldq + q.begin, q.end - q.begin, to + q.begin);
+                tec_add(to_kv, d.k + row * d.ldkv + kv.begin, kv.end - kv.begin, to_kv);
+            }
+    }
+}
+
+static void project_qkv(const block *b, const tec_sequences *seq, block_cache *c, qkv_view view, const scratch *s)
 {
     int D = b->width, R = seq->count * seq->N, M = seq->row[seq->count];
     const real *weight = tec_params_weight(b->params, b->qkv_weight), *bias = tec_params_weight(b->params, b->qkv_bias);
-    if (all_rows_ask(seq)) {
+    if (c->input.of) {
+        tec_linear_forward(c->h1, D, weight, bias, c->input.distinct, D, 3 * D, s->distinct, 3 * D);
+        spread_qkv(seq, &c->input, s->distinct, D, view);
+    } else if (all_rows_ask(seq)) {
         tec_linear_forward(c->h1, D, weight, bias, R, D, 3 * D, c->qkv, 3 * D);
-        return;
+    } else {
+        rows_gather(seq, &c->input, c->h1, D, c->h1_query);
+        tec_linear_forward(c->h1_query, D, weight, bias, M, D, D, view.q, D);
+        tec_linear_forward(c->h1, D, weight + (size_t)D * D, bias + D, R, D, 2 * D, view.k, 2 * D);
     }
-    rows_gather(seq, c->h1, D, c->h1_query);
-    tec_linear_forward(c->h1_query, D, weight, bias, M, D, D, view.q, D);
-    tec_linear_forward(c->h1, D, weight + (size_t)D * D, bias + D, R, D, 2 * D, view.k, 2 * D);
 }
 
-void block_forward(const block *b, const tec_sequences *seq, const real *x, block_cache *c, const scratch *s)
+/* Is the input, row by row, what the output is? */
+static bool maps_onto_itself(const tec_sequences *seq, const block_input *in)
 {
-    int D = b->width, R = seq->count * seq->N, M = seq->row[seq->count];
+    return all_rows_ask(seq) && !in->of;
+}
+
+void block_forward(const block *b, const tec_sequences *seq, block_input in, block_cache *c, const scratch *s)
+{
+    int D = b->width, M = seq->row[seq->count];
     qkv_view view = view_of(seq, c->qkv, D);
-    c->x = x;
-    norm_forward(&b->norm1, x, R, &c->norm1, c->h1);
-    project_qkv(b, seq, c, view);
+    c->input = in;
+    norm_forward(&b->norm1, in.x, in.distinct, &c->norm1, c->h1);
+    project_qkv(b, seq, c, view, s);
     tec_attention_forward(seq, view.q, view.ldq, view.k, view.v, view.ldkv, D, b->heads, c->mixed, c->prob,
                           s->attention);
 
-    const real *residual = x;
-    if (!all_rows_ask(seq)) {
-        rows_gather(seq, x, D, c->middle);
+    const real *residual = in.x;
+    if (!maps_onto_itself(seq, &in)) {
+        rows_gather(seq, &in, in.x, D, c->middle);
         residual = c->middle;
     }
     tec_residual_bias(residual, tec_params_weight(b->params, b->proj_bias), M, D, c->middle);
@@ -161,18 +219,22 @@ static void qkv_backward(const block *b, const tec_sequences *seq, const block_c
     size_t kv = (size_t)D * D;
     const real *weight = tec_params_weight(b->params, b->qkv_weight);
     real *dweight = tec_params_grad(b->params, b->qkv_weight), *dbias = tec_params_grad(b->params, b->qkv_bias);
-    if (all_rows_ask(seq)) {
+    if (c->input.of) {
+        collect_qkv(seq, &c->input, d, D, s->distinct);
+        tec_linear_backward(s->distinct, 3 * D, c->h1, D, weight, c->input.distinct, D, 3 * D, dh1, D, 0, dweight,
+                            dbias);
+    } else if (all_rows_ask(seq)) {
         tec_linear_backward(d.q, 3 * D, c->h1, D, weight, R, D, 3 * D, dh1, D, 0, dweight, dbias);
-        return;
+    } else {
+        tec_linear_backward(d.k, 2 * D, c->h1, D, weight + kv, R, D, 2 * D, dh1, D, 0, dweight + kv, dbias + D);
+        tec_linear_backward(d.q, D, c->h1_query, D, weight, M, D, D, s->query_row, D, 0, dweight, dbias);
+        rows_scatter_add(seq, &c->input, s->query_row, D, dh1);
     }
-    tec_linear_backward(d.k, 2 * D, c->h1, D, weight + kv, R, D, 2 * D, dh1, D, 0, dweight + kv, dbias + D);
-    tec_linear_backward(d.q, D, c->h1_query, D, weight, M, D, D, s->query_row, D, 0, dweight, dbias);
-    rows_scatter_add(seq, s->query_row, D, dh1);
 }
 
 void block_backward(const block *b, const tec_sequences *seq, real *d, const block_cache *c, const scratch *s, real *dx)
 {
-    int D = b->width, R = seq->count * seq->N, M = seq->row[seq->count];
+    int D = b->width, U = c->input.distinct, M = seq->row[seq->count];
     const tec_params *p = b->params;
     mlp_backward(&b->mlp, d, c->h2, M, &c->mlp, s->hidden, s->row, 0);
     norm_backward(&b->norm2, s->row, c->middle, M, &c->norm2, d, true);
@@ -184,12 +246,9 @@ void block_backward(const block *b, const tec_sequences *seq, real *d, const blo
                            dview.k, dview.v, s->attention);
     qkv_backward(b, seq, c, dview, s, s->row);
 
-    if (all_rows_ask(seq)) {
-        assert(dx == d);
-        norm_backward(&b->norm1, s->row, c->x, R, &c->norm1, dx, true);
-    } else {
-        assert(dx != d);
-        norm_backward(&b->norm1, s->row, c->x, R, &c->norm1, dx, false);
-        rows_scatter_add(seq, d, D, dx);
-    }
+    bool in_place = maps_onto_itself(seq, &c->input);
+    assert((dx == d) == in_place);
+    norm_backward(&b->norm1, s->row, c->input.x, U, &c->norm1, dx, in_place);
+    if (!in_place)
+        rows_scatter_add(seq, &c->input, d, D, dx);
 }

@@ -73,18 +73,25 @@ static int last_rows(const decoder *d, int B, int visible)
     return rows;
 }
 
+/* Rows that decoder i's input has before those of the next one. */
+static int distinct_rows(const decoder *d, int B, int visible)
+{
+    return B * (1 + visible) + d->patches;
+}
+
 void decoder_lay_out(const decoder *d, int B, int visible, decoder_cache *c, tec_arena *arena)
 {
-    int N = 1 + d->patches, R = d->count * B * N, M = last_rows(d, B, visible);
+    int N = 1 + d->patches, R = d->count * B * N, U = d->count * distinct_rows(d, B, visible);
+    int M = last_rows(d, B, visible);
     c->visible = visible;
     sequences_lay_out(d->count * B, &c->all, arena);
     sequences_lay_out(d->count * B, &c->last, arena);
-    c->embedded = tec_arena_take(arena, (size_t)B * (1 + visible) * d->width * sizeof(real));
-    c->x = tec_arena_take(arena, (size_t)R * d->width * sizeof(real));
+    c->x = tec_arena_take(arena, (size_t)U * d->width * sizeof(real));
+    c->of = tec_arena_take(arena, R * sizeof *c->of);
     c->block = tec_arena_take(arena, d->depth * sizeof *c->block);
     for (int i = 0; i < d->depth; i++) {
         block_cache laid_out = {0};
-        block_lay_out(&d->block[i], R, i + 1 < d->depth ? R : M, N, &laid_out, arena);
+        block_lay_out(&d->block[i], R, i > 0 ? R : U, i + 1 < d->depth ? R : M, N, &laid_out, arena);
         if (c->block)
             c->block[i] = laid_out;
     }
@@ -95,38 +102,47 @@ void decoder_lay_out(const decoder *d, int B, int visible, decoder_cache *c, tec
         c->dnormed[i] = tec_arena_take(arena, (size_t)rows * d->width * sizeof(real));
     }
     c->dlast = tec_arena_take(arena, (size_t)M * d->width * sizeof(real));
-    c->dx = tec_arena_take(arena, (size_t)R * d->width * sizeof(real));
+    c->dmiddle = tec_arena_take(arena, (size_t)R * d->width * sizeof(real));
+    c->dx = tec_arena_take(arena, (size_t)U * d->width * sizeof(real));
 }
 
-void decoder_scratch(const decoder *d, int B, scratch *s)
+void decoder_scratch(const decoder *d, int B, int visible, scratch *s)
 {
-    scratch_need(s, d->count * B * (1 + d->patches), d->width, d->hidden, 1 + d->patches);
+    scratch_need(s, d->count * B * (1 + d->patches), d->count * distinct_rows(d, B, visible), d->width, d->hidden,
+                 1 + d->patches);
 }
 
-/* One image's sequence for decoder i: embedded rows [1 + V, W] and mask tokens, each with its position. */
-static void place_tokens(const decoder *d, int i, const int *shuffle, int visible, const real *embedded, real *x)
+/* Decoder i's part of the first block's input: embedded rows and mask tokens, each with its position. */
+static void place_tokens(const decoder *d, int i, const tec_example *example, int B, int V, real *x)
 {
     int W = d->width;
     const real *position = tec_params_weight(d->params, d->pos_embed);
     const real *mask_token = tec_params_weight(d->params, d->head[i].mask_token);
-    tec_add(embedded, position, W, x);
-    for (int l = 0; l < d->patches; l++) {
-        const real *token = l < visible ? embedded + (size_t)(1 + l) * W : mask_token;
-        tec_add(token, position + (size_t)(1 + shuffle[l]) * W, W, x + (size_t)(1 + l) * W);
-    }
+    for (int b = 0; b < B; b++)
+        for (int l = 0; l < 1 + V; l++, x += W)
+            tec_add(x, position + (l ? 1 + (size_t)example[b].shuffle[l - 1] : 0) * W, W, x);
+    for (int l = 0; l < d->patches; l++, x += W)
+        tec_add(mask_token, position + (1 + (size_t)l) * W, W, x);
+}
+
+/* of [B N]: where decoder i's tokens are in the input, whose row `first` is its first. */
+static void find_tokens(const decoder *d, const tec_example *example, int B, int V, int first, int *of)
+{
+    int N = 1 + d->patches, masks = first + B * (1 + V);
+    for (int b = 0; b < B; b++, of += N)
+        for (int l = 0; l < N; l++)
+            of[l] = l <= V ? first + b * (1 + V) + l : masks + example[b].shuffle[l - 1];
 }
 
 static void embed(const decoder *d, const tec_example *example, int B, const real *z, decoder_cache *c)
 {
-    int W = d->width, N = 1 + d->patches, V = c->visible;
+    int W = d->width, V = c->visible, distinct = distinct_rows(d, B, V);
     for (int i = 0; i < d->count; i++) {
+        real *x = c->x + (size_t)i * distinct * W;
         tec_linear_forward(z, d->input, tec_params_weight(d->params, d->head[i].embed_weight),
-                           tec_params_weight(d->params, d->head[i].embed_bias), B * (1 + V), d->input, W, c->embedded,
-                           W);
-#pragma omp parallel for schedule(static)
-        for (int b = 0; b < B; b++)
-            place_tokens(d, i, example[b].shuffle, V, c->embedded + (size_t)b * (1 + V) * W,
-                         c->x + ((size_t)i * B + b) * N * W);
+                           tec_params_weight(d->params, d->head[i].embed_bias), B * (1 + V), d->input, W, x, W);
+        place_tokens(d, i, example, B, V, x);
+        find_tokens(d, example, B, V, i * distinct, c->of + (size_t)i * B * (1 + d->patches));
     }
 }
 
@@ -145,29 +161,25 @@ void decoder_forward(const decoder *d, const tec_example *example, int B, const 
     describe_sequences(d, B, c);
     c->z = z;
     embed(d, example, B, z, c);
-    const real *x = c->x;
+    block_input in = {c->x, d->count * distinct_rows(d, B, c->visible), c->of};
     for (int i = 0; i < d->depth; i++) {
-        block_forward(&d->block[i], i + 1 < d->depth ? &c->all.view : &c->last.view, x, &c->block[i], s);
-        x = c->block[i].out;
+        block_forward(&d->block[i], i + 1 < d->depth ? &c->all.view : &c->last.view, in, &c->block[i], s);
+        in = (block_input){c->block[i].out, d->count * B * (1 + d->patches), NULL};
     }
     for (int i = 0; i < d->count; i++)
-        norm_forward(&d->head[i].norm, x + (size_t)c->last.row[i * B] * d->width, B * decoder_rows(d, i, c->visible),
+        norm_forward(&d->head[i].norm, in.x + (size_t)c->last.row[i * B] * d->width, B * decoder_rows(d, i, c->visible),
                      &c->norm[i], c->normed[i]);
 }
 
 /* From dx, the gradient by the first block's input, to those by z, embedding and mask token of decoder i. */
-static void embed_backward(const decoder *d, int i, int B, const real *dx, decoder_cache *c, real *dz)
+static void embed_backward(const decoder *d, int i, int B, decoder_cache *c, real *dz)
 {
-    int W = d->width, N = 1 + d->patches, V = c->visible;
+    int W = d->width, seen = B * (1 + c->visible);
     const tec_params *p = d->params;
-    real *dmask = tec_params_grad(p, d->head[i].mask_token);
-    for (int b = 0; b < B; b++) {
-        const real *row = dx + ((size_t)i * B + b) * N * W;
-        memcpy(c->embedded + (size_t)b * (1 + V) * W, row, (size_t)(1 + V) * W * sizeof(real));
-        tec_bias_backward(row + (size_t)(1 + V) * W, W, d->patches - V, W, dmask);
-    }
-    tec_linear_backward(c->embedded, W, c->z, d->input, tec_params_weight(p, d->head[i].embed_weight), B * (1 + V),
-                        d->input, W, dz, d->input, i > 0, tec_params_grad(p, d->head[i].embed_weight),
+    const real *dx = c->dx + (size_t)i * distinct_rows(d, B, c->visible) * W;
+    tec_bias_backward(dx + (size_t)seen * W, W, d->patches, W, tec_params_grad(p, d->head[i].mask_token));
+    tec_linear_backward(dx, W, c->z, d->input, tec_params_weight(p, d->head[i].embed_weight), seen, d->input, W, dz,
+                        d->input, i > 0, tec_params_grad(p, d->head[i].embed_weight),
                         tec_params_grad(p, d->head[i].embed_bias));
 }
 
@@ -179,14 +191,15 @@ void decoder_backward(const decoder *d, int B, decoder_cache *c, const scratch *
         norm_backward(&d->head[i].norm, c->dnormed[i], x + at, B * decoder_rows(d, i, c->visible), &c->norm[i],
                       c->dlast + at, false);
     }
-    real *dx = c->dlast;
+    real *gradient = c->dlast;
     for (int i = d->depth - 1; i >= 0; i--) {
-        bool pruned = i == d->depth - 1 && c->last.row[d->count * B] < c->all.row[d->count * B];
-        block_backward(&d->block[i], pruned ? &c->last.view : &c->all.view, dx, &c->block[i], s, pruned ? c->dx : dx);
-        dx = pruned ? c->dx : dx;
+        bool last = i == d->depth - 1, pruned = last && c->last.row[d->count * B] < c->all.row[d->count * B];
+        real *dx = i == 0 ? c->dx : pruned ? c->dmiddle : gradient;
+        block_backward(&d->block[i], last ? &c->last.view : &c->all.view, gradient, &c->block[i], s, dx);
+        gradient = dx;
         tec_params_finish(d->params, d->block[i].norm1.weight);
     }
     for (int i = 0; i < d->count; i++)
-        embed_backward(d, i, B, dx, c, dz);
+        embed_backward(d, i, B, c, dz);
     tec_params_finish(d->params, d->head[0].embed_weight);
 }

@@ -32,14 +32,15 @@ typedef struct decoder {
 typedef struct decoder_cache {
     int visible;
     sequences all, last; /* queries of the first blocks, and of the last one */
-    real *embedded;      /* [B (1 + V), W] one decoder's embedding */
-    real *x;             /* [count B N, W] input of the first block */
+    real *x;             /* [distinct, W] rows of the first block's input */
+    int *of;             /* [count B N]: which of them each is */
     block_cache *block;
     norm_cache norm[MAX_DECODERS];
     real *normed[MAX_DECODERS];  /* [rows, W] what the predictions are made from; rows = B (L - V) or B N */
     real *dnormed[MAX_DECODERS]; /* gradient by it, filled by the losses */
     real *dlast;                 /* [M, W] gradient by the last block's output */
-    real *dx;                    /* [count B N, W] gradient by the input of a block whose output was compact */
+    real *dmiddle;               /* [count B N, W] gradient by the input of a last block whose output was compact */
+    real *dx;                    /* [distinct, W] */
     const real *z;               /* [B (1 + V), input] borrowed */
 } decoder_cache;
 
@@ -49,7 +50,7 @@ void decoder_register(decoder *d, tec_params *params, const tec_model_config *co
 void decoder_fill_positions(const decoder *d);
 void decoder_free(decoder *d);
 void decoder_lay_out(const decoder *d, int B, int visible, decoder_cache *cache, tec_arena *arena);
-void decoder_scratch(const decoder *d, int B, scratch *s);
+void decoder_scratch(const decoder *d, int B, int visible, scratch *s);
 
 /* Rows of normed[i] per image. */
 int decoder_rows(const decoder *d, int i, int visible);

@@ -83,7 +83,7 @@ void encoder_lay_out(const encoder *e, int B, int visible, encoder_cache *c, tec
     lay_out_embedding(e, B, visible, c, arena);
     for (int i = 0; i < e->config.depth; i++) {
         block_cache laid_out = {0};
-        block_lay_out(&e->block[i], B * N, B * N, N, &laid_out, arena);
+        block_lay_out(&e->block[i], B * N, B * N, B * N, N, &laid_out, arena);
         if (c->block)
             c->block[i] = laid_out;
     }
@@ -101,7 +101,7 @@ void encoder_lay_out_inference(const encoder *e, int B, encoder_cache *c, tec_ar
 void encoder_scratch(const encoder *e, int B, int visible, scratch *s)
 {
     int N = e->prefix + visible;
-    scratch_need(s, B * N, e->config.width, tec_model_hidden(&e->config), N);
+    scratch_need(s, B * N, 0, e->config.width, tec_model_hidden(&e->config), N);
 }
 
 void encoder_embed_patches(const encoder *e, const tec_example *example, int B, encoder_cache *c)
@@ -137,12 +137,12 @@ void encoder_forward(const encoder *e, const tec_example *example, int B, const 
                      const scratch *s)
 {
     encoder_embed(e, example, B, class_row, c);
-    const real *x = c->x;
+    block_input in = {c->x, B * (1 + c->visible), NULL};
     for (int i = 0; i < e->config.depth; i++) {
-        block_forward(&e->block[i], &c->seq.view, x, &c->block[i], s);
-        x = c->block[i].out;
+        block_forward(&e->block[i], &c->seq.view, in, &c->block[i], s);
+        in.x = c->block[i].out;
     }
-    norm_forward(&e->norm, x, B * (1 + c->visible), &c->norm, c->normed);
+    norm_forward(&e->norm, in.x, in.distinct, &c->norm, c->normed);
 }
 
 static void embed_backward(const encoder *e, int B, const real *d, real *dclass, const encoder_cache *c)

@@ -154,7 +154,8 @@ static const real *embed(tec_frozen *f, const real *images, int B)
 static const real *run_block(tec_frozen *f, int i, const real *x)
 {
     block_cache *c = &f->cache.block[0];
-    block_forward(&f->encoder.block[i], &f->cache.seq.view, x, c, &f->scratch);
+    const tec_sequences *seq = &f->cache.seq.view;
+    block_forward(&f->encoder.block[i], seq, (block_input){x, seq->count * seq->N, NULL}, c, &f->scratch);
     return c->out;
 }
 

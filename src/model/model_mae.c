@@ -16,7 +16,7 @@ static void lay_out(tec_model *m, tec_arena *arena)
     int tokens = m->batch * (1 + m->visible), hidden = decoder_rows(&m->decoder, 0, m->visible);
     size_t pixels = m->patches.outputs;
     encoder_scratch(&m->encoder, m->batch, m->visible, &m->scratch);
-    decoder_scratch(&m->decoder, m->batch, &m->scratch);
+    decoder_scratch(&m->decoder, m->batch, m->visible, &m->scratch);
     encoder_lay_out(&m->encoder, m->batch, m->visible, &m->encoder_cache, arena);
     decoder_lay_out(&m->decoder, m->batch, m->visible, &m->decoder_cache, arena);
     scratch_lay_out(&m->scratch, arena);

@@ -27,7 +27,7 @@ static void lay_out(tec_model *m, tec_arena *arena)
     encoder_scratch(&m->encoder, m->batch, m->visible, &m->scratch);
     class_adaptor_scratch(&m->class_adaptor, &m->scratch);
     encoder_adaptor_scratch(&m->encoder_adaptor, tokens, &m->scratch);
-    decoder_scratch(&m->decoder, m->batch, &m->scratch);
+    decoder_scratch(&m->decoder, m->batch, m->visible, &m->scratch);
     class_adaptor_lay_out(&m->class_adaptor, &m->class_adaptor_cache, arena);
     encoder_lay_out(&m->encoder, m->batch, m->visible, &m->encoder_cache, arena);
     encoder_adaptor_lay_out(&m->encoder_adaptor, tokens, &m->encoder_adaptor_cache, arena);

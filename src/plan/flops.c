@@ -8,12 +8,15 @@ static double product(double rows, double inputs, double outputs)
     return 2 * rows * inputs * outputs;
 }
 
-/* A block over sequences of N tokens, `queries` of which ask. */
+/* A block over sequences of N tokens, `queries` of which ask, less the products that make queries, keys and values. */
+static double block_after_qkv(double N, double queries, double D, double hidden)
+{
+    return 2 * product(queries, N, D) + product(queries, D, D) + 2 * product(queries, D, hidden);
+}
+
 static double block(double N, double queries, double D, double hidden)
 {
-    double attention = 2 * product(queries, N, D);
-    double qkv = product(queries, D, D) + product(N, D, 2 * D);
-    return qkv + attention + product(queries, D, D) + 2 * product(queries, D, hidden);
+    return product(queries, D, D) + product(N, D, 2 * D) + block_after_qkv(N, queries, D, hidden);
 }
 
 static int hidden_width(const tec_model_config *c, int width)
@@ -38,12 +41,23 @@ static double encoder_adaptor(const tec_model_config *c, int N)
     return c->groups * (product(N, part, c->width) + 2 * product(N, c->width, 4.0 * c->decoder_width));
 }
 
-/* Of one decoder; in its last block only the tokens ask that are predicted from. */
+/* Of one decoder, less decoder_once. In its first block queries, keys and values of mask tokens are those of all
+ * images; in its last block only the tokens ask that are predicted from. */
 static double decoder(const tec_model_config *c, int visible, bool hidden_only)
 {
-    int N = 1 + tec_model_patches(c), W = c->decoder_width, asking = hidden_only ? N - 1 - visible : N;
-    return product(1 + visible, c->width, W) + (c->decoder_depth - 1) * block(N, N, W, hidden_width(c, W)) +
-           block(N, asking, W, hidden_width(c, W));
+    int N = 1 + tec_model_patches(c), W = c->decoder_width, hidden = hidden_width(c, W);
+    int asking = hidden_only ? N - 1 - visible : N, depth = c->decoder_depth;
+    double sum = product(1 + visible, c->width, W) + product(1 + visible, W, 3 * W);
+    for (int i = 0; i < depth; i++)
+        sum += i > 0 ? block(N, i + 1 < depth ? N : asking, W, hidden)
+                     : block_after_qkv(N, depth > 1 ? N : asking, W, hidden);
+    return sum;
+}
+
+/* What one decoder computes of mask tokens, whatever the number of images. */
+static double decoder_once(const tec_model_config *c)
+{
+    return product(tec_model_patches(c), c->decoder_width, 3 * c->decoder_width);
 }
 
 static double attention_prediction(const tec_model_config *c, int topk)
@@ -63,9 +77,11 @@ double tec_plan_train_flops(const tec_model_config *c, int count, int visible, i
         forward += encoder_adaptor(c, 1 + visible);
     if (tec && c->predict_attention)
         forward += decoder(c, visible, false) + attention_prediction(c, topk);
-    double input = 3 * forward + 2 * patch_embedding(c, visible);                /* no gradient goes into the image */
-    double class_token = tec ? 3 * 2 * product(1, c->width, 4.0 * c->width) : 0; /* once, whatever the count */
-    return count * input + class_token;
+    double input = 3 * forward + 2 * patch_embedding(c, visible); /* no gradient goes into the image */
+    double once = (tec && c->predict_attention ? 2 : 1) * decoder_once(c);
+    if (tec)
+        once += 2 * product(1, c->width, 4.0 * c->width); /* the class token's MLP */
+    return count * input + 3 * once;
 }
 
 double tec_plan_targets_flops(const tec_model_config *c, int count, int topk)
