@@ -28,7 +28,7 @@ static int panel_width(int left)
     return left > VECTOR ? WIDTH : VECTOR;
 }
 
-/* A panel [depth, width] from `columns` columns of b. */
+/* A panel [depth, width], or rows of one, from `columns` columns of b. */
 FAST static void pack_plain(const real *b, int ldb, int depth, int columns, int width, real *panel)
 {
     for (int l = 0; l < depth; l++, panel += width, b += ldb)
@@ -79,18 +79,23 @@ FAST static void pack_transposed(const real *b, int ldb, int depth, int columns,
     }
 }
 
-/* Every panel of the block of b of `depth` rows from row `first` and `n` columns from column `left`. */
-FAST static void pack_block(const product *p, int first, int depth, int left, int n, real *panel)
+/* Every panel of the block of b of `depth` rows from row `first` and `n` columns from column `left`. Of a plain b a few
+ * rows at a time, so that it is read along its rows. */
+FAST static void pack_block(const product *p, int first, int depth, int left, int n, real *panels)
 {
-    for (int j = 0; j < n; j += WIDTH) {
-        int width = panel_width(n - j), columns = smaller(width, n - j);
-        long row = first, column = left + j;
-        if (p->b.transpose == TEC_TRANSPOSED)
-            pack_transposed(p->b.data + column * p->b.stride + row, p->b.stride, depth, columns, width, panel);
-        else
-            pack_plain(p->b.data + row * p->b.stride + column, p->b.stride, depth, columns, width, panel);
-        panel += (long)depth * width;
-    }
+    enum { RUN = 8 };
+    bool transposed = p->b.transpose == TEC_TRANSPOSED;
+    int run = transposed ? depth : RUN, ldb = p->b.stride;
+    for (int l = 0; l < depth; l += run)
+        for (int j = 0; j < n; j += WIDTH) {
+            int width = panel_width(n - j), columns = smaller(width, n - j), rows = smaller(run, depth - l);
+            long row = first + l, column = left + j;
+            real *panel = panels + (long)j * depth + (long)l * width;
+            if (transposed)
+                pack_transposed(p->b.data + column * ldb + row, ldb, rows, columns, width, panel);
+            else
+                pack_plain(p->b.data + row * ldb + column, ldb, rows, columns, width, panel);
+        }
 }
 
 /* A tile at the right border of c, where there is no room for whole vectors: only `columns` of its columns are c's. */
