@@ -9,8 +9,7 @@
 
 #include <string.h>
 
-enum { VECTOR = TILE_VECTOR, WIDTH = TILE_VECTORS * VECTOR, HEIGHT = TILE_ROWS };
-enum { DEPTH = 384, ACROSS = 768, DOWN = 96 };
+enum { VECTOR = TILE_VECTOR, DEPTH = 384, ACROSS = 768, DOWN = 96 };
 
 #define FAST __attribute__((target("avx2,fma")))
 
@@ -22,23 +21,45 @@ static int smaller(int a, int b)
     return a < b ? a : b;
 }
 
-/* Columns a panel has in memory that begins with `left` columns to go. */
-static int panel_width(int left)
+/* The tiles that a product is made of, but for its last rows and columns. */
+typedef struct tile_shape {
+    int rows, columns;
+} tile_shape;
+
+/* Where they fit, wide tiles need fewer instructions; packed rows are those of high ones. */
+static tile_shape shape_for(const product *p)
 {
-    return left > VECTOR ? WIDTH : VECTOR;
+    bool wide = p->n % (3 * VECTOR) == 0 && p->a.transpose == TEC_PLAIN;
+    return wide ? (tile_shape){4, 3 * VECTOR} : (tile_shape){TILE_ROWS, 2 * VECTOR};
+}
+
+/* Columns a panel has in memory that begins with `left` columns to go. */
+static int panel_width(int left, tile_shape shape)
+{
+    return left > shape.columns ? shape.columns : (left + VECTOR - 1) / VECTOR * VECTOR;
+}
+
+/* `vectors` is a constant wherever this is called. */
+static inline __attribute__((always_inline)) FAST void copy_rows(const real *b, int ldb, int depth, int vectors,
+                                                                 real *panel)
+{
+    for (int l = 0; l < depth; l++, panel += vectors * VECTOR, b += ldb)
+#pragma GCC unroll 3
+        for (int j = 0; j < vectors; j++)
+            *(vector *)(panel + j * VECTOR) = *(const vector *)(b + j * VECTOR);
 }
 
 /* A panel [depth, width], or rows of one, from `columns` columns of b. */
 FAST static void pack_plain(const real *b, int ldb, int depth, int columns, int width, real *panel)
 {
-    for (int l = 0; l < depth; l++, panel += width, b += ldb)
-        if (columns == WIDTH) {
-            ((vector *)panel)[0] = ((const vector *)b)[0];
-            ((vector *)panel)[1] = ((const vector *)b)[1];
-        } else {
+    if (columns == 3 * VECTOR)
+        copy_rows(b, ldb, depth, 3, panel);
+    else if (columns == 2 * VECTOR)
+        copy_rows(b, ldb, depth, 2, panel);
+    else
+        for (int l = 0; l < depth; l++, panel += width, b += ldb)
             for (int j = 0; j < width; j++)
                 panel[j] = j < columns ? b[j] : 0;
-        }
 }
 
 #if defined __clang__
@@ -81,14 +102,14 @@ FAST static void pack_transposed(const real *b, int ldb, int depth, int columns,
 
 /* Every panel of the block of b of `depth` rows from row `first` and `n` columns from column `left`. Of a plain b a few
  * rows at a time, so that it is read along its rows. */
-FAST static void pack_block(const product *p, int first, int depth, int left, int n, real *panels)
+FAST static void pack_block(const product *p, tile_shape shape, int first, int depth, int left, int n, real *panels)
 {
     enum { RUN = 8 };
     bool transposed = p->b.transpose == TEC_TRANSPOSED;
     int run = transposed ? depth : RUN, ldb = p->b.stride;
     for (int l = 0; l < depth; l += run)
-        for (int j = 0; j < n; j += WIDTH) {
-            int width = panel_width(n - j), columns = smaller(width, n - j), rows = smaller(run, depth - l);
+        for (int j = 0; j < n; j += shape.columns) {
+            int width = panel_width(n - j, shape), columns = smaller(width, n - j), rows = smaller(run, depth - l);
             long row = first + l, column = left + j;
             real *panel = panels + (long)j * depth + (long)l * width;
             if (transposed)
@@ -101,7 +122,8 @@ FAST static void pack_block(const product *p, int first, int depth, int left, in
 /* A tile at the right border of c, where there is no room for whole vectors: only `columns` of its columns are c's. */
 static void compute_border(const tile *t, int rows, int vectors, int columns)
 {
-    real whole[HEIGHT * WIDTH];
+    enum { WIDTH = TILE_VECTORS * VECTOR };
+    real whole[TILE_ROWS * WIDTH];
     tile inner = *t;
     inner.c = whole;
     inner.ldc = WIDTH;
@@ -121,38 +143,44 @@ static int part_begin(int total, int part, int parts)
     return (int)((int64_t)total * part / parts);
 }
 
-/* `m` rows of c are computed in bands of nearly equal height, of a tile each. */
-static int bands_of(int m)
+/* The rows of c that are computed at once, in bands of nearly equal height, a tile each: band i begins at row top[i].
+ */
+typedef struct row_bands {
+    int count, top[DOWN / 4 + 2];
+} row_bands;
+
+static row_bands bands_of(int m, tile_shape shape)
 {
-    return (m + HEIGHT - 1) / HEIGHT;
+    row_bands b = {.count = (m + shape.rows - 1) / shape.rows};
+    for (int i = 0; i <= b.count; i++)
+        b.top[i] = part_begin(m, i, b.count);
+    return b;
 }
 
-/* The bands of `m` rows of a that stand as columns in memory, each [depth, HEIGHT]. */
-FAST static void pack_left(const real *a, int lda, int m, int depth, real *band)
+/* The bands of rows of a that stand as columns in memory, each [depth, TILE_ROWS]. */
+FAST static void pack_left(const real *a, int lda, const row_bands *b, int depth, real *band)
 {
-    int bands = bands_of(m);
-    for (int i = 0; i < bands; i++) {
-        int top = part_begin(m, i, bands), rows = part_begin(m, i + 1, bands) - top;
-        const real *from = a + top;
-        for (int l = 0; l < depth; l++, from += lda, band += HEIGHT)
-            if (top + HEIGHT <= m)
-                memcpy(band, from, HEIGHT * sizeof(real)); /* a constant: two moves */
+    for (int i = 0; i < b->count; i++) {
+        const real *from = a + b->top[i];
+        int rows = b->top[i + 1] - b->top[i], left = b->top[b->count] - b->top[i];
+        for (int l = 0; l < depth; l++, from += lda, band += TILE_ROWS)
+            if (left >= TILE_ROWS)
+                memcpy(band, from, TILE_ROWS * sizeof(real)); /* a constant: two moves */
             else
                 memcpy(band, from, rows * sizeof(real));
     }
 }
 
-/* `m` rows of c below t->c for the panels of one block. */
-static void compute_rows(tile t, int m, int n)
+/* The rows of c below t->c for the panels of one block, `n` columns. */
+static void compute_rows(tile t, const row_bands *b, tile_shape shape, int n)
 {
     const real *a = t.a;
     real *c = t.c;
-    int bands = bands_of(m);
-    for (int j = 0; j < n; j += WIDTH) {
-        int width = panel_width(n - j), columns = smaller(width, n - j), vectors = width / VECTOR;
-        for (int i = 0; i < bands; i++) {
-            int top = part_begin(m, i, bands), rows = part_begin(m, i + 1, bands) - top;
-            t.a = a + (t.a_row ? (long)top * t.a_row : (long)i * HEIGHT * t.depth);
+    for (int j = 0; j < n; j += shape.columns) {
+        int width = panel_width(n - j, shape), columns = smaller(width, n - j), vectors = width / VECTOR;
+        for (int i = 0; i < b->count; i++) {
+            int top = b->top[i], rows = b->top[i + 1] - top;
+            t.a = a + (t.a_row ? (long)top * t.a_row : (long)i * TILE_ROWS * t.depth);
             t.c = c + (long)top * t.ldc + j;
             if (columns == width)
                 tile_functions[vectors - 1][rows - 1](&t);
@@ -160,13 +188,13 @@ static void compute_rows(tile t, int m, int n)
                 compute_border(&t, rows, vectors, columns);
         }
         t.panel += (long)t.depth * width;
-        t.bias = t.bias ? t.bias + WIDTH : NULL;
+        t.bias = t.bias ? t.bias + width : NULL;
     }
 }
 
 /* What a thread packs. */
 typedef struct room {
-    real panels[DEPTH * ACROSS], bands[DEPTH * (DOWN + HEIGHT)];
+    real panels[DEPTH * ACROSS], bands[DEPTH * (DOWN + TILE_ROWS)];
 } room;
 
 /* All of c's columns from `left` to `right`. */
@@ -174,22 +202,24 @@ static void compute_columns(const product *p, int left, int right, room *packed)
 {
     bool transposed = p->a.transpose == TEC_TRANSPOSED;
     int depths = (p->k + DEPTH - 1) / DEPTH, downs = (p->m + DOWN - 1) / DOWN;
+    tile_shape shape = shape_for(p);
     tile t = {.panel = packed->panels, .a_row = transposed ? 0 : p->a.stride, .alpha = p->alpha, .ldc = p->ldc};
     for (int d = 0; d < depths; d++) {
         int first = part_begin(p->k, d, depths);
         t.depth = part_begin(p->k, d + 1, depths) - first;
         t.beta = d ? 1 : p->beta;
         t.bias = p->bias && !d ? p->bias + left : NULL;
-        pack_block(p, first, t.depth, left, right - left, packed->panels);
+        pack_block(p, shape, first, t.depth, left, right - left, packed->panels);
         for (int i = 0; i < downs; i++) {
-            int top = part_begin(p->m, i, downs), rows = part_begin(p->m, i + 1, downs) - top;
+            int top = part_begin(p->m, i, downs);
+            row_bands bands = bands_of(part_begin(p->m, i + 1, downs) - top, shape);
             const real *a =
                 p->a.data + (transposed ? (long)first * p->a.stride + top : (long)top * p->a.stride + first);
             if (transposed)
-                pack_left(a, p->a.stride, rows, t.depth, packed->bands);
+                pack_left(a, p->a.stride, &bands, t.depth, packed->bands);
             t.a = transposed ? packed->bands : a;
             t.c = p->c + (long)top * p->ldc + left;
-            compute_rows(t, rows, right - left);
+            compute_rows(t, &bands, shape, right - left);
         }
     }
 }

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { VECTOR = TILE_VECTOR, ROWS = TILE_ROWS, UNROLL = 8 };
+enum { VECTOR = TILE_VECTOR, ROWS = TILE_ROWS, VECTORS = TILE_VECTORS, UNROLL = 8 };
 
 #define FAST __attribute__((target("avx2,fma")))
 #define INLINE static inline __attribute__((always_inline)) FAST
@@ -23,24 +23,32 @@ INLINE void multiply_add(vector *sum, vector a, vector b)
 #endif
 }
 
-/* One product for every sum of the tile. The rows of a are found from two of them, so that a constant and one or two
- * times a_row is all there is to add. */
-INLINE void add_products(vector sum[ROWS][2], int rows, int vectors, const real *upper, const real *lower, long a_row,
-                         const real *b)
+INLINE real at(const real *a, long bytes)
 {
-    vector left = *(const vector *)b, right = *(const vector *)(b + (vectors - 1) * VECTOR);
+    return *(const real *)((const char *)a + bytes);
+}
+
+/* One product for every sum of the tile. Rows of a are `row` bytes apart, and found from two of them, so that a
+ * constant and one or two times `row` is all there is to add. */
+INLINE void add_products(vector sum[ROWS][VECTORS], int rows, int vectors, const real *upper, const real *lower,
+                         long row, const real *b)
+{
+    vector right[VECTORS];
+#pragma GCC unroll 3
+    for (int j = 0; j < vectors; j++)
+        right[j] = *(const vector *)(b + j * VECTOR);
 #pragma GCC unroll 6
     for (int i = 0; i < rows; i++) {
-        vector a = (i < ROWS / 2 ? upper[i * a_row] : lower[(i - ROWS / 2) * a_row]) - (vector){0};
-        multiply_add(&sum[i][0], a, left);
-        if (vectors == 2)
-            multiply_add(&sum[i][1], a, right);
+        vector left = (i < ROWS / 2 ? at(upper, i * row) : at(lower, (i - ROWS / 2) * row)) - (vector){0};
+#pragma GCC unroll 3
+        for (int j = 0; j < vectors; j++)
+            multiply_add(&sum[i][j], left, right[j]);
     }
 }
 
 INLINE void store_row(const tile *t, const vector *sum, int vectors, const vector *bias, bool add, real *c)
 {
-#pragma GCC unroll 2
+#pragma GCC unroll 3
     for (int j = 0; j < vectors; j++) {
         vector x = t->alpha * sum[j] + bias[j];
         if (add)
@@ -49,9 +57,9 @@ INLINE void store_row(const tile *t, const vector *sum, int vectors, const vecto
     }
 }
 
-INLINE void store_tile(const tile *t, vector sum[ROWS][2], int rows, int vectors, bool add)
+INLINE void store_tile(const tile *t, vector sum[ROWS][VECTORS], int rows, int vectors, bool add)
 {
-    vector bias[2] = {{0}};
+    vector bias[VECTORS] = {{0}};
     if (t->bias)
         for (int j = 0; j < vectors; j++)
             bias[j] = *(const vector *)(t->bias + j * VECTOR);
@@ -60,25 +68,28 @@ INLINE void store_tile(const tile *t, vector sum[ROWS][2], int rows, int vectors
         store_row(t, sum[i], vectors, bias, add, t->c + (long)i * t->ldc);
 }
 
-/* `rows` and `vectors` are constants wherever this is called, so that the sums stay in registers; a_row or a_step is.
- */
+/* `rows`, `vectors` and one of a_row and a_step are constants wherever this is called: the sums stay in registers. */
 INLINE void compute_tile(const tile *t, int rows, int vectors, long a_row, long a_step)
 {
-    vector sum[ROWS][2] = {{{0}}};
+    vector sum[ROWS][VECTORS] = {{{0}}};
     const real *upper = t->a, *lower = upper + ROWS / 2 * a_row, *b = t->panel;
+    long row = a_row * (long)sizeof(real);
     int l = 0;
 #pragma GCC unroll 6
     for (int i = 0; i < rows; i++) /* c is needed last, but is far away */
         __builtin_prefetch(t->c + (long)i * t->ldc, 1);
     for (; l + UNROLL <= t->depth; l += UNROLL) {
 #pragma GCC unroll 8
-        for (int i = 0; i < UNROLL; i++, b += vectors * VECTOR)
-            add_products(sum, rows, vectors, upper + i * a_step, lower + i * a_step, a_row, b);
+        for (int i = 0; i < UNROLL; i++, b += vectors * VECTOR) {
+            if (a_step == 1)
+                __asm__("" : "+r"(row)); /* or the compiler keeps all sums of row and i, on the stack */
+            add_products(sum, rows, vectors, upper + i * a_step, lower + i * a_step, row, b);
+        }
         upper += UNROLL * a_step;
         lower += UNROLL * a_step;
     }
     for (; l < t->depth; l++, upper += a_step, lower += a_step, b += vectors * VECTOR)
-        add_products(sum, rows, vectors, upper, lower, a_row, b);
+        add_products(sum, rows, vectors, upper, lower, row, b);
     if (t->beta != 0)
         store_tile(t, sum, rows, vectors, true);
     else
@@ -106,10 +117,15 @@ TILE(3, 2);
 TILE(4, 2);
 TILE(5, 2);
 TILE(6, 2);
+TILE(1, 3);
+TILE(2, 3);
+TILE(3, 3);
+TILE(4, 3);
 
 tile_function *const tile_functions[TILE_VECTORS][TILE_ROWS] = {
     {tile_1x1, tile_2x1, tile_3x1, tile_4x1, tile_5x1, tile_6x1},
     {tile_1x2, tile_2x2, tile_3x2, tile_4x2, tile_5x2, tile_6x2},
+    {tile_1x3, tile_2x3, tile_3x3, tile_4x3},
 };
 
 #endif

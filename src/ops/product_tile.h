@@ -5,8 +5,8 @@
 
 #include "tec/real.h"
 
-/* A tile is at most TILE_ROWS rows of one or two vectors: 12 of the 16 vector registers hold its sums. */
-enum { TILE_VECTOR = 32 / sizeof(real), TILE_ROWS = 6, TILE_VECTORS = 2 };
+/* A tile is at most 6 rows of one or two vectors, or 4 of three: 12 of the 16 vector registers hold its sums. */
+enum { TILE_VECTOR = 32 / sizeof(real), TILE_ROWS = 6, TILE_VECTORS = 3 };
 
 /* Where a tile of c, [rows, width], gets its numbers from and where they go. */
 typedef struct tile {
@@ -23,7 +23,7 @@ typedef struct tile {
 /* c = alpha * a * panel + beta * c + bias */
 typedef void tile_function(const tile *t);
 
-/* By vectors - 1 and rows - 1. */
+/* By vectors - 1 and rows - 1; NULL: there is none. */
 extern tile_function *const tile_functions[TILE_VECTORS][TILE_ROWS];
 
 #endif
