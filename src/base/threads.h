@@ -7,6 +7,9 @@
 
 #include <omp.h>
 
+/* Most columns whose sums over its rows a thread keeps on its stack at once. */
+enum { THREAD_COLUMNS = 4096 };
+
 typedef struct rows {
     int begin, end;
 } rows;

@@ -32,10 +32,17 @@ TEC_CLONES static void forward_only(real *x, const real *bias, rows r, int O)
     }
 }
 
-TEC_CLONES static void backward(real *restrict dy, const real *restrict derivative, long n)
+/* Rows of dy *= those of the derivative, for `n` columns, which are added to sum. */
+TEC_CLONES static void backward(real *dy, const real *derivative, rows r, int O, int n, real *restrict sum)
 {
-    for (long i = 0; i < n; i++)
-        dy[i] *= derivative[i];
+    for (long i = r.begin; i < r.end; i++) {
+        real *restrict d = dy + i * O;
+        const real *restrict by = derivative + i * O;
+        for (int o = 0; o < n; o++) {
+            d[o] *= by[o];
+            sum[o] += d[o];
+        }
+    }
 }
 
 void tec_gelu_forward(real *x, const real *bias, int R, int O, real *y)
@@ -56,9 +63,10 @@ void tec_gelu_backward(real *dy, const real *derivative, int R, int O, real *dbi
 {
     TEC_MEASURE(TEC_OPERATOR_GELU);
 #pragma omp parallel
-    {
-        rows r = thread_rows(R);
-        backward(dy + (long)r.begin * O, derivative + (long)r.begin * O, (long)(r.end - r.begin) * O);
+    for (int first = 0; first < O; first += THREAD_COLUMNS) {
+        real partial[THREAD_COLUMNS] = {0};
+        int n = O - first < THREAD_COLUMNS ? O - first : THREAD_COLUMNS;
+        backward(dy + first, derivative + first, thread_rows(R), O, n, partial);
+        thread_sum(partial, n, dbias + first);
     }
-    tec_bias_backward(dy, O, R, O, dbias);
 }

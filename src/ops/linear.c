@@ -7,9 +7,6 @@
 
 #include <string.h>
 
-/* Most columns whose sums a thread keeps on its stack at once. */
-enum { COLUMNS = 4096 };
-
 TEC_CLONES static void add_bias(const real *x, const real *bias, rows r, int D, real *y)
 {
     for (long i = r.begin; i < r.end; i++)
@@ -46,9 +43,9 @@ void tec_bias_backward(const real *dy, int lddy, int R, int O, real *dbias)
 {
     TEC_MEASURE(TEC_OPERATOR_BIAS);
 #pragma omp parallel
-    for (int first = 0; first < O; first += COLUMNS) {
-        real partial[COLUMNS] = {0};
-        int n = O - first < COLUMNS ? O - first : COLUMNS;
+    for (int first = 0; first < O; first += THREAD_COLUMNS) {
+        real partial[THREAD_COLUMNS] = {0};
+        int n = O - first < THREAD_COLUMNS ? O - first : THREAD_COLUMNS;
         add_columns(dy + first, lddy, thread_rows(R), n, partial);
         thread_sum(partial, n, dbias + first);
     }
