@@ -143,35 +143,39 @@ static int part_begin(int total, int part, int parts)
     return (int)((int64_t)total * part / parts);
 }
 
-/* The rows of c that are computed at once, in bands of nearly equal height, a tile each: band i begins at row top[i].
- */
+/* Rows of c are computed in bands of nearly equal height, a tile each. These are the ones that are computed together,
+ * while their part of a is in the second-level cache: band i begins at row top[i]. */
 typedef struct row_bands {
-    int count, top[DOWN / 4 + 2];
+    int count, top[DOWN / 4 + 1];
 } row_bands;
 
-static row_bands bands_of(int m, tile_shape shape)
+/* Those from band `first` of all `bands` of m rows. */
+static row_bands bands_from(int first, int bands, int m, tile_shape shape)
 {
-    row_bands b = {.count = (m + shape.rows - 1) / shape.rows};
+    row_bands b = {.count = smaller(DOWN / shape.rows, bands - first)};
     for (int i = 0; i <= b.count; i++)
-        b.top[i] = part_begin(m, i, b.count);
+        b.top[i] = part_begin(m, first + i, bands);
     return b;
 }
 
-/* The bands of rows of a that stand as columns in memory, each [depth, TILE_ROWS]. */
+/* Bands of rows of a that stand as columns in memory, each [depth, TILE_ROWS]. */
 FAST static void pack_left(const real *a, int lda, const row_bands *b, int depth, real *band)
 {
+    enum { AHEAD = 16 };
     for (int i = 0; i < b->count; i++) {
         const real *from = a + b->top[i];
         int rows = b->top[i + 1] - b->top[i], left = b->top[b->count] - b->top[i];
-        for (int l = 0; l < depth; l++, from += lda, band += TILE_ROWS)
+        for (int l = 0; l < depth; l++, from += lda, band += TILE_ROWS) {
+            __builtin_prefetch(from + (long)AHEAD * lda);
             if (left >= TILE_ROWS)
                 memcpy(band, from, TILE_ROWS * sizeof(real)); /* a constant: two moves */
             else
                 memcpy(band, from, rows * sizeof(real));
+        }
     }
 }
 
-/* The rows of c below t->c for the panels of one block, `n` columns. */
+/* Rows of c, whose first one of all is at t.c, for the panels of one block, `n` columns. */
 static void compute_rows(tile t, const row_bands *b, tile_shape shape, int n)
 {
     const real *a = t.a;
@@ -180,7 +184,7 @@ static void compute_rows(tile t, const row_bands *b, tile_shape shape, int n)
         int width = panel_width(n - j, shape), columns = smaller(width, n - j), vectors = width / VECTOR;
         for (int i = 0; i < b->count; i++) {
             int top = b->top[i], rows = b->top[i + 1] - top;
-            t.a = a + (t.a_row ? (long)top * t.a_row : (long)i * TILE_ROWS * t.depth);
+            t.a = t.a_row ? a + (long)top * t.a_row : a + (long)i * TILE_ROWS * t.depth;
             t.c = c + (long)top * t.ldc + j;
             if (columns == width)
                 tile_functions[vectors - 1][rows - 1](&t);
@@ -194,32 +198,30 @@ static void compute_rows(tile t, const row_bands *b, tile_shape shape, int n)
 
 /* What a thread packs. */
 typedef struct room {
-    real panels[DEPTH * ACROSS], bands[DEPTH * (DOWN + TILE_ROWS)];
+    real panels[DEPTH * ACROSS], bands[DEPTH * DOWN];
 } room;
 
 /* All of c's columns from `left` to `right`. */
 static void compute_columns(const product *p, int left, int right, room *packed)
 {
     bool transposed = p->a.transpose == TEC_TRANSPOSED;
-    int depths = (p->k + DEPTH - 1) / DEPTH, downs = (p->m + DOWN - 1) / DOWN;
+    int depths = (p->k + DEPTH - 1) / DEPTH;
     tile_shape shape = shape_for(p);
+    int bands = (p->m + shape.rows - 1) / shape.rows;
     tile t = {.panel = packed->panels, .a_row = transposed ? 0 : p->a.stride, .alpha = p->alpha, .ldc = p->ldc};
+    t.c = p->c + left;
     for (int d = 0; d < depths; d++) {
         int first = part_begin(p->k, d, depths);
         t.depth = part_begin(p->k, d + 1, depths) - first;
         t.beta = d ? 1 : p->beta;
         t.bias = p->bias && !d ? p->bias + left : NULL;
         pack_block(p, shape, first, t.depth, left, right - left, packed->panels);
-        for (int i = 0; i < downs; i++) {
-            int top = part_begin(p->m, i, downs);
-            row_bands bands = bands_of(part_begin(p->m, i + 1, downs) - top, shape);
-            const real *a =
-                p->a.data + (transposed ? (long)first * p->a.stride + top : (long)top * p->a.stride + first);
+        for (int i = 0; i < bands; i += DOWN / shape.rows) {
+            row_bands some = bands_from(i, bands, p->m, shape);
             if (transposed)
-                pack_left(a, p->a.stride, &bands, t.depth, packed->bands);
-            t.a = transposed ? packed->bands : a;
-            t.c = p->c + (long)top * p->ldc + left;
-            compute_rows(t, &bands, shape, right - left);
+                pack_left(p->a.data + (long)first * p->a.stride, p->a.stride, &some, t.depth, packed->bands);
+            t.a = transposed ? packed->bands : p->a.data + first;
+            compute_rows(t, &some, shape, right - left);
         }
     }
 }
