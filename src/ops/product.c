@@ -7,6 +7,8 @@
 
 #if defined __x86_64__
 
+#include "tec/error.h"
+
 #include <string.h>
 
 enum { VECTOR = TILE_VECTOR, DEPTH = 384, ACROSS = 768, DOWN = 96 };
@@ -226,11 +228,21 @@ static void compute_columns(const product *p, int left, int right, room *packed)
     }
 }
 
+/* The calling thread's, for as long as the process lives, as threads that compute do. Not thread-local storage itself:
+ * of that every thread gets, and clears, the whole, also those that only read files. */
+static room *thread_room(void)
+{
+    static _Thread_local room *mine;
+    if (!mine)
+        mine = tec_allocate(sizeof *mine);
+    return mine;
+}
+
 void product_run(const product *p)
 {
-    static _Thread_local _Alignas(64) room packed;
+    room *packed = thread_room();
     for (int left = 0; left < p->n; left += ACROSS)
-        compute_columns(p, left, smaller(left + ACROSS, p->n), &packed);
+        compute_columns(p, left, smaller(left + ACROSS, p->n), packed);
 }
 
 bool product_suits(const product *p)
