@@ -122,13 +122,16 @@ static void compare_with_library(int m, int n, int k, bool ta, bool tb, bool wit
     }
 }
 
-/* Shapes on both sides of every border inside the kernel: tiles of 6 x 16, blocks of 384 x 256, 96 rows at a time. */
+/* Shapes on both sides of every border inside the kernel: tiles of 6 x 16 and 4 x 24, blocks of 384 x 768, 96 rows at a
+ * time. */
 static void test_library(void **state)
 {
     (void)state;
-    static const int shape[][3] = {{2, 2, 1},      {6, 16, 4},      {7, 17, 5},     {50, 50, 64},
-                                   {50, 64, 50},   {197, 197, 32},  {197, 32, 197}, {95, 255, 383},
-                                   {97, 257, 385}, {193, 600, 769}, {3, 790, 790},  {700, 9, 11}};
+    static const int shape[][3] = {
+        {2, 2, 1},      {6, 16, 4},      {7, 17, 5},     {5, 24, 8},     {50, 50, 64},  {50, 64, 50},
+        {197, 197, 32}, {197, 32, 197},  {95, 255, 383}, {97, 264, 385}, {99, 768, 24}, {97, 792, 385},
+        {98, 776, 41},  {193, 600, 769}, {3, 790, 790},  {700, 9, 11},
+    };
     fill_wide(wide_a, WIDE * WIDE, 1);
     fill_wide(wide_b, WIDE * WIDE, 2);
     fill_wide(bias, WIDE, 3);
