@@ -1,6 +1,6 @@
 /* Sums a gradient over the ranks in buckets: slices of the flat buffer, each as soon as backward has finished it on
  * this rank. Without a helper thread the caller waits for every bucket where it announces it; with one, backward goes
- * on meanwhile, which pays where the network and not the processor is slow.
+ * on meanwhile, which pays where the network is slow and the thread has a core of its own, because MPI polls.
  *
  * Buckets, their order and how each is summed are the same in both ways, and for given ranks always: so are the sums,
  * to the bit. Every rank takes all buckets of a step, also one that has nothing to add. From the first
