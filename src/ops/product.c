@@ -9,6 +9,8 @@
 
 #include "tec/error.h"
 
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { VECTOR = TILE_VECTOR, DEPTH = 384, ACROSS = 768, DOWN = 96 };
@@ -228,13 +230,25 @@ static void compute_columns(const product *p, int left, int right, room *packed)
     }
 }
 
-/* The calling thread's, for as long as the process lives, as threads that compute do. Not thread-local storage itself:
- * of that every thread gets, and clears, the whole, also those that only read files. */
+static pthread_key_t room_key;
+
+static void make_room_key(void)
+{
+    if (pthread_key_create(&room_key, free) != 0)
+        abort(); /* a process has a thousand of them */
+}
+
+/* The calling thread's, freed when it ends. Not thread-local storage itself: of that every thread gets, and clears, the
+ * whole, also those that only read files. */
 static room *thread_room(void)
 {
-    static _Thread_local room *mine;
-    if (!mine)
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, make_room_key);
+    room *mine = pthread_getspecific(room_key);
+    if (!mine) {
         mine = tec_allocate(sizeof *mine);
+        pthread_setspecific(room_key, mine);
+    }
     return mine;
 }
 
