@@ -200,9 +200,9 @@ static void compute_rows(tile t, const row_bands *b, tile_shape shape, int n)
     }
 }
 
-/* What a thread packs. */
+/* What a thread packs; no vector crosses a cache line. */
 typedef struct room {
-    real panels[DEPTH * ACROSS], bands[DEPTH * DOWN];
+    _Alignas(64) real panels[DEPTH * ACROSS], bands[DEPTH * DOWN];
 } room;
 
 /* All of c's columns from `left` to `right`. */
@@ -246,7 +246,9 @@ static room *thread_room(void)
     pthread_once(&once, make_room_key);
     room *mine = pthread_getspecific(room_key);
     if (!mine) {
-        mine = tec_allocate(sizeof *mine);
+        mine = aligned_alloc(_Alignof(room), sizeof *mine);
+        if (!mine)
+            tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory: %zu bytes cannot be had", sizeof *mine));
         pthread_setspecific(room_key, mine);
     }
     return mine;
