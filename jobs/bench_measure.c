@@ -148,13 +148,6 @@ void bench_measure_warm(bench_result *r)
     free(numbers);
 }
 
-static void reduce(tec_reducer *reducer)
-{
-    tec_slice slice;
-    while (tec_reducer_take(reducer, &slice)) {
-    }
-}
-
 bench_reduce bench_measure_reduce(const bench_training *training)
 {
     const tec_comm *comm = training->comm;
@@ -162,11 +155,11 @@ bench_reduce bench_measure_reduce(const bench_training *training)
     size_t count = tec_model_params(training->model)->trained;
     double sum[SAMPLES], copy[SAMPLES];
     real *other = tec_allocate_zeroed(count, sizeof *other);
-    reduce(training->reducer);
+    tec_reducer_take_all(training->reducer);
     for (int i = 0; i < SAMPLES; i++) {
         tec_comm_barrier(comm);
         double start = tec_seconds();
-        reduce(training->reducer);
+        tec_reducer_take_all(training->reducer);
         sum[i] = tec_seconds() - start;
         tec_comm_barrier(comm);
         start = tec_seconds();

@@ -89,10 +89,7 @@ tec_status bench_training_open(bench_training *t, const tec_comm *comm, const te
     tec_params_initialize(tec_model_params(t->model), 0);
     tec_adamw_create(&t->adamw, tec_model_params(t->model), 0.9, 0.95, 0.05);
     t->material = bench_material_make(config, batch, topk);
-    const tec_params *params = tec_model_params(t->model);
-    return tec_reducer_create(&t->reducer, comm, params->grad, params->trained,
-                              ((size_t)settings->run.bucket_mb << 20) / sizeof(real),
-                              settings->run.overlap == TEC_OVERLAP_THREAD);
+    return tec_reducer_create_for(&t->reducer, comm, tec_model_params(t->model), settings);
 }
 
 void bench_training_close(bench_training *t)

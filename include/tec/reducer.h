@@ -9,6 +9,8 @@
 #define TEC_REDUCER_H
 
 #include "tec/comm.h"
+#include "tec/params.h"
+#include "tec/settings.h"
 
 typedef struct tec_reducer tec_reducer;
 
@@ -20,6 +22,10 @@ typedef struct tec_slice {
  * is but one rank. TEC_SYSTEM_ERROR: no thread can be started; TEC_USER_ERROR: this MPI does not go with threads. */
 tec_status tec_reducer_create(tec_reducer **out, const tec_comm *comm, real *data, size_t count, size_t bucket,
                               bool thread);
+
+/* The same for the gradient of params, as run.bucket_mb and run.overlap say. */
+tec_status tec_reducer_create_for(tec_reducer **out, const tec_comm *comm, const tec_params *params,
+                                  const tec_settings *settings);
 void tec_reducer_free(tec_reducer *reducer); /* NULL is fine; between steps */
 
 /* This rank's data before `end` are complete. A tec_params_listener: `reducer` is a tec_reducer. */
@@ -29,7 +35,10 @@ void tec_reducer_ready(void *reducer, size_t end);
  * step, when all have been taken. */
 bool tec_reducer_take(tec_reducer *reducer, tec_slice *out);
 
-/* Seconds so far that the callers of the two have waited: the exposed part of the communication. */
+/* Takes all that are left. */
+void tec_reducer_take_all(tec_reducer *reducer);
+
+/* Seconds so far that the callers of these have waited: the exposed part of the communication. */
 double tec_reducer_waited(const tec_reducer *reducer);
 
 #endif

@@ -67,10 +67,12 @@ void *tec_allocate_zeroed(unsigned long count, unsigned long bytes)
 void tec_ask_for_huge_pages(void *block, unsigned long bytes)
 {
 #ifdef MADV_HUGEPAGE
-    const uintptr_t least = 4 << 20, page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const unsigned long least = 4 << 20;
+    if (bytes < least)
+        return;
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     uintptr_t begin = ((uintptr_t)block + page - 1) / page * page, end = ((uintptr_t)block + bytes) / page * page;
-    if (bytes >= least)
-        madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+    madvise((void *)begin, end - begin, MADV_HUGEPAGE);
 #else
     (void)block;
     (void)bytes;

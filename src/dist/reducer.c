@@ -93,6 +93,14 @@ tec_status tec_reducer_create(tec_reducer **out, const tec_comm *comm, real *dat
     return TEC_OK;
 }
 
+tec_status tec_reducer_create_for(tec_reducer **out, const tec_comm *comm, const tec_params *params,
+                                  const tec_settings *settings)
+{
+    return tec_reducer_create(out, comm, params->grad, params->trained,
+                              ((size_t)settings->run.bucket_mb << 20) / sizeof(real),
+                              settings->run.overlap == TEC_OVERLAP_THREAD);
+}
+
 void tec_reducer_free(tec_reducer *r)
 {
     if (!r)
@@ -164,6 +172,13 @@ bool tec_reducer_take(tec_reducer *r, tec_slice *out)
     wait_for(r, r->taken + 1);
     *out = slice_of(r, r->taken++);
     return true;
+}
+
+void tec_reducer_take_all(tec_reducer *r)
+{
+    tec_slice slice;
+    while (tec_reducer_take(r, &slice)) {
+    }
 }
 
 double tec_reducer_waited(const tec_reducer *r)

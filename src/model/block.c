@@ -109,62 +109,64 @@ static long distinct_row(const block_input *in, long row)
     return in->of ? in->of[row] : row;
 }
 
-/* compact [M, D] = the rows of x that have a query */
-static void rows_gather(const tec_sequences *seq, const block_input *in, const real *x, int D, real *compact)
+/* Which rows of the sequences a copy takes: all [R], or those with a query [M]. */
+typedef enum which_rows { ALL_ROWS, ASKING_ROWS } which_rows;
+
+static int first_of(const tec_sequences *seq, int s, which_rows which)
 {
-#pragma omp parallel for schedule(static)
-    for (int s = 0; s < seq->count; s++)
-        for (int i = seq->first[s]; i < seq->N; i++)
-            memcpy(compact + (size_t)(seq->row[s] + i - seq->first[s]) * D,
-                   x + distinct_row(in, (long)s * seq->N + i) * D, D * sizeof(real));
+    return which == ASKING_ROWS ? seq->first[s] : 0;
 }
 
-/* dx [U, D] += the rows of compact [M, D], each to the row of the input that it is. Every thread has columns of its
- * own, so that the order of the sums is always the same. */
-static void rows_scatter_add(const tec_sequences *seq, const block_input *in, const real *compact, int D, real *dx)
+/* Where those rows of sequence s begin among those of all. */
+static long begin_of(const tec_sequences *seq, int s, which_rows which)
 {
-#pragma omp parallel
-    {
-        rows columns = thread_rows(D);
-        int width = columns.end - columns.begin;
-        for (int s = 0; s < seq->count; s++)
-            for (int i = seq->first[s]; i < seq->N; i++) {
-                real *to = dx + distinct_row(in, (long)s * seq->N + i) * D + columns.begin;
-                tec_add(to, compact + (size_t)(seq->row[s] + i - seq->first[s]) * D + columns.begin, width, to);
-            }
+    return which == ASKING_ROWS ? seq->row[s] : (long)s * seq->N;
+}
+
+/* out [R or M, width] = the rows of x [U, width] that they are */
+static void rows_gather(const tec_sequences *seq, const block_input *in, which_rows which, const real *x, int ldx,
+                        int width, real *out, int ldout)
+{
+#pragma omp parallel for schedule(static)
+    for (int s = 0; s < seq->count; s++) {
+        real *to = out + begin_of(seq, s, which) * ldout;
+        for (int i = first_of(seq, s, which); i < seq->N; i++, to += ldout)
+            memcpy(to, x + distinct_row(in, (long)s * seq->N + i) * ldx, width * sizeof(real));
     }
 }
 
-/* The distinct rows' queries, keys and values [U, 3 D] to where the sequences want them. */
-static void spread_qkv(const tec_sequences *seq, const block_input *in, const real *distinct, int D, qkv_view view)
+/* The other way round: dx [U, width] += the rows of d [R or M, width]. Every thread has columns of its own, so that the
+ * order of the sums is always the same. */
+static void rows_scatter_add(const tec_sequences *seq, const block_input *in, which_rows which, const real *d, int ldd,
+                             int width, real *dx, int lddx)
 {
-#pragma omp parallel for schedule(static)
-    for (int s = 0; s < seq->count; s++)
-        for (int i = 0; i < seq->N; i++) {
-            long row = (long)s * seq->N + i, query = (long)seq->row[s] + i - seq->first[s];
-            const real *from = distinct + in->of[row] * 3L * D;
-            if (i >= seq->first[s])
-                memcpy(view.q + query * view.ldq, from, D * sizeof(real));
-            memcpy(view.k + row * view.ldkv, from + D, 2 * D * sizeof(real)); /* v follows k */
+#pragma omp parallel
+    {
+        rows columns = thread_rows(width);
+        int n = columns.end - columns.begin;
+        for (int s = 0; s < seq->count; s++) {
+            const real *from = d + begin_of(seq, s, which) * ldd + columns.begin;
+            for (int i = first_of(seq, s, which); i < seq->N; i++, from += ldd) {
+                real *to = dx + distinct_row(in, (long)s * seq->N + i) * lddx + columns.begin;
+                tec_add(to, from, n, to);
+            }
         }
+    }
 }
 
-/* The other way round: their gradients are summed up. */
+/* The distinct rows' queries, keys and values [U, 3 D] to where the sequences want them; v follows k. */
+static void spread_qkv(const tec_sequences *seq, const block_input *in, const real *distinct, int D, qkv_view view)
+{
+    rows_gather(seq, in, ASKING_ROWS, distinct, 3 * D, D, view.q, view.ldq);
+    rows_gather(seq, in, ALL_ROWS, distinct + D, 3 * D, 2 * D, view.k, view.ldkv);
+}
+
+/* Their gradients, summed up. */
 static void collect_qkv(const tec_sequences *seq, const block_input *in, qkv_view d, int D, real *distinct)
 {
     memset(distinct, 0, (size_t)in->distinct * 3 * D * sizeof(real));
-#pragma omp parallel
-    {
-        rows q = thread_rows(D), kv = thread_rows(2 * D);
-        for (int s = 0; s < seq->count; s++)
-            for (int i = 0; i < seq->N; i++) {
-                long row = (long)s * seq->N + i, query = (long)seq->row[s] + i - seq->first[s];
-                real *to = distinct + in->of[row] * 3L * D, *to_kv = to + D + kv.begin;
-                if (i >= seq->first[s])
-                    tec_add(to + q.begin, d.q + query * d.ldq + q.begin, q.end - q.begin, to + q.begin);
-                tec_add(to_kv, d.k + row * d.ldkv + kv.begin, kv.end - kv.begin, to_kv);
-            }
-    }
+    rows_scatter_add(seq, in, ASKING_ROWS, d.q, d.ldq, D, distinct, 3 * D);
+    rows_scatter_add(seq, in, ALL_ROWS, d.k, d.ldkv, 2 * D, distinct + D, 3 * D);
 }
 
 static void project_qkv(const block *b, const tec_sequences *seq, block_cache *c, qkv_view view, const scratch *s)
@@ -177,7 +179,7 @@ static void project_qkv(const block *b, const tec_sequences *seq, block_cache *c
     } else if (all_rows_ask(seq)) {
         tec_linear_forward(c->h1, D, weight, bias, R, D, 3 * D, c->qkv, 3 * D);
     } else {
-        rows_gather(seq, &c->input, c->h1, D, c->h1_query);
+        rows_gather(seq, &c->input, ASKING_ROWS, c->h1, D, D, c->h1_query, D);
         tec_linear_forward(c->h1_query, D, weight, bias, M, D, D, view.q, D);
         tec_linear_forward(c->h1, D, weight + (size_t)D * D, bias + D, R, D, 2 * D, view.k, 2 * D);
     }
@@ -201,7 +203,7 @@ void block_forward(const block *b, const tec_sequences *seq, block_input in, blo
 
     const real *residual = in.x;
     if (!maps_onto_itself(seq, &in)) {
-        rows_gather(seq, &in, in.x, D, c->middle);
+        rows_gather(seq, &in, ASKING_ROWS, in.x, D, D, c->middle, D);
         residual = c->middle;
     }
     tec_residual_bias(residual, tec_params_weight(b->params, b->proj_bias), M, D, c->middle);
@@ -228,7 +230,7 @@ static void qkv_backward(const block *b, const tec_sequences *seq, const block_c
     } else {
         tec_linear_backward(d.k, 2 * D, c->h1, D, weight + kv, R, D, 2 * D, dh1, D, 0, dweight + kv, dbias + D);
         tec_linear_backward(d.q, D, c->h1_query, D, weight, M, D, D, s->query_row, D, 0, dweight, dbias);
-        rows_scatter_add(seq, &c->input, s->query_row, D, dh1);
+        rows_scatter_add(seq, &c->input, ASKING_ROWS, s->query_row, D, D, dh1, D);
     }
 }
 
@@ -250,5 +252,5 @@ void block_backward(const block *b, const tec_sequences *seq, real *d, const blo
     assert((dx == d) == in_place);
     norm_backward(&b->norm1, s->row, c->input.x, U, &c->norm1, dx, in_place);
     if (!in_place)
-        rows_scatter_add(seq, &c->input, d, D, dx);
+        rows_scatter_add(seq, &c->input, ASKING_ROWS, d, D, D, dx, D);
 }

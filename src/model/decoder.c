@@ -118,11 +118,15 @@ static void place_tokens(const decoder *d, int i, const tec_example *example, in
     int W = d->width;
     const real *position = tec_params_weight(d->params, d->pos_embed);
     const real *mask_token = tec_params_weight(d->params, d->head[i].mask_token);
+#pragma omp parallel for schedule(static)
     for (int b = 0; b < B; b++)
-        for (int l = 0; l < 1 + V; l++, x += W)
-            tec_add(x, position + (l ? 1 + (size_t)example[b].shuffle[l - 1] : 0) * W, W, x);
-    for (int l = 0; l < d->patches; l++, x += W)
-        tec_add(mask_token, position + (1 + (size_t)l) * W, W, x);
+        for (int l = 0; l < 1 + V; l++) {
+            real *row = x + ((size_t)b * (1 + V) + l) * W;
+            tec_add(row, position + (l ? 1 + (size_t)example[b].shuffle[l - 1] : 0) * W, W, row);
+        }
+    real *masks = x + (size_t)B * (1 + V) * W;
+    for (int l = 0; l < d->patches; l++)
+        tec_add(mask_token, position + (1 + (size_t)l) * W, W, masks + (size_t)l * W);
 }
 
 /* of [B N]: where decoder i's tokens are in the input, whose row `first` is its first. */

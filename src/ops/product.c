@@ -15,9 +15,6 @@
 
 enum { VECTOR = TILE_VECTOR, DEPTH = 384, ACROSS = 768, DOWN = 96 };
 
-#define FAST __attribute__((target("avx2,fma")))
-
-typedef real vector __attribute__((vector_size(VECTOR * sizeof(real)), aligned(sizeof(real)), may_alias));
 typedef real quad __attribute__((vector_size(4 * sizeof(real)), aligned(sizeof(real)), may_alias));
 
 static int smaller(int a, int b)
@@ -44,8 +41,7 @@ static int panel_width(int left, tile_shape shape)
 }
 
 /* `vectors` is a constant wherever this is called. */
-static inline __attribute__((always_inline)) FAST void copy_rows(const real *b, int ldb, int depth, int vectors,
-                                                                 real *panel)
+INLINE void copy_rows(const real *b, int ldb, int depth, int vectors, real *panel)
 {
     for (int l = 0; l < depth; l++, panel += vectors * VECTOR, b += ldb)
 #pragma GCC unroll 3
@@ -75,7 +71,7 @@ FAST static void pack_plain(const real *b, int ldb, int depth, int columns, int 
 #endif
 
 /* Four elements of four rows of b into four rows of the panel. */
-static inline FAST void transpose_quad(const real *b, int ldb, real *panel, int width)
+INLINE void transpose_quad(const real *b, int ldb, real *panel, int width)
 {
     quad row[4], pair[4];
     for (int i = 0; i < 4; i++)
@@ -212,8 +208,11 @@ static void compute_columns(const product *p, int left, int right, room *packed)
     int depths = (p->k + DEPTH - 1) / DEPTH;
     tile_shape shape = shape_for(p);
     int bands = (p->m + shape.rows - 1) / shape.rows;
-    tile t = {.panel = packed->panels, .a_row = transposed ? 0 : p->a.stride, .alpha = p->alpha, .ldc = p->ldc};
-    t.c = p->c + left;
+    tile t = {.panel = packed->panels,
+              .a_row = transposed ? 0 : p->a.stride,
+              .alpha = p->alpha,
+              .c = p->c + left,
+              .ldc = p->ldc};
     for (int d = 0; d < depths; d++) {
         int first = part_begin(p->k, d, depths);
         t.depth = part_begin(p->k, d + 1, depths) - first;
@@ -234,8 +233,9 @@ static pthread_key_t room_key;
 
 static void make_room_key(void)
 {
-    if (pthread_key_create(&room_key, free) != 0)
-        abort(); /* a process has a thousand of them */
+    int failed = pthread_key_create(&room_key, free);
+    if (failed)
+        tec_abort(tec_fail(TEC_SYSTEM_ERROR, "no key for a thread's own memory is left: %s", strerror(failed)));
 }
 
 /* The calling thread's, freed when it ends. Not thread-local storage itself: of that every thread gets, and clears, the

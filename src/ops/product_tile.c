@@ -7,11 +7,6 @@
 
 enum { VECTOR = TILE_VECTOR, ROWS = TILE_ROWS, VECTORS = TILE_VECTORS, UNROLL = 8 };
 
-#define FAST __attribute__((target("avx2,fma")))
-#define INLINE static inline __attribute__((always_inline)) FAST
-
-typedef real vector __attribute__((vector_size(32), aligned(sizeof(real)), may_alias));
-
 /* sum += a * b. Left to itself the compiler moves sums from register to register; a core that another thread shares
  * with this one has no instructions to spare for that. */
 INLINE void multiply_add(vector *sum, vector a, vector b)

@@ -5,6 +5,13 @@
 
 #include "tec/real.h"
 
+#if defined __x86_64__
+#define FAST __attribute__((target("avx2,fma")))
+#define INLINE static inline __attribute__((always_inline)) FAST
+
+typedef real vector __attribute__((vector_size(32), aligned(sizeof(real)), may_alias));
+#endif
+
 /* A tile is at most 6 rows of one or two vectors, or 4 of three: 12 of the 16 vector registers hold its sums. */
 enum { TILE_VECTOR = 32 / sizeof(real), TILE_ROWS = 6, TILE_VECTORS = 3 };
 

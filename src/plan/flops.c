@@ -8,15 +8,15 @@ static double product(double rows, double inputs, double outputs)
     return 2 * rows * inputs * outputs;
 }
 
-/* A block over sequences of N tokens, `queries` of which ask, less the products that make queries, keys and values. */
-static double block_after_qkv(double N, double queries, double D, double hidden)
+/* A block over sequences of N tokens, `queries` of which ask: what makes queries, keys and values, and the rest. */
+static double block_qkv(double N, double queries, double D)
 {
-    return 2 * product(queries, N, D) + product(queries, D, D) + 2 * product(queries, D, hidden);
+    return product(queries, D, D) + product(N, D, 2 * D);
 }
 
-static double block(double N, double queries, double D, double hidden)
+static double block_rest(double N, double queries, double D, double hidden)
 {
-    return product(queries, D, D) + product(N, D, 2 * D) + block_after_qkv(N, queries, D, hidden);
+    return 2 * product(queries, N, D) + product(queries, D, D) + 2 * product(queries, D, hidden);
 }
 
 static int hidden_width(const tec_model_config *c, int width)
@@ -31,7 +31,7 @@ static double patch_embedding(const tec_model_config *c, int rows)
 
 static double encoder_blocks(const tec_model_config *c, int N)
 {
-    return c->depth * block(N, N, c->width, hidden_width(c, c->width));
+    return c->depth * (block_qkv(N, N, c->width) + block_rest(N, N, c->width, hidden_width(c, c->width)));
 }
 
 /* Per group of blocks: what fuses them, and an MLP as wide as the decoders'. */
@@ -45,19 +45,19 @@ static double encoder_adaptor(const tec_model_config *c, int N)
  * images; in its last block only the tokens ask that are predicted from. */
 static double decoder(const tec_model_config *c, int visible, bool hidden_only)
 {
-    int N = 1 + tec_model_patches(c), W = c->decoder_width, hidden = hidden_width(c, W);
-    int asking = hidden_only ? N - 1 - visible : N, depth = c->decoder_depth;
-    double sum = product(1 + visible, c->width, W) + product(1 + visible, W, 3 * W);
-    for (int i = 0; i < depth; i++)
-        sum += i > 0 ? block(N, i + 1 < depth ? N : asking, W, hidden)
-                     : block_after_qkv(N, depth > 1 ? N : asking, W, hidden);
+    int N = 1 + tec_model_patches(c), W = c->decoder_width;
+    double sum = product(1 + visible, c->width, W) + block_qkv(1 + visible, 1 + visible, W);
+    for (int i = 0; i < c->decoder_depth; i++) {
+        int queries = hidden_only && i + 1 == c->decoder_depth ? N - 1 - visible : N;
+        sum += block_rest(N, queries, W, hidden_width(c, W)) + (i > 0 ? block_qkv(N, queries, W) : 0);
+    }
     return sum;
 }
 
 /* What one decoder computes of mask tokens, whatever the number of images. */
 static double decoder_once(const tec_model_config *c)
 {
-    return product(tec_model_patches(c), c->decoder_width, 3 * c->decoder_width);
+    return block_qkv(tec_model_patches(c), tec_model_patches(c), c->decoder_width);
 }
 
 static double attention_prediction(const tec_model_config *c, int topk)

@@ -49,14 +49,6 @@ static int larger(int a, int b)
     return a > b ? a : b;
 }
 
-static tec_status create_reducer(tec_trainer *t)
-{
-    const tec_settings *s = t->settings;
-    const tec_params *params = tec_model_params(t->model);
-    return tec_reducer_create(&t->reducer, t->comm, params->grad, params->trained,
-                              ((size_t)s->run.bucket_mb << 20) / sizeof(real), s->run.overlap == TEC_OVERLAP_THREAD);
-}
-
 /* The model, sized for what this rank computes at once. */
 static tec_status create_model(tec_trainer *t, const tec_model_config *config, int topk)
 {
@@ -72,7 +64,7 @@ static tec_status create_model(tec_trainer *t, const tec_model_config *config, i
                      s->pretrain.weight_decay);
     t->request = tec_allocate(most * sizeof *t->request);
     t->example = tec_allocate_zeroed((unsigned long)t->chunk * t->masks, sizeof *t->example);
-    return create_reducer(t);
+    return tec_reducer_create_for(&t->reducer, t->comm, tec_model_params(t->model), s);
 }
 
 static tec_status create_loader(tec_trainer *t, const tec_model_config *config, tec_store *store)
@@ -281,8 +273,7 @@ static double update_slices(tec_trainer *t, double lr, double scale, double *cli
     double square = 0;
     *clip = 1;
     if (t->settings->pretrain.clip_norm > 0) {
-        while (tec_reducer_take(t->reducer, &slice)) {
-        }
+        tec_reducer_take_all(t->reducer);
         *clip = clip_factor(t, scale);
         return tec_adamw_step(&t->adamw, params, lr, scale * *clip);
     }

@@ -97,7 +97,6 @@ static void test_same_bits(void **state)
     (void)state;
     real *data = tec_allocate(COUNT * sizeof *data), *first = tec_allocate(COUNT * sizeof *data);
     tec_reducer *reducer;
-    tec_slice slice;
     for (int run = 0; run < 4; run++) {
         tec_philox random = tec_philox_start(5, TEC_STREAM_TEST, comm.rank, 0, 0);
         for (size_t i = 0; i < COUNT; i++)
@@ -105,8 +104,7 @@ static void test_same_bits(void **state)
         assert_int_equal(tec_reducer_create(&reducer, &comm, data, COUNT, 999, run % 2), TEC_OK);
         for (size_t end = 0; end <= COUNT; end += 50 + 500 * (size_t)(run + comm.rank))
             tec_reducer_ready(reducer, end);
-        while (tec_reducer_take(reducer, &slice)) {
-        }
+        tec_reducer_take_all(reducer);
         tec_reducer_free(reducer);
         if (run == 0)
             memcpy(first, data, COUNT * sizeof *data);
@@ -141,7 +139,6 @@ static void end_by_failure(const char *how, int culprit)
 {
     real *data = tec_allocate_zeroed(COUNT, sizeof *data);
     tec_reducer *reducer;
-    tec_slice slice;
     if (tec_reducer_create(&reducer, &comm, data, COUNT, 1000, true) != TEC_OK)
         exit(77);
     tec_reducer_ready(reducer, 5000);
@@ -149,8 +146,7 @@ static void end_by_failure(const char *how, int culprit)
         tec_comm_abort(&comm, tec_fail(TEC_DIVERGED, "the loss is nan"));
     if (comm.rank == culprit)
         raise(SIGKILL);
-    while (tec_reducer_take(reducer, &slice)) {
-    }
+    tec_reducer_take_all(reducer);
 }
 
 int main(int argc, char **argv)
