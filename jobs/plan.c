@@ -265,7 +265,7 @@ const tec_command tec_command_plan = {
         "  compute        b m F / rate; F counts the model's matrix products, rate is F / time as measured\n"
         "  AdamW          parameters x measured time of one\n"
         "  in the node    G / rate as measured among R ranks; else 4 (R - 1) G / memcpy of all cores\n"
-        "  between nodes  2 (N - 1) / N G / (0.87 network) + 2 log2(N) 20 us a piece of 6 MB (a ring)\n"
+        "  between nodes  2 (N - 1) / N G / (0.87 network) + 2 log2(N) 20 us a bucket (a ring)\n"
         "  decoding       what exceeds the free cores: b x time of an image - (cores / R - threads) compute\n"
         "  run            steps x step + checkpoints at 400 MB/s\n"
         "  memory         the model is laid out as in the run, without being touched\n"

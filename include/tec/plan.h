@@ -104,7 +104,7 @@ typedef struct tec_plan_time {
 /* compute        = b m F / train_rate                    F: flops of an input
  * update         = parameters * update_seconds
  * node_reduce    = G / node_reduce_rate                  R > 1
- * network_reduce = 2 (N - 1) / N * G / (0.87 network_rate) + 2 log2(N) 20 us per piece of 6 MB       N > 1 nodes
+ * network_reduce = 2 (N - 1) / N * G / (0.87 network_rate) + 2 log2(N) 20 us per bucket              N > 1 nodes
  *                  (a ring; 0.87 is what a simulated fat tree of 16 to 1024 nodes leaves of its line rate)
  * fetch          = max(0, b fetch_seconds - free cores of a rank * compute), free: cores / R - T, 0 to data.workers
  * seconds        = steps * step + checkpoints * (bytes / disk_rate)

@@ -3,8 +3,8 @@
 #include <math.h>
 
 /* What a simulated fat tree of 16 to 1024 nodes leaves of its line rate to a ring; what a message takes beside its
- * bytes; in what pieces gradients are reduced. */
-static const double NETWORK_EFFICIENCY = 0.87, MESSAGE_SECONDS = 20e-6, PIECE_BYTES = 6.0 * (1 << 20);
+ * bytes. */
+static const double NETWORK_EFFICIENCY = 0.87, MESSAGE_SECONDS = 20e-6;
 
 double tec_plan_node_reduce_rate(double copy_rate, int ranks_per_node)
 {
@@ -13,11 +13,11 @@ double tec_plan_node_reduce_rate(double copy_rate, int ranks_per_node)
 
 static double network_reduce(const tec_plan_job *job, const tec_plan_machine *machine, double bytes)
 {
-    double N = job->nodes;
+    double N = job->nodes, bucket = job->settings->run.bucket_mb * 1048576.0;
     if (N < 2)
         return 0;
     return 2 * (N - 1) / N * bytes / (NETWORK_EFFICIENCY * machine->network_rate) +
-           2 * ceil(log2(N)) * MESSAGE_SECONDS * ceil(bytes / PIECE_BYTES);
+           2 * ceil(log2(N)) * MESSAGE_SECONDS * ceil(bytes / bucket);
 }
 
 /* Seconds of a step that decoding takes from the computation: what the cores without a rank cannot do meanwhile. */

@@ -216,10 +216,10 @@ static void test_communication(void **state)
     tec_plan_job job = make_job(16, 4);
     tec_plan_time t;
     assert_int_equal(tec_plan_time_of(&job, &machine, &t), TEC_OK);
-    double gradient = parameters(&job) * sizeof(real), pieces = ceil(gradient / (6 << 20));
+    double gradient = parameters(&job) * sizeof(real), buckets = ceil(gradient / (4 << 20));
     assert_near(t.compute, tec_plan_train_flops(&job.model, 1, 49, 15) / 1e10); /* one image a rank */
     assert_near(t.node_reduce, gradient / 1e9);
-    assert_near(t.network_reduce, 2 * 15.0 / 16 * gradient / 0.87e9 + 2 * 4 * 20e-6 * pieces);
+    assert_near(t.network_reduce, 2 * 15.0 / 16 * gradient / 0.87e9 + 2 * 4 * 20e-6 * buckets);
     assert_near(t.node_hours, 16 * t.seconds / 3600);
 }
 
