@@ -27,7 +27,8 @@ HDF5_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags $(HDF5_PACKAGE) 2>/dev/null)
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 CPPFLAGS += -I. -Iinclude -D_GNU_SOURCE $(if $(filter double,$(REAL)),-DTEC_REAL_DOUBLE)
-CFLAGS += -std=c11 $(OPTIMISE) -g -fopenmp -fno-math-errno -fno-trapping-math $(WARN) \
+# ISO C alone would keep a * b + c from being one instruction.
+CFLAGS += -std=c11 $(OPTIMISE) -g -fopenmp -fno-math-errno -fno-trapping-math -ffp-contract=fast $(WARN) \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
 	$(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null) $(HDF5_CFLAGS) $(BLAS_CFLAGS)
 LDLIBS += $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null || echo -lyaml -ljpeg -lpng -lz -ljansson -lzip) \

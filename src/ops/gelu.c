@@ -4,7 +4,37 @@
 #include "src/base/threads.h"
 #include "src/base/vector.h"
 
-static const real SQRT_HALF = 0.70710678118654752440, DENSITY_AT_0 = 0.39894228040143267794;
+static const real DENSITY_AT_0 = 0.39894228040143267794;
+
+/* Of the standard normal distribution at u: what is below it, and its density over the density at 0. */
+typedef struct normal {
+    real below, bell;
+} normal;
+
+#if TEC_REAL_IS_DOUBLE
+static inline normal normal_at(real u)
+{
+    const real SQRT_HALF = 0.70710678118654752440;
+    return (normal){0.5 + 0.5 * real_erf(u * SQRT_HALF), real_exp(-0.5 * u * u)};
+}
+#else
+/* In the form of Abramowitz and Stegun, 7.1.26, so that one exp serves both; the polynomial is a fit of our own, within
+ * 3e-9, where theirs, which is PyTorch's, is within 0.8e-7. */
+static inline normal normal_at(real u)
+{
+    real z = u < 0 ? -u : u, bell = real_exp(-0.5f * u * u), t = 1 / (1 + 0.33f * z);
+    real p = 0.044523611957379805f;
+    p = p * t - 0.21577258572944616f;
+    p = p * t + 0.32189471208176224f;
+    p = p * t - 0.07973560879102712f;
+    p = p * t + 0.17559418499632407f;
+    p = p * t + 0.12107760378182628f;
+    p = p * t + 0.1324180844501261f;
+    real beyond = p * t * bell;
+    return (normal){u < 0 ? beyond : 1 - beyond, bell};
+}
+#endif
+
 
 TEC_CLONES static void forward(real *x, const real *bias, rows r, int O, real *y)
 {
@@ -13,9 +43,9 @@ TEC_CLONES static void forward(real *x, const real *bias, rows r, int O, real *y
 #pragma omp simd
         for (int o = 0; o < O; o++) {
             real u = xi[o] + bias[o];
-            real below = (real)0.5 + (real)0.5 * real_erf(u * SQRT_HALF);
-            yi[o] = u * below;
-            xi[o] = below + u * DENSITY_AT_0 * real_exp((real)-0.5 * u * u);
+            normal at = normal_at(u);
+            yi[o] = u * at.below;
+            xi[o] = at.below + u * DENSITY_AT_0 * at.bell;
         }
     }
 }
@@ -27,7 +57,7 @@ TEC_CLONES static void forward_only(real *x, const real *bias, rows r, int O)
 #pragma omp simd
         for (int o = 0; o < O; o++) {
             real u = xi[o] + bias[o];
-            xi[o] = u * ((real)0.5 + (real)0.5 * real_erf(u * SQRT_HALF));
+            xi[o] = u * normal_at(u).below;
         }
     }
 }
