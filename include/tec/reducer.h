@@ -1,9 +1,9 @@
 /* Sums a gradient over the ranks in buckets: slices of the flat buffer, each as soon as backward has finished it on
- * this rank. Without a helper thread the caller waits for every bucket where it announces it; with one, backward goes
- * on meanwhile, which pays where the network is slow and the thread has a core of its own, because MPI polls.
+ * this rank. Without a helper thread the caller waits for every bucket where it announces it (MPI_Allreduce); with one,
+ * backward goes on meanwhile (src/dist/ring.h), which pays where the network is slow.
  *
- * Buckets, their order and how each is summed are the same in both ways, and for given ranks always: so are the sums,
- * to the bit. Every rank takes all buckets of a step, also one that has nothing to add. From the first
+ * Buckets, their order and how each is summed are always the same for given ranks and one of the two ways: so are the
+ * sums, to the bit. Every rank takes all buckets of a step, also one that has nothing to add. From the first
  * tec_reducer_ready of a step until its last tec_reducer_take nothing else may call MPI. */
 #ifndef TEC_REDUCER_H
 #define TEC_REDUCER_H

@@ -195,7 +195,7 @@ const tec_setting tec_settings_table[] = {
      .help = "directory on a disk of the node (such as $TMPDIR) to which pretrain copies store and pack; \"\": none"},
     {AT(run, overlap), CHOICE("off|thread", "off"),
      .help = "thread: a helper thread per rank sums up gradients over the ranks while the computation goes on; for slow "
-             "networks, and ranks that leave it a core, because MPI polls"},
+             "networks, such as Ethernet"},
     {AT(run, bucket_mb), INT(1, 1024, "4"),
      .help = "megabytes of gradients that are summed up together"},
 };

@@ -4,6 +4,8 @@
 #include "tec/measure.h"
 #include "tec/phase.h"
 
+#include "ring.h"
+
 #include <assert.h>
 #include <limits.h>
 #include <pthread.h>
@@ -19,6 +21,8 @@ struct tec_reducer {
     size_t buckets, ready, reduced, taken;
     double waited;
     bool threaded, ending;
+    ring ring;          /* the helper's */
+    atomic_bool wanted; /* the caller waits for it */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t work, done;
@@ -30,6 +34,7 @@ static tec_slice slice_of(const tec_reducer *r, size_t bucket)
     return (tec_slice){first, left < r->bucket ? left : r->bucket};
 }
 
+/* Without a helper. */
 static void reduce(tec_reducer *r, size_t bucket)
 {
     tec_slice s = slice_of(r, bucket);
@@ -47,7 +52,8 @@ static void *help(void *argument)
         }
         size_t next = r->reduced;
         pthread_mutex_unlock(&r->lock);
-        reduce(r, next);
+        tec_slice s = slice_of(r, next);
+        ring_sum(&r->ring, r->data + s.first, s.count, &r->wanted);
         pthread_mutex_lock(&r->lock);
         r->reduced++;
         pthread_cond_signal(&r->done);
@@ -63,6 +69,7 @@ static tec_status start_helper(tec_reducer *r)
     MPI_Query_thread(&provided);
     if (provided < MPI_THREAD_SERIALIZED)
         return tec_fail(TEC_USER_ERROR, "run.overlap thread: this MPI gives no MPI_THREAD_SERIALIZED; off needs none");
+    r->ring = ring_create(r->comm, r->bucket < r->count ? r->bucket : r->count);
     /* Signals are the main thread's. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -112,6 +119,7 @@ void tec_reducer_free(tec_reducer *r)
         pthread_mutex_unlock(&r->lock);
         pthread_join(r->thread, NULL);
     }
+    ring_free(&r->ring);
     pthread_cond_destroy(&r->done);
     pthread_cond_destroy(&r->work);
     pthread_mutex_destroy(&r->lock);
@@ -128,10 +136,12 @@ static void announce(tec_reducer *r, size_t ready)
 
 static void wait_for_helper(tec_reducer *r, size_t want)
 {
+    atomic_store(&r->wanted, true);
     pthread_mutex_lock(&r->lock);
     while (r->reduced < want)
         pthread_cond_wait(&r->done, &r->lock);
     pthread_mutex_unlock(&r->lock);
+    atomic_store(&r->wanted, false);
 }
 
 /* Returns when the buckets before `want` are summed up; the watchdog is told that this rank waits for the others. */

@@ -253,7 +253,7 @@ static void test_help(void **state)
                         "and pack; \"\": none\n"
                         "  run.overlap=off                      off | thread\n"
                         "      thread: a helper thread per rank sums up gradients over the ranks while the "
-                        "computation goes on; for slow networks, and ranks that leave it a core, because MPI polls\n"
+                        "computation goes on; for slow networks, such as Ethernet\n"
                         "  run.bucket_mb=4                      whole number, 1 <= x <= 1024\n"
                         "      megabytes of gradients that are summed up together\n");
     free(text);
