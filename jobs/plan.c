@@ -4,7 +4,6 @@
 #include "jobs/bench.h"
 #include "jobs/jobs.h"
 
-#include "tec/checkpoint.h"
 #include "tec/files.h"
 #include "tec/log.h"
 
@@ -48,16 +47,25 @@ static tec_status read_whole(const tec_invocation *call, int option, double fall
     return TEC_OK;
 }
 
+/* That of a model file in any format, for the images of this job. */
+static tec_status read_architecture(const tec_settings *settings, const char *path, tec_model_config *out)
+{
+    tec_import_options said = tec_job_import_options(settings);
+    tec_import *import;
+    TEC_TRY(tec_import_open(&import, path, &said));
+    tec_status status = tec_import_resize(import, settings->data.image_size, out);
+    tec_import_close(import);
+    return status;
+}
+
 /* The base model's own architecture where its file is there, the new model's otherwise. */
 static tec_status choose_base(tec_plan_job *job, bool *guessed)
 {
     const char *path = job->settings->base.model;
     job->base = job->model;
     *guessed = !path[0] || !tec_file_exists(path);
-    if (!*guessed) {
-        TEC_TRY(tec_checkpoint_read_config(path, &job->base));
-        job->base.image_size = job->model.image_size;
-    }
+    if (!*guessed)
+        TEC_TRY(read_architecture(job->settings, path, &job->base));
     job->base.kind = TEC_MODEL_VIT;
     job->model.base_width = job->base.width;
     job->model.base_heads = job->base.heads;

@@ -67,6 +67,13 @@ expect_close 'a store of int8' "$(megabytes 'target store, int8')" "$(cat int8/*
 peak_of "$program" pretrain -c job.yaml run.dir=new pretrain.stop_after_steps=2
 expect_close 'peak memory' "$(megabytes 'a rank')" "$peak" 0.1
 
+say "a base model of another format is the same base model"
+run tec export base/checkpoint.h5 -o base.safetensors
+make_plan --bench bench.json
+mv "$plan" "$plan.checkpoint"
+make_plan --bench bench.json base.model=base.safetensors
+diff "$plan.checkpoint" "$plan" >&2 || fail "the plan depends on the base model's format"
+
 say "figures of another machine"
 run tec plan -c job.yaml --bench bench.json --nodes 4 --ranks-per-node 8 --network 10 --images 100000
 grep -q '^figures of bench.json (tiny, 1 rank)' "$out" || fail "the plan does not say whose figures it uses"
