@@ -248,7 +248,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
         if (job.model.kind == TEC_MODEL_TEC && guessed)
             puts("base.model is not at hand: it is taken to have the new model's architecture");
         if (machine.fetch_seconds == 0)
-            puts("no images at hand: decoding is taken to cost nothing");
+            puts("what decoding an image costs is not known: it is taken to be nothing");
         status = report(&job, &machine);
     }
     tec_dataset_close(set);
