@@ -71,8 +71,12 @@ INLINE void compute_tile(const tile *t, int rows, int vectors, long a_row, long 
     long row = a_row * (long)sizeof(real);
     int l = 0;
 #pragma GCC unroll 6
-    for (int i = 0; i < rows; i++) /* c is needed last, but is far away */
-        __builtin_prefetch(t->c + (long)i * t->ldc, 1);
+    for (int i = 0; i < rows; i++) { /* c is needed last, but is far away */
+        const real *c = t->c + (long)i * t->ldc;
+        __builtin_prefetch(c, 1);
+        if (vectors == 3) /* two cache lines */
+            __builtin_prefetch(c + 3 * VECTOR - 1, 1);
+    }
     for (; l + UNROLL <= t->depth; l += UNROLL) {
 #pragma GCC unroll 8
         for (int i = 0; i < UNROLL; i++, b += vectors * VECTOR) {
