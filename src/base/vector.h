@@ -9,7 +9,7 @@
 #include <math.h>
 #include <stddef.h>
 
-/* clang vectorises no loop that calls expf or erff, and warns of it; those loops are then plain. */
+/* clang vectorises no loop that calls expf or erf, and warns of it; those loops are then plain. */
 #ifdef __clang__
 #pragma clang diagnostic ignored "-Wpass-failed"
 #endif
@@ -17,19 +17,16 @@
 /* glibc announces libmvec's functions under -ffast-math only; they are accurate to 4 ulp, so say it here. */
 #if defined __GNUC__ && !defined __clang__ && defined __x86_64__ && defined __GLIBC__
 extern float expf(float) __attribute__((simd("notinbranch")));
-extern float erff(float) __attribute__((simd("notinbranch")));
 extern double exp(double) __attribute__((simd("notinbranch")));
 extern double erf(double) __attribute__((simd("notinbranch")));
 #endif
 
 #if TEC_REAL_IS_DOUBLE
 #define real_exp exp
-#define real_erf erf
 #define real_sqrt sqrt
 #define real_log log
 #else
 #define real_exp expf
-#define real_erf erff
 #define real_sqrt sqrtf
 #define real_log logf
 #endif

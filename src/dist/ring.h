@@ -1,7 +1,7 @@
 /* Sums over the ranks by a ring, for a thread that shares its core with the computation: it sleeps between its looks at
- * what has arrived, and what it sends is cut into messages so small that MPI sends them unasked ("eager"). The operating
- * system then carries them while no one polls; of larger ones, MPI would first ask the receiver, and wait for both sides
- * to look. */
+ * what has arrived, and what it sends is cut into messages so small that MPI sends them unasked ("eager"). The
+ * operating system then carries them while no one polls; of larger ones, MPI would first ask the receiver, and wait for
+ * both sides to look. */
 #ifndef TEC_DIST_RING_H
 #define TEC_DIST_RING_H
 

@@ -14,8 +14,8 @@ typedef struct normal {
 #if TEC_REAL_IS_DOUBLE
 static inline normal normal_at(real u)
 {
-    const real SQRT_HALF = 0.70710678118654752440;
-    return (normal){0.5 + 0.5 * real_erf(u * SQRT_HALF), real_exp(-0.5 * u * u)};
+    const double SQRT_HALF = 0.70710678118654752440;
+    return (normal){0.5 + 0.5 * erf(u * SQRT_HALF), exp(-0.5 * u * u)};
 }
 #else
 /* In the form of Abramowitz and Stegun, 7.1.26, so that one exp serves both; the polynomial is a fit of our own, within
@@ -34,7 +34,6 @@ static inline normal normal_at(real u)
     return (normal){u < 0 ? beyond : 1 - beyond, bell};
 }
 #endif
-
 
 TEC_CLONES static void forward(real *x, const real *bias, rows r, int O, real *y)
 {
