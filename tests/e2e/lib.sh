@@ -121,12 +121,17 @@ signal_mpirun() {
     kill "-$1" "$process"
 }
 
-# end_of_job: waits; the exit code is in $code.
+# end_of_job: waits; the exit code is in $code. mpirun does not wait for a rank that it killed while it wrote to the disk.
 end_of_job() {
+    local file process end=$((SECONDS + limit))
     code=0
     wait "$job" || code=$?
     job=
     ((code != 124)) || fail "the ranks did not end within $limit seconds"
+    for file in pid.*; do
+        read -r process _ <"$file"
+        while kill -0 "$process" 2>/dev/null && ((SECONDS < end)); do sleep 0.02; done
+    done
 }
 
 # wait_for WHAT COMMAND ...: until the command succeeds, which it has to while the ranks run.
