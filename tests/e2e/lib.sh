@@ -129,6 +129,7 @@ end_of_job() {
     job=
     ((code != 124)) || fail "the ranks did not end within $limit seconds"
     for file in pid.*; do
+        [[ -f $file ]] || continue
         read -r process _ <"$file"
         while kill -0 "$process" 2>/dev/null && ((SECONDS < end)); do sleep 0.02; done
     done
