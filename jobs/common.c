@@ -37,20 +37,19 @@ done:
     return status;
 }
 
-tec_import_options tec_job_import_options(const tec_settings *settings)
+tec_status tec_job_open_model(const tec_settings *settings, const char *path, tec_import **out)
 {
     tec_import_options options = {.heads = settings->base.heads, .norm_eps = settings->base.norm_eps};
     memcpy(options.mean, settings->base.mean, sizeof options.mean);
     memcpy(options.std, settings->base.std, sizeof options.std);
-    return options;
+    return tec_import_open(out, path, &options);
 }
 
 /* Opens the file, says what it is, and what it will be for the images of this job. */
 static tec_status recognise(const tec_settings *settings, const char *path, tec_import **import,
                             tec_model_config *config, tec_normalisation *normalisation)
 {
-    tec_import_options options = tec_job_import_options(settings);
-    TEC_TRY(tec_import_open(import, path, &options));
+    TEC_TRY(tec_job_open_model(settings, path, import));
     TEC_TRY(tec_import_resize(*import, settings->data.image_size, config));
     const tec_import_facts *facts = tec_import_get_facts(*import);
     memcpy(normalisation->mean, facts->normalised ? facts->mean : settings->data.mean, sizeof normalisation->mean);

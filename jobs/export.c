@@ -167,9 +167,8 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     export_plan plan;
     tec_import *import;
     tec_export tensors;
-    tec_import_options said = tec_job_import_options(&call->settings);
     TEC_TRY(make_plan(call, &plan));
-    TEC_TRY(tec_import_open(&import, plan.model, &said));
+    TEC_TRY(tec_job_open_model(&call->settings, plan.model, &import));
     const tec_import_facts *facts = tec_import_get_facts(import);
     char *line = tec_import_describe(import);
     tec_log("%s", line);

@@ -22,9 +22,8 @@ static void print_line(const char *before, const char *name, const char *between
  * it. */
 static char *print_model(const char *path, const tec_settings *settings)
 {
-    const tec_import_options options = tec_job_import_options(settings);
     tec_import *import;
-    if (tec_import_open(&import, path, &options) != TEC_OK) {
+    if (tec_job_open_model(settings, path, &import) != TEC_OK) {
         printf("model: not recognised: %s\n", tec_error_message());
         return tec_string_format("%s", "");
     }

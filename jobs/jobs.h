@@ -23,8 +23,8 @@ typedef struct tec_normalisation {
     double mean[3], std[3];
 } tec_normalisation;
 
-/* What base.* says of the model file that a command reads. */
-tec_import_options tec_job_import_options(const tec_settings *settings);
+/* Local. Opens and recognises a model file in any format, with what base.* says of it. Errors as tec_import_open. */
+tec_status tec_job_open_model(const tec_settings *settings, const char *path, tec_import **out);
 
 /* Collective. Rank 0 reads the encoder of a model file in any format for images of data.image_size pixels and says what
  * it found, all ranks get it; the same status everywhere. `normalisation` (NULL: not wanted) is base.mean and base.std,

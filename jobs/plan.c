@@ -50,9 +50,8 @@ static tec_status read_whole(const tec_invocation *call, int option, double fall
 /* That of a model file in any format, for the images of this job. */
 static tec_status read_architecture(const tec_settings *settings, const char *path, tec_model_config *out)
 {
-    tec_import_options said = tec_job_import_options(settings);
     tec_import *import;
-    TEC_TRY(tec_import_open(&import, path, &said));
+    TEC_TRY(tec_job_open_model(settings, path, &import));
     tec_status status = tec_import_resize(import, settings->data.image_size, out);
     tec_import_close(import);
     return status;

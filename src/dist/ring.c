@@ -41,17 +41,21 @@ static void wait_for_all(MPI_Request *request, int count, atomic_bool *hurry)
     }
 }
 
+static int message_size(size_t left)
+{
+    return (int)(left < MESSAGE ? left : MESSAGE);
+}
+
 /* Sends `out` to the next rank while `in` arrives from the one before. */
 static void pass_on(ring *r, const real *out, size_t outgoing, real *in, size_t incoming, atomic_bool *hurry)
 {
     int next = (r->comm->rank + 1) % r->comm->size, before = (r->comm->rank + r->comm->size - 1) % r->comm->size;
     int under_way = 0;
     for (size_t at = 0; at < incoming; at += MESSAGE)
-        MPI_Irecv(in + at, (int)(incoming - at < MESSAGE ? incoming - at : MESSAGE), TEC_MPI_REAL, before, 0,
-                  r->comm->mpi, &r->request[under_way++]);
+        MPI_Irecv(in + at, message_size(incoming - at), TEC_MPI_REAL, before, 0, r->comm->mpi,
+                  &r->request[under_way++]);
     for (size_t at = 0; at < outgoing; at += MESSAGE)
-        MPI_Isend(out + at, (int)(outgoing - at < MESSAGE ? outgoing - at : MESSAGE), TEC_MPI_REAL, next, 0,
-                  r->comm->mpi, &r->request[under_way++]);
+        MPI_Isend(out + at, message_size(outgoing - at), TEC_MPI_REAL, next, 0, r->comm->mpi, &r->request[under_way++]);
     wait_for_all(r->request, under_way, hurry);
 }
 
