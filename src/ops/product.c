@@ -13,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VECTOR = TILE_VECTOR, DEPTH = 384, ACROSS = 768, DOWN = 96 };
+/* RUN: rows of an operand in memory that are packed at a time. Nothing but a prefetch sees that they follow one another
+ * a constant distance apart, and most come from beyond the caches. */
+enum { VECTOR = TILE_VECTOR, DEPTH = 384, ACROSS = 768, DOWN = 96, RUN = 8 };
 
 typedef real quad __attribute__((vector_size(4 * sizeof(real)), aligned(sizeof(real)), may_alias));
 
@@ -40,13 +42,16 @@ static int panel_width(int left, tile_shape shape)
     return left > shape.columns ? shape.columns : (left + VECTOR - 1) / VECTOR * VECTOR;
 }
 
-/* `vectors` is a constant wherever this is called. */
+/* `vectors` is a constant wherever this is called. The next run's rows are asked for. */
 INLINE void copy_rows(const real *b, int ldb, int depth, int vectors, real *panel)
 {
-    for (int l = 0; l < depth; l++, panel += vectors * VECTOR, b += ldb)
+    for (int l = 0; l < depth; l++, panel += vectors * VECTOR, b += ldb) {
+        __builtin_prefetch(b + (long)RUN * ldb);
+        __builtin_prefetch(b + (long)RUN * ldb + vectors * VECTOR - 1);
 #pragma GCC unroll 3
         for (int j = 0; j < vectors; j++)
             *(vector *)(panel + j * VECTOR) = *(const vector *)(b + j * VECTOR);
+    }
 }
 
 /* A panel [depth, width], or rows of one, from `columns` columns of b. */
@@ -89,11 +94,14 @@ INLINE void transpose_quad(const real *b, int ldb, real *panel, int width)
 /* The same from `columns` rows of b as it stands in memory. */
 FAST static void pack_transposed(const real *b, int ldb, int depth, int columns, int width, real *panel)
 {
+    enum { AHEAD = 16 };
     for (int j = 0; j < width; j += 4) {
         int l = 0;
         if (j + 4 <= columns)
-            for (; l + 4 <= depth; l += 4)
+            for (; l + 4 <= depth; l += 4) {
+                __builtin_prefetch(b + (long)(j + AHEAD + (l >> 2 & 3)) * ldb + l);
                 transpose_quad(b + (long)j * ldb + l, ldb, panel + (long)l * width + j, width);
+            }
         for (; l < depth; l++)
             for (int i = j; i < j + 4; i++)
                 panel[(long)l * width + i] = i < columns ? b[(long)i * ldb + l] : 0;
@@ -104,7 +112,6 @@ FAST static void pack_transposed(const real *b, int ldb, int depth, int columns,
  * rows at a time, so that it is read along its rows. */
 FAST static void pack_block(const product *p, tile_shape shape, int first, int depth, int left, int n, real *panels)
 {
-    enum { RUN = 8 };
     bool transposed = p->b.transpose == TEC_TRANSPOSED;
     int run = transposed ? depth : RUN, ldb = p->b.stride;
     for (int l = 0; l < depth; l += run)
@@ -158,21 +165,23 @@ static row_bands bands_from(int first, int bands, int m, tile_shape shape)
     return b;
 }
 
-/* Bands of rows of a that stand as columns in memory, each [depth, TILE_ROWS]. */
-FAST static void pack_left(const real *a, int lda, const row_bands *b, int depth, real *band)
+/* Bands of rows of a that stand as columns in memory, each [depth, TILE_ROWS]; like a plain b a run at a time. */
+FAST static void pack_left(const real *a, int lda, const row_bands *b, int depth, real *bands)
 {
-    enum { AHEAD = 16 };
-    for (int i = 0; i < b->count; i++) {
-        const real *from = a + b->top[i];
-        int rows = b->top[i + 1] - b->top[i], left = b->top[b->count] - b->top[i];
-        for (int l = 0; l < depth; l++, from += lda, band += TILE_ROWS) {
-            __builtin_prefetch(from + (long)AHEAD * lda);
-            if (left >= TILE_ROWS)
-                memcpy(band, from, TILE_ROWS * sizeof(real)); /* a constant: two moves */
-            else
-                memcpy(band, from, rows * sizeof(real));
+    for (int first = 0; first < depth; first += RUN)
+        for (int i = 0; i < b->count; i++) {
+            const real *from = a + (long)first * lda + b->top[i];
+            real *band = bands + ((long)i * depth + first) * TILE_ROWS;
+            int rows = b->top[i + 1] - b->top[i], left = b->top[b->count] - b->top[i],
+                run = smaller(RUN, depth - first);
+            for (int l = 0; l < run; l++, from += lda, band += TILE_ROWS) {
+                __builtin_prefetch(from + (long)RUN * lda);
+                if (left >= TILE_ROWS)
+                    memcpy(band, from, TILE_ROWS * sizeof(real)); /* a constant: two moves */
+                else
+                    memcpy(band, from, rows * sizeof(real));
+            }
         }
-    }
 }
 
 /* Rows of c, whose first one of all is at t.c, for the panels of one block, `n` columns. */
