@@ -91,7 +91,8 @@ INLINE void transpose_quad(const real *b, int ldb, real *panel, int width)
     *(quad *)(panel + 3 * width) = SELECT(pair[2], pair[3], 2, 3, 6, 7);
 }
 
-/* The same from `columns` rows of b as it stands in memory. */
+/* The same from `columns` rows of b as it stands in memory. Rows AHEAD of those at hand are asked for, a line of one
+ * row with every quad. */
 FAST static void pack_transposed(const real *b, int ldb, int depth, int columns, int width, real *panel)
 {
     enum { AHEAD = 16 };
