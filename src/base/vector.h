@@ -1,5 +1,5 @@
-/* What elementwise loops share: SIMD clones for the machine that runs them, vector forms of the mathematical functions
- * (glibc's libmvec), and names that follow `real`. */
+/* What elementwise loops share: SIMD clones for the machine that runs them, an exp that is part of them, and names that
+ * follow `real`. */
 #ifndef TEC_BASE_VECTOR_H
 #define TEC_BASE_VECTOR_H
 
@@ -8,17 +8,12 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <stdint.h>
 
-/* clang vectorises no loop that calls expf or erf, and warns of it; those loops are then plain. */
+/* clang vectorises no loop for the greatest of numbers that may be NaN, nor one that calls exp or erf, and warns of it;
+ * those are then plain. */
 #ifdef __clang__
 #pragma clang diagnostic ignored "-Wpass-failed"
-#endif
-
-/* glibc announces libmvec's functions under -ffast-math only; they are accurate to 4 ulp, so say it here. */
-#if defined __GNUC__ && !defined __clang__ && defined __x86_64__ && defined __GLIBC__
-extern float expf(float) __attribute__((simd("notinbranch")));
-extern double exp(double) __attribute__((simd("notinbranch")));
-extern double erf(double) __attribute__((simd("notinbranch")));
 #endif
 
 #if TEC_REAL_IS_DOUBLE
@@ -26,9 +21,31 @@ extern double erf(double) __attribute__((simd("notinbranch")));
 #define real_sqrt sqrt
 #define real_log log
 #else
-#define real_exp expf
 #define real_sqrt sqrtf
 #define real_log logf
+
+/* e^x within one unit in the last place, in arithmetic that a loop around it is vectorised with; 0 below -87.7,
+ * infinity above 88.3. As 2^n e^r with n the integer nearest to x / log 2: a sum with 1.5 * 2^23 has n in its lowest
+ * bits, here together with the bias of an exponent. (e^r - 1 - r) / r^2 is a polynomial, a minimax fit of our own for
+ * |r| <= log(2) / 2 that leaves 3e-9 of e^r. */
+static inline float real_exp(float x)
+{
+    const float ROUND = 0x1.8p23f + 127, LOG2_E = 0x1.715476p+0f, LN2_HIGH = 0x1.62e4p-1f, LN2_LOW = 0x1.7f7d1cp-20f;
+    x = x < -88 ? -88 : x;
+    x = x > 89 ? 89 : x;
+    union {
+        float value;
+        uint32_t bits;
+    } power = {.value = x * LOG2_E + ROUND};
+    float n = power.value - ROUND, r = x - n * LN2_HIGH - n * LN2_LOW;
+    power.bits <<= 23;
+    float q = 0.0013814540579915047f;
+    q = q * r + 0.00836874544620514f;
+    q = q * r + 0.04166838899254799f;
+    q = q * r + 0.1666652113199234f;
+    q = q * r + 0.4999999403953552f;
+    return (q * r * r + r + 1) * power.value;
+}
 #endif
 
 #endif

@@ -1,8 +1,10 @@
-/* Errors, the log, the arena, durations. */
+/* Errors, the log, the arena, durations, exp. */
 #include "tec/arena.h"
 #include "tec/error.h"
 #include "tec/log.h"
 #include "tec/version.h"
+
+#include "src/base/vector.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -307,6 +309,20 @@ static void test_clock_and_version(void **state)
     assert_true(strlen(tec_version()) > 0);
 }
 
+static void test_exp(void **state)
+{
+    (void)state;
+    const double unit = sizeof(real) == sizeof(double) ? 2.3e-16 : 1.2e-7;
+    for (double x = -87; x < 88; x += 0.00137) {
+        double wanted = exp((real)x);
+        assert_true(fabs(real_exp((real)x) - wanted) <= unit * wanted);
+    }
+    assert_true(real_exp(0) == 1);
+    assert_true(real_exp(-1000) == 0 && real_exp(-INFINITY) == 0);
+    assert_true(real_exp(1000) == INFINITY && real_exp(INFINITY) == INFINITY);
+    assert_true(isnan(real_exp(NAN)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +336,7 @@ int main(void)
         cmocka_unit_test(test_log),
         cmocka_unit_test(test_progress_on_a_terminal),
         cmocka_unit_test(test_duration),
+        cmocka_unit_test(test_exp),
         cmocka_unit_test(test_clock_and_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
