@@ -1,6 +1,6 @@
 /* The scheme of Goto and van de Geijn ("Anatomy of high-performance matrix multiplication", 2008), less the packing of
- * a left operand whose rows stand one after another. A block of b, DEPTH x ACROSS, is brought into panels that a tile
- * of c reads from first to last, while the rows of a pass by: DOWN at a time, which stay in the second-level cache. */
+ * a left operand where it would not pay. A block of b, DEPTH x ACROSS, is brought into panels that a tile of c reads
+ * from first to last, while the rows of a pass by: DOWN at a time, which stay in the second-level cache. */
 #include "src/ops/product.h"
 
 #include "src/ops/product_tile.h"
@@ -15,7 +15,7 @@
 
 /* RUN: rows of an operand in memory that are packed at a time. Nothing but a prefetch sees that they follow one another
  * a constant distance apart, and most come from beyond the caches. */
-enum { VECTOR = TILE_VECTOR, DEPTH = 384, ACROSS = 768, DOWN = 96, RUN = 8 };
+enum { VECTOR = TILE_VECTOR, DEPTH = 384, ACROSS = 768, DOWN = 96, RUN = 8, WIDE = TILE_VECTORS * VECTOR };
 
 typedef real quad __attribute__((vector_size(4 * sizeof(real)), aligned(sizeof(real)), may_alias));
 
@@ -24,22 +24,27 @@ static int smaller(int a, int b)
     return a < b ? a : b;
 }
 
-/* The tiles that a product is made of, but for its last rows and columns. */
-typedef struct tile_shape {
-    int rows, columns;
-} tile_shape;
-
-/* Where they fit, wide tiles need fewer instructions; packed rows are those of high ones. */
-static tile_shape shape_for(const product *p)
+/* A tile reads rows of a best from one place; to bring them there, as columns, must pay. */
+static bool packs_left(const product *p)
 {
-    bool wide = p->n % (3 * VECTOR) == 0 && p->a.transpose == TEC_PLAIN;
-    return wide ? (tile_shape){4, 3 * VECTOR} : (tile_shape){TILE_ROWS, 2 * VECTOR};
+    enum { WORTH = 5 }; /* tiles from one packed row */
+    return p->a.transpose == TEC_TRANSPOSED || p->n >= WORTH * WIDE;
 }
 
-/* Columns a panel has in memory that begins with `left` columns to go. */
-static int panel_width(int left, tile_shape shape)
+/* Columns of b and c that tiles are computed for, and those they have in memory: whole vectors. */
+typedef struct span {
+    int first, columns, width;
+} span;
+
+/* The columns for a panel from column `first` of those up to `end`: the widest tiles need the fewest instructions, the
+ * narrowest leave the processor waiting for sums. Where c is only written, the last panel begins further left if its
+ * vectors are wider than what is left, and some of c is written twice. */
+static span span_at(const product *p, int first, int end)
 {
-    return left > shape.columns ? shape.columns : (left + VECTOR - 1) / VECTOR * VECTOR;
+    int left = end - first, most = left > WIDE && left <= WIDE + VECTOR ? 2 * VECTOR : WIDE;
+    int columns = smaller(left, most), width = (columns + VECTOR - 1) / VECTOR * VECTOR;
+    bool twice = p->beta == 0 && p->k <= DEPTH && end >= width;
+    return twice ? (span){first + columns - width, width, width} : (span){first, columns, width};
 }
 
 /* `vectors` is a constant wherever this is called. The next run's rows are asked for. */
@@ -109,21 +114,23 @@ FAST static void pack_transposed(const real *b, int ldb, int depth, int columns,
     }
 }
 
-/* Every panel of the block of b of `depth` rows from row `first` and `n` columns from column `left`. Of a plain b a few
+/* Every panel of the block of b of `depth` rows from row `first` and columns from `left` to `right`. Of a plain b a few
  * rows at a time, so that it is read along its rows. */
-FAST static void pack_block(const product *p, tile_shape shape, int first, int depth, int left, int n, real *panels)
+FAST static void pack_block(const product *p, int first, int depth, int left, int right, real *panels)
 {
     bool transposed = p->b.transpose == TEC_TRANSPOSED;
     int run = transposed ? depth : RUN, ldb = p->b.stride;
     for (int l = 0; l < depth; l += run)
-        for (int j = 0; j < n; j += shape.columns) {
-            int width = panel_width(n - j, shape), columns = smaller(width, n - j), rows = smaller(run, depth - l);
-            long row = first + l, column = left + j;
-            real *panel = panels + (long)j * depth + (long)l * width;
+        for (int j = left, width; j < right; j += width) {
+            span at = span_at(p, j, right);
+            int rows = smaller(run, depth - l);
+            long row = first + l;
+            real *to = panels + (long)(j - left) * depth + (long)l * at.width;
+            width = at.width;
             if (transposed)
-                pack_transposed(p->b.data + column * ldb + row, ldb, rows, columns, width, panel);
+                pack_transposed(p->b.data + (long)at.first * ldb + row, ldb, rows, at.columns, at.width, to);
             else
-                pack_plain(p->b.data + row * ldb + column, ldb, rows, columns, width, panel);
+                pack_plain(p->b.data + row * ldb + at.first, ldb, rows, at.columns, at.width, to);
         }
 }
 
@@ -154,20 +161,20 @@ static int part_begin(int total, int part, int parts)
 /* Rows of c are computed in bands of nearly equal height, a tile each. These are the ones that are computed together,
  * while their part of a is in the second-level cache: band i begins at row top[i]. */
 typedef struct row_bands {
-    int count, top[DOWN / 4 + 1];
+    int count, top[DOWN / TILE_ROWS + 1];
 } row_bands;
 
 /* Those from band `first` of all `bands` of m rows. */
-static row_bands bands_from(int first, int bands, int m, tile_shape shape)
+static row_bands bands_from(int first, int bands, int m)
 {
-    row_bands b = {.count = smaller(DOWN / shape.rows, bands - first)};
+    row_bands b = {.count = smaller(DOWN / TILE_ROWS, bands - first)};
     for (int i = 0; i <= b.count; i++)
         b.top[i] = part_begin(m, first + i, bands);
     return b;
 }
 
-/* Bands of rows of a that stand as columns in memory, each [depth, TILE_ROWS]; like a plain b a run at a time. */
-FAST static void pack_left(const real *a, int lda, const row_bands *b, int depth, real *bands)
+/* Bands of rows of a that stand as columns in memory; like a plain b a run at a time. */
+FAST static void pack_columns(const real *a, int lda, const row_bands *b, int depth, real *bands)
 {
     for (int first = 0; first < depth; first += RUN)
         for (int i = 0; i < b->count; i++) {
@@ -178,31 +185,44 @@ FAST static void pack_left(const real *a, int lda, const row_bands *b, int depth
             for (int l = 0; l < run; l++, from += lda, band += TILE_ROWS) {
                 __builtin_prefetch(from + (long)RUN * lda);
                 if (left >= TILE_ROWS)
-                    memcpy(band, from, TILE_ROWS * sizeof(real)); /* a constant: two moves */
+                    *(quad *)band = *(const quad *)from;
                 else
                     memcpy(band, from, rows * sizeof(real));
             }
         }
 }
 
-/* Rows of c, whose first one of all is at t.c, for the panels of one block, `n` columns. */
-static void compute_rows(tile t, const row_bands *b, tile_shape shape, int n)
+/* Bands of rows of a, each [depth, TILE_ROWS]. */
+static void pack_left(const product *p, const row_bands *b, int first, int depth, real *bands)
 {
-    const real *a = t.a;
-    real *c = t.c;
-    for (int j = 0; j < n; j += shape.columns) {
-        int width = panel_width(n - j, shape), columns = smaller(width, n - j), vectors = width / VECTOR;
+    const real *a = p->a.data;
+    int lda = p->a.stride;
+    if (p->a.transpose == TEC_TRANSPOSED)
+        pack_columns(a + (long)first * lda, lda, b, depth, bands);
+    else
+        for (int i = 0; i < b->count; i++, bands += (long)depth * TILE_ROWS)
+            pack_transposed(a + (long)b->top[i] * lda + first, lda, depth, b->top[i + 1] - b->top[i], TILE_ROWS, bands);
+}
+
+/* Rows of c for the panels of one block, columns from `left` to `right`. */
+static void compute_rows(const product *p, tile t, const row_bands *b, int left, int right)
+{
+    const real *a = t.a, *bias = t.bias;
+    for (int j = left, width; j < right; j += width) {
+        span at = span_at(p, j, right);
+        int vectors = at.width / VECTOR;
+        width = at.width;
+        t.bias = bias ? bias + at.first : NULL;
         for (int i = 0; i < b->count; i++) {
             int top = b->top[i], rows = b->top[i + 1] - top;
             t.a = t.a_row ? a + (long)top * t.a_row : a + (long)i * TILE_ROWS * t.depth;
-            t.c = c + (long)top * t.ldc + j;
-            if (columns == width)
+            t.c = p->c + (long)top * t.ldc + at.first;
+            if (at.columns == at.width)
                 tile_functions[vectors - 1][rows - 1](&t);
             else
-                compute_border(&t, rows, vectors, columns);
+                compute_border(&t, rows, vectors, at.columns);
         }
-        t.panel += (long)t.depth * width;
-        t.bias = t.bias ? t.bias + width : NULL;
+        t.panel += (long)t.depth * at.width;
     }
 }
 
@@ -214,27 +234,21 @@ typedef struct room {
 /* All of c's columns from `left` to `right`. */
 static void compute_columns(const product *p, int left, int right, room *packed)
 {
-    bool transposed = p->a.transpose == TEC_TRANSPOSED;
-    int depths = (p->k + DEPTH - 1) / DEPTH;
-    tile_shape shape = shape_for(p);
-    int bands = (p->m + shape.rows - 1) / shape.rows;
-    tile t = {.panel = packed->panels,
-              .a_row = transposed ? 0 : p->a.stride,
-              .alpha = p->alpha,
-              .c = p->c + left,
-              .ldc = p->ldc};
+    bool packs = packs_left(p);
+    int depths = (p->k + DEPTH - 1) / DEPTH, bands = (p->m + TILE_ROWS - 1) / TILE_ROWS;
+    tile t = {.panel = packed->panels, .a_row = packs ? 0 : p->a.stride, .alpha = p->alpha, .ldc = p->ldc};
     for (int d = 0; d < depths; d++) {
         int first = part_begin(p->k, d, depths);
         t.depth = part_begin(p->k, d + 1, depths) - first;
         t.beta = d ? 1 : p->beta;
-        t.bias = p->bias && !d ? p->bias + left : NULL;
-        pack_block(p, shape, first, t.depth, left, right - left, packed->panels);
-        for (int i = 0; i < bands; i += DOWN / shape.rows) {
-            row_bands some = bands_from(i, bands, p->m, shape);
-            if (transposed)
-                pack_left(p->a.data + (long)first * p->a.stride, p->a.stride, &some, t.depth, packed->bands);
-            t.a = transposed ? packed->bands : p->a.data + first;
-            compute_rows(t, &some, shape, right - left);
+        t.bias = d ? NULL : p->bias;
+        pack_block(p, first, t.depth, left, right, packed->panels);
+        for (int i = 0; i < bands; i += DOWN / TILE_ROWS) {
+            row_bands some = bands_from(i, bands, p->m);
+            if (packs)
+                pack_left(p, &some, first, t.depth, packed->bands);
+            t.a = packs ? packed->bands : p->a.data + first;
+            compute_rows(p, t, &some, left, right);
         }
     }
 }

@@ -1,7 +1,7 @@
 /* Matrix products by a kernel of our own, for processors with AVX2 and FMA but without AVX-512. At the sizes of a
  * vision transformer's layers a library spends much of its time on bringing both operands into its own order; here a
- * left one in row-major order is read in place. `tec bench` compares it with the library at every shape it meets. With
- * AVX-512 OpenBLAS has kernels for small products itself. */
+ * left one is read in place where few columns come of it. `tec bench` compares it with the library at every shape it
+ * meets. With AVX-512 OpenBLAS has kernels for small products itself. */
 #ifndef TEC_OPS_PRODUCT_H
 #define TEC_OPS_PRODUCT_H
 

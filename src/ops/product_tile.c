@@ -24,7 +24,7 @@ INLINE real at(const real *a, long bytes)
 }
 
 /* One product for every sum of the tile. Rows of a are `row` bytes apart, and found from two of them, so that a
- * constant and one or two times `row` is all there is to add. */
+ * constant and `row` are all there is to add. */
 INLINE void add_products(vector sum[ROWS][VECTORS], int rows, int vectors, const real *upper, const real *lower,
                          long row, const real *b)
 {
@@ -32,7 +32,7 @@ INLINE void add_products(vector sum[ROWS][VECTORS], int rows, int vectors, const
 #pragma GCC unroll 3
     for (int j = 0; j < vectors; j++)
         right[j] = *(const vector *)(b + j * VECTOR);
-#pragma GCC unroll 6
+#pragma GCC unroll 4
     for (int i = 0; i < rows; i++) {
         vector left = (i < ROWS / 2 ? at(upper, i * row) : at(lower, (i - ROWS / 2) * row)) - (vector){0};
 #pragma GCC unroll 3
@@ -58,7 +58,7 @@ INLINE void store_tile(const tile *t, vector sum[ROWS][VECTORS], int rows, int v
     if (t->bias)
         for (int j = 0; j < vectors; j++)
             bias[j] = *(const vector *)(t->bias + j * VECTOR);
-#pragma GCC unroll 6
+#pragma GCC unroll 4
     for (int i = 0; i < rows; i++)
         store_row(t, sum[i], vectors, bias, add, t->c + (long)i * t->ldc);
 }
@@ -70,7 +70,7 @@ INLINE void compute_tile(const tile *t, int rows, int vectors, long a_row, long 
     const real *upper = t->a, *lower = upper + ROWS / 2 * a_row, *b = t->panel;
     long row = a_row * (long)sizeof(real);
     int l = 0;
-#pragma GCC unroll 6
+#pragma GCC unroll 4
     for (int i = 0; i < rows; i++) { /* c is needed last, but is far away */
         const real *c = t->c + (long)i * t->ldc;
         __builtin_prefetch(c, 1);
@@ -108,22 +108,18 @@ TILE(1, 1);
 TILE(2, 1);
 TILE(3, 1);
 TILE(4, 1);
-TILE(5, 1);
-TILE(6, 1);
 TILE(1, 2);
 TILE(2, 2);
 TILE(3, 2);
 TILE(4, 2);
-TILE(5, 2);
-TILE(6, 2);
 TILE(1, 3);
 TILE(2, 3);
 TILE(3, 3);
 TILE(4, 3);
 
 tile_function *const tile_functions[TILE_VECTORS][TILE_ROWS] = {
-    {tile_1x1, tile_2x1, tile_3x1, tile_4x1, tile_5x1, tile_6x1},
-    {tile_1x2, tile_2x2, tile_3x2, tile_4x2, tile_5x2, tile_6x2},
+    {tile_1x1, tile_2x1, tile_3x1, tile_4x1},
+    {tile_1x2, tile_2x2, tile_3x2, tile_4x2},
     {tile_1x3, tile_2x3, tile_3x3, tile_4x3},
 };
 

@@ -12,8 +12,8 @@
 typedef real vector __attribute__((vector_size(32), aligned(sizeof(real)), may_alias));
 #endif
 
-/* A tile is at most 6 rows of one or two vectors, or 4 of three: 12 of the 16 vector registers hold its sums. */
-enum { TILE_VECTOR = 32 / sizeof(real), TILE_ROWS = 6, TILE_VECTORS = 3 };
+/* A tile is at most 4 rows of three vectors: 12 of the 16 vector registers hold its sums. */
+enum { TILE_VECTOR = 32 / sizeof(real), TILE_ROWS = 4, TILE_VECTORS = 3 };
 
 /* Where a tile of c, [rows, width], gets its numbers from and where they go. */
 typedef struct tile {
