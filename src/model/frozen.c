@@ -193,14 +193,15 @@ void tec_frozen_features(tec_frozen *f, const real *images, int B, tec_pooling p
         norm_forward(&f->encoder.norm, f->cache.normed, B, &f->cache.norm, out);
 }
 
-/* out [H, L] = scaled logits of one token of an image against all its patches. qkv [P + L, 3 D]. */
-static void query_logits(const tec_frozen *f, const real *qkv, int token, real *out)
+/* out [n, H, L] = scaled logits of n tokens of an image, whose queries are the rows of q, against all its patches.
+ * qkv [P + L, 3 D]. */
+static void query_logits(const tec_frozen *f, const real *q, int ldq, int n, const real *qkv, real *out)
 {
     int D = f->config.width, H = f->config.heads, L = tec_model_patches(&f->config), width = D / H;
-    const real *q = qkv + (size_t)token * 3 * D, *k = qkv + (size_t)f->encoder.prefix * 3 * D + D;
+    const real *k = qkv + (size_t)f->encoder.prefix * 3 * D + D;
     for (int h = 0; h < H; h++)
-        tec_gemm(1, L, width, 1 / (real)sqrt((double)width), tec_plain(q + h * width, 3 * D),
-                 tec_transposed(k + h * width, 3 * D), 0, out + (size_t)h * L, L);
+        tec_gemm(n, L, width, 1 / (real)sqrt((double)width), tec_plain(q + h * width, ldq),
+                 tec_transposed(k + h * width, 3 * D), 0, out + (size_t)h * L, H * L);
 }
 
 /* topk [K]: the patches with the largest head-mean logit of the class query, largest first. */
@@ -220,6 +221,18 @@ static void pick_patches(tec_frozen *f, const real *class_logit, int K, int *top
     }
 }
 
+/* The attention targets of one image: attention [1 + K, H, L], the class query's first. */
+static void attention_targets(tec_frozen *f, const real *qkv, int K, real *attention, int *topk)
+{
+    int D = f->config.width, H = f->config.heads, L = tec_model_patches(&f->config);
+    real *picked = f->cache.normed; /* [K, D] */
+    query_logits(f, qkv, 3 * D, 1, qkv, attention);
+    pick_patches(f, attention, K, topk);
+    for (int k = 0; k < K; k++)
+        memcpy(picked + (size_t)k * D, qkv + (size_t)(f->encoder.prefix + topk[k]) * 3 * D, D * sizeof(real));
+    query_logits(f, picked, D, K, qkv, attention + (size_t)H * L);
+}
+
 void tec_frozen_targets(tec_frozen *f, const real *images, int B, int last_layers, int K, real *feature,
                         real *attention, int *topk)
 {
@@ -235,12 +248,7 @@ void tec_frozen_targets(tec_frozen *f, const real *images, int B, int last_layer
     }
     for (size_t i = 0; i < (size_t)B * L * D; i++)
         feature[i] /= last_layers;
-    for (int b = 0; b < B; b++) {
-        const real *qkv = f->cache.block[0].qkv + b * N * 3 * D;
-        real *out = attention + (size_t)b * (1 + K) * H * L;
-        query_logits(f, qkv, 0, out);
-        pick_patches(f, out, K, topk + (size_t)b * K);
-        for (int k = 0; k < K; k++)
-            query_logits(f, qkv, (int)P + topk[(size_t)b * K + k], out + (size_t)(1 + k) * H * L);
-    }
+    for (int b = 0; b < B; b++)
+        attention_targets(f, f->cache.block[0].qkv + b * N * 3 * D, K, attention + (size_t)b * (1 + K) * H * L,
+                          topk + (size_t)b * K);
 }
