@@ -57,9 +57,8 @@ void tec_gelu_forward_only(real *x, const real *bias, int R, int O); /* in place
 /* dy [R, O] *= derivative; dbias [O] += its column sums. */
 void tec_gelu_backward(real *dy, const real *derivative, int R, int O, real *dbias);
 
-/* -- SwiGLU: y = silu(a) * b (arXiv 2002.05202), forward only
- * ---------------------------------------------------------- x [R, 2 O]: a in the first O columns, b in the others   y
- * [R, O] */
+/* -- SwiGLU: y = silu(a) * b (arXiv 2002.05202), forward only ---------------------------------------------------------
+ * x [R, 2 O]: a in the first O columns, b in the others.  y [R, O] */
 void tec_swiglu_forward(const real *x, int R, int O, real *y);
 
 /* -- attention ------------------------------------------------------------------------------------------------------

@@ -9,8 +9,10 @@ TEC_CLONES static void swiglu(const real *x, rows r, int O, real *y)
         const real *restrict a = x + i * 2 * O, *restrict b = a + O;
         real *restrict out = y + i * O;
 #pragma omp simd
-        for (int o = 0; o < O; o++)
-            out[o] = a[o] / (1 + real_exp(-a[o])) * b[o];
+        for (int o = 0; o < O; o++) {
+            real minus = a[o] < -EXP_MOST ? EXP_MOST : -a[o];
+            out[o] = a[o] / (1 + real_exp(minus)) * b[o];
+        }
     }
 }
 

@@ -313,13 +313,12 @@ static void test_exp(void **state)
 {
     (void)state;
     const double unit = sizeof(real) == sizeof(double) ? 2.3e-16 : 1.2e-7;
-    for (double x = -87; x < 88; x += 0.00137) {
+    for (double x = -87; x <= EXP_MOST; x += 0.00137) {
         double wanted = exp((real)x);
         assert_true(fabs(real_exp((real)x) - wanted) <= unit * wanted);
     }
     assert_true(real_exp(0) == 1);
     assert_true(real_exp(-1000) == 0 && real_exp(-INFINITY) == 0);
-    assert_true(real_exp(1000) == INFINITY && real_exp(INFINITY) == INFINITY);
     assert_true(isnan(real_exp(NAN)));
 }
 

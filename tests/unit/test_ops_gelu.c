@@ -88,11 +88,26 @@ static void test_gelu_far_out(void **state)
     }
 }
 
+/* a and b of one row, with a far out on both sides, where silu(a) is 0 or a. */
+static void test_swiglu(void **state)
+{
+    (void)state;
+    enum { n = 9 };
+    static const double x[2 * n] = {-1e4, -100, -88, -80, -1, 0, 2, 80, 1e4, 1, 2, -3, 4, 5, 6, 7, -8, 9};
+    real *y = reals(n);
+    tec_swiglu_forward(copy_of(x, 2 * n), 1, n, y);
+    for (int i = 0; i < n; i++) {
+        double want = x[i] / (1 + exp(-x[i])) * x[n + i];
+        assert_true(fabs(y[i] - want) <= VALUE_TOLERANCE * fmax(1, fabs(want)));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_gelu, numbers_free),
         cmocka_unit_test_teardown(test_gelu_far_out, numbers_free),
+        cmocka_unit_test_teardown(test_swiglu, numbers_free),
     };
     int failed = 0;
     for (int threads = 1; threads <= 2; threads++) {
