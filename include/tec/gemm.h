@@ -32,8 +32,10 @@ static inline tec_matrix tec_transposed(const real *data, int stride)
  * what c held is not read. */
 void tec_gemm(int m, int n, int k, real alpha, tec_matrix a, tec_matrix b, real beta, real *c, int ldc);
 
-/* The same with c = a * b + bias, bias [n] added to every row. */
-void tec_gemm_bias(int m, int n, int k, tec_matrix a, tec_matrix b, const real *bias, real *c, int ldc);
+/* The same with c = a * b + bias + residual: bias [n] is added to every row; residual [m, n] has the row distance ldc,
+ * may be c, or NULL for none. */
+void tec_gemm_bias(int m, int n, int k, tec_matrix a, tec_matrix b, const real *bias, const real *residual, real *c,
+                   int ldc);
 
 /* c = a * b by CBLAS, whatever suits, on the calling thread and not measured: the yardstick. */
 void tec_gemm_by_library(int m, int n, int k, tec_matrix a, tec_matrix b, real *c, int ldc);

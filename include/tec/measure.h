@@ -15,7 +15,7 @@ typedef enum tec_operator {
     TEC_OPERATOR_SOFTMAX,
     TEC_OPERATOR_GELU,
     TEC_OPERATOR_LAYERNORM,
-    TEC_OPERATOR_BIAS, /* biases, residuals and the sums of their gradients */
+    TEC_OPERATOR_BIAS, /* their gradients: sums of rows */
     TEC_OPERATOR_LOSS,
     TEC_OPERATOR_PATCHES,
     TEC_OPERATOR_ADAMW,

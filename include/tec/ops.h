@@ -17,8 +17,9 @@
 void tec_linear_forward(const real *x, int ldx, const real *weight, const real *bias, int R, int I, int O, real *y,
                         int ldy);
 
-/* y += x weight^T: for a y that already holds bias and residual. */
-void tec_linear_add(const real *x, const real *weight, int R, int I, int O, real *y);
+/* y [R, O] = residual [R, O] + x weight^T + bias, what a residual branch ends with; all dense; y may be residual. */
+void tec_linear_residual(const real *x, const real *weight, const real *bias, const real *residual, int R, int I, int O,
+                         real *y);
 
 /* dx = dy weight (beta 0) or dx += dy weight (beta 1); dx NULL: not wanted. dweight, dbias are added to. */
 void tec_linear_backward(const real *dy, int lddy, const real *x, int ldx, const real *weight, int R, int I, int O,
@@ -26,9 +27,6 @@ void tec_linear_backward(const real *dy, int lddy, const real *x, int ldx, const
 
 /* dbias [O] += column sums of dy [R, O]. */
 void tec_bias_backward(const real *dy, int lddy, int R, int O, real *dbias);
-
-/* y [R, D] = x [R, D] + bias [D]: what a residual branch is added to. */
-void tec_residual_bias(const real *x, const real *bias, int R, int D, real *y);
 
 /* out [n] = a [n] + b [n]; on the calling thread; out may be a. */
 void tec_add(const real *a, const real *b, int n, real *out);

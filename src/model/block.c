@@ -206,8 +206,8 @@ void block_forward(const block *b, const tec_sequences *seq, block_input in, blo
         rows_gather(seq, &in, ASKING_ROWS, in.x, D, D, c->middle, D);
         residual = c->middle;
     }
-    tec_residual_bias(residual, tec_params_weight(b->params, b->proj_bias), M, D, c->middle);
-    tec_linear_add(c->mixed, tec_params_weight(b->params, b->proj_weight), M, D, D, c->middle);
+    tec_linear_residual(c->mixed, tec_params_weight(b->params, b->proj_weight),
+                        tec_params_weight(b->params, b->proj_bias), residual, M, D, D, c->middle);
 
     norm_forward(&b->norm2, c->middle, M, &c->norm2, c->h2);
     mlp_forward(&b->mlp, c->h2, c->middle, M, &c->mlp, c->out);

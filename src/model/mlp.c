@@ -51,12 +51,10 @@ void mlp_forward(const mlp *m, const real *x, const real *residual, int R, mlp_c
         gate(m, x, R, cache);
     else
         activate(m, x, R, cache);
-    if (residual) {
-        tec_residual_bias(residual, bias, R, m->width, y);
-        tec_linear_add(cache->gelu, weight, R, m->hidden, m->width, y);
-    } else {
+    if (residual)
+        tec_linear_residual(cache->gelu, weight, bias, residual, R, m->hidden, m->width, y);
+    else
         tec_linear_forward(cache->gelu, m->hidden, weight, bias, R, m->hidden, m->width, y, m->width);
-    }
 }
 
 void mlp_backward(const mlp *m, const real *dy, const real *x, int R, const mlp_cache *cache, real *hidden, real *dx,

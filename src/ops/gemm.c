@@ -55,11 +55,11 @@ static const real *element(tec_matrix x, int row, int column)
 static void multiply_by_library(const product *p)
 {
     real beta = p->beta;
-    if (p->bias) {
+    if (p->bias || p->from != p->c) {
         for (int i = 0; i < p->m; i++)
             for (int j = 0; j < p->n; j++) {
-                real *c = p->c + (size_t)i * p->ldc + j;
-                *c = p->bias[j] + (beta != 0 ? beta * *c : 0);
+                size_t at = (size_t)i * p->ldc + j;
+                p->c[at] = (p->bias ? p->bias[j] : 0) + (beta != 0 ? beta * p->from[at] : 0);
             }
         beta = 1;
     }
@@ -114,7 +114,9 @@ static void multiply_tiles(const product *p)
         tile.a.data = element(p->a, top, 0);
         tile.b.data = element(p->b, 0, left);
         tile.bias = p->bias ? p->bias + left : NULL;
-        tile.c = p->c + (size_t)top * p->ldc + left;
+        size_t corner = (size_t)top * p->ldc + left;
+        tile.from = p->from + corner;
+        tile.c = p->c + corner;
         if (tile.m > 0 && tile.n > 0)
             multiply(&tile);
     }
@@ -145,17 +147,18 @@ static void multiply_measured(const product *p)
 
 void tec_gemm(int m, int n, int k, real alpha, tec_matrix a, tec_matrix b, real beta, real *c, int ldc)
 {
-    multiply_measured(&(product){m, n, k, alpha, a, b, beta, NULL, c, ldc});
+    multiply_measured(&(product){m, n, k, alpha, a, b, beta, c, NULL, c, ldc});
 }
 
-void tec_gemm_bias(int m, int n, int k, tec_matrix a, tec_matrix b, const real *bias, real *c, int ldc)
+void tec_gemm_bias(int m, int n, int k, tec_matrix a, tec_matrix b, const real *bias, const real *residual, real *c,
+                   int ldc)
 {
-    multiply_measured(&(product){m, n, k, 1, a, b, 0, bias, c, ldc});
+    multiply_measured(&(product){m, n, k, 1, a, b, residual ? 1 : 0, residual ? residual : c, bias, c, ldc});
 }
 
 void tec_gemm_by_library(int m, int n, int k, tec_matrix a, tec_matrix b, real *c, int ldc)
 {
-    multiply_by_library(&(product){m, n, k, 1, a, b, 0, NULL, c, ldc});
+    multiply_by_library(&(product){m, n, k, 1, a, b, 0, c, NULL, c, ldc});
 }
 
 int tec_gemm_measured(const tec_gemm_kind **out)

@@ -7,13 +7,6 @@
 
 #include <string.h>
 
-TEC_CLONES static void add_bias(const real *x, const real *bias, rows r, int D, real *y)
-{
-    for (long i = r.begin; i < r.end; i++)
-        for (int d = 0; d < D; d++)
-            y[i * D + d] = x[i * D + d] + bias[d];
-}
-
 TEC_CLONES static void add_columns(const real *dy, int lddy, rows r, int O, real *restrict sum)
 {
     long i = r.begin;
@@ -51,25 +44,19 @@ void tec_bias_backward(const real *dy, int lddy, int R, int O, real *dbias)
     }
 }
 
-void tec_residual_bias(const real *x, const real *bias, int R, int D, real *y)
-{
-    TEC_MEASURE(TEC_OPERATOR_BIAS);
-#pragma omp parallel
-    add_bias(x, bias, thread_rows(R), D, y);
-}
-
 void tec_linear_forward(const real *x, int ldx, const real *weight, const real *bias, int R, int I, int O, real *y,
                         int ldy)
 {
     if (bias)
-        tec_gemm_bias(R, O, I, tec_plain(x, ldx), tec_transposed(weight, I), bias, y, ldy);
+        tec_gemm_bias(R, O, I, tec_plain(x, ldx), tec_transposed(weight, I), bias, NULL, y, ldy);
     else
         tec_gemm(R, O, I, 1, tec_plain(x, ldx), tec_transposed(weight, I), 0, y, ldy);
 }
 
-void tec_linear_add(const real *x, const real *weight, int R, int I, int O, real *y)
+void tec_linear_residual(const real *x, const real *weight, const real *bias, const real *residual, int R, int I, int O,
+                         real *y)
 {
-    tec_gemm(R, O, I, 1, tec_plain(x, I), tec_transposed(weight, I), 1, y, O);
+    tec_gemm_bias(R, O, I, tec_plain(x, I), tec_transposed(weight, I), bias, residual, y, O);
 }
 
 void tec_linear_backward(const real *dy, int lddy, const real *x, int ldx, const real *weight, int R, int I, int O,

@@ -148,7 +148,8 @@ static void compute_border(const tile *t, int rows, int vectors, int columns)
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < columns; j++) {
             real *c = t->c + (long)i * t->ldc + j;
-            *c = whole[i * WIDTH + j] + (t->bias ? t->bias[j] : 0) + (t->beta != 0 ? t->beta * *c : 0);
+            real from = t->beta != 0 ? t->beta * t->from[(long)i * t->ldc + j] : 0;
+            *c = whole[i * WIDTH + j] + (t->bias ? t->bias[j] : 0) + from;
         }
 }
 
@@ -207,7 +208,7 @@ static void pack_left(const product *p, const row_bands *b, int first, int depth
 /* Rows of c for the panels of one block, columns from `left` to `right`. */
 static void compute_rows(const product *p, tile t, const row_bands *b, int left, int right)
 {
-    const real *a = t.a, *bias = t.bias;
+    const real *a = t.a, *bias = t.bias, *from = t.from;
     for (int j = left, width; j < right; j += width) {
         span at = span_at(p, j, right);
         int vectors = at.width / VECTOR;
@@ -216,7 +217,9 @@ static void compute_rows(const product *p, tile t, const row_bands *b, int left,
         for (int i = 0; i < b->count; i++) {
             int top = b->top[i], rows = b->top[i + 1] - top;
             t.a = t.a_row ? a + (long)top * t.a_row : a + (long)i * TILE_ROWS * t.depth;
-            t.c = p->c + (long)top * t.ldc + at.first;
+            long corner = (long)top * t.ldc + at.first;
+            t.c = p->c + corner;
+            t.from = from + corner;
             if (at.columns == at.width)
                 tile_functions[vectors - 1][rows - 1](&t);
             else
@@ -241,6 +244,7 @@ static void compute_columns(const product *p, int left, int right, room *packed)
         int first = part_begin(p->k, d, depths);
         t.depth = part_begin(p->k, d + 1, depths) - first;
         t.beta = d ? 1 : p->beta;
+        t.from = d ? p->c : p->from;
         t.bias = d ? NULL : p->bias;
         pack_block(p, first, t.depth, left, right, packed->panels);
         for (int i = 0; i < bands; i += DOWN / TILE_ROWS) {

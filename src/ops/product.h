@@ -7,14 +7,14 @@
 
 #include "tec/gemm.h"
 
-/* c [m, n] (row distance ldc) = alpha * a [m, k] * b [k, n] + beta * c + bias [n], shapes after transposition; no bias:
- * NULL. With beta 0 what c held is not read. */
+/* c [m, n] = alpha * a [m, k] * b [k, n] + beta * from [m, n] + bias [n], shapes after transposition; no bias: NULL. c
+ * and from have the row distance ldc and are the same or apart. With beta 0 from is not read. */
 typedef struct product {
     int m, n, k;
     real alpha;
     tec_matrix a, b;
     real beta;
-    const real *bias;
+    const real *from, *bias;
     real *c;
     int ldc;
 } product;

@@ -41,13 +41,15 @@ INLINE void add_products(vector sum[ROWS][VECTORS], int rows, int vectors, const
     }
 }
 
-INLINE void store_row(const tile *t, const vector *sum, int vectors, const vector *bias, bool add, real *c)
+INLINE void store_row(const tile *t, long row, const vector *sum, int vectors, const vector *bias, bool add)
 {
+    const real *from = t->from + row;
+    real *c = t->c + row;
 #pragma GCC unroll 3
     for (int j = 0; j < vectors; j++) {
         vector x = t->alpha * sum[j] + bias[j];
         if (add)
-            x += t->beta * *(vector *)(c + j * VECTOR);
+            x += t->beta * *(const vector *)(from + j * VECTOR);
         *(vector *)(c + j * VECTOR) = x;
     }
 }
@@ -60,7 +62,18 @@ INLINE void store_tile(const tile *t, vector sum[ROWS][VECTORS], int rows, int v
             bias[j] = *(const vector *)(t->bias + j * VECTOR);
 #pragma GCC unroll 4
     for (int i = 0; i < rows; i++)
-        store_row(t, sum[i], vectors, bias, add, t->c + (long)i * t->ldc);
+        store_row(t, (long)i * t->ldc, sum[i], vectors, bias, add);
+}
+
+/* What is needed last is far away. */
+INLINE void ask_for_rows(const real *c, int ldc, int rows, int vectors)
+{
+#pragma GCC unroll 4
+    for (int i = 0; i < rows; i++, c += ldc) {
+        __builtin_prefetch(c, 1);
+        if (vectors == 3) /* two cache lines */
+            __builtin_prefetch(c + 3 * VECTOR - 1, 1);
+    }
 }
 
 /* `rows`, `vectors` and one of a_row and a_step are constants wherever this is called: the sums stay in registers. */
@@ -70,13 +83,9 @@ INLINE void compute_tile(const tile *t, int rows, int vectors, long a_row, long 
     const real *upper = t->a, *lower = upper + ROWS / 2 * a_row, *b = t->panel;
     long row = a_row * (long)sizeof(real);
     int l = 0;
-#pragma GCC unroll 4
-    for (int i = 0; i < rows; i++) { /* c is needed last, but is far away */
-        const real *c = t->c + (long)i * t->ldc;
-        __builtin_prefetch(c, 1);
-        if (vectors == 3) /* two cache lines */
-            __builtin_prefetch(c + 3 * VECTOR - 1, 1);
-    }
+    ask_for_rows(t->c, t->ldc, rows, vectors);
+    if (t->from != t->c && t->beta != 0)
+        ask_for_rows(t->from, t->ldc, rows, vectors);
     for (; l + UNROLL <= t->depth; l += UNROLL) {
 #pragma GCC unroll 8
         for (int i = 0; i < UNROLL; i++, b += vectors * VECTOR) {

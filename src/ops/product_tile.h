@@ -22,12 +22,12 @@ typedef struct tile {
     int a_row;         /* from one row to the next; 0: packed */
     const real *panel; /* [depth, width] */
     real alpha, beta;
-    const real *bias; /* or NULL */
+    const real *from, *bias; /* bias: or NULL */
     real *c;
-    int ldc;
+    int ldc; /* also of `from` */
 } tile;
 
-/* c = alpha * a * panel + beta * c + bias */
+/* c = alpha * a * panel + beta * from + bias */
 typedef void tile_function(const tile *t);
 
 /* By vectors - 1 and rows - 1; NULL: there is none. */

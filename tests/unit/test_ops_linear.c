@@ -76,22 +76,23 @@ static void test_forward(void **state)
         }
 }
 
-static void test_add_keeps_what_is_there(void **state)
+static void test_residual(void **state)
 {
     (void)state;
     for (int i = 0; i < SHAPES; i++) {
         shape s = shapes[i];
         size_t n = (size_t)s.R * s.O;
         linear l = make(s);
-        double *want = doubles(n), *before = random_values(n, 1);
-        real *y = copy_of(before, n);
-        l.input[BIAS] = NULL;
+        double *want = doubles(n), *residual = random_values(n, 1);
+        real *x = copy_of(l.input[X], (size_t)s.R * s.I), *weight = copy_of(l.input[WEIGHT], (size_t)s.O * s.I);
+        real *bias = copy_of(l.input[BIAS], s.O), *in_place = copy_of(residual, n), *y = reals(n);
         reference(&l, want);
         for (size_t j = 0; j < n; j++)
-            want[j] += before[j];
-        tec_linear_add(copy_of(l.input[X], (size_t)s.R * s.I), copy_of(l.input[WEIGHT], (size_t)s.O * s.I), s.R, s.I,
-                       s.O, y);
+            want[j] += residual[j];
+        tec_linear_residual(x, weight, bias, in_place, s.R, s.I, s.O, y);
         assert_values("y", y, want, n, VALUE_TOLERANCE);
+        tec_linear_residual(x, weight, bias, in_place, s.R, s.I, s.O, in_place);
+        assert_values("y over the residual", in_place, want, n, VALUE_TOLERANCE);
     }
 }
 
@@ -165,21 +166,6 @@ static void test_bias_backward(void **state)
             assert_values("dbias", dbias, want, O, VALUE_TOLERANCE);
             numbers_free(state);
         }
-}
-
-static void test_residual_bias(void **state)
-{
-    (void)state;
-    int R = 5, D = 13;
-    const double *x = random_values(R * D, 1), *bias = random_values(D, 1);
-    double *want = doubles(R * D);
-    for (int i = 0; i < R * D; i++)
-        want[i] = x[i] + bias[i % D];
-    real *y = reals(R * D), *in_place = copy_of(x, R * D);
-    tec_residual_bias(in_place, copy_of(bias, D), R, D, y);
-    assert_values("y", y, want, R * D, VALUE_TOLERANCE);
-    tec_residual_bias(in_place, copy_of(bias, D), R, D, in_place);
-    assert_values("y over x", in_place, want, R * D, VALUE_TOLERANCE);
 }
 
 static void test_add(void **state)
@@ -310,11 +296,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_forward, numbers_free),
-        cmocka_unit_test_teardown(test_add_keeps_what_is_there, numbers_free),
+        cmocka_unit_test_teardown(test_residual, numbers_free),
         cmocka_unit_test_teardown(test_backward, numbers_free),
         cmocka_unit_test_teardown(test_backward_of_what_is_wanted_only, numbers_free),
         cmocka_unit_test_teardown(test_bias_backward, numbers_free),
-        cmocka_unit_test_teardown(test_residual_bias, numbers_free),
         cmocka_unit_test_teardown(test_add, numbers_free),
         cmocka_unit_test_teardown(test_gemm, numbers_free),
         cmocka_unit_test_teardown(test_gemm_measures_when_asked, numbers_free),
