@@ -80,12 +80,12 @@ FAST static void pack_plain(const real *b, int ldb, int depth, int columns, int 
 #define SELECT(x, y, i, j, k, l) __builtin_shuffle(x, y, (int __attribute__((vector_size(16)))){i, j, k, l})
 #endif
 
-/* Four elements of four rows of b into four rows of the panel. */
-INLINE void transpose_quad(const real *b, int ldb, real *panel, int width)
+/* Four elements of four rows of b, from column l, into four rows of the panel. */
+INLINE void transpose_quad(const real *const b[4], int l, real *panel, int width)
 {
     quad row[4], pair[4];
     for (int i = 0; i < 4; i++)
-        row[i] = *(const quad *)(b + (long)i * ldb);
+        row[i] = *(const quad *)(b[i] + l);
     pair[0] = SELECT(row[0], row[1], 0, 4, 1, 5);
     pair[1] = SELECT(row[2], row[3], 0, 4, 1, 5);
     pair[2] = SELECT(row[0], row[1], 2, 6, 3, 7);
@@ -96,21 +96,23 @@ INLINE void transpose_quad(const real *b, int ldb, real *panel, int width)
     *(quad *)(panel + 3 * width) = SELECT(pair[2], pair[3], 2, 3, 6, 7);
 }
 
-/* The same from `columns` rows of b as it stands in memory. Rows AHEAD of those at hand are asked for, a line of one
- * row with every quad. */
+/* The same from `columns` rows of b as it stands in memory; the last of them again where the panel is wider. Rows AHEAD
+ * of those at hand are asked for, a line of one row with every quad. */
 FAST static void pack_transposed(const real *b, int ldb, int depth, int columns, int width, real *panel)
 {
     enum { AHEAD = 16 };
     for (int j = 0; j < width; j += 4) {
+        const real *row[4];
+        for (int i = 0; i < 4; i++)
+            row[i] = b + (long)smaller(j + i, columns - 1) * ldb;
         int l = 0;
-        if (j + 4 <= columns)
-            for (; l + 4 <= depth; l += 4) {
-                __builtin_prefetch(b + (long)(j + AHEAD + (l >> 2 & 3)) * ldb + l);
-                transpose_quad(b + (long)j * ldb + l, ldb, panel + (long)l * width + j, width);
-            }
+        for (; l + 4 <= depth; l += 4) {
+            __builtin_prefetch(b + (long)(j + AHEAD + (l >> 2 & 3)) * ldb + l);
+            transpose_quad(row, l, panel + (long)l * width + j, width);
+        }
         for (; l < depth; l++)
-            for (int i = j; i < j + 4; i++)
-                panel[(long)l * width + i] = i < columns ? b[(long)i * ldb + l] : 0;
+            for (int i = 0; i < 4; i++)
+                panel[(long)l * width + j + i] = row[i][l];
     }
 }
 
@@ -153,10 +155,10 @@ static void compute_border(const tile *t, int rows, int vectors, int columns)
         }
 }
 
-/* Where part `part` of `parts` nearly equal parts of `total` begins. */
+/* Where part `part` of `parts` nearly equal parts of `total` begins: the first ones are one longer. */
 static int part_begin(int total, int part, int parts)
 {
-    return (int)((int64_t)total * part / parts);
+    return total / parts * part + smaller(part, total % parts);
 }
 
 /* Rows of c are computed in bands of nearly equal height, a tile each. These are the ones that are computed together,
@@ -168,7 +170,8 @@ typedef struct row_bands {
 /* Those from band `first` of all `bands` of m rows. */
 static row_bands bands_from(int first, int bands, int m)
 {
-    row_bands b = {.count = smaller(DOWN / TILE_ROWS, bands - first)};
+    row_bands b;
+    b.count = smaller(DOWN / TILE_ROWS, bands - first);
     for (int i = 0; i <= b.count; i++)
         b.top[i] = part_begin(m, first + i, bands);
     return b;
