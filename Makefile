@@ -86,7 +86,9 @@ $(BUILD)/flags $(BUILD)/version: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(CONTENT)' | cmp -s - $@ || printf '%s\n' '$(CONTENT)' > $@
 
-$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_HELPERS:%.c=$(BUILD)/obj/%.o) $(BUILD)/libtec.a
+# Commands can be tested too, so their objects are linked, all but main.
+$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_HELPERS:%.c=$(BUILD)/obj/%.o) \
+		$(filter-out %/main.o,$(PROGRAM_OBJECTS)) $(BUILD)/libtec.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LINK $@")
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)

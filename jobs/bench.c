@@ -1,7 +1,7 @@
 /* tec bench: the speed of a training step, or of base targets, on this machine. */
-#include "jobs/bench.h"
+#include "tec/bench.h"
 
-#include "jobs/jobs.h"
+#include "jobs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,22 +34,22 @@ static tec_status read_count(const char *option, const char *text, int fallback,
 }
 
 /* Collective. The same steps again, with images from data.train. */
-static tec_status measure_loader(const tec_comm *comm, const tec_settings *settings, bench_training *training,
-                                 bench_run *run)
+static tec_status measure_loader(const tec_comm *comm, const tec_settings *settings, tec_bench_training *training,
+                                 tec_bench_run *run)
 {
     tec_dataset *set;
-    bench_images images = {0};
-    bench_result result = {0};
-    TEC_TRY(tec_job_open_dataset(comm, settings, true, &set));
-    tec_status status = bench_images_open(&images, settings, &run->config, set, training->micro_batch);
+    tec_bench_images images = {0};
+    tec_bench_result result = {0};
+    TEC_TRY(tec_setup_dataset(comm, settings, true, &set));
+    tec_status status = tec_bench_images_open(&images, settings, &run->config, set, training->micro_batch);
     if (status == TEC_OK)
-        status = bench_images_rate(&images, &run->loader.rate);
+        status = tec_bench_images_rate(&images, &run->loader.rate);
     status = tec_comm_agree(comm, status);
     if (status == TEC_OK) {
         training->images = &images;
         for (int i = 0; i <= settings->data.prefetch; i++)
-            bench_images_ask(&images);
-        status = bench_measure(bench_training_step, training, run->result.steps, &result);
+            tec_bench_images_ask(&images);
+        status = tec_bench_measure(tec_bench_training_step, training, run->result.steps, &result);
         training->images = NULL;
     }
     if (status == TEC_OK) {
@@ -57,49 +57,49 @@ static tec_status measure_loader(const tec_comm *comm, const tec_settings *setti
         run->loader.step_rate = run->batch / result.median;
         run->loader.wait_share = result.operators[TEC_OPERATOR_LOADER].seconds / result.total;
     }
-    bench_result_free(&result);
-    bench_images_close(&images);
+    tec_bench_result_free(&result);
+    tec_bench_images_close(&images);
     tec_dataset_close(set);
     return status;
 }
 
 /* Collective. */
-static tec_status measure_training(const tec_comm *comm, const tec_settings *settings, const bench_size *size,
-                                   bool brief, bench_run *run)
+static tec_status measure_training(const tec_comm *comm, const tec_settings *settings, const tec_bench_size *size,
+                                   bool brief, tec_bench_run *run)
 {
-    bench_training training = {0};
-    tec_status status = bench_training_open(&training, comm, settings, &run->config, run->batch, run->micro_batch,
-                                            tec_model_patches(&run->config) / 4, size->topk);
+    tec_bench_training training = {0};
+    tec_status status = tec_bench_training_open(&training, comm, settings, &run->config, run->batch, run->micro_batch,
+                                                tec_model_patches(&run->config) / 4, size->topk);
     status = tec_comm_agree(comm, status);
     if (status != TEC_OK) {
-        bench_training_close(&training);
+        tec_bench_training_close(&training);
         return status;
     }
     run->micro_batch = training.micro_batch;
     run->parameters = (double)tec_model_params(training.model)->trained;
-    run->flops = bench_training_flops(&training);
-    status = bench_measure(bench_training_step, &training, run->result.steps, &run->result);
+    run->flops = tec_bench_training_flops(&training);
+    status = tec_bench_measure(tec_bench_training_step, &training, run->result.steps, &run->result);
     if (status == TEC_OK && !brief && comm->size > 1)
-        run->reduce = bench_measure_reduce(&training);
+        run->reduce = tec_bench_measure_reduce(&training);
     if (status == TEC_OK && !brief && settings->data.train[0])
         status = measure_loader(comm, settings, &training, run);
-    bench_training_close(&training);
+    tec_bench_training_close(&training);
     return status;
 }
 
-static tec_status measure_targets(const bench_size *size, bench_run *run)
+static tec_status measure_targets(const tec_bench_size *size, tec_bench_run *run)
 {
-    bench_targets targets;
-    TEC_TRY(bench_targets_open(&targets, &run->config, run->batch, size->topk));
-    run->flops = bench_targets_flops(&targets);
-    tec_status status = bench_measure(bench_targets_step, &targets, run->result.steps, &run->result);
-    bench_targets_close(&targets);
+    tec_bench_targets targets;
+    TEC_TRY(tec_bench_targets_open(&targets, &run->config, run->batch, size->topk));
+    run->flops = tec_bench_targets_flops(&targets);
+    tec_status status = tec_bench_measure(tec_bench_targets_step, &targets, run->result.steps, &run->result);
+    tec_bench_targets_close(&targets);
     return status;
 }
 
-static void print_closing(const bench_run *run)
+static void print_closing(const tec_bench_run *run)
 {
-    const bench_result *r = &run->result;
+    const tec_bench_result *r = &run->result;
     printf("%s %.4f s (median of %d), matrix products %.1f GFLOP/s, ranks %d, batch %d, micro-batch %d\n", run->what,
            r->median, r->steps, r->flops / r->operators[TEC_OPERATOR_GEMM].seconds / 1e9, run->ranks, run->batch,
            run->micro_batch);
@@ -107,22 +107,22 @@ static void print_closing(const bench_run *run)
         printf("exposed communication: %.4f s a step, %.2f %% of it (waiting for other ranks included)\n",
                r->operators[TEC_OPERATOR_REDUCE].seconds / r->steps,
                100 * r->operators[TEC_OPERATOR_REDUCE].seconds / r->total);
-    printf("img/s %.3f gemm_share %.3f peak_rss_mb %.0f\n", run->images_per_second, bench_gemm_share(r),
+    printf("img/s %.3f gemm_share %.3f peak_rss_mb %.0f\n", run->images_per_second, tec_bench_gemm_share(r),
            r->peak_rss_mb);
 }
 
 /* Collective. */
-static tec_status report(const tec_comm *comm, bool brief, const char *json, bench_run *run)
+static tec_status report(const tec_comm *comm, bool brief, const char *json, tec_bench_run *run)
 {
     run->images_per_second = run->batch / run->result.median;
     tec_comm_sum_double(comm, &run->images_per_second, 1);
-    run->rate = run->flops * run->result.steps / bench_compute_seconds(&run->result);
+    run->rate = run->flops * run->result.steps / tec_bench_compute_seconds(&run->result);
     if (!brief)
-        bench_measure_warm(&run->result); /* on all ranks, which load the machine as they do in a step */
+        tec_bench_measure_warm(&run->result); /* on all ranks, which load the machine as they do in a step */
     tec_status status = TEC_OK;
     if (comm->rank == 0) {
         if (json)
-            status = bench_json_add(json, run);
+            status = tec_bench_json_add(json, run);
         if (!brief)
             bench_print(run);
         print_closing(run);
@@ -132,13 +132,13 @@ static tec_status report(const tec_comm *comm, bool brief, const char *json, ben
 
 static tec_status run(tec_comm *comm, const tec_invocation *call)
 {
-    const bench_size *size;
+    const tec_bench_size *size;
     const bool brief = call->times[OPTION_BRIEF], targets = call->times[OPTION_TARGETS];
-    bench_run run = {
+    tec_bench_run run = {
         .what = targets ? "targets" : "step", .ranks = comm->size, .threads = tec_settings_threads(&call->settings)};
-    TEC_TRY(bench_size_find(call->value[OPTION_SIZE], &size));
+    TEC_TRY(tec_bench_size_find(call->value[OPTION_SIZE], &size));
     run.size = size->name;
-    run.config = bench_config(size);
+    run.config = tec_bench_config(size);
     TEC_TRY(read_count("batch", call->value[OPTION_BATCH], size->batch, &run.batch));
     TEC_TRY(read_count("steps", call->value[OPTION_STEPS], 5, &run.result.steps));
     TEC_TRY(read_count("micro-batch", call->value[OPTION_MICRO_BATCH],
@@ -147,7 +147,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
                                 : measure_training(comm, &call->settings, size, brief, &run);
     if (status == TEC_OK)
         status = report(comm, brief, call->value[OPTION_JSON], &run);
-    bench_result_free(&run.result);
+    tec_bench_result_free(&run.result);
     return status;
 }
 

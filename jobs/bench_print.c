@@ -1,13 +1,13 @@
 /* The tables of `tec bench`. */
-#include "jobs/bench.h"
+#include "tec/bench.h"
 
 #include <stdio.h>
 
 enum { MOST_KINDS = 24 }; /* in the table; the file of --json has all */
 
-static void print_operators(const bench_run *run)
+static void print_operators(const tec_bench_run *run)
 {
-    const bench_result *r = &run->result;
+    const tec_bench_result *r = &run->result;
     double rest = r->total;
     printf("\n%-18s %9s %11s %8s %9s\n", "operator", "calls", "ms a step", "share", "GFLOP/s");
     for (int i = 0; i < TEC_OPERATORS; i++) {
@@ -24,21 +24,21 @@ static void print_operators(const bench_run *run)
     printf("%-18s %9s %11.3f %7.2f%%\n", "everything else", "", 1e3 * rest / r->steps, 100 * rest / r->total);
 }
 
-static double rate(const bench_kind *kind)
+static double rate(const tec_bench_kind *kind)
 {
     const tec_gemm_kind *k = &kind->in_step;
     return 2.0 * k->m * k->n * k->k * (double)k->calls / k->seconds / 1e9;
 }
 
-static double warm_rate(const bench_kind *kind)
+static double warm_rate(const tec_bench_kind *kind)
 {
     const tec_gemm_kind *k = &kind->in_step;
     return kind->warm_seconds > 0 ? 2.0 * k->m * k->n * k->k / kind->warm_seconds / 1e9 : 0;
 }
 
-static void print_kinds(const bench_run *run)
+static void print_kinds(const tec_bench_run *run)
 {
-    const bench_result *r = &run->result;
+    const tec_bench_result *r = &run->result;
     double best = 0, left = 0;
     printf("\n%20s %3s %7s %10s %7s %9s %9s %6s\n", "product m x n x k", "a b", "calls", "ms a step", "share",
            "GFLOP/s", "own sgemm", "ratio");
@@ -58,12 +58,12 @@ static void print_kinds(const bench_run *run)
         printf("%20s %3s %7s %10.3f %6.2f%%\n", "other shapes", "", "", 1e3 * left / r->steps, 100 * left / r->total);
     printf("own sgemm: the same product again and again on warm buffers, in this process. At these rates the products\n"
            "would take %.1f %% of the step; the best of them is %.1f GFLOP/s.\n",
-           100 * bench_warm_share(r), best);
+           100 * tec_bench_warm_share(r), best);
 }
 
-static void print_reduce(const bench_run *run)
+static void print_reduce(const tec_bench_run *run)
 {
-    const bench_reduce *r = &run->reduce;
+    const tec_bench_reduce *r = &run->reduce;
     if (r->seconds == 0)
         return;
     printf(
@@ -72,7 +72,7 @@ static void print_reduce(const bench_run *run)
         r->bytes / r->copy_seconds / 1e9);
 }
 
-static void print_loader(const bench_run *run)
+static void print_loader(const tec_bench_run *run)
 {
     if (run->loader.rate == 0)
         return;
@@ -85,7 +85,7 @@ static void print_loader(const bench_run *run)
 
 static void print_machine(void)
 {
-    json_t *machine = bench_machine(), *value;
+    json_t *machine = tec_bench_machine(), *value;
     const char *key;
     json_object_foreach(machine, key, value)
     {
@@ -97,7 +97,7 @@ static void print_machine(void)
     json_decref(machine);
 }
 
-void bench_print(const bench_run *run)
+void bench_print(const tec_bench_run *run)
 {
     print_machine();
     print_operators(run);

@@ -61,7 +61,7 @@ static tec_status open_model(const tec_comm *comm, const tec_settings *settings,
                         "eval.model is not given: name a model file, or `pixels` for the images themselves");
     if (strcmp(model, "pixels") == 0)
         return TEC_OK;
-    TEC_TRY(tec_job_open_frozen(comm, settings, model, settings->eval.batch, out, normalisation));
+    TEC_TRY(tec_setup_frozen(comm, settings, model, settings->eval.batch, out, normalisation));
     tec_status status = check_model(settings, tec_frozen_config(*out));
     if (status != TEC_OK) {
         tec_frozen_close(*out);
@@ -84,13 +84,13 @@ tec_status tec_job_evaluate(const tec_comm *comm, const tec_settings *settings, 
     memcpy(own.data.mean, normalisation->mean, sizeof own.data.mean);
     memcpy(own.data.std, normalisation->std, sizeof own.data.std);
     if (status == TEC_OK)
-        status = tec_job_open_dataset(comm, settings, true, &train);
+        status = tec_setup_dataset(comm, settings, true, &train);
     if (status == TEC_OK)
-        status = tec_job_open_dataset(comm, settings, false, &val);
+        status = tec_setup_dataset(comm, settings, false, &val);
     if (status == TEC_OK)
         status = check_classes(settings, train, val);
     if (status == TEC_OK)
-        status = tec_job_make_directory(comm, settings->run.dir);
+        status = tec_setup_directory(comm, settings->run.dir);
     if (status == TEC_OK)
         status = tec_features_compute(comm, &own, train, frozen, "training", &out->train);
     if (status == TEC_OK)

@@ -1,9 +1,10 @@
 /* tec export: any model that tec reads, as a file that other programs load. */
-#include "jobs/jobs.h"
+#include "jobs.h"
 
 #include "tec/files.h"
 #include "tec/log.h"
 #include "tec/tensor_write.h"
+#include "tec/text.h"
 #include "tec/version.h"
 
 #include <stdio.h>
@@ -168,7 +169,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     tec_import *import;
     tec_export tensors;
     TEC_TRY(make_plan(call, &plan));
-    TEC_TRY(tec_job_open_model(&call->settings, plan.model, &import));
+    TEC_TRY(tec_setup_import(&call->settings, plan.model, &import));
     const tec_import_facts *facts = tec_import_get_facts(import);
     char *line = tec_import_describe(import);
     tec_log("%s", line);

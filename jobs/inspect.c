@@ -1,8 +1,9 @@
 /* tec inspect FILE ...: what a model file, a checkpoint, a fixture or a target store holds. */
-#include "jobs/inspect.h"
+#include "inspect.h"
 
-#include "jobs/jobs.h"
+#include "jobs.h"
 #include "tec/files.h"
+#include "tec/text.h"
 
 #include <ctype.h>
 #include <stdio.h>

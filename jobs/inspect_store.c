@@ -1,5 +1,5 @@
 /* tec inspect of target stores. */
-#include "jobs/inspect.h"
+#include "inspect.h"
 
 #include "tec/store.h"
 

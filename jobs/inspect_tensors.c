@@ -1,8 +1,9 @@
 /* tec inspect of model files. */
-#include "jobs/inspect.h"
+#include "inspect.h"
 
-#include "jobs/jobs.h"
+#include "jobs.h"
 #include "tec/tensor_file.h"
+#include "tec/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,7 @@ static void print_line(const char *before, const char *name, const char *between
 static char *print_model(const char *path, const tec_settings *settings)
 {
     tec_import *import;
-    if (tec_job_open_model(settings, path, &import) != TEC_OK) {
+    if (tec_setup_import(settings, path, &import) != TEC_OK) {
         printf("model: not recognised: %s\n", tec_error_message());
         return tec_string_format("%s", "");
     }

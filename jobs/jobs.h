@@ -2,11 +2,10 @@
 #ifndef TEC_JOBS_H
 #define TEC_JOBS_H
 
-#include "tec/command.h"
+#include "command.h"
 #include "tec/dataset.h"
 #include "tec/features.h"
-#include "tec/frozen.h"
-#include "tec/import.h"
+#include "tec/setup.h"
 #include "tec/store.h"
 
 #include <jansson.h>
@@ -14,30 +13,6 @@
 extern const tec_command tec_command_pretrain, tec_command_targets, tec_command_knn, tec_command_probe,
     tec_command_export, tec_command_pack, tec_command_inspect, tec_command_settings, tec_command_selftest,
     tec_command_bench, tec_command_plan;
-
-/* Collective. Rank 0 lists data.train (`training`) or data.val, all ranks open it. */
-tec_status tec_job_open_dataset(const tec_comm *comm, const tec_settings *settings, bool training, tec_dataset **out);
-
-/* How the pixels / 255 of a model's images are normalised. */
-typedef struct tec_normalisation {
-    double mean[3], std[3];
-} tec_normalisation;
-
-/* Local. Opens and recognises a model file in any format, with what base.* says of it. Errors as tec_import_open. */
-tec_status tec_job_open_model(const tec_settings *settings, const char *path, tec_import **out);
-
-/* Collective. Rank 0 reads the encoder of a model file in any format for images of data.image_size pixels and says what
- * it found, all ranks get it; the same status everywhere. `normalisation` (NULL: not wanted) is base.mean and base.std,
- * or the file's own, or known of the model, or data.mean and data.std. */
-tec_status tec_job_open_frozen(const tec_comm *comm, const tec_settings *settings, const char *path, int batch,
-                               tec_frozen **out, tec_normalisation *normalisation);
-
-/* Collective. Creates the run directory (and its parents) on rank 0; TEC_USER_ERROR when it is not writable. */
-tec_status tec_job_make_directory(const tec_comm *comm, const char *dir);
-
-/* The target store that these settings, this base and this data set call for. */
-tec_store_spec tec_job_store_spec(const tec_settings *settings, const tec_model_config *base, uint64_t base_hash,
-                                  const tec_normalisation *normalisation, const tec_dataset *set);
 
 /* Collective. Rank 0 writes `object` to DIR/NAME, whole or not at all; the directory is there. Borrows `object`, which
  * only rank 0 needs to have. */

@@ -2,7 +2,8 @@
 #include "jobs.h"
 
 #include "tec/knn.h"
-#include "tec/log.h"
+
+#include "tec/clock.h"
 
 #include <stdio.h>
 

@@ -1,8 +1,10 @@
 /* tec pack: many small image files become a few large ones. */
 #include "jobs.h"
 
+#include "tec/clock.h"
 #include "tec/files.h"
 #include "tec/log.h"
+#include "tec/memory.h"
 #include "tec/pack.h"
 #include "tec/phase.h"
 

@@ -1,11 +1,11 @@
 /* tec plan: what a configuration takes on a cluster, before anything is submitted. */
-#include "jobs/plan.h"
+#include "tec/plan.h"
 
-#include "jobs/bench.h"
-#include "jobs/jobs.h"
+#include "jobs.h"
+#include "tec/bench.h"
 
+#include "tec/clock.h"
 #include "tec/files.h"
-#include "tec/log.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -51,7 +51,7 @@ static tec_status read_whole(const tec_invocation *call, int option, double fall
 static tec_status read_architecture(const tec_settings *settings, const char *path, tec_model_config *out)
 {
     tec_import *import;
-    TEC_TRY(tec_job_open_model(settings, path, &import));
+    TEC_TRY(tec_setup_import(settings, path, &import));
     tec_status status = tec_import_resize(import, settings->data.image_size, out);
     tec_import_close(import);
     return status;
@@ -94,7 +94,7 @@ static tec_status open_images(const tec_comm *comm, const tec_invocation *call, 
     *set = NULL;
     TEC_TRY(read_whole(call, OPTION_IMAGES, 0, 1e15, &given));
     if (s->data.train[0] && tec_file_exists(s->data.train)) {
-        TEC_TRY(tec_job_open_dataset(comm, s, true, set));
+        TEC_TRY(tec_setup_dataset(comm, s, true, set));
         job->images = tec_dataset_size(*set);
     } else if (given == 0) {
         return tec_fail(TEC_USER_ERROR, "how many images are there? Name them by data.train, or give --images N");
@@ -197,12 +197,12 @@ static tec_status find_machine(const tec_comm *comm, const tec_invocation *call,
     double gbit;
     TEC_TRY(read_number(call, OPTION_NETWORK, 100, 1e5, &gbit));
     if (path) {
-        TEC_TRY(plan_machine_read(path, job, machine, &used));
+        TEC_TRY(tec_plan_machine_read(path, job, machine, &used));
         printf("figures of %s (%s)\n", path, used);
         free(used);
     } else {
         puts("figures of this machine, measured now, with one rank and nothing beside it");
-        TEC_TRY(plan_machine_measure(comm, job, set, machine));
+        TEC_TRY(tec_plan_machine_measure(comm, job, set, machine));
     }
     machine->network_rate = gbit * GBIT;
     printf("  %.1f GFLOP/s a rank in training steps, allreduce %.2f GB/s in a node, network %.0f Gbit/s\n",
@@ -215,7 +215,7 @@ static tec_status choose_ranks(const tec_invocation *call, tec_plan_job *job)
     double nodes, ranks, cores = (double)sysconf(_SC_NPROCESSORS_ONLN);
     json_t *file = NULL;
     if (call->value[OPTION_BENCH]) {
-        TEC_TRY(bench_json_read(call->value[OPTION_BENCH], &file));
+        TEC_TRY(tec_bench_json_read(call->value[OPTION_BENCH], &file));
         cores = json_number_value(json_object_get(json_object_get(file, "machine"), "cores"));
         json_decref(file);
     }

@@ -1,5 +1,5 @@
 /* tec pretrain: trains a new model, from a base model's stored targets (tec) or from pixels (mae). */
-#include "jobs/inputs.h"
+#include "jobs.h"
 
 #include "tec/gemm.h"
 #include "tec/log.h"
@@ -17,11 +17,11 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     tec_run_plan plan = {.settings = settings,
                          .fresh = call->times[OPTION_FRESH],
                          .deadline = tec_deadline_read(settings->run.max_minutes)};
-    training_inputs inputs;
+    tec_inputs inputs;
     TEC_TRY(tec_settings_model_config(settings, &plan.config));
     tec_threads_set(tec_settings_threads(settings));
-    TEC_TRY(tec_job_make_directory(comm, settings->run.dir));
-    tec_status status = training_inputs_open(comm, settings, &plan.config, &inputs);
+    TEC_TRY(tec_setup_directory(comm, settings->run.dir));
+    tec_status status = tec_setup_inputs(comm, settings, &plan.config, &inputs);
     if (status == TEC_OK) {
         plan.set = inputs.set;
         plan.store = inputs.store;
@@ -29,7 +29,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
                 comm->size, settings->pretrain.batch, settings->run.dir);
         status = tec_run_training(comm, &plan);
     }
-    training_inputs_close(&inputs);
+    tec_inputs_close(&inputs);
     return status;
 }
 

@@ -1,8 +1,9 @@
 /* tec probe: accuracy of a linear classifier on a model's frozen features. */
 #include "jobs.h"
 
-#include "tec/log.h"
 #include "tec/probe.h"
+
+#include "tec/clock.h"
 
 #include <stdio.h>
 

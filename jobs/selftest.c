@@ -1,5 +1,5 @@
 /* tec selftest FILE.h5 ...: replays golden fixtures on this machine. */
-#include "jobs/jobs.h"
+#include "jobs.h"
 
 #include "tec/replay.h"
 

@@ -1,5 +1,5 @@
 /* tec settings: what a configuration comes to, for people and for scripts. */
-#include "jobs/jobs.h"
+#include "jobs.h"
 
 #include <stdio.h>
 

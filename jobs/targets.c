@@ -1,11 +1,12 @@
 /* tec targets: runs a base model over the images and writes what it says of them, or checks what was written. */
-#include "jobs/targets.h"
+#include "jobs.h"
 
 #include "tec/checkpoint.h"
+#include "tec/clock.h"
 #include "tec/files.h"
 #include "tec/gemm.h"
-#include "tec/log.h"
 #include "tec/phase.h"
+#include "tec/targets.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -61,22 +62,6 @@ static tec_status check_settings(const tec_settings *settings)
     return TEC_OK;
 }
 
-tec_status targets_open_store(const targets_job *job, tec_store **out)
-{
-    const char *dir = job->settings->targets.dir;
-    char *text = NULL;
-    size_t bytes = 0;
-    *out = NULL;
-    tec_status status =
-        tec_comm_agree(job->comm, job->comm->rank == 0 ? tec_store_manifest(dir, &text, &bytes) : TEC_OK);
-    if (status == TEC_OK) {
-        tec_comm_share_text(job->comm, &text, &bytes, 0);
-        status = tec_comm_agree(job->comm, tec_store_open(out, dir, text, bytes));
-    }
-    free(text);
-    return status;
-}
-
 static void print_error(const tec_settings *settings, const tec_store_error *e)
 {
     static const char *const type[] = {"float32", "float16", "int8"};
@@ -87,11 +72,11 @@ static void print_error(const tec_settings *settings, const tec_store_error *e)
 }
 
 /* Collective. */
-static tec_status print_store(const targets_job *job)
+static tec_status print_store(const tec_targets_job *job)
 {
     tec_store *store;
     const int64_t *void_row;
-    TEC_TRY(targets_open_store(job, &store));
+    TEC_TRY(tec_setup_store(job->comm, job->settings, &store));
     if (job->comm->rank == 0) {
         const tec_store_spec *spec = tec_store_get_spec(store);
         printf("target store %s: %lld images, %d views each, %lld void rows, %lld shards, %lld bytes\n",
@@ -105,7 +90,7 @@ static tec_status print_store(const targets_job *job)
 }
 
 /* Collective. The manifest is written by whoever finds that nothing is missing any more. */
-static tec_status finish(const targets_job *job)
+static tec_status finish(const tec_targets_job *job)
 {
     const char *dir = job->settings->targets.dir;
     int64_t missing = 0;
@@ -124,12 +109,21 @@ static tec_status finish(const targets_job *job)
     return TEC_OK;
 }
 
-static tec_status write_store(const targets_job *job)
+static tec_status verify_store(const tec_targets_job *job)
+{
+    tec_store *store;
+    TEC_TRY(tec_setup_store(job->comm, job->settings, &store));
+    tec_status status = tec_targets_verify(job, store);
+    tec_store_close(store);
+    return status;
+}
+
+static tec_status write_store(const tec_targets_job *job)
 {
     double started = tec_seconds();
     const char *dir = job->settings->targets.dir;
     TEC_TRY(tec_comm_agree(job->comm, job->comm->rank == 0 ? tec_directory_make(dir) : TEC_OK));
-    TEC_TRY(targets_write(job));
+    TEC_TRY(tec_targets_write(job));
     double seconds = tec_seconds() - started;
     tec_phase_enter(TEC_PHASE_SAVE);
     TEC_TRY(finish(job));
@@ -144,26 +138,26 @@ static tec_status write_store(const targets_job *job)
 static tec_status run(tec_comm *comm, const tec_invocation *call)
 {
     const tec_settings *settings = &call->settings;
-    targets_result result = {0};
-    targets_job job = {.comm = comm,
-                       .settings = settings,
-                       .deadline = tec_deadline_read(settings->run.max_minutes),
-                       .result = &result};
+    tec_targets_result result = {0};
+    tec_targets_job job = {.comm = comm,
+                           .settings = settings,
+                           .deadline = tec_deadline_read(settings->run.max_minutes),
+                           .result = &result};
     tec_dataset *set = NULL;
     TEC_TRY(parse_worker(call->value[OPTION_WORKER], &job.worker, &job.workers));
     TEC_TRY(check_settings(settings));
     tec_threads_set(tec_settings_threads(settings));
     tec_normalisation normalisation;
-    TEC_TRY(tec_job_open_frozen(comm, settings, settings->base.model, settings->targets.batch, &job.frozen,
-                                &normalisation));
+    TEC_TRY(
+        tec_setup_frozen(comm, settings, settings->base.model, settings->targets.batch, &job.frozen, &normalisation));
     tec_status status = check_base(settings, tec_frozen_config(job.frozen));
     if (status == TEC_OK)
-        status = tec_job_open_dataset(comm, settings, true, &set);
+        status = tec_setup_dataset(comm, settings, true, &set);
     if (status == TEC_OK) {
         job.set = set;
-        job.spec = tec_job_store_spec(settings, tec_frozen_config(job.frozen),
-                                      tec_params_hash(tec_frozen_params(job.frozen)), &normalisation, set);
-        status = call->times[OPTION_VERIFY] ? targets_verify(&job) : write_store(&job);
+        job.spec = tec_setup_store_spec(settings, tec_frozen_config(job.frozen),
+                                        tec_params_hash(tec_frozen_params(job.frozen)), &normalisation, set);
+        status = call->times[OPTION_VERIFY] ? verify_store(&job) : write_store(&job);
     }
     tec_dataset_close(set);
     tec_frozen_close(job.frozen);

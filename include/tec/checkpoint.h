@@ -57,7 +57,4 @@ tec_status tec_checkpoint_write(const char *path, const tec_model_config *config
 /* "runs/a/checkpoint.h5" -> "runs/a/checkpoint_prev.h5"; the caller frees it. */
 char *tec_checkpoint_previous(const char *path);
 
-/* Hash of all weights (names, shapes, values in order of registration): what ties a target store to its base. */
-uint64_t tec_params_hash(const tec_params *params);
-
 #endif

@@ -51,10 +51,4 @@ void tec_comm_node_free(tec_comm *node);
 /* Collective. Is this the first rank of its node? */
 bool tec_comm_first_of_node(const tec_comm *comm);
 
-/* The contiguous share of `total` items of `part` among `parts`: sizes differ by at most one. */
-typedef struct tec_range {
-    int64_t first, count;
-} tec_range;
-tec_range tec_share(int64_t total, int part, int parts);
-
 #endif

@@ -24,11 +24,4 @@ void tec_log_error(int rank, const char *message);
 void tec_progress(double interval, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void tec_progress_end(void);
 
-/* Seconds of a monotonic clock. */
-double tec_seconds(void);
-
-/* "2 h 05 min", "3 min 20 s", "12 s", rounded to the unit shown; "?" when not finite or negative. Written to `text` (at
- * least 32 bytes), which is returned. */
-char *tec_duration(char *text, double seconds);
-
 #endif

@@ -59,6 +59,9 @@ void tec_params_initialize(tec_params *params, uint64_t seed);
 /* NULL when there is no such tensor. */
 const tec_param *tec_params_find(const tec_params *params, const char *name);
 
+/* Hash of all weights (names, shapes, values in order of registration): what ties a target store to its base. */
+uint64_t tec_params_hash(const tec_params *params);
+
 static inline real *tec_params_weight(const tec_params *params, int index)
 {
     return params->weight + params->param[index].offset;

@@ -6,20 +6,14 @@
 #ifndef TEC_PLAN_H
 #define TEC_PLAN_H
 
+#include "tec/comm.h"
+#include "tec/dataset.h"
 #include "tec/error.h"
 #include "tec/model_config.h"
 #include "tec/settings.h"
 #include "tec/store.h"
 
 #include <stdint.h>
-
-/* -- floating-point operations of matrix products: exactly those that the model asks tec_gemm for -- */
-
-/* Forward and backward of a micro-batch of `count` inputs with `visible` visible patches and `topk` further queries. */
-double tec_plan_train_flops(const tec_model_config *config, int count, int visible, int topk);
-
-/* tec_frozen_targets of `count` images. */
-double tec_plan_targets_flops(const tec_model_config *config, int count, int topk);
 
 /* -- the machine, as `tec bench` measures it -- */
 
@@ -110,5 +104,17 @@ typedef struct tec_plan_time {
  * seconds        = steps * step + checkpoints * (bytes / disk_rate)
  * Communication counts in full: nothing of it is taken to be hidden. */
 tec_status tec_plan_time_of(const tec_plan_job *job, const tec_plan_machine *machine, tec_plan_time *out);
+
+/* -- where the figures of a machine come from -- */
+
+/* Measures this machine with the job's own model: steps of one micro-batch, targets of a few images, AdamW, memcpy on
+ * all cores, and decoding where `set` is not NULL. A few seconds; takes the memory that the job takes. */
+tec_status tec_plan_machine_measure(const tec_comm *comm, const tec_plan_job *job, const tec_dataset *set,
+                                    tec_plan_machine *out);
+
+/* From a file that `tec bench --json` wrote: of the runs with as many ranks as a node has (or the nearest number), the
+ * one whose image takes the most similar number of operations. *used: its size, owned by the caller. TEC_USER_ERROR: no
+ * such file, or without training steps. */
+tec_status tec_plan_machine_read(const char *path, const tec_plan_job *job, tec_plan_machine *out, char **used);
 
 #endif

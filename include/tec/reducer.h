@@ -1,6 +1,6 @@
 /* Sums a gradient over the ranks in buckets: slices of the flat buffer, each as soon as backward has finished it on
  * this rank. Without a helper thread the caller waits for every bucket where it announces it (MPI_Allreduce); with one,
- * backward goes on meanwhile (src/dist/ring.h), which pays where the network is slow.
+ * backward goes on meanwhile (src/parallel/ring.h), which pays where the network is slow.
  *
  * Buckets, their order and how each is summed are always the same for given ranks and one of the two ways: so are the
  * sums, to the bit. Every rank takes all buckets of a step, also one that has nothing to add. From the first

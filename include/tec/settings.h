@@ -1,6 +1,6 @@
 /* Every setting of every command, as resolved from defaults, YAML file and key=value overrides (in this order).
  *
- * The struct is the result; the one table in src/config/settings_table.c says of each member its key, type, range,
+ * The struct is the result; the one table in src/setup/settings_table.c says of each member its key, type, range,
  * default and help, and drives YAML reading, overrides, validation, --help and the resolved file. */
 #ifndef TEC_SETTINGS_H
 #define TEC_SETTINGS_H
@@ -126,6 +126,8 @@ void tec_settings_free(tec_settings *settings);
  * pretrain.attention_weight > 0. TEC_USER_ERROR names a key that neither gives; divisibility is left to
  * tec_model_config_check. Local. */
 tec_status tec_settings_model_config(const tec_settings *settings, tec_model_config *out);
+
+bool tec_settings_has_section(const char *section);
 
 /* The whole as YAML with one line of help per key, in the order of the table; can be fed back by -c and gives the same.
  */

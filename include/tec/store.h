@@ -28,7 +28,7 @@
 #include <stdint.h>
 
 /* What a store is made of and for: two stores with equal specs hold the same numbers. Its members are listed with name,
- * type and range in the one table of src/targets/store_spec.c, which drives attributes, manifest, comparison and
+ * type and range in the one table of src/store/spec.c, which drives attributes, manifest, comparison and
  * messages. */
 typedef struct tec_store_spec {
     int64_t samples;

@@ -1,5 +1,6 @@
 #include "tec/arena.h"
 #include "tec/error.h"
+#include "tec/memory.h"
 
 #include <assert.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "bicubic.h"
+#include "tec/bicubic.h"
 
 #include <math.h>
 

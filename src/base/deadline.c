@@ -1,5 +1,6 @@
 #include "tec/deadline.h"
 
+#include "tec/clock.h"
 #include "tec/log.h"
 
 #include <math.h>

@@ -1,5 +1,7 @@
 #include "tec/file_pool.h"
 
+#include "tec/memory.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>

@@ -1,5 +1,8 @@
 #include "tec/files.h"
 
+#include "tec/memory.h"
+#include "tec/text.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,12 +1,12 @@
 #include "tec/log.h"
 
-#include <math.h>
+#include "tec/clock.h"
+
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LINE 2048
@@ -25,13 +25,6 @@ static struct {
 void tec_log_enable(bool on)
 {
     enabled = on;
-}
-
-double tec_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec + now.tv_nsec * 1e-9;
 }
 
 /* One write per message, so that the lines of several ranks do not mix. A message that is lost is no failure. */
@@ -143,20 +136,4 @@ void tec_progress_end(void)
         write_line("\n", "", "");
     progress.running = progress.unseen = progress.drawn = false;
     pthread_mutex_unlock(&lock);
-}
-
-char *tec_duration(char *text, double seconds)
-{
-    if (!isfinite(seconds) || seconds < 0 || seconds > 1e15) {
-        strcpy(text, "?");
-        return text;
-    }
-    long long s = llround(seconds), minutes = llround(seconds / 60);
-    if (s < 60)
-        snprintf(text, 32, "%lld s", s);
-    else if (s < 3600)
-        snprintf(text, 32, "%lld min %02lld s", s / 60, s % 60);
-    else
-        snprintf(text, 32, "%lld h %02lld min", minutes / 60, minutes % 60);
-    return text;
 }

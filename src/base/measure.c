@@ -1,6 +1,6 @@
 #include "tec/measure.h"
 
-#include "tec/log.h"
+#include "tec/clock.h"
 
 #include <string.h>
 

@@ -1,4 +1,5 @@
 #include "dataset_parts.h"
+#include "tec/memory.h"
 #include "tec/pack.h"
 
 #include <assert.h>

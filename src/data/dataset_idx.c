@@ -1,6 +1,9 @@
 /* IDX, the format of MNIST and its kin: big-endian header, then bytes; gzipped or not. */
 #include "dataset_parts.h"
 
+#include "tec/memory.h"
+#include "tec/text.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

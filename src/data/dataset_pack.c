@@ -2,6 +2,8 @@
 #include "pack_parts.h"
 #include "tec/crc32c.h"
 #include "tec/files.h"
+#include "tec/memory.h"
+#include "tec/text.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -13,7 +15,7 @@
 #define LONGEST_LIST ((size_t)1 << 36)
 #define REMEDY "run `tec pack` again, it makes what is missing"
 
-char *pack_shard_path(const char *dir, int shard, const char *ending)
+char *tec_pack_shard_path(const char *dir, int shard, const char *ending)
 {
     return tec_string_format("%s/shard-%05d.%s", dir, shard, ending);
 }
@@ -28,7 +30,7 @@ bool tec_pack_is_one(const char *dir)
 
 bool tec_pack_is_begun(const char *dir)
 {
-    char *path = pack_shard_path(dir, 0, "tar");
+    char *path = tec_pack_shard_path(dir, 0, "tar");
     bool there = tec_file_exists(path);
     free(path);
     return there;
@@ -50,9 +52,9 @@ static bool read_entry(const char *text, int shard, tec_found *found)
     return true;
 }
 
-tec_status pack_index_read(const char *dir, int shard, tec_found *found, int64_t *bytes, uint32_t *crc)
+tec_status tec_pack_index_read(const char *dir, int shard, tec_found *found, int64_t *bytes, uint32_t *crc)
 {
-    char *path = pack_shard_path(dir, shard, "index"), *text = NULL;
+    char *path = tec_pack_shard_path(dir, shard, "index"), *text = NULL;
     size_t size = 0;
     tec_status status = tec_file_read(path, LONGEST_LIST, &text, &size);
     for (size_t at = 0; status == TEC_OK && at < size; at += strlen(text + at) + 1)
@@ -79,7 +81,7 @@ static tec_status scan_shard(const char *root, int shard, json_t *about, tec_fou
                     "index_crc32c", &index_crc) != 0)
         return tec_fail(TEC_USER_ERROR, "%s/%s: shard %d is not described as it should be; %s", root, PACK_FILE, shard,
                         REMEDY);
-    TEC_TRY(pack_index_read(root, shard, found, &is_bytes, &is_crc));
+    TEC_TRY(tec_pack_index_read(root, shard, found, &is_bytes, &is_crc));
     if (is_bytes != index_bytes || is_crc != index_crc || (json_int_t)(found->count - before) != images)
         return tec_fail(TEC_USER_ERROR, "%s/shard-%05d.index is damaged: delete it; %s", root, shard, REMEDY);
     fprintf(list, "%lld%c", (long long)bytes, 0);
@@ -138,7 +140,7 @@ static tec_status open_pack(tec_dataset *set, tec_list_cursor *cursor)
 
 static char *shard_file(const tec_dataset *set, int shard)
 {
-    return pack_shard_path(set->copy ? set->copy : set->root, shard, "tar");
+    return tec_pack_shard_path(set->copy ? set->copy : set->root, shard, "tar");
 }
 
 /* Damage of the pack is not to be taken for that of an image, which may be passed over. */

@@ -1,6 +1,9 @@
 /* A data set that is only spoken of: its images are read from a target store. */
 #include "dataset_parts.h"
 
+#include "tec/memory.h"
+#include "tec/text.h"
+
 #include <string.h>
 
 static void name_sample(const tec_dataset *set, int64_t index, char *text, size_t size)

@@ -1,6 +1,8 @@
 /* What a scan has found, put in order and written down: files in a folder or in a pack of one. */
 #include "dataset_parts.h"
 #include "tec/log.h"
+#include "tec/memory.h"
+#include "tec/text.h"
 
 #include <stdlib.h>
 #include <string.h>

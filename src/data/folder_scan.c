@@ -2,6 +2,7 @@
 #include "dataset_parts.h"
 #include "tec/files.h"
 #include "tec/pack.h"
+#include "tec/text.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,5 +1,6 @@
 #include "tec/loader.h"
-#include "tec/log.h"
+#include "tec/clock.h"
+#include "tec/memory.h"
 #include "tec/phase.h"
 
 #include <assert.h>

@@ -12,16 +12,16 @@
 enum { TAR_BLOCK = 512 };
 
 /* DIR/shard-NNNNN.tar or .index; the caller frees it. */
-char *pack_shard_path(const char *dir, int shard, const char *ending);
+char *tec_pack_shard_path(const char *dir, int shard, const char *ending);
 
 /* Reads the index of a shard and adds its files to `found`. *bytes, *crc: of the index. TEC_USER_ERROR: damaged. */
-tec_status pack_index_read(const char *dir, int shard, tec_found *found, int64_t *bytes, uint32_t *crc);
+tec_status tec_pack_index_read(const char *dir, int shard, tec_found *found, int64_t *bytes, uint32_t *crc);
 
 /* Bytes that a file takes in a shard, headers and padding included, and how many of them lie before its first byte. */
-int64_t pack_entry_bytes(const char *path, int64_t bytes);
-int64_t pack_entry_head(const char *path);
+int64_t tec_pack_entry_bytes(const char *path, int64_t bytes);
+int64_t tec_pack_entry_head(const char *path);
 
-/* Writes those before it (pack_entry_head(path) bytes) to `head`. */
-void pack_entry_write_head(const char *path, int64_t bytes, char *head);
+/* Writes those before it (tec_pack_entry_head(path) bytes) to `head`. */
+void tec_pack_entry_write_head(const char *path, int64_t bytes, char *head);
 
 #endif

@@ -32,14 +32,14 @@ static bool is_long(const char *path)
     return strlen(path) > NAME_BYTES;
 }
 
-int64_t pack_entry_head(const char *path)
+int64_t tec_pack_entry_head(const char *path)
 {
     return TAR_BLOCK + (is_long(path) ? TAR_BLOCK + padded(record_bytes(path)) : 0);
 }
 
-int64_t pack_entry_bytes(const char *path, int64_t bytes)
+int64_t tec_pack_entry_bytes(const char *path, int64_t bytes)
 {
-    return pack_entry_head(path) + padded(bytes);
+    return tec_pack_entry_head(path) + padded(bytes);
 }
 
 static void put_text(char *field, size_t size, const char *text)
@@ -69,9 +69,9 @@ static void fill_header(const char *name, int64_t bytes, char type, char *block)
     memcpy(block + offsetof(tar_header, checksum), number, 7);
 }
 
-void pack_entry_write_head(const char *path, int64_t bytes, char *head)
+void tec_pack_entry_write_head(const char *path, int64_t bytes, char *head)
 {
-    memset(head, 0, (size_t)pack_entry_head(path));
+    memset(head, 0, (size_t)tec_pack_entry_head(path));
     if (is_long(path)) {
         int length = record_bytes(path);
         fill_header("pax", length, 'x', head);

@@ -2,7 +2,9 @@
 #include "pack_parts.h"
 #include "tec/crc32c.h"
 #include "tec/files.h"
+#include "tec/memory.h"
 #include "tec/phase.h"
+#include "tec/text.h"
 #include "tec/version.h"
 
 #include <errno.h>
@@ -56,7 +58,7 @@ static void deal_out(tec_pack *p, int64_t shard_bytes)
     p->first = tec_allocate(((size_t)p->images + 1) * sizeof *p->first);
     int64_t used = 0;
     for (int64_t i = 0; i < p->images; i++) {
-        int64_t bytes = pack_entry_bytes(p->path[i], p->size[i]);
+        int64_t bytes = tec_pack_entry_bytes(p->path[i], p->size[i]);
         if (i == 0 || used + bytes > shard_bytes) {
             p->first[p->shards++] = i;
             used = 0;
@@ -107,7 +109,7 @@ static int64_t shard_size(const tec_pack *p, int shard)
 {
     int64_t bytes = END_BYTES;
     for (int64_t i = p->first[shard]; i < p->first[shard + 1]; i++)
-        bytes += pack_entry_bytes(p->path[i], p->size[i]);
+        bytes += tec_pack_entry_bytes(p->path[i], p->size[i]);
     return bytes;
 }
 
@@ -125,7 +127,7 @@ int64_t tec_pack_bytes(const tec_pack *p)
 static tec_status read_index(const tec_pack *p, int shard, int64_t *bytes, uint32_t *crc)
 {
     tec_found found = {0};
-    tec_status status = pack_index_read(p->dir, shard, &found, bytes, crc);
+    tec_status status = tec_pack_index_read(p->dir, shard, &found, bytes, crc);
     bool same = status == TEC_OK && (int64_t)found.count == p->first[shard + 1] - p->first[shard];
     for (int64_t i = p->first[shard], k = 0; same && i < p->first[shard + 1]; i++, k++)
         same = found.file[k].bytes == p->size[i] && strcmp(found.file[k].path, p->path[i]) == 0;
@@ -143,7 +145,7 @@ tec_status tec_pack_shard_done(const tec_pack *p, int shard, bool *done)
     struct stat info;
     int64_t bytes;
     uint32_t crc;
-    char *tar = pack_shard_path(p->dir, shard, "tar"), *index = pack_shard_path(p->dir, shard, "index");
+    char *tar = tec_pack_shard_path(p->dir, shard, "tar"), *index = tec_pack_shard_path(p->dir, shard, "index");
     bool listed = tec_file_exists(index);
     tec_status status = listed ? read_index(p, shard, &bytes, &crc) : TEC_OK;
     *done = listed && stat(tar, &info) == 0 && info.st_size == shard_size(p, shard);
@@ -165,7 +167,7 @@ static tec_status put_file(const tec_pack *p, int64_t i, FILE *tar, const char *
     static const char zeros[TAR_BLOCK];
     char *path = tec_path_join(p->root, p->path[i]), *data = NULL;
     size_t bytes = 0;
-    int64_t head_bytes = pack_entry_head(p->path[i]);
+    int64_t head_bytes = tec_pack_entry_head(p->path[i]);
     char *head = tec_allocate((size_t)head_bytes);
     tec_phase before = tec_phase_enter(TEC_PHASE_DATA);
     tec_status status = tec_file_read(path, TEC_IMAGE_MAX_BYTES, &data, &bytes);
@@ -176,14 +178,14 @@ static tec_status put_file(const tec_pack *p, int64_t i, FILE *tar, const char *
     if (status == TEC_OK) {
         fprintf(index, "%lld %zu %08x %s%c", (long long)(*offset + head_bytes), bytes, tec_crc32c(0, data, bytes),
                 p->path[i], 0);
-        pack_entry_write_head(p->path[i], p->size[i], head);
+        tec_pack_entry_write_head(p->path[i], p->size[i], head);
         status = put(tar, name, head, (size_t)head_bytes);
     }
     if (status == TEC_OK)
         status = put(tar, name, data, bytes);
     if (status == TEC_OK)
         status = put(tar, name, zeros, (TAR_BLOCK - bytes % TAR_BLOCK) % TAR_BLOCK);
-    *offset += pack_entry_bytes(p->path[i], p->size[i]);
+    *offset += tec_pack_entry_bytes(p->path[i], p->size[i]);
     free(head);
     free(data);
     free(path);
@@ -211,7 +213,7 @@ static tec_status put_shard(const tec_pack *p, int shard, const char *name, FILE
 /* The index comes last: where it is, the shard is whole. */
 tec_status tec_pack_write_shard(const tec_pack *p, int shard)
 {
-    char *tar = pack_shard_path(p->dir, shard, "tar"), *index = pack_shard_path(p->dir, shard, "index");
+    char *tar = tec_pack_shard_path(p->dir, shard, "tar"), *index = tec_pack_shard_path(p->dir, shard, "index");
     char *temporary = tec_file_temporary(tar), *text = NULL;
     size_t bytes = 0;
     FILE *lines = open_memstream(&text, &bytes);

@@ -5,9 +5,10 @@
  * a band of LANES image rows. */
 #include "resample.h"
 
-#include "src/base/bicubic.h"
 #include "tec/augment.h"
+#include "tec/bicubic.h"
 #include "tec/clones.h"
+#include "tec/memory.h"
 
 #include <assert.h>
 #include <stdlib.h>

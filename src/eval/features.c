@@ -2,8 +2,11 @@
 #include "tec/features.h"
 
 #include "tec/augment.h"
+#include "tec/clock.h"
 #include "tec/loader.h"
 #include "tec/log.h"
+#include "tec/memory.h"
+#include "tec/range.h"
 #include "tec/skipped.h"
 
 #include <math.h>

@@ -7,8 +7,10 @@
 #include "tec/knn.h"
 
 #include "nearest.h"
+#include "tec/clock.h"
 #include "tec/gemm.h"
 #include "tec/log.h"
+#include "tec/memory.h"
 
 #include <assert.h>
 #include <float.h>

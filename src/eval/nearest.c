@@ -1,6 +1,6 @@
 #include "nearest.h"
 
-#include "tec/error.h"
+#include "tec/memory.h"
 
 #include <math.h>
 #include <stdlib.h>

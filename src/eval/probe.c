@@ -1,9 +1,11 @@
 /* Linear probe on features that stay where they were computed; only sums over columns and gradients travel. */
 #include "tec/probe.h"
 
+#include "tec/clock.h"
 #include "tec/gemm.h"
 #include "tec/lars.h"
 #include "tec/log.h"
+#include "tec/memory.h"
 #include "tec/philox.h"
 #include "tec/schedule.h"
 

@@ -2,6 +2,8 @@
 #include "import_parts.h"
 
 #include "tec/frozen.h"
+#include "tec/memory.h"
+#include "tec/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +44,7 @@ static bool has_our_names(const tec_import *import)
 {
     size_t prefix = strlen(import->facts.prefix);
     for (int i = 0; i < import->pieces; i++)
-        if (strcmp(import->piece[i].ours, import_tensor(import, &import->piece[i])->name + prefix) != 0)
+        if (strcmp(import->piece[i].ours, tec_import_tensor(import, &import->piece[i])->name + prefix) != 0)
             return false;
     return true;
 }
@@ -90,12 +92,12 @@ static void add_param(const naming *scheme, const tec_param *p, const real *valu
 {
     char name[THEIR_NAME];
     int64_t dim[4];
-    int parts = import_translate_back(scheme, p->name, 0, name);
+    int parts = tec_import_translate_back(scheme, p->name, 0, name);
     for (int i = 0; i < p->dims; i++)
         dim[i] = p->dim[i];
     dim[0] /= parts;
     for (int part = 0; part < parts; part++) {
-        import_translate_back(scheme, p->name, part, name);
+        tec_import_translate_back(scheme, p->name, part, name);
         add(out, name, p->dims, dim, value + p->count / (size_t)parts * (size_t)part);
     }
 }
@@ -157,7 +159,7 @@ tec_status tec_export_model(tec_import *import, tec_export_names names, tec_expo
             fold_positions(params, c);
         out->weight = params->weight;
         params->weight = NULL;
-        add_encoder(params, c, &import_namings[names == TEC_NAMES_HF], fold, out);
+        add_encoder(params, c, &tec_import_namings[names == TEC_NAMES_HF], fold, out);
     }
     tec_frozen_close(frozen);
     return status;

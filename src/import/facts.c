@@ -44,7 +44,7 @@ static const struct {
 static bool any_tensor(const tec_import *import, const char *pattern)
 {
     for (int i = 0; i < tec_tensor_file_count(import->file); i++)
-        if (import_matches(pattern, tec_tensor_file_get(import->file, i)->name))
+        if (tec_import_matches(pattern, tec_tensor_file_get(import->file, i)->name))
             return true;
     return false;
 }
@@ -63,7 +63,7 @@ static const char *family_of(const tec_import *import)
 {
     for (size_t i = 0; i < sizeof families / sizeof *families; i++)
         if (strcmp(families[i].naming, import->naming->name) == 0 &&
-            (!families[i].file || import_matches(families[i].file, end_of_path(import->path))) &&
+            (!families[i].file || tec_import_matches(families[i].file, end_of_path(import->path))) &&
             any_tensor(import, families[i].tensor))
             return families[i].family;
     return "ViT";
@@ -108,7 +108,7 @@ static bool fits(size_t row, const tec_import *import)
 {
     const tec_import_facts *f = &import->facts;
     return (!known[row].family || strcmp(known[row].family, f->family) == 0) &&
-           (!known[row].file || import_matches(known[row].file, end_of_path(import->path))) &&
+           (!known[row].file || tec_import_matches(known[row].file, end_of_path(import->path))) &&
            (!known[row].width || known[row].width == f->config.width) &&
            (!known[row].depth || known[row].depth == f->config.depth);
 }
@@ -186,12 +186,12 @@ static tec_status choose_heads(tec_import *import, const import_sidecar *said)
     return TEC_OK;
 }
 
-tec_status import_gather_facts(tec_import *import, const tec_import_options *options)
+tec_status tec_import_gather_facts(tec_import *import, const tec_import_options *options)
 {
     tec_import_facts *f = &import->facts;
     import_sidecar said = {0};
     snprintf(f->family, sizeof f->family, "%s", import->own ? "ViT of tec" : family_of(import));
-    TEC_TRY(import_read_sidecar(import, &said));
+    TEC_TRY(tec_import_read_sidecar(import, &said));
     take_options(options, &said);
     consult_table(import, &said);
     TEC_TRY(choose_heads(import, &said));

@@ -1,6 +1,8 @@
 #include "import_parts.h"
 
 #include "tec/files.h"
+#include "tec/memory.h"
+#include "tec/text.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -10,10 +12,10 @@
 static tec_status recognise(tec_import *import, const tec_import_options *options)
 {
     import->own = strncmp(tec_tensor_file_format(import->file), "tec ", 4) == 0;
-    TEC_TRY(import_sort(import));
-    TEC_TRY(import_infer(import));
-    TEC_TRY(import_gather_facts(import, options));
-    TEC_TRY(import_check_complete(import));
+    TEC_TRY(tec_import_select(import));
+    TEC_TRY(tec_import_infer(import));
+    TEC_TRY(tec_import_gather_facts(import, options));
+    TEC_TRY(tec_import_check_complete(import));
     tec_model_config encoder = import->facts.config;
     encoder.kind = TEC_MODEL_VIT;
     if (tec_model_config_check(&encoder) != TEC_OK)

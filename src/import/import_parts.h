@@ -26,18 +26,18 @@ struct tec_import {
 };
 
 /* Chooses the prefix and the naming scheme, fills pieces and what is unused. */
-tec_status import_sort(tec_import *import);
+tec_status tec_import_select(tec_import *import);
 
 /* The piece that is `part` of our tensor `ours`; NULL: the file has none. */
-const import_piece *import_find(const tec_import *import, const char *ours, int part);
-const tec_tensor *import_tensor(const tec_import *import, const import_piece *piece);
+const import_piece *tec_import_find(const tec_import *import, const char *ours, int part);
+const tec_tensor *tec_import_tensor(const tec_import *import, const import_piece *piece);
 
 /* Everything of facts.config but heads and norm eps. Then, these known: is every tensor there, in its shape? */
-tec_status import_infer(tec_import *import);
-tec_status import_check_complete(const tec_import *import);
+tec_status tec_import_infer(tec_import *import);
+tec_status tec_import_check_complete(const tec_import *import);
 
 /* Family, heads, norm eps and normalisation. */
-tec_status import_gather_facts(tec_import *import, const tec_import_options *options);
+tec_status tec_import_gather_facts(tec_import *import, const tec_import_options *options);
 
 /* What the file's metadata or a config.json beside it say: what they do not say is left as it is. */
 typedef struct import_sidecar {
@@ -49,10 +49,10 @@ typedef struct import_sidecar {
 } import_sidecar;
 
 /* TEC_USER_ERROR: they say that the model does what this program cannot, such as another activation. */
-tec_status import_read_sidecar(const tec_import *import, import_sidecar *out);
+tec_status tec_import_read_sidecar(const tec_import *import, import_sidecar *out);
 
 /* The patches' rows of a position embedding for another grid: in [side * side, D] -> out [new_side * new_side, D], as
  * timm's resample_abs_pos_embed (PyTorch's bicubic interpolation with antialias). */
-void import_resample_positions(const real *in, int side, int D, int new_side, real *out);
+void tec_import_resample_positions(const real *in, int side, int D, int new_side, real *out);
 
 #endif

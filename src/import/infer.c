@@ -11,17 +11,17 @@ enum { WIDEST = 1 << 15, DEEPEST = 1 << 10, MOST_TOKENS = 1 << 20 };
 
 static bool has(const tec_import *import, const char *ours)
 {
-    return import_find(import, ours, 0) != NULL;
+    return tec_import_find(import, ours, 0) != NULL;
 }
 
 /* Dimension `d` of one of our tensors, of all its parts where it is the first; 0: there is no such. */
 static int64_t dim_of(const tec_import *import, const char *ours, int d)
 {
     int64_t sum = 0;
-    const import_piece *piece = import_find(import, ours, 0);
+    const import_piece *piece = tec_import_find(import, ours, 0);
     for (int part = 0; piece && part < (d == 0 ? piece->parts : 1); part++) {
-        const import_piece *p = import_find(import, ours, part);
-        const tec_tensor *t = p ? import_tensor(import, p) : NULL;
+        const import_piece *p = tec_import_find(import, ours, part);
+        const tec_tensor *t = p ? tec_import_tensor(import, p) : NULL;
         sum += t && d < t->dims && t->dim[d] <= MOST_TOKENS ? t->dim[d] : 0;
     }
     return sum;
@@ -29,7 +29,7 @@ static int64_t dim_of(const tec_import *import, const char *ours, int d)
 
 static tec_status fail_shape(const tec_import *import, const char *ours, const char *wanted)
 {
-    const tec_tensor *t = import_tensor(import, import_find(import, ours, 0));
+    const tec_tensor *t = tec_import_tensor(import, tec_import_find(import, ours, 0));
     char shape[120] = "";
     for (int i = 0; i < t->dims; i++) {
         size_t used = strlen(shape);
@@ -43,7 +43,7 @@ static tec_status infer_patches(tec_import *import)
     static const char name[] = "patch_embed.proj.weight";
     tec_model_config *c = &import->facts.config;
     int64_t width = dim_of(import, name, 0), channels = dim_of(import, name, 1), patch = dim_of(import, name, 2);
-    if (import_tensor(import, import_find(import, name, 0))->dims != 4 || patch != dim_of(import, name, 3) ||
+    if (tec_import_tensor(import, tec_import_find(import, name, 0))->dims != 4 || patch != dim_of(import, name, 3) ||
         width < 1 || width > WIDEST || patch < 1 || patch > WIDEST || channels < 1 || channels > WIDEST)
         return fail_shape(import, name, "a patch embedding is [width, channels, patch, patch] with square patches");
     c->width = (int)width;
@@ -99,7 +99,7 @@ static tec_status infer_tokens(tec_import *import)
         return tec_fail(TEC_USER_ERROR, "%s: the class token (`cls_token`) is missing", import->path);
     if (!has(import, "reg_token"))
         return TEC_OK;
-    const tec_tensor *reg = import_tensor(import, import_find(import, "reg_token", 0));
+    const tec_tensor *reg = tec_import_tensor(import, tec_import_find(import, "reg_token", 0));
     int64_t registers = reg->dims > 1 ? reg->dim[reg->dims - 2] : 1;
     if (registers < 1 || registers > MOST_TOKENS)
         return fail_shape(import, "reg_token", "register tokens are [1, registers, width]");
@@ -119,13 +119,13 @@ static tec_status infer_positions(tec_import *import)
 {
     tec_model_config *c = &import->facts.config;
     int all = tec_model_prefix(c), guess[] = {all - c->variant.registers, 0, all};
-    const import_piece *piece = import_find(import, "pos_embed", 0);
+    const import_piece *piece = tec_import_find(import, "pos_embed", 0);
     if (!piece)
         return tec_fail(TEC_USER_ERROR,
                         "%s has no position embedding (`pos_embed`): a ViT with positions of another kind is not "
                         "supported",
                         import->path);
-    const tec_tensor *t = import_tensor(import, piece);
+    const tec_tensor *t = tec_import_tensor(import, piece);
     int64_t rows = t->dims >= 2 ? t->dim[t->dims - 2] : 0;
     if (rows < 1 || rows > MOST_TOKENS || t->count != rows * c->width)
         return fail_shape(import, "pos_embed", "a position embedding is [1, tokens, width]");
@@ -140,7 +140,7 @@ static tec_status infer_positions(tec_import *import)
     return TEC_OK;
 }
 
-tec_status import_infer(tec_import *import)
+tec_status tec_import_infer(tec_import *import)
 {
     TEC_TRY(infer_patches(import));
     infer_depth(import);
@@ -163,7 +163,7 @@ static bool may_lack(const tec_import *import, const tec_param *param)
     if (strcmp(param->name, "patch_embed.proj.bias") == 0)
         return import->facts.config.variant.pre_norm; /* CLIP's */
     return ends_with(param->name, ".attn.qkv.bias") && !has(import, "blocks.0.attn.qkv.bias") &&
-           !import_find(import, param->name, 1) && !import_find(import, param->name, 2);
+           !tec_import_find(import, param->name, 1) && !tec_import_find(import, param->name, 2);
 }
 
 /* A bias whose middle part (the keys') is left out as it would be 0. */
@@ -190,18 +190,18 @@ static bool same_shape(const tec_tensor *t, const tec_param *param, int parts)
 
 static tec_status check_param(const tec_import *import, const tec_param *param, bool *missing)
 {
-    const import_piece *first = import_find(import, param->name, 0);
+    const import_piece *first = tec_import_find(import, param->name, 0);
     *missing = !first && !may_lack(import, param);
     if (!first || strcmp(param->name, "pos_embed") == 0)
         return TEC_OK;
     for (int part = 0; part < first->parts; part++) {
-        const import_piece *piece = import_find(import, param->name, part);
+        const import_piece *piece = tec_import_find(import, param->name, part);
         if (!piece)
             *missing = *missing || !part_may_lack(first, part);
-        else if (piece->parts != first->parts || !same_shape(import_tensor(import, piece), param, piece->parts))
+        else if (piece->parts != first->parts || !same_shape(tec_import_tensor(import, piece), param, piece->parts))
             return tec_fail(TEC_USER_ERROR,
                             "%s: tensor `%s` has not the shape that the other tensors call for (width %d, %d blocks)",
-                            import->path, import_tensor(import, piece)->name, import->facts.config.width,
+                            import->path, tec_import_tensor(import, piece)->name, import->facts.config.width,
                             import->facts.config.depth);
     }
     return TEC_OK;
@@ -217,9 +217,9 @@ static tec_status check_layer_scale(const tec_import *import, const char *name)
         if (!ends_with(p->ours, name))
             continue;
         found++;
-        if (import_tensor(import, p)->count != c->width)
+        if (tec_import_tensor(import, p)->count != c->width)
             return tec_fail(TEC_USER_ERROR, "%s: tensor `%s` does not have %d elements, the width of the model",
-                            import->path, import_tensor(import, p)->name, c->width);
+                            import->path, tec_import_tensor(import, p)->name, c->width);
     }
     if (found == 0 || found == c->depth)
         return TEC_OK;
@@ -227,7 +227,7 @@ static tec_status check_layer_scale(const tec_import *import, const char *name)
                     found, c->depth, name);
 }
 
-tec_status import_check_complete(const tec_import *import)
+tec_status tec_import_check_complete(const tec_import *import)
 {
     enum { SHOWN = 3 };
     tec_params list = {0};

@@ -82,13 +82,13 @@ static const name_rule torchvision[] = {
     {"encoder.ln.*", "norm.*", 0, 0},
     {0}};
 
-const naming import_namings[] = {
+const naming tec_import_namings[] = {
     {"timm", "patch_embed.proj.weight", timm},
     {"Hugging Face", "embeddings.patch_embeddings.projection.weight", hugging_face},
     {"torchvision", "conv_proj.weight", torchvision},
     {0}};
 
-const char *const import_unused[] = {
+const char *const tec_import_unused[] = {
     /* classifiers and what leads to them */
     "head.*", "heads.*", "head_dist.*", "fc.*", "pre_logits.*", "classifier.*", "cls_classifier.*",
     "distillation_classifier.*", "pooler.*", "lm_head.*",
@@ -98,11 +98,11 @@ const char *const import_unused[] = {
     "mask_token", "masked_embed", "embeddings.mask_token", "decoder.*", "decoder_*", "encoder_adaptor.*",
     "forward_fea_decoder.*", "forward_att_decoder.*", NULL};
 
-const char *const import_unused_beside[] = {
+const char *const tec_import_unused_beside[] = {
     "optim*", "opt.*", "lr_scheduler*", "scheduler*", "*scaler*", "amp*", "criterion*", "*loss*", "queue*", "center", "args*",
     "momentum_encoder.*", "predictor_momentum.*", NULL};
 
-const unsupported import_unsupported[] = {
+const unsupported tec_import_unsupported[] = {
     {"*relative_position_bias_table", "a relative position bias"},
     {"*rel_pos_bias*", "a relative position bias"},
     {"*rel_pos_h", "relative positions (SAM)"},
@@ -187,7 +187,7 @@ static void fill_in(const char *pattern, int number, const char *suffix, char *o
             used += (size_t)snprintf(out + used, size - used, "%c", *pattern);
 }
 
-bool import_translate(const naming *scheme, const char *theirs, char ours[OUR_NAME], int *part, int *parts)
+bool tec_import_translate(const naming *scheme, const char *theirs, char ours[OUR_NAME], int *part, int *parts)
 {
     for (const name_rule *r = scheme->rule; r->theirs; r++) {
         int number = 0;
@@ -202,7 +202,7 @@ bool import_translate(const naming *scheme, const char *theirs, char ours[OUR_NA
     return false;
 }
 
-int import_translate_back(const naming *scheme, const char *ours, int part, char theirs[THEIR_NAME])
+int tec_import_translate_back(const naming *scheme, const char *ours, int part, char theirs[THEIR_NAME])
 {
     int parts = 0;
     for (const name_rule *r = scheme->rule; r->theirs; r++) {
@@ -219,17 +219,17 @@ int import_translate_back(const naming *scheme, const char *ours, int part, char
     return parts;
 }
 
-bool import_matches(const char *pattern, const char *name)
+bool tec_import_matches(const char *pattern, const char *name)
 {
     return fnmatch(pattern, name, FNM_CASEFOLD) == 0;
 }
 
-bool import_matches_any(const char *const *pattern, const char *name, bool anywhere)
+bool tec_import_matches_any(const char *const *pattern, const char *name, bool anywhere)
 {
     for (; *pattern; pattern++) {
         const char *from = name;
         do {
-            if (import_matches(*pattern, from))
+            if (tec_import_matches(*pattern, from))
                 return true;
             from = strchr(from, '.');
         } while (anywhere && from && *++from);

@@ -21,30 +21,30 @@ typedef struct naming {
     const name_rule *rule; /* ends with theirs NULL */
 } naming;
 
-extern const naming import_namings[]; /* ends with name NULL */
+extern const naming tec_import_namings[]; /* ends with name NULL */
 
 /* Their name, without wrappers, in ours; false: the scheme has no such tensor. */
-bool import_translate(const naming *scheme, const char *theirs, char ours[OUR_NAME], int *part, int *parts);
+bool tec_import_translate(const naming *scheme, const char *theirs, char ours[OUR_NAME], int *part, int *parts);
 
 /* The other way round, by the first rule of the scheme that has `ours`: part number `part` of it in their words.
  * Returns how many parts there are; 0: the scheme has no such tensor. */
-int import_translate_back(const naming *scheme, const char *ours, int part, char theirs[THEIR_NAME]);
+int tec_import_translate_back(const naming *scheme, const char *ours, int part, char theirs[THEIR_NAME]);
 
 /* Wildcards `*` for anything; `name` from its beginning. Without regard to case. */
-bool import_matches(const char *pattern, const char *name);
+bool tec_import_matches(const char *pattern, const char *name);
 
 /* Does any pattern of the list (NULL ends it) match the name from its beginning, or (`anywhere`) from the beginning of
  * any of its components? */
-bool import_matches_any(const char *const *pattern, const char *name, bool anywhere);
+bool tec_import_matches_any(const char *const *pattern, const char *name, bool anywhere);
 
 /* Tensors that no feature depends on: heads, decoders, mask tokens; and, anywhere in a file, what stands beside models:
  * optimisers, losses, queues. */
-extern const char *const import_unused[], *const import_unused_beside[];
+extern const char *const tec_import_unused[], *const tec_import_unused_beside[];
 
 /* What a model does that this program cannot, by the tensor that says so. */
 typedef struct unsupported {
     const char *pattern, *what;
 } unsupported;
-extern const unsupported import_unsupported[]; /* ends with pattern NULL */
+extern const unsupported tec_import_unsupported[]; /* ends with pattern NULL */
 
 #endif

@@ -1,7 +1,8 @@
 /* Position embeddings for another grid. */
 #include "import_parts.h"
 
-#include "src/base/bicubic.h"
+#include "tec/bicubic.h"
+#include "tec/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,7 @@ static void blend_rows(const blend *b, const real *in, size_t stride, int D, rea
     }
 }
 
-void import_resample_positions(const real *in, int side, int D, int new_side, real *out)
+void tec_import_resample_positions(const real *in, int side, int D, int new_side, real *out)
 {
     int taps = tec_bicubic_taps(side, new_side);
     size_t width = (size_t)D;

@@ -1,6 +1,8 @@
 /* The values: stacked, filled up and folded into the tensors of a frozen model. */
 #include "import_parts.h"
 
+#include "tec/memory.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +10,7 @@
 
 static tec_status read_piece(tec_import *import, const import_piece *piece, real *out)
 {
-    const tec_tensor *t = import_tensor(import, piece);
+    const tec_tensor *t = tec_import_tensor(import, piece);
     TEC_TRY(tec_tensor_file_read(import->file, piece->index, out));
     for (int64_t i = 0; i < t->count; i++)
         if (!isfinite(out[i]))
@@ -20,10 +22,10 @@ static tec_status read_piece(tec_import *import, const import_piece *piece, real
 /* The buffer is zero where the file has nothing. */
 static tec_status read_param(tec_import *import, const tec_param *param, real *out)
 {
-    const import_piece *first = import_find(import, param->name, 0);
+    const import_piece *first = tec_import_find(import, param->name, 0);
     memset(out, 0, param->count * sizeof *out);
     for (int part = 0; first && part < first->parts; part++) {
-        const import_piece *piece = import_find(import, param->name, part);
+        const import_piece *piece = tec_import_find(import, param->name, part);
         if (piece)
             TEC_TRY(read_piece(import, piece, out + param->count / (size_t)first->parts * (size_t)part));
     }
@@ -32,16 +34,16 @@ static tec_status read_param(tec_import *import, const tec_param *param, real *o
 
 static tec_status read_positions(tec_import *import, const tec_model_config *config, real *out)
 {
-    const import_piece *piece = import_find(import, "pos_embed", 0);
+    const import_piece *piece = tec_import_find(import, "pos_embed", 0);
     int side = config->image_size / config->patch, D = config->width;
     size_t before = (size_t)import->position_rows * (size_t)D;
     if (side == import->position_grid)
         return read_piece(import, piece, out);
-    real *table = tec_allocate((size_t)import_tensor(import, piece)->count * sizeof *table);
+    real *table = tec_allocate((size_t)tec_import_tensor(import, piece)->count * sizeof *table);
     tec_status status = read_piece(import, piece, table);
     if (status == TEC_OK) {
         memcpy(out, table, before * sizeof *out);
-        import_resample_positions(table + before, import->position_grid, D, side, out + before);
+        tec_import_resample_positions(table + before, import->position_grid, D, side, out + before);
     }
     free(table);
     return status;
@@ -52,7 +54,7 @@ static tec_status fold_scale(tec_import *import, tec_params *params, int block, 
 {
     char name[OUR_NAME];
     snprintf(name, sizeof name, "blocks.%d.%s", block, scale);
-    const import_piece *piece = import_find(import, name, 0);
+    const import_piece *piece = tec_import_find(import, name, 0);
     if (!piece)
         return TEC_OK;
     size_t D = (size_t)import->facts.config.width;

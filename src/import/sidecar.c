@@ -6,6 +6,7 @@
 #include "tec/files.h"
 #include "tec/log.h"
 #include "tec/settings.h"
+#include "tec/text.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -189,7 +190,7 @@ static tec_status read_directory(const tec_import *import, import_sidecar *said)
     return status;
 }
 
-tec_status import_read_sidecar(const tec_import *import, import_sidecar *out)
+tec_status tec_import_read_sidecar(const tec_import *import, import_sidecar *out)
 {
     *out = (import_sidecar){0};
     if (import->own)

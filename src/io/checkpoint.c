@@ -1,6 +1,7 @@
 /* Reading model files: our checkpoints and the golden fixtures, which have the same /config and /weights. */
-#include "checkpoint_parts.h"
+#include "tec/checkpoint_h5.h"
 #include "tec/crc32c.h"
+#include "tec/memory.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "checkpoint_parts.h"
+#include "tec/checkpoint_h5.h"
 
 #include <stddef.h>
 

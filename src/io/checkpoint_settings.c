@@ -1,5 +1,7 @@
 /* The settings that stand in a checkpoint. */
-#include "checkpoint_parts.h"
+#include "tec/checkpoint_h5.h"
+
+#include "tec/memory.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,9 @@
 /* Writing model files: a whole one is there at any moment. */
-#include "checkpoint_parts.h"
+#include "tec/checkpoint_h5.h"
 #include "tec/crc32c.h"
 #include "tec/files.h"
+#include "tec/memory.h"
+#include "tec/text.h"
 #include "tec/version.h"
 
 #include <errno.h>

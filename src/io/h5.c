@@ -1,5 +1,7 @@
 #include "tec/h5.h"
 
+#include "tec/memory.h"
+
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>

@@ -1,13 +1,13 @@
 #include "adaptors.h"
 
-#include "tec/error.h"
+#include "tec/memory.h"
 #include "tec/ops.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-void encoder_adaptor_register(encoder_adaptor *a, tec_params *params, const tec_model_config *c)
+void tec_encoder_adaptor_register(encoder_adaptor *a, tec_params *params, const tec_model_config *c)
 {
     int D = c->width, all = D * c->depth, part = all / c->groups;
     char name[64];
@@ -20,28 +20,28 @@ void encoder_adaptor_register(encoder_adaptor *a, tec_params *params, const tec_
             tec_params_add(params, TEC_INIT_XAVIER, (int[4]){D, part}, "encoder_adaptor.fuse_fcs.%d.weight", g);
         a->group[g].bias = tec_params_add(params, TEC_INIT_ZERO, (int[4]){D}, "encoder_adaptor.fuse_fcs.%d.bias", g);
         snprintf(name, sizeof name, "encoder_adaptor.adap_mlps.%d", g);
-        a->group[g].mlp = mlp_register(params, D, 4 * c->decoder_width, false, name);
+        a->group[g].mlp = tec_mlp_register(params, D, 4 * c->decoder_width, false, name);
     }
-    a->after = norm_register(params, D, ADAPTOR_NORM_EPS, "encoder_adaptor.adap_after");
+    a->after = tec_norm_register(params, D, ADAPTOR_NORM_EPS, "encoder_adaptor.adap_after");
 }
 
-void encoder_adaptor_free(encoder_adaptor *a)
+void tec_encoder_adaptor_free(encoder_adaptor *a)
 {
     free(a->group);
 }
 
-void encoder_adaptor_lay_out(const encoder_adaptor *a, int R, encoder_adaptor_cache *c, tec_arena *arena)
+void tec_encoder_adaptor_lay_out(const encoder_adaptor *a, int R, encoder_adaptor_cache *c, tec_arena *arena)
 {
     size_t bytes = (size_t)R * a->width * sizeof(real);
     c->x = tec_arena_take(arena, a->depth * sizeof *c->x);
-    norm_lay_out(R, &c->before, arena);
-    norm_lay_out(R, &c->after, arena);
+    tec_norm_lay_out(R, &c->before, arena);
+    tec_norm_lay_out(R, &c->after, arena);
     c->normed = tec_arena_take(arena, bytes * a->depth);
     c->group = tec_arena_take(arena, a->groups * sizeof *c->group);
     for (int g = 0; g < a->groups; g++) {
         real *fused = tec_arena_take(arena, bytes);
         mlp_cache hidden;
-        mlp_lay_out(&a->group[g].mlp, R, true, &hidden, arena);
+        tec_mlp_lay_out(&a->group[g].mlp, R, true, &hidden, arena);
         if (c->group) {
             c->group[g].fused = fused;
             c->group[g].mlp = hidden;
@@ -53,12 +53,12 @@ void encoder_adaptor_lay_out(const encoder_adaptor *a, int R, encoder_adaptor_ca
     c->out = tec_arena_take(arena, bytes);
 }
 
-void encoder_adaptor_scratch(const encoder_adaptor *a, int R, scratch *s)
+void tec_encoder_adaptor_scratch(const encoder_adaptor *a, int R, scratch *s)
 {
-    scratch_need(s, R, 0, a->width, a->group[0].mlp.hidden, 1);
+    tec_scratch_need(s, R, 0, a->width, a->group[0].mlp.hidden, 1);
 }
 
-void encoder_adaptor_forward(const encoder_adaptor *a, int R, encoder_adaptor_cache *c)
+void tec_encoder_adaptor_forward(const encoder_adaptor *a, int R, encoder_adaptor_cache *c)
 {
     int D = a->width, all = D * a->depth, part = all / a->groups;
     const tec_params *p = a->params;
@@ -71,21 +71,21 @@ void encoder_adaptor_forward(const encoder_adaptor *a, int R, encoder_adaptor_ca
                            tec_params_weight(p, a->group[g].bias), R, part, D, fused, D);
         if (g > 0)
             tec_add(c->sum, fused, R * D, c->sum);
-        mlp_forward(&a->group[g].mlp, fused, g ? c->sum : fused, R, &c->group[g].mlp, c->sum);
+        tec_mlp_forward(&a->group[g].mlp, fused, g ? c->sum : fused, R, &c->group[g].mlp, c->sum);
     }
-    norm_forward(&a->after, c->sum, R, &c->after, c->out);
+    tec_norm_forward(&a->after, c->sum, R, &c->after, c->out);
 }
 
-void encoder_adaptor_backward(const encoder_adaptor *a, const real *dout, int R, encoder_adaptor_cache *c,
-                              const scratch *s)
+void tec_encoder_adaptor_backward(const encoder_adaptor *a, const real *dout, int R, encoder_adaptor_cache *c,
+                                  const scratch *s)
 {
     int D = a->width, all = D * a->depth, part = all / a->groups;
     const tec_params *p = a->params;
     real *dsum = s->row;
-    norm_backward(&a->after, dout, c->sum, R, &c->after, dsum, false);
+    tec_norm_backward(&a->after, dout, c->sum, R, &c->after, dsum, false);
     for (int g = a->groups - 1; g >= 0; g--) {
         memcpy(c->dfused, dsum, (size_t)R * D * sizeof(real));
-        mlp_backward(&a->group[g].mlp, dsum, c->group[g].fused, R, &c->group[g].mlp, s->hidden, c->dfused, 1);
+        tec_mlp_backward(&a->group[g].mlp, dsum, c->group[g].fused, R, &c->group[g].mlp, s->hidden, c->dfused, 1);
         tec_linear_backward(c->dfused, D, c->normed + (size_t)g * part, all, tec_params_weight(p, a->group[g].weight),
                             R, part, D, c->dnormed + (size_t)g * part, all, 0, tec_params_grad(p, a->group[g].weight),
                             tec_params_grad(p, a->group[g].bias));
@@ -96,33 +96,33 @@ void encoder_adaptor_backward(const encoder_adaptor *a, const real *dout, int R,
                                   tec_params_grad(p, a->before_bias));
 }
 
-void class_adaptor_register(class_adaptor *a, tec_params *params, int cls_token, int width)
+void tec_class_adaptor_register(class_adaptor *a, tec_params *params, int cls_token, int width)
 {
     a->params = params;
     a->token = cls_token;
-    a->mlp = mlp_register(params, width, 4 * width, false, "cls_token_mlp");
+    a->mlp = tec_mlp_register(params, width, 4 * width, false, "cls_token_mlp");
 }
 
-void class_adaptor_lay_out(const class_adaptor *a, class_adaptor_cache *c, tec_arena *arena)
+void tec_class_adaptor_lay_out(const class_adaptor *a, class_adaptor_cache *c, tec_arena *arena)
 {
     size_t bytes = a->mlp.width * sizeof(real);
-    mlp_lay_out(&a->mlp, 1, true, &c->mlp, arena);
+    tec_mlp_lay_out(&a->mlp, 1, true, &c->mlp, arena);
     c->out = tec_arena_take(arena, bytes);
     c->dout = tec_arena_take(arena, bytes);
 }
 
-void class_adaptor_forward(const class_adaptor *a, class_adaptor_cache *c)
+void tec_class_adaptor_forward(const class_adaptor *a, class_adaptor_cache *c)
 {
-    mlp_forward(&a->mlp, tec_params_weight(a->params, a->token), NULL, 1, &c->mlp, c->out);
+    tec_mlp_forward(&a->mlp, tec_params_weight(a->params, a->token), NULL, 1, &c->mlp, c->out);
 }
 
-void class_adaptor_scratch(const class_adaptor *a, scratch *s)
+void tec_class_adaptor_scratch(const class_adaptor *a, scratch *s)
 {
-    scratch_need(s, 1, 0, a->mlp.width, a->mlp.hidden, 1);
+    tec_scratch_need(s, 1, 0, a->mlp.width, a->mlp.hidden, 1);
 }
 
-void class_adaptor_backward(const class_adaptor *a, const class_adaptor_cache *c, const scratch *s)
+void tec_class_adaptor_backward(const class_adaptor *a, const class_adaptor_cache *c, const scratch *s)
 {
-    mlp_backward(&a->mlp, c->dout, tec_params_weight(a->params, a->token), 1, &c->mlp, s->hidden,
-                 tec_params_grad(a->params, a->token), 1);
+    tec_mlp_backward(&a->mlp, c->dout, tec_params_weight(a->params, a->token), 1, &c->mlp, s->hidden,
+                     tec_params_grad(a->params, a->token), 1);
 }

@@ -33,17 +33,17 @@ typedef struct encoder_adaptor_cache {
     real *out;     /* [R, D] */
 } encoder_adaptor_cache;
 
-void encoder_adaptor_register(encoder_adaptor *a, tec_params *params, const tec_model_config *config);
-void encoder_adaptor_free(encoder_adaptor *a);
-void encoder_adaptor_lay_out(const encoder_adaptor *a, int R, encoder_adaptor_cache *cache, tec_arena *arena);
-void encoder_adaptor_scratch(const encoder_adaptor *a, int R, scratch *s);
+void tec_encoder_adaptor_register(encoder_adaptor *a, tec_params *params, const tec_model_config *config);
+void tec_encoder_adaptor_free(encoder_adaptor *a);
+void tec_encoder_adaptor_lay_out(const encoder_adaptor *a, int R, encoder_adaptor_cache *cache, tec_arena *arena);
+void tec_encoder_adaptor_scratch(const encoder_adaptor *a, int R, scratch *s);
 
 /* cache->x is set by the caller. -> cache->out */
-void encoder_adaptor_forward(const encoder_adaptor *a, int R, encoder_adaptor_cache *cache);
+void tec_encoder_adaptor_forward(const encoder_adaptor *a, int R, encoder_adaptor_cache *cache);
 
 /* dout [R, D] -> cache->dnormed [R, depth D]: gradients by the blocks' outputs. */
-void encoder_adaptor_backward(const encoder_adaptor *a, const real *dout, int R, encoder_adaptor_cache *cache,
-                              const scratch *s);
+void tec_encoder_adaptor_backward(const encoder_adaptor *a, const real *dout, int R, encoder_adaptor_cache *cache,
+                                  const scratch *s);
 
 /* The class-token MLP on its one row. */
 typedef struct class_adaptor {
@@ -57,11 +57,11 @@ typedef struct class_adaptor_cache {
     real *out, *dout; /* [D] */
 } class_adaptor_cache;
 
-void class_adaptor_register(class_adaptor *a, tec_params *params, int cls_token, int width);
-void class_adaptor_lay_out(const class_adaptor *a, class_adaptor_cache *cache, tec_arena *arena);
-void class_adaptor_forward(const class_adaptor *a, class_adaptor_cache *cache); /* -> cache->out */
-void class_adaptor_scratch(const class_adaptor *a, scratch *s);
-void class_adaptor_backward(const class_adaptor *a, const class_adaptor_cache *cache,
-                            const scratch *s); /* from cache->dout */
+void tec_class_adaptor_register(class_adaptor *a, tec_params *params, int cls_token, int width);
+void tec_class_adaptor_lay_out(const class_adaptor *a, class_adaptor_cache *cache, tec_arena *arena);
+void tec_class_adaptor_forward(const class_adaptor *a, class_adaptor_cache *cache); /* -> cache->out */
+void tec_class_adaptor_scratch(const class_adaptor *a, scratch *s);
+void tec_class_adaptor_backward(const class_adaptor *a, const class_adaptor_cache *cache,
+                                const scratch *s); /* from cache->dout */
 
 #endif

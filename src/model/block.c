@@ -2,7 +2,7 @@
 
 #include "tec/ops.h"
 
-#include "src/base/threads.h"
+#include "tec/threads.h"
 
 #include <assert.h>
 #include <omp.h>
@@ -14,7 +14,7 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-void scratch_need(scratch *s, int R, int U, int width, int hidden, int N)
+void tec_scratch_need(scratch *s, int R, int U, int width, int hidden, int N)
 {
     s->hidden_size = larger(s->hidden_size, (size_t)R * hidden);
     s->qkv_size = larger(s->qkv_size, (size_t)R * 3 * width);
@@ -23,7 +23,7 @@ void scratch_need(scratch *s, int R, int U, int width, int hidden, int N)
     s->attention_size = larger(s->attention_size, (size_t)omp_get_max_threads() * N * N);
 }
 
-void scratch_lay_out(scratch *s, tec_arena *arena)
+void tec_scratch_lay_out(scratch *s, tec_arena *arena)
 {
     s->hidden = tec_arena_take(arena, s->hidden_size * sizeof(real));
     s->qkv = tec_arena_take(arena, s->qkv_size * sizeof(real));
@@ -33,21 +33,21 @@ void scratch_lay_out(scratch *s, tec_arena *arena)
     s->attention = tec_arena_take(arena, s->attention_size * sizeof(real));
 }
 
-block block_register(tec_params *params, const block_shape *shape, const char *prefix)
+block tec_block_register(tec_params *params, const block_shape *shape, const char *prefix)
 {
     char name[64];
     int width = shape->width;
     block b = {.params = params, .width = width, .heads = shape->heads};
     snprintf(name, sizeof name, "%s.norm1", prefix);
-    b.norm1 = norm_register(params, width, shape->norm_eps, name);
+    b.norm1 = tec_norm_register(params, width, shape->norm_eps, name);
     b.qkv_weight = tec_params_add(params, TEC_INIT_XAVIER, (int[4]){3 * width, width}, "%s.attn.qkv.weight", prefix);
     b.qkv_bias = tec_params_add(params, TEC_INIT_ZERO, (int[4]){3 * width}, "%s.attn.qkv.bias", prefix);
     b.proj_weight = tec_params_add(params, TEC_INIT_XAVIER, (int[4]){width, width}, "%s.attn.proj.weight", prefix);
     b.proj_bias = tec_params_add(params, TEC_INIT_ZERO, (int[4]){width}, "%s.attn.proj.bias", prefix);
     snprintf(name, sizeof name, "%s.norm2", prefix);
-    b.norm2 = norm_register(params, width, shape->norm_eps, name);
+    b.norm2 = tec_norm_register(params, width, shape->norm_eps, name);
     snprintf(name, sizeof name, "%s.mlp", prefix);
-    b.mlp = mlp_register(params, width, shape->hidden, shape->swiglu, name);
+    b.mlp = tec_mlp_register(params, width, shape->hidden, shape->swiglu, name);
     return b;
 }
 
@@ -56,7 +56,7 @@ static real *take_rows(tec_arena *arena, int R, int width)
     return tec_arena_take(arena, (size_t)R * width * sizeof(real));
 }
 
-void block_lay_out(const block *b, int R, int U, int M, int N, block_cache *c, tec_arena *arena)
+void tec_block_lay_out(const block *b, int R, int U, int M, int N, block_cache *c, tec_arena *arena)
 {
     int D = b->width;
     c->h1 = take_rows(arena, U, D);
@@ -66,13 +66,13 @@ void block_lay_out(const block *b, int R, int U, int M, int N, block_cache *c, t
     c->mixed = take_rows(arena, M, D);
     c->middle = take_rows(arena, M, D);
     c->h2 = take_rows(arena, M, D);
-    norm_lay_out(U, &c->norm1, arena);
-    norm_lay_out(M, &c->norm2, arena);
-    mlp_lay_out(&b->mlp, M, true, &c->mlp, arena);
+    tec_norm_lay_out(U, &c->norm1, arena);
+    tec_norm_lay_out(M, &c->norm2, arena);
+    tec_mlp_lay_out(&b->mlp, M, true, &c->mlp, arena);
     c->out = take_rows(arena, M, D);
 }
 
-void block_lay_out_inference(const block *b, int R, block_cache *c, tec_arena *arena)
+void tec_block_lay_out_inference(const block *b, int R, block_cache *c, tec_arena *arena)
 {
     int D = b->width;
     *c = (block_cache){0};
@@ -80,9 +80,9 @@ void block_lay_out_inference(const block *b, int R, block_cache *c, tec_arena *a
     c->qkv = take_rows(arena, R, 3 * D);
     c->mixed = take_rows(arena, R, D);
     c->middle = c->out = take_rows(arena, R, D);
-    norm_lay_out(R, &c->norm1, arena);
+    tec_norm_lay_out(R, &c->norm1, arena);
     c->norm2 = c->norm1;
-    mlp_lay_out(&b->mlp, R, false, &c->mlp, arena);
+    tec_mlp_lay_out(&b->mlp, R, false, &c->mlp, arena);
 }
 
 /* Queries, keys and values inside a buffer laid out as block_cache.qkv says. */
@@ -191,12 +191,12 @@ static bool maps_onto_itself(const tec_sequences *seq, const block_input *in)
     return all_rows_ask(seq) && !in->of;
 }
 
-void block_forward(const block *b, const tec_sequences *seq, block_input in, block_cache *c, const scratch *s)
+void tec_block_forward(const block *b, const tec_sequences *seq, block_input in, block_cache *c, const scratch *s)
 {
     int D = b->width, M = seq->row[seq->count];
     qkv_view view = view_of(seq, c->qkv, D);
     c->input = in;
-    norm_forward(&b->norm1, in.x, in.distinct, &c->norm1, c->h1);
+    tec_norm_forward(&b->norm1, in.x, in.distinct, &c->norm1, c->h1);
     project_qkv(b, seq, c, view, s);
     tec_attention_forward(seq, view.q, view.ldq, view.k, view.v, view.ldkv, D, b->heads, c->mixed, c->prob,
                           s->attention);
@@ -209,8 +209,8 @@ void block_forward(const block *b, const tec_sequences *seq, block_input in, blo
     tec_linear_residual(c->mixed, tec_params_weight(b->params, b->proj_weight),
                         tec_params_weight(b->params, b->proj_bias), residual, M, D, D, c->middle);
 
-    norm_forward(&b->norm2, c->middle, M, &c->norm2, c->h2);
-    mlp_forward(&b->mlp, c->h2, c->middle, M, &c->mlp, c->out);
+    tec_norm_forward(&b->norm2, c->middle, M, &c->norm2, c->h2);
+    tec_mlp_forward(&b->mlp, c->h2, c->middle, M, &c->mlp, c->out);
 }
 
 /* From the gradient by queries, keys and values (scratch.qkv) to that by norm1's output. */
@@ -234,12 +234,13 @@ static void qkv_backward(const block *b, const tec_sequences *seq, const block_c
     }
 }
 
-void block_backward(const block *b, const tec_sequences *seq, real *d, const block_cache *c, const scratch *s, real *dx)
+void tec_block_backward(const block *b, const tec_sequences *seq, real *d, const block_cache *c, const scratch *s,
+                        real *dx)
 {
     int D = b->width, U = c->input.distinct, M = seq->row[seq->count];
     const tec_params *p = b->params;
-    mlp_backward(&b->mlp, d, c->h2, M, &c->mlp, s->hidden, s->row, 0);
-    norm_backward(&b->norm2, s->row, c->middle, M, &c->norm2, d, true);
+    tec_mlp_backward(&b->mlp, d, c->h2, M, &c->mlp, s->hidden, s->row, 0);
+    tec_norm_backward(&b->norm2, s->row, c->middle, M, &c->norm2, d, true);
 
     tec_linear_backward(d, D, c->mixed, D, tec_params_weight(p, b->proj_weight), M, D, D, s->row, D, 0,
                         tec_params_grad(p, b->proj_weight), tec_params_grad(p, b->proj_bias));
@@ -250,7 +251,7 @@ void block_backward(const block *b, const tec_sequences *seq, real *d, const blo
 
     bool in_place = maps_onto_itself(seq, &c->input);
     assert((dx == d) == in_place);
-    norm_backward(&b->norm1, s->row, c->input.x, U, &c->norm1, dx, in_place);
+    tec_norm_backward(&b->norm1, s->row, c->input.x, U, &c->norm1, dx, in_place);
     if (!in_place)
         rows_scatter_add(seq, &c->input, ASKING_ROWS, d, D, D, dx, D);
 }

@@ -57,23 +57,24 @@ typedef struct scratch {
 } scratch;
 
 /* U: 0 where all rows are distinct. */
-void scratch_need(scratch *s, int R, int U, int width, int hidden, int N);
-void scratch_lay_out(scratch *s, tec_arena *arena);
+void tec_scratch_need(scratch *s, int R, int U, int width, int hidden, int N);
+void tec_scratch_lay_out(scratch *s, tec_arena *arena);
 
 /* Registers PREFIX.norm1.weight ... */
-block block_register(tec_params *params, const block_shape *shape, const char *prefix);
+block tec_block_register(tec_params *params, const block_shape *shape, const char *prefix);
 
 /* R rows of sequences, U distinct ones and M of output at most; N tokens a sequence. */
-void block_lay_out(const block *b, int R, int U, int M, int N, block_cache *cache, tec_arena *arena);
+void tec_block_lay_out(const block *b, int R, int U, int M, int N, block_cache *cache, tec_arena *arena);
 
 /* Inference: one cache serves all blocks, and out may be x (all rows distinct, all with a query). */
-void block_lay_out_inference(const block *b, int R, block_cache *cache, tec_arena *arena);
+void tec_block_lay_out_inference(const block *b, int R, block_cache *cache, tec_arena *arena);
 
-void block_forward(const block *b, const tec_sequences *seq, block_input input, block_cache *cache, const scratch *s);
+void tec_block_forward(const block *b, const tec_sequences *seq, block_input input, block_cache *cache,
+                       const scratch *s);
 
 /* In: d [M, D] the gradient by the output; it is overwritten. Out: dx [U, D] that by the input: d itself where all rows
  * are distinct and have a query, another buffer otherwise. */
-void block_backward(const block *b, const tec_sequences *seq, real *d, const block_cache *cache, const scratch *s,
-                    real *dx);
+void tec_block_backward(const block *b, const tec_sequences *seq, real *d, const block_cache *cache, const scratch *s,
+                        real *dx);
 
 #endif

@@ -2,15 +2,15 @@
 
 #include "positions.h"
 
-#include "tec/error.h"
+#include "tec/memory.h"
 #include "tec/ops.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-void decoder_register(decoder *d, tec_params *params, const tec_model_config *c, int count, const char *const *prefix,
-                      const bool *hidden_only)
+void tec_decoder_register(decoder *d, tec_params *params, const tec_model_config *c, int count,
+                          const char *const *prefix, const bool *hidden_only)
 {
     char name[64];
     int W = c->decoder_width;
@@ -33,24 +33,24 @@ void decoder_register(decoder *d, tec_params *params, const tec_model_config *c,
     d->block = tec_allocate_zeroed(d->depth, sizeof *d->block);
     for (int i = 0; i < d->depth; i++) {
         snprintf(name, sizeof name, "decoder_blocks.%d", i);
-        d->block[i] = block_register(
+        d->block[i] = tec_block_register(
             params, &(block_shape){.width = W, .heads = d->heads, .hidden = d->hidden, .norm_eps = NORM_EPS}, name);
     }
     for (int i = 0; i < count; i++) {
         snprintf(name, sizeof name, "%sdecoder_norm", prefix[i]);
-        d->head[i].norm = norm_register(params, W, NORM_EPS, name);
+        d->head[i].norm = tec_norm_register(params, W, NORM_EPS, name);
     }
 }
 
-void decoder_fill_positions(const decoder *d)
+void tec_decoder_fill_positions(const decoder *d)
 {
     int grid = 1;
     while (grid * grid < d->patches)
         grid++;
-    positions_fill(grid, d->width, tec_params_weight(d->params, d->pos_embed));
+    tec_positions_fill(grid, d->width, tec_params_weight(d->params, d->pos_embed));
 }
 
-void decoder_free(decoder *d)
+void tec_decoder_free(decoder *d)
 {
     free(d->block);
 }
@@ -60,7 +60,7 @@ static int first_query(const decoder *d, int i, int visible)
     return d->head[i].hidden_only ? 1 + visible : 0;
 }
 
-int decoder_rows(const decoder *d, int i, int visible)
+int tec_decoder_rows(const decoder *d, int i, int visible)
 {
     return 1 + d->patches - first_query(d, i, visible);
 }
@@ -69,7 +69,7 @@ static int last_rows(const decoder *d, int B, int visible)
 {
     int rows = 0;
     for (int i = 0; i < d->count; i++)
-        rows += B * decoder_rows(d, i, visible);
+        rows += B * tec_decoder_rows(d, i, visible);
     return rows;
 }
 
@@ -79,25 +79,25 @@ static int distinct_rows(const decoder *d, int B, int visible)
     return B * (1 + visible) + d->patches;
 }
 
-void decoder_lay_out(const decoder *d, int B, int visible, decoder_cache *c, tec_arena *arena)
+void tec_decoder_lay_out(const decoder *d, int B, int visible, decoder_cache *c, tec_arena *arena)
 {
     int N = 1 + d->patches, R = d->count * B * N, U = d->count * distinct_rows(d, B, visible);
     int M = last_rows(d, B, visible);
     c->visible = visible;
-    sequences_lay_out(d->count * B, &c->all, arena);
-    sequences_lay_out(d->count * B, &c->last, arena);
+    tec_sequences_lay_out(d->count * B, &c->all, arena);
+    tec_sequences_lay_out(d->count * B, &c->last, arena);
     c->x = tec_arena_take(arena, (size_t)U * d->width * sizeof(real));
     c->of = tec_arena_take(arena, R * sizeof *c->of);
     c->block = tec_arena_take(arena, d->depth * sizeof *c->block);
     for (int i = 0; i < d->depth; i++) {
         block_cache laid_out = {0};
-        block_lay_out(&d->block[i], R, i > 0 ? R : U, i + 1 < d->depth ? R : M, N, &laid_out, arena);
+        tec_block_lay_out(&d->block[i], R, i > 0 ? R : U, i + 1 < d->depth ? R : M, N, &laid_out, arena);
         if (c->block)
             c->block[i] = laid_out;
     }
     for (int i = 0; i < d->count; i++) {
-        int rows = B * decoder_rows(d, i, visible);
-        norm_lay_out(rows, &c->norm[i], arena);
+        int rows = B * tec_decoder_rows(d, i, visible);
+        tec_norm_lay_out(rows, &c->norm[i], arena);
         c->normed[i] = tec_arena_take(arena, (size_t)rows * d->width * sizeof(real));
         c->dnormed[i] = tec_arena_take(arena, (size_t)rows * d->width * sizeof(real));
     }
@@ -106,10 +106,10 @@ void decoder_lay_out(const decoder *d, int B, int visible, decoder_cache *c, tec
     c->dx = tec_arena_take(arena, (size_t)U * d->width * sizeof(real));
 }
 
-void decoder_scratch(const decoder *d, int B, int visible, scratch *s)
+void tec_decoder_scratch(const decoder *d, int B, int visible, scratch *s)
 {
-    scratch_need(s, d->count * B * (1 + d->patches), d->count * distinct_rows(d, B, visible), d->width, d->hidden,
-                 1 + d->patches);
+    tec_scratch_need(s, d->count * B * (1 + d->patches), d->count * distinct_rows(d, B, visible), d->width, d->hidden,
+                     1 + d->patches);
 }
 
 /* Decoder i's part of the first block's input: embedded rows and mask tokens, each with its position. */
@@ -152,27 +152,27 @@ static void embed(const decoder *d, const tec_example *example, int B, const rea
 
 static void describe_sequences(const decoder *d, int B, decoder_cache *c)
 {
-    sequences_clear(&c->all, 1 + d->patches);
-    sequences_append(&c->all, d->count * B, 0);
-    sequences_clear(&c->last, 1 + d->patches);
+    tec_sequences_clear(&c->all, 1 + d->patches);
+    tec_sequences_append(&c->all, d->count * B, 0);
+    tec_sequences_clear(&c->last, 1 + d->patches);
     for (int i = 0; i < d->count; i++)
-        sequences_append(&c->last, B, first_query(d, i, c->visible));
+        tec_sequences_append(&c->last, B, first_query(d, i, c->visible));
 }
 
-void decoder_forward(const decoder *d, const tec_example *example, int B, const real *z, decoder_cache *c,
-                     const scratch *s)
+void tec_decoder_forward(const decoder *d, const tec_example *example, int B, const real *z, decoder_cache *c,
+                         const scratch *s)
 {
     describe_sequences(d, B, c);
     c->z = z;
     embed(d, example, B, z, c);
     block_input in = {c->x, d->count * distinct_rows(d, B, c->visible), c->of};
     for (int i = 0; i < d->depth; i++) {
-        block_forward(&d->block[i], i + 1 < d->depth ? &c->all.view : &c->last.view, in, &c->block[i], s);
+        tec_block_forward(&d->block[i], i + 1 < d->depth ? &c->all.view : &c->last.view, in, &c->block[i], s);
         in = (block_input){c->block[i].out, d->count * B * (1 + d->patches), NULL};
     }
     for (int i = 0; i < d->count; i++)
-        norm_forward(&d->head[i].norm, in.x + (size_t)c->last.row[i * B] * d->width, B * decoder_rows(d, i, c->visible),
-                     &c->norm[i], c->normed[i]);
+        tec_norm_forward(&d->head[i].norm, in.x + (size_t)c->last.row[i * B] * d->width,
+                         B * tec_decoder_rows(d, i, c->visible), &c->norm[i], c->normed[i]);
 }
 
 /* From dx, the gradient by the first block's input, to those by z, embedding and mask token of decoder i. */
@@ -187,19 +187,19 @@ static void embed_backward(const decoder *d, int i, int B, decoder_cache *c, rea
                         tec_params_grad(p, d->head[i].embed_bias));
 }
 
-void decoder_backward(const decoder *d, int B, decoder_cache *c, const scratch *s, real *dz)
+void tec_decoder_backward(const decoder *d, int B, decoder_cache *c, const scratch *s, real *dz)
 {
     const real *x = c->block[d->depth - 1].out;
     for (int i = 0; i < d->count; i++) {
         size_t at = (size_t)c->last.row[i * B] * d->width;
-        norm_backward(&d->head[i].norm, c->dnormed[i], x + at, B * decoder_rows(d, i, c->visible), &c->norm[i],
-                      c->dlast + at, false);
+        tec_norm_backward(&d->head[i].norm, c->dnormed[i], x + at, B * tec_decoder_rows(d, i, c->visible), &c->norm[i],
+                          c->dlast + at, false);
     }
     real *gradient = c->dlast;
     for (int i = d->depth - 1; i >= 0; i--) {
         bool last = i == d->depth - 1, pruned = last && c->last.row[d->count * B] < c->all.row[d->count * B];
         real *dx = i == 0 ? c->dx : pruned ? c->dmiddle : gradient;
-        block_backward(&d->block[i], last ? &c->last.view : &c->all.view, gradient, &c->block[i], s, dx);
+        tec_block_backward(&d->block[i], last ? &c->last.view : &c->all.view, gradient, &c->block[i], s, dx);
         gradient = dx;
         tec_params_finish(d->params, d->block[i].norm1.weight);
     }

@@ -45,21 +45,21 @@ typedef struct decoder_cache {
 } decoder_cache;
 
 /* prefix[i] ("forward_fea_decoder." or "") goes before decoder i's own tensors. */
-void decoder_register(decoder *d, tec_params *params, const tec_model_config *config, int count,
-                      const char *const *prefix, const bool *hidden_only);
-void decoder_fill_positions(const decoder *d);
-void decoder_free(decoder *d);
-void decoder_lay_out(const decoder *d, int B, int visible, decoder_cache *cache, tec_arena *arena);
-void decoder_scratch(const decoder *d, int B, int visible, scratch *s);
+void tec_decoder_register(decoder *d, tec_params *params, const tec_model_config *config, int count,
+                          const char *const *prefix, const bool *hidden_only);
+void tec_decoder_fill_positions(const decoder *d);
+void tec_decoder_free(decoder *d);
+void tec_decoder_lay_out(const decoder *d, int B, int visible, decoder_cache *cache, tec_arena *arena);
+void tec_decoder_scratch(const decoder *d, int B, int visible, scratch *s);
 
 /* Rows of normed[i] per image. */
-int decoder_rows(const decoder *d, int i, int visible);
+int tec_decoder_rows(const decoder *d, int i, int visible);
 
 /* z [B (1 + V), input] -> cache->normed */
-void decoder_forward(const decoder *d, const tec_example *example, int B, const real *z, decoder_cache *cache,
-                     const scratch *s);
+void tec_decoder_forward(const decoder *d, const tec_example *example, int B, const real *z, decoder_cache *cache,
+                         const scratch *s);
 
 /* From cache->dnormed; dz [B (1 + V), input] is overwritten. */
-void decoder_backward(const decoder *d, int B, decoder_cache *cache, const scratch *s, real *dz);
+void tec_decoder_backward(const decoder *d, int B, decoder_cache *cache, const scratch *s, real *dz);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "positions.h"
 
+#include "tec/memory.h"
 #include "tec/ops.h"
 
 #include <stdio.h>
@@ -28,7 +29,7 @@ static void register_tokens(encoder *e, tec_params *params, const tec_model_conf
     e->pos_embed = tec_params_add(params, TEC_INIT_FIXED, (int[4]){1, placed + tec_model_patches(c), D}, "pos_embed");
 }
 
-void encoder_register(encoder *e, tec_params *params, const tec_model_config *c)
+void tec_encoder_register(encoder *e, tec_params *params, const tec_model_config *c)
 {
     char name[64];
     const tec_vit_variant *v = &c->variant;
@@ -44,21 +45,22 @@ void encoder_register(encoder *e, tec_params *params, const tec_model_config *c)
     e->patch_bias = tec_params_add(params, TEC_INIT_CONV_BIAS, (int[4]){c->width}, "patch_embed.proj.bias");
     params->param[e->patch_bias].fan_in = patch_pixels(e);
     if (v->pre_norm)
-        e->norm_pre = norm_register(params, c->width, shape.norm_eps, "norm_pre");
+        e->norm_pre = tec_norm_register(params, c->width, shape.norm_eps, "norm_pre");
     e->block = tec_allocate_zeroed(c->depth, sizeof *e->block);
     for (int i = 0; i < c->depth; i++) {
         snprintf(name, sizeof name, "blocks.%d", i);
-        e->block[i] = block_register(params, &shape, name);
+        e->block[i] = tec_block_register(params, &shape, name);
     }
-    e->norm = norm_register(params, c->width, shape.norm_eps, v->fc_norm ? "fc_norm" : "norm");
+    e->norm = tec_norm_register(params, c->width, shape.norm_eps, v->fc_norm ? "fc_norm" : "norm");
 }
 
-void encoder_fill_positions(const encoder *e)
+void tec_encoder_fill_positions(const encoder *e)
 {
-    positions_fill(e->config.image_size / e->config.patch, e->config.width, tec_params_weight(e->params, e->pos_embed));
+    tec_positions_fill(e->config.image_size / e->config.patch, e->config.width,
+                       tec_params_weight(e->params, e->pos_embed));
 }
 
-void encoder_free(encoder *e)
+void tec_encoder_free(encoder *e)
 {
     free(e->block);
 }
@@ -68,48 +70,48 @@ static void lay_out_embedding(const encoder *e, int B, int visible, encoder_cach
     size_t D = e->config.width;
     int N = e->prefix + visible;
     c->visible = visible;
-    sequences_lay_out(B, &c->seq, arena);
+    tec_sequences_lay_out(B, &c->seq, arena);
     c->patches = tec_arena_take(arena, (size_t)B * visible * patch_pixels(e) * sizeof(real));
     c->embedded = tec_arena_take(arena, B * visible * D * sizeof(real));
     c->x = tec_arena_take(arena, B * N * D * sizeof(real));
     c->block = tec_arena_take(arena, e->config.depth * sizeof *c->block);
-    norm_lay_out(B * N, &c->norm, arena);
+    tec_norm_lay_out(B * N, &c->norm, arena);
     c->normed = tec_arena_take(arena, B * N * D * sizeof(real));
 }
 
-void encoder_lay_out(const encoder *e, int B, int visible, encoder_cache *c, tec_arena *arena)
+void tec_encoder_lay_out(const encoder *e, int B, int visible, encoder_cache *c, tec_arena *arena)
 {
     int N = e->prefix + visible;
     lay_out_embedding(e, B, visible, c, arena);
     for (int i = 0; i < e->config.depth; i++) {
         block_cache laid_out = {0};
-        block_lay_out(&e->block[i], B * N, B * N, B * N, N, &laid_out, arena);
+        tec_block_lay_out(&e->block[i], B * N, B * N, B * N, N, &laid_out, arena);
         if (c->block)
             c->block[i] = laid_out;
     }
 }
 
-void encoder_lay_out_inference(const encoder *e, int B, encoder_cache *c, tec_arena *arena)
+void tec_encoder_lay_out_inference(const encoder *e, int B, encoder_cache *c, tec_arena *arena)
 {
     block_cache laid_out;
     lay_out_embedding(e, B, tec_model_patches(&e->config), c, arena);
-    block_lay_out_inference(&e->block[0], B * (e->prefix + c->visible), &laid_out, arena);
+    tec_block_lay_out_inference(&e->block[0], B * (e->prefix + c->visible), &laid_out, arena);
     if (c->block)
         c->block[0] = laid_out;
 }
 
-void encoder_scratch(const encoder *e, int B, int visible, scratch *s)
+void tec_encoder_scratch(const encoder *e, int B, int visible, scratch *s)
 {
     int N = e->prefix + visible;
-    scratch_need(s, B * N, 0, e->config.width, tec_model_hidden(&e->config), N);
+    tec_scratch_need(s, B * N, 0, e->config.width, tec_model_hidden(&e->config), N);
 }
 
-void encoder_embed_patches(const encoder *e, const tec_example *example, int B, encoder_cache *c)
+void tec_encoder_embed_patches(const encoder *e, const tec_example *example, int B, encoder_cache *c)
 {
     int V = c->visible, P = e->prefix, D = e->config.width, pixels = patch_pixels(e);
     const real *position = tec_params_weight(e->params, e->pos_embed) + (size_t)(P - e->config.variant.unplaced) * D;
-    sequences_clear(&c->seq, P + V);
-    sequences_append(&c->seq, B, 0);
+    tec_sequences_clear(&c->seq, P + V);
+    tec_sequences_append(&c->seq, B, 0);
 #pragma omp parallel for schedule(static)
     for (int b = 0; b < B; b++)
         tec_patches_gather(example[b].image, e->config.channels, e->config.image_size, e->config.patch,
@@ -125,24 +127,24 @@ void encoder_embed_patches(const encoder *e, const tec_example *example, int B, 
     }
 }
 
-void encoder_embed(const encoder *e, const tec_example *example, int B, const real *class_row, encoder_cache *c)
+void tec_encoder_embed(const encoder *e, const tec_example *example, int B, const real *class_row, encoder_cache *c)
 {
     int D = e->config.width;
-    encoder_embed_patches(e, example, B, c);
+    tec_encoder_embed_patches(e, example, B, c);
     for (int b = 0; b < B; b++)
         tec_add(class_row, tec_params_weight(e->params, e->pos_embed), D, c->x + (size_t)b * (1 + c->visible) * D);
 }
 
-void encoder_forward(const encoder *e, const tec_example *example, int B, const real *class_row, encoder_cache *c,
-                     const scratch *s)
+void tec_encoder_forward(const encoder *e, const tec_example *example, int B, const real *class_row, encoder_cache *c,
+                         const scratch *s)
 {
-    encoder_embed(e, example, B, class_row, c);
+    tec_encoder_embed(e, example, B, class_row, c);
     block_input in = {c->x, B * (1 + c->visible), NULL};
     for (int i = 0; i < e->config.depth; i++) {
-        block_forward(&e->block[i], &c->seq.view, in, &c->block[i], s);
+        tec_block_forward(&e->block[i], &c->seq.view, in, &c->block[i], s);
         in.x = c->block[i].out;
     }
-    norm_forward(&e->norm, in.x, in.distinct, &c->norm, c->normed);
+    tec_norm_forward(&e->norm, in.x, in.distinct, &c->norm, c->normed);
 }
 
 static void embed_backward(const encoder *e, int B, const real *d, real *dclass, const encoder_cache *c)
@@ -158,15 +160,15 @@ static void embed_backward(const encoder *e, int B, const real *d, real *dclass,
                         NULL, 0, 0, tec_params_grad(p, e->patch_weight), tec_params_grad(p, e->patch_bias));
 }
 
-void encoder_backward(const encoder *e, int B, real *d, const real *extra, real *dclass, const encoder_cache *c,
-                      const scratch *s)
+void tec_encoder_backward(const encoder *e, int B, real *d, const real *extra, real *dclass, const encoder_cache *c,
+                          const scratch *s)
 {
     int depth = e->config.depth, D = e->config.width, R = B * (1 + c->visible);
     for (int i = depth - 1; i >= 0; i--) {
         if (extra && i < depth - 1)
             for (size_t r = 0; r < (size_t)R; r++)
                 tec_add(d + r * D, extra + (r * depth + i) * D, D, d + r * D);
-        block_backward(&e->block[i], &c->seq.view, d, &c->block[i], s, d);
+        tec_block_backward(&e->block[i], &c->seq.view, d, &c->block[i], s, d);
         tec_params_finish(e->params, e->block[i].norm1.weight);
     }
     embed_backward(e, B, d, dclass, c);

@@ -33,28 +33,29 @@ typedef struct encoder_cache {
     real *normed; /* [B N, D] */
 } encoder_cache;
 
-/* Registers every tensor; the tensors of the position table are filled by encoder_fill_positions once allocated. */
-void encoder_register(encoder *e, tec_params *params, const tec_model_config *config);
-void encoder_fill_positions(const encoder *e);
-void encoder_free(encoder *e); /* what encoder_register allocated, not the parameters */
+/* Registers every tensor; the tensors of the position table are filled by tec_encoder_fill_positions once allocated. */
+void tec_encoder_register(encoder *e, tec_params *params, const tec_model_config *config);
+void tec_encoder_fill_positions(const encoder *e);
+void tec_encoder_free(encoder *e); /* what tec_encoder_register allocated, not the parameters */
 
-void encoder_lay_out(const encoder *e, int B, int visible, encoder_cache *cache, tec_arena *arena);
-void encoder_lay_out_inference(const encoder *e, int B, encoder_cache *cache, tec_arena *arena);
-void encoder_scratch(const encoder *e, int B, int visible, scratch *s);
+void tec_encoder_lay_out(const encoder *e, int B, int visible, encoder_cache *cache, tec_arena *arena);
+void tec_encoder_lay_out_inference(const encoder *e, int B, encoder_cache *cache, tec_arena *arena);
+void tec_encoder_scratch(const encoder *e, int B, int visible, scratch *s);
 
 /* Patch embedding with positions into the rows of cache->x behind the first P of every image. */
-void encoder_embed_patches(const encoder *e, const tec_example *example, int B, encoder_cache *cache);
+void tec_encoder_embed_patches(const encoder *e, const tec_example *example, int B, encoder_cache *cache);
 
 /* That and the class token (class_row [D], before its position). */
-void encoder_embed(const encoder *e, const tec_example *example, int B, const real *class_row, encoder_cache *cache);
+void tec_encoder_embed(const encoder *e, const tec_example *example, int B, const real *class_row,
+                       encoder_cache *cache);
 
-/* encoder_embed and all blocks, then the final norm. The output of block i stays in cache->block[i].out. */
-void encoder_forward(const encoder *e, const tec_example *example, int B, const real *class_row, encoder_cache *cache,
-                     const scratch *s);
+/* tec_encoder_embed and all blocks, then the final norm. The output of block i stays in cache->block[i].out. */
+void tec_encoder_forward(const encoder *e, const tec_example *example, int B, const real *class_row,
+                         encoder_cache *cache, const scratch *s);
 
 /* d [B N, D]: gradient by the last block's output; overwritten. extra [B N, depth D], unless NULL: columns i D ... hold
  * what the output of block i < depth - 1 gets from elsewhere. dclass [D] is added to. */
-void encoder_backward(const encoder *e, int B, real *d, const real *extra, real *dclass, const encoder_cache *cache,
-                      const scratch *s);
+void tec_encoder_backward(const encoder *e, int B, real *d, const real *extra, real *dclass, const encoder_cache *cache,
+                          const scratch *s);
 
 #endif

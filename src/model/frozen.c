@@ -3,6 +3,7 @@
 
 #include "tec/frozen.h"
 #include "tec/gemm.h"
+#include "tec/memory.h"
 #include "tec/ops.h"
 
 #include <assert.h>
@@ -31,10 +32,10 @@ static void lay_out(tec_frozen *f, tec_arena *arena)
 {
     const tec_model_config *c = &f->config;
     int L = tec_model_patches(c);
-    encoder_scratch(&f->encoder, f->batch, L, &f->scratch);
-    encoder_lay_out_inference(&f->encoder, f->batch, &f->cache, arena);
+    tec_encoder_scratch(&f->encoder, f->batch, L, &f->scratch);
+    tec_encoder_lay_out_inference(&f->encoder, f->batch, &f->cache, arena);
     if (f->has_class_mlp)
-        class_adaptor_lay_out(&f->class_adaptor, &f->class_cache, arena);
+        tec_class_adaptor_lay_out(&f->class_adaptor, &f->class_cache, arena);
     f->scratch.attention = tec_arena_take(arena, f->scratch.attention_size * sizeof(real));
     f->example = tec_arena_take(arena, f->batch * sizeof *f->example);
     f->every = tec_arena_take(arena, L * sizeof *f->every);
@@ -52,9 +53,9 @@ tec_status tec_frozen_create(tec_frozen **out, const tec_model_config *config, i
     f->config = encoder_only;
     f->batch = batch;
     f->has_class_mlp = config->kind == TEC_MODEL_TEC;
-    encoder_register(&f->encoder, &f->params, &f->config);
+    tec_encoder_register(&f->encoder, &f->params, &f->config);
     if (f->has_class_mlp)
-        class_adaptor_register(&f->class_adaptor, &f->params, f->encoder.cls_token, config->width);
+        tec_class_adaptor_register(&f->class_adaptor, &f->params, f->encoder.cls_token, config->width);
     tec_params_allocate(&f->params, false);
     lay_out(f, &f->arena);
     tec_arena_reserve(&f->arena);
@@ -79,7 +80,7 @@ void tec_frozen_class_token(tec_frozen *f, real *out)
 {
     const real *token = tec_params_weight(&f->params, f->encoder.cls_token);
     if (f->has_class_mlp) {
-        class_adaptor_forward(&f->class_adaptor, &f->class_cache);
+        tec_class_adaptor_forward(&f->class_adaptor, &f->class_cache);
         token = f->class_cache.out;
     }
     memcpy(out, token, f->config.width * sizeof(real));
@@ -102,7 +103,7 @@ void tec_frozen_close(tec_frozen *f)
 {
     if (!f)
         return;
-    encoder_free(&f->encoder);
+    tec_encoder_free(&f->encoder);
     tec_arena_free(&f->arena);
     tec_params_free(&f->params);
     free(f);
@@ -112,10 +113,10 @@ void tec_frozen_list(const tec_model_config *config, tec_params *params)
 {
     encoder e;
     class_adaptor a;
-    encoder_register(&e, params, config);
+    tec_encoder_register(&e, params, config);
     if (config->kind == TEC_MODEL_TEC)
-        class_adaptor_register(&a, params, e.cls_token, config->width);
-    encoder_free(&e);
+        tec_class_adaptor_register(&a, params, e.cls_token, config->width);
+    tec_encoder_free(&e);
 }
 
 const tec_model_config *tec_frozen_config(const tec_frozen *f)
@@ -141,12 +142,12 @@ static const real *embed(tec_frozen *f, const real *images, int B)
         f->example[b] = (tec_example){.image = images + b * pixels, .shuffle = f->every};
     const encoder *e = &f->encoder;
     size_t D = f->config.width, prefix = e->prefix * D, N = e->prefix + tec_model_patches(&f->config);
-    encoder_embed_patches(e, f->example, B, &f->cache);
+    tec_encoder_embed_patches(e, f->example, B, &f->cache);
     for (int b = 0; b < B; b++)
         memcpy(f->cache.x + b * N * D, f->prefix, prefix * sizeof(real));
     if (!f->config.variant.pre_norm)
         return f->cache.x;
-    norm_forward(&e->norm_pre, f->cache.x, B * (int)N, &f->cache.norm, f->cache.normed);
+    tec_norm_forward(&e->norm_pre, f->cache.x, B * (int)N, &f->cache.norm, f->cache.normed);
     return f->cache.normed;
 }
 
@@ -155,7 +156,7 @@ static const real *run_block(tec_frozen *f, int i, const real *x)
 {
     block_cache *c = &f->cache.block[0];
     const tec_sequences *seq = &f->cache.seq.view;
-    block_forward(&f->encoder.block[i], seq, (block_input){x, seq->count * seq->N, NULL}, c, &f->scratch);
+    tec_block_forward(&f->encoder.block[i], seq, (block_input){x, seq->count * seq->N, NULL}, c, &f->scratch);
     return c->out;
 }
 
@@ -184,13 +185,13 @@ void tec_frozen_features(tec_frozen *f, const real *images, int B, tec_pooling p
     for (int i = 0; i < f->config.depth; i++)
         x = run_block(f, i, x);
     if (norm_tokens) {
-        norm_forward(&f->encoder.norm, x, B * N, &f->cache.norm, f->cache.normed);
+        tec_norm_forward(&f->encoder.norm, x, B * N, &f->cache.norm, f->cache.normed);
         x = f->cache.normed;
     }
     for (int b = 0; b < B; b++)
         pool(f, x + (size_t)b * N * D, pooling, (norm_tokens ? out : f->cache.normed) + (size_t)b * D);
     if (!norm_tokens)
-        norm_forward(&f->encoder.norm, f->cache.normed, B, &f->cache.norm, out);
+        tec_norm_forward(&f->encoder.norm, f->cache.normed, B, &f->cache.norm, out);
 }
 
 /* out [n, H, L] = scaled logits of n tokens of an image, whose queries are the rows of q, against all its patches.

@@ -2,7 +2,7 @@
 
 #include "tec/ops.h"
 
-mlp mlp_register(tec_params *params, int width, int hidden, bool swiglu, const char *prefix)
+mlp tec_mlp_register(tec_params *params, int width, int hidden, bool swiglu, const char *prefix)
 {
     mlp m = {.params = params, .width = width, .hidden = hidden, .swiglu = swiglu};
     int rows = swiglu ? 2 * hidden : hidden;
@@ -13,7 +13,7 @@ mlp mlp_register(tec_params *params, int width, int hidden, bool swiglu, const c
     return m;
 }
 
-void mlp_lay_out(const mlp *m, int R, bool backward, mlp_cache *cache, tec_arena *arena)
+void tec_mlp_lay_out(const mlp *m, int R, bool backward, mlp_cache *cache, tec_arena *arena)
 {
     size_t bytes = (size_t)R * m->hidden * sizeof(real);
     cache->gelu = tec_arena_take(arena, bytes);
@@ -44,7 +44,7 @@ static void activate(const mlp *m, const real *x, int R, mlp_cache *cache)
         tec_gelu_forward_only(u, bias, R, m->hidden);
 }
 
-void mlp_forward(const mlp *m, const real *x, const real *residual, int R, mlp_cache *cache, real *y)
+void tec_mlp_forward(const mlp *m, const real *x, const real *residual, int R, mlp_cache *cache, real *y)
 {
     const real *weight = tec_params_weight(m->params, m->fc2_weight), *bias = tec_params_weight(m->params, m->fc2_bias);
     if (m->swiglu)
@@ -57,8 +57,8 @@ void mlp_forward(const mlp *m, const real *x, const real *residual, int R, mlp_c
         tec_linear_forward(cache->gelu, m->hidden, weight, bias, R, m->hidden, m->width, y, m->width);
 }
 
-void mlp_backward(const mlp *m, const real *dy, const real *x, int R, const mlp_cache *cache, real *hidden, real *dx,
-                  real beta)
+void tec_mlp_backward(const mlp *m, const real *dy, const real *x, int R, const mlp_cache *cache, real *hidden,
+                      real *dx, real beta)
 {
     const tec_params *p = m->params;
     tec_linear_backward(dy, m->width, cache->gelu, m->hidden, tec_params_weight(p, m->fc2_weight), R, m->hidden,

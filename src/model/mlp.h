@@ -22,14 +22,14 @@ typedef struct mlp_cache {
 } mlp_cache;
 
 /* Registers PREFIX.fc1.weight ... */
-mlp mlp_register(tec_params *params, int width, int hidden, bool swiglu, const char *prefix);
-void mlp_lay_out(const mlp *m, int R, bool backward, mlp_cache *cache, tec_arena *arena);
+mlp tec_mlp_register(tec_params *params, int width, int hidden, bool swiglu, const char *prefix);
+void tec_mlp_lay_out(const mlp *m, int R, bool backward, mlp_cache *cache, tec_arena *arena);
 
 /* y [R, width] = residual [R, width] + fc2(gelu(fc1(x [R, width]))); y may be residual; NULL: no residual. */
-void mlp_forward(const mlp *m, const real *x, const real *residual, int R, mlp_cache *cache, real *y);
+void tec_mlp_forward(const mlp *m, const real *x, const real *residual, int R, mlp_cache *cache, real *y);
 
 /* dx = (beta 0) or += (beta 1) the gradient by x; that by the residual is dy itself. hidden [R, hidden] is scratch. */
-void mlp_backward(const mlp *m, const real *dy, const real *x, int R, const mlp_cache *cache, real *hidden, real *dx,
-                  real beta);
+void tec_mlp_backward(const mlp *m, const real *dy, const real *x, int R, const mlp_cache *cache, real *hidden,
+                      real *dx, real beta);
 
 #endif

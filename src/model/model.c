@@ -1,5 +1,6 @@
 #include "model.h"
 
+#include "tec/memory.h"
 #include "tec/ops.h"
 
 #include <stdlib.h>
@@ -21,15 +22,15 @@ tec_status tec_model_create(tec_model **out, const tec_model_config *config, int
                         L);
 
     tec_model *m = tec_allocate_zeroed(1, sizeof *m);
-    m->kind = config->kind == TEC_MODEL_TEC ? &model_kind_tec : &model_kind_mae;
+    m->kind = config->kind == TEC_MODEL_TEC ? &tec_model_kind_tec : &tec_model_kind_mae;
     m->config = *config;
     m->batch = batch;
     m->visible = visible;
     m->topk = topk;
     m->kind->build(m);
     tec_params_allocate(&m->params, true);
-    encoder_fill_positions(&m->encoder);
-    decoder_fill_positions(&m->decoder);
+    tec_encoder_fill_positions(&m->encoder);
+    tec_decoder_fill_positions(&m->decoder);
     m->kind->lay_out(m, &m->arena);
     tec_arena_reserve(&m->arena);
     m->kind->lay_out(m, &m->arena);
@@ -41,9 +42,9 @@ void tec_model_free(tec_model *m)
 {
     if (!m)
         return;
-    encoder_adaptor_free(&m->encoder_adaptor);
-    decoder_free(&m->decoder);
-    encoder_free(&m->encoder);
+    tec_encoder_adaptor_free(&m->encoder_adaptor);
+    tec_decoder_free(&m->decoder);
+    tec_encoder_free(&m->encoder);
     tec_arena_free(&m->arena);
     tec_params_free(&m->params);
     free(m);
@@ -92,12 +93,12 @@ void tec_model_backward(tec_model *m)
     m->kind->backward(m);
 }
 
-double model_patch_loss(tec_model *m, double scale, const real *(*target)(tec_model *m, const tec_example *example),
-                        bool by_patch)
+double tec_model_patch_loss(tec_model *m, double scale, const real *(*target)(tec_model *m, const tec_example *example),
+                            bool by_patch)
 {
-    int hidden = decoder_rows(&m->decoder, 0, m->visible), outputs = m->patches.outputs;
+    int hidden = tec_decoder_rows(&m->decoder, 0, m->visible), outputs = m->patches.outputs;
     double mean = 1.0 / ((double)hidden * outputs), total = 0;
-    patch_prediction_forward(&m->patches, m->decoder_cache.normed[0], m->B * hidden, m->pred);
+    tec_patch_prediction_forward(&m->patches, m->decoder_cache.normed[0], m->B * hidden, m->pred);
     for (int b = 0; b < m->B; b++)
         total +=
             tec_mse_rows(m->pred + (size_t)b * hidden * outputs, target(m, &m->example[b]),

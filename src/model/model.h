@@ -17,7 +17,7 @@ typedef struct model_kind {
     void (*backward)(tec_model *model);
 } model_kind;
 
-extern const model_kind model_kind_tec, model_kind_mae;
+extern const model_kind tec_model_kind_tec, tec_model_kind_mae;
 
 struct tec_model {
     const model_kind *kind;
@@ -48,7 +48,7 @@ struct tec_model {
 };
 
 /* Mean squared error of `pred` on the hidden patches of every image against target(example), summed over images. */
-double model_patch_loss(tec_model *model, double scale,
-                        const real *(*target)(tec_model *model, const tec_example *example), bool by_patch);
+double tec_model_patch_loss(tec_model *model, double scale,
+                            const real *(*target)(tec_model *model, const tec_example *example), bool by_patch);
 
 #endif

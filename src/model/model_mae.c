@@ -5,21 +5,21 @@
 static void build(tec_model *m)
 {
     const tec_model_config *c = &m->config;
-    encoder_register(&m->encoder, &m->params, c);
-    decoder_register(&m->decoder, &m->params, c, 1, (const char *[]){""}, (bool[]){true});
+    tec_encoder_register(&m->encoder, &m->params, c);
+    tec_decoder_register(&m->decoder, &m->params, c, 1, (const char *[]){""}, (bool[]){true});
     m->patches =
-        patch_prediction_register(&m->params, c->decoder_width, c->patch * c->patch * c->channels, "decoder_pred");
+        tec_patch_prediction_register(&m->params, c->decoder_width, c->patch * c->patch * c->channels, "decoder_pred");
 }
 
 static void lay_out(tec_model *m, tec_arena *arena)
 {
-    int tokens = m->batch * (1 + m->visible), hidden = decoder_rows(&m->decoder, 0, m->visible);
+    int tokens = m->batch * (1 + m->visible), hidden = tec_decoder_rows(&m->decoder, 0, m->visible);
     size_t pixels = m->patches.outputs;
-    encoder_scratch(&m->encoder, m->batch, m->visible, &m->scratch);
-    decoder_scratch(&m->decoder, m->batch, m->visible, &m->scratch);
-    encoder_lay_out(&m->encoder, m->batch, m->visible, &m->encoder_cache, arena);
-    decoder_lay_out(&m->decoder, m->batch, m->visible, &m->decoder_cache, arena);
-    scratch_lay_out(&m->scratch, arena);
+    tec_encoder_scratch(&m->encoder, m->batch, m->visible, &m->scratch);
+    tec_decoder_scratch(&m->decoder, m->batch, m->visible, &m->scratch);
+    tec_encoder_lay_out(&m->encoder, m->batch, m->visible, &m->encoder_cache, arena);
+    tec_decoder_lay_out(&m->decoder, m->batch, m->visible, &m->decoder_cache, arena);
+    tec_scratch_lay_out(&m->scratch, arena);
     m->pred = tec_arena_take(arena, m->batch * hidden * pixels * sizeof(real));
     m->target = tec_arena_take(arena, hidden * pixels * sizeof(real));
     m->dz = tec_arena_take(arena, (size_t)tokens * m->config.width * sizeof(real));
@@ -37,21 +37,22 @@ static const real *pixel_target(tec_model *m, const tec_example *example)
 static void forward(tec_model *m, const double *weight, double scale, double *loss)
 {
     const real *class_row = tec_params_weight(&m->params, m->encoder.cls_token);
-    encoder_forward(&m->encoder, m->example, m->B, class_row, &m->encoder_cache, &m->scratch);
-    decoder_forward(&m->decoder, m->example, m->B, m->encoder_cache.normed, &m->decoder_cache, &m->scratch);
-    loss[0] += scale * model_patch_loss(m, scale * weight[0], pixel_target, false);
+    tec_encoder_forward(&m->encoder, m->example, m->B, class_row, &m->encoder_cache, &m->scratch);
+    tec_decoder_forward(&m->decoder, m->example, m->B, m->encoder_cache.normed, &m->decoder_cache, &m->scratch);
+    loss[0] += scale * tec_model_patch_loss(m, scale * weight[0], pixel_target, false);
 }
 
 static void backward(tec_model *m)
 {
     const encoder_cache *e = &m->encoder_cache;
-    int rows = m->B * decoder_rows(&m->decoder, 0, m->visible);
-    patch_prediction_backward(&m->patches, m->pred, m->decoder_cache.normed[0], rows, m->decoder_cache.dnormed[0]);
-    decoder_backward(&m->decoder, m->B, &m->decoder_cache, &m->scratch, m->dz);
-    norm_backward(&m->encoder.norm, m->dz, e->block[m->config.depth - 1].out, m->B * (1 + m->visible), &e->norm, m->dx,
-                  false);
-    encoder_backward(&m->encoder, m->B, m->dx, NULL, tec_params_grad(&m->params, m->encoder.cls_token), e, &m->scratch);
+    int rows = m->B * tec_decoder_rows(&m->decoder, 0, m->visible);
+    tec_patch_prediction_backward(&m->patches, m->pred, m->decoder_cache.normed[0], rows, m->decoder_cache.dnormed[0]);
+    tec_decoder_backward(&m->decoder, m->B, &m->decoder_cache, &m->scratch, m->dz);
+    tec_norm_backward(&m->encoder.norm, m->dz, e->block[m->config.depth - 1].out, m->B * (1 + m->visible), &e->norm,
+                      m->dx, false);
+    tec_encoder_backward(&m->encoder, m->B, m->dx, NULL, tec_params_grad(&m->params, m->encoder.cls_token), e,
+                         &m->scratch);
 }
 
 static const char *const loss_names[] = {"loss", NULL};
-const model_kind model_kind_mae = {loss_names, build, lay_out, forward, backward};
+const model_kind tec_model_kind_mae = {loss_names, build, lay_out, forward, backward};

@@ -9,32 +9,32 @@ static void build(tec_model *m)
     const tec_model_config *c = &m->config;
     static const char *const prefix[] = {"forward_fea_decoder.", "forward_att_decoder."};
     /* Before the encoder, although it needs the encoder's token: backward finishes it last. */
-    class_adaptor_register(&m->class_adaptor, &m->params, -1, c->width);
-    encoder_register(&m->encoder, &m->params, c);
+    tec_class_adaptor_register(&m->class_adaptor, &m->params, -1, c->width);
+    tec_encoder_register(&m->encoder, &m->params, c);
     m->class_adaptor.token = m->encoder.cls_token;
-    encoder_adaptor_register(&m->encoder_adaptor, &m->params, c);
-    decoder_register(&m->decoder, &m->params, c, c->predict_attention ? 2 : 1, prefix, (bool[]){true, false});
+    tec_encoder_adaptor_register(&m->encoder_adaptor, &m->params, c);
+    tec_decoder_register(&m->decoder, &m->params, c, c->predict_attention ? 2 : 1, prefix, (bool[]){true, false});
     m->patches =
-        patch_prediction_register(&m->params, c->decoder_width, c->base_width, "forward_fea_decoder.decoder_pred");
+        tec_patch_prediction_register(&m->params, c->decoder_width, c->base_width, "forward_fea_decoder.decoder_pred");
     if (c->predict_attention)
-        m->attention = attention_prediction_register(&m->params, c, m->topk, "forward_att_decoder.decoder_qk");
+        m->attention = tec_attention_prediction_register(&m->params, c, m->topk, "forward_att_decoder.decoder_qk");
 }
 
 static void lay_out(tec_model *m, tec_arena *arena)
 {
-    int tokens = m->batch * (1 + m->visible), hidden = m->batch * decoder_rows(&m->decoder, 0, m->visible);
+    int tokens = m->batch * (1 + m->visible), hidden = m->batch * tec_decoder_rows(&m->decoder, 0, m->visible);
     size_t row = m->config.width * sizeof(real);
-    encoder_scratch(&m->encoder, m->batch, m->visible, &m->scratch);
-    class_adaptor_scratch(&m->class_adaptor, &m->scratch);
-    encoder_adaptor_scratch(&m->encoder_adaptor, tokens, &m->scratch);
-    decoder_scratch(&m->decoder, m->batch, m->visible, &m->scratch);
-    class_adaptor_lay_out(&m->class_adaptor, &m->class_adaptor_cache, arena);
-    encoder_lay_out(&m->encoder, m->batch, m->visible, &m->encoder_cache, arena);
-    encoder_adaptor_lay_out(&m->encoder_adaptor, tokens, &m->encoder_adaptor_cache, arena);
-    decoder_lay_out(&m->decoder, m->batch, m->visible, &m->decoder_cache, arena);
+    tec_encoder_scratch(&m->encoder, m->batch, m->visible, &m->scratch);
+    tec_class_adaptor_scratch(&m->class_adaptor, &m->scratch);
+    tec_encoder_adaptor_scratch(&m->encoder_adaptor, tokens, &m->scratch);
+    tec_decoder_scratch(&m->decoder, m->batch, m->visible, &m->scratch);
+    tec_class_adaptor_lay_out(&m->class_adaptor, &m->class_adaptor_cache, arena);
+    tec_encoder_lay_out(&m->encoder, m->batch, m->visible, &m->encoder_cache, arena);
+    tec_encoder_adaptor_lay_out(&m->encoder_adaptor, tokens, &m->encoder_adaptor_cache, arena);
+    tec_decoder_lay_out(&m->decoder, m->batch, m->visible, &m->decoder_cache, arena);
     if (m->config.predict_attention)
-        attention_prediction_lay_out(&m->attention, m->batch, &m->attention_cache, arena);
-    scratch_lay_out(&m->scratch, arena);
+        tec_attention_prediction_lay_out(&m->attention, m->batch, &m->attention_cache, arena);
+    tec_scratch_lay_out(&m->scratch, arena);
     m->pred = tec_arena_take(arena, (size_t)hidden * m->patches.outputs * sizeof(real));
     m->dz = tec_arena_take(arena, tokens * row);
     m->dx = tec_arena_take(arena, tokens * row);
@@ -50,16 +50,16 @@ static void forward(tec_model *m, const double *weight, double scale, double *lo
 {
     encoder_cache *e = &m->encoder_cache;
     encoder_adaptor_cache *adaptor = &m->encoder_adaptor_cache;
-    class_adaptor_forward(&m->class_adaptor, &m->class_adaptor_cache);
-    encoder_forward(&m->encoder, m->example, m->B, m->class_adaptor_cache.out, e, &m->scratch);
+    tec_class_adaptor_forward(&m->class_adaptor, &m->class_adaptor_cache);
+    tec_encoder_forward(&m->encoder, m->example, m->B, m->class_adaptor_cache.out, e, &m->scratch);
     for (int i = 0; i < m->config.depth; i++)
         adaptor->x[i] = i + 1 < m->config.depth ? e->block[i].out : e->normed;
-    encoder_adaptor_forward(&m->encoder_adaptor, m->B * (1 + m->visible), adaptor);
-    decoder_forward(&m->decoder, m->example, m->B, adaptor->out, &m->decoder_cache, &m->scratch);
-    loss[0] += scale * model_patch_loss(m, scale * weight[0], feature_target, true);
+    tec_encoder_adaptor_forward(&m->encoder_adaptor, m->B * (1 + m->visible), adaptor);
+    tec_decoder_forward(&m->decoder, m->example, m->B, adaptor->out, &m->decoder_cache, &m->scratch);
+    loss[0] += scale * tec_model_patch_loss(m, scale * weight[0], feature_target, true);
     if (m->config.predict_attention)
-        loss[1] += scale * attention_prediction_forward(&m->attention, m->example, m->B, m->decoder_cache.normed[1],
-                                                        scale * weight[1], &m->attention_cache);
+        loss[1] += scale * tec_attention_prediction_forward(&m->attention, m->example, m->B, m->decoder_cache.normed[1],
+                                                            scale * weight[1], &m->attention_cache);
 }
 
 /* Columns of the last block in the adaptor's gradient -> the gradient by the encoder's final norm, dense. */
@@ -76,18 +76,18 @@ static void backward(tec_model *m)
     decoder_cache *d = &m->decoder_cache;
     int tokens = m->B * (1 + m->visible), D = m->config.width;
     if (m->config.predict_attention)
-        attention_prediction_backward(&m->attention, m->B, d->normed[1], &m->attention_cache, d->dnormed[1]);
-    patch_prediction_backward(&m->patches, m->pred, d->normed[0], m->B * decoder_rows(&m->decoder, 0, m->visible),
-                              d->dnormed[0]);
-    decoder_backward(&m->decoder, m->B, d, &m->scratch, m->dz);
-    encoder_adaptor_backward(&m->encoder_adaptor, m->dz, tokens, &m->encoder_adaptor_cache, &m->scratch);
+        tec_attention_prediction_backward(&m->attention, m->B, d->normed[1], &m->attention_cache, d->dnormed[1]);
+    tec_patch_prediction_backward(&m->patches, m->pred, d->normed[0],
+                                  m->B * tec_decoder_rows(&m->decoder, 0, m->visible), d->dnormed[0]);
+    tec_decoder_backward(&m->decoder, m->B, d, &m->scratch, m->dz);
+    tec_encoder_adaptor_backward(&m->encoder_adaptor, m->dz, tokens, &m->encoder_adaptor_cache, &m->scratch);
     last_block_gradient(m, m->dz);
-    norm_backward(&m->encoder.norm, m->dz, e->block[m->config.depth - 1].out, tokens, &e->norm, m->dx, false);
+    tec_norm_backward(&m->encoder.norm, m->dz, e->block[m->config.depth - 1].out, tokens, &e->norm, m->dx, false);
     memset(m->class_adaptor_cache.dout, 0, D * sizeof(real));
-    encoder_backward(&m->encoder, m->B, m->dx, m->encoder_adaptor_cache.dnormed, m->class_adaptor_cache.dout, e,
-                     &m->scratch);
-    class_adaptor_backward(&m->class_adaptor, &m->class_adaptor_cache, &m->scratch);
+    tec_encoder_backward(&m->encoder, m->B, m->dx, m->encoder_adaptor_cache.dnormed, m->class_adaptor_cache.dout, e,
+                         &m->scratch);
+    tec_class_adaptor_backward(&m->class_adaptor, &m->class_adaptor_cache, &m->scratch);
 }
 
 static const char *const loss_names[] = {"loss_fea", "loss_att", NULL};
-const model_kind model_kind_tec = {loss_names, build, lay_out, forward, backward};
+const model_kind tec_model_kind_tec = {loss_names, build, lay_out, forward, backward};

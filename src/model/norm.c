@@ -1,6 +1,6 @@
 #include "norm.h"
 
-norm norm_register(tec_params *params, int width, real eps, const char *name)
+norm tec_norm_register(tec_params *params, int width, real eps, const char *name)
 {
     norm n = {.params = params, .width = width, .eps = eps};
     n.weight = tec_params_add(params, TEC_INIT_ONE, (int[4]){width}, "%s.weight", name);
@@ -8,19 +8,19 @@ norm norm_register(tec_params *params, int width, real eps, const char *name)
     return n;
 }
 
-void norm_lay_out(int R, norm_cache *cache, tec_arena *arena)
+void tec_norm_lay_out(int R, norm_cache *cache, tec_arena *arena)
 {
     cache->mean = tec_arena_take(arena, (size_t)R * sizeof(real));
     cache->rstd = tec_arena_take(arena, (size_t)R * sizeof(real));
 }
 
-void norm_forward(const norm *n, const real *x, int R, norm_cache *cache, real *y)
+void tec_norm_forward(const norm *n, const real *x, int R, norm_cache *cache, real *y)
 {
     tec_layernorm_forward(x, tec_params_weight(n->params, n->weight), tec_params_weight(n->params, n->bias), n->eps, R,
                           n->width, y, cache->mean, cache->rstd);
 }
 
-void norm_backward(const norm *n, const real *dy, const real *x, int R, const norm_cache *cache, real *dx, bool add)
+void tec_norm_backward(const norm *n, const real *dy, const real *x, int R, const norm_cache *cache, real *dx, bool add)
 {
     tec_layernorm_backward(dy, x, cache->mean, cache->rstd, tec_params_weight(n->params, n->weight), R, n->width, dx,
                            add, tec_params_grad(n->params, n->weight), tec_params_grad(n->params, n->bias));

@@ -21,11 +21,12 @@ typedef struct norm_cache {
 } norm_cache;
 
 /* Registers NAME.weight and NAME.bias. */
-norm norm_register(tec_params *params, int width, real eps, const char *name);
-void norm_lay_out(int R, norm_cache *cache, tec_arena *arena);
-void norm_forward(const norm *n, const real *x, int R, norm_cache *cache, real *y);
+norm tec_norm_register(tec_params *params, int width, real eps, const char *name);
+void tec_norm_lay_out(int R, norm_cache *cache, tec_arena *arena);
+void tec_norm_forward(const norm *n, const real *x, int R, norm_cache *cache, real *y);
 
 /* dx += the gradient if `add`, else dx = it. */
-void norm_backward(const norm *n, const real *dy, const real *x, int R, const norm_cache *cache, real *dx, bool add);
+void tec_norm_backward(const norm *n, const real *dy, const real *x, int R, const norm_cache *cache, real *dx,
+                       bool add);
 
 #endif

@@ -1,6 +1,6 @@
 #include "tec/params.h"
 
-#include "tec/error.h"
+#include "tec/memory.h"
 #include "tec/philox.h"
 
 #include <assert.h>

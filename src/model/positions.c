@@ -11,7 +11,7 @@ static void encode(int position, int quarter, real *out)
     }
 }
 
-void positions_fill(int grid, int width, real *out)
+void tec_positions_fill(int grid, int width, real *out)
 {
     int quarter = width / 4;
     for (int d = 0; d < width; d++)

@@ -6,6 +6,6 @@
 
 /* out [1 + grid * grid, width]: row 0 (class token) zero; the first half of a row encodes the column, the second the
  * row. */
-void positions_fill(int grid, int width, real *out);
+void tec_positions_fill(int grid, int width, real *out);
 
 #endif

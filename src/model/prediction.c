@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-patch_prediction patch_prediction_register(tec_params *params, int width, int outputs, const char *name)
+patch_prediction tec_patch_prediction_register(tec_params *params, int width, int outputs, const char *name)
 {
     patch_prediction p = {.params = params, .width = width, .outputs = outputs};
     p.weight = tec_params_add(params, TEC_INIT_XAVIER, (int[4]){outputs, width}, "%s.weight", name);
@@ -15,22 +15,22 @@ patch_prediction patch_prediction_register(tec_params *params, int width, int ou
     return p;
 }
 
-void patch_prediction_forward(const patch_prediction *p, const real *normed, int rows, real *pred)
+void tec_patch_prediction_forward(const patch_prediction *p, const real *normed, int rows, real *pred)
 {
     tec_linear_forward(normed, p->width, tec_params_weight(p->params, p->weight), tec_params_weight(p->params, p->bias),
                        rows, p->width, p->outputs, pred, p->outputs);
 }
 
-void patch_prediction_backward(const patch_prediction *p, const real *dpred, const real *normed, int rows,
-                               real *dnormed)
+void tec_patch_prediction_backward(const patch_prediction *p, const real *dpred, const real *normed, int rows,
+                                   real *dnormed)
 {
     tec_linear_backward(dpred, p->outputs, normed, p->width, tec_params_weight(p->params, p->weight), rows, p->width,
                         p->outputs, dnormed, p->width, 0, tec_params_grad(p->params, p->weight),
                         tec_params_grad(p->params, p->bias));
 }
 
-attention_prediction attention_prediction_register(tec_params *params, const tec_model_config *c, int topk,
-                                                   const char *name)
+attention_prediction tec_attention_prediction_register(tec_params *params, const tec_model_config *c, int topk,
+                                                       const char *name)
 {
     attention_prediction a = {.params = params,
                               .width = c->decoder_width,
@@ -44,7 +44,8 @@ attention_prediction attention_prediction_register(tec_params *params, const tec
     return a;
 }
 
-void attention_prediction_lay_out(const attention_prediction *a, int B, attention_prediction_cache *c, tec_arena *arena)
+void tec_attention_prediction_lay_out(const attention_prediction *a, int B, attention_prediction_cache *c,
+                                      tec_arena *arena)
 {
     size_t asking = (size_t)B * (1 + a->topk), tokens = (size_t)B * (1 + a->patches), W = a->width, C = a->base_width;
     c->query = tec_arena_take(arena, asking * sizeof(int));
@@ -84,8 +85,8 @@ static void project(const attention_prediction *a, int B, const real *normed, at
     tec_linear_forward(normed, W, weight + (size_t)C * W, bias + C, B * (1 + a->patches), W, C, c->k, C);
 }
 
-double attention_prediction_forward(const attention_prediction *a, const tec_example *example, int B,
-                                    const real *normed, double scale, attention_prediction_cache *c)
+double tec_attention_prediction_forward(const attention_prediction *a, const tec_example *example, int B,
+                                        const real *normed, double scale, attention_prediction_cache *c)
 {
     int C = a->base_width, H = a->base_heads, width = C / H, L = a->patches, n = 1 + a->topk;
     real root = 1 / (real)sqrt(C);
@@ -104,8 +105,8 @@ double attention_prediction_forward(const attention_prediction *a, const tec_exa
     return total * mean;
 }
 
-void attention_prediction_backward(const attention_prediction *a, int B, const real *normed,
-                                   attention_prediction_cache *c, real *dnormed)
+void tec_attention_prediction_backward(const attention_prediction *a, int B, const real *normed,
+                                       attention_prediction_cache *c, real *dnormed)
 {
     int W = a->width, C = a->base_width, asking = B * (1 + a->topk);
     size_t keys = (size_t)C * W;

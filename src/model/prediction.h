@@ -15,14 +15,14 @@ typedef struct patch_prediction {
 } patch_prediction;
 
 /* Registers NAME.weight, NAME.bias. */
-patch_prediction patch_prediction_register(tec_params *params, int width, int outputs, const char *name);
+patch_prediction tec_patch_prediction_register(tec_params *params, int width, int outputs, const char *name);
 
 /* normed [B n, W], n = L - V -> pred [B n, outputs] */
-void patch_prediction_forward(const patch_prediction *p, const real *normed, int rows, real *pred);
+void tec_patch_prediction_forward(const patch_prediction *p, const real *normed, int rows, real *pred);
 
 /* dpred [rows, outputs] -> dnormed [rows, W] */
-void patch_prediction_backward(const patch_prediction *p, const real *dpred, const real *normed, int rows,
-                               real *dnormed);
+void tec_patch_prediction_backward(const patch_prediction *p, const real *dpred, const real *normed, int rows,
+                                   real *dnormed);
 
 /* Queries and keys of the base model's attention from decoder tokens; logits scaled by base_width^-0.5 (the whole
  * width, not the head's), softmax over the patches, cross-entropy with softmax(base logits / tau) on the class query
@@ -44,18 +44,18 @@ typedef struct attention_prediction_cache {
     int *place;    /* [L] place of a patch in the shuffled order */
 } attention_prediction_cache;
 
-attention_prediction attention_prediction_register(tec_params *params, const tec_model_config *config, int topk,
-                                                   const char *name);
-void attention_prediction_lay_out(const attention_prediction *a, int B, attention_prediction_cache *cache,
-                                  tec_arena *arena);
+attention_prediction tec_attention_prediction_register(tec_params *params, const tec_model_config *config, int topk,
+                                                       const char *name);
+void tec_attention_prediction_lay_out(const attention_prediction *a, int B, attention_prediction_cache *cache,
+                                      tec_arena *arena);
 
 /* normed [B (1 + L), W], tokens in shuffled order. Returns the sum over images of the mean over queries and heads; the
  * cache holds the gradient of scale times that by q and k afterwards. */
-double attention_prediction_forward(const attention_prediction *a, const tec_example *example, int B,
-                                    const real *normed, double scale, attention_prediction_cache *cache);
+double tec_attention_prediction_forward(const attention_prediction *a, const tec_example *example, int B,
+                                        const real *normed, double scale, attention_prediction_cache *cache);
 
 /* -> dnormed [B (1 + L), W] */
-void attention_prediction_backward(const attention_prediction *a, int B, const real *normed,
-                                   attention_prediction_cache *cache, real *dnormed);
+void tec_attention_prediction_backward(const attention_prediction *a, int B, const real *normed,
+                                       attention_prediction_cache *cache, real *dnormed);
 
 #endif

@@ -1,18 +1,18 @@
 #include "sequences.h"
 
-void sequences_lay_out(int most, sequences *s, tec_arena *arena)
+void tec_sequences_lay_out(int most, sequences *s, tec_arena *arena)
 {
     s->first = tec_arena_take(arena, most * sizeof(int));
     s->row = tec_arena_take(arena, (most + 1) * sizeof(int));
 }
 
-void sequences_clear(sequences *s, int N)
+void tec_sequences_clear(sequences *s, int N)
 {
     s->row[0] = 0;
     s->view = (tec_sequences){.count = 0, .N = N, .first = s->first, .row = s->row};
 }
 
-void sequences_append(sequences *s, int count, int first)
+void tec_sequences_append(sequences *s, int count, int first)
 {
     for (int i = 0; i < count; i++) {
         int at = s->view.count++;

@@ -11,10 +11,10 @@ typedef struct sequences {
     int *first, *row;
 } sequences;
 
-void sequences_lay_out(int most, sequences *s, tec_arena *arena);
-void sequences_clear(sequences *s, int N);
+void tec_sequences_lay_out(int most, sequences *s, tec_arena *arena);
+void tec_sequences_clear(sequences *s, int N);
 
 /* Appends `count` sequences whose queries are the tokens first .. N-1. */
-void sequences_append(sequences *s, int count, int first);
+void tec_sequences_append(sequences *s, int count, int first);
 
 #endif

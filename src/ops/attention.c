@@ -2,8 +2,8 @@
 #include "tec/measure.h"
 #include "tec/ops.h"
 
-#include "src/base/threads.h"
-#include "src/base/vector.h"
+#include "tec/threads.h"
+#include "tec/vector.h"
 
 TEC_CLONES static void softmax_row(real *restrict x, int n)
 {

@@ -1,8 +1,8 @@
 #include "tec/measure.h"
 #include "tec/ops.h"
 
-#include "src/base/threads.h"
-#include "src/base/vector.h"
+#include "tec/threads.h"
+#include "tec/vector.h"
 
 static const real DENSITY_AT_0 = 0.39894228040143267794;
 

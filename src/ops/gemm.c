@@ -2,7 +2,7 @@
 
 #include "tec/measure.h"
 
-#include "src/ops/product.h"
+#include "product.h"
 
 #include <cblas.h>
 #include <math.h>
@@ -74,7 +74,7 @@ static void multiply_by_library(const product *p)
 
 static void multiply(const product *p)
 {
-    (product_suits(p) ? product_run : multiply_by_library)(p);
+    (tec_product_suits(p) ? tec_product_run : multiply_by_library)(p);
 }
 
 /* Into how many bands of rows `parts` tiles of c are best cut: the less of a and b a tile needs, the better. */

@@ -2,8 +2,8 @@
 #include "tec/measure.h"
 #include "tec/ops.h"
 
-#include "src/base/threads.h"
-#include "src/base/vector.h"
+#include "tec/threads.h"
+#include "tec/vector.h"
 
 #include <string.h>
 

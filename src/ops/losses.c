@@ -1,7 +1,7 @@
 #include "tec/measure.h"
 #include "tec/ops.h"
 
-#include "src/base/vector.h"
+#include "tec/vector.h"
 
 #include <string.h>
 

@@ -1,9 +1,9 @@
 /* The scheme of Goto and van de Geijn ("Anatomy of high-performance matrix multiplication", 2008), less the packing of
  * a left operand where it would not pay. A block of b, DEPTH x ACROSS, is brought into panels that a tile of c reads
  * from first to last, while the rows of a pass by: DOWN at a time, which stay in the second-level cache. */
-#include "src/ops/product.h"
+#include "product.h"
 
-#include "src/ops/product_tile.h"
+#include "product_tile.h"
 
 #if defined __x86_64__
 
@@ -146,7 +146,7 @@ static void compute_border(const tile *t, int rows, int vectors, int columns)
     inner.ldc = WIDTH;
     inner.beta = 0;
     inner.bias = NULL;
-    tile_functions[vectors - 1][rows - 1](&inner);
+    tec_tile_functions[vectors - 1][rows - 1](&inner);
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < columns; j++) {
             real *c = t->c + (long)i * t->ldc + j;
@@ -224,7 +224,7 @@ static void compute_rows(const product *p, tile t, const row_bands *b, int left,
             t.c = p->c + corner;
             t.from = from + corner;
             if (at.columns == at.width)
-                tile_functions[vectors - 1][rows - 1](&t);
+                tec_tile_functions[vectors - 1][rows - 1](&t);
             else
                 compute_border(&t, rows, vectors, at.columns);
         }
@@ -285,14 +285,14 @@ static room *thread_room(void)
     return mine;
 }
 
-void product_run(const product *p)
+void tec_product_run(const product *p)
 {
     room *packed = thread_room();
     for (int left = 0; left < p->n; left += ACROSS)
         compute_columns(p, left, smaller(left + ACROSS, p->n), packed);
 }
 
-bool product_suits(const product *p)
+bool tec_product_suits(const product *p)
 {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && !__builtin_cpu_supports("avx512f") &&
            p->m > 1 && p->n > 1;
@@ -302,13 +302,13 @@ bool product_suits(const product *p)
 
 #include <assert.h>
 
-bool product_suits(const product *p)
+bool tec_product_suits(const product *p)
 {
     (void)p;
     return false;
 }
 
-void product_run(const product *p)
+void tec_product_run(const product *p)
 {
     (void)p;
     assert(!"no product suits on this processor");

@@ -19,10 +19,11 @@ typedef struct product {
     int ldc;
 } product;
 
-/* Whether product_run can compute p on this processor and is the better choice. Depends on shapes and orders alone. */
-bool product_suits(const product *p);
+/* Whether tec_product_run can compute p on this processor and is the better choice. Depends on shapes and orders alone.
+ */
+bool tec_product_suits(const product *p);
 
 /* One thread computes p. The workspace is the thread's own. */
-void product_run(const product *p);
+void tec_product_run(const product *p);
 
 #endif

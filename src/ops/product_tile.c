@@ -1,4 +1,4 @@
-#include "src/ops/product_tile.h"
+#include "product_tile.h"
 
 #if defined __x86_64__
 
@@ -126,7 +126,7 @@ TILE(2, 3);
 TILE(3, 3);
 TILE(4, 3);
 
-tile_function *const tile_functions[TILE_VECTORS][TILE_ROWS] = {
+tile_function *const tec_tile_functions[TILE_VECTORS][TILE_ROWS] = {
     {tile_1x1, tile_2x1, tile_3x1, tile_4x1},
     {tile_1x2, tile_2x2, tile_3x2, tile_4x2},
     {tile_1x3, tile_2x3, tile_3x3, tile_4x3},

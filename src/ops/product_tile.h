@@ -31,6 +31,6 @@ typedef struct tile {
 typedef void tile_function(const tile *t);
 
 /* By vectors - 1 and rows - 1; NULL: there is none. */
-extern tile_function *const tile_functions[TILE_VECTORS][TILE_ROWS];
+extern tile_function *const tec_tile_functions[TILE_VECTORS][TILE_ROWS];
 
 #endif

@@ -1,7 +1,7 @@
 #include "tec/ops.h"
 
-#include "src/base/threads.h"
-#include "src/base/vector.h"
+#include "tec/threads.h"
+#include "tec/vector.h"
 
 TEC_CLONES static void swiglu(const real *x, rows r, int O, real *y)
 {

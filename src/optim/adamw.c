@@ -1,9 +1,9 @@
 #include "tec/adamw.h"
 
-#include "tec/error.h"
 #include "tec/measure.h"
 
-#include "src/base/vector.h"
+#include "tec/memory.h"
+#include "tec/vector.h"
 
 #include <omp.h>
 #include <stdlib.h>

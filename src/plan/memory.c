@@ -4,6 +4,7 @@
 
 #include "tec/comm.h"
 #include "tec/frozen.h"
+#include "tec/range.h"
 
 /* Code, libraries, MPI and BLAS's own buffers, resident before a model is there. Measured with Open MPI 4.1 and
  * OpenBLAS 0.3 on x86-64. */
@@ -43,7 +44,7 @@ tec_plan_share tec_plan_share_of(const tec_plan_job *job)
     return share;
 }
 
-tec_status plan_model(const tec_plan_job *job, tec_model **out)
+tec_status tec_plan_model(const tec_plan_job *job, tec_model **out)
 {
     tec_plan_share share = tec_plan_share_of(job);
     return tec_model_create(out, &job->model, share.micro_batch, share.visible, share.topk);
@@ -62,7 +63,7 @@ static double loader_bytes(const tec_plan_job *job)
     double L = tec_model_patches(&job->model), image = image_numbers(job), targets = 0, row = 0;
     if (job->model.kind == TEC_MODEL_TEC) {
         targets = L * job->base.width + (1.0 + share.topk) * job->base.heads * L;
-        row = plan_row_bytes(job, (tec_target_type)s->targets.type);
+        row = tec_plan_row_bytes(job, (tec_target_type)s->targets.type);
     }
     double slot = (image + targets) * sizeof(real) + (share.topk + L * s->pretrain.masks_per_image) * sizeof(int);
     return (1.0 + s->data.prefetch) * share.chunk * slot + s->data.workers * (image + row);
@@ -72,7 +73,7 @@ tec_status tec_plan_pretrain_memory(const tec_plan_job *job, tec_plan_memory *ou
 {
     tec_model *model;
     *out = (tec_plan_memory){0};
-    TEC_TRY(plan_model(job, &model));
+    TEC_TRY(tec_plan_model(job, &model));
     const tec_params *params = tec_model_params(model);
     add(out, "program and libraries", PROGRAM_BYTES);
     add(out, "weights", (double)params->total * sizeof(real));
@@ -90,7 +91,7 @@ tec_status tec_plan_targets_memory(const tec_plan_job *job, tec_plan_memory *out
     const tec_settings *s = job->settings;
     tec_frozen *frozen;
     *out = (tec_plan_memory){0};
-    int batch = smaller(s->targets.batch, (int)plan_store_spec(job, (tec_target_type)s->targets.type).shard_rows);
+    int batch = smaller(s->targets.batch, (int)tec_plan_store_spec(job, (tec_target_type)s->targets.type).shard_rows);
     TEC_TRY(tec_frozen_create(&frozen, &job->base, batch)); /* a small shard never fills a batch */
     double L = tec_model_patches(&job->base), image = image_numbers(job);
     double targets = L * job->base.width + (1.0 + s->targets.topk) * job->base.heads * L;

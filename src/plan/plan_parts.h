@@ -6,10 +6,10 @@
 #include "tec/plan.h"
 
 /* The model of a rank, laid out and untouched. */
-tec_status plan_model(const tec_plan_job *job, tec_model **out);
+tec_status tec_plan_model(const tec_plan_job *job, tec_model **out);
 
 /* The store that the job's settings ask for, but stored as `type`; what sizes depend on alone is filled in. */
-tec_store_spec plan_store_spec(const tec_plan_job *job, tec_target_type type);
-double plan_row_bytes(const tec_plan_job *job, tec_target_type type);
+tec_store_spec tec_plan_store_spec(const tec_plan_job *job, tec_target_type type);
+double tec_plan_row_bytes(const tec_plan_job *job, tec_target_type type);
 
 #endif

@@ -5,7 +5,7 @@
 /* HDF5's own: object headers and alignment of a dataset in a checkpoint, of a shard. Measured. */
 static const double TENSOR_OVERHEAD = 600, CHECKPOINT_OVERHEAD = 8e3, SHARD_OVERHEAD = 12e3;
 
-tec_store_spec plan_store_spec(const tec_plan_job *job, tec_target_type type)
+tec_store_spec tec_plan_store_spec(const tec_plan_job *job, tec_target_type type)
 {
     const tec_settings *s = job->settings;
     tec_store_spec spec = {.samples = job->images,
@@ -22,15 +22,15 @@ tec_store_spec plan_store_spec(const tec_plan_job *job, tec_target_type type)
     return spec;
 }
 
-double plan_row_bytes(const tec_plan_job *job, tec_target_type type)
+double tec_plan_row_bytes(const tec_plan_job *job, tec_target_type type)
 {
-    tec_store_spec spec = plan_store_spec(job, type);
+    tec_store_spec spec = tec_plan_store_spec(job, type);
     return (double)tec_store_row_bytes(&spec);
 }
 
 double tec_plan_store_bytes(const tec_plan_job *job, tec_target_type type)
 {
-    tec_store_spec spec = plan_store_spec(job, type);
+    tec_store_spec spec = tec_plan_store_spec(job, type);
     double rows = (double)spec.samples * spec.views;
     return rows * (double)tec_store_row_bytes(&spec) + (double)tec_store_shards(&spec) * SHARD_OVERHEAD;
 }
@@ -38,7 +38,7 @@ double tec_plan_store_bytes(const tec_plan_job *job, tec_target_type type)
 tec_status tec_plan_checkpoint_bytes(const tec_plan_job *job, double *bytes)
 {
     tec_model *model;
-    TEC_TRY(plan_model(job, &model));
+    TEC_TRY(tec_plan_model(job, &model));
     const tec_params *params = tec_model_params(model);
     double tensors = 0;
     for (int i = 0; i < params->count; i++)

@@ -1,5 +1,7 @@
 #include "plan_parts.h"
 
+#include "tec/flops.h"
+
 #include <math.h>
 
 /* What a simulated fat tree of 16 to 1024 nodes leaves of its line rate to a ring; what a message takes beside its
@@ -43,7 +45,7 @@ static void plan_targets(const tec_plan_job *job, const tec_plan_machine *machin
     if (job->model.kind != TEC_MODEL_TEC)
         return;
     double views = ceil((double)job->images * s->targets.views / share->ranks);
-    double compute = views * tec_plan_targets_flops(&job->base, 1, s->targets.topk) / machine->targets_rate;
+    double compute = views * tec_flops_targets(&job->base, 1, s->targets.topk) / machine->targets_rate;
     double fetch = views * machine->fetch_seconds, threads = tec_settings_threads(s);
     double spare = fmin(fmax(0, (double)machine->cores / job->ranks_per_node - threads), s->data.workers);
     out->targets_seconds = compute + fmax(0, fetch - spare * compute);
@@ -58,13 +60,13 @@ tec_status tec_plan_time_of(const tec_plan_job *job, const tec_plan_machine *mac
     double bytes;
     *out = (tec_plan_time){0};
     TEC_TRY(tec_plan_checkpoint_bytes(job, &bytes));
-    TEC_TRY(plan_model(job, &model));
+    TEC_TRY(tec_plan_model(job, &model));
     double parameters = (double)tec_model_params(model)->trained, inputs = share.images * s->pretrain.masks_per_image;
     tec_model_free(model);
     double calls = ceil(inputs / share.micro_batch), gradient = parameters * sizeof(real);
-    double flops = inputs * (tec_plan_train_flops(&job->model, 2, share.visible, share.topk) -
-                             tec_plan_train_flops(&job->model, 1, share.visible, share.topk)) +
-                   calls * tec_plan_train_flops(&job->model, 0, share.visible, share.topk);
+    double flops = inputs * (tec_flops_train(&job->model, 2, share.visible, share.topk) -
+                             tec_flops_train(&job->model, 1, share.visible, share.topk)) +
+                   calls * tec_flops_train(&job->model, 0, share.visible, share.topk);
     out->compute = flops / machine->train_rate;
     out->update = parameters * machine->update_seconds;
     out->node_reduce = job->ranks_per_node > 1 ? gradient / machine->node_reduce_rate : 0;

@@ -1,5 +1,7 @@
 #include "diverged.h"
 
+#include "tec/memory.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +23,7 @@ static void list_id(id_list *list, int64_t id)
         strcpy(list->text + list->length, ", ...");
 }
 
-tec_status diverged_loss(int64_t step, const tec_batch *batch, int masks, int at, int n, double loss)
+tec_status tec_diverged_loss(int64_t step, const tec_batch *batch, int masks, int at, int n, double loss)
 {
     id_list ids = {0};
     int first = 0; /* example of image i */
@@ -35,7 +37,7 @@ tec_status diverged_loss(int64_t step, const tec_batch *batch, int masks, int at
     return tec_fail(TEC_DIVERGED, "step %lld: the loss is %g; sample ids: %s", (long long)step + 1, loss, ids.text);
 }
 
-tec_status diverged_gradient(tec_sampler *sampler, int64_t step, const tec_step_result *result)
+tec_status tec_diverged_gradient(tec_sampler *sampler, int64_t step, const tec_step_result *result)
 {
     id_list ids = {0};
     tec_request *request = tec_allocate(sampler->batch * sizeof *request);

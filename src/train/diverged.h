@@ -8,9 +8,9 @@
 
 /* Both return TEC_DIVERGED; `step` counts from 0. The loss is that of the examples [at, at + n), of `masks` an image,
  * of those images of the batch that could be read. */
-tec_status diverged_loss(int64_t step, const tec_batch *batch, int masks, int at, int n, double loss);
+tec_status tec_diverged_loss(int64_t step, const tec_batch *batch, int masks, int at, int n, double loss);
 
 /* All losses were finite, so that any image of the global batch may be behind it. */
-tec_status diverged_gradient(tec_sampler *sampler, int64_t step, const tec_step_result *result);
+tec_status tec_diverged_gradient(tec_sampler *sampler, int64_t step, const tec_step_result *result);
 
 #endif

@@ -4,6 +4,7 @@
 #include "run_lock.h"
 #include "run_log.h"
 
+#include "tec/clock.h"
 #include "tec/log.h"
 #include "tec/phase.h"
 #include "tec/schedule.h"
@@ -60,7 +61,7 @@ static tec_status take_up(run *r)
                                .dataset = tec_dataset_fingerprint(r->plan->set),
                                .seed = s->run.seed,
                                .batch = s->pretrain.batch};
-    TEC_TRY(run_directory_resume(r->comm, r->plan, r->trainer, &r->state, &resumed));
+    TEC_TRY(tec_run_directory_resume(r->comm, r->plan, r->trainer, &r->state, &resumed));
     if (resumed && (r->state.ranks != ranks || r->state.threads != threads))
         tec_log(
             "the run had %d ranks with %d threads and has %d with %d now: same images, results equal up to rounding",
@@ -87,12 +88,12 @@ static tec_status prepare(run *r)
     tec_deadline_guess_save(&r->deadline,
                             (double)(params->total + 2 * params->trained) * sizeof(real) / CHECKPOINT_BYTES_PER_SECOND);
     TEC_TRY(take_up(r));
-    TEC_TRY(run_directory_describe(r->comm, r->plan));
+    TEC_TRY(tec_run_directory_describe(r->comm, r->plan));
     tec_status status = TEC_OK;
     if (r->comm->rank == 0) {
-        status = run_directory_clear(r->plan, r->checkpoint_step >= 0);
+        status = tec_run_directory_clear(r->plan, r->checkpoint_step >= 0);
         if (status == TEC_OK)
-            status = run_log_open(&r->log, s->run.dir, r->state.step);
+            status = tec_run_log_open(&r->log, s->run.dir, r->state.step);
     }
     return tec_comm_agree(r->comm, status);
 }
@@ -126,7 +127,7 @@ static tec_status log_line(run *r, const char *kind, interval *since, double lr,
     for (int i = 0; i < TEC_MAX_LOSSES; i++)
         line.loss[i] = since->loss[i] / since->steps;
     *since = (interval){.start = now};
-    return tec_comm_agree(r->comm, run_log_write(&r->log, &line));
+    return tec_comm_agree(r->comm, tec_run_log_write(&r->log, &line));
 }
 
 static void add_step(interval *since, const tec_step_result *result)
@@ -157,7 +158,7 @@ static tec_status log_step(run *r, const tec_step_result *result, double lr, dou
 /* Names the checkpoint to go back to in the message of a step that failed. */
 static void name_last_checkpoint(const run *r)
 {
-    char *path = run_directory_checkpoint_path(r->plan);
+    char *path = tec_run_directory_checkpoint_path(r->plan);
     if (r->checkpoint_step >= 0)
         tec_fail(TEC_DIVERGED, "%s; the last good checkpoint is %s (step %lld)", tec_error_message(), path,
                  (long long)r->checkpoint_step);
@@ -195,7 +196,7 @@ static tec_status save(run *r)
     double start = tec_seconds();
     tec_phase_enter(TEC_PHASE_SAVE);
     if (r->comm->rank == 0)
-        status = run_directory_checkpoint(r->plan, r->trainer, &r->state);
+        status = tec_run_directory_checkpoint(r->plan, r->trainer, &r->state);
     r->last_checkpoint = tec_seconds();
     r->checkpoint_step = r->state.step;
     tec_deadline_note_save(&r->deadline, r->last_checkpoint - start);
@@ -244,7 +245,7 @@ static tec_status train(run *r)
     }
     tec_progress_end();
     tec_log("all %d epochs are done: %lld steps", r->settings->pretrain.epochs, (long long)r->state.step);
-    return tec_comm_agree(r->comm, r->comm->rank == 0 ? run_directory_done(r->plan) : TEC_OK);
+    return tec_comm_agree(r->comm, r->comm->rank == 0 ? tec_run_directory_done(r->plan) : TEC_OK);
 }
 
 tec_status tec_run_training(const tec_comm *comm, const tec_run_plan *plan)
@@ -252,7 +253,8 @@ tec_status tec_run_training(const tec_comm *comm, const tec_run_plan *plan)
     run r = {.comm = comm, .plan = plan, .settings = plan->settings, .checkpoint_step = -1, .deadline = plan->deadline};
     run_lock lock = {.fd = -1};
     tec_stop_catch();
-    tec_status status = tec_comm_agree(comm, comm->rank == 0 ? run_lock_take(plan->settings->run.dir, &lock) : TEC_OK);
+    tec_status status =
+        tec_comm_agree(comm, comm->rank == 0 ? tec_run_lock_take(plan->settings->run.dir, &lock) : TEC_OK);
     if (status == TEC_OK)
         status = prepare(&r);
     if (status == TEC_OK)
@@ -260,9 +262,9 @@ tec_status tec_run_training(const tec_comm *comm, const tec_run_plan *plan)
     tec_progress_end();
     if (status == TEC_OK)
         tec_skipped_report(&r.skipped, comm, "the training set");
-    run_log_close(&r.log);
+    tec_run_log_close(&r.log);
     tec_skipped_free(&r.skipped);
     tec_trainer_free(r.trainer);
-    run_lock_release(&lock);
+    tec_run_lock_release(&lock);
     return status;
 }

@@ -4,6 +4,7 @@
 
 #include "tec/files.h"
 #include "tec/log.h"
+#include "tec/text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-char *run_directory_checkpoint_path(const tec_run_plan *plan)
+char *tec_run_directory_checkpoint_path(const tec_run_plan *plan)
 {
     return tec_path_join(plan->settings->run.dir, "checkpoint.h5");
 }
@@ -56,7 +57,7 @@ static tec_status read_checkpoint(const tec_run_plan *plan, const char *path, te
 /* The checkpoint and the one before it; the caller frees both. */
 static void checkpoint_paths(const tec_run_plan *plan, char **path, char **previous)
 {
-    *path = run_directory_checkpoint_path(plan);
+    *path = tec_run_directory_checkpoint_path(plan);
     *previous = tec_checkpoint_previous(*path);
 }
 
@@ -118,8 +119,8 @@ static tec_status refuse_to_overwrite(const tec_run_plan *plan)
     return status;
 }
 
-tec_status run_directory_resume(const tec_comm *comm, const tec_run_plan *plan, tec_trainer *trainer,
-                                tec_run_state *state, bool *found)
+tec_status tec_run_directory_resume(const tec_comm *comm, const tec_run_plan *plan, tec_trainer *trainer,
+                                    tec_run_state *state, bool *found)
 {
     tec_params *params = tec_model_params(tec_trainer_model(trainer));
     tec_adamw *adamw = tec_trainer_adamw(trainer);
@@ -147,7 +148,7 @@ static tec_status remove_file(const char *path)
     return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be removed: %s", path, strerror(errno));
 }
 
-tec_status run_directory_clear(const tec_run_plan *plan, bool resumed)
+tec_status tec_run_directory_clear(const tec_run_plan *plan, bool resumed)
 {
     char *path, *previous, *done = tec_path_join(plan->settings->run.dir, "DONE");
     checkpoint_paths(plan, &path, &previous);
@@ -163,10 +164,10 @@ tec_status run_directory_clear(const tec_run_plan *plan, bool resumed)
     return status;
 }
 
-tec_status run_directory_checkpoint(const tec_run_plan *plan, tec_trainer *trainer, const tec_run_state *state)
+tec_status tec_run_directory_checkpoint(const tec_run_plan *plan, tec_trainer *trainer, const tec_run_state *state)
 {
     tec_adamw *adamw = tec_trainer_adamw(trainer);
-    char *path = run_directory_checkpoint_path(plan), *settings = NULL;
+    char *path = tec_run_directory_checkpoint_path(plan), *settings = NULL;
     size_t bytes;
     tec_status status = tec_settings_text(plan->settings, &settings, &bytes);
     if (status == TEC_OK)
@@ -185,9 +186,9 @@ static tec_status write_file(const tec_run_plan *plan, const char *name, const c
     return status;
 }
 
-tec_status run_directory_describe(const tec_comm *comm, const tec_run_plan *plan)
+tec_status tec_run_directory_describe(const tec_comm *comm, const tec_run_plan *plan)
 {
-    char *settings = NULL, *environment = run_environment_text(comm);
+    char *settings = NULL, *environment = tec_run_environment_text(comm);
     size_t bytes;
     tec_status status = TEC_OK;
     if (comm->rank == 0) {
@@ -207,7 +208,7 @@ tec_status run_directory_describe(const tec_comm *comm, const tec_run_plan *plan
     return tec_comm_agree(comm, status);
 }
 
-tec_status run_directory_done(const tec_run_plan *plan)
+tec_status tec_run_directory_done(const tec_run_plan *plan)
 {
     return write_file(plan, "DONE", "", 0);
 }

@@ -52,7 +52,7 @@ static json_t *time_now(void)
     return json_string(text);
 }
 
-char *run_environment_text(const tec_comm *comm)
+char *tec_run_environment_text(const tec_comm *comm)
 {
     json_t *list = hosts(comm);
     char *text = NULL;

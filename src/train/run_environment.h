@@ -6,6 +6,6 @@
 
 /* Collective. JSON on rank 0 (free()), NULL elsewhere: versions of tec, MPI, BLAS and HDF5, start time, ranks, and the
  * host of every rank. */
-char *run_environment_text(const tec_comm *comm);
+char *tec_run_environment_text(const tec_comm *comm);
 
 #endif

@@ -1,7 +1,9 @@
 #include "run_lock.h"
 
+#include "tec/clock.h"
 #include "tec/files.h"
 #include "tec/log.h"
+#include "tec/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -53,7 +55,7 @@ static tec_status refuse(const run_lock *lock, const char *dir)
                     owner[0] ? owner : "unknown");
 }
 
-tec_status run_lock_take(const char *dir, run_lock *lock)
+tec_status tec_run_lock_take(const char *dir, run_lock *lock)
 {
     const double end = tec_seconds() + PATIENCE;
     lock->path = tec_path_join(dir, "lock");
@@ -76,7 +78,7 @@ tec_status run_lock_take(const char *dir, run_lock *lock)
 }
 
 /* The file stays, empty: another process may have opened it and wait, and who comes next would lock a new one. */
-void run_lock_release(run_lock *lock)
+void tec_run_lock_release(run_lock *lock)
 {
     if (lock->owned)
         (void)!ftruncate(lock->fd, 0);

@@ -19,7 +19,7 @@ typedef struct run_lock {
 /* Rank 0, where the directory is there. Waits a few seconds for an owner that is about to end. TEC_USER_ERROR: another
  * process trains there, which the message names. Where the file system has no locks it warns, and goes on. Release it
  * also after a failure. */
-tec_status run_lock_take(const char *dir, run_lock *lock);
-void run_lock_release(run_lock *lock); /* of {.fd = -1}: nothing */
+tec_status tec_run_lock_take(const char *dir, run_lock *lock);
+void tec_run_lock_release(run_lock *lock); /* of {.fd = -1}: nothing */
 
 #endif

@@ -42,7 +42,7 @@ static tec_status cut_back(const char *path, int64_t step)
     return status;
 }
 
-tec_status run_log_open(run_log *log, const char *dir, int64_t step)
+tec_status tec_run_log_open(run_log *log, const char *dir, int64_t step)
 {
     log->path = tec_path_join(dir, "log.jsonl");
     if (step > 0)
@@ -51,7 +51,7 @@ tec_status run_log_open(run_log *log, const char *dir, int64_t step)
     return log->file ? TEC_OK : cannot_write(log);
 }
 
-tec_status run_log_write(run_log *log, const run_log_line *line)
+tec_status tec_run_log_write(run_log *log, const run_log_line *line)
 {
     if (!log->file)
         return TEC_OK;
@@ -74,7 +74,7 @@ tec_status run_log_write(run_log *log, const run_log_line *line)
     return failed ? cannot_write(log) : TEC_OK;
 }
 
-void run_log_close(run_log *log)
+void tec_run_log_close(run_log *log)
 {
     if (log->file)
         fclose(log->file);

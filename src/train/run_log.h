@@ -26,8 +26,8 @@ typedef struct run_log_line {
 } run_log_line;
 
 /* Opens DIR/log.jsonl; lines of later steps than `step`, which a resumed run will write again, are dropped. */
-tec_status run_log_open(run_log *log, const char *dir, int64_t step);
-tec_status run_log_write(run_log *log, const run_log_line *line);
-void run_log_close(run_log *log);
+tec_status tec_run_log_open(run_log *log, const char *dir, int64_t step);
+tec_status tec_run_log_write(run_log *log, const run_log_line *line);
+void tec_run_log_close(run_log *log);
 
 #endif

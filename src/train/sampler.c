@@ -1,7 +1,9 @@
 #include "tec/sampler.h"
 
 #include "tec/comm.h"
+#include "tec/memory.h"
 #include "tec/philox.h"
+#include "tec/range.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,6 @@
 #include "tec/source.h"
 
+#include "tec/memory.h"
 #include "tec/philox.h"
 
 #include <stdlib.h>

@@ -2,8 +2,10 @@
 
 #include "diverged.h"
 
+#include "tec/clock.h"
 #include "tec/loader.h"
-#include "tec/log.h"
+#include "tec/memory.h"
+#include "tec/range.h"
 #include "tec/reducer.h"
 #include "tec/sampler.h"
 #include "tec/source.h"
@@ -193,7 +195,7 @@ static tec_status compute_chunk(tec_trainer *t, const tec_batch *batch, bool las
         int n = smaller(count - at, t->micro_batch);
         tec_model_forward(t->model, t->example + at, n, t->weight, scale, loss);
         if (!isfinite(loss[0] + loss[1]))
-            return diverged_loss(t->step, batch, t->masks, at, n, loss[0] + loss[1]);
+            return tec_diverged_loss(t->step, batch, t->masks, at, n, loss[0] + loss[1]);
         t->pending = last && at + n == count;
         if (!t->pending)
             tec_model_backward(t->model);
@@ -291,7 +293,7 @@ static tec_status update(tec_trainer *t, double lr, tec_step_result *result)
     result->gradient_norm = sqrt(square) / clip;
     /* All ranks have the same gradient, but other processors may round its norm otherwise: none may go on alone. */
     bool finite = isfinite(result->gradient_norm);
-    return tec_comm_agree(t->comm, finite ? TEC_OK : diverged_gradient(&t->sampler, t->step, result));
+    return tec_comm_agree(t->comm, finite ? TEC_OK : tec_diverged_gradient(&t->sampler, t->step, result));
 }
 
 tec_status tec_trainer_step(tec_trainer *t, double lr, unsigned ask, tec_step_result *result)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes PyTorch files for the tests of src/io/torch_*.c and, by what PyTorch holds, what is to be read from them.
+"""Makes PyTorch files for the tests of src/formats/torch_*.c and, by what PyTorch holds, what is to be read from them.
 
     make_torch.py DIRECTORY            all of them
     make_torch.py DIRECTORY --golden   those that are kept in tests/data/torch

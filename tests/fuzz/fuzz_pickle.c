@@ -1,7 +1,10 @@
 /* libFuzzer: any bytes as a pickle, whose tensors are listed as if each of its storages were there. */
 #include "tensors.h"
 
-#include "src/io/torch_parts.h"
+#include "src/formats/torch_parts.h"
+
+#include "tec/memory.h"
+#include "tec/text.h"
 
 #include <assert.h>
 #include <fcntl.h>
@@ -20,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     static const tensor_format no_format = {.name = "pickle"};
     pickle *p;
     size_t used = 0;
-    if (pickle_read(&p, "fuzz.pkl", data, bytes, 0, &used) != TEC_OK)
+    if (tec_pickle_read(&p, "fuzz.pkl", data, bytes, 0, &used) != TEC_OK)
         return 0;
     assert(used <= bytes);
     tec_tensor_file *file = tec_allocate_zeroed(1, sizeof *file);
@@ -28,8 +31,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     file->fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     file->bytes = (int64_t)bytes;
     file->format = &no_format;
-    torch_list(file, pickle_root(p), locate, NULL);
-    pickle_free(p);
+    tec_torch_list(file, tec_pickle_root(p), locate, NULL);
+    tec_pickle_free(p);
     tec_tensor_file_close(file);
     return 0;
 }

@@ -2,7 +2,7 @@
 #ifndef TEC_TESTS_FUZZ_TENSORS_H
 #define TEC_TESTS_FUZZ_TENSORS_H
 
-#include "src/io/tensor_source.h"
+#include "src/formats/tensor_source.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 

@@ -1,7 +1,9 @@
 /* The ranks together: mpirun -n N test_comm. `test_comm abort RANK` and `test_comm memory RANK` end by that rank's
  * failure. */
 #include "tec/comm.h"
-#include "tec/log.h"
+#include "tec/memory.h"
+#include "tec/range.h"
+#include "tec/text.h"
 
 #include <math.h>
 #include <setjmp.h>

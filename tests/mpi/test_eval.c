@@ -4,8 +4,11 @@
 #include "tec/files.h"
 #include "tec/knn.h"
 #include "tec/log.h"
+#include "tec/memory.h"
 #include "tec/philox.h"
 #include "tec/probe.h"
+#include "tec/range.h"
+#include "tec/text.h"
 
 #include <math.h>
 #include <stdio.h>

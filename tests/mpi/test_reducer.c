@@ -1,5 +1,6 @@
 /* Sums of gradients in buckets: mpirun -n N test_reducer. `test_reducer fail RANK` ends by that rank's failure in the
  * middle of a step, `test_reducer die RANK` by its death; the helper threads of all ranks are then at work. */
+#include "tec/memory.h"
 #include "tec/philox.h"
 #include "tec/reducer.h"
 

@@ -2,8 +2,7 @@
 #include "tests/unit/capture.h"
 
 #include "tec/skipped.h"
-
-#include "tec/log.h"
+#include "tec/text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

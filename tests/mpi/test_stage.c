@@ -4,8 +4,9 @@
 #include "tests/unit/folder.h"
 
 #include "tec/files.h"
-#include "tec/log.h"
+#include "tec/memory.h"
 #include "tec/stage.h"
+#include "tec/text.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* What the watchdog must not take for a hang: if it does, it ends this program. (That it ends ranks which hang is
  * tested end to end.) */
-#include "tec/log.h"
 #include "tec/phase.h"
+#include "tec/text.h"
 #include "tec/watchdog.h"
 
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 #include "gradient.h"
 
-#include "tec/error.h"
+#include "tec/memory.h"
 #include "tec/philox.h"
 
 #include <math.h>

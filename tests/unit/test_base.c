@@ -1,10 +1,13 @@
 /* Errors, the log, the arena, durations, exp. */
 #include "tec/arena.h"
+#include "tec/clock.h"
 #include "tec/error.h"
 #include "tec/log.h"
+#include "tec/memory.h"
+#include "tec/text.h"
 #include "tec/version.h"
 
-#include "src/base/vector.h"
+#include "tec/vector.h"
 
 #include <fcntl.h>
 #include <math.h>

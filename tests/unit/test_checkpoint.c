@@ -3,7 +3,9 @@
 #include "tec/checkpoint.h"
 #include "tec/files.h"
 #include "tec/h5.h"
+#include "tec/memory.h"
 #include "tec/philox.h"
+#include "tec/text.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* The command line of a command: options, settings file, overrides, files, --help. */
 #include "folder.h"
 
-#include "tec/command.h"
+#include "jobs/command.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* When a job has to stop, from what it was given and what it has seen. */
+#include "tec/clock.h"
 #include "tec/deadline.h"
-#include "tec/log.h"
 
 #include "capture.h"
 

@@ -1,6 +1,7 @@
 #include "folder.h"
 
 #include "tec/files.h"
+#include "tec/text.h"
 
 #include <setjmp.h>
 #include <signal.h>

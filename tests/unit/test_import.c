@@ -7,8 +7,8 @@
 
 #include "tec/files.h"
 #include "tec/frozen.h"
-#include "tec/log.h"
 #include "tec/tensor_write.h"
+#include "tec/text.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -65,14 +65,14 @@ static void test_names(void **state)
     char ours[OUR_NAME];
     int part, parts;
     for (size_t i = 0; i < LENGTH(names); i++) {
-        assert_true(import_translate(&import_namings[names[i].scheme], names[i].theirs, ours, &part, &parts));
+        assert_true(tec_import_translate(&tec_import_namings[names[i].scheme], names[i].theirs, ours, &part, &parts));
         assert_string_equal(ours, names[i].ours);
         assert_int_equal(part, names[i].part);
         assert_int_equal(parts, names[i].parts);
     }
     for (size_t i = 0; i < LENGTH(strangers); i++)
-        for (int s = 0; import_namings[s].name; s++)
-            if (import_translate(&import_namings[s], strangers[i], ours, &part, &parts))
+        for (int s = 0; tec_import_namings[s].name; s++)
+            if (tec_import_translate(&tec_import_namings[s], strangers[i], ours, &part, &parts))
                 fail_msg("`%s` is taken for %s", strangers[i], ours);
 }
 
@@ -80,15 +80,15 @@ static void test_names_back(void **state)
 {
     (void)state;
     char theirs[THEIR_NAME];
-    assert_int_equal(import_translate_back(&import_namings[0], "blocks.4.attn.qkv.bias", 0, theirs), 1);
+    assert_int_equal(tec_import_translate_back(&tec_import_namings[0], "blocks.4.attn.qkv.bias", 0, theirs), 1);
     assert_string_equal(theirs, "blocks.4.attn.qkv.bias");
-    assert_int_equal(import_translate_back(&import_namings[0], "reg_token", 0, theirs), 1);
+    assert_int_equal(tec_import_translate_back(&tec_import_namings[0], "reg_token", 0, theirs), 1);
     assert_string_equal(theirs, "reg_token");
-    assert_int_equal(import_translate_back(&import_namings[1], "blocks.4.attn.qkv.bias", 2, theirs), 3);
+    assert_int_equal(tec_import_translate_back(&tec_import_namings[1], "blocks.4.attn.qkv.bias", 2, theirs), 3);
     assert_string_equal(theirs, "encoder.layer.4.attention.attention.value.bias");
-    assert_int_equal(import_translate_back(&import_namings[1], "blocks.4.norm2.weight", 0, theirs), 1);
+    assert_int_equal(tec_import_translate_back(&tec_import_namings[1], "blocks.4.norm2.weight", 0, theirs), 1);
     assert_string_equal(theirs, "encoder.layer.4.layernorm_after.weight");
-    assert_int_equal(import_translate_back(&import_namings[1], "norm_pre.weight", 0, theirs), 0);
+    assert_int_equal(tec_import_translate_back(&tec_import_namings[1], "norm_pre.weight", 0, theirs), 0);
 }
 
 /* -- files -- */
@@ -455,7 +455,7 @@ static void test_positions(void **state)
         int side = resampled[i].side, new_side = resampled[i].new_side, D = resampled[i].D;
         for (int j = 0; j < side * side * D; j++)
             in[j] = (real)((37 * j + 11) % 29) / 7 - 2;
-        import_resample_positions(in, side, D, new_side, out);
+        tec_import_resample_positions(in, side, D, new_side, out);
         for (int j = 0; j < new_side * new_side * D; j++)
             if (!(fabs((double)out[j] - (double)resampled[i].want[j]) < 2e-6))
                 fail_msg("%d -> %d: value %d is %g, not %g", side, new_side, j, (double)out[j],

@@ -5,6 +5,8 @@
 #include "tec/frozen.h"
 #include "tec/gemm.h"
 #include "tec/import.h"
+#include "tec/memory.h"
+#include "tec/text.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,6 +1,7 @@
 /* k-NN against sorting all similarities of every test row in double precision. */
 #include "tec/knn.h"
 #include "tec/log.h"
+#include "tec/memory.h"
 #include "tec/philox.h"
 
 #include <math.h>

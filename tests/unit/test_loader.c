@@ -1,5 +1,5 @@
+#include "tec/clock.h"
 #include "tec/loader.h"
-#include "tec/log.h"
 
 #include <inttypes.h>
 #include <setjmp.h>

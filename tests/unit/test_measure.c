@@ -1,5 +1,5 @@
 /* The table of operators: what counts for whom. */
-#include "tec/log.h"
+#include "tec/clock.h"
 #include "tec/measure.h"
 
 #include <pthread.h>

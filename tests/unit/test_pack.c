@@ -3,6 +3,7 @@
 #include "tec/crc32c.h"
 #include "tec/dataset.h"
 #include "tec/pack.h"
+#include "tec/text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

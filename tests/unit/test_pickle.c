@@ -1,4 +1,4 @@
-#include "src/io/pickle.h"
+#include "src/formats/pickle.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,12 +20,12 @@ static tec_status read_bytes(pickle **p, const void *data, size_t size)
     /* Of the exact size, so that sanitizers notice a byte too far. */
     char *copy = malloc(size ? size : 1);
     memcpy(copy, data, size);
-    tec_status status = pickle_read(p, "a.pkl", copy, size, 0, &used);
+    tec_status status = tec_pickle_read(p, "a.pkl", copy, size, 0, &used);
     if (status == TEC_OK)
         assert_int_equal(used, size);
-    pickle_free(*p);
+    tec_pickle_free(*p);
     free(copy);
-    return status == TEC_OK ? pickle_read(p, "a.pkl", data, size, 0, &used) : status;
+    return status == TEC_OK ? tec_pickle_read(p, "a.pkl", data, size, 0, &used) : status;
 }
 
 static void assert_refused(const char *text, size_t size, const char *part)
@@ -39,7 +39,7 @@ static void assert_refused(const char *text, size_t size, const char *part)
 static void assert_text(const pickle_value *value, const char *wanted)
 {
     assert_int_equal(value->kind, PICKLE_TEXT);
-    if (!pickle_text_is(value->text, wanted))
+    if (!tec_pickle_text_is(value->text, wanted))
         fail_msg("\"%.*s\" instead of \"%s\"", (int)value->text.size, value->text.at, wanted);
 }
 
@@ -54,20 +54,20 @@ static void test_integers(void **state)
     READ(p, "(K\x00K\xffM\xff\xffJ\xfe\xff\xff\xffJ\xff\xff\xff\x7f\x8a\x00\x8a\x01\xff\x8a\x02\x80\x00"
             "\x8a\x08\x00\x00\x00\x00\x00\x00\x00\x80\x8b\x01\x00\x00\x00\xfdI01\nI00\nI12\nL-5000000000L\n"
             "L9223372036854775807L\nI77\nt.");
-    const pickle_value *root = pickle_root(p);
+    const pickle_value *root = tec_pickle_root(p);
     assert_int_equal(root->kind, PICKLE_TUPLE);
     assert_int_equal(root->count, sizeof wanted / sizeof *wanted);
     for (uint32_t i = 0; i < root->count; i++) {
         assert_int_equal(root->item[i]->kind, i == 10 || i == 11 ? PICKLE_BOOL : PICKLE_INT);
         assert_true(root->item[i]->integer == wanted[i]);
     }
-    pickle_free(p);
+    tec_pickle_free(p);
     READ(p, "(\x8a\x09\x01\x02\x03\x04\x05\x06\x07\x08\x09L9223372036854775808L\n"
             "L1000000000000000000000000000000000000000000000000000000000000000000L\nt.");
     for (uint32_t i = 0; i < 3; i++)
-        assert_int_equal(pickle_root(p)->item[i]->kind, PICKLE_BIG_INT);
-    assert_int_equal(pickle_root(p)->item[0]->text.size, 9);
-    pickle_free(p);
+        assert_int_equal(tec_pickle_root(p)->item[i]->kind, PICKLE_BIG_INT);
+    assert_int_equal(tec_pickle_root(p)->item[0]->text.size, 9);
+    tec_pickle_free(p);
 }
 
 static void test_floats_and_constants(void **state)
@@ -76,12 +76,12 @@ static void test_floats_and_constants(void **state)
     pickle *p;
     READ(p, "\x80\x02(G\x3f\xf8\x00\x00\x00\x00\x00\x00"
             "F-0.25\nN\x88\x89l.");
-    const pickle_value *root = pickle_root(p);
+    const pickle_value *root = tec_pickle_root(p);
     assert_int_equal(root->kind, PICKLE_LIST);
     assert_true(root->item[0]->number == 1.5 && root->item[1]->number == -0.25);
     assert_int_equal(root->item[2]->kind, PICKLE_NONE);
     assert_true(root->item[3]->integer == 1 && root->item[4]->integer == 0);
-    pickle_free(p);
+    tec_pickle_free(p);
 }
 
 static void test_texts(void **state)
@@ -97,14 +97,14 @@ static void test_texts(void **state)
             "B\x01\x00\x00\x00z\x8e\x00\x00\x00\x00\x00\x00\x00\x00t.");
     static const char *const wanted[] = {"ab", "cd",         "ef", "gh",
                                          "ij", "kl\n\\'\\q", "m",  "\xc3\xa9\xf0\x9f\x98\x80\\x"};
-    const pickle_value *root = pickle_root(p);
+    const pickle_value *root = tec_pickle_root(p);
     assert_int_equal(root->count, 11);
     for (int i = 0; i < 8; i++)
         assert_text(root->item[i], wanted[i]);
     for (int i = 8; i < 11; i++)
         assert_int_equal(root->item[i]->kind, PICKLE_BYTES);
     assert_int_equal(root->item[9]->text.at[0], 'z');
-    pickle_free(p);
+    tec_pickle_free(p);
 }
 
 /* -- containers, memo, stack -- */
@@ -121,7 +121,7 @@ static void test_containers(void **state)
             "bK\x05uU\x01"
             "cK\x06s\x86"
             "\x8f(K\x07\x90\x86.");
-    const pickle_value *pair = pickle_root(p), *list, *dict;
+    const pickle_value *pair = tec_pickle_root(p), *list, *dict;
     list = pair->item[0]->item[0];
     dict = pair->item[0]->item[1];
     assert_int_equal(list->kind, PICKLE_LIST);
@@ -131,20 +131,20 @@ static void test_containers(void **state)
     assert_text(dict->item[4], "c");
     assert_int_equal(dict->item[5]->integer, 6);
     assert_int_equal(pair->item[1]->kind, PICKLE_SET);
-    pickle_free(p);
+    tec_pickle_free(p);
 
     READ(p, "(K\x01K\x02K\x03"
             "1(K\x04K\x06(K\x05"
             "01d2\x86."); /* marks dropped, an empty dict twice */
-    pickle_free(p);
+    tec_pickle_free(p);
     READ(p, "\x80\x04\x95\x07\x00\x00\x00\x00\x00\x00\x00\x8c\x01"
             "a\x94h\x00\x86.");
-    assert_ptr_equal(pickle_root(p)->item[0], pickle_root(p)->item[1]);
-    pickle_free(p);
+    assert_ptr_equal(tec_pickle_root(p)->item[0], tec_pickle_root(p)->item[1]);
+    tec_pickle_free(p);
     READ(p, "K\x01p5\n0K\x02\x94"
             "0g5\n.");
-    assert_int_equal(pickle_root(p)->integer, 1);
-    pickle_free(p);
+    assert_int_equal(tec_pickle_root(p)->integer, 1);
+    tec_pickle_free(p);
 }
 
 static void test_objects(void **state)
@@ -157,25 +157,25 @@ static void test_objects(void **state)
             "(K\x01K\x02imy\nClass\n(cmy\nOther\nK\x03o"                  /* INST, OBJ */
             "ccollections\nOrderedDict\n)RU\x01xK\x09s}U\x09_metadataNsb" /* as a state_dict has it */
             "cmy\nKey\n)}\x92U\x01p\x85Q.");                              /* NEWOBJ_EX, BINPERSID */
-    pickle_free(p);
+    tec_pickle_free(p);
     READ(p, "(cargparse\nNamespace\n)\x81}U\x01"
             "aK\x01sb(K\x01K\x02imy\nClass\n(cmy\nOther\nK\x03o"
             "ccollections\nOrderedDict\n)RU\x01xK\x09sU\x01p\x85Qt.");
-    const pickle_value *root = pickle_root(p);
+    const pickle_value *root = tec_pickle_root(p);
     assert_int_equal(root->count, 5);
     for (int i = 0; i < 4; i++)
         assert_int_equal(root->item[i]->kind, PICKLE_OBJECT);
-    assert_true(pickle_is_global(root->item[0]->object.class, "argparse", "Namespace"));
+    assert_true(tec_pickle_is_global(root->item[0]->object.class, "argparse", "Namespace"));
     assert_int_equal(root->item[0]->object.state->kind, PICKLE_DICT);
-    assert_true(pickle_is_global(root->item[1]->object.class, "my", "Class"));
+    assert_true(tec_pickle_is_global(root->item[1]->object.class, "my", "Class"));
     assert_int_equal(root->item[1]->object.args->count, 2);
-    assert_true(pickle_is_global(root->item[2]->object.class, "my", "Other"));
+    assert_true(tec_pickle_is_global(root->item[2]->object.class, "my", "Other"));
     assert_int_equal(root->item[2]->object.args->count, 1);
     assert_int_equal(root->item[3]->count, 2);
     assert_int_equal(root->item[4]->kind, PICKLE_PERSISTENT);
-    assert_int_equal(pickle_persistents(p), 1);
-    assert_ptr_equal(pickle_persistent(p, 0), root->item[4]);
-    pickle_free(p);
+    assert_int_equal(tec_pickle_persistents(p), 1);
+    assert_ptr_equal(tec_pickle_persistent(p, 0), root->item[4]);
+    tec_pickle_free(p);
 }
 
 /* -- refusals -- */
@@ -223,7 +223,7 @@ static void test_refused_names(void **state)
     for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++) {
         int size = snprintf(text, sizeof text, "c%s\n%s\n.", harmless[i][0], harmless[i][1]);
         assert_int_equal(read_bytes(&p, text, (size_t)size), TEC_OK);
-        pickle_free(p);
+        tec_pickle_free(p);
     }
     REFUSED("V\\u006f\\u0073\nVsystem\n\x93.", "os.system");
 }
@@ -238,7 +238,7 @@ static void test_damaged(void **state)
                                 "cmy\nClass\n)\x81}b\x86I12\n\x86.";
     pickle *p;
     READ(p, whole);
-    pickle_free(p);
+    tec_pickle_free(p);
     for (size_t size = 0; size + 1 < sizeof whole - 1; size++)
         assert_int_equal(read_bytes(&p, whole, size), TEC_USER_ERROR);
     REFUSED("", "ends at byte 0");

@@ -2,6 +2,7 @@
 #include "gradient.h"
 #include "tiny_model.h"
 
+#include "tec/flops.h"
 #include "tec/frozen.h"
 #include "tec/gemm.h"
 #include "tec/measure.h"
@@ -61,7 +62,7 @@ static void test_train_flops(void **state)
             tiny_model_run(&tiny, 0, count, (double[]){1, 1}, 1, loss);
             tec_measure_stop();
             double want = tec_gemm_flops();
-            double got = tec_plan_train_flops(&tiny.config, count, tiny.visible, tiny.topk);
+            double got = tec_flops_train(&tiny.config, count, tiny.visible, tiny.topk);
             if (got != want)
                 fail_msg("%s, %d examples: %.0f operations instead of %.0f", tiny.name, count, got, want);
             tiny_model_free(&tiny);
@@ -90,8 +91,8 @@ static void test_targets_flops(void **state)
     tec_measure_start();
     tec_frozen_targets(frozen, images, B, LAST, K, feature, attention, topk);
     tec_measure_stop();
-    if (tec_plan_targets_flops(&config, B, K) != tec_gemm_flops())
-        fail_msg("%.0f operations instead of %.0f", tec_plan_targets_flops(&config, B, K), tec_gemm_flops());
+    if (tec_flops_targets(&config, B, K) != tec_gemm_flops())
+        fail_msg("%.0f operations instead of %.0f", tec_flops_targets(&config, B, K), tec_gemm_flops());
     tec_frozen_close(frozen);
 }
 
@@ -200,14 +201,14 @@ static void test_time_of_one_rank(void **state)
     double bytes;
     assert_int_equal(tec_plan_time_of(&job, &machine, &t), TEC_OK);
     assert_int_equal(tec_plan_checkpoint_bytes(&job, &bytes), TEC_OK);
-    assert_near(t.compute, 8 * tec_plan_train_flops(&job.model, 8, 49, 15) / 1e10);
+    assert_near(t.compute, 8 * tec_flops_train(&job.model, 8, 49, 15) / 1e10);
     assert_near(t.update, parameters(&job) * 1e-9);
     assert_true(t.node_reduce == 0 && t.network_reduce == 0 && t.fetch == 0);
     assert_int_equal(t.steps, 10 * (1000 / 64));
     assert_int_equal(t.checkpoints, 10);
     assert_near(t.seconds, 150 * (t.compute + t.update) + 10 * bytes / 1e8);
     assert_near(t.node_hours, t.seconds / 3600);
-    assert_near(t.targets_seconds, 1000 * tec_plan_targets_flops(&job.base, 1, 15) / 2e10);
+    assert_near(t.targets_seconds, 1000 * tec_flops_targets(&job.base, 1, 15) / 2e10);
 }
 
 static void test_communication(void **state)
@@ -217,7 +218,7 @@ static void test_communication(void **state)
     tec_plan_time t;
     assert_int_equal(tec_plan_time_of(&job, &machine, &t), TEC_OK);
     double gradient = parameters(&job) * sizeof(real), buckets = ceil(gradient / (4 << 20));
-    assert_near(t.compute, tec_plan_train_flops(&job.model, 1, 49, 15) / 1e10); /* one image a rank */
+    assert_near(t.compute, tec_flops_train(&job.model, 1, 49, 15) / 1e10); /* one image a rank */
     assert_near(t.node_reduce, gradient / 1e9);
     assert_near(t.network_reduce, 2 * 15.0 / 16 * gradient / 0.87e9 + 2 * 4 * 20e-6 * buckets);
     assert_near(t.node_hours, 16 * t.seconds / 3600);

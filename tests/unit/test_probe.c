@@ -1,6 +1,7 @@
 /* The linear probe against PyTorch (BatchNorm1d without affine, cross-entropy, MAE's LARS and schedule, double
  * precision) and on clusters that a line separates. */
 #include "tec/log.h"
+#include "tec/memory.h"
 #include "tec/philox.h"
 #include "tec/probe.h"
 

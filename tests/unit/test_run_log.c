@@ -5,6 +5,7 @@
 #include "src/train/run_log.h"
 
 #include "tec/files.h"
+#include "tec/text.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -36,7 +37,7 @@ static int remove_directory(void **state)
 static void write_steps(int64_t from, int64_t first, int64_t last)
 {
     run_log log = {0};
-    assert_int_equal(run_log_open(&log, directory, from), TEC_OK);
+    assert_int_equal(tec_run_log_open(&log, directory, from), TEC_OK);
     for (int64_t step = first; step <= last; step++) {
         run_log_line line = {.kind = step % 4 ? "step" : "epoch",
                              .epoch = 1 + (step - 1) / 4,
@@ -49,9 +50,9 @@ static void write_steps(int64_t from, int64_t first, int64_t last)
                              .wait_share = 0.25,
                              .reduce_share = 0.125,
                              .seconds = 10.0 * (double)step};
-        assert_int_equal(run_log_write(&log, &line), TEC_OK);
+        assert_int_equal(tec_run_log_write(&log, &line), TEC_OK);
     }
-    run_log_close(&log);
+    tec_run_log_close(&log);
 }
 
 static char *log_text(size_t *bytes)
@@ -176,9 +177,9 @@ static void test_not_writable(void **state)
     (void)state;
     run_log log = {0};
     char *path = tec_path_join(directory, "none");
-    assert_int_equal(run_log_open(&log, path, 0), TEC_SYSTEM_ERROR);
+    assert_int_equal(tec_run_log_open(&log, path, 0), TEC_SYSTEM_ERROR);
     assert_non_null(strstr(tec_error_message(), "none/log.jsonl"));
-    run_log_close(&log);
+    tec_run_log_close(&log);
     free(path);
 }
 
@@ -189,12 +190,12 @@ static void test_full_disk(void **state)
     char *path = tec_path_join(directory, "log.jsonl");
     unlink(path);
     assert_int_equal(symlink("/dev/full", path), 0);
-    assert_int_equal(run_log_open(&log, directory, 0), TEC_OK);
+    assert_int_equal(tec_run_log_open(&log, directory, 0), TEC_OK);
     run_log_line line = {.kind = "step", .loss_names = two_losses, .step = 1};
-    assert_int_equal(run_log_write(&log, &line), TEC_SYSTEM_ERROR);
+    assert_int_equal(tec_run_log_write(&log, &line), TEC_SYSTEM_ERROR);
     assert_non_null(strstr(tec_error_message(), path));
     assert_non_null(strstr(tec_error_message(), "No space left"));
-    run_log_close(&log);
+    tec_run_log_close(&log);
     unlink(path);
     free(path);
 }
@@ -204,8 +205,8 @@ static void test_other_ranks(void **state)
 {
     (void)state;
     run_log log = {0};
-    assert_int_equal(run_log_write(&log, &(run_log_line){.kind = "step", .loss_names = two_losses}), TEC_OK);
-    run_log_close(&log);
+    assert_int_equal(tec_run_log_write(&log, &(run_log_line){.kind = "step", .loss_names = two_losses}), TEC_OK);
+    tec_run_log_close(&log);
 }
 
 int main(void)

@@ -1,6 +1,7 @@
 #include "folder.h"
 
 #include "tec/files.h"
+#include "tec/memory.h"
 #include "tec/philox.h"
 #include "tec/tensor_file.h"
 #include "tec/tensor_write.h"

@@ -1,6 +1,7 @@
 /* Settings: defaults, YAML, overrides, the resolved file, --help, presets. */
 #include "tec/settings.h"
 #include "tec/suggest.h"
+#include "tec/text.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,4 +1,5 @@
 /* Settings: every mistake and its message, with the place; texts that are no settings at all. */
+#include "tec/memory.h"
 #include "tec/settings.h"
 
 #include <setjmp.h>

@@ -5,6 +5,7 @@
 
 #include "tec/files.h"
 #include "tec/gemm.h"
+#include "tec/memory.h"
 #include "tec/philox.h"
 #include "tec/trainer.h"
 

@@ -3,9 +3,11 @@
 
 #include "tec/files.h"
 #include "tec/h5.h"
+#include "tec/memory.h"
 #include "tec/store.h"
+#include "tec/text.h"
 
-#include "src/targets/store_parts.h"
+#include "src/store/store_parts.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -288,7 +290,7 @@ static void test_int8_of_unusual_logits(void **state)
         float middle, step;
     } kind[] = {{3e38f, 0}, {0, 0}, {0, 1e-42f}, {1e4f, 0x1p-9f}, {0, 8e37f}, {-700, 100}};
     tec_store_spec spec = make_spec(TEC_TARGET_INT8);
-    store_layout layout = store_layout_of(&spec);
+    store_layout layout = tec_store_layout_of(&spec);
     char *buffer = tec_allocate(layout.buffer);
     float scratch[FEATURES + LOGITS];
     for (size_t k = 0; k < sizeof kind / sizeof *kind; k++) {
@@ -297,8 +299,8 @@ static void test_int8_of_unusual_logits(void **state)
         make_row(&given, 0);
         for (int i = 0; i < LOGITS; i++)
             given.attention[i] = kind[k].middle + (float)(i * 5 % L - L / 2) * kind[k].step;
-        assert_true(store_row_encode(&spec, &layout, &given.row, buffer, scratch, &error));
-        store_row_decode(&spec, &layout, buffer, attach(&got));
+        assert_true(tec_store_row_encode(&spec, &layout, &given.row, buffer, scratch, &error));
+        tec_store_row_decode(&spec, &layout, buffer, attach(&got));
         for (int i = 0; i < LOGITS; i++)
             assert_true(fabsf(got.attention[i] - given.attention[i]) <= attention_bound(TEC_TARGET_INT8, &given, i));
     }

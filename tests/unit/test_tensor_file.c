@@ -1,13 +1,15 @@
 /* What all formats share: telling the format, the list, strides, conversion; shards and our own HDF5 files. */
 #include "folder.h"
 
-#include "src/io/tensor_source.h"
+#include "src/formats/tensor_source.h"
 #include "tec/checkpoint.h"
 #include "tec/files.h"
 #include "tec/fixture.h"
 #include "tec/h5.h"
+#include "tec/memory.h"
 #include "tec/philox.h"
 #include "tec/tensor_write.h"
+#include "tec/text.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -140,13 +142,13 @@ static tec_tensor_file *make_file(void)
 static tec_status add(tec_tensor_file *file, const char *name, int first, int dims, const int64_t *dim,
                       const int64_t *stride)
 {
-    return tensor_file_add(file, name,
-                           &(tensor_place){.type = TENSOR_F32,
-                                           .dims = dims,
-                                           .dim = dim,
-                                           .stride = stride,
-                                           .offset = 4 * first,
-                                           .room = (int64_t)sizeof numbers - 4 * first});
+    return tec_tensor_file_add(file, name,
+                               &(tensor_place){.type = TENSOR_F32,
+                                               .dims = dims,
+                                               .dim = dim,
+                                               .stride = stride,
+                                               .offset = 4 * first,
+                                               .room = (int64_t)sizeof numbers - 4 * first});
 }
 
 static void test_strides(void **state)
@@ -171,7 +173,7 @@ static void test_strides(void **state)
     tec_tensor_file *file = make_file();
     for (size_t i = 0; i < sizeof view / sizeof *view; i++)
         assert_int_equal(add(file, view[i].name, view[i].first, view[i].dims, view[i].dim, view[i].stride), TEC_OK);
-    tensor_file_sort(file);
+    tec_tensor_file_sort(file);
     for (size_t i = 0; i < sizeof view / sizeof *view; i++) {
         real got[12];
         int index = tec_tensor_file_find(file, view[i].name);
@@ -216,7 +218,7 @@ static void test_equal_names(void **state)
     tec_tensor_file *file = make_file();
     for (int i = 0; i < 5; i++)
         assert_int_equal(add(file, given[i], i, 0, NULL, NULL), TEC_OK);
-    tensor_file_sort(file);
+    tec_tensor_file_sort(file);
     for (int i = 0; i < 5; i++) {
         assert_string_equal(tec_tensor_file_get(file, i)->name, want[i]);
         assert_int_equal(tec_tensor_file_find(file, want[i]), i);
@@ -229,14 +231,14 @@ static void test_types(void **state)
 {
     (void)state;
     for (int i = 0; i < TENSOR_TYPES; i++) {
-        const tensor_type_about *type = &tensor_types[i];
-        assert_int_equal(tensor_type_of_name(type->name), i);
+        const tensor_type_about *type = &tec_tensor_types[i];
+        assert_int_equal(tec_tensor_type_of_name(type->name), i);
         if (type->safetensors)
-            assert_int_equal(tensor_type_of_safetensors(type->safetensors), i);
+            assert_int_equal(tec_tensor_type_of_safetensors(type->safetensors), i);
         if (type->storage)
-            assert_int_equal(tensor_type_of_storage(type->storage), i);
+            assert_int_equal(tec_tensor_type_of_storage(type->storage), i);
     }
-    assert_int_equal(tensor_type_of_storage("float32"), TENSOR_TYPES);
+    assert_int_equal(tec_tensor_type_of_storage("float32"), TENSOR_TYPES);
 }
 
 /* More than one of the chunks that conversion works in, and an odd end. */
@@ -251,10 +253,10 @@ static void test_conversion(void **state)
         wide[i] = i / 7.0 - 100;
         upper[i] = (uint16_t)(0x3f80 + i % 128); /* 1 + k / 128 */
     }
-    tensor_convert(TENSOR_F64, wide, COUNT, got);
+    tec_tensor_convert(TENSOR_F64, wide, COUNT, got);
     for (int i = 0; i < COUNT; i++)
         assert_true(got[i] == (real)wide[i]);
-    tensor_convert(TENSOR_BF16, upper, COUNT, got);
+    tec_tensor_convert(TENSOR_BF16, upper, COUNT, got);
     for (int i = 0; i < COUNT; i++)
         assert_true(got[i] == (real)(1 + i % 128 / 128.0));
     free(got);
@@ -336,11 +338,11 @@ static void test_directory(void **state)
     assert_string_equal(tec_tensor_file_path(file), in_dir("published/model.safetensors"));
 
     char raw[16];
-    assert_int_equal(tensor_file_get(file, raw, 16, file->bytes - 16), TEC_OK);
-    assert_int_equal(tensor_file_get(file, raw, 16, file->bytes - 15), TEC_USER_ERROR);
+    assert_int_equal(tec_tensor_file_bytes(file, raw, 16, file->bytes - 16), TEC_OK);
+    assert_int_equal(tec_tensor_file_bytes(file, raw, 16, file->bytes - 15), TEC_USER_ERROR);
     assert_non_null(strstr(tec_error_message(), "is cut short"));
-    assert_int_equal(tensor_file_get(file, raw, SIZE_MAX, 1), TEC_USER_ERROR);
-    assert_int_equal(tensor_file_get(file, raw, 1, -1), TEC_USER_ERROR);
+    assert_int_equal(tec_tensor_file_bytes(file, raw, SIZE_MAX, 1), TEC_USER_ERROR);
+    assert_int_equal(tec_tensor_file_bytes(file, raw, 1, -1), TEC_USER_ERROR);
     tec_tensor_file_close(file);
 }
 

@@ -7,9 +7,11 @@
 #include "folder.h"
 
 #include "tec/files.h"
+#include "tec/memory.h"
 #include "tec/philox.h"
 #include "tec/tensor_file.h"
 #include "tec/tensor_write.h"
+#include "tec/text.h"
 
 #include <glob.h>
 #include <math.h>

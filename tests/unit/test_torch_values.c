@@ -1,6 +1,8 @@
 /* Tensors in pickles that are made by hand, with storages that are taken to be there. */
-#include "src/io/torch_parts.h"
+#include "src/formats/torch_parts.h"
 #include "tec/files.h"
+#include "tec/memory.h"
+#include "tec/text.h"
 
 #include <fcntl.h>
 #include <glob.h>
@@ -33,10 +35,10 @@ static tec_tensor_file *listed(const void *text, size_t size, tec_status *status
     file->path = tec_string_format("a.pkl");
     file->fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     file->format = &no_format;
-    assert_int_equal(pickle_read(&p, "a.pkl", text, size, 0, &used), TEC_OK);
-    *status = torch_list(file, pickle_root(p), locate, &located);
+    assert_int_equal(tec_pickle_read(&p, "a.pkl", text, size, 0, &used), TEC_OK);
+    *status = tec_torch_list(file, tec_pickle_root(p), locate, &located);
     assert_true(*status != TEC_OK || located == file->count);
-    pickle_free(p);
+    tec_pickle_free(p);
     return file;
 }
 
@@ -200,8 +202,8 @@ static void test_corpus(void **state)
         pickle *p;
         tec_status status;
         assert_int_equal(tec_file_read(found.gl_pathv[i], 100000, &text, &bytes), TEC_OK);
-        if (pickle_read(&p, "a.pkl", text, bytes, 0, &used) == TEC_OK) {
-            pickle_free(p);
+        if (tec_pickle_read(&p, "a.pkl", text, bytes, 0, &used) == TEC_OK) {
+            tec_pickle_free(p);
             tec_tensor_file_close(listed(text, bytes, &status));
             pickles++;
         }

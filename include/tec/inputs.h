@@ -1,0 +1,17 @@
+/* What a training run reads: a data set and, for objective tec, a target store; or copies of them on the node. */
+#ifndef TEC_INPUTS_H
+#define TEC_INPUTS_H
+
+#include "tec/dataset.h"
+#include "tec/stage.h"
+#include "tec/store.h"
+
+typedef struct tec_inputs {
+    tec_dataset *set;
+    tec_store *store; /* NULL: objective mae */
+    tec_stage *stage; /* NULL: files are read where they are */
+} tec_inputs;
+
+void tec_inputs_close(tec_inputs *inputs); /* collective */
+
+#endif

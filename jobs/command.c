@@ -1,0 +1,210 @@
+/* The command line of one command: options by its table, -c, key=value, files. */
+#include "command.h"
+#include "tec/files.h"
+#include "tec/memory.h"
+#include "tec/suggest.h"
+#include "tec/text.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST_YAML_BYTES ((size_t)1 << 20)
+
+/* A command line while it is being read. Everything but `files` is borrowed. */
+typedef struct line {
+    const tec_command *command;
+    tec_invocation *out;
+    char **argv;
+    int argc, at; /* the next argument */
+    const char *config;
+    const char **overrides, **files;
+    int override_count;
+} line;
+
+bool tec_command_asks_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
+        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+            return true;
+    return false;
+}
+
+static int count_options(const tec_command *command)
+{
+    int count = 0;
+    while (command->options && command->options[count].name)
+        count++;
+    assert(count <= TEC_MAX_OPTIONS);
+    return count;
+}
+
+static tec_status unknown_option(const tec_command *command, const char *name, int length)
+{
+    const char *names[TEC_MAX_OPTIONS];
+    int count = count_options(command);
+    for (int i = 0; i < count; i++)
+        names[i] = command->options[i].name;
+    char *word = tec_string_format("%.*s", length, name);
+    const char *nearest = tec_suggest(word, names, count);
+    tec_status status =
+        nearest ? tec_fail(TEC_USER_ERROR, "command line: unknown option `--%.80s` of tec %s; did you mean `--%s`?",
+                           word, command->name, nearest)
+                : tec_fail(TEC_USER_ERROR, "command line: unknown option `--%.80s`; `tec %s --help` lists the options",
+                           word, command->name);
+    free(word);
+    return status;
+}
+
+static const char *dashes(const tec_option *option)
+{
+    return option->name[1] ? "--" : "-";
+}
+
+static bool has_option(const tec_command *command, const char *name)
+{
+    for (const tec_option *option = command->options; option && option->name; option++)
+        if (!strcmp(option->name, name))
+            return true;
+    return false;
+}
+
+/* --name, --name ARGUMENT, --name=ARGUMENT; `name` without the dashes. */
+static tec_status take_option(line *l, const char *name)
+{
+    int length = (int)strcspn(name, "="), i = 0, count = count_options(l->command);
+    const tec_option *option = l->command->options;
+    while (i < count && ((int)strlen(option[i].name) != length || strncmp(option[i].name, name, (size_t)length)))
+        i++;
+    if (i == count)
+        return unknown_option(l->command, name, length);
+    const char *argument = name[length] ? name + length + 1 : NULL;
+    if (!option[i].argument && argument)
+        return tec_fail(TEC_USER_ERROR, "command line: option `--%s` takes no argument", option[i].name);
+    if (option[i].argument && !argument && l->at < l->argc)
+        argument = l->argv[l->at++];
+    if (option[i].argument && !argument)
+        return tec_fail(TEC_USER_ERROR, "command line: option `%s%s` needs an argument: %s%s %s", dashes(&option[i]),
+                        option[i].name, dashes(&option[i]), option[i].name, option[i].argument);
+    l->out->value[i] = argument;
+    l->out->times[i]++;
+    return TEC_OK;
+}
+
+static tec_status take_config(line *l)
+{
+    if (!l->command->sections)
+        return tec_fail(TEC_USER_ERROR, "command line: tec %s reads no settings, it takes no -c", l->command->name);
+    if (l->at == l->argc)
+        return tec_fail(TEC_USER_ERROR, "command line: -c needs an argument: -c CONFIG.yaml");
+    if (l->config)
+        return tec_fail(TEC_USER_ERROR, "command line: -c is given twice; one settings file is read");
+    l->config = l->argv[l->at++];
+    return TEC_OK;
+}
+
+/* Is it "word=...", or "word.word=...", rather than a path? */
+static bool looks_like_override(const char *text)
+{
+    const char *c = text;
+    while (isalnum((unsigned char)*c) || *c == '_' || *c == '.')
+        c++;
+    return c > text && *c == '=';
+}
+
+static bool reads_section(const tec_command *command, const char *name)
+{
+    for (const char *const *section = command->sections; *section; section++)
+        if (!strcmp(*section, name))
+            return true;
+    return false;
+}
+
+static tec_status take_override(line *l, const char *text)
+{
+    char *section = tec_string_format("%s", text);
+    section[strcspn(section, ".=")] = '\0';
+    bool useless = tec_settings_has_section(section) && !reads_section(l->command, section);
+    free(section);
+    if (useless)
+        return tec_fail(TEC_USER_ERROR, "command line: `%.80s` would do nothing: tec %s does not read the section",
+                        text, l->command->name);
+    l->overrides[l->override_count++] = text;
+    return TEC_OK;
+}
+
+static tec_status take_other(line *l, const char *text)
+{
+    if (l->command->sections && looks_like_override(text))
+        return take_override(l, text);
+    if (!l->command->takes_files)
+        return tec_fail(TEC_USER_ERROR,
+                        "command line: unexpected argument `%.80s`; %s`tec %s --help` says what there is", text,
+                        l->command->sections ? "settings are written section.key=value; " : "", l->command->name);
+    l->files[l->out->file_count++] = text;
+    return TEC_OK;
+}
+
+static tec_status read_line(line *l)
+{
+    bool options = true;
+    while (l->at < l->argc) {
+        const char *text = l->argv[l->at++];
+        if (options && !strcmp(text, "--"))
+            options = false;
+        else if (options && !strcmp(text, "-c"))
+            TEC_TRY(take_config(l));
+        else if (options && !strncmp(text, "--", 2))
+            TEC_TRY(take_option(l, text + 2));
+        else if (options && text[0] == '-' && text[1] && !text[2] && has_option(l->command, text + 1))
+            TEC_TRY(take_option(l, text + 1));
+        else if (options && text[0] == '-' && text[1])
+            return tec_fail(TEC_USER_ERROR, "command line: unknown option `%.80s`; `tec %s --help` lists the options",
+                            text, l->command->name);
+        else
+            TEC_TRY(take_other(l, text));
+    }
+    return TEC_OK;
+}
+
+tec_status tec_command_parse(const tec_command *command, const tec_comm *comm, int argc, char **argv,
+                             tec_invocation *out)
+{
+    char *yaml = NULL;
+    size_t bytes = 0;
+    memset(out, 0, sizeof *out);
+    line l = {.command = command, .out = out, .argv = argv, .argc = argc, .at = 1};
+    l.overrides = tec_allocate_zeroed((size_t)argc, sizeof *l.overrides);
+    l.files = tec_allocate_zeroed((size_t)argc, sizeof *l.files);
+    out->files = l.files;
+
+    tec_status status = tec_comm_agree(comm, read_line(&l));
+    if (status != TEC_OK)
+        goto done;
+    if (l.config) {
+        if (comm->rank == 0)
+            status = tec_file_read(l.config, MOST_YAML_BYTES, &yaml, &bytes);
+        status = tec_comm_agree(comm, status);
+        if (status != TEC_OK)
+            goto done;
+        tec_comm_share_text(comm, &yaml, &bytes, 0);
+    }
+    tec_settings_source source = {.yaml_name = l.config,
+                                  .yaml = yaml,
+                                  .yaml_bytes = bytes,
+                                  .overrides = l.overrides,
+                                  .override_count = l.override_count};
+    status = tec_comm_agree(comm, tec_settings_resolve(&out->settings, &source));
+done:
+    free(yaml);
+    free(l.overrides);
+    return status;
+}
+
+void tec_invocation_free(tec_invocation *call)
+{
+    tec_settings_free(&call->settings);
+    free((void *)call->files);
+    memset(call, 0, sizeof *call);
+}

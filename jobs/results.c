@@ -1,0 +1,44 @@
+/* What a command leaves in the run directory: its results and the settings that led to them. */
+#include "jobs.h"
+
+#include "tec/files.h"
+#include "tec/memory.h"
+#include "tec/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static tec_status write_settings(const tec_settings *settings, const char *name)
+{
+    char *text, *path = tec_path_join(settings->run.dir, name);
+    size_t bytes;
+    tec_status status = tec_settings_text(settings, &text, &bytes);
+    if (status == TEC_OK)
+        status = tec_file_write(path, text, bytes);
+    free(text);
+    free(path);
+    return status;
+}
+
+tec_status tec_job_write_settings(const tec_comm *comm, const tec_settings *settings, const char *name)
+{
+    return tec_comm_agree(comm, comm->rank == 0 ? write_settings(settings, name) : TEC_OK);
+}
+
+static tec_status write_json(const char *dir, const char *name, const json_t *object)
+{
+    char *text = json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    if (!text)
+        return tec_fail(TEC_SYSTEM_ERROR, "%s/%s: the results cannot be put into words: out of memory", dir, name);
+    char *lines = tec_string_format("%s\n", text), *path = tec_path_join(dir, name);
+    tec_status status = tec_file_write(path, lines, strlen(lines));
+    free(path);
+    free(lines);
+    free(text);
+    return status;
+}
+
+tec_status tec_job_write_json(const tec_comm *comm, const char *dir, const char *name, const json_t *object)
+{
+    return tec_comm_agree(comm, comm->rank == 0 ? write_json(dir, name, object) : TEC_OK);
+}

@@ -1,0 +1,7 @@
+#include "tec/range.h"
+
+tec_range tec_share(int64_t total, int part, int parts)
+{
+    int64_t each = total / parts, extra = total % parts;
+    return (tec_range){.first = part * each + (part < extra ? part : extra), .count = each + (part < extra)};
+}

@@ -1,0 +1,190 @@
+/* The work that `tec bench` measures: training steps and base targets of known sizes. */
+#include "tec/bench.h"
+
+#include "tec/flops.h"
+#include "tec/memory.h"
+#include "tec/philox.h"
+#include "tec/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const tec_bench_size sizes[] = {{"vitt", 224, 16, 192, 3, 192, 6, 15, 16},
+                                       {"vitb", 224, 16, 768, 12, 512, 16, 15, 8},
+                                       {"tiny", 32, 4, 192, 3, 128, 4, 9, 64}};
+
+tec_status tec_bench_size_find(const char *name, const tec_bench_size **out)
+{
+    *out = &sizes[0];
+    for (size_t i = 0; name && i < sizeof sizes / sizeof *sizes; i++)
+        if (strcmp(sizes[i].name, name) == 0) {
+            *out = &sizes[i];
+            return TEC_OK;
+        }
+    return name ? tec_fail(TEC_USER_ERROR, "--size %s: no such size; vitb, vitt and tiny are there", name) : TEC_OK;
+}
+
+tec_model_config tec_bench_config(const tec_bench_size *size)
+{
+    return (tec_model_config){.kind = TEC_MODEL_TEC,
+                              .image_size = size->image_size,
+                              .patch = size->patch,
+                              .channels = 3,
+                              .width = size->width,
+                              .depth = 12,
+                              .heads = size->heads,
+                              .mlp_ratio = 4,
+                              .decoder_width = size->decoder_width,
+                              .decoder_depth = 2,
+                              .decoder_heads = size->decoder_heads,
+                              .groups = 4,
+                              .base_width = size->width,
+                              .base_heads = size->heads,
+                              .attention_tau = 1.8,
+                              .predict_attention = true};
+}
+
+static void draw_numbers(tec_philox *random, real *out, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = (real)(2 * tec_philox_uniform(random) - 1);
+}
+
+tec_bench_material tec_bench_material_make(const tec_model_config *c, int batch, int topk)
+{
+    size_t L = tec_model_patches(c), image = (size_t)c->channels * c->image_size * c->image_size,
+           feature = L * c->base_width, attention = (1 + topk) * c->base_heads * L, each = image + feature + attention;
+    tec_bench_material m = {.example = tec_allocate_zeroed(batch, sizeof *m.example),
+                            .numbers = tec_allocate(batch * each * sizeof *m.numbers),
+                            .indices = tec_allocate(batch * L * sizeof *m.indices)};
+    tec_philox random = tec_philox_start(0, TEC_STREAM_TEST, 0, 0, 0);
+    int64_t *order = tec_allocate(L * sizeof *order);
+    draw_numbers(&random, m.numbers, batch * each);
+    for (int b = 0; b < batch; b++) {
+        real *at = m.numbers + b * each;
+        int *shuffle = m.indices + b * L;
+        tec_philox_permutation(&random, (int64_t)L, order);
+        for (size_t l = 0; l < L; l++)
+            shuffle[l] = (int)order[l];
+        m.example[b] = (tec_example){at, shuffle, at + image, at + image + feature, shuffle};
+    }
+    free(order);
+    return m;
+}
+
+void tec_bench_material_free(tec_bench_material *m)
+{
+    free(m->example);
+    free(m->numbers);
+    free(m->indices);
+}
+
+tec_status tec_bench_training_open(tec_bench_training *t, const tec_comm *comm, const tec_settings *settings,
+                                   const tec_model_config *config, int batch, int micro_batch, int visible, int topk)
+{
+    *t = (tec_bench_training){.comm = comm,
+                              .batch = batch,
+                              .micro_batch = micro_batch < batch ? micro_batch : batch,
+                              .visible = visible,
+                              .topk = topk};
+    TEC_TRY(tec_model_create(&t->model, config, t->micro_batch, visible, topk));
+    tec_params_initialize(tec_model_params(t->model), 0);
+    tec_adamw_create(&t->adamw, tec_model_params(t->model), 0.9, 0.95, 0.05);
+    t->material = tec_bench_material_make(config, batch, topk);
+    return tec_reducer_create_for(&t->reducer, comm, tec_model_params(t->model), settings);
+}
+
+void tec_bench_training_close(tec_bench_training *t)
+{
+    if (!t->model)
+        return;
+    tec_reducer_free(t->reducer);
+    tec_bench_material_free(&t->material);
+    tec_adamw_free(&t->adamw);
+    tec_model_free(t->model);
+}
+
+static tec_status take_images(tec_bench_training *t, tec_example *example, int count)
+{
+    TEC_MEASURE(TEC_OPERATOR_LOADER);
+    tec_batch batch;
+    TEC_TRY(tec_bench_images_take(t->images, &batch));
+    for (int i = 0; i < count; i++)
+        example[i].image = tec_source_sample(t->images->source, batch.slot[i]).image;
+    return TEC_OK;
+}
+
+tec_status tec_bench_training_step(void *context)
+{
+    tec_bench_training *t = context;
+    tec_params *params = tec_model_params(t->model);
+    double loss[TEC_MAX_LOSSES] = {0};
+    tec_slice slice;
+    tec_status status = TEC_OK;
+    for (int at = 0; at < t->batch; at += t->micro_batch) {
+        int count = t->batch - at < t->micro_batch ? t->batch - at : t->micro_batch;
+        tec_example *example = t->material.example + at;
+        if (t->images)
+            status = take_images(t, example, count);
+        if (status != TEC_OK)
+            break;
+        tec_model_forward(t->model, example, count, (double[]){1, 1}, 1.0 / t->batch, loss);
+        params->listener = at + count == t->batch ? tec_reducer_ready : NULL;
+        params->listener_context = t->reducer;
+        tec_model_backward(t->model);
+        if (t->images) {
+            tec_bench_images_release(t->images);
+            tec_bench_images_ask(t->images);
+        }
+    }
+    tec_adamw_begin(&t->adamw);
+    while (tec_reducer_take(t->reducer, &slice))
+        tec_adamw_update(&t->adamw, params, slice.first, slice.count, 1e-4, 1.0 / t->comm->size);
+    return t->images ? tec_comm_agree(t->comm, status) : TEC_OK;
+}
+
+double tec_bench_training_flops(const tec_bench_training *t)
+{
+    const tec_model_config *config = tec_model_get_config(t->model);
+    int rest = t->batch % t->micro_batch;
+    double whole = tec_flops_train(config, t->micro_batch, t->visible, t->topk);
+    return t->batch / t->micro_batch * whole + (rest ? tec_flops_train(config, rest, t->visible, t->topk) : 0);
+}
+
+tec_status tec_bench_targets_open(tec_bench_targets *t, const tec_model_config *config, int batch, int topk)
+{
+    *t = (tec_bench_targets){.batch = batch, .topk = topk};
+    TEC_TRY(tec_frozen_create(&t->frozen, config, batch));
+    size_t L = tec_model_patches(config), image = (size_t)config->channels * config->image_size * config->image_size;
+    tec_philox random = tec_philox_start(0, TEC_STREAM_TEST, 0, 0, 0);
+    tec_params_initialize(tec_frozen_params(t->frozen), 0);
+    tec_frozen_ready(t->frozen);
+    t->images = tec_allocate(batch * image * sizeof(real));
+    t->feature = tec_allocate(batch * L * config->width * sizeof(real));
+    t->attention = tec_allocate(batch * (1 + topk) * config->heads * L * sizeof(real));
+    t->picked = tec_allocate((size_t)batch * topk * sizeof *t->picked);
+    draw_numbers(&random, t->images, batch * image);
+    return TEC_OK;
+}
+
+void tec_bench_targets_close(tec_bench_targets *t)
+{
+    free(t->images);
+    free(t->feature);
+    free(t->attention);
+    free(t->picked);
+    tec_frozen_close(t->frozen);
+}
+
+tec_status tec_bench_targets_step(void *context)
+{
+    enum { LAST_LAYERS = 2 };
+    tec_bench_targets *t = context;
+    tec_frozen_targets(t->frozen, t->images, t->batch, LAST_LAYERS, t->topk, t->feature, t->attention, t->picked);
+    return TEC_OK;
+}
+
+double tec_bench_targets_flops(const tec_bench_targets *t)
+{
+    return tec_flops_targets(tec_frozen_config(t->frozen), t->batch, t->topk);
+}

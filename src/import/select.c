@@ -1,0 +1,242 @@
+/* Which of a file's tensors are the model: the prefix that wrappers put before names, and what may be left out. */
+#include "import_parts.h"
+
+#include "tec/memory.h"
+#include "tec/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* -- where the model is -- */
+
+/* A place in the file where a patch embedding is: what stands before its name. */
+typedef struct candidate {
+    const naming *scheme;
+    const char *name; /* the first `length` bytes of which are the prefix */
+    size_t length;
+    int rank;
+} candidate;
+
+/* Of several models in a file the one with the highest rank is meant; 1 where no word says anything. */
+static const struct {
+    const char *word;
+    int rank;
+} ranks[] = {{"*teacher*", 3},      {"*ema", 3},      {"ema*", 3},
+             {"target_encoder", 3}, {"*student*", 0}, {"momentum_encoder", 0}};
+
+static int rank_of(const candidate *c)
+{
+    int rank = 1;
+    char *prefix = tec_string_format("%.*s", (int)c->length, c->name);
+    for (char *rest = prefix, *word; rest && (word = strsep(&rest, "."));)
+        for (size_t i = 0; i < sizeof ranks / sizeof *ranks; i++)
+            if (tec_import_matches(ranks[i].word, word))
+                rank = ranks[i].rank;
+    free(prefix);
+    return rank;
+}
+
+static bool is_anchor(const naming *scheme, const char *name, size_t *prefix)
+{
+    size_t length = strlen(name), anchor = strlen(scheme->anchor);
+    *prefix = length - anchor;
+    return length >= anchor && strcmp(name + *prefix, scheme->anchor) == 0 &&
+           (*prefix == 0 || name[*prefix - 1] == '.');
+}
+
+enum { MOST_CANDIDATES = 16, MOST_PIECES = 1 << 13 };
+
+static int find_candidates(const tec_tensor_file *file, candidate found[MOST_CANDIDATES])
+{
+    int count = 0;
+    for (int i = 0; i < tec_tensor_file_count(file); i++) {
+        candidate c = {.name = tec_tensor_file_get(file, i)->name};
+        for (c.scheme = tec_import_namings; c.scheme->name; c.scheme++)
+            if (count < MOST_CANDIDATES && is_anchor(c.scheme, c.name, &c.length)) {
+                c.rank = rank_of(&c);
+                found[count++] = c;
+            }
+    }
+    return count;
+}
+
+static bool has_prefix(const char *name, const candidate *c)
+{
+    return strncmp(name, c->name, c->length) == 0;
+}
+
+/* -- what is to be said of a file that is refused -- */
+
+/* "`a`, `b` and 5 more" in `text`; count >= 1. */
+typedef struct name_list {
+    char text[400];
+    int count;
+} name_list;
+
+static void list_name(name_list *list, const char *name)
+{
+    enum { SHOWN = 3 };
+    size_t used = strlen(list->text);
+    if (list->count++ < SHOWN)
+        snprintf(list->text + used, sizeof list->text - used, "%s`%.100s`", used ? ", " : "", name);
+}
+
+static void end_list(name_list *list)
+{
+    size_t used = strlen(list->text);
+    if (list->count > 3)
+        snprintf(list->text + used, sizeof list->text - used, " and %d more", list->count - 3);
+}
+
+static tec_status check_supported(const tec_import *import, const char *name)
+{
+    for (const unsupported *u = tec_import_unsupported; u->pattern; u++)
+        if (tec_import_matches(u->pattern, name))
+            return tec_fail(TEC_USER_ERROR,
+                            "%s: the model has %s, which is not supported (its tensor `%.100s` says so): take a model "
+                            "without",
+                            import->path, u->what, name);
+    return TEC_OK;
+}
+
+static tec_status fail_no_model(const tec_import *import)
+{
+    name_list list = {.count = 0};
+    for (int i = 0; i < tec_tensor_file_count(import->file); i++) {
+        TEC_TRY(check_supported(import, tec_tensor_file_get(import->file, i)->name));
+        list_name(&list, tec_tensor_file_get(import->file, i)->name);
+    }
+    if (list.count == 0)
+        return tec_fail(TEC_USER_ERROR, "%s holds no tensors", import->path);
+    end_list(&list);
+    return tec_fail(TEC_USER_ERROR,
+                    "%s holds no ViT: none of its tensors is called %s, %s or %s; it has %s (`tec inspect` lists them)",
+                    import->path, tec_import_namings[0].anchor, tec_import_namings[1].anchor,
+                    tec_import_namings[2].anchor, list.text);
+}
+
+/* The best candidate; *best is untouched on failure. */
+static tec_status choose(const tec_import *import, const candidate *found, int count, int *best)
+{
+    int first = 0, equal = 0;
+    name_list list = {.count = 0};
+    if (count == 0)
+        return fail_no_model(import);
+    for (int i = 1; i < count; i++)
+        first = found[i].rank > found[first].rank ? i : first;
+    for (int i = 0; i < count; i++)
+        if (found[i].rank == found[first].rank) {
+            equal++;
+            list_name(&list, found[i].name);
+        }
+    end_list(&list);
+    if (equal > 1)
+        return tec_fail(TEC_USER_ERROR,
+                        "%s holds %d models, and nothing says which is meant: %s; save one of them alone", import->path,
+                        equal, list.text);
+    *best = first;
+    return TEC_OK;
+}
+
+/* -- sorting -- */
+
+static tec_status add_piece(tec_import *import, int index, const char *name)
+{
+    import_piece piece = {.index = index};
+    const tec_tensor *tensor = tec_tensor_file_get(import->file, index);
+    if (!tec_import_translate(import->naming, name, piece.ours, &piece.part, &piece.parts))
+        return TEC_CHECK_FAILED; /* not one of the model's */
+    const import_piece *other = tec_import_find(import, piece.ours, piece.part);
+    if (other)
+        return tec_fail(TEC_USER_ERROR, "%s: `%s` and `%s` are the same tensor of the model (%s)", import->path,
+                        tec_import_tensor(import, other)->name, tensor->name, piece.ours);
+    if (!tensor->is_float)
+        return tec_fail(TEC_USER_ERROR, "%s: tensor `%s` is of type %s, which is no floating-point type", import->path,
+                        tensor->name, tensor->type_name);
+    if (import->pieces == MOST_PIECES)
+        return tec_fail(TEC_USER_ERROR, "%s has more than %d tensors with the names of a ViT's: too many", import->path,
+                        MOST_PIECES);
+    import->piece[import->pieces++] = piece;
+    return TEC_OK;
+}
+
+/* Whole numbers (indices, counters) are no weights. */
+static bool is_unused(const tec_tensor *tensor, const char *name, bool beside)
+{
+    return !tensor->is_float || tec_import_matches_any(tec_import_unused, name, beside) ||
+           tec_import_matches_any(tec_import_unused_beside, name, beside);
+}
+
+static void note_unused(tec_import_facts *facts, const char *name)
+{
+    if (facts->unused++ == 0)
+        snprintf(facts->unused_example, sizeof facts->unused_example, "%s", name);
+}
+
+static bool in_another_model(const char *name, const candidate *found, int count, int best)
+{
+    for (int i = 0; i < count; i++)
+        if (i != best && found[i].length > 0 && has_prefix(name, &found[i]))
+            return true;
+    return false;
+}
+
+/* What stands outside of the wrapper that the model is in computes none of its features. */
+static tec_status sort_tensors(tec_import *import, const candidate *found, int count, int best)
+{
+    name_list left = {.count = 0};
+    for (int i = 0; i < tec_tensor_file_count(import->file); i++) {
+        const tec_tensor *tensor = tec_tensor_file_get(import->file, i);
+        bool inside = has_prefix(tensor->name, &found[best]);
+        const char *name = tensor->name + (inside ? found[best].length : 0);
+        tec_status status = inside ? add_piece(import, i, name) : TEC_CHECK_FAILED;
+        if (status == TEC_USER_ERROR)
+            return status;
+        if (status == TEC_OK)
+            continue;
+        if (in_another_model(tensor->name, found, count, best) || is_unused(tensor, name, !inside)) {
+            note_unused(&import->facts, tensor->name);
+            continue;
+        }
+        TEC_TRY(check_supported(import, tensor->name));
+        if (inside)
+            list_name(&left, tensor->name);
+        else
+            note_unused(&import->facts, tensor->name);
+    }
+    if (left.count == 0)
+        return TEC_OK;
+    end_list(&left);
+    return tec_fail(TEC_USER_ERROR,
+                    "%s: %d tensor%s of no use in a ViT that tec knows: %s; a model that computes something else would "
+                    "give wrong features",
+                    import->path, left.count, left.count > 1 ? "s are" : " is", left.text);
+}
+
+tec_status tec_import_select(tec_import *import)
+{
+    candidate found[MOST_CANDIDATES];
+    int count = find_candidates(import->file, found), best = 0;
+    TEC_TRY(choose(import, found, count, &best));
+    tec_import_facts *facts = &import->facts;
+    if (found[best].length >= sizeof facts->prefix)
+        return tec_fail(TEC_USER_ERROR, "%s: the name `%.60s...` is too long", import->path, found[best].name);
+    import->naming = found[best].scheme;
+    snprintf(facts->prefix, sizeof facts->prefix, "%.*s", (int)found[best].length, found[best].name);
+    import->piece = tec_allocate_zeroed((unsigned long)tec_tensor_file_count(import->file), sizeof *import->piece);
+    return sort_tensors(import, found, count, best);
+}
+
+const import_piece *tec_import_find(const tec_import *import, const char *ours, int part)
+{
+    for (int i = 0; i < import->pieces; i++)
+        if (import->piece[i].part == part && strcmp(import->piece[i].ours, ours) == 0)
+            return &import->piece[i];
+    return NULL;
+}
+
+const tec_tensor *tec_import_tensor(const tec_import *import, const import_piece *piece)
+{
+    return tec_tensor_file_get(import->file, piece->index);
+}

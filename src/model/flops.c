@@ -1,0 +1,91 @@
+/* Counts the operations of the model's matrix products, 2 m n k each, from its shapes alone. A backward has twice those
+ * of its forward: one product for the gradient of the weights, one for that of the input. */
+#include "tec/flops.h"
+
+/* Rows x inputs x outputs. */
+static double product(double rows, double inputs, double outputs)
+{
+    return 2 * rows * inputs * outputs;
+}
+
+/* A block over sequences of N tokens, `queries` of which ask: what makes queries, keys and values, and the rest. */
+static double block_qkv(double N, double queries, double D)
+{
+    return product(queries, D, D) + product(N, D, 2 * D);
+}
+
+static double block_rest(double N, double queries, double D, double hidden)
+{
+    return 2 * product(queries, N, D) + product(queries, D, D) + 2 * product(queries, D, hidden);
+}
+
+static int hidden_width(const tec_model_config *c, int width)
+{
+    return (int)(width * c->mlp_ratio);
+}
+
+static double patch_embedding(const tec_model_config *c, int rows)
+{
+    return product(rows, (double)c->patch * c->patch * c->channels, c->width);
+}
+
+static double encoder_blocks(const tec_model_config *c, int N)
+{
+    return c->depth * (block_qkv(N, N, c->width) + block_rest(N, N, c->width, hidden_width(c, c->width)));
+}
+
+/* Per group of blocks: what fuses them, and an MLP as wide as the decoders'. */
+static double encoder_adaptor(const tec_model_config *c, int N)
+{
+    double part = (double)c->width * c->depth / c->groups;
+    return c->groups * (product(N, part, c->width) + 2 * product(N, c->width, 4.0 * c->decoder_width));
+}
+
+/* Of one decoder, less decoder_once. In its first block queries, keys and values of mask tokens are those of all
+ * images; in its last block only the tokens ask that are predicted from. */
+static double decoder(const tec_model_config *c, int visible, bool hidden_only)
+{
+    int N = 1 + tec_model_patches(c), W = c->decoder_width;
+    double sum = product(1 + visible, c->width, W) + block_qkv(1 + visible, 1 + visible, W);
+    for (int i = 0; i < c->decoder_depth; i++) {
+        int queries = hidden_only && i + 1 == c->decoder_depth ? N - 1 - visible : N;
+        sum += block_rest(N, queries, W, hidden_width(c, W)) + (i > 0 ? block_qkv(N, queries, W) : 0);
+    }
+    return sum;
+}
+
+/* What one decoder computes of mask tokens, whatever the number of images. */
+static double decoder_once(const tec_model_config *c)
+{
+    return block_qkv(tec_model_patches(c), tec_model_patches(c), c->decoder_width);
+}
+
+static double attention_prediction(const tec_model_config *c, int topk)
+{
+    int L = tec_model_patches(c);
+    return product(1 + topk, c->decoder_width, c->base_width) + product(1 + L, c->decoder_width, c->base_width) +
+           product(1 + topk, L, c->base_width);
+}
+
+double tec_flops_train(const tec_model_config *c, int count, int visible, int topk)
+{
+    bool tec = c->kind == TEC_MODEL_TEC;
+    double outputs = tec ? c->base_width : (double)c->patch * c->patch * c->channels;
+    double forward = encoder_blocks(c, 1 + visible) + decoder(c, visible, true) +
+                     product(tec_model_patches(c) - visible, c->decoder_width, outputs);
+    if (tec)
+        forward += encoder_adaptor(c, 1 + visible);
+    if (tec && c->predict_attention)
+        forward += decoder(c, visible, false) + attention_prediction(c, topk);
+    double input = 3 * forward + 2 * patch_embedding(c, visible); /* no gradient goes into the image */
+    double once = (tec && c->predict_attention ? 2 : 1) * decoder_once(c);
+    if (tec)
+        once += 2 * product(1, c->width, 4.0 * c->width); /* the class token's MLP */
+    return count * input + 3 * once;
+}
+
+double tec_flops_targets(const tec_model_config *c, int count, int topk)
+{
+    int L = tec_model_patches(c);
+    return count * (patch_embedding(c, L) + encoder_blocks(c, 1 + L) + product(1 + topk, L, c->width));
+}

@@ -1,0 +1,182 @@
+#include "tec/comm.h"
+#include "tec/log.h"
+#include "tec/memory.h"
+#include "tec/phase.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A reduction in pieces that stay in the cache is much faster than one over the whole buffer inside a node, and pieces
+ * of this size still fill a network. The results do not depend on it by more than rounding, but for given ranks they
+ * do. */
+#define SUM_BYTES ((size_t)6 << 20)
+#define BROADCAST_BYTES ((size_t)1 << 30) /* MPI counts are int */
+
+typedef struct failure {
+    int status;
+    char message[1024];
+} failure;
+
+static bool is_alone(const tec_comm *comm)
+{
+    return comm->mpi == MPI_COMM_NULL;
+}
+
+/* For tec_abort, which may be called anywhere, without a communicator at hand. */
+static void end_world(tec_status status)
+{
+    int rank = 0, finished = 0;
+    MPI_Finalized(&finished);
+    if (finished)
+        return;
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    tec_log_error(rank, tec_error_message());
+    MPI_Abort(MPI_COMM_WORLD, status);
+}
+
+void tec_comm_start(tec_comm *comm)
+{
+    int provided = MPI_THREAD_SINGLE;
+    MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &provided);
+    comm->mpi = MPI_COMM_WORLD;
+    MPI_Comm_rank(comm->mpi, &comm->rank);
+    MPI_Comm_size(comm->mpi, &comm->size);
+    tec_log_enable(comm->rank == 0);
+    tec_set_abort(end_world);
+    if (provided < MPI_THREAD_FUNNELED)
+        tec_abort(tec_fail(TEC_SYSTEM_ERROR, "MPI_Init_thread: this MPI has no MPI_THREAD_FUNNELED; "
+                                             "use one that was built with thread support"));
+}
+
+void tec_comm_local(tec_comm *comm)
+{
+    *comm = (tec_comm){.mpi = MPI_COMM_NULL, .rank = 0, .size = 1};
+}
+
+void tec_comm_finish(tec_comm *comm)
+{
+    if (!is_alone(comm)) {
+        tec_set_abort(NULL);
+        MPI_Finalize();
+    }
+    tec_comm_local(comm);
+}
+
+/* The watchdog is told who waits for whom. */
+static void reduce(const tec_comm *comm, void *data, int count, MPI_Datatype type, MPI_Op op)
+{
+    if (is_alone(comm))
+        return;
+    tec_phase_wait(true);
+    MPI_Allreduce(MPI_IN_PLACE, data, count, type, op, comm->mpi);
+    tec_phase_wait(false);
+}
+
+tec_status tec_comm_agree(const tec_comm *comm, tec_status mine)
+{
+    if (is_alone(comm))
+        return mine;
+    int first = mine == TEC_OK ? INT_MAX : comm->rank;
+    reduce(comm, &first, 1, MPI_INT, MPI_MIN);
+    if (first == INT_MAX)
+        return TEC_OK;
+    failure failed = {.status = mine};
+    if (first == comm->rank)
+        memcpy(failed.message, tec_error_message(), strlen(tec_error_message()) + 1);
+    tec_comm_broadcast(comm, &failed, sizeof failed, first);
+    if (first == 0)
+        return tec_fail((tec_status)failed.status, "%s", failed.message);
+    return tec_fail((tec_status)failed.status, "rank %d: %s", first, failed.message);
+}
+
+void tec_comm_abort(const tec_comm *comm, tec_status status)
+{
+    if (!is_alone(comm))
+        end_world(status);
+    tec_abort(status);
+}
+
+void tec_comm_broadcast(const tec_comm *comm, void *data, size_t bytes, int root)
+{
+    if (is_alone(comm))
+        return;
+    for (size_t done = 0; done < bytes; done += BROADCAST_BYTES) {
+        size_t piece = bytes - done < BROADCAST_BYTES ? bytes - done : BROADCAST_BYTES;
+        tec_phase_wait(true);
+        MPI_Bcast((char *)data + done, (int)piece, MPI_BYTE, root, comm->mpi);
+    }
+    tec_phase_wait(false);
+}
+
+void tec_comm_share_text(const tec_comm *comm, char **text, size_t *bytes, int root)
+{
+    if (is_alone(comm))
+        return;
+    tec_comm_broadcast(comm, bytes, sizeof *bytes, root);
+    if (comm->rank != root) {
+        *text = tec_allocate(*bytes + 1);
+        (*text)[*bytes] = '\0';
+    }
+    tec_comm_broadcast(comm, *text, *bytes, root);
+}
+
+void tec_comm_sum_real(const tec_comm *comm, real *data, size_t count)
+{
+    const size_t most = SUM_BYTES / sizeof(real);
+    for (size_t done = 0; done < count && !is_alone(comm); done += most) {
+        size_t piece = count - done < most ? count - done : most;
+        reduce(comm, data + done, (int)piece, TEC_MPI_REAL, MPI_SUM);
+    }
+}
+
+void tec_comm_sum_double(const tec_comm *comm, double *data, int count)
+{
+    reduce(comm, data, count, MPI_DOUBLE, MPI_SUM);
+}
+
+void tec_comm_sum_int64(const tec_comm *comm, int64_t *data, int count)
+{
+    reduce(comm, data, count, MPI_INT64_T, MPI_SUM);
+}
+
+void tec_comm_max_double(const tec_comm *comm, double *data, int count)
+{
+    reduce(comm, data, count, MPI_DOUBLE, MPI_MAX);
+}
+
+void tec_comm_barrier(const tec_comm *comm)
+{
+    if (is_alone(comm))
+        return;
+    tec_phase_wait(true);
+    MPI_Barrier(comm->mpi);
+    tec_phase_wait(false);
+}
+
+tec_comm tec_comm_node(const tec_comm *comm)
+{
+    tec_comm node;
+    tec_comm_local(&node);
+    if (is_alone(comm))
+        return node;
+    MPI_Comm_split_type(comm->mpi, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &node.mpi);
+    MPI_Comm_rank(node.mpi, &node.rank);
+    MPI_Comm_size(node.mpi, &node.size);
+    return node;
+}
+
+void tec_comm_node_free(tec_comm *node)
+{
+    if (!is_alone(node))
+        MPI_Comm_free(&node->mpi);
+    tec_comm_local(node);
+}
+
+bool tec_comm_first_of_node(const tec_comm *comm)
+{
+    tec_comm node = tec_comm_node(comm);
+    bool first = node.rank == 0;
+    tec_comm_node_free(&node);
+    return first;
+}

@@ -1,0 +1,112 @@
+#include "tec/skipped.h"
+
+#include "tec/log.h"
+#include "tec/memory.h"
+#include "tec/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Where `sample` is noted, or where it belongs. */
+static int64_t place_of(const tec_skipped *s, int64_t sample)
+{
+    int64_t low = 0, high = s->count;
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (s->sample[middle] < sample)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void grow(tec_skipped *s)
+{
+    int64_t capacity = s->capacity ? 2 * s->capacity : 16;
+    int64_t *sample = tec_allocate(capacity * sizeof *sample);
+    char **message = tec_allocate(capacity * sizeof *message);
+    if (s->count) {
+        memcpy(sample, s->sample, s->count * sizeof *sample);
+        memcpy(message, s->message, s->count * sizeof *message);
+    }
+    tec_skipped grown = {.sample = sample, .message = message, .count = s->count, .capacity = capacity};
+    free(s->sample);
+    free(s->message);
+    *s = grown;
+}
+
+void tec_skipped_note(tec_skipped *s, int64_t sample, const char *message)
+{
+    int64_t at = place_of(s, sample);
+    if (at < s->count && s->sample[at] == sample)
+        return;
+    if (s->count == s->capacity)
+        grow(s);
+    memmove(s->sample + at + 1, s->sample + at, (s->count - at) * sizeof *s->sample);
+    memmove(s->message + at + 1, s->message + at, (s->count - at) * sizeof *s->message);
+    s->sample[at] = sample;
+    s->message[at] = tec_string_format("%s", message);
+    s->count++;
+}
+
+/* All messages, each with the 0 that ends it. */
+static char *joined(const tec_skipped *s, size_t *bytes)
+{
+    *bytes = 0;
+    for (int64_t i = 0; i < s->count; i++)
+        *bytes += strlen(s->message[i]) + 1;
+    char *text = tec_allocate(*bytes), *end = text;
+    for (int64_t i = 0; i < s->count; i++)
+        end = stpcpy(end, s->message[i]) + 1;
+    return text;
+}
+
+/* Collective. Notes in `all` what rank `rank` has noted. */
+static void add_rank(const tec_skipped *mine, const tec_comm *comm, int rank, tec_skipped *all)
+{
+    int64_t count = mine->count;
+    tec_comm_broadcast(comm, &count, sizeof count, rank);
+    if (count == 0)
+        return;
+    int64_t *sample = tec_allocate(count * sizeof *sample);
+    char *text = NULL;
+    size_t bytes = 0;
+    if (rank == comm->rank) {
+        memcpy(sample, mine->sample, count * sizeof *sample);
+        text = joined(mine, &bytes);
+    }
+    tec_comm_broadcast(comm, sample, count * sizeof *sample, rank);
+    tec_comm_share_text(comm, &text, &bytes, rank);
+    const char *message = text;
+    for (int64_t i = 0; i < count; i++, message += strlen(message) + 1)
+        tec_skipped_note(all, sample[i], message);
+    free(text);
+    free(sample);
+}
+
+int64_t tec_skipped_report(const tec_skipped *s, const tec_comm *comm, const char *what)
+{
+    int64_t total = s->count;
+    tec_skipped all = {0};
+    tec_comm_sum_int64(comm, &total, 1);
+    if (total == 0) /* as a rule: spares a broadcast per rank */
+        return 0;
+    for (int rank = 0; rank < comm->size; rank++)
+        add_rank(s, comm, rank, &all);
+    total = all.count;
+    tec_warn("%lld images of %s could not be decoded and were left out:", (long long)total, what);
+    for (int64_t i = 0; i < all.count; i++)
+        tec_warn("%s", all.message[i]);
+    tec_skipped_free(&all);
+    return total;
+}
+
+void tec_skipped_free(tec_skipped *s)
+{
+    for (int64_t i = 0; i < s->count; i++)
+        free(s->message[i]);
+    free(s->message);
+    free(s->sample);
+    *s = (tec_skipped){0};
+}

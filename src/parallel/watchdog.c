@@ -1,0 +1,131 @@
+#include "tec/watchdog.h"
+
+#include "tec/clock.h"
+#include "tec/log.h"
+#include "tec/phase.h"
+#include "tec/stop.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ENOUGH 4      /* a phase may take so many times the longest one so far */
+#define AFTER_TERM 20 /* seconds: Slurm kills half a minute after SIGTERM unless told otherwise */
+#define ABORT_SECONDS 20
+
+/* One for the process. `lock` guards `ending`. */
+static struct {
+    tec_comm comm;
+    double limit; /* seconds */
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t end;
+    bool running, ending;
+} dog = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+/* Seconds without a sign of life that are too many, where there have been `longest` of them before. */
+static double allowed(const tec_phase_view *view, double longest)
+{
+    double seen = ENOUGH * longest, most = larger(dog.limit * view->patience, seen);
+    if (tec_stop_urgent() && view->patience == 1 && larger(AFTER_TERM, seen) < most)
+        most = larger(AFTER_TERM, seen);
+    /* First those who may be the cause, then the others one after the other: the first to speak ends all. */
+    int turn = dog.comm.rank < 50 ? dog.comm.rank : 50;
+    return view->waiting ? 1.1 * most + 0.2 * turn : most;
+}
+
+static void bark(const tec_phase_view *view, double idle)
+{
+    char host[256] = "?", time[32];
+    gethostname(host, sizeof host - 1);
+    /* MPI_Abort is called from a second thread, and the first may hold any lock: this process ends, come what may. */
+    signal(SIGALRM, SIG_DFL);
+    alarm(ABORT_SECONDS);
+    tec_comm_abort(&dog.comm,
+                   tec_fail(TEC_SYSTEM_ERROR,
+                            "on host %s: no progress for %s while %s%s; all ranks are ended (run.watchdog_minutes)",
+                            host, tec_duration(time, idle), view->name,
+                            view->waiting ? ", waiting for the other ranks: one of them hangs or has died" : ""));
+}
+
+/* Waits for `seconds`, or until the watchdog is to end: then false. */
+static bool doze(double seconds)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    long nanoseconds = until.tv_nsec + (long)(1e9 * (seconds - (double)(long)seconds));
+    until.tv_sec += (time_t)seconds + nanoseconds / 1000000000;
+    until.tv_nsec = nanoseconds % 1000000000;
+    pthread_mutex_lock(&dog.lock);
+    while (!dog.ending && pthread_cond_timedwait(&dog.end, &dog.lock, &until) == 0) {
+    }
+    bool goes_on = !dog.ending;
+    pthread_mutex_unlock(&dog.lock);
+    return goes_on;
+}
+
+/* Time is counted in naps: one that took much longer than asked for shows that this process did not run either. */
+static void *watch(void *unused)
+{
+    const double nap = dog.limit / 20 < 5 ? dog.limit / 20 : 5;
+    unsigned long life = 0;
+    double idle = 0, longest = 0, before = tec_seconds();
+    while (doze(nap)) {
+        tec_phase_view view = tec_phase_look();
+        double now = tec_seconds(), took = now - before;
+        if (view.life != life) {
+            longest = larger(longest, idle);
+            idle = 0;
+        } else {
+            idle += took < 2 * nap ? took : nap;
+        }
+        life = view.life;
+        before = now;
+        if (idle > allowed(&view, longest))
+            bark(&view, idle);
+    }
+    return unused;
+}
+
+void tec_watchdog_start(const tec_comm *comm, double minutes)
+{
+    sigset_t all, before;
+    pthread_condattr_t clock;
+    if (minutes <= 0 || comm->mpi == MPI_COMM_NULL)
+        return;
+    dog.comm = *comm;
+    dog.limit = 60 * minutes;
+    dog.ending = false;
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&dog.end, &clock);
+    pthread_condattr_destroy(&clock);
+    /* Signals are the main thread's. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(&dog.thread, NULL, watch, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    dog.running = failed == 0;
+    if (failed)
+        tec_warn("the watchdog cannot be started: %s; a rank that hangs will not be noticed", strerror(failed));
+}
+
+void tec_watchdog_end(void)
+{
+    if (!dog.running)
+        return;
+    pthread_mutex_lock(&dog.lock);
+    dog.ending = true;
+    pthread_cond_signal(&dog.end);
+    pthread_mutex_unlock(&dog.lock);
+    pthread_join(dog.thread, NULL);
+    pthread_cond_destroy(&dog.end);
+    dog.running = false;
+}

@@ -1,0 +1,154 @@
+/* What several commands do in the same way: opening the data set and the model, making the run directory. */
+#include "tec/setup.h"
+
+#include "tec/files.h"
+#include "tec/log.h"
+#include "tec/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings, bool training, tec_dataset **out)
+{
+    const char *key = training ? "data.train" : "data.val";
+    const char *path = training ? settings->data.train : settings->data.val;
+    *out = NULL;
+    if (!path || !path[0])
+        return tec_fail(TEC_USER_ERROR, "%s is not given: name a folder of images or an IDX image file", key);
+
+    char *list = NULL;
+    size_t bytes = 0;
+    tec_status status = TEC_OK;
+    if (comm->rank == 0)
+        status = tec_dataset_scan(path, (tec_label_mode)settings->data.labels, &list, &bytes);
+    status = tec_comm_agree(comm, status);
+    if (status != TEC_OK)
+        goto done;
+    tec_comm_share_text(comm, &list, &bytes, 0);
+    status = tec_dataset_open(out, list, bytes, settings->data.channels,
+                              training ? settings->data.max_train : settings->data.max_val);
+    status = tec_comm_agree(comm, status);
+    if (status != TEC_OK) {
+        tec_dataset_close(*out);
+        *out = NULL;
+    }
+done:
+    free(list);
+    return status;
+}
+
+tec_status tec_setup_import(const tec_settings *settings, const char *path, tec_import **out)
+{
+    tec_import_options options = {.heads = settings->base.heads, .norm_eps = settings->base.norm_eps};
+    memcpy(options.mean, settings->base.mean, sizeof options.mean);
+    memcpy(options.std, settings->base.std, sizeof options.std);
+    return tec_import_open(out, path, &options);
+}
+
+/* Opens the file, says what it is, and what it will be for the images of this job. */
+static tec_status recognise(const tec_settings *settings, const char *path, tec_import **import,
+                            tec_model_config *config, tec_normalisation *normalisation)
+{
+    TEC_TRY(tec_setup_import(settings, path, import));
+    TEC_TRY(tec_import_resize(*import, settings->data.image_size, config));
+    const tec_import_facts *facts = tec_import_get_facts(*import);
+    memcpy(normalisation->mean, facts->normalised ? facts->mean : settings->data.mean, sizeof normalisation->mean);
+    memcpy(normalisation->std, facts->normalised ? facts->std : settings->data.std, sizeof normalisation->std);
+    char *line = tec_import_describe(*import);
+    tec_log("%s", line);
+    free(line);
+    int from = facts->config.image_size / config->patch, to = config->image_size / config->patch;
+    if (from != to)
+        tec_log("%s: position embedding interpolated from %d x %d to %d x %d patches", path, from, from, to, to);
+    return TEC_OK;
+}
+
+/* The file is read once, whatever the number of ranks: thousands of ranks opening one file stall a parallel file
+ * system. */
+tec_status tec_setup_frozen(const tec_comm *comm, const tec_settings *settings, const char *path, int batch,
+                            tec_frozen **out, tec_normalisation *normalisation)
+{
+    struct {
+        tec_model_config config;
+        tec_normalisation normalisation;
+    } found = {0};
+    tec_import *import = NULL;
+    tec_frozen *frozen = NULL;
+    *out = NULL;
+    tec_status status = tec_comm_agree(
+        comm, comm->rank == 0 ? recognise(settings, path, &import, &found.config, &found.normalisation) : TEC_OK);
+    if (status != TEC_OK)
+        goto done;
+    tec_comm_broadcast(comm, &found, sizeof found, 0);
+    status = tec_comm_agree(comm, tec_frozen_create(&frozen, &found.config, batch));
+    if (status != TEC_OK)
+        goto done;
+    tec_params *params = tec_frozen_params(frozen);
+    status = tec_comm_agree(comm, comm->rank == 0 ? tec_import_read(import, params, &found.config) : TEC_OK);
+    if (status != TEC_OK)
+        goto done;
+    tec_comm_broadcast(comm, params->weight, params->total * sizeof(real), 0);
+    tec_frozen_ready(frozen);
+    if (normalisation)
+        *normalisation = found.normalisation;
+    *out = frozen;
+    frozen = NULL;
+done:
+    tec_frozen_close(frozen);
+    tec_import_close(import);
+    return status;
+}
+
+tec_status tec_setup_directory(const tec_comm *comm, const char *dir)
+{
+    if (!dir || !dir[0])
+        return tec_fail(TEC_USER_ERROR, "run.dir is not given: name a directory for what the run writes");
+    return tec_comm_agree(comm, comm->rank == 0 ? tec_directory_make(dir) : TEC_OK);
+}
+
+tec_store_spec tec_setup_store_spec(const tec_settings *settings, const tec_model_config *base, uint64_t base_hash,
+                                    const tec_normalisation *normalisation, const tec_dataset *set)
+{
+    tec_store_spec spec = {0};
+    spec.samples = tec_dataset_size(set);
+    spec.views = settings->targets.views;
+    spec.patches = tec_model_patches(base);
+    spec.width = base->width;
+    spec.heads = base->heads;
+    spec.topk = settings->targets.topk;
+    spec.last_layers = settings->targets.last_layers;
+    spec.type = (tec_target_type)settings->targets.type;
+    spec.images = settings->targets.store_images;
+    spec.image_size = settings->data.image_size;
+    spec.patch = base->patch;
+    spec.channels = settings->data.channels;
+    memcpy(spec.mean, normalisation->mean, sizeof spec.mean);
+    memcpy(spec.std, normalisation->std, sizeof spec.std);
+    memcpy(spec.crop_scale, settings->data.crop_scale, sizeof spec.crop_scale);
+    memcpy(spec.crop_ratio, settings->data.crop_ratio, sizeof spec.crop_ratio);
+    spec.flip = settings->data.flip;
+    spec.seed = settings->run.seed;
+    spec.base = base_hash;
+    spec.dataset = tec_dataset_fingerprint(set);
+    spec.shard_rows = tec_store_shard_rows(&spec, settings->targets.shard_mb);
+    return spec;
+}
+
+tec_status tec_setup_store(const tec_comm *comm, const tec_settings *settings, tec_store **out)
+{
+    const char *dir = settings->targets.dir;
+    char *manifest = NULL;
+    size_t bytes = 0;
+    *out = NULL;
+    if (!dir[0])
+        return tec_fail(TEC_USER_ERROR, "targets.dir is not given: name the store that `tec targets` wrote, or set "
+                                        "pretrain.objective=mae to train without a base model");
+    tec_status status = tec_comm_agree(comm, comm->rank == 0 ? tec_store_manifest(dir, &manifest, &bytes) : TEC_OK);
+    if (status == TEC_OK) {
+        tec_comm_share_text(comm, &manifest, &bytes, 0);
+        status = tec_comm_agree(comm, tec_store_open(out, dir, manifest, bytes));
+    }
+    free(manifest);
+    return status;
+}

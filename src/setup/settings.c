@@ -1,0 +1,140 @@
+/* Defaults, then the YAML text, then the overrides, then what no row of the table can check alone. */
+#include "resolver.h"
+
+#include "tec/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Lists are written with commas, in brackets or not: "0.5,0.5,0.5", "[0.5, 0.5, 0.5]". `text` is cut up. One part more
+ * than a list can hold is told apart from fewer. */
+static int split_list(char *text, const char *part[TEC_SETTING_LENGTH])
+{
+    int count = 0;
+    size_t length = strlen(text);
+    if (length >= 2 && text[0] == '[' && text[length - 1] == ']') {
+        text[length - 1] = '\0';
+        text++;
+    }
+    for (char *rest = text; rest; count++) {
+        char *word = strsep(&rest, ",");
+        word += strspn(word, " ");
+        word[strcspn(word, " ")] = '\0';
+        if (count < TEC_SETTING_LENGTH)
+            part[count] = word;
+    }
+    return count;
+}
+
+/* `text` is cut up. */
+static tec_status assign_text(tec_resolver *resolver, int index, tec_place place, char *text)
+{
+    const char *part[TEC_SETTING_LENGTH] = {text};
+    int count = tec_settings_table[index].length > 1 ? split_list(text, part) : 1;
+    return tec_resolver_assign(resolver, index, place, part, count);
+}
+
+static tec_status set_defaults(tec_resolver *resolver)
+{
+    tec_status status = TEC_OK;
+    for (int i = 0; i < tec_settings_count && status == TEC_OK; i++) {
+        char *text = tec_string_format("%s", tec_settings_table[i].default_text);
+        status = assign_text(resolver, i, (tec_place){0, 0}, text);
+        free(text);
+    }
+    return status;
+}
+
+/* "section.key=value"; `text` is cut up. */
+static tec_status apply_override(tec_resolver *resolver, char *text)
+{
+    char message[640];
+    char *value = strchr(text, '='), *key = NULL;
+    if (!value)
+        return tec_resolver_fail(resolver, TEC_PLACE_COMMAND_LINE, "`%.80s` is not section.key=value", text);
+    *value++ = '\0';
+    key = strchr(text, '.');
+    if (key)
+        *key++ = '\0';
+    if (!key && tec_settings_has_section(text))
+        return tec_resolver_fail(resolver, TEC_PLACE_COMMAND_LINE,
+                                 "`%.80s` is a section; write its settings as %.80s.key=value", text, text);
+    if (!tec_settings_has_section(text))
+        return tec_resolver_fail(resolver, TEC_PLACE_COMMAND_LINE, "%s",
+                                 tec_setting_unknown_section(text, message, sizeof message));
+    int index = tec_setting_find(text, key);
+    if (index < 0)
+        return tec_resolver_fail(resolver, TEC_PLACE_COMMAND_LINE, "%s",
+                                 tec_setting_unknown(text, key, message, sizeof message));
+    return assign_text(resolver, index, TEC_PLACE_COMMAND_LINE, value);
+}
+
+/* One channel needs one number; ImageNet's default has three. */
+static tec_status settle_channels(tec_resolver *resolver, const char *key, double *value)
+{
+    int index = tec_setting_find("data", key), channels = resolver->settings->data.channels;
+    tec_place place = resolver->place[index];
+    if (channels == 1 && place.line == 0)
+        value[0] = value[1] = value[2] = 0.5;
+    else if (channels == 1 && resolver->given[index] != 1)
+        return tec_resolver_fail(resolver, place, "data.%s: %d numbers, but data.channels is 1", key,
+                                 resolver->given[index]);
+    return TEC_OK;
+}
+
+/* Half a normalisation is none. */
+static tec_status check_base_normalisation(const tec_resolver *resolver)
+{
+    const double *mean = resolver->settings->base.mean, *std = resolver->settings->base.std;
+    bool all = std[0] > 0 && std[1] > 0 && std[2] > 0, some = std[0] > 0 || std[1] > 0 || std[2] > 0;
+    bool shifted = mean[0] != 0 || mean[1] != 0 || mean[2] != 0;
+    if (all || (!some && !shifted))
+        return TEC_OK;
+    return tec_resolver_fail(resolver, resolver->place[tec_setting_find("base", some ? "std" : "mean")],
+                             "base.mean and base.std go together, and every number of base.std is above 0");
+}
+
+static tec_status check_order(const tec_resolver *resolver, const char *key, const double *value)
+{
+    if (value[0] <= value[1])
+        return TEC_OK;
+    return tec_resolver_fail(resolver, resolver->place[tec_setting_find("data", key)],
+                             "data.%s: the smaller number comes first, got %g and %g", key, value[0], value[1]);
+}
+
+static tec_status check_together(tec_resolver *resolver)
+{
+    tec_settings *s = resolver->settings;
+    if (s->data.channels == 2)
+        return tec_resolver_fail(resolver, resolver->place[tec_setting_find("data", "channels")],
+                                 "data.channels: 2 is neither 1 (grey) nor 3 (RGB)");
+    TEC_TRY(settle_channels(resolver, "mean", s->data.mean));
+    TEC_TRY(settle_channels(resolver, "std", s->data.std));
+    TEC_TRY(check_base_normalisation(resolver));
+    TEC_TRY(check_order(resolver, "crop_scale", s->data.crop_scale));
+    return check_order(resolver, "crop_ratio", s->data.crop_ratio);
+}
+
+tec_status tec_settings_resolve(tec_settings *out, const tec_settings_source *source)
+{
+    tec_resolver resolver = {.settings = out, .yaml_name = source->yaml_name ? source->yaml_name : "settings"};
+    memset(out, 0, sizeof *out);
+    TEC_TRY(set_defaults(&resolver));
+    if (source->yaml)
+        TEC_TRY(tec_resolver_read_yaml(&resolver, source->yaml, source->yaml_bytes));
+    for (int i = 0; i < source->override_count; i++) {
+        char *text = tec_string_format("%s", source->overrides[i]);
+        tec_status status = apply_override(&resolver, text);
+        free(text);
+        TEC_TRY(status);
+    }
+    return check_together(&resolver);
+}
+
+void tec_settings_free(tec_settings *settings)
+{
+    for (int i = 0; i < tec_settings_count; i++)
+        if (tec_settings_table[i].type == TEC_SETTING_TEXT)
+            free(*(char **)((char *)settings + tec_settings_table[i].offset));
+    memset(settings, 0, sizeof *settings);
+}

@@ -1,0 +1,186 @@
+/* Settings for people: the resolved file and the list of --help, both from the table. */
+#include "settings_table.h"
+#include "tec/utf8.h"
+
+#include "tec/settings.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The fewest digits that give the same number back. */
+static void print_number(double value, FILE *out)
+{
+    char text[40];
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    fputs(text, out);
+}
+
+/* Control characters, and what YAML takes for a line break or does not allow. */
+static bool must_escape(int32_t code)
+{
+    return code < 0x20 || (code >= 0x7f && code <= 0xa0) || code == 0x2028 || code == 0x2029 || code == 0xfffe ||
+           code == 0xffff;
+}
+
+static void print_text(const char *text, FILE *out)
+{
+    fputc('"', out);
+    for (const char *start = text; *text; start = text) {
+        int32_t code = tec_utf8_next(&text);
+        if (code < 0) /* our own strings were checked when they were read */
+            break;
+        if (code == '"' || code == '\\')
+            fprintf(out, "\\%c", (char)code);
+        else if (must_escape(code))
+            fprintf(out, "\\u%04" PRIx32, (uint32_t)code);
+        else
+            fwrite(start, 1, (size_t)(text - start), out);
+    }
+    fputc('"', out);
+}
+
+static void print_choice(const char *choices, int value, FILE *out)
+{
+    for (; value > 0; value--)
+        choices = strchr(choices, '|') + 1;
+    fwrite(choices, 1, strcspn(choices, "|"), out);
+}
+
+static void print_element(const tec_setting *s, const void *value, int element, FILE *out)
+{
+    switch (s->type) {
+    case TEC_SETTING_SWITCH:
+        fputs(*(const bool *)value ? "true" : "false", out);
+        break;
+    case TEC_SETTING_CHOICE:
+        print_choice(s->choices, *(const int *)value, out);
+        break;
+    case TEC_SETTING_INT:
+    case TEC_SETTING_INTS:
+        fprintf(out, "%d", ((const int *)value)[element]);
+        break;
+    case TEC_SETTING_INT64:
+        fprintf(out, "%" PRId64, *(const int64_t *)value);
+        break;
+    case TEC_SETTING_UINT64:
+        fprintf(out, "%" PRIu64, *(const uint64_t *)value);
+        break;
+    case TEC_SETTING_NUMBER:
+    case TEC_SETTING_NUMBERS:
+        print_number(((const double *)value)[element], out);
+        break;
+    case TEC_SETTING_TEXT:
+        print_text(*(char *const *)value, out);
+        break;
+    }
+}
+
+static bool all_equal(const tec_setting *s, const void *value)
+{
+    size_t size = s->type == TEC_SETTING_INTS ? sizeof(int) : sizeof(double);
+    for (int i = 1; i < s->length; i++)
+        if (memcmp(value, (const char *)value + (size_t)i * size, size))
+            return false;
+    return true;
+}
+
+static void print_value(const tec_setting *s, const void *value, FILE *out)
+{
+    bool list = s->length > 1 && !(s->one_for_all && all_equal(s, value));
+    if (list)
+        fputc('[', out);
+    for (int i = 0; i < (list ? s->length : 1); i++) {
+        fputs(i ? ", " : "", out);
+        print_element(s, value, i, out);
+    }
+    if (list)
+        fputc(']', out);
+}
+
+tec_status tec_settings_print(const tec_settings *settings, FILE *out)
+{
+    char range[256];
+    const char *section = "";
+    fputs("# Every setting of this run, as resolved. `tec COMMAND -c THIS_FILE` gives the same again.\n", out);
+    for (int i = 0; i < tec_settings_count; i++) {
+        const tec_setting *s = &tec_settings_table[i];
+        if (strcmp(section, s->section))
+            fprintf(out, "\n%s:\n", s->section);
+        section = s->section;
+        tec_setting_range(s, range, sizeof range);
+        fprintf(out, "  # %s%s%s%s\n  %s: ", s->help, range[0] ? " (" : "", range, range[0] ? ")" : "", s->key);
+        print_value(s, (const char *)settings + s->offset, out);
+        fputc('\n', out);
+    }
+    if (fflush(out) || ferror(out))
+        return tec_fail(TEC_SYSTEM_ERROR, "the resolved settings cannot be written: %s", strerror(errno));
+    return TEC_OK;
+}
+
+tec_status tec_settings_print_value(const tec_settings *settings, const char *name, FILE *out)
+{
+    char section[64] = "", unknown[256];
+    size_t length = strcspn(name, ".");
+    const char *key = name[length] ? name + length + 1 : "";
+    if (length < sizeof section)
+        memcpy(section, name, length);
+    if (!tec_settings_has_section(section))
+        return tec_fail(TEC_USER_ERROR, "command line: `%.80s`: %s", name,
+                        tec_setting_unknown_section(section, unknown, sizeof unknown));
+    int found = tec_setting_find(section, key);
+    if (found < 0)
+        return tec_fail(TEC_USER_ERROR, "command line: `%.80s`: %s", name,
+                        tec_setting_unknown(section, key, unknown, sizeof unknown));
+    const tec_setting *s = &tec_settings_table[found];
+    const void *value = (const char *)settings + s->offset;
+    if (s->type == TEC_SETTING_TEXT)
+        fputs(*(char *const *)value, out);
+    else
+        print_value(s, value, out);
+    fputc('\n', out);
+    return TEC_OK;
+}
+
+tec_status tec_settings_text(const tec_settings *settings, char **text, size_t *bytes)
+{
+    *text = NULL;
+    FILE *stream = open_memstream(text, bytes);
+    tec_status status = stream ? tec_settings_print(settings, stream) : TEC_SYSTEM_ERROR;
+    if (!stream || fclose(stream) != 0)
+        status = tec_fail(TEC_SYSTEM_ERROR, "the settings cannot be put into words: out of memory");
+    return status;
+}
+
+static const char *describe_type(const tec_setting *s)
+{
+    static const char *const name[] = {
+        [TEC_SETTING_SWITCH] = "true | false", [TEC_SETTING_INT] = "whole number", [TEC_SETTING_INT64] = "whole number",
+        [TEC_SETTING_UINT64] = "whole number", [TEC_SETTING_NUMBER] = "number",    [TEC_SETTING_NUMBERS] = "numbers",
+        [TEC_SETTING_INTS] = "whole numbers",  [TEC_SETTING_CHOICE] = "",          [TEC_SETTING_TEXT] = "text",
+    };
+    return name[s->type];
+}
+
+void tec_settings_help(const char *const *sections, FILE *out)
+{
+    for (; *sections; sections++)
+        for (int i = 0; i < tec_settings_count; i++) {
+            const tec_setting *s = &tec_settings_table[i];
+            char range[256], count[32] = "", name[128];
+            if (strcmp(s->section, *sections))
+                continue;
+            if (s->length > 1)
+                snprintf(count, sizeof count, "%s%d ", s->one_for_all ? "1 or " : "", s->length);
+            snprintf(name, sizeof name, "%s.%s=%s", s->section, s->key, s->default_text);
+            const char *type = describe_type(s);
+            tec_setting_range(s, range, sizeof range);
+            fprintf(out, "  %-36s %s%s%s%s\n      %s\n", name, count, type, *type && *range ? ", " : "", range,
+                    s->help);
+        }
+}

@@ -1,0 +1,51 @@
+/* The one table of settings: what each is called, where it lies in tec_settings, what it may be. Private to src/setup.
+ */
+#ifndef TEC_CONFIG_SETTINGS_TABLE_H
+#define TEC_CONFIG_SETTINGS_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define TEC_SETTING_LENGTH 3  /* most numbers in a list */
+#define TEC_SETTINGS_MOST 128 /* most rows in the table */
+
+typedef enum tec_setting_type {
+    TEC_SETTING_SWITCH,  /* bool */
+    TEC_SETTING_INT,     /* int */
+    TEC_SETTING_INT64,   /* int64_t */
+    TEC_SETTING_UINT64,  /* uint64_t; no range */
+    TEC_SETTING_NUMBER,  /* double */
+    TEC_SETTING_NUMBERS, /* double[length] */
+    TEC_SETTING_INTS,    /* int[length] */
+    TEC_SETTING_CHOICE,  /* int: position in `choices` */
+    TEC_SETTING_TEXT     /* char *, owned, never NULL */
+} tec_setting_type;
+
+typedef struct tec_setting {
+    const char *section, *key;
+    size_t offset; /* in tec_settings */
+    tec_setting_type type;
+    int length;       /* of a list, else 1 */
+    bool one_for_all; /* a list: one number stands for all */
+    double low, high;
+    bool low_open, high_open; /* the bound itself is out of range */
+    const char *choices;      /* "a|b|c" */
+    const char *default_text; /* the default as it would be written on the command line */
+    const char *help;
+} tec_setting;
+
+extern const tec_setting tec_settings_table[];
+extern const int tec_settings_count;
+
+/* The row of section.key, -1 when there is none. */
+int tec_setting_find(const char *section, const char *key);
+
+/* "0 < x < 1", "x >= 0", "auto | folders | none", "" when there is nothing to say. Written to `text`, which is
+ * returned. */
+char *tec_setting_range(const tec_setting *setting, char *text, size_t size);
+
+/* "unknown key `mask_ration` in pretrain; did you mean `mask_ratio`?" written to `text`, which is returned. */
+char *tec_setting_unknown(const char *section, const char *key, char *text, size_t size);
+char *tec_setting_unknown_section(const char *section, char *text, size_t size);
+
+#endif

@@ -1,0 +1,72 @@
+#include "store_parts.h"
+#include "tec/crc32c.h"
+
+#define ALIGNMENT 64
+
+static const size_t element_bytes[] = {[ELEMENT_F32] = 4, [ELEMENT_F16] = 2, [ELEMENT_I8] = 1,  [ELEMENT_U8] = 1,
+                                       [ELEMENT_U16] = 2, [ELEMENT_I32] = 4, [ELEMENT_U32] = 4, [ELEMENT_I64] = 8};
+
+#define PART(name_, element_, dims_, ...)                                                                              \
+    {                                                                                                                  \
+        .name = name_, .element = element_, .dims = dims_, .dim = { __VA_ARGS__ }                                      \
+    }
+
+store_layout tec_store_layout_of(const tec_store_spec *spec)
+{
+    static const store_element feature[] = {
+        [TEC_TARGET_FLOAT32] = ELEMENT_F32, [TEC_TARGET_FLOAT16] = ELEMENT_F16, [TEC_TARGET_INT8] = ELEMENT_I8};
+    int64_t L = spec->patches, C = spec->width, S = spec->image_size, Q = 1 + spec->topk, H = spec->heads;
+    bool int8 = spec->type == TEC_TARGET_INT8;
+    store_layout layout = {{
+                               [PART_FEATURE] = PART("feature", feature[spec->type], 2, L, C),
+                               [PART_FEATURE_SCALE] = PART("feature_scale", ELEMENT_F32, 1, int8 ? C : 0),
+                               [PART_ATTENTION] = PART("attention", int8 ? ELEMENT_I8 : ELEMENT_F16, 3, Q, H, L),
+                               [PART_ATTENTION_SCALE] = PART("attention_scale", ELEMENT_F32, 3, int8 ? Q : 0, H, 2),
+                               [PART_TOPK] = PART("topk", ELEMENT_U16, 1, spec->topk),
+                               [PART_VIEW] = PART("view", ELEMENT_I32, 1, 5),
+                               [PART_SAMPLE] = PART("sample", ELEMENT_I64, 0, 0),
+                               [PART_IMAGE] = PART("image", ELEMENT_U8, 3, spec->images ? S : 0, S, spec->channels),
+                               [PART_CRC] = PART("crc32c", ELEMENT_U32, 0, 0),
+                           },
+                           0};
+    for (int i = 0; i < PARTS; i++) {
+        store_part *part = &layout.part[i];
+        part->bytes = element_bytes[part->element];
+        for (int d = 0; d < part->dims; d++)
+            part->bytes *= (size_t)part->dim[d];
+        part->at = layout.buffer;
+        layout.buffer += (part->bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    }
+    return layout;
+}
+
+hid_t tec_store_element_type(store_element element)
+{
+    switch (element) {
+    case ELEMENT_F32:
+        return H5Tcopy(H5T_IEEE_F32LE);
+    case ELEMENT_F16:
+        return tec_h5_half_type();
+    case ELEMENT_I8:
+        return H5Tcopy(H5T_STD_I8LE);
+    case ELEMENT_U8:
+        return H5Tcopy(H5T_STD_U8LE);
+    case ELEMENT_U16:
+        return H5Tcopy(H5T_STD_U16LE);
+    case ELEMENT_I32:
+        return H5Tcopy(H5T_STD_I32LE);
+    case ELEMENT_U32:
+        return H5Tcopy(H5T_STD_U32LE);
+    case ELEMENT_I64:
+        return H5Tcopy(H5T_STD_I64LE);
+    }
+    return -1;
+}
+
+uint32_t tec_store_row_crc(const store_layout *layout, const char *buffer)
+{
+    uint32_t crc = 0;
+    for (int i = 0; i < PART_CRC; i++)
+        crc = tec_crc32c(crc, buffer + layout->part[i].at, layout->part[i].bytes);
+    return crc;
+}

@@ -1,0 +1,217 @@
+#include "store_parts.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const type_words[] = {"float32", "float16", "int8", NULL};
+
+#define FIELD(member, kind, count, words)                                                                              \
+    {                                                                                                                  \
+#member, offsetof(tec_store_spec, member), kind, count, 0, words                                               \
+    }
+#define WHOLE(member, kind, min, max) FIELD(member, kind, 1, NULL), min, max
+#define REALS(member, count) FIELD(member, TEC_H5_DOUBLE, count, NULL), 0, 0
+#define SWITCH(member) FIELD(member, TEC_H5_BOOL, 1, NULL), 0, 0
+#define WORD(member, words) FIELD(member, TEC_H5_INT, 1, words), 0, 0
+#define ANY(member) FIELD(member, TEC_H5_UINT64, 1, NULL), 0, 0
+
+const spec_field tec_store_spec_fields[] = {
+    {ANY(base), false, "base.model"},
+    {ANY(dataset), false, "data.train"},
+    {WHOLE(samples, TEC_H5_INT64, 1, INT64_C(1) << 40), false, "data.train"},
+    {WHOLE(views, TEC_H5_INT, 1, 65536), false, "targets.views"},
+    {WHOLE(image_size, TEC_H5_INT, 1, 32768), false, "data.image_size"},
+    {WHOLE(channels, TEC_H5_INT, 1, 3), false, "data.channels"},
+    {WHOLE(patch, TEC_H5_INT, 1, 32768), false, "base.model"},
+    {WHOLE(patches, TEC_H5_INT, 1, 65535), false, "base.model"},
+    {WHOLE(width, TEC_H5_INT, 1, 65536), false, "base.model"},
+    {WHOLE(heads, TEC_H5_INT, 1, 4096), false, "base.model"},
+    {WHOLE(topk, TEC_H5_INT, 0, 65535), false, "targets.topk"},
+    {WHOLE(last_layers, TEC_H5_INT, 1, 65536), false, "targets.last_layers"},
+    {REALS(mean, 3), false, "base.mean"},
+    {REALS(std, 3), false, "base.std"},
+    {REALS(crop_scale, 2), false, "data.crop_scale"},
+    {REALS(crop_ratio, 2), false, "data.crop_ratio"},
+    {SWITCH(flip), false, "data.flip"},
+    {ANY(seed), false, "run.seed"},
+    {WORD(type, type_words), true, "targets.type"},
+    {SWITCH(images), true, "targets.store_images"},
+    {WHOLE(shard_rows, TEC_H5_INT64, 1, INT64_C(1) << 40), true, "targets.shard_mb"},
+    {{0}, 0, 0, false, NULL},
+};
+
+int tec_store_version(tec_target_type type)
+{
+    return type == TEC_TARGET_INT8 ? STORE_VERSION : 1;
+}
+
+tec_status tec_store_version_known(int64_t version, const char *where)
+{
+    if (version >= 1 && version <= STORE_VERSION)
+        return TEC_OK;
+    return tec_fail(TEC_USER_ERROR, "%s has version %lld of the format; this program knows versions up to %d", where,
+                    (long long)version, STORE_VERSION);
+}
+
+tec_status tec_store_version_check(int64_t version, const tec_store_spec *spec, const char *where)
+{
+    if (version == tec_store_version(spec->type))
+        return TEC_OK;
+    return tec_fail(TEC_USER_ERROR,
+                    "%s has version %lld of the format; of type %s this program reads version %d: make the store again "
+                    "with `tec targets`, in another targets.dir",
+                    where, (long long)version, type_words[spec->type], tec_store_version(spec->type));
+}
+
+int64_t tec_store_rows(const tec_store_spec *spec)
+{
+    return spec->samples * spec->views;
+}
+
+int64_t tec_store_shards(const tec_store_spec *spec)
+{
+    return (tec_store_rows(spec) + spec->shard_rows - 1) / spec->shard_rows;
+}
+
+int64_t tec_store_shard_row_count(const tec_store_spec *spec, int64_t shard)
+{
+    int64_t left = tec_store_rows(spec) - shard * spec->shard_rows;
+    return left < spec->shard_rows ? left : spec->shard_rows;
+}
+
+int64_t tec_store_row_bytes(const tec_store_spec *spec)
+{
+    store_layout layout = tec_store_layout_of(spec);
+    int64_t bytes = 0;
+    for (int i = 0; i < PARTS; i++)
+        bytes += (int64_t)layout.part[i].bytes;
+    return bytes;
+}
+
+/* Rows that `bytes` hold: a multiple of views, at least one. */
+static int64_t whole_samples(const tec_store_spec *spec, int64_t bytes)
+{
+    int64_t samples = bytes / (tec_store_row_bytes(spec) * spec->views);
+    return (samples > 0 ? samples : 1) * spec->views;
+}
+
+int64_t tec_store_shard_rows(const tec_store_spec *spec, int megabytes)
+{
+    enum { SHARES = 64 };
+    int64_t largest = whole_samples(spec, (int64_t)megabytes << 20), smallest = whole_samples(spec, 1 << 20);
+    int64_t rows = (spec->samples + SHARES - 1) / SHARES * spec->views;
+    if (rows < smallest)
+        rows = smallest;
+    return rows < largest ? rows : largest;
+}
+
+int tec_store_field_count(const spec_field *field, const tec_store_spec *spec)
+{
+    return field->h5.count == 3 && spec->channels < 3 ? spec->channels : field->h5.count;
+}
+
+static const void *member_of(const tec_store_spec *spec, const spec_field *field)
+{
+    return (const char *)spec + field->h5.offset;
+}
+
+static int64_t whole_number(const tec_store_spec *spec, const spec_field *field)
+{
+    const void *member = member_of(spec, field);
+    return field->h5.kind == TEC_H5_INT64 ? *(const int64_t *)member : *(const int *)member;
+}
+
+tec_status tec_store_spec_check(const tec_store_spec *spec, const char *where)
+{
+    for (const spec_field *f = tec_store_spec_fields; f->h5.name; f++) {
+        if (f->min == f->max)
+            continue;
+        int64_t value = whole_number(spec, f);
+        if (value < f->min || value > f->max)
+            return tec_fail(TEC_USER_ERROR, "%s: %s is %lld, out of range (%lld .. %lld)", where, f->h5.name,
+                            (long long)value, (long long)f->min, (long long)f->max);
+    }
+    if (spec->topk > spec->patches)
+        return tec_fail(TEC_USER_ERROR, "%s: topk is %d, but there are only %d patches", where, spec->topk,
+                        spec->patches);
+    if (spec->shard_rows % spec->views)
+        return tec_fail(TEC_USER_ERROR, "%s: shard_rows (%lld) is no multiple of views (%d)", where,
+                        (long long)spec->shard_rows, spec->views);
+    if (tec_store_row_bytes(spec) > 1 << 30)
+        return tec_fail(TEC_USER_ERROR, "%s: a row has %lld bytes, more than 1 GB", where,
+                        (long long)tec_store_row_bytes(spec));
+    if (spec->shard_rows > (INT64_C(1) << 50) / tec_store_row_bytes(spec))
+        return tec_fail(TEC_USER_ERROR, "%s: %lld rows of %lld bytes are too many for a shard", where,
+                        (long long)spec->shard_rows, (long long)tec_store_row_bytes(spec));
+    return TEC_OK;
+}
+
+/* -- comparison -- */
+
+static void append(char *text, size_t size, const char *more)
+{
+    size_t used = strlen(text);
+    snprintf(text + used, size - used, "%s", more);
+}
+
+char *tec_store_field_text(const spec_field *field, const tec_store_spec *spec, char *text, size_t size)
+{
+    const void *member = member_of(spec, field);
+    switch (field->h5.kind) {
+    case TEC_H5_BOOL:
+        snprintf(text, size, "%s", *(const bool *)member ? "true" : "false");
+        break;
+    case TEC_H5_UINT64:
+        snprintf(text, size, field->h5.offset == offsetof(tec_store_spec, seed) ? "%llu" : "%016llx",
+                 (unsigned long long)*(const uint64_t *)member);
+        break;
+    case TEC_H5_DOUBLE:
+        snprintf(text, size, "[");
+        for (int i = 0; i < tec_store_field_count(field, spec); i++) {
+            char number[40];
+            snprintf(number, sizeof number, "%s%.9g", i ? ", " : "", ((const double *)member)[i]);
+            append(text, size, number);
+        }
+        append(text, size, "]");
+        break;
+    case TEC_H5_INT:
+    case TEC_H5_INT64:
+        if (field->h5.words)
+            snprintf(text, size, "%s", field->h5.words[whole_number(spec, field)]);
+        else
+            snprintf(text, size, "%lld", (long long)whole_number(spec, field));
+        break;
+    }
+    return text;
+}
+
+static bool same(const spec_field *field, const tec_store_spec *a, const tec_store_spec *b)
+{
+    if (field->h5.kind == TEC_H5_DOUBLE) {
+        const double *x = member_of(a, field), *y = member_of(b, field);
+        for (int i = 0; i < tec_store_field_count(field, a); i++)
+            if (x[i] != y[i])
+                return false;
+        return true;
+    }
+    char first[80], second[80];
+    return strcmp(tec_store_field_text(field, a, first, sizeof first),
+                  tec_store_field_text(field, b, second, sizeof second)) == 0;
+}
+
+tec_status tec_store_spec_compare(const tec_store_spec *have, const tec_store_spec *want, bool storage_too,
+                                  const char *where)
+{
+    for (const spec_field *f = tec_store_spec_fields; f->h5.name; f++) {
+        char is[160], right[160];
+        if ((f->storage && !storage_too) || same(f, have, want))
+            continue;
+        return tec_fail(
+            TEC_USER_ERROR,
+            "%s was made with %s = %s, this run wants %s (%s): use the store's value, or another targets.dir", where,
+            f->h5.name, tec_store_field_text(f, have, is, sizeof is),
+            tec_store_field_text(f, want, right, sizeof right), f->setting);
+    }
+    return TEC_OK;
+}
