@@ -28,6 +28,9 @@ void tec_comm_finish(tec_comm *comm);
  * its message becomes every rank's last message ("rank 3: ..." unless it was rank 0). */
 tec_status tec_comm_agree(const tec_comm *comm, tec_status mine);
 
+/* The MPI library's own description, cut at its first comma: "Open MPI v4.1.4"; written to `text`. */
+void tec_comm_library(char *text, size_t size);
+
 /* Not collective: for a failure that cannot wait for the others. Prints the message with the rank, ends all ranks with
  * `status` as exit code. Does not return. */
 void tec_comm_abort(const tec_comm *comm, tec_status status) __attribute__((noreturn));
