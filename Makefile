@@ -45,14 +45,14 @@ LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/obj/%.o)
 PROGRAM_OBJECTS := $(PROGRAM_SOURCES:%.c=$(BUILD)/obj/%.o)
 TEST_PROGRAMS := $(TEST_SOURCES:%.c=$(BUILD)/%)
 FUZZ_PROGRAMS := $(FUZZ_SOURCES:%.c=$(BUILD)/%)
-SCRIPTS := $(wildcard .ci/run tests/check tests/e2e/*.sh tests/slurm/*.sh tests/bench/* slurm/submit slurm/common.sh \
-	slurm/site.example slurm/*.sbatch configs/*.sh)
+SCRIPTS := $(filter-out %.py,$(wildcard .ci/run tests/check tests/e2e/*.sh tests/slurm/*.sh tests/bench/* slurm/submit \
+	slurm/common.sh slurm/site.example slurm/*.sbatch configs/*.sh))
 
 # Targets that build first and then run something start a build of their own, on all cores.
 PARALLEL_MAKE = $(MAKE) --no-print-directory -j$$(nproc)
 
 .PHONY: all deps deps-tests deps-slurm install demo demo-long check check-slurm test-programs bench bench-compare \
-	bench-torch bench-int8 bench-network bench-ranks lint format clean help FORCE
+	bench-torch bench-int8 bench-network bench-ranks bench-same lint format clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -61,7 +61,7 @@ all: $(BUILD)/tec
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
 	@echo 'Targets: all deps deps-tests deps-slurm install demo demo-long check check-slurm fuzz bench bench-compare' \
-		'bench-torch bench-int8 bench-network bench-ranks lint format clean'
+		'bench-torch bench-int8 bench-network bench-ranks bench-same lint format clean'
 
 $(BUILD)/tec: $(PROGRAM_OBJECTS) $(BUILD)/libtec.a
 	$(if $(V),,@echo "  LINK $@")
@@ -208,6 +208,10 @@ bench-network: all
 # What ranks lose by working together on this machine.
 bench-ranks: all
 	@BUILD=$(BUILD) tests/bench/ranks
+
+# BASE: a git revision. Does the working tree write and say what it did, bit for bit?
+bench-same:
+	@tests/bench/same $(BASE)
 
 lint:
 	clang-format --dry-run --Werror $(ALL_SOURCES) $(wildcard include/tec/*.h src/*/*.h jobs/*.h tests/*/*.h)
