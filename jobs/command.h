@@ -1,4 +1,4 @@
-/* Jobs. The shape of a command (`tec pretrain ...`) and its command line. */
+/* Module jobs, private. The shape of a command (`tec pretrain ...`) and its command line. */
 #ifndef TEC_COMMAND_H
 #define TEC_COMMAND_H
 

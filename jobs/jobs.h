@@ -1,4 +1,4 @@
-/* Jobs. The commands of the program, and what several of them do in the same way. */
+/* Module jobs, private. The commands of the program, and what several of them do in the same way. */
 #ifndef TEC_JOBS_H
 #define TEC_JOBS_H
 

@@ -1,5 +1,5 @@
-/* Module eval, public. Features of a labelled data set under one model, spread over the ranks: what k-NN and the linear probe work on.
- * N images that could be decoded, n of them on this rank, D features. */
+/* Module eval, public. Features of a labelled data set under one model, spread over the ranks: what k-NN and the linear
+ * probe work on. N images that could be decoded, n of them on this rank, D features. */
 #ifndef TEC_FEATURES_H
 #define TEC_FEATURES_H
 

@@ -1,4 +1,5 @@
-/* Module train, public. What a training run reads: a data set and, for objective tec, a target store; or copies of them on the node. */
+/* Module train, public. What a training run reads: a data set and, for objective tec, a target store; or copies of them
+ * on the node. */
 #ifndef TEC_INPUTS_H
 #define TEC_INPUTS_H
 

@@ -1,5 +1,5 @@
-/* Module eval, public. Weighted k-nearest-neighbour classification of features, as DINO's: the k training images of largest cosine
- * similarity vote with exp(similarity / temperature) for their class. */
+/* Module eval, public. Weighted k-nearest-neighbour classification of features, as DINO's: the k training images of
+ * largest cosine similarity vote with exp(similarity / temperature) for their class. */
 #ifndef TEC_KNN_H
 #define TEC_KNN_H
 

@@ -1,5 +1,5 @@
-/* Module plan, public. What a job will need, before it is submitted: floating-point operations, memory, storage, time. Local; nothing is
- * computed and no memory but addresses is taken.
+/* Module plan, public. What a job will need, before it is submitted: floating-point operations, memory, storage, time.
+ * Local; nothing is computed and no memory but addresses is taken.
  *
  * Letters: P = nodes * ranks_per_node ranks, R ranks of a node, T threads of a rank, G bytes of the gradient, b =
  * ceil(batch / P) images of the busiest rank in a step, m masks of an image. All rates are those of one rank. */

@@ -1,6 +1,6 @@
-/* Module eval, public. Linear classification of frozen features, as MAE's linear probe: batch normalisation without affine parameters, one
- * linear layer, LARS, warm-up and half a cosine. The features are computed once, from centre crops (MAE draws a random
- * crop for every epoch). */
+/* Module eval, public. Linear classification of frozen features, as MAE's linear probe: batch normalisation without
+ * affine parameters, one linear layer, LARS, warm-up and half a cosine. The features are computed once, from centre
+ * crops (MAE draws a random crop for every epoch). */
 #ifndef TEC_PROBE_H
 #define TEC_PROBE_H
 

@@ -1,4 +1,5 @@
-/* Every setting of every command, as resolved from defaults, YAML file and key=value overrides (in this order).
+/* Module setup, public. Every setting of every command, as resolved from defaults, YAML file and key=value overrides
+ * (in this order).
  *
  * The struct is the result; the one table in src/setup/settings_table.c says of each member its key, type, range,
  * default and help, and drives YAML reading, overrides, validation, --help and the resolved file. */

@@ -1,5 +1,5 @@
-/* Module train, public. What pretraining attaches to an image: masks, and the stored targets of a base model. Local.
- * L patches, C base width, H base heads, K top-k. */
+/* Module train, public. What pretraining attaches to an image: masks, and the stored targets of a base model. Local. L
+ * patches, C base width, H base heads, K top-k. */
 #ifndef TEC_SOURCE_H
 #define TEC_SOURCE_H
 

@@ -1,4 +1,5 @@
-/* A loader whose slots hold images as a model takes them: cut by a policy, normalised, with what the client attaches. */
+/* A loader whose slots hold images as a model takes them: cut by a policy, normalised, with what the client attaches.
+ */
 #include "tec/feed.h"
 
 #include "tec/memory.h"

@@ -1,3 +1,4 @@
+/* Memory of a rank: what the program lays out, without touching it. */
 #include "tec/plan.h"
 
 #include "plan_parts.h"
@@ -18,21 +19,6 @@ static void add(tec_plan_memory *memory, const char *name, double bytes)
     memory->item[i].name = name;
     memory->item[i].bytes = bytes;
     memory->bytes += bytes;
-}
-
-tec_step_shape tec_plan_shape(const tec_plan_job *job)
-{
-    return tec_step_shape_of(&job->recipe, &job->model, job->inputs, 0, job->nodes * job->ranks_per_node);
-}
-
-int tec_plan_topk(const tec_plan_job *job)
-{
-    return job->model.kind == TEC_MODEL_TEC ? job->targets.topk : 0;
-}
-
-tec_status tec_plan_model(const tec_plan_job *job, tec_model **out)
-{
-    return tec_model_create(out, &job->model, tec_plan_shape(job).micro_batch, job->visible, tec_plan_topk(job));
 }
 
 static double image_numbers(const tec_plan_job *job)

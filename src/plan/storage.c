@@ -1,3 +1,4 @@
+/* Bytes on the disk: checkpoints and target stores. */
 #include "plan_parts.h"
 
 #include <string.h>

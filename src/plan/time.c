@@ -1,3 +1,4 @@
+/* Seconds of a step and of a run, from the figures of a machine. */
 #include "plan_parts.h"
 
 #include "tec/flops.h"

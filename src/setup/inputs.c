@@ -1,3 +1,4 @@
+/* What a training run reads, opened and held against the settings. */
 #include "tec/setup.h"
 
 #include "tec/checkpoint.h"

@@ -1,3 +1,4 @@
+/* The loop around the steps: schedule, log, checkpoints, stopping in time. */
 #include "tec/run.h"
 
 #include "run_directory.h"
