@@ -186,7 +186,7 @@ static void print_machine(void)
     json_decref(machine);
 }
 
-void bench_print(const tec_bench_run *run)
+static void print_tables(const tec_bench_run *run)
 {
     print_machine();
     print_operators(run);

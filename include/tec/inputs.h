@@ -13,8 +13,8 @@ typedef struct tec_inputs {
     tec_stage *stage; /* NULL: files are read where they are */
 } tec_inputs;
 
-/* Collective. Copies the shards of store and pack to `dir` on each node, and reads them there from now on; where that is
- * not possible a warning says why, and files are read where they are. */
+/* Collective. Copies the shards of store and pack to `dir` on each node, and reads them there from now on; where that
+ * is not possible a warning says why, and files are read where they are. */
 void tec_inputs_stage(const tec_comm *comm, const char *dir, tec_inputs *inputs);
 
 void tec_inputs_close(tec_inputs *inputs); /* collective */

@@ -17,7 +17,7 @@ typedef struct tec_sample {
     int *shuffle;    /* [masks, L] */
 } tec_sample;
 
-/* `masks` of an image, drawn from `seed`; for `threads` threads. `store` is borrowed and may be NULL (objective mae). */
+/* `masks` of an image, drawn from `seed`; for `threads` threads. `store` is borrowed; NULL: objective mae. */
 tec_source *tec_source_create(const tec_model_config *config, tec_store *store, int masks, uint64_t seed, int threads);
 void tec_source_free(tec_source *source); /* NULL is fine */
 
