@@ -223,7 +223,7 @@ static tec_status report(const tec_comm *comm, bool brief, const char *json, tec
         if (json)
             status = tec_bench_json_add(json, run);
         if (!brief)
-            bench_print(run);
+            print_tables(run);
         print_closing(run);
     }
     return tec_comm_agree(comm, status);
