@@ -143,6 +143,18 @@ tec_status tec_settings_text(const tec_settings *settings, char **text, size_t *
 /* run.threads, or where that is 0 what OMP_NUM_THREADS says, or 1. */
 int tec_settings_threads(const tec_settings *settings);
 
+/* A setting in words. */
+typedef struct tec_setting_row {
+    const char *section, *key;
+    char type[192];        /* "number, 0 < x < 1" */
+    const char *choices;   /* "cls|mean"; NULL: it is no choice */
+    const char *otherwise; /* the default, as on the command line */
+    const char *help;
+} tec_setting_row;
+
+/* The index-th setting, section by section; false: there are no more. */
+bool tec_settings_row(int index, tec_setting_row *out);
+
 /* The keys of the named sections with type, range, default and help, for --help. */
 void tec_settings_help(const char *const *sections, FILE *out);
 
