@@ -160,13 +160,13 @@ deps:
 
 # What tests compare with, and are skipped without. PYTHON is another python3 that has them.
 PYTHON ?= /usr/bin/python3
-TEST_PACKAGES := python3-numpy python3-h5py python3-torch
+TEST_PACKAGES := python3-numpy python3-h5py python3-torch jq
 deps-tests:
-	@if $(PYTHON) -c 'import numpy, h5py, torch' 2>/dev/null; then exit 0; fi; \
+	@if $(PYTHON) -c 'import numpy, h5py, torch' 2>/dev/null && command -v jq >/dev/null; then exit 0; fi; \
 	sudo=; test "$$(id -u)" = 0 || sudo='sudo -n'; \
 	$$sudo apt-get update -qq && \
 	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(TEST_PACKAGES) || \
-	{ echo 'Some tests compare with PyTorch: Debian'\''s $(TEST_PACKAGES), or PYTHON=...'; exit 1; }
+	{ echo 'Some tests need Debian'\''s $(TEST_PACKAGES), or PYTHON=... and jq'; exit 1; }
 
 # For check-slurm; the jobs themselves use the Slurm of the cluster.
 deps-slurm:
