@@ -12,18 +12,31 @@ static void print_words(const char *choices, FILE *out)
         fputc(*choices == '|' ? ' ' : *choices, out);
 }
 
-static void print_command(const tec_command *command, FILE *out)
+static void print_options(const tec_command *command, bool valued, FILE *out)
 {
     char name[64];
-    fprintf(out, "    %s) options='--help", command->name);
-    if (command->sections)
-        fputs(" -c", out);
     for (const tec_option *option = command->options; option && option->name; option++)
-        fprintf(out, " %s", tec_option_dashed(option, name, sizeof name));
+        if (!valued || option->type != TEC_OPTION_SWITCH)
+            fprintf(out, " %s", tec_option_dashed(option, name, sizeof name));
+}
+
+static void print_command(const tec_command *command, FILE *out)
+{
+    const char *config = command->sections ? " -c" : "";
+    fprintf(out, "    %s) options='--help%s", command->name, config);
+    print_options(command, false, out);
+    fprintf(out, "' valued='%s", config);
+    print_options(command, true, out);
     fputs("' sections='", out);
     for (const char *const *section = command->sections; section && *section; section++)
         fprintf(out, "%s%s", section == command->sections ? "" : " ", *section);
     fputs("' ;;\n", out);
+}
+
+static void print_commands(FILE *out)
+{
+    for (const tec_command *const *command = tec_commands; *command; command++)
+        fprintf(out, " %s", (*command)->name);
 }
 
 /* The words that may follow --option of any command. */
@@ -62,44 +75,60 @@ void tec_page_bash(FILE *out)
     fputs("# Completion of tec for bash: commands, options, settings and their values, else files.\n"
           "_tec() {\n"
           "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}\n"
-          "    local options='' sections='' words='' key section\n"
+          "    local options='' valued='' sections='' words='' key='' start='' name\n"
           "    COMPREPLY=()\n"
           "    case $command in\n",
           out);
     for (const tec_command *const *command = tec_commands; *command; command++)
         print_command(*command, out);
     fputs("    esac\n"
-          "    # bash takes the = of key=value for a word of its own.\n"
-          "    [[ $word != = ]] || { before='=' word=''; key=${COMP_WORDS[COMP_CWORD - 1]}; }\n"
-          "    [[ $before != = ]] || key=${key:-${COMP_WORDS[COMP_CWORD - 2]}}\n"
+          "    # The setting or option whose value is wanted. The = of key=value is a word of its own to bash, unless\n"
+          "    # COMP_WORDBREAKS has no =.\n"
+          "    if [[ $word == = ]]; then\n"
+          "        key=$before word=''\n"
+          "    elif [[ $before == = ]]; then\n"
+          "        key=${COMP_WORDS[COMP_CWORD - 2]}\n"
+          "    elif [[ $word == ?*=* ]]; then\n"
+          "        key=${word%%=*} start=${word%%=*}= word=${word#*=}\n"
+          "    elif [[ \" $valued \" == *\" $before \"* ]]; then\n"
+          "        key=$before\n"
+          "    fi\n"
           "    case $key in\n",
           out);
     print_values(out);
     fputs("    esac\n"
-          "    case \"$command $before\" in\n",
+          "    case \"$command $key\" in\n",
           out);
     print_choices(out);
     fputs("    esac\n"
           "    if ((COMP_CWORD == 1)); then\n"
           "        words='--help --version",
           out);
-    for (const tec_command *const *command = tec_commands; *command; command++)
-        fprintf(out, " %s", (*command)->name);
+    print_commands(out);
     fputs("'\n"
-          "    elif [[ -z $words && $before != = && $word == -* ]]; then\n"
+          "    elif [[ -n $key ]]; then\n"
+          "        : # its words, or a file\n"
+          "    elif [[ $word == -* ]]; then\n"
           "        words=$options\n"
-          "    elif [[ -z $words && $before != = && $word != */* && $before != -* ]]; then\n"
-          "        for key in ",
+          "    elif [[ $command == help ]]; then\n"
+          "        words='",
+          out);
+    print_commands(out);
+    fputs("'\n"
+          "    elif [[ $word != */* ]]; then\n"
+          "        for name in ",
           out);
     print_settings(out);
     fputs("; do\n"
-          "            section=${key%%.*}\n"
-          "            [[ \" $sections \" != *\" $section \"* ]] || words+=\" $key=\"\n"
+          "            [[ \" $sections \" != *\" ${name%%.*} \"* ]] || words+=\" $name=\"\n"
           "        done\n"
           "        compopt -o nospace\n"
           "    fi\n"
-          "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n"
-          "    ((${#COMPREPLY[@]})) || { compopt +o nospace; mapfile -t COMPREPLY < <(compgen -f -- \"$word\"); }\n"
+          "    mapfile -t COMPREPLY < <(compgen -P \"$start\" -W \"$words\" -- \"$word\")\n"
+          "    if ((${#COMPREPLY[@]} == 0)) && [[ -z $key || -z $words ]]; then\n"
+          "        compopt +o nospace -o filenames\n"
+          "        mapfile -t COMPREPLY < <(compgen -P \"$start\" -f -- \"$word\")\n"
+          "    fi\n"
           "}\n"
           "complete -F _tec tec\n",
           out);
