@@ -70,7 +70,8 @@ static void print_values(FILE *out)
         }
 }
 
-void tec_page_bash(FILE *out)
+/* The variables of the script: what the command takes, what is completed, and which words may stand there. */
+static void print_cases(FILE *out)
 {
     fputs("# Completion of tec for bash: commands, options, settings and their values, else files.\n"
           "_tec() {\n"
@@ -100,8 +101,13 @@ void tec_page_bash(FILE *out)
           "    case \"$command $key\" in\n",
           out);
     print_choices(out);
-    fputs("    esac\n"
-          "    if ((COMP_CWORD == 1)); then\n"
+    fputs("    esac\n", out);
+}
+
+/* Words where there are none by then, and the answer. */
+static void print_answer(FILE *out)
+{
+    fputs("    if ((COMP_CWORD == 1)); then\n"
           "        words='--help --version",
           out);
     print_commands(out);
@@ -132,4 +138,10 @@ void tec_page_bash(FILE *out)
           "}\n"
           "complete -F _tec tec\n",
           out);
+}
+
+void tec_page_bash(FILE *out)
+{
+    print_cases(out);
+    print_answer(out);
 }
