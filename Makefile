@@ -197,7 +197,7 @@ demo demo-long: deps
 	@$(PARALLEL_MAKE) all
 	@BUILD=$(BUILD) configs/$@.sh
 
-# bench.json: what this machine makes of every size, on one core; README quotes it. A few minutes.
+# bench.json: what this machine makes of every size, on one core; docs/performance.md quotes it. A few minutes.
 BENCH_JSON ?= bench.json
 bench: all
 	@BUILD=$(BUILD) tests/bench/machine $(BENCH_JSON)
