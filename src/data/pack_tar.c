@@ -1,4 +1,5 @@
-/* The little of tar that a pack needs: regular files, named by a ustar header or, if the name is long, by a pax one. */
+/* As much of tar as a pack needs: regular files, named by a ustar header or, where the name is long, by a pax
+ * header. */
 #include "pack_parts.h"
 
 #include <stdio.h>
@@ -48,7 +49,7 @@ static void put_text(char *field, size_t size, const char *text)
     memcpy(field, text, length);
 }
 
-/* The same files make the same pack: no times, no owners. */
+/* No times and no owners: the same files make the same pack. */
 static void fill_header(const char *name, int64_t bytes, char type, char *block)
 {
     tar_header h = {.type = type, .magic = "ustar", .version = {'0', '0'}};

@@ -1,8 +1,8 @@
+/* Products shared out among threads, by our own kernel or by CBLAS, and what is known of those that were computed. */
 #include "tec/gemm.h"
 
-#include "tec/measure.h"
-
 #include "product.h"
+#include "tec/measure.h"
 
 #include <cblas.h>
 #include <math.h>

@@ -1,6 +1,7 @@
-#include "tec/measure.h"
+/* The targets and the losses of one image: patch-relation enhancement, squared error, cross-entropy. */
 #include "tec/ops.h"
 
+#include "tec/measure.h"
 #include "tec/vector.h"
 
 #include <string.h>
@@ -52,7 +53,7 @@ double tec_mse_rows(real *pred, const real *target, const int *index, int n, int
     return total;
 }
 
-/* logit: in x, out x - log(sum exp x); returns nothing else, as softmax is exp of it. */
+/* x becomes x - log(sum exp x), of which softmax is the exp. */
 TEC_CLONES static void log_softmax(real *restrict x, int n)
 {
     real top = x[0], sum = 0;

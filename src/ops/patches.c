@@ -1,5 +1,7 @@
-#include "tec/measure.h"
+/* Patches of an image as rows: the input of the patch embedding, and MAE's target. */
 #include "tec/ops.h"
+
+#include "tec/measure.h"
 
 #include <math.h>
 

@@ -1,4 +1,8 @@
+/* Folders and IDX files as data sets: numbers, names, labels, fingerprints, limits, and what is refused. */
 #include "tec/dataset.h"
+
+#include "../data/pnm.h"
+#include "folder.h"
 
 #include <inttypes.h>
 #include <setjmp.h>
@@ -9,9 +13,6 @@
 
 #include <cmocka.h>
 #include <zlib.h>
-
-#include "../data/pnm.h"
-#include "folder.h"
 
 #define FASHION "/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz"
 

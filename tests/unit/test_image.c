@@ -1,4 +1,7 @@
+/* Decoding equals Pillow's, and whatever is no whole image is refused by name, without harm. */
 #include "tec/image.h"
+
+#include "../data/pnm.h"
 #include "tec/philox.h"
 
 #include <setjmp.h>
@@ -7,8 +10,6 @@
 
 #include <cmocka.h>
 #include <zlib.h>
-
-#include "../data/pnm.h"
 
 static const char *const fixture[] = {"rgb420.jpg",
                                       "rgb422.jpg",

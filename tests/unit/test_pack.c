@@ -1,8 +1,10 @@
-/* A pack stands for its folder: same samples, labels, names, fingerprint, pixels; and what is wrong with one is said.
- */
+/* A pack stands for its folder: same samples, labels, names, fingerprint and pixels; damage is named. */
+#include "tec/pack.h"
+
+#include "../data/pnm.h"
+#include "folder.h"
 #include "tec/crc32c.h"
 #include "tec/dataset.h"
-#include "tec/pack.h"
 #include "tec/text.h"
 
 #include <setjmp.h>
@@ -12,9 +14,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-#include "../data/pnm.h"
-#include "folder.h"
 
 static char top[256]; /* this test's temporary directory; removed with all that is in it */
 
