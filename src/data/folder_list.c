@@ -1,5 +1,7 @@
 /* What a scan has found, put in order and written down: files in a folder or in a pack of one. */
 #include "dataset_parts.h"
+
+#include "image_codec.h"
 #include "tec/log.h"
 #include "tec/memory.h"
 #include "tec/text.h"
@@ -123,8 +125,9 @@ tec_status tec_found_list(tec_found *w, const char *root, tec_label_mode labels,
         qsort(w->file, w->count, sizeof *w->file, by_path);
     if (labels == TEC_LABELS_FOLDERS)
         drop_unclassed(w, root);
+    char endings[256];
     if (!w->count)
-        return tec_fail(TEC_USER_ERROR, "%s: no image (.jpg, .jpeg, .png) in %s", root,
+        return tec_fail(TEC_USER_ERROR, "%s: no image (%s) in %s", root, tec_image_endings(endings, sizeof endings),
                         labels == TEC_LABELS_FOLDERS ? "any class folder of it" : "it or below");
     fprintf(list, "%s%c", root, 0);
     if (labels == TEC_LABELS_FOLDERS || (labels == TEC_LABELS_AUTO && !has_images_at_top(w)))

@@ -1,5 +1,7 @@
 /* Walks a folder for images. */
 #include "dataset_parts.h"
+
+#include "image_codec.h"
 #include "tec/files.h"
 #include "tec/pack.h"
 #include "tec/text.h"
@@ -8,7 +10,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 typedef struct walk {
@@ -23,21 +24,11 @@ typedef struct level {
     const struct level *above;
 } level;
 
-static bool is_image_name(const char *name)
-{
-    static const char *const ending[] = {".jpg", ".jpeg", ".png"};
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < sizeof ending / sizeof *ending; i++)
-        if (!strcasecmp(dot, ending[i]))
-            return true;
-    return false;
-}
-
 static tec_status walk_folder(walk *w, const char *relative, const level *above);
 
 static tec_status visit(walk *w, DIR *dir, const struct dirent *entry, const char *relative, const level *here)
 {
-    bool image = is_image_name(entry->d_name);
+    bool image = tec_image_is_named(entry->d_name);
     if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") || (entry->d_type == DT_REG && !image))
         return TEC_OK;
     struct stat info;

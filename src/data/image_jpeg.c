@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <jerror.h>
 #include <jpeglib.h>
@@ -121,7 +122,7 @@ static tec_status guarded(reader *r, tec_image *out)
     return read_all(r, out);
 }
 
-tec_status tec_image_decode_jpeg(tec_image *out, const uint8_t *data, size_t bytes, const char *name)
+static tec_status decode(tec_image *out, const uint8_t *data, size_t bytes, const char *name)
 {
     reader r = {.data = data, .bytes = bytes, .name = name};
     r.codec.err = jpeg_std_error(&r.errors);
@@ -134,3 +135,11 @@ tec_status tec_image_decode_jpeg(tec_image *out, const uint8_t *data, size_t byt
         tec_image_free(out);
     return status;
 }
+
+static bool matches(const uint8_t *data, size_t bytes)
+{
+    static const uint8_t start[] = {0xff, 0xd8, 0xff};
+    return bytes >= sizeof start && !memcmp(data, start, sizeof start);
+}
+
+const tec_image_codec tec_image_jpeg = {"JPEG", {".jpg", ".jpeg"}, matches, decode};

@@ -88,7 +88,7 @@ static tec_status guarded(reader *r, tec_image *out)
     return read_all(r, out);
 }
 
-tec_status tec_image_decode_png(tec_image *out, const uint8_t *data, size_t bytes, const char *name)
+static tec_status decode(tec_image *out, const uint8_t *data, size_t bytes, const char *name)
 {
     reader r = {.data = data, .bytes = bytes, .name = name};
     r.codec = png_create_read_struct(PNG_LIBPNG_VER_STRING, &r, fail, stay_silent);
@@ -101,3 +101,11 @@ tec_status tec_image_decode_png(tec_image *out, const uint8_t *data, size_t byte
         tec_image_free(out);
     return status;
 }
+
+static bool matches(const uint8_t *data, size_t bytes)
+{
+    static const uint8_t start[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+    return bytes >= sizeof start && !memcmp(data, start, sizeof start);
+}
+
+const tec_image_codec tec_image_png = {"PNG", {".png"}, matches, decode};
