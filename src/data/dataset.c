@@ -1,4 +1,5 @@
 #include "dataset_parts.h"
+#include "tec/hash.h"
 #include "tec/memory.h"
 #include "tec/pack.h"
 
@@ -154,29 +155,4 @@ tec_status tec_dataset_read(const tec_dataset *set, int64_t sample, tec_image *o
 {
     *out = (tec_image){0};
     return set->kind->read(set, index_of(set, sample), out);
-}
-
-/* ---- for the kinds ---- */
-
-void tec_path_last(const char *path, char *text, size_t size)
-{
-    size_t end = strlen(path);
-    while (end > 1 && path[end - 1] == '/')
-        end--;
-    size_t begin = end;
-    while (begin > 0 && path[begin - 1] != '/')
-        begin--;
-    snprintf(text, size, "%.*s", (int)(end - begin), path + begin);
-}
-
-uint64_t tec_hash_bytes(uint64_t hash, const void *data, size_t bytes)
-{
-    const unsigned char *byte = data;
-    for (size_t at = 0; at < bytes; at += 8) {
-        uint64_t word = 0;
-        memcpy(&word, byte + at, bytes - at < 8 ? bytes - at : 8);
-        hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
-        hash ^= hash >> 29;
-    }
-    return (hash ^ bytes) * 0xBF58476D1CE4E5B9u;
 }

@@ -1,6 +1,7 @@
 /* A folder as a data set: which images a list names, and reading them. Walking it is folder_scan.c's part. */
 #include "dataset_parts.h"
 #include "tec/files.h"
+#include "tec/hash.h"
 #include "tec/memory.h"
 
 #include <stdlib.h>

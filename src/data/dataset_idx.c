@@ -1,6 +1,8 @@
 /* IDX, the format of MNIST and its kin: big-endian header, then bytes; gzipped or not. */
 #include "dataset_parts.h"
 
+#include "tec/files.h"
+#include "tec/hash.h"
 #include "tec/memory.h"
 #include "tec/text.h"
 

@@ -92,10 +92,4 @@ void tec_dataset_name_file(const tec_dataset *set, int64_t index, char *text, si
 /* No image that decodes within TEC_IMAGE_MAX_PIXELS needs more. */
 #define TEC_IMAGE_MAX_BYTES ((size_t)1 << 30)
 
-/* The last part of a path; slashes at its end do not count. Writes to `text`. */
-void tec_path_last(const char *path, char *text, size_t size);
-
-/* Mixes bytes into a running 64-bit hash. Not cryptographic: it notices changes, not attacks. */
-uint64_t tec_hash_bytes(uint64_t hash, const void *data, size_t bytes);
-
 #endif
