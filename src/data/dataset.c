@@ -1,25 +1,27 @@
+/* Which kind of data set something is, and what all kinds have in common. */
+#include "tec/dataset.h"
+
 #include "dataset_parts.h"
 #include "tec/hash.h"
 #include "tec/memory.h"
-#include "tec/pack.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-static const tec_dataset_kind *const kinds[] = {&tec_dataset_folder, &tec_dataset_pack, &tec_dataset_idx};
+/* In the order in which they are asked: a pack is a folder too, so it comes first. */
+static const tec_dataset_kind *const kinds[] = {&tec_dataset_pack, &tec_dataset_folder, &tec_dataset_idx};
+enum { KINDS = sizeof kinds / sizeof *kinds };
 
-/* ---- the list ---- */
+/* ---- scan ---- */
 
-const char *tec_list_next(tec_list_cursor *cursor)
+static const tec_dataset_kind *find_kind(const char *path, const struct stat *info)
 {
-    if (cursor->at >= cursor->end)
-        return "";
-    const char *text = cursor->at;
-    cursor->at += strlen(text) + 1;
-    return text;
+    for (int i = 0; i < KINDS; i++)
+        if (kinds[i]->matches(path, info))
+            return kinds[i];
+    return NULL;
 }
 
 static tec_status scan_into(const char *path, tec_label_mode labels, FILE *list)
@@ -28,13 +30,11 @@ static tec_status scan_into(const char *path, tec_label_mode labels, FILE *list)
     if (stat(path, &info))
         return tec_fail(TEC_USER_ERROR, "%s: %s (a folder of images or an IDX file is expected)", path,
                         strerror(errno));
-    bool folder = S_ISDIR(info.st_mode);
-    if (!folder && !S_ISREG(info.st_mode))
+    const tec_dataset_kind *kind = find_kind(path, &info);
+    if (!kind)
         return tec_fail(TEC_USER_ERROR, "%s: neither a folder nor a file", path);
-    bool pack = folder && tec_pack_is_one(path);
-    const tec_dataset_kind *kind = pack ? &tec_dataset_pack : folder ? &tec_dataset_folder : &tec_dataset_idx;
     fprintf(list, "%s%c", kind->title, 0);
-    return (pack ? tec_dataset_scan_pack : folder ? tec_dataset_scan_folder : tec_dataset_scan_idx)(path, labels, list);
+    return kind->scan(path, labels, list);
 }
 
 tec_status tec_dataset_scan(const char *path, tec_label_mode labels, char **list, size_t *bytes)
@@ -60,7 +60,7 @@ tec_status tec_dataset_scan(const char *path, tec_label_mode labels, char **list
 
 static const tec_dataset_kind *kind_of(const char *title)
 {
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+    for (int i = 0; i < KINDS; i++)
         if (!strcmp(kinds[i]->title, title))
             return kinds[i];
     return NULL;
@@ -96,15 +96,10 @@ void tec_dataset_close(tec_dataset *set)
 {
     if (!set)
         return;
-    tec_file_pool_free(set->pool);
-    free(set->copy);
-    free(set->shard_bytes);
-    free(set->place);
+    if (set->own)
+        set->kind->close(set->own);
     free(set->class_name);
     free(set->label);
-    free(set->file);
-    free(set->pixels);
-    free(set->digits);
     free(set->list);
     free(set);
 }
@@ -155,4 +150,21 @@ tec_status tec_dataset_read(const tec_dataset *set, int64_t sample, tec_image *o
 {
     *out = (tec_image){0};
     return set->kind->read(set, index_of(set, sample), out);
+}
+
+int tec_dataset_shards(const tec_dataset *set)
+{
+    return set->kind->shards ? set->kind->shards(set) : 0;
+}
+
+char *tec_dataset_shard_file(const tec_dataset *set, int shard, int64_t *bytes)
+{
+    assert(shard >= 0 && shard < tec_dataset_shards(set));
+    return set->kind->shard_file(set, shard, bytes);
+}
+
+void tec_dataset_read_from(tec_dataset *set, const char *dir)
+{
+    assert(set->kind->read_from);
+    set->kind->read_from(set, dir);
 }

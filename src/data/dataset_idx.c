@@ -1,4 +1,4 @@
-/* IDX, the format of MNIST and its kin: big-endian header, then bytes; gzipped or not. */
+/* IDX, the format of MNIST and its relatives: a big-endian header, then bytes; gzipped or not. */
 #include "dataset_parts.h"
 
 #include "tec/files.h"
@@ -17,7 +17,7 @@
 #define MAGIC_IMAGES 0x00000803u
 #define MAGIC_LABELS 0x00000801u
 #define MAX_SIDE 65535
-#define MAX_RATIO 1032 /* of deflate */
+#define MAX_RATIO 1032 /* by which deflate can shrink data */
 #define CHUNK (1 << 24)
 #define DIGITS 12 /* room for the number of a class as text */
 
@@ -25,7 +25,7 @@ typedef struct idx_file {
     gzFile stream;
     const char *path;
     uint32_t dimension[3]; /* count, then height and width of images */
-    uint64_t bytes;        /* behind the header */
+    uint64_t bytes;        /* that follow the header */
 } idx_file;
 
 static tec_status read_failure(const idx_file *f, uint64_t got)
@@ -52,7 +52,7 @@ static bool take(gzFile stream, uint32_t *word)
     return true;
 }
 
-/* Sizes are checked against the file's length before anyone allocates on their word. */
+/* Checks the sizes against the length of the file before memory is allocated for them. */
 static tec_status check_header(idx_file *f, bool images)
 {
     struct stat info;
@@ -99,8 +99,8 @@ static void close_idx(idx_file *f)
         gzclose_r(f->stream);
 }
 
-/* The rest of the file. One byte more than there should be is asked for in the same calls: only so does zlib go on to
- * the checksum behind the data, and say when it is cut off. */
+/* Reads the rest of the file, and asks for one byte more than there should be: only then does zlib go on to the
+ * checksum behind the data, and notice that it is cut off. */
 static tec_status read_rest(idx_file *f, uint8_t **out)
 {
     uint8_t *data = malloc(f->bytes + 1);
@@ -139,7 +139,13 @@ static char *labels_path(const char *images)
     return tec_string_format("%.*s%s%s", (int)(match - images), images, to, match + sizeof from - 1);
 }
 
-tec_status tec_dataset_scan_idx(const char *path, tec_label_mode labels, FILE *list)
+static bool matches(const char *path, const struct stat *info)
+{
+    (void)path;
+    return S_ISREG(info->st_mode);
+}
+
+static tec_status scan(const char *path, tec_label_mode labels, FILE *list)
 {
     if (labels == TEC_LABELS_FOLDERS)
         return tec_fail(TEC_USER_ERROR, "%s: is a file, but labels by folder were asked for: give a folder", path);
@@ -155,13 +161,20 @@ tec_status tec_dataset_scan_idx(const char *path, tec_label_mode labels, FILE *l
 
 /* ---- open and read ---- */
 
+typedef struct idx {
+    uint8_t *pixels; /* [total, height, width] */
+    int height, width;
+    char *digits; /* the texts of class_name */
+} idx;
+
 static void name_classes(tec_dataset *set)
 {
+    idx *own = set->own;
     set->class_name = tec_allocate((size_t)set->classes * sizeof *set->class_name);
-    set->digits = tec_allocate((size_t)set->classes * DIGITS);
+    own->digits = tec_allocate((size_t)set->classes * DIGITS);
     for (int c = 0; c < set->classes; c++) {
-        set->class_name[c] = set->digits + DIGITS * c;
-        snprintf(set->digits + DIGITS * c, DIGITS, "%d", c);
+        set->class_name[c] = own->digits + DIGITS * c;
+        snprintf(own->digits + DIGITS * c, DIGITS, "%d", c);
     }
 }
 
@@ -192,20 +205,29 @@ static tec_status open_labels(tec_dataset *set, const char *path)
 static tec_status open_images(tec_dataset *set, tec_list_cursor *cursor)
 {
     idx_file f;
+    idx *own = set->own = tec_allocate_zeroed(1, sizeof *own);
     set->root = tec_list_next(cursor);
     tec_status status = open_idx(&f, set->root, true);
     if (status == TEC_OK)
-        status = read_rest(&f, &set->pixels);
+        status = read_rest(&f, &own->pixels);
     close_idx(&f);
     if (status != TEC_OK)
         return status;
     set->total = f.dimension[0];
-    set->height = (int)f.dimension[1];
-    set->width = (int)f.dimension[2];
+    own->height = (int)f.dimension[1];
+    own->width = (int)f.dimension[2];
     set->fingerprint = tec_hash_bytes(0, f.dimension, sizeof f.dimension);
-    set->fingerprint = tec_hash_bytes(set->fingerprint, set->pixels, f.bytes);
+    set->fingerprint = tec_hash_bytes(set->fingerprint, own->pixels, f.bytes);
     const char *labels = tec_list_next(cursor);
     return *labels ? open_labels(set, labels) : TEC_OK;
+}
+
+static void close_images(void *own)
+{
+    idx *images = own;
+    free(images->pixels);
+    free(images->digits);
+    free(images);
 }
 
 static void name_item(const tec_dataset *set, int64_t index, char *text, size_t size)
@@ -217,9 +239,10 @@ static void name_item(const tec_dataset *set, int64_t index, char *text, size_t 
 
 static tec_status read_item(const tec_dataset *set, int64_t index, tec_image *out)
 {
-    size_t pixels = (size_t)set->height * (size_t)set->width, channels = (size_t)set->channels;
-    const uint8_t *in = set->pixels + (size_t)index * pixels;
-    *out = (tec_image){set->height, set->width, set->channels, tec_allocate(pixels * channels)};
+    const idx *own = set->own;
+    size_t pixels = (size_t)own->height * (size_t)own->width, channels = (size_t)set->channels;
+    const uint8_t *in = own->pixels + (size_t)index * pixels;
+    *out = (tec_image){own->height, own->width, set->channels, tec_allocate(pixels * channels)};
     if (channels == 1)
         memcpy(out->pixels, in, pixels);
     else
@@ -228,4 +251,12 @@ static tec_status read_item(const tec_dataset *set, int64_t index, tec_image *ou
     return TEC_OK;
 }
 
-const tec_dataset_kind tec_dataset_idx = {"tec-list 1 idx", open_images, name_item, read_item};
+const tec_dataset_kind tec_dataset_idx = {
+    .title = "tec-list 1 idx",
+    .matches = matches,
+    .scan = scan,
+    .open = open_images,
+    .close = close_images,
+    .name = name_item,
+    .read = read_item,
+};
