@@ -1,5 +1,5 @@
 /* Module ops, public. Matrix products in the precision of `real`, row-major: by CBLAS, or by a kernel of our own where
- * that suits processor and shape (src/ops/product.h). Local. */
+ * that suits processor and shape (src/ops/product_own.c). Local. */
 #ifndef TEC_GEMM_H
 #define TEC_GEMM_H
 
@@ -44,6 +44,9 @@ void tec_gemm_bias(int m, int n, int k, tec_matrix a, tec_matrix b, const real *
 
 /* The yardstick: c = a b by CBLAS, even where our own kernel suits, on the calling thread and not measured. */
 void tec_gemm_by_library(int m, int n, int k, tec_matrix a, tec_matrix b, real *c, int ldc);
+
+/* What computes a product of that shape on this processor: "own" or "library". */
+const char *tec_gemm_backend(int m, int n, int k, tec_transpose a, tec_transpose b);
 
 /* ---- what was computed ---- */
 

@@ -1,7 +1,5 @@
-/* Module ops, private. Matrix products by a kernel of our own, for processors with AVX2 and FMA but without AVX-512. At
- * the sizes of a Vision Transformer's layers a library spends much of its time on packing both operands; here a left
- * operand is read in place where few columns come of it. `tec bench` compares it with the library at every shape it
- * meets. With AVX-512, OpenBLAS has kernels for small products itself. */
+/* Module ops, private. A matrix product, and the backends that compute one. A new backend is a file with a
+ * product_backend and a line in gemm.c's table. */
 #ifndef TEC_OPS_PRODUCT_H
 #define TEC_OPS_PRODUCT_H
 
@@ -24,10 +22,20 @@ typedef struct product {
     int ldc;
 } product;
 
-/* Whether tec_product_run can compute p on this processor and is the better choice. Depends on the shape alone. */
-bool tec_product_suits(const product *p);
+typedef struct product_backend {
+    const char *name;
 
-/* One thread computes p. The workspace is the thread's own. */
-void tec_product_run(const product *p);
+    /* Can it compute p on this processor, and is it better than the backends behind it in the table? Depends on the
+     * shape of p alone, not on what is in memory. */
+    bool (*suits)(const product *p);
+
+    /* Computes p on the calling thread; several threads may do so at once. Workspace is the thread's own. */
+    void (*run)(const product *p);
+} product_backend;
+
+extern const product_backend tec_product_own, tec_product_library;
+
+/* Counts p, which took `seconds`, for tec_gemm_measured and tec_gemm_flops. */
+void tec_product_count(const product *p, double seconds);
 
 #endif
