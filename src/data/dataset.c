@@ -72,7 +72,7 @@ tec_status tec_dataset_open(tec_dataset **out, const char *list, size_t bytes, i
     *out = NULL;
     const tec_dataset_kind *kind = bytes && !list[bytes - 1] ? kind_of(list) : NULL;
     if (!kind)
-        return tec_fail(TEC_SYSTEM_ERROR, "list of images: %zu bytes that tec_dataset_scan did not write", bytes);
+        return tec_fail(TEC_SYSTEM_ERROR, "list of images: damaged, or of another version (%zu bytes)", bytes);
     tec_dataset *set = tec_allocate_zeroed(1, sizeof *set);
     set->kind = kind;
     set->channels = channels;

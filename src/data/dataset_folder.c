@@ -99,7 +99,7 @@ static tec_status scan(const char *root, tec_label_mode labels, FILE *list)
     walk w = {.root = root, .found = &found};
     tec_status status = walk_folder(&w, "", NULL);
     if (status == TEC_OK && found.count == 0 && tec_pack_is_begun(root))
-        status = tec_fail(TEC_USER_ERROR, "%s: a pack that is not finished (no pack.json): run `tec pack` again", root);
+        status = tec_fail(TEC_USER_ERROR, "%s: this pack is not finished (no pack.json): run `tec pack` again", root);
     else if (status == TEC_OK)
         status = tec_found_write(&found, root, labels, list);
     tec_found_free(&found);

@@ -38,8 +38,8 @@ static tec_status read_failure(const idx_file *f, uint64_t got)
         return tec_fail(TEC_USER_ERROR, "%s: damaged gzip data after %llu bytes (%s): fetch the file again", f->path,
                         (unsigned long long)got, text);
     return tec_fail(TEC_USER_ERROR,
-                    "%s: truncated: its header promises %u items (%llu bytes), but only %llu bytes can be read: "
-                    "fetch the file again",
+                    "%s: truncated: its header promises %u items (%llu bytes), but only %llu bytes can be read: fetch "
+                    "the file again",
                     f->path, f->dimension[0], (unsigned long long)f->bytes, (unsigned long long)got);
 }
 
@@ -67,8 +67,8 @@ static tec_status check_header(idx_file *f, bool images)
     bool plain = gzdirect(f->stream);
     if (f->bytes > (plain ? size - header : size * MAX_RATIO))
         return tec_fail(TEC_USER_ERROR,
-                        "%s: truncated: its header promises %u items (%llu bytes), more than a file of %llu bytes "
-                        "can hold: fetch the file again",
+                        "%s: truncated: its header promises %u items (%llu bytes), more than a file of %llu bytes can "
+                        "hold: fetch the file again",
                         f->path, n[0], (unsigned long long)f->bytes, (unsigned long long)size);
     return TEC_OK;
 }
@@ -84,8 +84,8 @@ static tec_status open_idx(idx_file *f, const char *path, bool images)
         return tec_fail(TEC_USER_ERROR, "%s: too short for an IDX file, or its gzip header is damaged", path);
     if (magic != expected)
         return tec_fail(TEC_USER_ERROR,
-                        "%s: not an IDX file of %s (starts with %08x, expected %08x); JPEG and PNG images are "
-                        "given as a folder",
+                        "%s: not an IDX file of %s (starts with %08x, expected %08x); for image files "
+                        "give their folder",
                         path, images ? "images" : "labels", magic, expected);
     for (int i = 0; i < (images ? 3 : 1); i++)
         if (!take(f->stream, &f->dimension[i]))
@@ -122,7 +122,8 @@ static tec_status read_rest(idx_file *f, uint8_t **out)
     if (done < f->bytes)
         return read_failure(f, done);
     if (done > f->bytes)
-        return tec_fail(TEC_USER_ERROR, "%s: holds more than the %u items of its header", f->path, f->dimension[0]);
+        return tec_fail(TEC_USER_ERROR, "%s: holds more than the %u items that its header promises", f->path,
+                        f->dimension[0]);
     return tec_fail(TEC_USER_ERROR, "%s: damaged or cut off at the end of the gzip data: fetch the file again",
                     f->path);
 }
@@ -148,7 +149,7 @@ static bool matches(const char *path, const struct stat *info)
 static tec_status scan(const char *path, tec_label_mode labels, FILE *list)
 {
     if (labels == TEC_LABELS_FOLDERS)
-        return tec_fail(TEC_USER_ERROR, "%s: is a file, but labels by folder were asked for: give a folder", path);
+        return tec_fail(TEC_USER_ERROR, "%s is a file, but labels by folder were requested: give a folder", path);
     idx_file images;
     tec_status status = open_idx(&images, path, true);
     close_idx(&images);

@@ -25,7 +25,7 @@ static tec_status scan_shard(const char *root, int shard, json_t *about, tec_fou
     size_t before = found->count;
     if (json_unpack(about, "{s:I, s:I, s:I, s:I}", "bytes", &bytes, "images", &images, "index_bytes", &index_bytes,
                     "index_crc32c", &index_crc) != 0)
-        return tec_fail(TEC_USER_ERROR, "%s/%s: shard %d is not described as it should be; %s", root, PACK_FILE, shard,
+        return tec_fail(TEC_USER_ERROR, "%s/%s: the entry of shard %d is damaged; %s", root, PACK_FILE, shard,
                         PACK_REMEDY);
     TEC_TRY(tec_pack_index_read(root, shard, found, &is_bytes, &is_crc));
     if (is_bytes != index_bytes || is_crc != index_crc || (json_int_t)(found->count - before) != images)
@@ -42,11 +42,12 @@ static tec_status scan_shards(const char *root, const json_t *json, tec_found *f
         return tec_fail(TEC_USER_ERROR, "%s/%s does not describe a pack (no format \"%s\")", root, PACK_FILE,
                         PACK_FORMAT);
     if (json_integer_value(version) != PACK_VERSION)
-        return tec_fail(TEC_USER_ERROR, "%s/%s has another version of the format than %d, which this program knows",
-                        root, PACK_FILE, PACK_VERSION);
+        return tec_fail(TEC_USER_ERROR, "%s/%s has format version %lld, but this program reads version %d", root,
+                        PACK_FILE, (long long)json_integer_value(version), PACK_VERSION);
     size_t count = json_array_size(shards);
     if (count < 1 || count > MOST_SHARDS)
-        return tec_fail(TEC_USER_ERROR, "%s/%s lists %zu shards", root, PACK_FILE, count);
+        return tec_fail(TEC_USER_ERROR, "%s/%s lists %zu shards, expected 1 to %d", root, PACK_FILE, count,
+                        MOST_SHARDS);
     fprintf(list, "%zu%c", count, 0);
     for (size_t i = 0; i < count; i++)
         TEC_TRY(scan_shard(root, (int)i, json_array_get(shards, i), found, list));

@@ -30,15 +30,15 @@ const char *tec_list_next(tec_list_cursor *cursor);
 typedef struct tec_dataset_kind {
     const char *title; /* the first text of its lists */
 
-    /* Is `path` such a set? The first kind of the table that says yes scans it, so that kinds which look inside a folder
-     * or file come before those which take any. info: of stat. */
+    /* Is `path` such a set? The first kind of the table that says yes scans it, so that kinds which look inside a
+     * folder or file come before those which take any. info: of stat. */
     bool (*matches)(const char *path, const struct stat *info);
 
     /* Writes the list from behind the title on. TEC_USER_ERROR as in tec_dataset_scan. */
     tec_status (*scan)(const char *path, tec_label_mode labels, FILE *list);
 
-    /* Reads the list from behind the title on; fills own, root, total, fingerprint and, with labels, classes, class_name
-     * and label. `close` frees own, also after a failure. */
+    /* Reads the list from behind the title on; fills own, root, total, fingerprint and, with labels, classes,
+     * class_name and label. `close` frees own, also after a failure. */
     tec_status (*open)(tec_dataset *set, tec_list_cursor *cursor);
     void (*close)(void *own);
 

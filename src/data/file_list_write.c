@@ -54,7 +54,7 @@ static void drop_unclassed(tec_found *found, const char *root)
         else
             free(found->file[i].path);
     if (kept < found->count)
-        tec_warn("%s: %zu images that lie in no class folder are passed over", root, found->count - kept);
+        tec_warn("%s: %zu images outside of class folders are ignored", root, found->count - kept);
     found->count = kept;
 }
 

@@ -33,7 +33,7 @@ static tec_status refuse(const uint8_t *data, size_t bytes, const char *name)
     for (int i = 0; i < CODECS; i++)
         append(names, sizeof names, bytes < START ? " or " : " nor ", codecs[i]->name);
     if (bytes < START)
-        return tec_fail(TEC_USER_ERROR, "%s: %zu bytes are no image (%s expected)", name, bytes, names);
+        return tec_fail(TEC_USER_ERROR, "%s: %zu bytes are not an image (%s expected)", name, bytes, names);
     return tec_fail(TEC_USER_ERROR, "%s: neither %s (starts with %02x %02x %02x %02x)", name, names, data[0], data[1],
                     data[2], data[3]);
 }

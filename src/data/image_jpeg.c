@@ -39,7 +39,7 @@ static void fail(j_common_ptr codec)
     size_t left = source ? source->bytes_in_buffer : r->bytes;
     bool inside = source && source->next_input_byte == r->data + r->bytes - left && left <= r->bytes;
     if (r->errors.msg_code == JWRN_JPEG_EOF || r->errors.msg_code == JERR_INPUT_EOF)
-        tec_fail(TEC_USER_ERROR, "%s: truncated JPEG: the data end after %zu bytes, before the image does", r->name,
+        tec_fail(TEC_USER_ERROR, "%s: truncated JPEG: the data ends after %zu bytes, before the image does", r->name,
                  r->bytes);
     else if (inside)
         tec_fail(TEC_USER_ERROR, "%s: damaged JPEG near byte %zu: %s", r->name, r->bytes - left, text);

@@ -11,8 +11,8 @@ tec_status tec_image_reserve(tec_image *out, uint32_t height, uint32_t width, in
     if (pixels < 1)
         return tec_fail(TEC_USER_ERROR, "%s: the header says %u x %u pixels: not an image", name, width, height);
     if (pixels > TEC_IMAGE_MAX_PIXELS)
-        return tec_fail(TEC_USER_ERROR, "%s: %u x %u pixels, at most %.0f are taken: scale the image down", name, width,
-                        height, TEC_IMAGE_MAX_PIXELS);
+        return tec_fail(TEC_USER_ERROR, "%s: %u x %u pixels, at most %.0f are supported: scale the image down", name,
+                        width, height, TEC_IMAGE_MAX_PIXELS);
     if (pixels > room)
         return tec_fail(TEC_USER_ERROR, "%s: the header says %u x %u pixels, but the file is too short to hold them",
                         name, width, height);

@@ -35,7 +35,7 @@ static void take(png_structp codec, png_bytep out, size_t bytes)
 {
     reader *r = png_get_io_ptr(codec);
     if (bytes > r->bytes - r->at) {
-        tec_fail(TEC_USER_ERROR, "%s: truncated PNG: the data end after %zu bytes, before the image does", r->name,
+        tec_fail(TEC_USER_ERROR, "%s: truncated PNG: the data ends after %zu bytes, before the image does", r->name,
                  r->bytes);
         longjmp(r->escape, 1);
     }

@@ -37,7 +37,7 @@ static tec_status read_list(tec_pack *p, size_t bytes)
     const char *title = tec_list_next(&cursor);
     p->root = tec_list_next(&cursor);
     if (strcmp(title, tec_dataset_pack.title) == 0)
-        return tec_fail(TEC_USER_ERROR, "what is to be packed is a pack already");
+        return tec_fail(TEC_USER_ERROR, "the folder to be packed is a pack already");
     if (strcmp(title, tec_dataset_folder.title) != 0)
         return tec_fail(TEC_USER_ERROR, "%s is one file already: only folders of images are packed", p->root);
     tec_list_next(&cursor); /* number of classes: none */
@@ -138,8 +138,7 @@ static tec_status read_index(const tec_pack *p, int shard, int64_t *bytes, uint3
     tec_found_free(&found);
     if (status == TEC_OK && !same)
         status = tec_fail(TEC_USER_ERROR,
-                          "%s/shard-%05d.index lists other files than %s has: give another directory, or delete this "
-                          "one",
+                          "%s/shard-%05d.index lists other files than %s: give another directory, or delete this one",
                           p->dir, shard, p->root);
     return status;
 }

@@ -272,7 +272,7 @@ static void make_room_key(void)
 {
     int failed = pthread_key_create(&room_key, free);
     if (failed)
-        tec_abort(tec_fail(TEC_SYSTEM_ERROR, "no key for a thread's own memory is left: %s", strerror(failed)));
+        tec_abort(tec_fail(TEC_SYSTEM_ERROR, "no key is left for a thread's own memory: %s", strerror(failed)));
 }
 
 /* The calling thread's own, freed when the thread ends. Not thread-local storage: every thread would get, and clear,

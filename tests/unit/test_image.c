@@ -217,7 +217,7 @@ static void test_thousands_of_scans(void **state)
 static void test_not_an_image(void **state)
 {
     (void)state;
-    assert_refused((const uint8_t *)"", 0, "0 bytes are no image");
+    assert_refused((const uint8_t *)"", 0, "0 bytes are not an image");
     assert_refused((const uint8_t *)"<!DOCTYPE html>", 15, "neither JPEG nor PNG (starts with 3c 21 44 4f)");
 }
 
@@ -232,10 +232,10 @@ static void test_first_bytes_choose_the_codec(void **state)
     } known[] = {
         {"\xff\xd8\xff", 3, "truncated JPEG"},
         {"\xff\xd8\xfe\xe0\0\0\0\0", 8, "neither JPEG nor PNG (starts with ff d8 fe e0)"},
-        {"\xff\xd8", 2, "2 bytes are no image (JPEG or PNG expected)"},
+        {"\xff\xd8", 2, "2 bytes are not an image (JPEG or PNG expected)"},
         {"\x89PNG\r\n\x1a\n", 8, "truncated PNG"},
         {"\x89PNG\r\n\x1a\r", 8, "neither JPEG nor PNG (starts with 89 50 4e 47)"},
-        {"\x89PNG\r\n\x1a", 7, "7 bytes are no image (JPEG or PNG expected)"},
+        {"\x89PNG\r\n\x1a", 7, "7 bytes are not an image (JPEG or PNG expected)"},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         assert_refused((const uint8_t *)known[i].data, known[i].bytes, known[i].what);

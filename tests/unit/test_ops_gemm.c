@@ -1,5 +1,5 @@
-/* Products shared among threads equal those of one thread, whatever the shapes, transposes and number of threads; our own
- * kernel's equal the library's. */
+/* Products shared among threads equal those of one thread, whatever the shapes, transposes and number of threads; our
+ * own kernel's equal the library's. */
 #include "tec/gemm.h"
 
 #include "src/ops/product.h"
