@@ -56,7 +56,7 @@ static head head_at(const tec_sequences *seq, int s, int h, int ldq, int ldkv, i
 
 static real head_scale(int D, int H)
 {
-    return 1 / real_sqrt((real)D / H);
+    return 1 / real_sqrt((real)D / (real)H);
 }
 
 void tec_attention_forward(const tec_sequences *seq, const real *q, int ldq, const real *k, const real *v, int ldkv,

@@ -5,7 +5,7 @@
 #include "tec/threads.h"
 #include "tec/vector.h"
 
-static const real DENSITY_AT_0 = 0.39894228040143267794;
+static const real DENSITY_AT_0 = (real)0.39894228040143267794;
 
 /* The standard normal distribution at u: the share below u, and the density relative to that at 0. */
 typedef struct normal {

@@ -51,8 +51,8 @@ static int border(int total, int part, int parts)
 
 static const real *element(tec_matrix x, int row, int column)
 {
-    return x.transpose == TEC_TRANSPOSED ? x.data + (size_t)column * x.stride + row
-                                         : x.data + (size_t)row * x.stride + column;
+    return x.transpose == TEC_TRANSPOSED ? x.data + (long)column * x.stride + row
+                                         : x.data + (long)row * x.stride + column;
 }
 
 /* A tile of c for every thread. */
@@ -69,7 +69,7 @@ static void multiply_tiles(const product *p)
         tile.a.data = element(p->a, top, 0);
         tile.b.data = element(p->b, 0, left);
         tile.bias = p->bias ? p->bias + left : NULL;
-        size_t corner = (size_t)top * p->ldc + left;
+        long corner = (long)top * p->ldc + left;
         tile.from = p->from + corner;
         tile.c = p->c + corner;
         if (tile.m > 0 && tile.n > 0)

@@ -70,7 +70,7 @@ void tec_layernorm_concat_forward(const real *const *x, int parts, const real *w
     {
         rows r = thread_rows(R);
         for (long i = r.begin; i < r.end; i++) {
-            real sum = 0, square = 0, all = (real)parts * D;
+            real sum = 0, square = 0, all = (real)parts * (real)D;
             for (int p = 0; p < parts; p++)
                 sum += total(x[p] + i * D, D);
             mean[i] = sum / all;
@@ -106,8 +106,8 @@ static void backward(const real *dy, const real *const *x, int parts, const real
                 gather_gradient(dy + i * all + at, x[p] + i * D, mean[i], rstd[i], weight + at, D, partial + at,
                                 partial + all + at, &sum, &product);
             for (int p = 0, at = 0; p < parts; p++, at += D)
-                input_gradient(dy + i * all + at, x[p] + i * D, mean[i], rstd[i], weight + at, D, sum / all,
-                               product / all, add, dx + i * all + at);
+                input_gradient(dy + i * all + at, x[p] + i * D, mean[i], rstd[i], weight + at, D, sum / (real)all,
+                               product / (real)all, add, dx + i * all + at);
         }
         thread_sum(partial, all, dweight);
         thread_sum(partial + all, all, dbias);

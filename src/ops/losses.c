@@ -15,12 +15,12 @@ TEC_CLONES static void standardize(const real *feature, int L, int C, real *out)
         for (int c = 0; c < C; c++)
             mean[c] += feature[l * C + c];
     for (int c = 0; c < C; c++)
-        mean[c] /= L;
+        mean[c] /= (real)L;
     for (long l = 0; l < L; l++)
         for (int c = 0; c < C; c++)
             square[c] += (feature[l * C + c] - mean[c]) * (feature[l * C + c] - mean[c]);
     for (int c = 0; c < C; c++)
-        square[c] = 1 / real_sqrt(square[c] / (L - 1) + (real)1e-6);
+        square[c] = 1 / real_sqrt(square[c] / (real)(L - 1) + (real)1e-6);
     for (long l = 0; l < L; l++)
         for (int c = 0; c < C; c++)
             out[l * C + c] = (feature[l * C + c] - mean[c]) * square[c];

@@ -3,7 +3,6 @@
 
 #include <cblas.h>
 #include <omp.h>
-#include <stddef.h>
 
 /* OpenBLAS's own; other libraries follow OMP_NUM_THREADS or variables of their own. */
 extern void openblas_set_num_threads(int threads) __attribute__((weak));
@@ -21,7 +20,7 @@ static real put_addends(const product *p)
         return p->beta;
     for (int i = 0; i < p->m; i++)
         for (int j = 0; j < p->n; j++) {
-            size_t at = (size_t)i * p->ldc + j;
+            long at = (long)i * p->ldc + j;
             p->c[at] = (p->bias ? p->bias[j] : 0) + (p->beta != 0 ? p->beta * p->from[at] : 0);
         }
     return 1;

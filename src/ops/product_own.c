@@ -197,7 +197,7 @@ FAST static void pack_columns(const real *a, int lda, const row_bands *b, int de
                 if (left >= TILE_ROWS)
                     *(quad *)band = *(const quad *)from;
                 else
-                    memcpy(band, from, rows * sizeof(real));
+                    memcpy(band, from, (size_t)rows * sizeof(real));
             }
         }
 }
