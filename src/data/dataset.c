@@ -106,7 +106,7 @@ void tec_dataset_close(tec_dataset *set)
 
 /* ---- asking ---- */
 
-/* Evenly spaced over all that is there. */
+/* With a limit, samples are evenly spaced over all there are. */
 static int64_t index_of(const tec_dataset *set, int64_t sample)
 {
     assert(sample >= 0 && sample < set->size);

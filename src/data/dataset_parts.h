@@ -21,7 +21,7 @@ typedef struct tec_list_cursor {
     const char *at, *end;
 } tec_list_cursor;
 
-/* The next text of the list; "" behind its end, which no list of ours has where something is needed. */
+/* The next text of the list; "" past its end, which readers take for damage wherever a text must not be empty. */
 const char *tec_list_next(tec_list_cursor *cursor);
 
 /* ---- kinds ---- */

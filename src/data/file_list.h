@@ -55,7 +55,7 @@ typedef struct tec_files {
     tec_pack_place *place; /* [total] in a pack, otherwise NULL */
 } tec_files;
 
-/* Reads the list into the set and `files`, which is zeroed before; tec_files_free also after a failure.
+/* Reads the list into the set and into `files`, which the caller has zeroed and frees also after a failure.
  * TEC_SYSTEM_ERROR: damaged. */
 tec_status tec_files_open(tec_files *files, tec_dataset *set, tec_list_cursor *cursor, bool packed);
 void tec_files_free(tec_files *files);

@@ -19,7 +19,7 @@ static int64_t padded(int64_t bytes)
     return (bytes + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK;
 }
 
-/* Of the pax record "LENGTH path=PATH\n", where LENGTH counts its own digits. */
+/* The length of the pax record "LENGTH path=PATH\n", in which LENGTH counts its own digits too. */
 static int record_bytes(const char *path)
 {
     int rest = (int)strlen(path) + (int)strlen(" path=\n"), length = rest + 1;

@@ -127,7 +127,7 @@ int64_t tec_pack_bytes(const tec_pack *p)
 
 /* ---- a shard ---- */
 
-/* TEC_USER_ERROR: the index does not list what the plan says. */
+/* Reads the index of a shard. TEC_USER_ERROR: it lists other files than the plan does. */
 static tec_status read_index(const tec_pack *p, int shard, int64_t *bytes, uint32_t *crc)
 {
     tec_found found = {0};
@@ -214,7 +214,7 @@ static tec_status put_shard(const tec_pack *p, int shard, const char *name, FILE
     return status;
 }
 
-/* The index comes last: where it is there, the shard is whole. */
+/* The index is written last: a shard that has one is whole. */
 tec_status tec_pack_write_shard(const tec_pack *p, int shard)
 {
     char *tar = tec_pack_shard_path(p->dir, shard, "tar"), *index = tec_pack_shard_path(p->dir, shard, "index");
