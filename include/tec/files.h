@@ -14,6 +14,9 @@
 /* "dir" and "name" -> "dir/name"; the caller frees it. */
 char *tec_path_join(const char *dir, const char *name);
 
+/* The last part of a path, without slashes at the end: "a/b/" -> "b". Written to `text` [size], cut if need be. */
+void tec_path_last(const char *path, char *text, size_t size);
+
 /* Is there something of that name (of whatever kind)? */
 bool tec_file_exists(const char *path);
 

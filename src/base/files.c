@@ -21,6 +21,17 @@ char *tec_path_join(const char *dir, const char *name)
     return tec_string_format("%s%s%s", dir, length > 0 && dir[length - 1] == '/' ? "" : "/", name);
 }
 
+void tec_path_last(const char *path, char *text, size_t size)
+{
+    size_t end = strlen(path);
+    while (end > 1 && path[end - 1] == '/')
+        end--;
+    size_t begin = end;
+    while (begin > 0 && path[begin - 1] != '/')
+        begin--;
+    snprintf(text, size, "%.*s", (int)(end - begin), path + begin);
+}
+
 bool tec_file_exists(const char *path)
 {
     struct stat info;

@@ -1,7 +1,8 @@
-/* Errors, the log, the arena, durations, exp. */
+/* Errors, the log, the arena, durations, hashes, exp. */
 #include "tec/arena.h"
 #include "tec/clock.h"
 #include "tec/error.h"
+#include "tec/hash.h"
 #include "tec/log.h"
 #include "tec/memory.h"
 #include "tec/text.h"
@@ -325,6 +326,17 @@ static void test_exp(void **state)
     assert_true(isnan(real_exp(NAN)));
 }
 
+/* Target stores hold such values. */
+static void test_hash_never_changes(void **state)
+{
+    (void)state;
+    assert_true(tec_hash_bytes(0, "", 0) == 0);
+    assert_true(tec_hash_bytes(1, "", 0) == UINT64_C(0xbf58476d1ce4e5b9));
+    assert_true(tec_hash_bytes(0, "a", 1) == UINT64_C(0xf676eb7f04b78a95));
+    assert_true(tec_hash_bytes(0, "12345678", 8) == UINT64_C(0x2c0a83b49ac63772));
+    assert_true(tec_hash_bytes(UINT64_C(0x0123456789abcdef), "123456789", 9) == UINT64_C(0x055fde9b201330d0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -338,6 +350,7 @@ int main(void)
         cmocka_unit_test(test_log),
         cmocka_unit_test(test_progress_on_a_terminal),
         cmocka_unit_test(test_duration),
+        cmocka_unit_test(test_hash_never_changes),
         cmocka_unit_test(test_exp),
         cmocka_unit_test(test_clock_and_version),
     };
