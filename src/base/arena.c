@@ -1,4 +1,6 @@
+/* Measuring and drawing from one block of memory. */
 #include "tec/arena.h"
+
 #include "tec/error.h"
 #include "tec/memory.h"
 

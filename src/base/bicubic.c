@@ -1,3 +1,4 @@
+/* Weights of bicubic resampling, to the bit those of Pillow. */
 #include "tec/bicubic.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* The monotonic clock, and durations as text. */
 #include "tec/clock.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* How long the job may still run, and whether a step or a checkpoint still fits in. */
 #include "tec/deadline.h"
 
 #include "tec/clock.h"
@@ -35,7 +36,10 @@ tec_deadline tec_deadline_read(double max_minutes)
 {
     double given = max_minutes > 0 ? 60 * max_minutes : INFINITY, slurm = slurm_seconds();
     given = slurm < given ? slurm : given;
-    return (tec_deadline){.end = tec_seconds() + given, .margin = given < 50 ? 1 : given < 3000 ? given / 50 : 60};
+    double margin = given / 50;
+    margin = margin < 1 ? 1 : margin;
+    margin = margin > 60 ? 60 : margin;
+    return (tec_deadline){.end = tec_seconds() + given, .margin = margin};
 }
 
 void tec_deadline_note_step(tec_deadline *d, double seconds)

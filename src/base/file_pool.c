@@ -1,3 +1,4 @@
+/* File descriptors of a set of files, opened at the first read and kept up to a limit. */
 #include "tec/file_pool.h"
 
 #include "tec/memory.h"

@@ -1,3 +1,4 @@
+/* Reading, writing and publishing whole files. */
 #include "tec/files.h"
 
 #include "tec/memory.h"
@@ -144,8 +145,9 @@ static tec_status sync_path(const char *path, int flags)
     int failed = fsync(fd) != 0 && !((flags & O_DIRECTORY) && (errno == EINVAL || errno == ENOTSUP)) ? errno : 0;
     if (close(fd) != 0 && !failed)
         failed = errno;
-    return failed ? tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be flushed to the disk: %s", path, strerror(failed))
-                  : TEC_OK;
+    if (failed)
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be flushed to the disk: %s", path, strerror(failed));
+    return TEC_OK;
 }
 
 tec_status tec_file_flush(const char *path)

@@ -1,3 +1,4 @@
+/* Messages and progress lines on stderr. */
 #include "tec/log.h"
 
 #include "tec/clock.h"

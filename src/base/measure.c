@@ -1,3 +1,4 @@
+/* The table of operator times of a thread. */
 #include "tec/measure.h"
 
 #include "tec/clock.h"

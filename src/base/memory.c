@@ -1,3 +1,4 @@
+/* Allocation that never returns NULL. */
 #include "tec/memory.h"
 
 #include "tec/error.h"

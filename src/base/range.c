@@ -1,3 +1,4 @@
+/* Even division of items. */
 #include "tec/range.h"
 
 tec_range tec_share(int64_t total, int part, int parts)

@@ -1,3 +1,4 @@
+/* The nearest of a list of words, by edit distance. */
 #include "tec/suggest.h"
 
 #include <string.h>
@@ -33,8 +34,8 @@ int tec_word_distance(const char *a, const char *b)
     return row[n % 3][m];
 }
 
-/* A third of the letters may be wrong; a part of the right word ("tau" for "attention_tau") counts as just near enough.
- */
+/* A third of the letters may be wrong. A part of the right word ("tau" for "attention_tau") counts as just near
+ * enough. */
 const char *tec_suggest(const char *word, const char *const *candidates, int count)
 {
     const char *nearest = NULL;

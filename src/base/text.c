@@ -1,3 +1,4 @@
+/* Formatting into new strings. */
 #include "tec/text.h"
 
 #include "tec/error.h"

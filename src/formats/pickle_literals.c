@@ -1,3 +1,4 @@
+/* Opcodes that push numbers and strings. */
 #include "pickle_parts.h"
 
 #include <errno.h>
@@ -143,11 +144,13 @@ static long hexadecimal(const char *at, const char *end, int digits)
     if (end - at < digits)
         return -1;
     for (int i = 0; i < digits; i++) {
-        char c = at[i];
-        int digit = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
-        if (digit < 0)
+        char c = at[i], lower = (char)(c | 32);
+        if (c >= '0' && c <= '9')
+            number = 16 * number + (c - '0');
+        else if (lower >= 'a' && lower <= 'f')
+            number = 16 * number + (lower - 'a' + 10);
+        else
             return -1;
-        number = 16 * number + digit;
     }
     return number;
 }
@@ -155,8 +158,8 @@ static long hexadecimal(const char *at, const char *end, int digits)
 /* One character as UTF-8; returns where the next one goes. */
 static char *put_utf8(char *to, unsigned long c)
 {
-    int more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
     static const unsigned char first[] = {0, 0xc0, 0xe0, 0xf0};
+    int more = (c >= 0x80) + (c >= 0x800) + (c >= 0x10000); /* bytes after the first */
     *to++ = (char)(first[more] | c >> (6 * more));
     while (more-- > 0)
         *to++ = (char)(0x80 | (c >> (6 * more) & 0x3f));
@@ -171,9 +174,10 @@ static const char *unescaped(const char *at, const char *end, bool quoted, unsig
         char letter, means;
         bool quoted;
         int digits;
-    } escapes[] = {{'x', 0, true, 2},     {'u', 0, false, 4},    {'U', 0, false, 8},
-                   {'n', '\n', true, 0},  {'t', '\t', true, 0},  {'r', '\r', true, 0},
-                   {'\\', '\\', true, 0}, {'\'', '\'', true, 0}, {'"', '"', true, 0}};
+    } escapes[] = {
+        {'x', 0, true, 2},    {'u', 0, false, 4},    {'U', 0, false, 8},    {'n', '\n', true, 0}, {'t', '\t', true, 0},
+        {'r', '\r', true, 0}, {'\\', '\\', true, 0}, {'\'', '\'', true, 0}, {'"', '"', true, 0},
+    };
     *c = (unsigned char)*at;
     if (*at != '\\' || end - at < 2)
         return at + 1;

@@ -1,3 +1,4 @@
+/* The pickle machine: operands, stack, memo, and the table of opcodes. */
 #include "pickle_parts.h"
 
 #include "tec/memory.h"

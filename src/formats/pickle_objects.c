@@ -1,3 +1,4 @@
+/* Opcodes that build containers, name globals and make objects of them. */
 #include "pickle_parts.h"
 
 #include <string.h>
@@ -73,15 +74,20 @@ tec_status tec_pickle_do_add_all(pickle_machine *m, int together)
 
 /* -- names -- */
 
+/* As much of a name as a message shows. */
+static int shown_bytes(pickle_text name)
+{
+    return name.size > 200 ? 200 : (int)name.size;
+}
+
 static tec_status global(pickle_machine *m, pickle_text module, pickle_text name, pickle_value **out)
 {
     if (tec_pickle_is_refused(module, name))
-        return tec_fail(
-            TEC_USER_ERROR,
-            "%s is refused: it names %.*s.%.*s at byte %zu, which has no place in a model file (nothing was "
-            "run): do not load it with other programs",
-            m->where, module.size > 200 ? 200 : (int)module.size, module.at, name.size > 200 ? 200 : (int)name.size,
-            name.at, m->base + (size_t)(m->opcode - m->begin));
+        return tec_fail(TEC_USER_ERROR,
+                        "%s is refused: it names %.*s.%.*s at byte %zu, which has no place in a model file "
+                        "(nothing was run): do not load it with other programs",
+                        m->where, shown_bytes(module), module.at, shown_bytes(name), name.at,
+                        m->base + (size_t)(m->opcode - m->begin));
     *out = tec_pickle_new(m->pickle, PICKLE_GLOBAL);
     (*out)->global.module = module;
     (*out)->global.name = name;

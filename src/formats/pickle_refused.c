@@ -1,3 +1,4 @@
+/* Names that have no place in the pickle of a model file. */
 #include "pickle_parts.h"
 
 #include <string.h>

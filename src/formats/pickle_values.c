@@ -1,3 +1,4 @@
+/* The values of a pickle and the blocks of memory that they live in. */
 #include "pickle_parts.h"
 
 #include "tec/memory.h"

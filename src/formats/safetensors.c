@@ -119,12 +119,14 @@ static tec_status add_tensor(tec_tensor_file *file, const char *name, const json
                         "%s: tensor %.200s ends at byte %lld of the data, but the file has only %lld of them: is it "
                         "cut short?",
                         file->path, name, (long long)offset[1], (long long)room);
-    TEC_TRY(tec_tensor_file_add(file, name,
-                                &(tensor_place){.type = type,
-                                                .dims = (int)json_array_size(shape),
-                                                .dim = dim,
-                                                .offset = data + offset[0],
-                                                .room = offset[1] - offset[0]}));
+    tensor_place place = {
+        .type = type,
+        .dims = (int)json_array_size(shape),
+        .dim = dim,
+        .offset = data + offset[0],
+        .room = offset[1] - offset[0],
+    };
+    TEC_TRY(tec_tensor_file_add(file, name, &place));
     int64_t needed = file->entry[file->count - 1].about.count * tec_tensor_types[type].size;
     if (needed != offset[1] - offset[0])
         return tec_fail(TEC_USER_ERROR, "%s: tensor %.200s has %lld bytes, but its shape and dtype %s call for %lld",

@@ -1,7 +1,8 @@
 /* Writing .safetensors, float32. */
+#include "tec/tensor_write.h"
+
 #include "tec/files.h"
 #include "tec/memory.h"
-#include "tec/tensor_write.h"
 
 #include <errno.h>
 #include <jansson.h>

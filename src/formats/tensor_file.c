@@ -1,8 +1,9 @@
 /* Opening: what is it? Reading: strides and conversion, whatever the format. */
+#include "tensor_source.h"
+
 #include "tec/files.h"
 #include "tec/memory.h"
 #include "tec/text.h"
-#include "tensor_source.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,9 +30,7 @@ static const struct {
     {"<html", 5, "a web page, not a model: the download went wrong"},
     {"\x1f\x8b", 2, "compressed by gzip: unpack it first"},
     {"BZh", 3, "compressed by bzip2: unpack it first"},
-    {"\xfd"
-     "7zXZ",
-     5, "compressed by xz: unpack it first"},
+    {"\3757zXZ", 5, "compressed by xz: unpack it first"},
     {"\x28\xb5\x2f\xfd", 4, "compressed by zstd: unpack it first"},
     {"GGUF", 4, "a GGUF file, which is not read: use the model's .safetensors or .pth"},
     {"\x93NUMPY", 6, "a NumPy array, not a model"},
@@ -166,8 +165,11 @@ tec_status tec_tensor_file_open(tec_tensor_file **out, const char *path)
     }
     /* Without O_NONBLOCK a named pipe would be waited for. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    tec_status status =
-        fd < 0 ? tec_fail(TEC_USER_ERROR, "%s: %s", path, strerror(errno)) : open_any(out, fd, path, true);
+    tec_status status;
+    if (fd < 0)
+        status = tec_fail(TEC_USER_ERROR, "%s: %s", path, strerror(errno));
+    else
+        status = open_any(out, fd, path, true);
     free(inside);
     return status;
 }

@@ -2,7 +2,6 @@
 #include "tensor_h5.h"
 
 #include "tec/checkpoint_h5.h"
-
 #include "tec/memory.h"
 
 #include <stdlib.h>
@@ -19,9 +18,9 @@ typedef struct h5_file {
 
 static hid_t memory_type(tensor_type type)
 {
-    return type == TENSOR_F64   ? H5Tcopy(H5T_IEEE_F64LE)
-           : type == TENSOR_F32 ? H5Tcopy(H5T_IEEE_F32LE)
-                                : tec_h5_half_type();
+    if (type == TENSOR_F16)
+        return tec_h5_half_type();
+    return H5Tcopy(type == TENSOR_F64 ? H5T_IEEE_F64LE : H5T_IEEE_F32LE);
 }
 
 tensor_type tec_tensor_h5_type(hid_t type)
@@ -40,7 +39,9 @@ tensor_type tec_tensor_h5_type(hid_t type)
     hid_t half = tec_h5_half_type();
     bool is_half = H5Tequal(type, half) > 0;
     H5Tclose(half);
-    return is_half ? TENSOR_F16 : size > sizeof(float) ? TENSOR_F64 : TENSOR_F32;
+    if (is_half)
+        return TENSOR_F16;
+    return size > sizeof(float) ? TENSOR_F64 : TENSOR_F32;
 }
 
 /* -- reading -- */
@@ -111,15 +112,14 @@ static tec_status add_dataset(tec_tensor_file *file, hid_t dataset, const char *
     int dims = H5Sget_simple_extent_dims(space, size, NULL);
     for (int i = 0; i < dims; i++)
         dim[i] = size[i] > INT64_MAX ? -1 : (int64_t)size[i];
-    tensor_type type = tec_tensor_h5_type(stored);
+    tensor_place place = {.type = tec_tensor_h5_type(stored), .dims = dims, .dim = dim};
     tec_status status;
-    if (type == TENSOR_TYPES)
+    if (place.type == TENSOR_TYPES) {
         status = tec_fail(TEC_USER_ERROR, "%s: tensor weights/%s does not hold numbers", file->path, name);
-    else
-        status = tec_tensor_file_add(
-            file, name,
-            &(tensor_place){
-                .type = type, .dims = dims, .dim = dim, .room = room_of(file, dataset, type, H5Tget_size(stored))});
+    } else {
+        place.room = room_of(file, dataset, place.type, H5Tget_size(stored));
+        status = tec_tensor_file_add(file, name, &place);
+    }
     H5Sclose(space);
     H5Tclose(stored);
     return status;
@@ -138,11 +138,12 @@ static tec_status list_weights(tec_tensor_file *file, hid_t weights)
     tec_status status = TEC_OK;
     for (int i = 0; status == TEC_OK && (name = tec_tensor_h5_member(weights, i)); i++) {
         hid_t dataset = H5Dopen2(weights, name, H5P_DEFAULT);
-        status = dataset >= 0
-                     ? add_dataset(file, dataset, name)
-                     : tec_fail(TEC_USER_ERROR, "%s: weights/%s is not a dataset, or damaged", file->path, name);
-        if (dataset >= 0)
+        if (dataset >= 0) {
+            status = add_dataset(file, dataset, name);
             H5Dclose(dataset);
+        } else {
+            status = tec_fail(TEC_USER_ERROR, "%s: weights/%s is not a dataset, or damaged", file->path, name);
+        }
         free(name);
     }
     if (status == TEC_OK)

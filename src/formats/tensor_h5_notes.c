@@ -3,7 +3,6 @@
 #include "tensor_h5.h"
 
 #include "tec/checkpoint_h5.h"
-
 #include "tec/memory.h"
 #include "tec/text.h"
 
@@ -68,12 +67,14 @@ static void attribute_text(hid_t object, const char *path, const char *name, cha
     hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
     hid_t space = H5Aget_space(attribute), type = H5Aget_type(attribute);
     hssize_t count = H5Sget_simple_extent_npoints(space);
-    bool real_number = H5Tget_class(type) == H5T_FLOAT;
-    bool large = H5Tget_class(type) == H5T_INTEGER && H5Tget_sign(type) == H5T_SGN_NONE && H5Tget_size(type) == 8;
+    hid_t native = H5T_NATIVE_INT64;
+    if (H5Tget_class(type) == H5T_FLOAT)
+        native = H5T_NATIVE_DOUBLE;
+    else if (H5Tget_class(type) == H5T_INTEGER && H5Tget_sign(type) == H5T_SGN_NONE && H5Tget_size(type) == 8)
+        native = H5T_NATIVE_UINT64;
     H5Tclose(type);
     H5Sclose(space);
     H5Aclose(attribute);
-    hid_t native = real_number ? H5T_NATIVE_DOUBLE : large ? H5T_NATIVE_UINT64 : H5T_NATIVE_INT64;
     if (count >= 1 && count <= 16 && numbers_text(object, path, name, native, (int)count, text, size))
         return;
     if (tec_h5_get_text(object, path, name, text, size) != TEC_OK)
@@ -96,11 +97,15 @@ static void note_attributes(tec_tensor_file *file, hid_t object, const char *pre
 {
     static const struct {
         const char *group, *name;
-    } others[] = {{"", "format"},     {"", "version"},           {"", "kind"},      {"", "seed"}, {"optimizer", "step"},
-                  {"inputs", "keep"}, {"inputs", "last_layers"}, {"inputs", "topk"}};
-    const tec_h5_field *field = strcmp(prefix, "config") == 0 ? tec_checkpoint_config_fields
-                                : strcmp(prefix, "run") == 0  ? tec_checkpoint_run_fields
-                                                              : NULL;
+    } others[] = {
+        {"", "format"},     {"", "version"},           {"", "kind"},       {"", "seed"}, {"optimizer", "step"},
+        {"inputs", "keep"}, {"inputs", "last_layers"}, {"inputs", "topk"},
+    };
+    const tec_h5_field *field = NULL;
+    if (strcmp(prefix, "config") == 0)
+        field = tec_checkpoint_config_fields;
+    else if (strcmp(prefix, "run") == 0)
+        field = tec_checkpoint_run_fields;
     for (; field && field->name; field++)
         note_attribute(file, object, prefix, field->name);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)

@@ -1,8 +1,9 @@
 /* Models in several files: NAME.index.json says in "weight_map" which tensor lies in which file beside it. */
+#include "tensor_source.h"
+
 #include "tec/files.h"
 #include "tec/memory.h"
 #include "tec/text.h"
-#include "tensor_source.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,9 +49,11 @@ static tec_status open_shard(const tec_tensor_file *index, const char *name, tec
     const char *slash = strrchr(index->path, '/');
     char *path = tec_string_format("%.*s%s", slash ? (int)(slash + 1 - index->path) : 0, index->path, name);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    tec_status status =
-        fd < 0 ? tec_fail(TEC_USER_ERROR, "%s: its shard %s cannot be opened: %s", index->path, path, strerror(errno))
-               : tec_tensor_file_open_fd(out, fd, path);
+    tec_status status;
+    if (fd < 0)
+        status = tec_fail(TEC_USER_ERROR, "%s: its shard %s cannot be opened: %s", index->path, path, strerror(errno));
+    else
+        status = tec_tensor_file_open_fd(out, fd, path);
     free(path);
     return status;
 }
@@ -76,14 +79,16 @@ static tec_status add_tensor(tec_tensor_file *file, const char *name, int number
         return tec_fail(TEC_USER_ERROR, "%s: tensor %.200s is not in its shard %s", file->path, name, shard->path);
     all->listed[number]++;
     const tensor_entry *entry = &shard->entry[index];
-    return tec_tensor_file_add(file, name,
-                               &(tensor_place){.type = entry->type,
-                                               .dims = entry->about.dims,
-                                               .dim = entry->about.dim,
-                                               .stride = entry->stride,
-                                               .source = number,
-                                               .offset = index,
-                                               .room = entry->span * tec_tensor_types[entry->type].size});
+    tensor_place place = {
+        .type = entry->type,
+        .dims = entry->about.dims,
+        .dim = entry->about.dim,
+        .stride = entry->stride,
+        .source = number,
+        .offset = index,
+        .room = entry->span * tec_tensor_types[entry->type].size,
+    };
+    return tec_tensor_file_add(file, name, &place);
 }
 
 static tec_status add_all(tec_tensor_file *file, json_t *map, json_t *known)
@@ -120,8 +125,8 @@ tec_status tec_tensor_index_open(tec_tensor_file *file)
     if (status == TEC_OK && !json)
         status = tec_fail(TEC_USER_ERROR, "%s:%d:%d: %s", file->path, error.line, error.column, error.text);
     else if (status == TEC_OK && !json_is_object(map))
-        status =
-            tec_fail(TEC_USER_ERROR, "%s is JSON, but no index of a model's shards (it has no weight_map)", file->path);
+        status = tec_fail(TEC_USER_ERROR, "%s is JSON, but not an index of a model's shards (it has no weight_map)",
+                          file->path);
     if (status == TEC_OK) {
         shards *all = tec_allocate_zeroed(1, sizeof *all);
         all->file = tec_allocate_zeroed(json_object_size(map), sizeof(tec_tensor_file *));

@@ -1,8 +1,9 @@
 /* A value of a pickle in a few words, for people. */
+#include "torch_parts.h"
+
 #include "tec/memory.h"
 #include "tec/text.h"
 #include "tec/utf8.h"
-#include "torch_parts.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -38,9 +39,9 @@ static char *describe_text(pickle_text text)
 /* In the legacy form the class of a whole module may be a persistent id: ("module", class, file, source). */
 static const pickle_value *class_behind(const pickle_value *class)
 {
-    return class->kind == PICKLE_PERSISTENT && class->id->kind == PICKLE_TUPLE && class->id->count > 1
-               ? class->id->item[1]
-               : class;
+    if (class->kind == PICKLE_PERSISTENT && class->id->kind == PICKLE_TUPLE && class->id->count > 1)
+        return class->id->item[1];
+    return class;
 }
 
 static char *describe_global(const pickle_value *global)
@@ -106,12 +107,13 @@ char *tec_torch_describe(const pickle_value *value, int tensors)
 {
     value = tec_torch_unwrap(value);
     char *text = describe_value(value), *whole;
-    bool known =
-        value->kind != PICKLE_OBJECT || tec_pickle_is_global(value->object.class, "collections", "OrderedDict");
+    bool unknown = value->kind == PICKLE_OBJECT;
+    if (unknown && tec_pickle_is_global(value->object.class, "collections", "OrderedDict"))
+        unknown = false;
     if (tensors > 0)
         whole = tec_string_format("%s, %d tensor%s", text, tensors, tensors == 1 ? "" : "s");
     else
-        whole = tec_string_format("%s%s", text, known ? "" : ", not read");
+        whole = tec_string_format("%s%s", text, unknown ? ", not read" : "");
     free(text);
     return whole;
 }

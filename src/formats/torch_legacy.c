@@ -169,8 +169,10 @@ static tec_status locate(tec_tensor_file *file, void *context, const torch_stora
     const found_storage *found = find(context, storage->key);
     if (!found || found->offset < 0)
         return bad_storage(file, storage->key, "is not in the file");
-    *place = (torch_place){.offset = found->offset + storage->first * storage->size,
-                           .bytes = storage->view_count * storage->size};
+    *place = (torch_place){
+        .offset = found->offset + storage->first * storage->size,
+        .bytes = storage->view_count * storage->size,
+    };
     return TEC_OK;
 }
 

@@ -1,6 +1,7 @@
 /* All tensors of a pickle, under the keys that lead to them. */
-#include "tec/utf8.h"
 #include "torch_parts.h"
+
+#include "tec/utf8.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -224,9 +225,10 @@ tec_status tec_torch_list(tec_tensor_file *file, const pickle_value *root, torch
     if (file->count > 0 || file->notes > 0)
         return TEC_OK;
     char *text = tec_torch_describe(root, 0);
-    tec_status status =
-        tec_fail(TEC_USER_ERROR, "%s holds no tensors (%s): give a file that torch.save made of a model's state_dict()",
-                 file->path, text);
+    tec_status status = tec_fail(TEC_USER_ERROR,
+                                 "%s holds no tensors (%s): give a file that torch.save made from a model's "
+                                 "state_dict()",
+                                 file->path, text);
     free(text);
     return status;
 }

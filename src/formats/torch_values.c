@@ -10,8 +10,10 @@
 static const struct {
     const char *name;
     int size;
-} other_storages[] = {{"UntypedStorage", 1}, {"_UntypedStorage", 1}, {"QInt8Storage", 1},   {"QUInt8Storage", 1},
-                      {"QInt32Storage", 4},  {"QUInt4x2Storage", 1}, {"QUInt2x4Storage", 1}};
+} other_storages[] = {
+    {"UntypedStorage", 1}, {"_UntypedStorage", 1}, {"QInt8Storage", 1},    {"QUInt8Storage", 1},
+    {"QInt32Storage", 4},  {"QUInt4x2Storage", 1}, {"QUInt2x4Storage", 1},
+};
 
 /* The last part of a global's name as a C string; "" where it is none of module torch, or too long. */
 static void name_in_torch(const pickle_value *global, char *name, size_t size)

@@ -1,7 +1,8 @@
 /* PyTorch's zip form: a pickle of an OrderedDict of tensors, and the bytes of each in an entry of its own. */
+#include "tec/tensor_write.h"
+
 #include "tec/files.h"
 #include "tec/memory.h"
-#include "tec/tensor_write.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,8 +154,8 @@ static bool add_tensor(archive *a, const tec_tensor_out *tensor, int index)
 
 static bool add_all(archive *a, const char *pickle, size_t bytes, const tec_tensor_out *tensor, int count)
 {
-    bool added =
-        add_entry(a, FOLDER "data.pkl", pickle, bytes, false) && add_entry(a, FOLDER "byteorder", "little", 6, false);
+    bool added = add_entry(a, FOLDER "data.pkl", pickle, bytes, false);
+    added = added && add_entry(a, FOLDER "byteorder", "little", 6, false);
     for (int i = 0; added && i < count; i++)
         added = add_tensor(a, &tensor[i], i);
     return added && add_entry(a, FOLDER "version", "3\n", 2, false);

@@ -50,8 +50,8 @@ static bool skip_to(zip_file_t *stream, const zip_stat_t *about, int64_t offset)
     if (about->comp_method == ZIP_CM_STORE)
         return offset == 0 || zip_fseek(stream, offset, SEEK_SET) == 0;
     while (offset > 0) {
-        zip_int64_t got =
-            zip_fread(stream, unwanted, offset < (int64_t)sizeof unwanted ? (size_t)offset : sizeof unwanted);
+        size_t bytes = offset < (int64_t)sizeof unwanted ? (size_t)offset : sizeof unwanted;
+        zip_int64_t got = zip_fread(stream, unwanted, bytes);
         if (got <= 0)
             return false;
         offset -= got;
@@ -88,10 +88,10 @@ static tec_status read_entry(const tec_tensor_file *file, zip_uint64_t index, in
      * told not to compute it. */
     bool whole = offset == 0 && bytes == (uint64_t)size && about.crc != 0;
     if (!skip_to(stream, &about, offset) || !read_whole(stream, out, bytes) ||
-        (whole && zip_fread(stream, &past, 1) != 0))
-        status =
-            zip_failed(file, about.name,
-                       zip_error_code_zip(zip_file_get_error(stream)) ? zip_file_strerror(stream) : "it is cut short");
+        (whole && zip_fread(stream, &past, 1) != 0)) {
+        bool told = zip_error_code_zip(zip_file_get_error(stream)) != 0;
+        status = zip_failed(file, about.name, told ? zip_file_strerror(stream) : "it is cut short");
+    }
     zip_fclose(stream);
     return status;
 }
@@ -172,11 +172,10 @@ static tec_status check_byte_order(const tec_tensor_file *file, const torch_zip 
     if (bytes < (int64_t)sizeof text)
         TEC_TRY(read_entry(file, index, 0, text, (size_t)bytes));
     if (strcmp(text, "little") != 0)
-        return tec_fail(
-            TEC_USER_ERROR,
-            "%s was written on a big-endian machine (its byteorder is \"%s\"), which is not read: save it again "
-            "on another",
-            file->path, text);
+        return tec_fail(TEC_USER_ERROR,
+                        "%s was written on a big-endian machine (its byteorder is \"%s\"), which is not read: save it "
+                        "again on another",
+                        file->path, text);
     return TEC_OK;
 }
 
@@ -194,10 +193,10 @@ static tec_status locate(tec_tensor_file *file, void *context, const torch_stora
         return tec_fail(TEC_USER_ERROR, "%s is damaged: it has no entry %s%s", file->path, data->folder, name);
     TEC_TRY(entry_size(file, index, &bytes, &about));
     if (__builtin_mul_overflow(storage->count, (int64_t)storage->size, &wanted) || wanted > bytes)
-        return tec_fail(
-            TEC_USER_ERROR,
-            "%s is damaged: its entry %s%s has %lld bytes, fewer than the %lld elements of the storage take",
-            file->path, data->folder, name, (long long)bytes, (long long)storage->count);
+        return tec_fail(TEC_USER_ERROR,
+                        "%s is damaged: its entry %s%s has %lld bytes, fewer than the %lld elements of the storage "
+                        "take",
+                        file->path, data->folder, name, (long long)bytes, (long long)storage->count);
     *place = (torch_place){.source = (int)index, .bytes = wanted};
     return TEC_OK;
 }

@@ -81,7 +81,8 @@ static void fold_positions(const tec_params *params, const tec_model_config *c)
     size_t left = (size_t)(tec_model_prefix(c) - c->variant.unplaced) * (size_t)c->width;
     for (int i = 0; i < 3; i++) {
         const tec_param *p = tec_params_find(params, token[i]);
-        size_t count = !p ? 0 : p->count < left ? p->count : left;
+        size_t count = p ? p->count : 0;
+        count = count < left ? count : left;
         for (size_t j = 0; j < count; j++)
             params->weight[p->offset + j] += *position++;
         left -= count;
@@ -124,18 +125,24 @@ static void add_encoder(const tec_params *params, const tec_model_config *c, con
 
 static tec_status check_plain(const tec_import *import, const tec_vit_variant *v)
 {
-    const char *what = v->no_class_token       ? "without a class token"
-                       : v->distillation_token ? "with a distillation token"
-                       : v->registers          ? "with registers"
-                       : v->unplaced           ? "whose class token has no position"
-                       : v->pre_norm           ? "with a norm before its blocks"
-                       : v->fc_norm            ? "with its norm after pooling"
-                       : v->swiglu             ? "with SwiGLU"
-                                               : NULL;
-    if (!what)
-        return TEC_OK;
-    return tec_fail(TEC_USER_ERROR, "%s is a model %s, which Hugging Face's ViTModel cannot be: use --names timm",
-                    import->path, what);
+    const struct {
+        bool has;
+        const char *what;
+    } variant[] = {
+        {v->no_class_token, "without a class token"},
+        {v->distillation_token, "with a distillation token"},
+        {v->registers > 0, "with registers"},
+        {v->unplaced > 0, "whose class token has no position"},
+        {v->pre_norm, "with a norm before its blocks"},
+        {v->fc_norm, "with its norm after pooling"},
+        {v->swiglu, "with SwiGLU"},
+    };
+    for (size_t i = 0; i < sizeof variant / sizeof *variant; i++)
+        if (variant[i].has)
+            return tec_fail(TEC_USER_ERROR,
+                            "%s is a model %s, which Hugging Face's ViTModel cannot be: use --names timm", import->path,
+                            variant[i].what);
+    return TEC_OK;
 }
 
 tec_status tec_export_model(tec_import *import, tec_export_names names, tec_export *out)

@@ -74,9 +74,15 @@ static const char *family_of(const tec_import *import)
 typedef enum normalisation { UNKNOWN, IMAGENET, HALF, CLIP } normalisation;
 
 static const double means[][3] = {
-    [IMAGENET] = {0.485, 0.456, 0.406}, [HALF] = {0.5, 0.5, 0.5}, [CLIP] = {0.48145466, 0.4578275, 0.40821073}};
+    [IMAGENET] = {0.485, 0.456, 0.406},
+    [HALF] = {0.5, 0.5, 0.5},
+    [CLIP] = {0.48145466, 0.4578275, 0.40821073},
+};
 static const double deviations[][3] = {
-    [IMAGENET] = {0.229, 0.224, 0.225}, [HALF] = {0.5, 0.5, 0.5}, [CLIP] = {0.26862954, 0.26130258, 0.27577711}};
+    [IMAGENET] = {0.229, 0.224, 0.225},
+    [HALF] = {0.5, 0.5, 0.5},
+    [CLIP] = {0.26862954, 0.26130258, 0.27577711},
+};
 
 /* Every fact is taken from the first row that fits and has it. 0, NULL: any, or nothing known. */
 static const struct {
@@ -115,8 +121,7 @@ static bool fits(size_t row, const tec_import *import)
 
 static void consult_table(const tec_import *import, import_sidecar *said)
 {
-    /* Everything but a ViT of unknown training is trained on ImageNet's normalisation unless the table says otherwise.
-     */
+    /* Unless the table says otherwise, every model of a known family was trained with ImageNet's normalisation. */
     normalisation n = strcmp(import->facts.family, "timm ViT") == 0 ? UNKNOWN : IMAGENET;
     const char *from = "known of this family";
     bool found = false;

@@ -1,3 +1,4 @@
+/* Opening a model file as a ViT, in the order of the steps, and describing what was recognised. */
 #include "import_parts.h"
 
 #include "tec/files.h"
@@ -57,26 +58,31 @@ tec_status tec_import_resize(const tec_import *import, int image_size, tec_model
 {
     *out = import->facts.config;
     out->image_size = image_size;
-    if (image_size % out->patch == 0 && image_size / out->patch >= 2)
+    int patch = out->patch, side = image_size / patch;
+    if (image_size % patch == 0 && side >= 2)
         return TEC_OK;
     return tec_fail(TEC_USER_ERROR,
                     "%s has patches of %d x %d pixels, which do not divide images of %d x %d pixels (data.image_size): "
                     "%d would go",
-                    import->path, out->patch, out->patch, image_size, image_size,
-                    image_size / out->patch >= 2 ? image_size / out->patch * out->patch
-                                                 : import->facts.config.image_size);
+                    import->path, patch, patch, image_size, image_size,
+                    side >= 2 ? side * patch : import->facts.config.image_size);
 }
 
 /* "; distillation token, 4 registers, SwiGLU" */
 static void describe_variant(const tec_vit_variant *v, FILE *out)
 {
-    static const char *const end = "";
-    fprintf(out, "%s%s", v->no_class_token ? ", no class token" : end,
-            v->distillation_token ? ", distillation token" : end);
+    if (v->no_class_token)
+        fputs(", no class token", out);
+    if (v->distillation_token)
+        fputs(", distillation token", out);
     if (v->registers)
         fprintf(out, ", %d registers", v->registers);
-    fprintf(out, "%s%s%s", v->pre_norm ? ", norm before the blocks" : end, v->fc_norm ? ", norm after pooling" : end,
-            v->swiglu ? ", SwiGLU" : end);
+    if (v->pre_norm)
+        fputs(", norm before the blocks", out);
+    if (v->fc_norm)
+        fputs(", norm after pooling", out);
+    if (v->swiglu)
+        fputs(", SwiGLU", out);
 }
 
 static void describe_normalisation(const tec_import_facts *f, FILE *out)

@@ -1,3 +1,4 @@
+/* The naming schemes of other projects as tables, and translating names by them. */
 #include "naming.h"
 
 #include <ctype.h>

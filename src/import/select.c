@@ -22,8 +22,9 @@ typedef struct candidate {
 static const struct {
     const char *word;
     int rank;
-} ranks[] = {{"*teacher*", 3},      {"*ema", 3},      {"ema*", 3},
-             {"target_encoder", 3}, {"*student*", 0}, {"momentum_encoder", 0}};
+} ranks[] = {
+    {"*teacher*", 3}, {"*ema", 3}, {"ema*", 3}, {"target_encoder", 3}, {"*student*", 0}, {"momentum_encoder", 0},
+};
 
 static int rank_of(const candidate *c)
 {

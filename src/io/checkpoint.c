@@ -1,5 +1,6 @@
 /* Reading model files: our checkpoints and the golden fixtures, which have the same /config and /weights. */
 #include "tec/checkpoint_h5.h"
+
 #include "tec/crc32c.h"
 #include "tec/memory.h"
 
@@ -62,8 +63,10 @@ static tec_status check_size(hid_t file, const char *path, const tec_model_confi
 {
     enum { LONGEST = 1 << 15, DEEPEST = 1 << 12 };
     hsize_t bytes = 0;
-    const int side[] = {c->image_size,    c->patch,         c->channels,   c->width,     c->heads,
-                        c->decoder_width, c->decoder_heads, c->base_width, c->base_heads};
+    const int side[] = {
+        c->image_size,    c->patch,         c->channels,   c->width,      c->heads,
+        c->decoder_width, c->decoder_heads, c->base_width, c->base_heads,
+    };
     for (size_t i = 0; i < sizeof side / sizeof *side; i++)
         if (side[i] < 0 || side[i] > LONGEST)
             return tec_fail(TEC_USER_ERROR, "%s: /config holds %d, which is out of range", path, side[i]);
@@ -133,9 +136,10 @@ static tec_status check_shape(hid_t dataset, const char *path, const char *group
         return tec_fail(TEC_USER_ERROR, "%s: tensor %s/%s has the shape %s instead of %s", path, group, param->name,
                         shape_text(is, sizeof is, dims, have), shape_text(right, sizeof right, param->dims, want));
     }
-    return number ? TEC_OK
-                  : tec_fail(TEC_USER_ERROR, "%s: tensor %s/%s does not hold floating-point numbers", path, group,
-                             param->name);
+    if (!number)
+        return tec_fail(TEC_USER_ERROR, "%s: tensor %s/%s does not hold floating-point numbers", path, group,
+                        param->name);
+    return TEC_OK;
 }
 
 tec_status tec_checkpoint_check_crc(hid_t dataset, const char *path, const char *group, const char *name,

@@ -1,5 +1,6 @@
 /* Writing model files: a whole one is there at any moment. */
 #include "tec/checkpoint_h5.h"
+
 #include "tec/crc32c.h"
 #include "tec/files.h"
 #include "tec/memory.h"
@@ -115,7 +116,10 @@ tec_status tec_checkpoint_write(const char *path, const tec_model_config *config
                                 const real *m, const real *v, const tec_run_state *state, const char *settings_yaml)
 {
     tensor_set set[3] = {
-        {"weights", params->weight, true, NULL}, {"optimizer/m", m, false, NULL}, {"optimizer/v", v, false, NULL}};
+        {.group = "weights", .flat = params->weight, .all = true},
+        {.group = "optimizer/m", .flat = m},
+        {.group = "optimizer/v", .flat = v},
+    };
     int sets = m && v && state ? 3 : 1;
     char *temporary = tec_string_format("%s.tmp", path);
     tec_h5_draft draft;

@@ -1,3 +1,4 @@
+/* Opening HDF5 files and reading their attributes, with every check that a damaged file calls for. */
 #include "tec/h5.h"
 
 #include "tec/memory.h"
@@ -36,8 +37,8 @@ static herr_t keep_innermost(unsigned n, const H5E_error2_t *error, void *reason
     return 1; /* that is all */
 }
 
-/* "file write failed: time = ..., error message = 'No space left on device', buf = ..." -> what is between the quotes
- */
+/* Keeps what stands between quotes in "file write failed: time = ..., error message = 'No space left on device',
+ * ...". */
 static void shorten(char *reason)
 {
     char *start = strstr(reason, "error message = '");

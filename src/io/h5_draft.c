@@ -1,6 +1,7 @@
 /* Writing HDF5 without HDF5 touching the disk: see tec/h5.h. */
-#include "tec/files.h"
 #include "tec/h5.h"
+
+#include "tec/files.h"
 #include "tec/memory.h"
 
 #include <errno.h>

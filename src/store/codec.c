@@ -1,6 +1,7 @@
 /* A row between memory and file: feature as float32, float16 or int8 with a scale per channel; attention as float16, or
  * beside an int8 feature as int8 too, with step and middle per query and head. */
 #include "store_parts.h"
+
 #include "tec/half.h"
 
 #include <math.h>

@@ -178,6 +178,7 @@ tec_status tec_store_shard_from_json(const json_t *json, const char *where, cons
     free(name);
     if (right)
         shard->crc = (uint32_t)crc;
-    return right ? TEC_OK
-                 : tec_fail(TEC_USER_ERROR, "%s: the entry of shard %lld is missing or wrong", where, (long long)index);
+    if (!right)
+        return tec_fail(TEC_USER_ERROR, "%s: the entry of shard %lld is missing or wrong", where, (long long)index);
+    return TEC_OK;
 }

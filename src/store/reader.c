@@ -1,5 +1,6 @@
 /* Reading rows: pread at the places that the manifest names, from any number of threads. HDF5 is not used. */
 #include "store_parts.h"
+
 #include "tec/file_pool.h"
 #include "tec/files.h"
 #include "tec/memory.h"
@@ -76,8 +77,11 @@ tec_status tec_store_open(tec_store **out, const char *dir, const char *manifest
     store->dir = tec_string_format("%s", dir);
     store->cache = tec_allocate_zeroed(1, sizeof *store->cache);
     pthread_mutex_init(&store->cache->lock, NULL);
-    tec_status status = json ? parse(store, json, where)
-                             : tec_fail(TEC_USER_ERROR, "%s:%d:%d: %s", where, error.line, error.column, error.text);
+    tec_status status;
+    if (json)
+        status = parse(store, json, where);
+    else
+        status = tec_fail(TEC_USER_ERROR, "%s:%d:%d: %s", where, error.line, error.column, error.text);
     json_decref(json);
     free(where);
     if (status == TEC_OK) {
@@ -195,16 +199,17 @@ static tec_status check_row(const tec_store *store, int64_t row, const char *pat
     memcpy(&stored, buffer + store->layout.part[PART_CRC].at, sizeof stored);
     memcpy(&sample, buffer + store->layout.part[PART_SAMPLE].at, sizeof sample);
     if (is != stored)
-        return tec_fail(
-            TEC_USER_ERROR,
-            "%s: row %lld is damaged (checksum %08x instead of %08x): delete this shard and run `tec targets` again",
-            path, (long long)(row % store->spec.shard_rows), is, stored);
+        return tec_fail(TEC_USER_ERROR,
+                        "%s: row %lld is damaged (checksum %08x instead of %08x): delete this shard and run "
+                        "`tec targets` again",
+                        path, (long long)(row % store->spec.shard_rows), is, stored);
     bool right = sample == -1 || sample == row / store->spec.views;
     for (int k = 0; k < store->spec.topk; k++)
         right &= topk[k] < store->spec.patches;
-    return right ? TEC_OK
-                 : tec_fail(TEC_USER_ERROR, "%s: row %lld holds another sample (%lld) or patches that do not exist",
-                            path, (long long)(row % store->spec.shard_rows), (long long)sample);
+    if (!right)
+        return tec_fail(TEC_USER_ERROR, "%s: row %lld holds another sample (%lld) or patches that do not exist", path,
+                        (long long)(row % store->spec.shard_rows), (long long)sample);
+    return TEC_OK;
 }
 
 tec_status tec_store_read(tec_store *store, int64_t row, tec_store_row *out)

@@ -1,5 +1,6 @@
 /* A shard that is there: is it the right one, where do its datasets lie, what do its columns say. */
 #include "store_parts.h"
+
 #include "tec/crc32c.h"
 #include "tec/files.h"
 #include "tec/memory.h"

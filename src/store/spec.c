@@ -1,3 +1,4 @@
+/* The members of a specification by table (checking, formatting, comparing), and the rows and shards that follow. */
 #include "store_parts.h"
 
 #include <stddef.h>
@@ -6,39 +7,39 @@
 
 static const char *const type_words[] = {"float32", "float16", "int8", NULL};
 
-#define FIELD(member, kind, count, words)                                                                              \
-    {                                                                                                                  \
-#member, offsetof(tec_store_spec, member), kind, count, 0, words                                               \
-    }
-#define WHOLE(member, kind, min, max) FIELD(member, kind, 1, NULL), min, max
-#define REALS(member, count) FIELD(member, TEC_H5_DOUBLE, count, NULL), 0, 0
-#define SWITCH(member) FIELD(member, TEC_H5_BOOL, 1, NULL), 0, 0
-#define WORD(member, words) FIELD(member, TEC_H5_INT, 1, words), 0, 0
-#define ANY(member) FIELD(member, TEC_H5_UINT64, 1, NULL), 0, 0
+#define FIELD(member, kind_, count_)                                                                                   \
+    .h5.name = #member, .h5.offset = offsetof(tec_store_spec, member), .h5.kind = kind_, .h5.count = count_
+#define INTEGER(member, kind, min_, max_) FIELD(member, kind, 1), .min = min_, .max = max_
+#define DOUBLES(member, count) FIELD(member, TEC_H5_DOUBLE, count)
+#define BOOL(member) FIELD(member, TEC_H5_BOOL, 1)
+#define WORD(member, words_) FIELD(member, TEC_H5_INT, 1), .h5.words = words_
+#define UINT64(member) FIELD(member, TEC_H5_UINT64, 1)
+#define DECIDED_BY(setting_) .setting = setting_
+#define STORAGE(setting_) .storage = true, .setting = setting_
 
 const spec_field tec_store_spec_fields[] = {
-    {ANY(base), false, "base.model"},
-    {ANY(dataset), false, "data.train"},
-    {WHOLE(samples, TEC_H5_INT64, 1, INT64_C(1) << 40), false, "data.train"},
-    {WHOLE(views, TEC_H5_INT, 1, 65536), false, "targets.views"},
-    {WHOLE(image_size, TEC_H5_INT, 1, 32768), false, "data.image_size"},
-    {WHOLE(channels, TEC_H5_INT, 1, 3), false, "data.channels"},
-    {WHOLE(patch, TEC_H5_INT, 1, 32768), false, "base.model"},
-    {WHOLE(patches, TEC_H5_INT, 1, 65535), false, "base.model"},
-    {WHOLE(width, TEC_H5_INT, 1, 65536), false, "base.model"},
-    {WHOLE(heads, TEC_H5_INT, 1, 4096), false, "base.model"},
-    {WHOLE(topk, TEC_H5_INT, 0, 65535), false, "targets.topk"},
-    {WHOLE(last_layers, TEC_H5_INT, 1, 65536), false, "targets.last_layers"},
-    {REALS(mean, 3), false, "base.mean"},
-    {REALS(std, 3), false, "base.std"},
-    {REALS(crop_scale, 2), false, "data.crop_scale"},
-    {REALS(crop_ratio, 2), false, "data.crop_ratio"},
-    {SWITCH(flip), false, "data.flip"},
-    {ANY(seed), false, "run.seed"},
-    {WORD(type, type_words), true, "targets.type"},
-    {SWITCH(images), true, "targets.store_images"},
-    {WHOLE(shard_rows, TEC_H5_INT64, 1, INT64_C(1) << 40), true, "targets.shard_mb"},
-    {{0}, 0, 0, false, NULL},
+    {UINT64(base), DECIDED_BY("base.model")},
+    {UINT64(dataset), DECIDED_BY("data.train")},
+    {INTEGER(samples, TEC_H5_INT64, 1, INT64_C(1) << 40), DECIDED_BY("data.train")},
+    {INTEGER(views, TEC_H5_INT, 1, 65536), DECIDED_BY("targets.views")},
+    {INTEGER(image_size, TEC_H5_INT, 1, 32768), DECIDED_BY("data.image_size")},
+    {INTEGER(channels, TEC_H5_INT, 1, 3), DECIDED_BY("data.channels")},
+    {INTEGER(patch, TEC_H5_INT, 1, 32768), DECIDED_BY("base.model")},
+    {INTEGER(patches, TEC_H5_INT, 1, 65535), DECIDED_BY("base.model")},
+    {INTEGER(width, TEC_H5_INT, 1, 65536), DECIDED_BY("base.model")},
+    {INTEGER(heads, TEC_H5_INT, 1, 4096), DECIDED_BY("base.model")},
+    {INTEGER(topk, TEC_H5_INT, 0, 65535), DECIDED_BY("targets.topk")},
+    {INTEGER(last_layers, TEC_H5_INT, 1, 65536), DECIDED_BY("targets.last_layers")},
+    {DOUBLES(mean, 3), DECIDED_BY("base.mean")},
+    {DOUBLES(std, 3), DECIDED_BY("base.std")},
+    {DOUBLES(crop_scale, 2), DECIDED_BY("data.crop_scale")},
+    {DOUBLES(crop_ratio, 2), DECIDED_BY("data.crop_ratio")},
+    {BOOL(flip), DECIDED_BY("data.flip")},
+    {UINT64(seed), DECIDED_BY("run.seed")},
+    {WORD(type, type_words), STORAGE("targets.type")},
+    {BOOL(images), STORAGE("targets.store_images")},
+    {INTEGER(shard_rows, TEC_H5_INT64, 1, INT64_C(1) << 40), STORAGE("targets.shard_mb")},
+    {.h5 = {0}},
 };
 
 int tec_store_version(tec_target_type type)
@@ -207,11 +208,11 @@ tec_status tec_store_spec_compare(const tec_store_spec *have, const tec_store_sp
         char is[160], right[160];
         if ((f->storage && !storage_too) || same(f, have, want))
             continue;
-        return tec_fail(
-            TEC_USER_ERROR,
-            "%s was made with %s = %s, this run wants %s (%s): use the store's value, or another targets.dir", where,
-            f->h5.name, tec_store_field_text(f, have, is, sizeof is),
-            tec_store_field_text(f, want, right, sizeof right), f->setting);
+        return tec_fail(TEC_USER_ERROR,
+                        "%s was made with %s = %s, this run wants %s (%s): use the store's value, or another "
+                        "targets.dir",
+                        where, f->h5.name, tec_store_field_text(f, have, is, sizeof is),
+                        tec_store_field_text(f, want, right, sizeof right), f->setting);
     }
     return TEC_OK;
 }

@@ -2,7 +2,6 @@
 #include "tensors.h"
 
 #include "src/formats/torch_parts.h"
-
 #include "tec/memory.h"
 #include "tec/text.h"
 

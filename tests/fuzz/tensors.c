@@ -1,3 +1,4 @@
+/* Opening and reading fuzzed bytes as a file of tensors. */
 #include "tensors.h"
 
 #include <assert.h>

@@ -95,8 +95,8 @@ static void test_other_files(void **state)
         {"GGUF\3\0\0\0", 8, "a GGUF file"},
         {"\x93NUMPY\1\0", 8, "a NumPy array"},
         {"\x89PNG\r\n\x1a\n", 8, "an image"},
-        {"{}", 2, "no index of a model's shards"},
-        {" \n{\"weight_map\": 3}", 19, "no index of a model's shards"},
+        {"{}", 2, "not an index of a model's shards"},
+        {" \n{\"weight_map\": 3}", 19, "not an index of a model's shards"},
         {"{\"weight_map\"", 13, "other:1:13"},
         {"\x89HDF\r\n\x1a\n", 8, "other"},
     };
