@@ -21,7 +21,7 @@ int tec_bicubic_taps(int in, int64_t out)
     return taps < in ? (int)taps : in;
 }
 
-/* Every operation in Pillow's order: a last bit more or less could move a weight of the 8-bit resize. */
+/* Every operation in Pillow's order: a difference in the last bit could change a weight of the 8-bit resize. */
 int tec_bicubic_window(int in, int64_t out, int64_t index, int *first, double *weight)
 {
     double scale = (double)in / (double)out, stretch = scale < 1 ? 1 : scale;

@@ -141,7 +141,7 @@ static tec_status sync_path(const char *path, int flags)
     int fd = open(path, O_RDONLY | O_CLOEXEC | flags);
     if (fd < 0)
         return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be opened to flush it: %s", path, strerror(errno));
-    /* Some network file systems cannot flush a directory and say EINVAL: nothing is lost by that. */
+    /* Some network file systems cannot flush a directory and report EINVAL, which does no harm. */
     int failed = fsync(fd) != 0 && !((flags & O_DIRECTORY) && (errno == EINVAL || errno == ENOTSUP)) ? errno : 0;
     if (close(fd) != 0 && !failed)
         failed = errno;
@@ -178,7 +178,7 @@ tec_status tec_file_publish(const char *temporary, const char *path)
 tec_status tec_file_publish_once(const char *temporary, const char *path)
 {
     tec_status status = tec_file_flush(temporary);
-    /* A link, unlike a rename, never replaces what is there. */
+    /* A link, unlike a rename, never replaces an existing file. */
     bool linked = status == TEC_OK && link(temporary, path) == 0;
     if (status == TEC_OK && !linked && errno != EEXIST && !tec_file_exists(path))
         return tec_file_publish(temporary, path); /* a file system without hard links */

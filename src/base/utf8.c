@@ -22,7 +22,7 @@ int32_t tec_utf8_next(const char **text)
         return -1;
     int32_t code = further ? byte[0] & (0x3f >> further) : byte[0];
     for (int i = 1; i <= further; i++) {
-        if ((byte[i] & 0xc0) != 0x80) /* the 0 at the end is none of these either */
+        if ((byte[i] & 0xc0) != 0x80) /* nor is the 0 at the end */
             return -1;
         code = code << 6 | (byte[i] & 0x3f);
     }

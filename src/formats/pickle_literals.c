@@ -66,14 +66,14 @@ tec_status tec_pickle_do_float(pickle_machine *m, int width)
     TEC_TRY(tec_pickle_take(m, (uint64_t)width, &byte));
     uint64_t bits = 0;
     for (int i = 0; i < width; i++)
-        bits = bits << 8 | byte[i]; /* big-endian, alone of all numbers */
+        bits = bits << 8 | byte[i]; /* big-endian, unlike all other numbers */
     pickle_value *out = NULL;
     TEC_TRY(tec_pickle_push_new(m, PICKLE_FLOAT, &out));
     memcpy(&out->number, &bits, sizeof out->number);
     return TEC_OK;
 }
 
-/* A line as a C string of at most 63 characters: enough for every number that is not a big one. */
+/* Copies a line to text [64]. False: empty, or too long for any number but a big integer. */
 static bool short_line(pickle_text line, char *text)
 {
     if (line.size == 0 || line.size > 63)
@@ -116,7 +116,7 @@ tec_status tec_pickle_do_float_line(pickle_machine *m, int parameter)
     return TEC_OK;
 }
 
-/* -- texts -- */
+/* -- strings -- */
 
 static tec_status counted(pickle_machine *m, int width, pickle_kind kind)
 {
@@ -137,7 +137,7 @@ tec_status tec_pickle_do_bytes(pickle_machine *m, int width)
     return counted(m, width, PICKLE_BYTES);
 }
 
-/* The number of `digits` hexadecimal digits at `at`; -1: they are not. */
+/* The value of `digits` hexadecimal digits; -1: they are not. */
 static long hexadecimal(const char *at, const char *end, int digits)
 {
     long number = 0;
@@ -155,7 +155,7 @@ static long hexadecimal(const char *at, const char *end, int digits)
     return number;
 }
 
-/* One character as UTF-8; returns where the next one goes. */
+/* Writes one character as UTF-8; returns where the next one goes. */
 static char *put_utf8(char *to, unsigned long c)
 {
     static const unsigned char first[] = {0, 0xc0, 0xe0, 0xf0};
@@ -166,8 +166,8 @@ static char *put_utf8(char *to, unsigned long c)
     return to;
 }
 
-/* One character of a line, escaped as it may be; returns what follows. `letters` are the escapes that there are: "ux"
- * in quotes, "uU" in raw Unicode. */
+/* Decodes one character of a line, which may be an escape sequence; returns what follows. Quoted strings and raw
+ * Unicode have different escapes. */
 static const char *unescaped(const char *at, const char *end, bool quoted, unsigned long *c)
 {
     static const struct {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* More values and marks than a model file's pickle pushes, by far; bounds what a hostile one makes us hold. */
+/* Far more values and marks than the pickle of a model file pushes: bounds the memory that a hostile one can take. */
 #define PUSHES_LIMIT (4u << 20)
 
 /* -- messages and operands -- */
@@ -48,7 +48,7 @@ tec_status tec_pickle_take_line(pickle_machine *m, pickle_text *line)
 
 /* -- stack -- */
 
-/* Room for one more in an array that doubles. */
+/* Returns the array with room for one more element, doubled if it was full. */
 static void *grown(void *array, size_t count, size_t *capacity, size_t element)
 {
     if (count < *capacity)
@@ -175,7 +175,7 @@ static tec_status memo_set(pickle_machine *m, uint64_t index)
 {
     pickle_value *top = NULL;
     TEC_TRY(tec_pickle_top(m, &top));
-    /* Picklers number in sequence, so an index cannot be larger than the bytes that there are. */
+    /* Picklers count up, so an index cannot exceed the number of bytes. */
     if (index > (uint64_t)(m->end - m->begin) || index >= PUSHES_LIMIT)
         return tec_pickle_damaged(m, "an index that no pickle of this size has");
     if (index >= m->memo_capacity) {
@@ -214,7 +214,7 @@ static tec_status do_get(pickle_machine *m, int width)
     return tec_pickle_push(m, m->memo[index]);
 }
 
-/* -- the rest -- */
+/* -- protocol, frames, end -- */
 
 static tec_status do_protocol(pickle_machine *m, int parameter)
 {
@@ -244,7 +244,7 @@ static const struct {
     pickle_operation *run;
     int parameter;
 } operations[256] = {
-    /* literals; the parameter is the width of the number or of the length in front */
+    /* literals; the parameter is the width in bytes of the number, or of the length that precedes a string */
     ['N'] = {tec_pickle_do_constant, -1}, [0x88] = {tec_pickle_do_constant, 1}, [0x89] = {tec_pickle_do_constant, 0},
     ['J'] = {tec_pickle_do_signed, 4}, ['K'] = {tec_pickle_do_unsigned, 1}, ['M'] = {tec_pickle_do_unsigned, 2},
     [0x8a] = {tec_pickle_do_long, 1}, [0x8b] = {tec_pickle_do_long, 4}, ['G'] = {tec_pickle_do_float, 8},
@@ -296,7 +296,7 @@ tec_status tec_pickle_read(pickle **out, const char *where, const void *data, si
     const unsigned char *begin = data;
     pickle_machine m = {
         .pickle = p, .where = where, .base = base, .begin = begin, .at = begin, .end = begin + size, .opcode = begin};
-    m.stack = grown(NULL, 0, &m.stack_capacity, sizeof *m.stack); /* so that there is something to point to */
+    m.stack = grown(NULL, 0, &m.stack_capacity, sizeof *m.stack); /* a pop of nothing points to it */
     tec_status status = run(&m);
     *used = (size_t)(m.at - m.begin);
     free(m.stack);

@@ -11,8 +11,8 @@ tec_status tec_pickle_do_empty(pickle_machine *m, int kind)
     return tec_pickle_push_new(m, (pickle_kind)kind, &out);
 }
 
-/* Adds values to a container. An object takes pairs only, as a dict does: what a class derived from list holds is of no
- * use here. */
+/* Adds values to a container. An object keeps pairs only, as a dict does: the items of a class derived from list are
+ * ignored. */
 static tec_status add(pickle_machine *m, pickle_value *to, pickle_value **value, size_t count, int together)
 {
     bool pairs = to->kind == PICKLE_DICT || to->kind == PICKLE_OBJECT;
@@ -134,7 +134,7 @@ static tec_status object(pickle_machine *m, pickle_value *class, pickle_value *a
     return TEC_OK;
 }
 
-/* Class and arguments are operands; a third, keywords, is of no use here. */
+/* Class and arguments are operands; a third one, keywords, is ignored. */
 tec_status tec_pickle_do_reduce(pickle_machine *m, int operands)
 {
     pickle_value **value = NULL;
@@ -175,7 +175,7 @@ tec_status tec_pickle_do_object(pickle_machine *m, int parameter)
     return object(m, class, args);
 }
 
-/* The state of what is no object (the `_metadata` of an OrderedDict that was made empty) is of no use here. */
+/* The state of anything but an object (the `_metadata` of an OrderedDict that was created empty) is ignored. */
 tec_status tec_pickle_do_build(pickle_machine *m, int parameter)
 {
     (void)parameter;

@@ -40,7 +40,7 @@ pickle_value *tec_pickle_new(pickle *p, pickle_kind kind)
 void tec_pickle_add_item(pickle *p, pickle_value *list, pickle_value *item)
 {
     if (list->count == list->capacity) {
-        /* The old ones stay in the block: all that a list leaves behind is less than what it has. */
+        /* The old array stays in its block: all that a list leaves behind is smaller than the list. */
         uint32_t capacity = list->capacity ? 2 * list->capacity : 4;
         pickle_value **larger = tec_pickle_room(p, capacity * sizeof *larger);
         if (list->count)

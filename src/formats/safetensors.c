@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_HEADER_BYTES 100000000 /* as the reference implementation */
+#define MOST_HEADER_BYTES 100000000 /* the limit of the reference implementation */
 #define METADATA "__metadata__"
 
 static tec_status read_tensor(tec_tensor_file *file, const tensor_entry *entry, void *out, size_t bytes)
@@ -75,7 +75,7 @@ static tec_status add_metadata(tec_tensor_file *file, json_t *metadata)
 
 /* -- a tensor -- */
 
-/* Whole numbers from 0 on. */
+/* An array of `least` to `most` numbers, none of them negative. */
 static bool get_numbers(const json_t *array, size_t least, size_t most, int64_t *out)
 {
     size_t count = json_array_size(array);
@@ -149,7 +149,7 @@ static int by_offset(const void *a, const void *b)
     return (bytes_of(x) > bytes_of(y)) - (bytes_of(x) < bytes_of(y));
 }
 
-/* The tensors have to cover the data without holes: nothing is shared, nothing is hidden. */
+/* The tensors must cover the data without overlaps and gaps: nothing is shared, nothing hidden. */
 static tec_status check_cover(const tec_tensor_file *file, int64_t data)
 {
     const tensor_entry **order = tec_allocate((size_t)file->count * sizeof *order);

@@ -56,7 +56,7 @@ static tec_status make_header(const char *path, const tec_tensor_out *tensor, in
     return TEC_OK;
 }
 
-/* Length and header, filled up with spaces so that the data begins at a multiple of 8. The caller frees it. */
+/* The length and the header, padded with spaces so that the data begins at a multiple of 8; the caller frees it. */
 static char *print_header(const json_t *header, size_t *bytes)
 {
     char *json = json_dumps(header, JSON_COMPACT);

@@ -1,4 +1,4 @@
-/* Opening: what is it? Reading: strides and conversion, whatever the format. */
+/* Recognising and opening model files; reading tensors, with strides and conversion, whatever the format. */
 #include "tensor_source.h"
 
 #include "tec/files.h"
@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* -- what is it? -- */
+/* -- recognising the format -- */
 
 enum { HEAD = 512 };
 
@@ -38,7 +38,7 @@ static const struct {
     {"\xff\xd8\xff", 3, "an image"},
 };
 
-/* A header's length in 8 bytes, of which the last are 0 in a sane file, then JSON. */
+/* The length of the header in 8 bytes, the upper ones 0 in a sane file, then JSON. */
 static bool looks_like_safetensors(const unsigned char *head, size_t bytes)
 {
     return bytes > 8 && head[8] == '{' && (head[4] | head[5] | head[6] | head[7]) < ' ';
@@ -77,7 +77,7 @@ static tec_status refuse(const char *path, const unsigned char *head, size_t byt
 
 typedef tec_status open_function(tec_tensor_file *file);
 
-/* NULL: no format that is known. */
+/* NULL: unknown. */
 static open_function *tell_format(const char *path, const unsigned char *head, size_t bytes)
 {
     if (bytes >= 8 && memcmp(head, HDF5_MAGIC, 8) == 0)
@@ -135,7 +135,7 @@ tec_status tec_tensor_file_open_fd(tec_tensor_file **out, int fd, const char *pa
     return open_any(out, fd, path, false);
 }
 
-/* What a directory of a published model, or of a run, holds; NULL: none of it. The caller frees it. */
+/* The model file in the directory of a published model or of a run; NULL: there is none. The caller frees it. */
 static char *find_in_directory(const char *directory)
 {
     static const char *const names[] = {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
@@ -163,7 +163,7 @@ tec_status tec_tensor_file_open(tec_tensor_file **out, const char *path)
                             path);
         path = inside;
     }
-    /* Without O_NONBLOCK a named pipe would be waited for. */
+    /* Without O_NONBLOCK, opening a named pipe would block. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     tec_status status;
     if (fd < 0)
@@ -214,7 +214,7 @@ tec_status tec_tensor_file_bytes(const tec_tensor_file *file, void *out, size_t 
     return tec_file_get(file->fd, file->path, out, bytes, offset);
 }
 
-/* Do the elements stand in the file as they are wanted? */
+/* Are the elements row-major in the file? */
 static bool is_row_major(const tensor_entry *entry)
 {
     int64_t next = 1;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What deflate, the strongest of HDF5's own filters, can make of a byte. */
+/* The most bytes that deflate, the strongest of HDF5's own filters, can expand one to. */
 #define MOST_INFLATION 1032
 
 typedef struct h5_file {
@@ -51,7 +51,7 @@ static tec_status read_dataset(const tec_tensor_file *file, hid_t dataset, const
 {
     hid_t memory = memory_type(entry->type), type = H5Dget_type(dataset), space = H5Dget_space(dataset);
     tec_status status = TEC_OK;
-    /* The file may be another one by now. */
+    /* The file may have been replaced since. */
     if (H5Sget_simple_extent_npoints(space) != entry->span)
         status = tec_fail(TEC_USER_ERROR, "%s: tensor %s has changed since the file was opened", file->path,
                           entry->about.name);
@@ -91,7 +91,7 @@ static const tensor_format fixture = {.name = "tec fixture", .read = read_tensor
 
 /* -- listing -- */
 
-/* Bytes that the dataset may have in memory, judged by what it takes in the file. */
+/* The most bytes that the dataset can have in memory, by its size in the file. */
 static int64_t room_of(const tec_tensor_file *file, hid_t dataset, tensor_type type, size_t stored_size)
 {
     hid_t plist = H5Dget_create_plist(dataset);
@@ -125,7 +125,7 @@ static tec_status add_dataset(tec_tensor_file *file, hid_t dataset, const char *
     return status;
 }
 
-/* HDF5 keeps no order of its own: block 2 is to come before block 10. */
+/* HDF5 keeps no order of its own, and block 2 should come before block 10. */
 static int by_name_and_number(const void *a, const void *b)
 {
     const tensor_entry *x = a, *y = b;

@@ -32,7 +32,7 @@ static char *join(const char *prefix, const char *name)
 
 /* -- attributes -- */
 
-/* Hashes are shown as everywhere, in hexadecimal; they and seeds are the unsigned numbers of our files. */
+/* Hashes are shown in hexadecimal, as everywhere; they and seeds are the unsigned numbers in our files. */
 static void append_number(char *text, size_t size, hid_t type, const char *name, const void *value)
 {
     size_t used = strlen(text);
@@ -61,7 +61,7 @@ static bool numbers_text(hid_t object, const char *path, const char *name, hid_t
     return true;
 }
 
-/* Whatever it is, as text. */
+/* Formats an attribute, whatever its type. */
 static void attribute_text(hid_t object, const char *path, const char *name, char *text, size_t size)
 {
     hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
@@ -170,7 +170,7 @@ static void note_group(tec_tensor_file *file, hid_t group, const char *prefix, b
     }
 }
 
-/* A group in a group is only counted. */
+/* The members of a group within a group are only counted. */
 static void note_member(tec_tensor_file *file, hid_t group, const char *prefix, const char *name, bool inside)
 {
     hid_t member = H5Oopen(group, name, H5P_DEFAULT);

@@ -1,4 +1,4 @@
-/* Models in several files: NAME.index.json says in "weight_map" which tensor lies in which file beside it. */
+/* Models in several files: "weight_map" in NAME.index.json says which tensor is in which of the files beside it. */
 #include "tensor_source.h"
 
 #include "tec/files.h"
@@ -13,10 +13,10 @@
 
 #define MOST_INDEX_BYTES 100000000
 
-/* The shards; a tensor's `source` says which, its `offset` the index there. */
+/* The shards. A tensor's `source` is the number of its shard, its `offset` the index there. */
 typedef struct shards {
     tec_tensor_file **file;
-    int *listed; /* tensors of each that the index names */
+    int *listed; /* how many tensors of each the index names */
     int count;
 } shards;
 
@@ -58,7 +58,7 @@ static tec_status open_shard(const tec_tensor_file *index, const char *name, tec
     return status;
 }
 
-/* The shard of that name, opened when it is met first; `known` holds the number of each by name. */
+/* The number of the shard of that name, which is opened when first mentioned; `known` maps names to numbers. */
 static tec_status get_shard(const tec_tensor_file *index, shards *all, json_t *known, const char *name, int *number)
 {
     json_t *have = json_object_get(known, name);

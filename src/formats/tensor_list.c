@@ -1,4 +1,4 @@
-/* The list of tensors and notes of a file: adding with every check of sizes, finding by name. */
+/* The list of tensors and notes of a file: adding, with every check of sizes, and finding by name. */
 #include "tensor_source.h"
 
 #include "tec/memory.h"
@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A tensor with a stride of 0 may hold more elements than its file has bytes, within this. */
+/* A tensor with a stride of 0 may have more elements than its file has bytes, up to this many. */
 #define MOST_REPEATED ((int64_t)1 << 24)
 
-/* Room for one more in a list that doubles. */
+/* Returns the list with room for one more, doubled if it was full. */
 static void *room_for_one(void *list, int count, int *capacity, size_t bytes)
 {
     if (count < *capacity)

@@ -11,12 +11,12 @@
 
 enum { SHOWN = 100 };
 
-/* As much of a text as is shown, without what terminals do not print; the caller frees it. */
+/* The part of a string that is shown, without unprintable characters; the caller frees it. */
 static char *shown(pickle_text text)
 {
     size_t size = text.size < SHOWN ? text.size : SHOWN;
     while (size < text.size && size > 0 && ((unsigned char)text.at[size] & 0xc0) == 0x80)
-        size--; /* not within a character */
+        size--; /* do not split a character */
     char *copy = tec_allocate(size + 1);
     memcpy(copy, text.at, size);
     copy[size] = 0;
@@ -61,7 +61,7 @@ static char *describe_object(const pickle_value *object)
     const pickle_value *class = object->object.class;
     if (tec_pickle_is_global(class, "collections", "OrderedDict"))
         return tec_string_format("OrderedDict");
-    /* How Python makes an object of a class that has no way of its own: the class is the first argument. */
+    /* How Python rebuilds an object whose class defines no way: the class is the first argument. */
     if (class->kind == PICKLE_GLOBAL && object->object.args->count > 0 &&
         tec_pickle_text_is(class->global.name, "_reconstructor"))
         class = object->object.args->item[0];

@@ -16,10 +16,10 @@ typedef struct found_storage {
 } found_storage;
 
 typedef struct legacy {
-    char *head;         /* the file's beginning, with all pickles */
+    char *head;         /* the beginning of the file, with all pickles */
     size_t bytes, used; /* of the head */
     pickle *object, *keys;
-    found_storage *storage; /* by key; one of each */
+    found_storage *storage; /* sorted by key, without duplicates */
     size_t count;
 } legacy;
 
@@ -101,7 +101,7 @@ static int by_key(const void *a, const void *b)
     return compare_texts(first->about.key, second->about.key);
 }
 
-/* All storages that the object names, also in what is not read, as they lie between those that are. */
+/* All storages that the object names, even in values that are not read, since they lie between the others. */
 static tec_status collect_storages(const tec_tensor_file *file, legacy *l)
 {
     size_t count = tec_pickle_persistents(l->object);
@@ -109,7 +109,7 @@ static tec_status collect_storages(const tec_tensor_file *file, legacy *l)
     for (size_t i = 0; i < count; i++) {
         found_storage *storage = &l->storage[l->count];
         storage->offset = -1;
-        /* Others are source texts of whole modules. */
+        /* The others are the sources of whole modules. */
         l->count += tec_torch_storage_of(tec_pickle_persistent(l->object, i), &storage->about);
     }
     qsort(l->storage, l->count, sizeof *l->storage, by_key);
@@ -138,7 +138,7 @@ static tec_status bad_storage(const tec_tensor_file *file, pickle_text key, cons
                     key.at, what);
 }
 
-/* Where each storage is: they follow each other in the order of the keys. */
+/* Finds where each storage is: they follow each other in the order of the keys. */
 static tec_status place_storages(const tec_tensor_file *file, legacy *l)
 {
     const pickle_value *keys = tec_pickle_root(l->keys);

@@ -1,4 +1,4 @@
-/* PyTorch's zip form: a pickle of an OrderedDict of tensors, and the bytes of each in an entry of its own. */
+/* Writing PyTorch's zip form: a pickle of an OrderedDict of tensors, and the bytes of each in an entry of its own. */
 #include "tec/tensor_write.h"
 
 #include "tec/files.h"
@@ -98,12 +98,12 @@ static tec_status make_pickle(const tec_tensor_out *tensor, int count, char **te
 
 typedef struct archive {
     zip_t *zip;
-    uint64_t end; /* of what was added: where the next entry's header will be */
+    uint64_t end; /* of what was added: where the next entry's header will start */
 } archive;
 
 enum { ALIGNMENT = 64, HEADER_BYTES = 30, FIELD_HEADER_BYTES = 4, PADDING_ID = 0x4246 };
 
-/* PyTorch pads an entry's header by a field of this id, so that its data can be mapped into memory. */
+/* PyTorch pads an entry's header with a field of this id, so that its data can be mapped into memory. */
 static bool pad_header(archive *a, zip_uint64_t index, const char *name)
 {
     static const zip_uint8_t padding[ALIGNMENT];
@@ -114,8 +114,7 @@ static bool pad_header(archive *a, zip_uint64_t index, const char *name)
                                     ZIP_FL_LOCAL) == 0;
 }
 
-/* Adds an entry, not compressed, with a date that does not depend on the day. Bytes that are `owned` are freed by the
- * archive, or at once upon failure. */
+/* Adds an uncompressed entry with a fixed date. If `owned`, the archive frees the data, or this function on failure. */
 static bool add_entry(archive *a, const char *name, const void *data, size_t bytes, bool owned)
 {
     struct tm date = {.tm_year = 80, .tm_mday = 1, .tm_isdst = -1};

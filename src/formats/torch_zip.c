@@ -1,5 +1,5 @@
-/* PyTorch's zip form, since 1.6: NAME/data.pkl, NAME/data/KEY per storage. TorchScript's archives have the same parts,
- * beside their code. */
+/* Reading PyTorch's zip form, since 1.6: NAME/data.pkl, and NAME/data/KEY for each storage. TorchScript's archives have
+ * the same parts besides their code. */
 #include "torch_parts.h"
 
 #include "tec/memory.h"
@@ -18,7 +18,7 @@ typedef struct torch_zip {
     char *folder; /* "NAME/" */
 } torch_zip;
 
-/* Deflate makes 1032 bytes of one at most: an entry that claims more was made to exhaust memory. */
+/* Deflate expands a byte to at most 1032: an entry that claims more was made to exhaust memory. */
 enum { DEFLATE_RATIO = 1032 };
 
 static tec_status zip_failed(const tec_tensor_file *file, const char *entry, const char *reason)
@@ -27,7 +27,7 @@ static tec_status zip_failed(const tec_tensor_file *file, const char *entry, con
                     reason);
 }
 
-/* Size of an entry, which its compressed bytes can give. */
+/* The size of an entry, checked against its compressed size. */
 static tec_status entry_size(const tec_tensor_file *file, zip_uint64_t index, int64_t *bytes, zip_stat_t *about)
 {
     torch_zip *data = file->data;
@@ -43,7 +43,7 @@ static tec_status entry_size(const tec_tensor_file *file, zip_uint64_t index, in
     return TEC_OK;
 }
 
-/* Skips `offset` bytes: at once where they are stored, by unpacking them where they are not. */
+/* Skips `offset` bytes, by seeking if they are stored, by unpacking if they are compressed. */
 static bool skip_to(zip_file_t *stream, const zip_stat_t *about, int64_t offset)
 {
     char unwanted[16384];
@@ -84,8 +84,8 @@ static tec_status read_entry(const tec_tensor_file *file, zip_uint64_t index, in
     if (!stream)
         return zip_failed(file, about.name, zip_strerror(data->zip));
     tec_status status = TEC_OK;
-    /* Reading on to the end makes libzip compare the checksum, when it has seen all bytes. It is 0 where PyTorch was
-     * told not to compute it. */
+    /* Reading to the end makes libzip compare the checksum, if it has seen all bytes. It is 0 if PyTorch was told not
+     * to compute it. */
     bool whole = offset == 0 && bytes == (uint64_t)size && about.crc != 0;
     if (!skip_to(stream, &about, offset) || !read_whole(stream, out, bytes) ||
         (whole && zip_fread(stream, &past, 1) != 0)) {
@@ -132,7 +132,7 @@ static tec_status open_archive(tec_tensor_file *file, torch_zip *data)
     return status;
 }
 
-/* Finds NAME/data.pkl, which says what NAME is. */
+/* Finds NAME/data.pkl, and thereby NAME. */
 static tec_status find_pickle(const tec_tensor_file *file, torch_zip *data, zip_uint64_t *index)
 {
     static const char wanted[] = "/data.pkl";

@@ -39,7 +39,7 @@ void tec_export_free(tec_export *out)
 
 /* -- everything there is -- */
 
-/* Are the model's tensors called in the file as here? Then nothing has to be put together, and nothing be left out. */
+/* Do the model's tensors have our names in the file? Then nothing has to be assembled, and nothing left out. */
 static bool has_our_names(const tec_import *import)
 {
     size_t prefix = strlen(import->facts.prefix);
@@ -49,7 +49,7 @@ static bool has_our_names(const tec_import *import)
     return true;
 }
 
-/* As they stand in the file. */
+/* All tensors below the prefix, as they are in the file. */
 static tec_status copy_all(tec_import *import, tec_export *out)
 {
     size_t prefix = strlen(import->facts.prefix);
@@ -66,14 +66,14 @@ static tec_status copy_all(tec_import *import, tec_export *out)
 
 /* -- an encoder -- */
 
-/* timm places all tokens before the patches or none: where only some have a position it becomes part of the token, and
- * the table keeps the patches alone. */
+/* timm gives a position to all tokens before the patches or to none: if only some have one, it becomes a part of the
+ * token, and the table keeps the patches alone. */
 static bool folds_positions(const tec_model_config *c)
 {
     return c->variant.unplaced > 0 && c->variant.unplaced < tec_model_prefix(c);
 }
 
-/* Adds the positions of the placed tokens to them; they come in the order of the table. */
+/* Adds their positions to the tokens that have one; the table has them in this order. */
 static void fold_positions(const tec_params *params, const tec_model_config *c)
 {
     static const char *const token[] = {"cls_token", "dist_token", "reg_token"};
@@ -109,7 +109,7 @@ static void add_patch_positions(const tec_param *p, const tec_model_config *c, c
     add(out, p->name, 3, dim, value + p->count - (size_t)(L * c->width));
 }
 
-/* What timm's and Hugging Face's models have in common. */
+/* All parameters under the names of the scheme; `fold`: without the class-token MLP. */
 static void add_encoder(const tec_params *params, const tec_model_config *c, const naming *scheme, bool fold,
                         tec_export *out)
 {

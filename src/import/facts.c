@@ -6,8 +6,8 @@
 
 /* -- family -- */
 
-/* The first rule of which all that is given matches: the naming scheme, any tensor's whole name, the end of the path
- * (its directory and name). */
+/* The first rule decides of which everything given matches: the naming scheme, the whole name of any tensor, the end of
+ * the path (directory and file name). */
 static const struct {
     const char *naming, *tensor, *file, *family;
 } families[] = {
@@ -49,7 +49,7 @@ static bool any_tensor(const tec_import *import, const char *pattern)
     return false;
 }
 
-/* The last two components of the path: file names say much, directories further up nothing. */
+/* The last two components of the path: a file name says much, directories further up nothing. */
 static const char *end_of_path(const char *path)
 {
     const char *end = path + strlen(path);
@@ -84,7 +84,7 @@ static const double deviations[][3] = {
     [CLIP] = {0.26862954, 0.26130258, 0.27577711},
 };
 
-/* Every fact is taken from the first row that fits and has it. 0, NULL: any, or nothing known. */
+/* Each fact is taken from the first row that fits and has it. 0, NULL: any, or unknown. */
 static const struct {
     const char *family, *file;
     int width, depth;

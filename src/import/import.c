@@ -122,7 +122,7 @@ char *tec_import_describe(const tec_import *import)
                 f->unused > 1 ? " ..." : "");
     if (fclose(out) != 0 || !text)
         tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory"));
-    for (char *t = text; *t; t++) /* names come from the file, and may be meant for the terminal */
+    for (char *t = text; *t; t++) /* names come from the file and may contain escape sequences */
         *t = iscntrl((unsigned char)*t) ? '?' : *t;
     return text;
 }

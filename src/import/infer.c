@@ -1,4 +1,4 @@
-/* The architecture that the tensors' shapes tell, and whether they are all there. */
+/* The architecture, by the shapes of the tensors, and whether all of them are there. */
 #include "import_parts.h"
 
 #include "tec/frozen.h"
@@ -14,7 +14,7 @@ static bool has(const tec_import *import, const char *ours)
     return tec_import_find(import, ours, 0) != NULL;
 }
 
-/* Dimension `d` of one of our tensors, of all its parts where it is the first; 0: there is no such. */
+/* Dimension `d` of one of our tensors, summed over its parts if it is the first; 0: it does not exist. */
 static int64_t dim_of(const tec_import *import, const char *ours, int d)
 {
     int64_t sum = 0;
@@ -61,7 +61,7 @@ static void infer_depth(tec_import *import)
     import->facts.config.depth = depth;
 }
 
-/* The ratio that gives the hidden width again when it is rounded down. */
+/* The ratio for which (int)(width * ratio) is `hidden`. */
 static double ratio_of(int hidden, int width)
 {
     double ratio = (double)hidden / width;
@@ -113,8 +113,8 @@ static int square_root(int64_t number)
     return side * side == number ? (int)side : 0;
 }
 
-/* Which of the tokens before the patches have a row, and how many patches there are: rows less those must be a square.
- * Registers have none in DINOv2; timm has all or none of them in the table. */
+/* Which of the tokens before the patches have a row, and how many patches there are: the other rows must form a square.
+ * In DINOv2 the registers have none; timm's tables have all or none of the tokens. */
 static tec_status infer_positions(tec_import *import)
 {
     tec_model_config *c = &import->facts.config;
@@ -157,7 +157,7 @@ static bool ends_with(const char *text, const char *end)
     return length >= wanted && strcmp(text + length - wanted, end) == 0;
 }
 
-/* Biases that some models do without: zero then. */
+/* Biases that some models lack; they are zero then. */
 static bool may_lack(const tec_import *import, const tec_param *param)
 {
     if (strcmp(param->name, "patch_embed.proj.bias") == 0)
@@ -166,13 +166,13 @@ static bool may_lack(const tec_import *import, const tec_param *param)
            !tec_import_find(import, param->name, 1) && !tec_import_find(import, param->name, 2);
 }
 
-/* A bias whose middle part (the keys') is left out as it would be 0. */
+/* A bias whose middle part (the keys') is omitted, as it would be 0. */
 static bool part_may_lack(const import_piece *first, int part)
 {
     return first->parts == 3 && part == 1 && strstr(first->ours, ".bias");
 }
 
-/* Ones in front do not matter: [1, 1, D] is as good as [D]. */
+/* Leading ones do not matter: [1, 1, D] is as good as [D]. */
 static bool same_shape(const tec_tensor *t, const tec_param *param, int parts)
 {
     int i = 0, j = 0;
@@ -207,7 +207,7 @@ static tec_status check_param(const tec_import *import, const tec_param *param, 
     return TEC_OK;
 }
 
-/* LayerScale: every block has it or none, and as many numbers as the width. */
+/* LayerScale: all blocks have it or none, with as many elements as the width. */
 static tec_status check_layer_scale(const tec_import *import, const char *name)
 {
     const tec_model_config *c = &import->facts.config;

@@ -1,4 +1,4 @@
-/* Position embeddings for another grid. */
+/* Resampling position embeddings to another grid. */
 #include "import_parts.h"
 
 #include "tec/bicubic.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Which of the old rows (or columns) make a new one: weight[k] * old[first + k], k < count. */
+/* A new row (or column) is the sum of weight[k] * old[first + k] over k < count. */
 typedef struct blend {
     int first, count;
     double *weight;

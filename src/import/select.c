@@ -1,4 +1,4 @@
-/* Which of a file's tensors are the model: the prefix that wrappers put before names, and what may be left out. */
+/* Which of a file's tensors are the model's: the prefix that wrappers put before names, and what may be left out. */
 #include "import_parts.h"
 
 #include "tec/memory.h"
@@ -10,7 +10,7 @@
 
 /* -- where the model is -- */
 
-/* A place in the file where a patch embedding is: what stands before its name. */
+/* A place in the file with a patch embedding: what precedes its name. */
 typedef struct candidate {
     const naming *scheme;
     const char *name; /* the first `length` bytes of which are the prefix */
@@ -18,7 +18,7 @@ typedef struct candidate {
     int rank;
 } candidate;
 
-/* Of several models in a file the one with the highest rank is meant; 1 where no word says anything. */
+/* Of several models in a file the one with the highest rank is meant, by a word in the prefix; without one it is 1. */
 static const struct {
     const char *word;
     int rank;
@@ -67,7 +67,7 @@ static bool has_prefix(const char *name, const candidate *c)
     return strncmp(name, c->name, c->length) == 0;
 }
 
-/* -- what is to be said of a file that is refused -- */
+/* -- messages about files that are refused -- */
 
 /* "`a`, `b` and 5 more" in `text`; count >= 1. */
 typedef struct name_list {
@@ -162,7 +162,7 @@ static tec_status add_piece(tec_import *import, int index, const char *name)
     return TEC_OK;
 }
 
-/* Whole numbers (indices, counters) are no weights. */
+/* Integers (indices, counters) are not weights. */
 static bool is_unused(const tec_tensor *tensor, const char *name, bool beside)
 {
     return !tensor->is_float || tec_import_matches_any(tec_import_unused, name, beside) ||
@@ -183,7 +183,7 @@ static bool in_another_model(const char *name, const candidate *found, int count
     return false;
 }
 
-/* What stands outside of the wrapper that the model is in computes none of its features. */
+/* No feature of the model depends on tensors outside of its wrapper. */
 static tec_status sort_tensors(tec_import *import, const candidate *found, int count, int best)
 {
     name_list left = {.count = 0};

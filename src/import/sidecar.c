@@ -1,5 +1,5 @@
-/* What stands in or beside a model file about what no tensor tells: the configuration of our own files, the metadata of
- * a file that we exported, config.json and preprocessor_config.json (Hugging Face and timm). */
+/* Facts that no tensor tells, from a model file or beside it: the configuration of our own files, the metadata of files
+ * that we exported, config.json and preprocessor_config.json (Hugging Face and timm). */
 #include "import_parts.h"
 
 #include "tec/checkpoint.h"
@@ -23,7 +23,7 @@ static void read_run_settings(const tec_import *import, import_sidecar *said)
     if (!text)
         return;
     tec_settings_source source = {.yaml_name = import->path, .yaml = text, .yaml_bytes = strlen(text)};
-    /* Settings of another version may not be readable, which is no reason not to read the weights. */
+    /* Settings of another version may not be readable; the weights still are. */
     if (text[0] && tec_settings_resolve(&settings, &source) == TEC_OK) {
         said->normalised = true;
         said->mean_from = "as it was trained";
@@ -138,7 +138,7 @@ static bool agrees(const json_t *config, const char *key, int value)
     return !json_is_integer(number) || json_integer_value(number) == value;
 }
 
-/* A directory may hold several models, and one config.json. */
+/* A directory may hold several models and only one config.json. */
 static bool is_about(const json_t *config, const tec_model_config *c)
 {
     return agrees(config, "hidden_size", c->width) && agrees(config, "num_features", c->width) &&

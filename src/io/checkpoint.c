@@ -58,7 +58,7 @@ static tec_status open_group(hid_t file, const char *path, const char *name, hid
     return *group >= 0 ? TEC_OK : tec_fail(TEC_USER_ERROR, "%s: the group /%s is missing", path, name);
 }
 
-/* Memory will be taken on the word of these numbers: they may not promise more weights than the file has bytes. */
+/* These numbers decide how much memory is allocated: they must not call for more weights than the file has bytes. */
 static tec_status check_size(hid_t file, const char *path, const tec_model_config *c)
 {
     enum { LONGEST = 1 << 15, DEEPEST = 1 << 12 };
@@ -157,7 +157,7 @@ tec_status tec_checkpoint_check_crc(hid_t dataset, const char *path, const char 
                     path, group, name, is, stored);
 }
 
-/* Reads the type of the file, so that the checksum is taken over the bytes of the file, and converts in memory. */
+/* Reads the values in the file's own type, so that the checksum is of the bytes in the file, and converts in memory. */
 static tec_status read_values(hid_t dataset, const char *path, const char *group, const tec_param *param, real *out)
 {
     hid_t native = TEC_REAL_IS_DOUBLE ? H5T_NATIVE_DOUBLE : H5T_NATIVE_FLOAT, type = H5Dget_type(dataset);
@@ -200,7 +200,7 @@ static tec_status read_tensor(hid_t group, const char *path, const char *group_n
     return status;
 }
 
-/* Fills `flat`, laid out as the weights; `all`: the fixed tensors too. */
+/* Fills `flat`, which is laid out as the weights are; `all`: the fixed tensors, too. */
 static tec_status read_tensors(hid_t file, const char *path, const char *name, const tec_params *params, bool all,
                                real *flat)
 {

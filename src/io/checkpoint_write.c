@@ -1,4 +1,4 @@
-/* Writing model files: a whole one is there at any moment. */
+/* Writing model files, such that there is a whole one at any moment. */
 #include "tec/checkpoint_h5.h"
 
 #include "tec/crc32c.h"
@@ -16,9 +16,9 @@
 /* A set of tensors in the file: the weights or one of the moments. */
 typedef struct tensor_set {
     const char *group;
-    const real *flat; /* laid out as the weights */
-    bool all;         /* the fixed tensors too */
-    int64_t *place;   /* of each tensor in the file */
+    const real *flat; /* laid out as the weights are */
+    bool all;         /* the fixed tensors, too */
+    int64_t *place;   /* offset of each tensor in the file */
 } tensor_set;
 
 static tec_status draft_set(tec_h5_draft *draft, const tec_params *params, tensor_set *set)
@@ -84,7 +84,7 @@ char *tec_checkpoint_previous(const char *path)
     return tec_string_format("%.*s_prev%s", (int)(dot - path), path, dot);
 }
 
-/* A link rather than a rename where the file system has links: `path` itself is then there at any moment, too. */
+/* A link rather than a rename where the file system has hard links, so that `path` itself exists at any moment. */
 static tec_status keep_previous(const char *path)
 {
     char *previous = tec_checkpoint_previous(path), *linked = tec_string_format("%s.link.tmp", previous);

@@ -17,7 +17,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static void prepare(void)
 {
     setenv("HDF5_USE_FILE_LOCKING", "FALSE", 0);
-    /* Its clean-up at exit crashes when it could not close a file that is damaged. */
+    /* Its clean-up at exit crashes if it could not close a damaged file. */
     H5dont_atexit();
     H5open();
 }
@@ -34,7 +34,7 @@ static herr_t keep_innermost(unsigned n, const H5E_error2_t *error, void *reason
 {
     (void)n;
     snprintf(reason, 256, "%s", error->desc ? error->desc : "");
-    return 1; /* that is all */
+    return 1; /* stop walking */
 }
 
 /* Keeps what stands between quotes in "file write failed: time = ..., error message = 'No space left on device',
@@ -130,7 +130,8 @@ bool tec_h5_is_number(hid_t type)
             exponent < bits && exponent_bits <= bits - exponent && fraction < bits && fraction_bits <= bits - fraction);
 }
 
-/* An enumeration (h5py's bool) is stored as the integer it is based on; a bit field is none of ours. -1: no number. */
+/* An enumeration (h5py's bool) is stored as its base integer; bit fields do not occur in our files. -1: not a
+ * number. */
 static hid_t number_type(hid_t type)
 {
     switch (H5Tget_class(type)) {
@@ -144,7 +145,7 @@ static hid_t number_type(hid_t type)
     }
 }
 
-/* HDF5 converts what does not fit by clipping and cutting: a conversion there and back shows whether it did. */
+/* HDF5 clips and truncates values that do not fit: converting back shows whether it did. */
 static bool converts(const void *raw, hid_t from, hid_t to, int count, void *out)
 {
     enum { SIZE = 32 };

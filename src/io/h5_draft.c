@@ -29,7 +29,7 @@ tec_status tec_h5_draft_open(tec_h5_draft *draft)
         return tec_fail(TEC_SYSTEM_ERROR, "%s: memfd_create: %s", in_memory, strerror(errno));
     snprintf(path, sizeof path, "/proc/self/fd/%d", draft->memory);
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-    /* The default driver insists on the real path behind a link, and this one has none. */
+    /* The default driver resolves links, and this one leads to no path. */
     if (H5Pset_fapl_stdio(access) >= 0)
         draft->file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
     H5Pclose(access);
@@ -99,8 +99,8 @@ tec_status tec_h5_draft_put_text(tec_h5_draft *draft, const char *object, const 
     return written ? TEC_OK : not_made(name);
 }
 
-/* Space from the start and no fill values: the dataset has its place in the file and nothing is written there. No
- * times, so that the same content makes the same file. */
+/* Early allocation without fill values: the dataset gets its place in the file and nothing is written there. No
+ * timestamps, so that equal contents make equal files. */
 static hid_t create_dataset(hid_t file, const char *name, hid_t type, hid_t space)
 {
     hid_t create = H5Pcreate(H5P_DATASET_CREATE), link = H5Pcreate(H5P_LINK_CREATE), dataset = -1;
@@ -140,7 +140,7 @@ tec_status tec_h5_draft_text(tec_h5_draft *draft, const char *name, const char *
     return written ? TEC_OK : not_made(name);
 }
 
-/* Copies what the draft holds, skipping its holes: the places of the data. */
+/* Copies the draft without its holes, which are the places of the data. */
 static tec_status copy_tables(int memory, int fd, const char *path)
 {
     enum { BLOCK = 1 << 16 };

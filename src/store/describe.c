@@ -1,4 +1,4 @@
-/* What a store is made of, for people. */
+/* What a shard says about its store, and a specification as text for people. */
 #include "store_parts.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* Specification and shards as JSON. Whole numbers that need all 64 bits are texts: readers of JSON keep 53 of them. */
+/* Specification and shards as JSON. Integers that need all 64 bits are strings, as many readers of JSON keep only
+ * 53. */
 #include "store_parts.h"
 
 #include "tec/memory.h"

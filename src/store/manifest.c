@@ -1,4 +1,4 @@
-/* The manifest: writing it when all shards are there, finding it. */
+/* Writing the manifest once all shards are there, and reading its text. */
 #include "store_parts.h"
 
 #include "tec/files.h"

@@ -1,4 +1,4 @@
-/* Reading rows: pread at the places that the manifest names, from any number of threads. HDF5 is not used. */
+/* Reading rows: pread at the offsets in the manifest, by any number of threads. HDF5 is not used. */
 #include "store_parts.h"
 
 #include "tec/file_pool.h"
@@ -13,7 +13,7 @@
 
 #define MOST_FILES 512
 
-/* A buffer for a row; the free ones are a list. */
+/* A buffer for a row; unused ones form a list. */
 typedef struct scratch {
     struct scratch *next;
     _Alignas(64) char row[];
@@ -34,7 +34,7 @@ static tec_status parse(tec_store *store, const json_t *json, const char *where)
     if (!format || strcmp(format, STORE_FORMAT) != 0)
         return tec_fail(TEC_USER_ERROR, "%s is not the manifest of a target store (no format \"%s\")", where,
                         STORE_FORMAT);
-    TEC_TRY(tec_store_version_known(json_integer_value(version), where)); /* 0: it is no whole number */
+    TEC_TRY(tec_store_version_known(json_integer_value(version), where)); /* 0: not an integer */
     TEC_TRY(tec_store_spec_from_json(json_object_get(json, "spec"), where, &store->spec));
     TEC_TRY(tec_store_version_check(json_integer_value(version), &store->spec, where));
     int64_t shards = tec_store_shards(&store->spec);
@@ -50,7 +50,7 @@ static tec_status parse(tec_store *store, const json_t *json, const char *where)
     return TEC_OK;
 }
 
-/* What the shards say together. */
+/* Totals over the shards. */
 static void sum_up(tec_store *store)
 {
     for (int64_t i = 0; i < store->shards; i++) {
@@ -190,7 +190,7 @@ static tec_status read_parts(const tec_store *store, int64_t shard, int64_t row,
     return TEC_OK;
 }
 
-/* The checksum, and what a reader takes for granted afterwards. */
+/* The checksum, and what readers rely on afterwards. */
 static tec_status check_row(const tec_store *store, int64_t row, const char *path, const char *buffer)
 {
     uint32_t stored, is = tec_store_row_crc(&store->layout, buffer);

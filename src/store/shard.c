@@ -1,4 +1,4 @@
-/* A shard that is there: is it the right one, where do its datasets lie, what do its columns say. */
+/* An existing shard: is it the right one, where are its datasets, what do its columns say? */
 #include "store_parts.h"
 
 #include "tec/crc32c.h"

@@ -90,7 +90,7 @@ int64_t tec_store_row_bytes(const tec_store_spec *spec)
     return bytes;
 }
 
-/* Rows that `bytes` hold: a multiple of views, at least one. */
+/* How many rows fit into `bytes`: a multiple of views, at least that many. */
 static int64_t whole_samples(const tec_store_spec *spec, int64_t bytes)
 {
     int64_t samples = bytes / (tec_store_row_bytes(spec) * spec->views);

@@ -1,4 +1,4 @@
-/* Re-reading a shard whole. */
+/* Verifying a shard by reading all of it again. */
 #include "store_parts.h"
 
 #include "tec/memory.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What HDF5 says of the file against what the manifest says. */
+/* Does HDF5 say the same about the file as the manifest? */
 static tec_status check_entry(const tec_store *store, int64_t shard)
 {
     store_shard is;
