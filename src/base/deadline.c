@@ -20,8 +20,8 @@ static double slurm_seconds(void)
     clock_gettime(CLOCK_REALTIME, &now);
     double left = until - ((double)now.tv_sec + 1e-9 * (double)now.tv_nsec);
     if (*end || !(left > 0)) {
-        tec_warn("SLURM_JOB_END_TIME is `%s`, which is %s: passed over", text,
-                 *end ? "not a number of seconds since 1970" : "over already");
+        tec_warn("SLURM_JOB_END_TIME is `%s`, which is %s: ignored", text,
+                 *end ? "not a number of seconds since 1970" : "already past");
         return INFINITY;
     }
     return left;

@@ -54,8 +54,8 @@ static tec_status read_all(int fd, const char *path, size_t limit, char **data, 
     if (!S_ISREG(info.st_mode))
         return tec_fail(TEC_USER_ERROR, "%s is not a file", path);
     if ((unsigned long long)info.st_size > limit)
-        return tec_fail(TEC_USER_ERROR, "%s has %lld bytes, more than the %zu that such a file may have", path,
-                        (long long)info.st_size, limit);
+        return tec_fail(TEC_USER_ERROR, "%s has %lld bytes, more than the limit of %zu", path, (long long)info.st_size,
+                        limit);
     size_t size = (size_t)info.st_size;
     char *text = tec_allocate(size + 1);
     tec_status status = tec_file_get(fd, path, text, size, 0);

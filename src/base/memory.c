@@ -11,7 +11,7 @@
 static void *or_abort(void *memory, unsigned long count, unsigned long bytes)
 {
     if (!memory)
-        tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory: %lu x %lu bytes cannot be had", count, bytes));
+        tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory: cannot allocate %lu x %lu bytes", count, bytes));
     return memory;
 }
 

@@ -14,6 +14,6 @@ char *tec_string_format(const char *format, ...)
     int length = vasprintf(&text, format, args);
     va_end(args);
     if (length < 0)
-        tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory: a text cannot be formatted"));
+        tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory: cannot format a string"));
     return text;
 }

@@ -210,7 +210,7 @@ tec_status tec_pickle_do_quoted_line(pickle_machine *m, int parameter)
     TEC_TRY(tec_pickle_take_line(m, &line));
     char quote = line.size >= 2 ? line.at[0] : 0;
     if ((quote != '\'' && quote != '"') || line.at[line.size - 1] != quote)
-        return tec_pickle_damaged(m, "a text without quotes");
+        return tec_pickle_damaged(m, "a string without quotes");
     return push_unescaped(m, (pickle_text){line.at + 1, line.size - 2}, true);
 }
 

@@ -177,7 +177,7 @@ static tec_status memo_set(pickle_machine *m, uint64_t index)
     TEC_TRY(tec_pickle_top(m, &top));
     /* Picklers count up, so an index cannot exceed the number of bytes. */
     if (index > (uint64_t)(m->end - m->begin) || index >= PUSHES_LIMIT)
-        return tec_pickle_damaged(m, "an index that no pickle of this size has");
+        return tec_pickle_damaged(m, "an index too large for a pickle of this size");
     if (index >= m->memo_capacity) {
         size_t capacity = 2 * (size_t)index + 64;
         pickle_value **larger = tec_allocate_zeroed(capacity, sizeof *larger);
@@ -210,7 +210,7 @@ static tec_status do_get(pickle_machine *m, int width)
     uint64_t index = 0;
     TEC_TRY(take_index(m, width, &index));
     if (index >= m->memo_capacity || !m->memo[index])
-        return tec_pickle_damaged(m, "a reference to what is not there");
+        return tec_pickle_damaged(m, "a reference to a missing memo entry");
     return tec_pickle_push(m, m->memo[index]);
 }
 
@@ -229,7 +229,7 @@ static tec_status do_frame(pickle_machine *m, int parameter)
     (void)parameter;
     uint64_t bytes = 0;
     TEC_TRY(tec_pickle_take_number(m, 8, &bytes));
-    return bytes > (uint64_t)(m->end - m->at) ? tec_pickle_damaged(m, "a frame that goes beyond the end") : TEC_OK;
+    return bytes > (uint64_t)(m->end - m->at) ? tec_pickle_damaged(m, "a frame that extends beyond the end") : TEC_OK;
 }
 
 static tec_status do_stop(pickle_machine *m, int parameter)

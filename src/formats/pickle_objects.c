@@ -18,7 +18,7 @@ static tec_status add(pickle_machine *m, pickle_value *to, pickle_value **value,
     bool pairs = to->kind == PICKLE_DICT || to->kind == PICKLE_OBJECT;
     bool singles = to->kind == PICKLE_LIST || to->kind == PICKLE_SET || to->kind == PICKLE_OBJECT;
     if (!(together == 2 ? pairs : singles))
-        return tec_pickle_damaged(m, "items for what cannot hold them");
+        return tec_pickle_damaged(m, "items for a value that cannot hold any");
     if (count % (size_t)together)
         return tec_pickle_damaged(m, "a key without a value");
     if (to->kind == PICKLE_OBJECT && together == 1)
@@ -116,7 +116,7 @@ tec_status tec_pickle_do_stack_global(pickle_machine *m, int parameter)
     pickle_value **text = NULL, *out = NULL;
     TEC_TRY(tec_pickle_pop(m, 2, &text));
     if (text[0]->kind != PICKLE_TEXT || text[1]->kind != PICKLE_TEXT)
-        return tec_pickle_damaged(m, "a name that is no text");
+        return tec_pickle_damaged(m, "a name that is not a string");
     TEC_TRY(global(m, text[0]->text, text[1]->text, &out));
     return tec_pickle_push(m, out);
 }
@@ -127,7 +127,7 @@ static tec_status object(pickle_machine *m, pickle_value *class, pickle_value *a
 {
     pickle_value *out = NULL;
     if (args->kind != PICKLE_TUPLE)
-        return tec_pickle_damaged(m, "arguments that are no tuple");
+        return tec_pickle_damaged(m, "arguments that are not a tuple");
     TEC_TRY(tec_pickle_push_new(m, PICKLE_OBJECT, &out));
     out->object.class = class;
     out->object.args = args;

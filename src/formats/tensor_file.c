@@ -70,8 +70,8 @@ static tec_status refuse(const char *path, const unsigned char *head, size_t byt
                         "%s is a tar archive: unpack it first (PyTorch's form from before version 0.2 is not read)",
                         path);
     return tec_fail(TEC_USER_ERROR,
-                    "%s is no model file that is known: neither safetensors, nor PyTorch's (.pth, .pt, .bin), nor "
-                    "tec's own HDF5",
+                    "%s is not a model file of a known format: neither safetensors, nor PyTorch's (.pth, .pt, .bin), "
+                    "nor tec's own HDF5",
                     path);
 }
 
@@ -209,7 +209,7 @@ const char *tec_tensor_file_format(const tec_tensor_file *file)
 tec_status tec_tensor_file_bytes(const tec_tensor_file *file, void *out, size_t bytes, int64_t offset)
 {
     if (offset < 0 || offset > file->bytes || bytes > (uint64_t)(file->bytes - offset))
-        return tec_fail(TEC_USER_ERROR, "%s has %lld bytes, but %zu are promised at byte %lld: it is cut short",
+        return tec_fail(TEC_USER_ERROR, "%s has %lld bytes, but should have %zu bytes at offset %lld: it is cut short",
                         file->path, (long long)file->bytes, bytes, (long long)offset);
     return tec_file_get(file->fd, file->path, out, bytes, offset);
 }
@@ -247,8 +247,8 @@ tec_status tec_tensor_file_read(tec_tensor_file *file, int index, real *out)
     const tensor_entry *entry = &file->entry[index];
     size_t size = (size_t)tec_tensor_types[entry->type].size, bytes = (size_t)entry->span * size;
     if (!entry->about.is_float)
-        return tec_fail(TEC_USER_ERROR, "%s: tensor %s holds %s, not floating-point numbers that are read", file->path,
-                        entry->about.name, entry->about.type_name);
+        return tec_fail(TEC_USER_ERROR, "%s: tensor %s holds %s, which is not a floating-point type that is read",
+                        file->path, entry->about.name, entry->about.type_name);
     if (entry->about.count == 0)
         return TEC_OK;
     if (is_row_major(entry) && entry->type == (TEC_REAL_IS_DOUBLE ? TENSOR_F64 : TENSOR_F32))

@@ -76,14 +76,14 @@ static tec_status read_pickles(const tec_tensor_file *file, legacy *l)
     l->head = tec_allocate(l->bytes);
     TEC_TRY(tec_tensor_file_bytes(file, l->head, l->bytes, 0));
     TEC_TRY(expect(file, l, is_magic,
-                   "is a pickle, but none of torch.save: load it in Python, then torch.save its state_dict()"));
+                   "is a pickle, but not one of torch.save: load it in Python, then torch.save its state_dict()"));
     TEC_TRY(expect(file, l, is_version, "is of a version of PyTorch's legacy form that is not 1001: save it again"));
     TEC_TRY(expect(file, l, is_little_endian,
                    "was written on a big-endian machine, which is not read: save it again on another"));
     TEC_TRY(next_pickle(file, l, &l->object));
     TEC_TRY(next_pickle(file, l, &l->keys));
     if (tec_pickle_root(l->keys)->kind != PICKLE_LIST)
-        return tec_fail(TEC_USER_ERROR, "%s is damaged: what follows its object is no list of storages", file->path);
+        return tec_fail(TEC_USER_ERROR, "%s is damaged: what follows its object is not a list of storages", file->path);
     return TEC_OK;
 }
 
@@ -149,7 +149,7 @@ static tec_status place_storages(const tec_tensor_file *file, legacy *l)
         unsigned char raw[8];
         uint64_t count = 0;
         if (!storage || storage->offset >= 0 || storage->about.size == 0)
-            return bad_storage(file, key, "is not one that its object holds once, of a type that is known");
+            return bad_storage(file, key, "is not one that its object names once, with a known type");
         TEC_TRY(tec_tensor_file_bytes(file, raw, sizeof raw, at));
         for (int b = 8; b-- > 0;)
             count = count << 8 | raw[b];

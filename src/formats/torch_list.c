@@ -25,7 +25,7 @@ static tec_status list_value(walk *w, const pickle_value *value);
 
 static tec_status refuse(const walk *w, const char *what)
 {
-    return tec_fail(TEC_USER_ERROR, "%s: %.200s: %s", w->file->path, w->name[0] ? w->name : "its top", what);
+    return tec_fail(TEC_USER_ERROR, "%s: %.200s: %s", w->file->path, w->name[0] ? w->name : "its top level", what);
 }
 
 /* -- names -- */
@@ -59,7 +59,7 @@ static tec_status enter(walk *w, const pickle_value *key, bool *named)
     memcpy(added, text.at, text.size);
     added[text.size] = 0;
     if (strlen(added) != text.size || !is_plain(added))
-        return refuse(w, "a name that is no printable text");
+        return refuse(w, "a name that is not printable text");
     w->name_size += dot + text.size;
     return TEC_OK;
 }

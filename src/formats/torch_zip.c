@@ -79,7 +79,7 @@ static tec_status read_entry(const tec_tensor_file *file, zip_uint64_t index, in
     char past;
     TEC_TRY(entry_size(file, index, &size, &about));
     if (offset < 0 || offset > size || bytes > (uint64_t)(size - offset))
-        return zip_failed(file, about.name, "it is shorter than what is wanted of it");
+        return zip_failed(file, about.name, "it is shorter than the data that it should hold");
     zip_file_t *stream = zip_fopen_index(data->zip, index, 0);
     if (!stream)
         return zip_failed(file, about.name, zip_strerror(data->zip));
@@ -119,7 +119,7 @@ static tec_status open_archive(tec_tensor_file *file, torch_zip *data)
 {
     int error = 0, fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 0); /* libzip closes its own */
     if (fd < 0)
-        return tec_fail(TEC_SYSTEM_ERROR, "%s: no further file can be opened", file->path);
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot open another file descriptor", file->path);
     data->zip = zip_fdopen(fd, 0, &error);
     if (data->zip)
         return TEC_OK;
@@ -146,7 +146,7 @@ static tec_status find_pickle(const tec_tensor_file *file, torch_zip *data, zip_
             return TEC_OK;
         }
     }
-    return tec_fail(TEC_USER_ERROR, "%s is a zip archive, but none of PyTorch's: it has no data.pkl", file->path);
+    return tec_fail(TEC_USER_ERROR, "%s is a zip archive, but not one of PyTorch's: it has no data.pkl", file->path);
 }
 
 static bool find_entry(const torch_zip *data, const char *name, zip_uint64_t *index)
@@ -187,7 +187,7 @@ static tec_status locate(tec_tensor_file *file, void *context, const torch_stora
     zip_stat_t about;
     int64_t bytes = 0, wanted;
     if (storage->key.size > 100 || memchr(storage->key.at, 0, storage->key.size))
-        return tec_fail(TEC_USER_ERROR, "%s is damaged: a storage has a key that PyTorch does not give", file->path);
+        return tec_fail(TEC_USER_ERROR, "%s is damaged: a storage has a key that PyTorch does not write", file->path);
     snprintf(name, sizeof name, "data/%.*s", (int)storage->key.size, storage->key.at);
     if (!find_entry(data, name, &index))
         return tec_fail(TEC_USER_ERROR, "%s is damaged: it has no entry %s%s", file->path, data->folder, name);

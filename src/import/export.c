@@ -140,8 +140,8 @@ static tec_status check_plain(const tec_import *import, const tec_vit_variant *v
     for (size_t i = 0; i < sizeof variant / sizeof *variant; i++)
         if (variant[i].has)
             return tec_fail(TEC_USER_ERROR,
-                            "%s is a model %s, which Hugging Face's ViTModel cannot be: use --names timm", import->path,
-                            variant[i].what);
+                            "%s is a model %s, which Hugging Face's ViTModel cannot represent: use --names timm",
+                            import->path, variant[i].what);
     return TEC_OK;
 }
 

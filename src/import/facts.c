@@ -181,10 +181,11 @@ static tec_status choose_heads(tec_import *import, const import_sidecar *said)
         f->heads_from = "width / 64";
     }
     if (f->config.heads == 0)
-        return tec_fail(TEC_USER_ERROR,
-                        "%s: no tensor says how many attention heads there are, and the width %d is no multiple of 64: "
-                        "give base.heads",
-                        import->path, f->config.width);
+        return tec_fail(
+            TEC_USER_ERROR,
+            "%s: no tensor says how many attention heads there are, and the width %d is not a multiple of 64: "
+            "give base.heads",
+            import->path, f->config.width);
     if (f->config.width % f->config.heads)
         return tec_fail(TEC_USER_ERROR, "%s: %d attention heads (%s) do not divide the width %d: give base.heads",
                         import->path, f->config.heads, f->heads_from, f->config.width);

@@ -63,7 +63,7 @@ tec_status tec_import_resize(const tec_import *import, int image_size, tec_model
         return TEC_OK;
     return tec_fail(TEC_USER_ERROR,
                     "%s has patches of %d x %d pixels, which do not divide images of %d x %d pixels (data.image_size): "
-                    "%d would go",
+                    "%d would do",
                     import->path, patch, patch, image_size, image_size,
                     side >= 2 ? side * patch : import->facts.config.image_size);
 }

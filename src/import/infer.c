@@ -73,11 +73,11 @@ static tec_status infer_mlp(tec_import *import)
     static const char fc1[] = "blocks.0.mlp.fc1.weight", fc2[] = "blocks.0.mlp.fc2.weight";
     tec_model_config *c = &import->facts.config;
     if (!has(import, fc1) || !has(import, fc2))
-        return tec_fail(TEC_USER_ERROR, "%s: the MLP of the first block is missing (%smlp.fc1 and fc2)", import->path,
-                        "blocks.0.");
+        return tec_fail(TEC_USER_ERROR, "%s: the MLP of the first block is missing (blocks.0.mlp.fc1 and fc2)",
+                        import->path);
     int64_t rows = dim_of(import, fc1, 0), hidden = dim_of(import, fc2, 1);
     if (hidden < 1 || hidden > 2 * WIDEST || (rows != hidden && rows != 2 * hidden))
-        return fail_shape(import, fc1, "it goes together neither with fc2 nor (SwiGLU) with twice its inputs");
+        return fail_shape(import, fc1, "it matches neither fc2 nor (SwiGLU) twice its inputs");
     c->variant.swiglu = rows != hidden;
     c->mlp_ratio = ratio_of((int)hidden, c->width);
     return TEC_OK;
@@ -134,7 +134,8 @@ static tec_status infer_positions(tec_import *import)
         import->position_grid = square_root(rows - guess[i]);
     }
     if (import->position_grid < 2 || import->position_grid * c->patch > WIDEST)
-        return fail_shape(import, "pos_embed", "its patches make no square, and only square images are supported");
+        return fail_shape(import, "pos_embed",
+                          "its patches do not form a square, and only square images are supported");
     c->variant.unplaced = all - import->position_rows;
     c->image_size = import->position_grid * c->patch;
     return TEC_OK;
@@ -200,7 +201,8 @@ static tec_status check_param(const tec_import *import, const tec_param *param, 
             *missing = *missing || !part_may_lack(first, part);
         else if (piece->parts != first->parts || !same_shape(tec_import_tensor(import, piece), param, piece->parts))
             return tec_fail(TEC_USER_ERROR,
-                            "%s: tensor `%s` has not the shape that the other tensors call for (width %d, %d blocks)",
+                            "%s: tensor `%s` does not have the shape that the other tensors require (width %d, "
+                            "%d blocks)",
                             import->path, tec_import_tensor(import, piece)->name, import->facts.config.width,
                             import->facts.config.depth);
     }
@@ -223,7 +225,7 @@ static tec_status check_layer_scale(const tec_import *import, const char *name)
     }
     if (found == 0 || found == c->depth)
         return TEC_OK;
-    return tec_fail(TEC_USER_ERROR, "%s: %d of %d blocks have a LayerScale (%s): the others' is missing", import->path,
+    return tec_fail(TEC_USER_ERROR, "%s: %d of %d blocks have a LayerScale (%s): the others have none", import->path,
                     found, c->depth, name);
 }
 

@@ -153,8 +153,8 @@ static tec_status add_piece(tec_import *import, int index, const char *name)
         return tec_fail(TEC_USER_ERROR, "%s: `%s` and `%s` are the same tensor of the model (%s)", import->path,
                         tec_import_tensor(import, other)->name, tensor->name, piece.ours);
     if (!tensor->is_float)
-        return tec_fail(TEC_USER_ERROR, "%s: tensor `%s` is of type %s, which is no floating-point type", import->path,
-                        tensor->name, tensor->type_name);
+        return tec_fail(TEC_USER_ERROR, "%s: tensor `%s` is of type %s, which is not a floating-point type",
+                        import->path, tensor->name, tensor->type_name);
     if (import->pieces == MOST_PIECES)
         return tec_fail(TEC_USER_ERROR, "%s has more than %d tensors with the names of a ViT's: too many", import->path,
                         MOST_PIECES);
@@ -210,8 +210,8 @@ static tec_status sort_tensors(tec_import *import, const candidate *found, int c
         return TEC_OK;
     end_list(&left);
     return tec_fail(TEC_USER_ERROR,
-                    "%s: %d tensor%s of no use in a ViT that tec knows: %s; a model that computes something else would "
-                    "give wrong features",
+                    "%s: %d tensor%s not part of any ViT that tec knows: %s; a model that computes something else "
+                    "would give wrong features",
                     import->path, left.count, left.count > 1 ? "s are" : " is", left.text);
 }
 

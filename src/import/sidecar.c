@@ -43,7 +43,7 @@ static tec_status read_own(const tec_import *import, import_sidecar *said)
     TEC_TRY(tec_checkpoint_read_config(tec_tensor_file_path(import->file), &config));
     if (config.width != c->width || config.depth != c->depth || config.patch != c->patch ||
         config.image_size != c->image_size || tec_model_hidden(&config) != tec_model_hidden(c))
-        return tec_fail(TEC_USER_ERROR, "%s is damaged: its tensors have other shapes than /config says", import->path);
+        return tec_fail(TEC_USER_ERROR, "%s is damaged: the shapes of its tensors do not match /config", import->path);
     said->heads = config.heads;
     said->heads_from = "its own configuration";
     said->norm_eps = 1e-6;
@@ -182,7 +182,7 @@ static tec_status read_directory(const tec_import *import, import_sidecar *said)
     if (config && ours)
         status = read_config(import, config, said);
     else if (config)
-        tec_log("%s: the config.json beside it is about another model and not used", import->path);
+        tec_log("%s: the config.json beside it is about another model and is not used", import->path);
     if (images && ours)
         take_normalisation(images, "image_mean", "image_std", "preprocessor_config.json", said);
     json_decref(images);

@@ -20,6 +20,14 @@ static const struct {
     {"tec-fixture", "mae", TEC_MODEL_MAE},         {"tec-fixture", "pretrain", TEC_MODEL_TEC},
 };
 
+/* `format`: what the attribute says, "" if there is none. */
+static tec_status not_ours(const char *path, const char *format)
+{
+    const char *but = format[0] ? " but \"" : "", *end = format[0] ? "\"" : "";
+    return tec_fail(TEC_USER_ERROR, "%s is not a model file of tec (its root has no attribute format = \"%s\"%s%s%s)",
+                    path, TEC_CHECKPOINT_FORMAT, but, format, end);
+}
+
 tec_status tec_checkpoint_open(const char *path, hid_t *file, tec_model_kind *model)
 {
     char format[32] = "", kind[32] = "";
@@ -29,9 +37,7 @@ tec_status tec_checkpoint_open(const char *path, hid_t *file, tec_model_kind *mo
     if (!tec_h5_has_attribute(*file, "format") ||
         tec_h5_get_text(*file, path, "format", format, sizeof format) != TEC_OK ||
         (strcmp(format, TEC_CHECKPOINT_FORMAT) != 0 && strcmp(format, "tec-fixture") != 0))
-        status =
-            tec_fail(TEC_USER_ERROR, "%s is not a model file of tec (its root has no attribute format = \"%s\"%s%s%s)",
-                     path, TEC_CHECKPOINT_FORMAT, format[0] ? " but \"" : "", format, format[0] ? "\"" : "");
+        status = not_ours(path, format);
     else
         status = tec_h5_get_numbers(*file, path, "version", H5T_NATIVE_INT, 1, &version);
     if (status == TEC_OK && version != TEC_CHECKPOINT_VERSION)
@@ -79,7 +85,7 @@ static tec_status check_size(hid_t file, const char *path, const tec_model_confi
     double least = 4.0 * c->depth * c->width * c->width + 4.0 * c->decoder_depth * c->decoder_width * c->decoder_width +
                    (double)tec_model_patches(c) * c->width;
     if (H5Fget_filesize(file, &bytes) < 0 || least > (double)bytes)
-        return tec_fail(TEC_USER_ERROR, "%s has %llu bytes, too few for the %.0f weights that /config promises", path,
+        return tec_fail(TEC_USER_ERROR, "%s has %llu bytes, too few for the %.0f weights that /config calls for", path,
                         (unsigned long long)bytes, least);
     return TEC_OK;
 }
@@ -153,7 +159,7 @@ tec_status tec_checkpoint_check_crc(hid_t dataset, const char *path, const char 
     if (is == stored)
         return TEC_OK;
     return tec_fail(TEC_USER_ERROR,
-                    "%s is damaged: tensor %s/%s has the checksum %08x instead of %08x; use the checkpoint before it",
+                    "%s is damaged: tensor %s/%s has the checksum %08x instead of %08x; use the previous checkpoint",
                     path, group, name, is, stored);
 }
 

@@ -220,7 +220,7 @@ tec_status tec_h5_get_text(hid_t object, const char *path, const char *name, cha
     TEC_TRY(open_attribute(object, path, name, &attribute, &type));
     tec_status status;
     if (H5Tget_class(type) != H5T_STRING || attribute_count(attribute) != 1)
-        status = tec_fail(TEC_USER_ERROR, "%s: attribute %s is not a text", path, name);
+        status = tec_fail(TEC_USER_ERROR, "%s: attribute %s is not a string", path, name);
     else
         status = read_text(attribute, type, path, text, size);
     H5Tclose(type);

@@ -14,9 +14,9 @@
 
 static const char in_memory[] = "HDF5 file in memory";
 
-static tec_status not_made(const char *name)
+static tec_status not_created(const char *name)
 {
-    return tec_fail(TEC_SYSTEM_ERROR, "%s: %s cannot be made", in_memory, name);
+    return tec_fail(TEC_SYSTEM_ERROR, "%s: %s cannot be created", in_memory, name);
 }
 
 tec_status tec_h5_draft_open(tec_h5_draft *draft)
@@ -54,7 +54,7 @@ tec_status tec_h5_draft_group(tec_h5_draft *draft, const char *name)
 {
     hid_t group = H5Gcreate2(draft->file, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     if (group < 0 || H5Gclose(group) < 0)
-        return not_made(name);
+        return not_created(name);
     return TEC_OK;
 }
 
@@ -77,7 +77,7 @@ tec_status tec_h5_draft_put_numbers(tec_h5_draft *draft, const char *object, con
     H5Sclose(space);
     if (owner >= 0)
         H5Oclose(owner);
-    return written ? TEC_OK : not_made(name);
+    return written ? TEC_OK : not_created(name);
 }
 
 static hid_t text_type(const char *text)
@@ -96,7 +96,7 @@ tec_status tec_h5_draft_put_text(tec_h5_draft *draft, const char *object, const 
     H5Sclose(space);
     if (owner >= 0)
         H5Oclose(owner);
-    return written ? TEC_OK : not_made(name);
+    return written ? TEC_OK : not_created(name);
 }
 
 /* Early allocation without fill values: the dataset gets its place in the file and nothing is written there. No
@@ -125,7 +125,7 @@ tec_status tec_h5_draft_dataset(tec_h5_draft *draft, const char *name, hid_t typ
     H5Sclose(scalar);
     H5Sclose(space);
     *offset = (int64_t)place;
-    return made ? TEC_OK : not_made(name);
+    return made ? TEC_OK : not_created(name);
 }
 
 tec_status tec_h5_draft_text(tec_h5_draft *draft, const char *name, const char *text)
@@ -137,7 +137,7 @@ tec_status tec_h5_draft_text(tec_h5_draft *draft, const char *name, const char *
         written &= H5Dclose(dataset) >= 0;
     H5Tclose(type);
     H5Sclose(space);
-    return written ? TEC_OK : not_made(name);
+    return written ? TEC_OK : not_created(name);
 }
 
 /* Copies the draft without its holes, which are the places of the data. */

@@ -137,7 +137,7 @@ tec_status tec_store_spec_check(const tec_store_spec *spec, const char *where)
         return tec_fail(TEC_USER_ERROR, "%s: topk is %d, but there are only %d patches", where, spec->topk,
                         spec->patches);
     if (spec->shard_rows % spec->views)
-        return tec_fail(TEC_USER_ERROR, "%s: shard_rows (%lld) is no multiple of views (%d)", where,
+        return tec_fail(TEC_USER_ERROR, "%s: shard_rows (%lld) is not a multiple of views (%d)", where,
                         (long long)spec->shard_rows, spec->views);
     if (tec_store_row_bytes(spec) > 1 << 30)
         return tec_fail(TEC_USER_ERROR, "%s: a row has %lld bytes, more than 1 GB", where,

@@ -18,7 +18,7 @@ static tec_status check_entry(const tec_store *store, int64_t shard)
         if (is.bytes != want->bytes)
             what = "its size";
         else if (memcmp(is.offset, want->offset, sizeof is.offset) != 0)
-            what = "the place of a dataset";
+            what = "the offset of a dataset";
         else if (is.crc != want->crc)
             what = "its checksum";
         else if (is.void_rows != want->void_rows ||
@@ -29,8 +29,7 @@ static tec_status check_entry(const tec_store *store, int64_t shard)
     if (what) {
         char *name = tec_store_shard_path(store->dir, shard);
         status = tec_fail(TEC_CHECK_FAILED,
-                          "%s: the manifest says otherwise about %s: was the shard made again? run `tec targets` once "
-                          "more",
+                          "%s differs from the manifest in %s: was the shard made again? run `tec targets` once more",
                           name, what);
         free(name);
     }

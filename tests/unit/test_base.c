@@ -143,10 +143,10 @@ static void test_abort(void **state)
     (void)state;
     char text[1024], want[256];
     assert_int_equal(in_child(ask_for_too_much, text, sizeof text), TEC_SYSTEM_ERROR);
-    snprintf(want, sizeof want, "tec: error: out of memory: %zu x 2 bytes cannot be had\n", SIZE_MAX / 4);
+    snprintf(want, sizeof want, "tec: error: out of memory: cannot allocate %zu x 2 bytes\n", SIZE_MAX / 4);
     assert_non_null(strstr(text, want));
     assert_int_equal(in_child(ask_for_too_large_an_arena, text, sizeof text), TEC_SYSTEM_ERROR);
-    assert_non_null(strstr(text, "tec: error: out of memory: a workspace of "));
+    assert_non_null(strstr(text, "tec: error: out of memory: cannot allocate a workspace of "));
     assert_int_equal(in_child(abort_with_hook, text, sizeof text), TEC_DIVERGED);
     assert_string_equal(text, "all ranks end with 4\ntec: error: why\n");
 }

@@ -246,34 +246,34 @@ static void test_refused(void **state)
         {{.extra = {"layers.0.downsample.reduction.weight"}}, "a hierarchy of resolutions"},
         {{.prefix = "visual.", .extra = {"token_embedding.weight"}}, "a text tower"},
         {{.drop = "weight", .extra = {"model.embed_tokens.weight"}}, "a language model"},
-        {{.extra = {BLOCK_0 "gate"}}, ": 1 tensor is of no use in a ViT that tec knows: `blocks.0.gate`"},
+        {{.extra = {BLOCK_0 "gate"}}, ": 1 tensor is not part of any ViT that tec knows: `blocks.0.gate`"},
         {{.prefix = "m.", .extra = {"a", "m.b", "m.c", "m.d", "m.e"}},
-         "4 tensors are of no use in a ViT that tec knows: `m.b`, `m.c`, `m.d` and 1 more"},
+         "4 tensors are not part of any ViT that tec knows: `m.b`, `m.c`, `m.d` and 1 more"},
         {{.drop = "blocks.1.norm2.bias"}, ": 1 tensor of the ViT is missing (in our names): `blocks.1.norm2.bias`"},
         {{.drop = "norm2.bias"},
          "2 tensors of the ViT are missing (in our names): `blocks.0.norm2.bias`, `blocks.1.norm2.bias`"},
         {{.drop = "norm.weight"}, "missing (in our names): `norm.weight`"},
-        {{.drop = "cls_token"}, "its patches make no square"},
+        {{.drop = "cls_token"}, "its patches do not form a square"},
         {{.drop = "blocks.1.attn.qkv.bias"}, "is missing (in our names): `blocks.1.attn.qkv.bias`"},
         {{.drop = "qkv.bias", .extra = {BLOCK_0 "attn.v_bias"}}, "missing (in our names): `blocks.0.attn.qkv.bias`"},
         {{.drop = "mlp.fc2.weight"}, "the MLP of the first block is missing"},
         {{.drop = "patch_embed.proj.bias"}, "is missing (in our names): `patch_embed.proj.bias`"},
         {{.drop = "pos_embed"}, "has no position embedding (`pos_embed`)"},
-        {{.tokens = 7}, "tensor `pos_embed` has the shape [1, 7, 64]; its patches make no square"},
+        {{.tokens = 7}, "tensor `pos_embed` has the shape [1, 7, 64]; its patches do not form a square"},
         {{.extra = {"fc_norm.weight", "fc_norm.bias"}}, "has both a final norm (`norm`) and `fc_norm`"},
         {{.extra = {"register_tokens", "reg_token"}},
          "`register_tokens` and `reg_token` are the same tensor of the model"},
-        {{.extra = {BLOCK_0 "ls1.gamma"}}, "1 of 2 blocks have a LayerScale (.ls1): the others' is missing"},
+        {{.extra = {BLOCK_0 "ls1.gamma"}}, "1 of 2 blocks have a LayerScale (.ls1): the others have none"},
         {{.extra = {BLOCK_0 "attn.q_bias"}}, "are the same tensor of the model (blocks.0.attn.qkv.bias)"},
         {{.prefix = "a.", .extra = {"b.patch_embed.proj.weight"}},
          "holds 2 models, and nothing says which is meant: `a.patch_embed.proj.weight`, `b.patch"},
         {{.drop = "patch_embed.proj.weight"}, "holds no ViT: none of its tensors is called patch_embed.proj.weight"},
         {{.misfit = "blocks.1.norm1.weight"},
-         "tensor `blocks.1.norm1.weight` has not the shape that the other tensors call for (width 64, 2 blocks)"},
-        {{.misfit = "blocks.1.mlp.fc2.weight"}, "tensor `blocks.1.mlp.fc2.weight` has not the shape"},
-        {{.misfit = "blocks.0.mlp.fc1.weight"}, "it goes together neither with fc2 nor"},
+         "tensor `blocks.1.norm1.weight` does not have the shape that the other tensors require (width 64, 2 blocks)"},
+        {{.misfit = "blocks.1.mlp.fc2.weight"}, "tensor `blocks.1.mlp.fc2.weight` does not have the shape"},
+        {{.misfit = "blocks.0.mlp.fc1.weight"}, "it matches neither fc2 nor"},
         {{.width = 60},
-         "no tensor says how many attention heads there are, and the width 60 is no multiple of 64: give base.heads"},
+         "no tensor says how many attention heads there are, and the width 60 is not a multiple of 64: give base.heads"},
         {{.extra = {"blocks.999999.norm1.weight"}}, "tensors of the ViT are missing"},
     };
     for (size_t i = 0; i < LENGTH(refused); i++) {
@@ -404,7 +404,7 @@ static void test_resize(void **state)
     assert_int_equal(config.image_size, 20);
     assert_int_equal(tec_import_resize(import, 23, &config), TEC_USER_ERROR);
     assert_non_null(strstr(tec_error_message(), "4 x 4 pixels, which do not divide images of 23 x 23"));
-    assert_non_null(strstr(tec_error_message(), "20 would go"));
+    assert_non_null(strstr(tec_error_message(), "20 would do"));
     assert_int_equal(tec_import_resize(import, 4, &config), TEC_USER_ERROR);
     tec_import_close(import);
 }

@@ -87,8 +87,8 @@ static void test_other_files(void **state)
         const char *message;
     } other[] = {
         {"", 0, "is empty"},
-        {"x", 1, "no model file that is known"},
-        {"model: vit\n", 11, "no model file that is known"},
+        {"x", 1, "not a model file of a known format"},
+        {"model: vit\n", 11, "not a model file of a known format"},
         {"version https://git-lfs.github.com/spec/v1\n", 43, "git lfs pull"},
         {"<!DOCTYPE html>", 15, "a web page"},
         {"\x1f\x8b\x08", 3, "gzip: unpack it first"},
