@@ -2,13 +2,15 @@
 #ifndef TEC_MEMORY_H
 #define TEC_MEMORY_H
 
+#include <stddef.h>
+
 /* malloc and calloc that end the program by tec_abort(TEC_SYSTEM_ERROR) instead of returning NULL, as nothing sensible
  * can go on without memory. Never NULL, not even for 0 bytes. The caller calls free(). */
-void *tec_allocate(unsigned long bytes);
-void *tec_allocate_zeroed(unsigned long count, unsigned long bytes);
+void *tec_allocate(size_t bytes);
+void *tec_allocate_zeroed(size_t count, size_t bytes);
 
 /* Advises the kernel to back a block of at least 4 MB with huge pages, which matrix products gain from as they walk
  * through it in long strides. No effect where there are none. tec_allocate_zeroed does this for its result. */
-void tec_ask_for_huge_pages(void *block, unsigned long bytes);
+void tec_ask_for_huge_pages(void *block, size_t bytes);
 
 #endif

@@ -8,29 +8,29 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static void *or_abort(void *memory, unsigned long count, unsigned long bytes)
+static void *or_abort(void *memory, size_t count, size_t bytes)
 {
     if (!memory)
-        tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory: cannot allocate %lu x %lu bytes", count, bytes));
+        tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory: cannot allocate %zu x %zu bytes", count, bytes));
     return memory;
 }
 
-void *tec_allocate(unsigned long bytes)
+void *tec_allocate(size_t bytes)
 {
     return or_abort(malloc(bytes ? bytes : 1), 1, bytes);
 }
 
-void *tec_allocate_zeroed(unsigned long count, unsigned long bytes)
+void *tec_allocate_zeroed(size_t count, size_t bytes)
 {
     void *block = or_abort(calloc(count ? count : 1, bytes ? bytes : 1), count, bytes);
     tec_ask_for_huge_pages(block, count * bytes);
     return block;
 }
 
-void tec_ask_for_huge_pages(void *block, unsigned long bytes)
+void tec_ask_for_huge_pages(void *block, size_t bytes)
 {
 #ifdef MADV_HUGEPAGE
-    const unsigned long least = 4 << 20;
+    const size_t least = 4 << 20;
     if (bytes < least)
         return;
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);

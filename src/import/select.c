@@ -225,7 +225,7 @@ tec_status tec_import_select(tec_import *import)
         return tec_fail(TEC_USER_ERROR, "%s: the name `%.60s...` is too long", import->path, found[best].name);
     import->naming = found[best].scheme;
     snprintf(facts->prefix, sizeof facts->prefix, "%.*s", (int)found[best].length, found[best].name);
-    import->piece = tec_allocate_zeroed((unsigned long)tec_tensor_file_count(import->file), sizeof *import->piece);
+    import->piece = tec_allocate_zeroed((size_t)tec_tensor_file_count(import->file), sizeof *import->piece);
     return sort_tensors(import, found, count, best);
 }
 

@@ -11,28 +11,28 @@
 
 /* -- int8 feature: x = q * scale[channel], scale = the channel's largest |x| / 127 -- */
 
-static void feature_to_int8(const float *feature, int L, int C, int8_t *quantum, float *scale)
+static void feature_to_int8(const float *feature, size_t L, size_t C, int8_t *quantum, float *scale)
 {
-    for (int c = 0; c < C; c++)
+    for (size_t c = 0; c < C; c++)
         scale[c] = 0;
-    for (int l = 0; l < L; l++)
-        for (int c = 0; c < C; c++)
-            scale[c] = fmaxf(scale[c], fabsf(feature[(size_t)l * C + c]));
-    for (int c = 0; c < C; c++)
+    for (size_t l = 0; l < L; l++)
+        for (size_t c = 0; c < C; c++)
+            scale[c] = fmaxf(scale[c], fabsf(feature[l * C + c]));
+    for (size_t c = 0; c < C; c++)
         scale[c] /= LARGEST_INT8;
-    for (int l = 0; l < L; l++)
-        for (int c = 0; c < C; c++) {
+    for (size_t l = 0; l < L; l++)
+        for (size_t c = 0; c < C; c++) {
             /* A channel of zeros, or of numbers so small that their scale vanished, becomes zeros. */
-            float q = scale[c] > 0 ? rintf(feature[(size_t)l * C + c] / scale[c]) : 0;
-            quantum[(size_t)l * C + c] = (int8_t)fmaxf(-LARGEST_INT8, fminf(LARGEST_INT8, q));
+            float q = scale[c] > 0 ? rintf(feature[l * C + c] / scale[c]) : 0;
+            quantum[l * C + c] = (int8_t)fmaxf(-LARGEST_INT8, fminf(LARGEST_INT8, q));
         }
 }
 
-static void feature_from_int8(const int8_t *quantum, const float *scale, int L, int C, float *feature)
+static void feature_from_int8(const int8_t *quantum, const float *scale, size_t L, size_t C, float *feature)
 {
-    for (int l = 0; l < L; l++)
-        for (int c = 0; c < C; c++)
-            feature[(size_t)l * C + c] = (float)quantum[(size_t)l * C + c] * scale[c];
+    for (size_t l = 0; l < L; l++)
+        for (size_t c = 0; c < C; c++)
+            feature[l * C + c] = (float)quantum[l * C + c] * scale[c];
 }
 
 /* -- int8 attention: logit = q * step + middle, where the L logits of a query and head reach from -127 to 127 --
@@ -75,28 +75,27 @@ static void row_from_int8(const int8_t *quantum, int L, float step, float middle
 
 static void feature_encode(const tec_store_spec *spec, const store_layout *layout, const float *feature, char *buffer)
 {
-    size_t count = (size_t)spec->patches * (size_t)spec->width;
+    size_t L = (size_t)spec->patches, C = (size_t)spec->width;
     void *out = buffer + layout->part[PART_FEATURE].at;
     if (spec->type == TEC_TARGET_FLOAT32)
-        memcpy(out, feature, count * sizeof *feature);
+        memcpy(out, feature, L * C * sizeof *feature);
     else if (spec->type == TEC_TARGET_FLOAT16)
-        tec_half_from_float(feature, count, out);
+        tec_half_from_float(feature, L * C, out);
     else
-        feature_to_int8(feature, spec->patches, spec->width, out,
-                        (float *)(void *)(buffer + layout->part[PART_FEATURE_SCALE].at));
+        feature_to_int8(feature, L, C, out, (float *)(void *)(buffer + layout->part[PART_FEATURE_SCALE].at));
 }
 
 static void feature_decode(const tec_store_spec *spec, const store_layout *layout, const char *buffer, float *feature)
 {
-    size_t count = (size_t)spec->patches * (size_t)spec->width;
+    size_t L = (size_t)spec->patches, C = (size_t)spec->width;
     const void *in = buffer + layout->part[PART_FEATURE].at;
+    const void *scale = buffer + layout->part[PART_FEATURE_SCALE].at;
     if (spec->type == TEC_TARGET_FLOAT32)
-        memcpy(feature, in, count * sizeof *feature);
+        memcpy(feature, in, L * C * sizeof *feature);
     else if (spec->type == TEC_TARGET_FLOAT16)
-        tec_half_to_float(in, count, feature);
+        tec_half_to_float(in, L * C, feature);
     else
-        feature_from_int8(in, (const float *)(const void *)(buffer + layout->part[PART_FEATURE_SCALE].at),
-                          spec->patches, spec->width, feature);
+        feature_from_int8(in, scale, L, C, feature);
 }
 
 /* Rows of L logits: one per query and head. */
