@@ -30,6 +30,9 @@ tec_status tec_h5_fail(tec_status status, const char *path, const char *what);
 bool tec_h5_has(hid_t object, const char *name);
 bool tec_h5_has_attribute(hid_t object, const char *name);
 
+/* The name of member `index` of a group, in the order of names; NULL: there are no more. The caller frees it. */
+char *tec_h5_member(hid_t group, int index);
+
 /* Is it an integer or floating-point type of at most 16 bytes all of whose fields lie within it? HDF5 crashes when it
  * converts any other type, read from a damaged file. */
 bool tec_h5_is_number(hid_t type);

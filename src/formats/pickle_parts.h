@@ -1,6 +1,7 @@
 /* Module formats, private. What the parts of the pickle machine share:
  *   pickle_values.c     values and their memory
- *   pickle_machine.c    stack, memo and the table of opcodes
+ *   pickle_stack.c      operands, stack and marks
+ *   pickle_machine.c    memo and the table of opcodes
  *   pickle_literals.c   numbers and strings
  *   pickle_objects.c    containers, names and objects
  *   pickle_refused.c    names that are refused */
@@ -24,6 +25,9 @@ void *tec_pickle_room(pickle *p, size_t bytes); /* freed with the pickle */
 void tec_pickle_add_item(pickle *p, pickle_value *list, pickle_value *item);
 
 /* -- the machine -- */
+
+/* Far more values and marks than the pickle of a model file pushes: bounds the memory that a hostile one can take. */
+#define PICKLE_PUSHES_LIMIT (4u << 20)
 
 typedef struct pickle_machine {
     pickle *pickle;
@@ -49,6 +53,11 @@ tec_status tec_pickle_take_line(pickle_machine *m, pickle_text *line);
 
 tec_status tec_pickle_push(pickle_machine *m, pickle_value *value);
 tec_status tec_pickle_push_new(pickle_machine *m, pickle_kind kind, pickle_value **out);
+
+tec_status tec_pickle_push_mark(pickle_machine *m);
+
+/* The number of values above the last mark. */
+size_t tec_pickle_above_mark(const pickle_machine *m);
 
 /* Pops `count` values, all above the last mark; *lowest points to the lowest of them. */
 tec_status tec_pickle_pop(pickle_machine *m, size_t count, pickle_value ***lowest);

@@ -14,42 +14,12 @@ typedef struct h5_file {
     hid_t file, weights;
 } h5_file;
 
-/* -- types -- */
-
-static hid_t memory_type(tensor_type type)
-{
-    if (type == TENSOR_F16)
-        return tec_h5_half_type();
-    return H5Tcopy(type == TENSOR_F64 ? H5T_IEEE_F64LE : H5T_IEEE_F32LE);
-}
-
-tensor_type tec_tensor_h5_type(hid_t type)
-{
-    static const tensor_type whole[2][4] = {{TENSOR_U8, TENSOR_U16, TENSOR_U32, TENSOR_U64},
-                                            {TENSOR_I8, TENSOR_I16, TENSOR_I32, TENSOR_I64}};
-    size_t size = H5Tget_size(type);
-    if (!tec_h5_is_number(type))
-        return TENSOR_TYPES;
-    if (H5Tget_class(type) == H5T_INTEGER) {
-        for (int i = 0; i < 4; i++)
-            if (size == (size_t)1 << i)
-                return whole[H5Tget_sign(type) == H5T_SGN_2][i];
-        return TENSOR_TYPES;
-    }
-    hid_t half = tec_h5_half_type();
-    bool is_half = H5Tequal(type, half) > 0;
-    H5Tclose(half);
-    if (is_half)
-        return TENSOR_F16;
-    return size > sizeof(float) ? TENSOR_F64 : TENSOR_F32;
-}
-
 /* -- reading -- */
 
 static tec_status read_dataset(const tec_tensor_file *file, hid_t dataset, const tensor_entry *entry, void *out,
                                size_t bytes)
 {
-    hid_t memory = memory_type(entry->type), type = H5Dget_type(dataset), space = H5Dget_space(dataset);
+    hid_t memory = tec_tensor_h5_memory_type(entry->type), type = H5Dget_type(dataset), space = H5Dget_space(dataset);
     tec_status status = TEC_OK;
     /* The file may have been replaced since. */
     if (H5Sget_simple_extent_npoints(space) != entry->span)
@@ -136,7 +106,7 @@ static tec_status list_weights(tec_tensor_file *file, hid_t weights)
 {
     char *name;
     tec_status status = TEC_OK;
-    for (int i = 0; status == TEC_OK && (name = tec_tensor_h5_member(weights, i)); i++) {
+    for (int i = 0; status == TEC_OK && (name = tec_h5_member(weights, i)); i++) {
         hid_t dataset = H5Dopen2(weights, name, H5P_DEFAULT);
         if (dataset >= 0) {
             status = add_dataset(file, dataset, name);

@@ -12,19 +12,6 @@
 
 enum { LONGEST_TEXT = 1 << 20 };
 
-char *tec_tensor_h5_member(hid_t group, int index)
-{
-    ssize_t length = H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, (hsize_t)index, NULL, 0, H5P_DEFAULT);
-    if (length < 0)
-        return NULL;
-    char *name = tec_allocate((size_t)length + 1);
-    if (H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, (hsize_t)index, name, (size_t)length + 1,
-                           H5P_DEFAULT) >= 0)
-        return name;
-    free(name);
-    return NULL;
-}
-
 static char *join(const char *prefix, const char *name)
 {
     return tec_string_format("%s%s%s", prefix, prefix[0] ? "." : "", name);
@@ -163,7 +150,7 @@ static void note_group(tec_tensor_file *file, hid_t group, const char *prefix, b
 {
     char *name;
     note_attributes(file, group, prefix);
-    for (int i = 0; (name = tec_tensor_h5_member(group, i)); i++) {
+    for (int i = 0; (name = tec_h5_member(group, i)); i++) {
         if (inside || strcmp(name, "weights") != 0)
             note_member(file, group, prefix, name, inside);
         free(name);

@@ -53,7 +53,7 @@ static tec_status open_shard(const tec_tensor_file *index, const char *name, tec
     if (fd < 0)
         status = tec_fail(TEC_USER_ERROR, "%s: its shard %s cannot be opened: %s", index->path, path, strerror(errno));
     else
-        status = tec_tensor_file_open_fd(out, fd, path);
+        status = tec_tensor_file_open_fd(out, fd, path, NULL);
     free(path);
     return status;
 }

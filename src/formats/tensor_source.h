@@ -80,11 +80,20 @@ struct tec_tensor_file {
     int *sorted; /* indices by name */
 };
 
-/* -- an open file (tensor_file.c) -- */
+/* -- opening (tensor_recognise.c) -- */
 
-/* Opens a single file by its descriptor, which is closed with it or on failure; `path` is for messages. An index of
- * shards or a directory is refused. */
-tec_status tec_tensor_file_open_fd(tec_tensor_file **out, int fd, const char *path);
+/* Opens a file as one of a format. It comes with path, fd and bytes; the function adds tensors and notes and sets
+ * format and data. The caller closes what it has set through format->close, even if it fails. */
+typedef tec_status tensor_open(tec_tensor_file *file);
+
+/* Recognises and opens a file by its descriptor, which is closed with it or on failure; `path` is for messages. JSON,
+ * in which an index of shards comes, is opened by `open_json`; NULL: refused. */
+tec_status tec_tensor_file_open_fd(tec_tensor_file **out, int fd, const char *path, tensor_open *open_json);
+
+tensor_open tec_safetensors_open, tec_tensor_h5_open;
+tensor_open tec_torch_zip_open;    /* starts with the magic of a zip archive */
+tensor_open tec_torch_legacy_open; /* starts like a pickle of protocol 2 or later: 0x80 */
+tensor_open tec_tensor_index_open; /* JSON that names the shards; tec_tensor_file_open_fd opens these */
 
 /* -- for the formats (tensor_list.c) -- */
 
@@ -110,18 +119,10 @@ void tec_tensor_file_add_note(tec_tensor_file *file, const char *name, const cha
 /* After all have been added: makes names unique and prepares finding by name. */
 void tec_tensor_file_sort(tec_tensor_file *file);
 
+/* -- reading (tensor_file.c) -- */
+
 /* pread of all `bytes` bytes. TEC_USER_ERROR: they reach beyond the end of the file; TEC_SYSTEM_ERROR: the disk, or a
  * file that has shrunk since it was opened. */
 tec_status tec_tensor_file_bytes(const tec_tensor_file *file, void *out, size_t bytes, int64_t offset);
-
-/* The formats. `file` comes with path, fd and bytes; they add tensors and notes and set format and data. The caller
- * closes what they have set through format->close, even if they fail. */
-tec_status tec_safetensors_open(tec_tensor_file *file);
-tec_status tec_torch_zip_open(tec_tensor_file *file);    /* starts with a zip archive's magic */
-tec_status tec_torch_legacy_open(tec_tensor_file *file); /* starts like a pickle of protocol 2 or later: 0x80 */
-tec_status tec_tensor_h5_open(tec_tensor_file *file);    /* our own */
-
-/* A *.index.json: the shards are opened by tec_tensor_file_open_fd, whatever their format. */
-tec_status tec_tensor_index_open(tec_tensor_file *file);
 
 #endif

@@ -90,6 +90,19 @@ bool tec_h5_has_attribute(hid_t object, const char *name)
     return H5Aexists(object, name) > 0;
 }
 
+char *tec_h5_member(hid_t group, int index)
+{
+    ssize_t length = H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, (hsize_t)index, NULL, 0, H5P_DEFAULT);
+    if (length < 0)
+        return NULL;
+    char *name = tec_allocate((size_t)length + 1);
+    if (H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, (hsize_t)index, name, (size_t)length + 1,
+                           H5P_DEFAULT) >= 0)
+        return name;
+    free(name);
+    return NULL;
+}
+
 /* -- attributes -- */
 
 static tec_status open_attribute(hid_t object, const char *path, const char *name, hid_t *attribute, hid_t *type)
