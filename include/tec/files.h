@@ -14,6 +14,16 @@
 /* "dir" and "name" give "dir/name"; the caller frees it. */
 char *tec_path_join(const char *dir, const char *name);
 
+/* The last component of a path: "dir/name" gives "name", "dir/" gives "". Points into `path`. */
+const char *tec_path_name(const char *path);
+
+/* The directory of a path: "dir/name" gives "dir", "/name" gives "/", "name" gives "."; the caller frees it. */
+char *tec_path_directory(const char *path);
+
+/* The path of another file in the same directory: "dir/name" and "other" give "dir/other", "name" and "other" give
+ * "other"; the caller frees it. */
+char *tec_path_beside(const char *path, const char *name);
+
 /* Does the path exist, as a file of whatever kind? */
 bool tec_file_exists(const char *path);
 

@@ -3,6 +3,7 @@
 
 #include "tec/clock.h"
 #include "tec/log.h"
+#include "tec/minmax.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -27,29 +28,23 @@ static double slurm_seconds(void)
     return left;
 }
 
-static double larger(double a, double b)
-{
-    return a > b ? a : b;
-}
-
 tec_deadline tec_deadline_read(double max_minutes)
 {
-    double given = max_minutes > 0 ? 60 * max_minutes : INFINITY, slurm = slurm_seconds();
-    given = slurm < given ? slurm : given;
-    double margin = given / 50;
-    margin = margin < 1 ? 1 : margin;
-    margin = margin > 60 ? 60 : margin;
-    return (tec_deadline){.end = tec_seconds() + given, .margin = margin};
+    double given = tec_min_double(slurm_seconds(), max_minutes > 0 ? 60 * max_minutes : INFINITY);
+    return (tec_deadline){
+        .end = tec_seconds() + given,
+        .margin = tec_min_double(tec_max_double(given / 50, 1), 60),
+    };
 }
 
 void tec_deadline_note_step(tec_deadline *d, double seconds)
 {
-    d->step = larger(d->step, seconds);
+    d->step = tec_max_double(d->step, seconds);
 }
 
 void tec_deadline_note_save(tec_deadline *d, double seconds)
 {
-    d->save = d->save_known ? larger(d->save, seconds) : seconds;
+    d->save = d->save_known ? tec_max_double(d->save, seconds) : seconds;
     d->save_known = true;
 }
 

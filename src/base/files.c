@@ -22,6 +22,25 @@ char *tec_path_join(const char *dir, const char *name)
     return tec_string_format("%s%s%s", dir, length > 0 && dir[length - 1] == '/' ? "" : "/", name);
 }
 
+const char *tec_path_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+char *tec_path_directory(const char *path)
+{
+    size_t length = (size_t)(tec_path_name(path) - path);
+    if (length == 0)
+        return tec_string_copy(".");
+    return tec_string_format("%.*s", length == 1 ? 1 : (int)length - 1, path);
+}
+
+char *tec_path_beside(const char *path, const char *name)
+{
+    return tec_string_format("%.*s%s", (int)(tec_path_name(path) - path), path, name);
+}
+
 bool tec_file_exists(const char *path)
 {
     struct stat info;
@@ -107,20 +126,11 @@ static bool is_stale(const char *name, const char *prefix)
     unsigned number;
     host_name(host, sizeof host);
     char *middle = tec_string_format(".%s.", host);
-    const char *end = strncmp(name, prefix, strlen(prefix)) == 0 ? strstr(name + strlen(prefix), middle) : NULL;
+    const char *end = tec_string_starts_with(name, prefix) ? strstr(name + strlen(prefix), middle) : NULL;
     bool stale = end && sscanf(end + strlen(middle), "%ld.%u.%7s", &pid, &number, rest) == 3 &&
                  strcmp(rest, "tmp") == 0 && pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
     free(middle);
     return stale;
-}
-
-/* The directory part of a path, "." without one; the caller frees it. */
-static char *directory_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    if (!slash)
-        return tec_string_format(".");
-    return tec_string_format("%.*s", slash == path ? 1 : (int)(slash - path), path);
 }
 
 void tec_file_remove_stale(const char *directory, const char *prefix)
@@ -157,7 +167,7 @@ tec_status tec_file_flush(const char *path)
 
 tec_status tec_file_sync_directory(const char *path)
 {
-    char *directory = directory_of(path);
+    char *directory = tec_path_directory(path);
     tec_status status = sync_path(directory, O_DIRECTORY);
     free(directory);
     return status;
@@ -237,7 +247,7 @@ tec_status tec_file_write(const char *path, const void *data, size_t bytes)
 
 tec_status tec_directory_make(const char *path)
 {
-    char *partial = tec_string_format("%s", path);
+    char *partial = tec_string_copy(path);
     tec_status status = TEC_OK;
     for (char *end = partial + strspn(partial, "/"); status == TEC_OK && *end;) {
         end += strcspn(end, "/");

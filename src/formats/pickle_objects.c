@@ -1,6 +1,8 @@
 /* Opcodes that build containers, name globals and make objects of them. */
 #include "pickle_parts.h"
 
+#include "tec/minmax.h"
+
 #include <string.h>
 
 /* -- containers -- */
@@ -77,7 +79,7 @@ tec_status tec_pickle_do_add_all(pickle_machine *m, int together)
 /* As much of a name as a message shows. */
 static int shown_bytes(pickle_text name)
 {
-    return name.size > 200 ? 200 : (int)name.size;
+    return (int)tec_min_size(name.size, 200);
 }
 
 static tec_status global(pickle_machine *m, pickle_text module, pickle_text name, pickle_value **out)

@@ -2,6 +2,7 @@
 #include "pickle_parts.h"
 
 #include "tec/memory.h"
+#include "tec/minmax.h"
 
 #include <stdalign.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@ void *tec_pickle_room(pickle *p, size_t bytes)
 {
     size_t aligned = (bytes + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
     if (!p->blocks || p->blocks->size - p->blocks->used < aligned) {
-        size_t size = aligned > BLOCK_BYTES ? aligned : BLOCK_BYTES;
+        size_t size = tec_max_size(aligned, BLOCK_BYTES);
         pickle_block *block = tec_allocate(sizeof *block + size);
         *block = (pickle_block){p->blocks, 0, size};
         p->blocks = block;

@@ -3,6 +3,7 @@
 
 #include "tec/files.h"
 #include "tec/memory.h"
+#include "tec/minmax.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -83,7 +84,7 @@ static tec_status put_values(int fd, const char *path, const real *value, int64_
     float *narrow = tec_allocate(CHUNK * sizeof *narrow);
     tec_status status = TEC_OK;
     for (int64_t i = 0; i < count && status == TEC_OK; i += CHUNK) {
-        int64_t n = count - i < CHUNK ? count - i : CHUNK;
+        int64_t n = tec_min_int64(count - i, CHUNK);
         for (int64_t k = 0; k < n; k++)
             narrow[k] = (float)value[i + k];
         status = tec_file_put(fd, path, narrow, (size_t)n * sizeof *narrow, offset + i * (int64_t)sizeof *narrow);

@@ -46,8 +46,7 @@ static tec_status open_shard(const tec_tensor_file *index, const char *name, tec
     if (!name[0] || name[0] == '.' || strchr(name, '/'))
         return tec_fail(TEC_USER_ERROR, "%s: the shard `%.200s` is not the name of a file beside the index",
                         index->path, name);
-    const char *slash = strrchr(index->path, '/');
-    char *path = tec_string_format("%.*s%s", slash ? (int)(slash + 1 - index->path) : 0, index->path, name);
+    char *path = tec_path_beside(index->path, name);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     tec_status status;
     if (fd < 0)

@@ -70,7 +70,7 @@ tec_status tec_tensor_file_add(tec_tensor_file *file, const char *name, const te
     if (entry.about.count > entry.span && entry.about.count > MOST_REPEATED && entry.about.count > file->bytes)
         return fail(file, name, "repeats its data to far more elements than the file has bytes");
 
-    entry.about.name = tec_string_format("%s", name);
+    entry.about.name = tec_string_copy(name);
     file->entry = room_for_one(file->entry, file->count, &file->capacity, sizeof *file->entry);
     file->entry[file->count++] = entry;
     return TEC_OK;
@@ -86,7 +86,7 @@ void tec_tensor_file_add_note(tec_tensor_file *file, const char *name, const cha
     if (length < 0)
         tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory for a note of %s", file->path));
     file->note = room_for_one(file->note, file->notes, &file->note_capacity, sizeof *file->note);
-    file->note[file->notes++] = (tec_tensor_note){.name = tec_string_format("%s", name), .text = text};
+    file->note[file->notes++] = (tec_tensor_note){.name = tec_string_copy(name), .text = text};
 }
 
 /* -- by name -- */

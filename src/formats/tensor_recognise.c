@@ -2,6 +2,7 @@
 #include "tensor_source.h"
 
 #include "tec/memory.h"
+#include "tec/minmax.h"
 #include "tec/text.h"
 
 #include <errno.h>
@@ -46,12 +47,6 @@ static bool looks_like_json(const unsigned char *head, size_t bytes)
     return i < bytes && head[i] == '{';
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t length = strlen(text), wanted = strlen(end);
-    return length >= wanted && strcmp(text + length - wanted, end) == 0;
-}
-
 static tec_status refuse(const char *path, const unsigned char *head, size_t bytes)
 {
     if (bytes == 0)
@@ -87,7 +82,7 @@ static tensor_open *tell_format(const char *path, const unsigned char *head, siz
         return open_json ? open_json : refuse_json;
     if (bytes >= 2 && head[0] == 0x80 && head[1] >= 2 && head[1] <= 5)
         return tec_torch_legacy_open;
-    return bytes > 0 && ends_with(path, ".safetensors") ? tec_safetensors_open : NULL;
+    return bytes > 0 && tec_string_ends_with(path, ".safetensors") ? tec_safetensors_open : NULL;
 }
 
 /* -- opening -- */
@@ -101,7 +96,7 @@ static tec_status open_format(tec_tensor_file *file, tensor_open *open_json)
     if (!S_ISREG(info.st_mode))
         return tec_fail(TEC_USER_ERROR, "%s is not a file", file->path);
     file->bytes = info.st_size;
-    size_t bytes = file->bytes < HEAD ? (size_t)file->bytes : HEAD;
+    size_t bytes = (size_t)tec_min_int64(file->bytes, HEAD);
     TEC_TRY(tec_tensor_file_bytes(file, head, bytes, 0));
     tensor_open *open = tell_format(file->path, head, bytes, open_json);
     if (!open)
@@ -114,7 +109,7 @@ static tec_status open_format(tec_tensor_file *file, tensor_open *open_json)
 tec_status tec_tensor_file_open_fd(tec_tensor_file **out, int fd, const char *path, tensor_open *open_json)
 {
     tec_tensor_file *file = tec_allocate_zeroed(1, sizeof *file);
-    file->path = tec_string_format("%s", path);
+    file->path = tec_string_copy(path);
     file->fd = fd;
     *out = NULL;
     tec_status status = open_format(file, open_json);

@@ -2,6 +2,7 @@
 #include "tensor_source.h"
 
 #include "tec/half.h"
+#include "tec/minmax.h"
 
 #include <string.h>
 
@@ -105,5 +106,5 @@ void tec_tensor_convert(tensor_type type, const void *raw, int64_t count, real *
     };
     const char *at = raw;
     for (int64_t i = 0; i < count; i += CHUNK)
-        convert[type](at + i * tec_tensor_types[type].size, count - i < CHUNK ? (int)(count - i) : CHUNK, out + i);
+        convert[type](at + i * tec_tensor_types[type].size, (int)tec_min_int64(count - i, CHUNK), out + i);
 }

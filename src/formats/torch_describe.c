@@ -2,6 +2,7 @@
 #include "torch_parts.h"
 
 #include "tec/memory.h"
+#include "tec/minmax.h"
 #include "tec/text.h"
 #include "tec/utf8.h"
 
@@ -14,7 +15,7 @@ enum { SHOWN = 100 };
 /* The part of a string that is shown, without unprintable characters; the caller frees it. */
 static char *shown(pickle_text text)
 {
-    size_t size = text.size < SHOWN ? text.size : SHOWN;
+    size_t size = tec_min_size(text.size, SHOWN);
     while (size < text.size && size > 0 && ((unsigned char)text.at[size] & 0xc0) == 0x80)
         size--; /* do not split a character */
     char *copy = tec_allocate(size + 1);

@@ -3,6 +3,7 @@
 #include "torch_parts.h"
 
 #include "tec/memory.h"
+#include "tec/minmax.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -72,7 +73,7 @@ static tec_status expect(const tec_tensor_file *file, legacy *l, check *is_right
 
 static tec_status read_pickles(const tec_tensor_file *file, legacy *l)
 {
-    l->bytes = file->bytes < PICKLE_BYTES_LIMIT ? (size_t)file->bytes : PICKLE_BYTES_LIMIT;
+    l->bytes = (size_t)tec_min_int64(file->bytes, PICKLE_BYTES_LIMIT);
     l->head = tec_allocate(l->bytes);
     TEC_TRY(tec_tensor_file_bytes(file, l->head, l->bytes, 0));
     TEC_TRY(expect(file, l, is_magic,
@@ -89,9 +90,15 @@ static tec_status read_pickles(const tec_tensor_file *file, legacy *l)
 
 /* -- the storages -- */
 
+/* As much of a key as a message shows. */
+static int shown_bytes(pickle_text key)
+{
+    return (int)tec_min_size(key.size, 100);
+}
+
 static int compare_texts(pickle_text a, pickle_text b)
 {
-    int order = memcmp(a.at, b.at, a.size < b.size ? a.size : b.size);
+    int order = memcmp(a.at, b.at, tec_min_size(a.size, b.size));
     return order ? order : (a.size > b.size) - (a.size < b.size);
 }
 
@@ -120,7 +127,7 @@ static tec_status collect_storages(const tec_tensor_file *file, legacy *l)
             l->storage[kept++] = l->storage[i];
         else if (last->count != next->count || last->size != next->size)
             return tec_fail(TEC_USER_ERROR, "%s is damaged: storage %.*s is described in two ways", file->path,
-                            next->key.size < 100 ? (int)next->key.size : 100, next->key.at);
+                            shown_bytes(next->key), next->key.at);
     }
     l->count = kept;
     return TEC_OK;
@@ -134,8 +141,7 @@ static found_storage *find(const legacy *l, pickle_text key)
 
 static tec_status bad_storage(const tec_tensor_file *file, pickle_text key, const char *what)
 {
-    return tec_fail(TEC_USER_ERROR, "%s is damaged: storage %.*s %s", file->path, key.size < 100 ? (int)key.size : 100,
-                    key.at, what);
+    return tec_fail(TEC_USER_ERROR, "%s is damaged: storage %.*s %s", file->path, shown_bytes(key), key.at, what);
 }
 
 /* Finds where each storage is: they follow each other in the order of the keys. */

@@ -3,6 +3,7 @@
 #include "torch_parts.h"
 
 #include "tec/memory.h"
+#include "tec/minmax.h"
 #include "tec/text.h"
 
 #include <fcntl.h>
@@ -50,7 +51,7 @@ static bool skip_to(zip_file_t *stream, const zip_stat_t *about, int64_t offset)
     if (about->comp_method == ZIP_CM_STORE)
         return offset == 0 || zip_fseek(stream, offset, SEEK_SET) == 0;
     while (offset > 0) {
-        size_t bytes = offset < (int64_t)sizeof unwanted ? (size_t)offset : sizeof unwanted;
+        size_t bytes = tec_min_size((size_t)offset, sizeof unwanted);
         zip_int64_t got = zip_fread(stream, unwanted, bytes);
         if (got <= 0)
             return false;

@@ -3,6 +3,7 @@
 
 #include "tec/frozen.h"
 #include "tec/memory.h"
+#include "tec/minmax.h"
 #include "tec/text.h"
 
 #include <stdlib.h>
@@ -19,7 +20,7 @@ static void add(tec_export *out, const char *name, int dims, const int64_t *dim,
         out->tensor = grown;
     }
     tec_tensor_out *t = &out->tensor[out->count++];
-    *t = (tec_tensor_out){.name = tec_string_format("%s", name), .dims = dims, .value = value};
+    *t = (tec_tensor_out){.name = tec_string_copy(name), .dims = dims, .value = value};
     for (int i = 0; i < dims; i++)
         t->dim[i] = dim[i];
 }
@@ -55,7 +56,7 @@ static tec_status copy_all(tec_import *import, tec_export *out)
     size_t prefix = strlen(import->facts.prefix);
     for (int i = 0; i < tec_tensor_file_count(import->file); i++) {
         const tec_tensor *t = tec_tensor_file_get(import->file, i);
-        if (!t->is_float || strncmp(t->name, import->facts.prefix, prefix) != 0)
+        if (!t->is_float || !tec_string_starts_with(t->name, import->facts.prefix))
             continue;
         real *value = tec_allocate((size_t)t->count * sizeof *value);
         add(out, t->name + prefix, t->dims, t->dim, value);
@@ -81,8 +82,7 @@ static void fold_positions(const tec_params *params, const tec_model_config *c)
     size_t left = (size_t)(tec_model_prefix(c) - c->variant.unplaced) * (size_t)c->width;
     for (int i = 0; i < 3; i++) {
         const tec_param *p = tec_params_find(params, token[i]);
-        size_t count = p ? p->count : 0;
-        count = count < left ? count : left;
+        size_t count = tec_min_size(p ? p->count : 0, left);
         for (size_t j = 0; j < count; j++)
             params->weight[p->offset + j] += *position++;
         left -= count;
@@ -118,7 +118,7 @@ static void add_encoder(const tec_params *params, const tec_model_config *c, con
         const real *value = out->weight + p->offset;
         if (fold && strcmp(p->name, "pos_embed") == 0 && folds_positions(c))
             add_patch_positions(p, c, value, out);
-        else if (!fold || strncmp(p->name, "cls_token_mlp.", 14) != 0)
+        else if (!fold || !tec_string_starts_with(p->name, "cls_token_mlp."))
             add_param(scheme, p, value, out);
     }
 }

@@ -12,7 +12,7 @@
 
 static tec_status recognise(tec_import *import, const tec_import_options *options)
 {
-    import->own = strncmp(tec_tensor_file_format(import->file), "tec ", 4) == 0;
+    import->own = tec_string_starts_with(tec_tensor_file_format(import->file), "tec ");
     TEC_TRY(tec_import_select(import));
     TEC_TRY(tec_import_infer(import));
     TEC_TRY(tec_import_gather_facts(import, options));
@@ -28,7 +28,7 @@ tec_status tec_import_open(tec_import **out, const char *path, const tec_import_
 {
     tec_import *import = tec_allocate_zeroed(1, sizeof *import);
     *out = NULL;
-    import->path = tec_string_format("%s", path);
+    import->path = tec_string_copy(path);
     tec_status status = tec_tensor_file_open(&import->file, path);
     if (status == TEC_OK)
         status = recognise(import, options);

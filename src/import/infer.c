@@ -2,6 +2,8 @@
 #include "import_parts.h"
 
 #include "tec/frozen.h"
+#include "tec/minmax.h"
+#include "tec/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -57,7 +59,7 @@ static void infer_depth(tec_import *import)
     int depth = 0, number;
     for (int i = 0; i < import->pieces; i++)
         if (sscanf(import->piece[i].ours, "blocks.%d.", &number) == 1 && number >= depth)
-            depth = number < DEEPEST ? number + 1 : DEEPEST;
+            depth = tec_min_int(number, DEEPEST - 1) + 1;
     import->facts.config.depth = depth;
 }
 
@@ -152,18 +154,12 @@ tec_status tec_import_infer(tec_import *import)
 
 /* -- completeness -- */
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t length = strlen(text), wanted = strlen(end);
-    return length >= wanted && strcmp(text + length - wanted, end) == 0;
-}
-
 /* Biases that some models lack; they are zero then. */
 static bool may_lack(const tec_import *import, const tec_param *param)
 {
     if (strcmp(param->name, "patch_embed.proj.bias") == 0)
         return import->facts.config.variant.pre_norm; /* CLIP's */
-    return ends_with(param->name, ".attn.qkv.bias") && !has(import, "blocks.0.attn.qkv.bias") &&
+    return tec_string_ends_with(param->name, ".attn.qkv.bias") && !has(import, "blocks.0.attn.qkv.bias") &&
            !tec_import_find(import, param->name, 1) && !tec_import_find(import, param->name, 2);
 }
 
@@ -216,7 +212,7 @@ static tec_status check_layer_scale(const tec_import *import, const char *name)
     int found = 0;
     for (int i = 0; i < import->pieces; i++) {
         const import_piece *p = &import->piece[i];
-        if (!ends_with(p->ours, name))
+        if (!tec_string_ends_with(p->ours, name))
             continue;
         found++;
         if (tec_import_tensor(import, p)->count != c->width)

@@ -40,10 +40,10 @@ static int rank_of(const candidate *c)
 
 static bool is_anchor(const naming *scheme, const char *name, size_t *prefix)
 {
-    size_t length = strlen(name), anchor = strlen(scheme->anchor);
-    *prefix = length - anchor;
-    return length >= anchor && strcmp(name + *prefix, scheme->anchor) == 0 &&
-           (*prefix == 0 || name[*prefix - 1] == '.');
+    if (!tec_string_ends_with(name, scheme->anchor))
+        return false;
+    *prefix = strlen(name) - strlen(scheme->anchor);
+    return *prefix == 0 || name[*prefix - 1] == '.';
 }
 
 enum { MOST_CANDIDATES = 16, MOST_PIECES = 1 << 13 };

@@ -93,9 +93,7 @@ static void read_metadata(const tec_import *import, import_sidecar *said)
 static json_t *read_beside(const tec_import *import, const char *name)
 {
     enum { LONGEST = 1 << 22 };
-    const char *model = tec_tensor_file_path(import->file), *slash = strrchr(model, '/');
-    char *path = tec_string_format("%.*s%s", slash ? (int)(slash - model + 1) : 0, model, name);
-    char *text = NULL;
+    char *path = tec_path_beside(tec_tensor_file_path(import->file), name), *text = NULL;
     size_t bytes;
     json_t *object = NULL;
     if (tec_file_exists(path) && tec_file_read(path, LONGEST, &text, &bytes) == TEC_OK)

@@ -3,6 +3,7 @@
 
 #include "tec/crc32c.h"
 #include "tec/memory.h"
+#include "tec/minmax.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -167,7 +168,7 @@ tec_status tec_checkpoint_check_crc(hid_t dataset, const char *path, const char 
 static tec_status read_values(hid_t dataset, const char *path, const char *group, const tec_param *param, real *out)
 {
     hid_t native = TEC_REAL_IS_DOUBLE ? H5T_NATIVE_DOUBLE : H5T_NATIVE_FLOAT, type = H5Dget_type(dataset);
-    size_t size = H5Tget_size(type), wide = size > sizeof *out ? size : sizeof *out;
+    size_t size = H5Tget_size(type), wide = tec_max_size(size, sizeof *out);
     char *raw = tec_allocate(param->count * wide);
     tec_status status;
     if (H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, raw) < 0) {

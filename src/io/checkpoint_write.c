@@ -78,7 +78,7 @@ static tec_status draft_run(tec_h5_draft *draft, const tec_run_state *state, con
 
 char *tec_checkpoint_previous(const char *path)
 {
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+    const char *name = tec_path_name(path), *dot = strrchr(name, '.');
     if (!dot || dot == name)
         return tec_string_format("%s_prev", path);
     return tec_string_format("%.*s_prev%s", (int)(dot - path), path, dot);

@@ -3,6 +3,7 @@
 
 #include "tec/files.h"
 #include "tec/memory.h"
+#include "tec/minmax.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -150,7 +151,7 @@ static tec_status copy_tables(int memory, int fd, const char *path)
     while (status == TEC_OK && (start = lseek(memory, end, SEEK_DATA)) >= 0) {
         end = lseek(memory, start, SEEK_HOLE);
         while (status == TEC_OK && start < end) {
-            size_t bytes = end - start < BLOCK ? (size_t)(end - start) : BLOCK;
+            size_t bytes = (size_t)tec_min_int64(end - start, BLOCK);
             status = tec_file_get(memory, in_memory, block, bytes, start);
             if (status == TEC_OK)
                 status = tec_file_put(fd, path, block, bytes, start);

@@ -74,7 +74,7 @@ tec_status tec_store_open(tec_store **out, const char *dir, const char *manifest
     char *where = tec_path_join(dir, STORE_MANIFEST);
     json_t *json = json_loadb(manifest, bytes, 0, &error);
     tec_store *store = tec_allocate_zeroed(1, sizeof *store);
-    store->dir = tec_string_format("%s", dir);
+    store->dir = tec_string_copy(dir);
     store->cache = tec_allocate_zeroed(1, sizeof *store->cache);
     pthread_mutex_init(&store->cache->lock, NULL);
     tec_status status;
@@ -138,7 +138,7 @@ char *tec_store_shard_file(const tec_store *store, int64_t shard, int64_t *bytes
 void tec_store_read_from(tec_store *store, const char *dir)
 {
     free(store->dir);
-    store->dir = tec_string_format("%s", dir);
+    store->dir = tec_string_copy(dir);
 }
 
 int64_t tec_store_void_rows(const tec_store *store, const int64_t **rows)

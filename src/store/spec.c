@@ -1,6 +1,8 @@
 /* The members of a specification by table (checking, formatting, comparing), and the rows and shards that follow. */
 #include "store_parts.h"
 
+#include "tec/minmax.h"
+
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -77,8 +79,7 @@ int64_t tec_store_shards(const tec_store_spec *spec)
 
 int64_t tec_store_shard_row_count(const tec_store_spec *spec, int64_t shard)
 {
-    int64_t left = tec_store_rows(spec) - shard * spec->shard_rows;
-    return left < spec->shard_rows ? left : spec->shard_rows;
+    return tec_min_int64(tec_store_rows(spec) - shard * spec->shard_rows, spec->shard_rows);
 }
 
 int64_t tec_store_row_bytes(const tec_store_spec *spec)
@@ -94,7 +95,7 @@ int64_t tec_store_row_bytes(const tec_store_spec *spec)
 static int64_t whole_samples(const tec_store_spec *spec, int64_t bytes)
 {
     int64_t samples = bytes / (tec_store_row_bytes(spec) * spec->views);
-    return (samples > 0 ? samples : 1) * spec->views;
+    return tec_max_int64(samples, 1) * spec->views;
 }
 
 int64_t tec_store_shard_rows(const tec_store_spec *spec, int megabytes)
@@ -102,9 +103,7 @@ int64_t tec_store_shard_rows(const tec_store_spec *spec, int megabytes)
     enum { SHARES = 64 };
     int64_t largest = whole_samples(spec, (int64_t)megabytes << 20), smallest = whole_samples(spec, 1 << 20);
     int64_t rows = (spec->samples + SHARES - 1) / SHARES * spec->views;
-    if (rows < smallest)
-        rows = smallest;
-    return rows < largest ? rows : largest;
+    return tec_min_int64(tec_max_int64(rows, smallest), largest);
 }
 
 int tec_store_field_count(const spec_field *field, const tec_store_spec *spec)

@@ -4,6 +4,7 @@
 #include "tec/error.h"
 #include "tec/log.h"
 #include "tec/memory.h"
+#include "tec/minmax.h"
 #include "tec/text.h"
 #include "tec/version.h"
 
@@ -278,6 +279,43 @@ static void test_progress_on_a_terminal(void **state)
     close(terminal);
 }
 
+static void test_strings(void **state)
+{
+    (void)state;
+    const char *text = "blocks.0.attn.qkv.bias";
+    char *copy = tec_string_copy(text), *empty = tec_string_copy("");
+    assert_string_equal(copy, text);
+    assert_ptr_not_equal(copy, text);
+    assert_string_equal(empty, "");
+    assert_true(tec_string_starts_with(text, "blocks."));
+    assert_true(tec_string_starts_with(text, text));
+    assert_true(tec_string_starts_with(text, ""));
+    assert_false(tec_string_starts_with(text, "Blocks."));
+    assert_false(tec_string_starts_with("block", "blocks."));
+    assert_true(tec_string_ends_with(text, ".bias"));
+    assert_true(tec_string_ends_with(text, text));
+    assert_true(tec_string_ends_with(text, ""));
+    assert_false(tec_string_ends_with(text, ".weight"));
+    assert_false(tec_string_ends_with("bias", ".bias"));
+    free(copy);
+    free(empty);
+}
+
+static void test_smaller_and_larger(void **state)
+{
+    (void)state;
+    assert_int_equal(tec_min_int(-2, 3), -2);
+    assert_int_equal(tec_max_int(-2, 3), 3);
+    assert_true(tec_min_int64(INT64_MIN, INT64_MAX) == INT64_MIN);
+    assert_true(tec_max_int64(INT64_MIN, INT64_MAX) == INT64_MAX);
+    assert_true(tec_min_size(SIZE_MAX, 1) == 1);
+    assert_true(tec_max_size(SIZE_MAX, 1) == SIZE_MAX);
+    assert_true(tec_min_double(INFINITY, -0.5) == -0.5);
+    assert_true(tec_max_double(INFINITY, -0.5) == INFINITY);
+    assert_true(tec_min_double(NAN, 1) == 1 && isnan(tec_min_double(1, NAN)));
+    assert_true(tec_max_double(NAN, 1) == 1 && isnan(tec_max_double(1, NAN)));
+}
+
 static void test_duration(void **state)
 {
     (void)state;
@@ -337,6 +375,8 @@ int main(void)
         cmocka_unit_test(test_arena),
         cmocka_unit_test(test_log),
         cmocka_unit_test(test_progress_on_a_terminal),
+        cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_smaller_and_larger),
         cmocka_unit_test(test_duration),
         cmocka_unit_test(test_exp),
         cmocka_unit_test(test_clock_and_version),
