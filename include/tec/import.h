@@ -67,7 +67,8 @@ typedef enum tec_export_names {
 /* Tensors for tec_safetensors_write and tec_torch_write. It owns names and values. */
 typedef struct tec_export {
     tec_tensor_out *tensor;
-    int count, capacity;
+    int count;
+    size_t capacity;
     real *weight; /* the buffer that all values point into; NULL: each has its own */
 } tec_export;
 

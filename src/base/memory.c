@@ -1,4 +1,4 @@
-/* Allocation that never returns NULL. */
+/* Allocation that never returns NULL, and arrays that grow. */
 #include "tec/memory.h"
 
 #include "tec/error.h"
@@ -25,6 +25,14 @@ void *tec_allocate_zeroed(size_t count, size_t bytes)
     void *block = or_abort(calloc(count ? count : 1, bytes ? bytes : 1), count, bytes);
     tec_ask_for_huge_pages(block, count * bytes);
     return block;
+}
+
+void *tec_grow(void *array, size_t count, size_t *capacity, size_t bytes)
+{
+    if (count < *capacity)
+        return array;
+    *capacity = *capacity ? 2 * *capacity : 64;
+    return or_abort(realloc(array, *capacity * bytes), *capacity, bytes);
 }
 
 void tec_ask_for_huge_pages(void *block, size_t bytes)

@@ -178,8 +178,6 @@ static tec_status run(pickle_machine *m)
     return TEC_OK;
 }
 
-enum { FIRST_CAPACITY = 64 };
-
 tec_status tec_pickle_read(pickle **out, const char *where, const void *data, size_t size, size_t base, size_t *used)
 {
     pickle *p = tec_allocate_zeroed(1, sizeof *p);
@@ -192,9 +190,8 @@ tec_status tec_pickle_read(pickle **out, const char *where, const void *data, si
         .at = begin,
         .end = begin + size,
         .opcode = begin,
-        .stack = tec_allocate(FIRST_CAPACITY * sizeof(pickle_value *)), /* popping nothing must point somewhere */
-        .stack_capacity = FIRST_CAPACITY,
     };
+    m.stack = tec_grow(NULL, 0, &m.stack_capacity, sizeof *m.stack); /* popping nothing must point somewhere */
     tec_status status = run(&m);
     *used = (size_t)(m.at - m.begin);
     free(m.stack);

@@ -3,7 +3,6 @@
 
 #include "tec/memory.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* -- messages and operands -- */
@@ -45,20 +44,6 @@ tec_status tec_pickle_take_line(pickle_machine *m, pickle_text *line)
 
 /* -- stack -- */
 
-/* Returns the array with room for one more element, doubled if it was full. */
-static void *grown(void *array, size_t count, size_t *capacity, size_t element)
-{
-    if (count < *capacity)
-        return array;
-    size_t larger = *capacity ? 2 * *capacity : 64;
-    void *room = tec_allocate(larger * element);
-    if (count)
-        memcpy(room, array, count * element);
-    free(array);
-    *capacity = larger;
-    return room;
-}
-
 static tec_status count_push(pickle_machine *m)
 {
     if (++m->pushes > PICKLE_PUSHES_LIMIT)
@@ -70,7 +55,7 @@ static tec_status count_push(pickle_machine *m)
 tec_status tec_pickle_push(pickle_machine *m, pickle_value *value)
 {
     TEC_TRY(count_push(m));
-    m->stack = grown(m->stack, m->depth, &m->stack_capacity, sizeof *m->stack);
+    m->stack = tec_grow(m->stack, m->depth, &m->stack_capacity, sizeof *m->stack);
     m->stack[m->depth++] = value;
     return TEC_OK;
 }
@@ -117,7 +102,7 @@ tec_status tec_pickle_pop_mark(pickle_machine *m, pickle_value ***lowest, size_t
 tec_status tec_pickle_push_mark(pickle_machine *m)
 {
     TEC_TRY(count_push(m));
-    m->mark = grown(m->mark, m->marks, &m->mark_capacity, sizeof *m->mark);
+    m->mark = tec_grow(m->mark, m->marks, &m->mark_capacity, sizeof *m->mark);
     m->mark[m->marks++] = m->depth;
     return TEC_OK;
 }

@@ -76,7 +76,8 @@ struct tec_tensor_file {
     void *data; /* for the format */
     tensor_entry *entry;
     tec_tensor_note *note; /* owns its strings */
-    int count, capacity, notes, note_capacity;
+    int count, notes;
+    size_t capacity, note_capacity;
     int *sorted; /* indices by name */
 };
 

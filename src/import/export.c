@@ -11,14 +11,7 @@
 
 static void add(tec_export *out, const char *name, int dims, const int64_t *dim, const real *value)
 {
-    if (out->count == out->capacity) {
-        out->capacity = out->capacity ? 2 * out->capacity : 256;
-        tec_tensor_out *grown = tec_allocate((size_t)out->capacity * sizeof *grown);
-        if (out->count)
-            memcpy(grown, out->tensor, (size_t)out->count * sizeof *grown);
-        free(out->tensor);
-        out->tensor = grown;
-    }
+    out->tensor = tec_grow(out->tensor, (size_t)out->count, &out->capacity, sizeof *out->tensor);
     tec_tensor_out *t = &out->tensor[out->count++];
     *t = (tec_tensor_out){.name = tec_string_copy(name), .dims = dims, .value = value};
     for (int i = 0; i < dims; i++)

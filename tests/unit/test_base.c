@@ -168,6 +168,22 @@ static void test_allocate(void **state)
     free(text);
 }
 
+static void test_grow(void **state)
+{
+    (void)state;
+    int *number = NULL;
+    size_t capacity = 0;
+    for (int i = 0; i < 1000; i++) {
+        number = tec_grow(number, (size_t)i, &capacity, sizeof *number);
+        assert_true(capacity > (size_t)i);
+        number[i] = i;
+    }
+    assert_int_equal(capacity, 1024);
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(number[i], i);
+    free(number);
+}
+
 static void lay_out(tec_arena *arena, char **a, double **b, char **c)
 {
     *a = tec_arena_take(arena, 1);
@@ -372,6 +388,7 @@ int main(void)
         cmocka_unit_test(test_try),
         cmocka_unit_test(test_abort),
         cmocka_unit_test(test_allocate),
+        cmocka_unit_test(test_grow),
         cmocka_unit_test(test_arena),
         cmocka_unit_test(test_log),
         cmocka_unit_test(test_progress_on_a_terminal),
