@@ -15,6 +15,15 @@ typedef struct tec_tensor_out {
     const real *value; /* [product of dim], row-major */
 } tec_tensor_out;
 
+/* The number of elements: the product of dim. */
+static inline int64_t tec_tensor_out_count(const tec_tensor_out *tensor)
+{
+    int64_t count = 1;
+    for (int i = 0; i < tensor->dims; i++)
+        count *= tensor->dim[i];
+    return count;
+}
+
 /* Writes .safetensors. `metadata` is a list of key, value, key, value, ... that ends with NULL, or NULL.
  * TEC_USER_ERROR: a name or text that is not UTF-8, two tensors of one name; TEC_SYSTEM_ERROR: the disk. */
 tec_status tec_safetensors_write(const char *path, const tec_tensor_out *tensor, int count,

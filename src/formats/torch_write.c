@@ -43,14 +43,6 @@ static void put_tuple(FILE *out, const int64_t *number, int count)
     fputc('t', out);
 }
 
-static int64_t elements(const tec_tensor_out *tensor)
-{
-    int64_t count = 1;
-    for (int i = 0; i < tensor->dims; i++)
-        count *= tensor->dim[i];
-    return count;
-}
-
 #define EMPTY_ORDERED_DICT "ccollections\nOrderedDict\n)R"
 
 /* _rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks) */
@@ -68,7 +60,7 @@ static void put_tensor(FILE *out, const tec_tensor_out *tensor, int index)
     fputs("ctorch\nFloatStorage\n", out);
     put_text(out, key);
     put_text(out, "cpu");
-    put_integer(out, elements(tensor));
+    put_integer(out, tec_tensor_out_count(tensor));
     fputs("tQ", out);
     put_integer(out, 0);
     put_tuple(out, tensor->dim, tensor->dims);
@@ -139,7 +131,7 @@ static bool add_entry(archive *a, const char *name, const void *data, size_t byt
 static bool add_tensor(archive *a, const tec_tensor_out *tensor, int index)
 {
     char name[32];
-    size_t count = (size_t)elements(tensor);
+    size_t count = (size_t)tec_tensor_out_count(tensor);
     snprintf(name, sizeof name, FOLDER "data/%d", index);
 #if TEC_REAL_IS_DOUBLE
     float *value = tec_allocate(count * sizeof *value);
