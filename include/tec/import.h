@@ -16,11 +16,17 @@
 #include "tec/tensor_file.h"
 #include "tec/tensor_write.h"
 
+#include <stdbool.h>
+
 /* What the user says about a model file (base.heads and so on); 0: nothing. */
 typedef struct tec_import_options {
     int heads;
     double norm_eps;
     double mean[3], std[3]; /* of the images; std[0] 0: not given */
+
+    /* Reads from the resolved settings of a run, YAML that one of our checkpoints holds, how its images were
+     * normalised. False: they cannot be read. NULL: that remains unknown. */
+    bool (*read_normalisation)(const char *yaml, double mean[3], double std[3]);
 } tec_import_options;
 
 typedef struct tec_import_facts {

@@ -30,10 +30,18 @@
 #include "tec/augment.h"
 #include "tec/error.h"
 #include "tec/real.h"
-#include "tec/settings.h"
 
 #include <stdbool.h>
 #include <stdint.h>
+
+/* How features are stored; attention is float16, or int8 beside an int8 feature. */
+typedef enum tec_target_type { TEC_TARGET_FLOAT32, TEC_TARGET_FLOAT16, TEC_TARGET_INT8 } tec_target_type;
+
+/* The words for the types, in the order of the enum, and the same as the choices of a setting. */
+#define TEC_TARGET_TYPE_LIST(BETWEEN) "float32" BETWEEN "float16" BETWEEN "int8"
+#define TEC_TARGET_TYPE_WORDS TEC_TARGET_TYPE_LIST("|")
+
+const char *tec_target_type_name(tec_target_type type); /* static */
 
 /* What a store is made from and how: two stores with equal specs hold the same numbers. One table in src/store/spec.c
  * lists the members with name, type and range; it drives attributes, manifest, comparison and messages. */

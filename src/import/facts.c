@@ -197,7 +197,7 @@ tec_status tec_import_gather_facts(tec_import *import, const tec_import_options 
     tec_import_facts *f = &import->facts;
     import_sidecar said = {0};
     snprintf(f->family, sizeof f->family, "%s", import->own ? "ViT of tec" : family_of(import));
-    TEC_TRY(tec_import_read_sidecar(import, &said));
+    TEC_TRY(tec_import_read_sidecar(import, options, &said));
     take_options(options, &said);
     consult_table(import, &said);
     TEC_TRY(choose_heads(import, &said));

@@ -50,7 +50,7 @@ typedef struct import_sidecar {
 } import_sidecar;
 
 /* TEC_USER_ERROR: they ask for what this program cannot do, such as another activation. */
-tec_status tec_import_read_sidecar(const tec_import *import, import_sidecar *out);
+tec_status tec_import_read_sidecar(const tec_import *import, const tec_import_options *options, import_sidecar *out);
 
 /* Resamples the patches' rows of a position embedding to another grid, as timm's resample_abs_pos_embed does (PyTorch's
  * bicubic interpolation with antialiasing).

@@ -5,7 +5,6 @@
 #include "tec/checkpoint.h"
 #include "tec/files.h"
 #include "tec/log.h"
-#include "tec/settings.h"
 #include "tec/text.h"
 
 #include <jansson.h>
@@ -15,28 +14,19 @@
 
 /* -- our own files -- */
 
-/* The images of a run were normalised as its settings say. */
-static void read_run_settings(const tec_import *import, import_sidecar *said)
+/* The images of a run were normalised as its settings say. Settings of another version may not be readable; the weights
+ * still are. */
+static void read_run_settings(const tec_import *import, const tec_import_options *options, import_sidecar *said)
 {
-    tec_settings settings;
     char *text = tec_checkpoint_read_settings(tec_tensor_file_path(import->file));
-    if (!text)
-        return;
-    tec_settings_source source = {.yaml_name = import->path, .yaml = text, .yaml_bytes = strlen(text)};
-    /* Settings of another version may not be readable; the weights still are. */
-    if (text[0] && tec_settings_resolve(&settings, &source) == TEC_OK) {
+    if (text && text[0] && options->read_normalisation && options->read_normalisation(text, said->mean, said->std)) {
         said->normalised = true;
         said->mean_from = "as it was trained";
-        memcpy(said->mean, settings.data.mean, sizeof said->mean);
-        memcpy(said->std, settings.data.std, sizeof said->std);
-        tec_settings_free(&settings);
-    } else if (text[0]) {
-        tec_settings_free(&settings);
     }
     free(text);
 }
 
-static tec_status read_own(const tec_import *import, import_sidecar *said)
+static tec_status read_own(const tec_import *import, const tec_import_options *options, import_sidecar *said)
 {
     tec_model_config config;
     const tec_model_config *c = &import->facts.config;
@@ -48,7 +38,7 @@ static tec_status read_own(const tec_import *import, import_sidecar *said)
     said->heads_from = "its own configuration";
     said->norm_eps = 1e-6;
     said->norm_eps_from = said->heads_from;
-    read_run_settings(import, said);
+    read_run_settings(import, options, said);
     return TEC_OK;
 }
 
@@ -188,11 +178,11 @@ static tec_status read_directory(const tec_import *import, import_sidecar *said)
     return status;
 }
 
-tec_status tec_import_read_sidecar(const tec_import *import, import_sidecar *out)
+tec_status tec_import_read_sidecar(const tec_import *import, const tec_import_options *options, import_sidecar *out)
 {
     *out = (import_sidecar){0};
     if (import->own)
-        return read_own(import, out);
+        return read_own(import, options, out);
     TEC_TRY(read_directory(import, out));
     read_metadata(import, out);
     return TEC_OK;

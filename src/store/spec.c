@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const type_words[] = {"float32", "float16", "int8", NULL};
+#define COMMA ,
+static const char *const type_words[] = {TEC_TARGET_TYPE_LIST(COMMA), NULL};
 
 #define FIELD(member, kind_, count_)                                                                                   \
     .h5.name = #member, .h5.offset = offsetof(tec_store_spec, member), .h5.kind = kind_, .h5.count = count_
@@ -44,6 +45,11 @@ const spec_field tec_store_spec_fields[] = {
     {.h5 = {0}},
 };
 
+const char *tec_target_type_name(tec_target_type type)
+{
+    return type_words[type];
+}
+
 int tec_store_version(tec_target_type type)
 {
     return type == TEC_TARGET_INT8 ? STORE_VERSION : 1;
@@ -64,7 +70,7 @@ tec_status tec_store_version_check(int64_t version, const tec_store_spec *spec, 
     return tec_fail(TEC_USER_ERROR,
                     "%s has version %lld of the format; of type %s this program reads version %d: make the store again "
                     "with `tec targets`, in another targets.dir",
-                    where, (long long)version, type_words[spec->type], tec_store_version(spec->type));
+                    where, (long long)version, tec_target_type_name(spec->type), tec_store_version(spec->type));
 }
 
 int64_t tec_store_rows(const tec_store_spec *spec)

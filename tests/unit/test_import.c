@@ -5,8 +5,10 @@
 #include "capture.h"
 #include "folder.h"
 
+#include "tec/checkpoint.h"
 #include "tec/files.h"
 #include "tec/frozen.h"
+#include "tec/memory.h"
 #include "tec/tensor_write.h"
 #include "tec/text.h"
 
@@ -329,6 +331,56 @@ static void remove_beside(const char *name)
     free(file);
 }
 
+/* A checkpoint of a run with these settings. */
+static void write_run(const char *file, const char *yaml)
+{
+    const tec_model_config config = {
+        .image_size = 8, .patch = 4, .channels = 3, .width = 8, .depth = 1, .heads = 2, .mlp_ratio = 4};
+    const tec_run_state run = {.step = 1, .ranks = 1, .threads = 1, .batch = 1};
+    tec_frozen *frozen;
+    assert_int_equal(tec_frozen_create(&frozen, &config, 1), TEC_OK);
+    const tec_params *params = tec_frozen_params(frozen);
+    real *moment = tec_allocate_zeroed(params->total, sizeof *moment);
+    assert_int_equal(tec_checkpoint_write(file, &config, params, moment, moment, &run, yaml), TEC_OK);
+    free(moment);
+    tec_frozen_close(frozen);
+}
+
+static bool read_half(const char *yaml, double mean[3], double std[3])
+{
+    for (int i = 0; i < 3; i++)
+        mean[i] = std[i] = 0.5;
+    return strcmp(yaml, "data:\n") == 0;
+}
+
+/* The settings in a checkpoint are read by whoever knows settings. */
+static void test_run_settings(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *yaml;
+        bool (*read)(const char *yaml, double mean[3], double std[3]);
+        bool known;
+    } runs[] = {
+        {"data:\n", read_half, true}, {"other:\n", read_half, false}, {"", read_half, false}, {"data:\n", NULL, false}};
+    char file[280];
+    snprintf(file, sizeof file, "%s/run.h5", dir);
+    for (size_t i = 0; i < LENGTH(runs); i++) {
+        tec_import *import;
+        write_run(file, runs[i].yaml);
+        assert_int_equal(tec_import_open(&import, file, &(tec_import_options){.read_normalisation = runs[i].read}),
+                         TEC_OK);
+        const tec_import_facts *f = tec_import_get_facts(import);
+        assert_int_equal(f->config.heads, 2);
+        assert_int_equal(f->normalised, runs[i].known);
+        if (runs[i].known) {
+            assert_true(f->mean[0] == 0.5 && f->std[2] == 0.5);
+            assert_string_equal(f->mean_from, "as it was trained");
+        }
+        tec_import_close(import);
+    }
+}
+
 static void test_config_json(void **state)
 {
     (void)state;
@@ -481,10 +533,11 @@ static int remove_directory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),    cmocka_unit_test(test_names_back),  cmocka_unit_test(test_wrappers),
-        cmocka_unit_test(test_unused),   cmocka_unit_test(test_refused),     cmocka_unit_test(test_options),
-        cmocka_unit_test(test_metadata), cmocka_unit_test(test_config_json), cmocka_unit_test(test_variants),
-        cmocka_unit_test(test_resize),   cmocka_unit_test(test_not_finite),  cmocka_unit_test(test_positions),
+        cmocka_unit_test(test_names),     cmocka_unit_test(test_names_back),   cmocka_unit_test(test_wrappers),
+        cmocka_unit_test(test_unused),    cmocka_unit_test(test_refused),      cmocka_unit_test(test_options),
+        cmocka_unit_test(test_metadata),  cmocka_unit_test(test_run_settings), cmocka_unit_test(test_config_json),
+        cmocka_unit_test(test_variants),  cmocka_unit_test(test_resize),       cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_positions),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }
