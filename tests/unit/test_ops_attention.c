@@ -1,7 +1,9 @@
-#include "gradient.h"
-
-#include "tec/gemm.h"
+/* Attention against a reference in double precision, its gradients against finite differences; sequences of which only
+ * some queries are computed. */
 #include "tec/ops.h"
+
+#include "gradient.h"
+#include "tec/gemm.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,8 +1,9 @@
-#include "gradient.h"
+/* Linear layers against a reference in double precision, their gradients against finite differences. */
+#include "tec/ops.h"
 
+#include "gradient.h"
 #include "tec/gemm.h"
 #include "tec/measure.h"
-#include "tec/ops.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,7 +1,8 @@
-#include "gradient.h"
-
-#include "tec/gemm.h"
+/* Layer norm against a reference in double precision, its gradients against finite differences. */
 #include "tec/ops.h"
+
+#include "gradient.h"
+#include "tec/gemm.h"
 
 #include <math.h>
 #include <setjmp.h>
