@@ -93,7 +93,7 @@ done
 
 # ---- pages ----
 
-say "README.md is short, and links lead somewhere"
+say "README.md is short, links lead somewhere, and functions and files that pages name are there"
 (($(wc -l <"$repository/README.md") <= 130)) || fail "README.md has more than 130 lines"
 
 # anchors FILE: of its headings, as GitHub makes them.
@@ -115,3 +115,14 @@ for page in "$repository"/README.md "$repository"/docs/*.md; do
     done < <(grep -o '](\([^)]*\))' "$page" | sed 's/^](//; s/)$//')
 done
 ((links > 20)) || fail "$links links only: this tests nothing"
+
+grep -rhow 'tec_[a-z0-9_]*' "$repository"/{include,src,jobs} | sort -u >names
+# shellcheck disable=SC2016 # as above
+while IFS=: read -r page name; do
+    if [[ $name == tec_* ]]; then
+        grep -Fxqe "$name" names || fail "${page#"$repository"/}: there is no $name"
+    elif [[ $name != *[A-Z]* ]]; then
+        [[ -e $repository/$name ]] || fail "${page#"$repository"/}: there is no file $name"
+    fi
+done < <(grep -oHE '`(tec_[a-z0-9_]+|(src|include|jobs|tests|configs)/[A-Za-z0-9_./]*)`' "$repository"/README.md \
+    "$repository"/docs/*.md | tr -d '`')
