@@ -1,10 +1,12 @@
-/* Sums a gradient over the ranks in buckets: slices of the flat buffer, each as soon as backward has finished it on
- * this rank. Without a helper thread the caller waits for every bucket where it announces it (MPI_Allreduce); with one,
- * backward goes on meanwhile (src/parallel/ring.h), which pays where the network is slow.
+/* Module parallel, public. Sums a gradient over the ranks in buckets: slices of the flat buffer, each as soon as
+ * backward has completed it on this rank.
  *
- * Buckets, their order and how each is summed are always the same for given ranks and one of the two ways: so are the
- * sums, to the bit. Every rank takes all buckets of a step, also one that has nothing to add. From the first
- * tec_reducer_ready of a step until its last tec_reducer_take nothing else may call MPI. */
+ * Without a helper thread the caller waits for a bucket where it announces it (MPI_Allreduce). With one, backward goes
+ * on meanwhile (src/parallel/ring.h), which pays where the network is slow.
+ *
+ * For given ranks, bucket size and way of summing, the buckets, their order and the order of summation are always the
+ * same: so are the sums, to the bit. Every rank takes all buckets of a step, even if it has nothing to add. From the
+ * first tec_reducer_ready of a step until its last tec_reducer_take nothing else may call MPI. */
 #ifndef TEC_REDUCER_H
 #define TEC_REDUCER_H
 
@@ -18,27 +20,28 @@ typedef struct tec_slice {
     size_t first, count;
 } tec_slice;
 
-/* Local; comm and data [count] are borrowed. bucket: reals in one, at most INT_MAX. thread: with a helper, unless there
- * is but one rank. TEC_SYSTEM_ERROR: no thread can be started; TEC_USER_ERROR: this MPI does not go with threads. */
+/* Local. comm and data [count] are borrowed. bucket: reals in one, at most INT_MAX. thread: with a helper thread,
+ * unless there is only one rank. TEC_SYSTEM_ERROR: the thread cannot be started; TEC_USER_ERROR: this MPI does not
+ * support threads. */
 tec_status tec_reducer_create(tec_reducer **out, const tec_comm *comm, real *data, size_t count, size_t bucket,
                               bool thread);
 
 /* The same for the gradient of params, as run.bucket_mb and run.overlap say. */
 tec_status tec_reducer_create_for(tec_reducer **out, const tec_comm *comm, const tec_params *params,
                                   const tec_settings *settings);
-void tec_reducer_free(tec_reducer *reducer); /* NULL is fine; between steps */
+void tec_reducer_free(tec_reducer *reducer); /* NULL is fine; between steps only */
 
-/* This rank's data before `end` are complete. A tec_params_listener: `reducer` is a tec_reducer. */
+/* This rank's data before `end` are complete. A tec_params_listener (tec/params.h): `reducer` is a tec_reducer. */
 void tec_reducer_ready(void *reducer, size_t end);
 
-/* Collective. Everything is ready: waits for the next bucket, from the first to the last. False, and ready for another
- * step, when all have been taken. */
+/* Collective. All data of this rank are complete: waits for the next bucket and returns true; the first call of a step
+ * takes the first bucket. Returns false once all have been taken, and is then ready for the next step. */
 bool tec_reducer_take(tec_reducer *reducer, tec_slice *out);
 
-/* Takes all that are left. */
+/* Collective. Takes all that are left. */
 void tec_reducer_take_all(tec_reducer *reducer);
 
-/* Seconds so far that the callers of these have waited: the exposed part of the communication. */
+/* Seconds that the callers of these functions have waited so far: the exposed part of the communication. */
 double tec_reducer_waited(const tec_reducer *reducer);
 
 #endif

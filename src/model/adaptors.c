@@ -1,3 +1,4 @@
+/* TEC's input adaptor (the class token's MLP) and encoder adaptor (all blocks fused), forward and backward. */
 #include "adaptors.h"
 
 #include "tec/memory.h"

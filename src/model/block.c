@@ -1,7 +1,7 @@
+/* The transformer block, forward and backward, on all rows of its sequences or only on those that are needed. */
 #include "block.h"
 
 #include "tec/ops.h"
-
 #include "tec/threads.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* Which architectures are possible, and where two of them differ. */
 #include "tec/model_config.h"
 
 #include <stddef.h>

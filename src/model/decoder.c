@@ -1,3 +1,4 @@
+/* One or two decoders that share their blocks, forward and backward. */
 #include "decoder.h"
 
 #include "positions.h"

@@ -1,3 +1,4 @@
+/* The encoder, forward and backward: patch embedding, tokens, positions, blocks, norm. */
 #include "encoder.h"
 
 #include "positions.h"

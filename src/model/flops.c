@@ -1,5 +1,5 @@
-/* Counts the operations of the model's matrix products, 2 m n k each, from its shapes alone. A backward has twice those
- * of its forward: one product for the gradient of the weights, one for that of the input. */
+/* Counts the operations of the model's matrix products, 2 m n k each, from its shapes alone. A backward has twice as
+ * many as its forward: one product for the gradient of the weights, one for that of the input. */
 #include "tec/flops.h"
 
 /* Rows x inputs x outputs. */

@@ -1,7 +1,9 @@
+/* The encoder without backward: features for evaluation, and the targets that TEC learns from. */
+#include "tec/frozen.h"
+
 #include "adaptors.h"
 #include "encoder.h"
 
-#include "tec/frozen.h"
 #include "tec/gemm.h"
 #include "tec/memory.h"
 #include "tec/ops.h"

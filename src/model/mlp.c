@@ -1,3 +1,4 @@
+/* The MLP: fc1, GELU or SwiGLU, fc2, forward and backward. */
 #include "mlp.h"
 
 #include "tec/ops.h"

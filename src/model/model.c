@@ -1,3 +1,4 @@
+/* What the kinds of model share: creation, workspace, the loss of patch values. */
 #include "model.h"
 
 #include "tec/memory.h"

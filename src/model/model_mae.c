@@ -1,3 +1,4 @@
+/* The MAE model: encoder, one decoder, pixels. */
 #include "model.h"
 
 #include "tec/ops.h"

@@ -1,3 +1,4 @@
+/* The TEC model: class-token MLP, encoder, encoder adaptor, two decoders, features and attention. */
 #include "model.h"
 
 #include "tec/ops.h"

@@ -1,3 +1,4 @@
+/* Registers a layer norm, and calls the operator with its parameters. */
 #include "norm.h"
 
 norm tec_norm_register(tec_params *params, int width, real eps, const char *name)

@@ -1,3 +1,4 @@
+/* The registry of parameter tensors: order, layout in the flat buffers, initial values. */
 #include "tec/params.h"
 
 #include "tec/memory.h"

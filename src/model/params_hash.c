@@ -1,3 +1,4 @@
+/* The hash of all weights, by which a target store knows its base model. */
 #include "tec/params.h"
 
 #include <string.h>

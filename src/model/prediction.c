@@ -1,3 +1,4 @@
+/* Predictions and their losses: patch values, and attention maps. */
 #include "prediction.h"
 
 #include "tec/gemm.h"

@@ -1,3 +1,4 @@
+/* Fills in a tec_sequences. */
 #include "sequences.h"
 
 void tec_sequences_lay_out(int most, sequences *s, tec_arena *arena)

@@ -1,7 +1,7 @@
+/* AdamW: one pass over weights, gradients and moments, shared among threads. */
 #include "tec/adamw.h"
 
 #include "tec/measure.h"
-
 #include "tec/memory.h"
 #include "tec/vector.h"
 

@@ -1,4 +1,6 @@
+/* Ranks: start and end of MPI, agreement on failures, broadcasts, reductions. */
 #include "tec/comm.h"
+
 #include "tec/log.h"
 #include "tec/memory.h"
 #include "tec/phase.h"

@@ -1,11 +1,12 @@
+/* Buckets of a gradient: when each is summed over the ranks, and by which thread. */
 #include "tec/reducer.h"
+
+#include "ring.h"
 
 #include "tec/clock.h"
 #include "tec/measure.h"
 #include "tec/memory.h"
 #include "tec/phase.h"
-
-#include "ring.h"
 
 #include <assert.h>
 #include <limits.h>

@@ -1,3 +1,4 @@
+/* The ring: every rank sums up one part, then all parts go round. */
 #include "ring.h"
 
 #include "tec/memory.h"

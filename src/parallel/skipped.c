@@ -1,3 +1,4 @@
+/* A sorted list of images left out, merged over the ranks when it is reported. */
 #include "tec/skipped.h"
 
 #include "tec/log.h"

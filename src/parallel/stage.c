@@ -1,3 +1,4 @@
+/* Copies files to a locked directory on each node's own disk, and removes what killed jobs left there. */
 #include "tec/stage.h"
 
 #include "tec/files.h"

@@ -1,3 +1,4 @@
+/* A thread that takes naps, and ends all ranks when the main thread shows no sign of life for too long. */
 #include "tec/watchdog.h"
 
 #include "tec/clock.h"

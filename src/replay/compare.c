@@ -1,3 +1,4 @@
+/* Relative errors, tensor by tensor. */
 #include "compare.h"
 
 #include "tec/memory.h"

@@ -1,3 +1,4 @@
+/* Reads datasets and attributes of a fixture, with messages that name what is missing. */
 #include "tec/fixture.h"
 
 #include "tec/h5.h"

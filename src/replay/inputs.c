@@ -1,3 +1,4 @@
+/* Reads and checks a fixture's inputs, and makes examples of them. */
 #include "inputs.h"
 
 #include "tec/memory.h"

@@ -1,3 +1,4 @@
+/* Replays a fixture: losses, gradients and AdamW steps of a model in training, or the targets of a frozen one. */
 #include "tec/replay.h"
 
 #include "compare.h"

@@ -1,3 +1,4 @@
+/* Replays a frozen model's targets. */
 #include "targets.h"
 
 #include "compare.h"

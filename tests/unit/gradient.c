@@ -1,3 +1,4 @@
+/* Data, comparisons and central differences for the numerical tests. */
 #include "gradient.h"
 
 #include "tec/memory.h"

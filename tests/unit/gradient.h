@@ -1,9 +1,9 @@
-/* What the numerical tests share: data, comparison with a plain reference in double, and gradients by central
+/* Tests. What the numerical tests share: data, comparison with a plain reference in double, gradients by central
  * differences.
  *
  * References and data are doubles (rounded to `real`, so that operator and reference see the same numbers). Arrays
- * belong to the test under way: numbers_free, its teardown, frees them all. They have exactly the size asked for, so
- * that a sanitizer sees every step beyond. */
+ * belong to the running test: numbers_free, its teardown, frees them all. They have exactly the size asked for, so that
+ * a sanitizer sees every access beyond it. */
 #ifndef TEC_TESTS_GRADIENT_H
 #define TEC_TESTS_GRADIENT_H
 
@@ -15,7 +15,7 @@
 #define VALUE_TOLERANCE (TEC_REAL_IS_DOUBLE ? 1e-12 : 2e-5)
 #define GRADIENT_TOLERANCE (TEC_REAL_IS_DOUBLE ? 1e-8 : 2e-4)
 
-real *reals(size_t n);     /* all NaN: what an operator leaves unwritten is seen */
+real *reals(size_t n);     /* all NaN: what an operator fails to write shows */
 double *doubles(size_t n); /* all zero */
 int numbers_free(void **state);
 

@@ -1,3 +1,4 @@
+/* A target store of noise. */
 #include "noise_store.h"
 
 #include "tec/philox.h"

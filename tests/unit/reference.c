@@ -1,3 +1,4 @@
+/* Vision Transformer, TEC and MAE in plain loops of doubles. */
 #include "reference.h"
 
 #include "gradient.h"
@@ -136,8 +137,7 @@ double *reference_tokens(const tec_params *params, const tec_model_config *c, co
     return x;
 }
 
-/* -- decoders and losses --------------------------------------------------------------------------------------------
- */
+/* ---- decoders and losses ---- */
 
 /* Blocks NAME.0 .. NAME.depth-1. each [depth * N * D]: the outputs side by side, as the encoder adaptor sees them, or
  * NULL. */

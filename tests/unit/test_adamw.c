@@ -1,5 +1,4 @@
-/* AdamW against torch.optim.AdamW: four steps in double precision with learning rates that change, one tensor decayed.
- */
+/* AdamW against torch.optim.AdamW: four steps in double precision, changing learning rates, one tensor decayed. */
 #include "tec/adamw.h"
 #include "tec/gemm.h"
 

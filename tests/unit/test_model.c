@@ -1,3 +1,4 @@
+/* Models in training: forward against a plain reference, micro-batches, what backward announces. */
 #include "gradient.h"
 #include "reference.h"
 #include "tiny_model.h"
@@ -192,8 +193,7 @@ static void note_announced(void *context, size_t end)
     a->calls++;
 }
 
-/* From the front on, nothing changes any more behind the announcement, and only the tokens' side is left for the end.
- */
+/* What has been announced does not change any more, and only the embedding's side is left for the end. */
 static void test_backward_announces(void **state)
 {
     tiny_model tiny = tiny_model_make((int)(intptr_t)*state, 2);

@@ -1,3 +1,4 @@
+/* Which architectures are refused, and the names of what differs between two of them. */
 #include "tec/model.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Frozen models: features and targets against a plain reference. */
 #include "gradient.h"
 #include "reference.h"
 #include "tiny_model.h"

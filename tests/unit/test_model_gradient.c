@@ -1,3 +1,4 @@
+/* Gradients of whole models against central differences. */
 #include "gradient.h"
 #include "tiny_model.h"
 

@@ -1,3 +1,4 @@
+/* The parameter registry: names, shapes, layout, decay, initial values, position tables. */
 #include "tec/model.h"
 #include "tec/params.h"
 

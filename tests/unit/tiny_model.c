@@ -1,3 +1,4 @@
+/* Architectures, weights and examples of the tiny models. */
 #include "tiny_model.h"
 
 #include "gradient.h"
