@@ -74,7 +74,7 @@ static int last_rows(const decoder *d, int B, int visible)
     return rows;
 }
 
-/* Rows that decoder i's input has before those of the next one. */
+/* Distinct rows of one decoder's input. */
 static int distinct_rows(const decoder *d, int B, int visible)
 {
     return B * (1 + visible) + d->patches;
@@ -113,7 +113,9 @@ void tec_decoder_scratch(const decoder *d, int B, int visible, scratch *s)
                      1 + d->patches);
 }
 
-/* Decoder i's part of the first block's input: embedded rows and mask tokens, each with its position. */
+/* Adds the positions to the embedded rows of decoder i, and places its mask tokens, with theirs, behind them.
+ *
+ *   x  [B (1 + V) + L, W] */
 static void place_tokens(const decoder *d, int i, const tec_example *example, int B, int V, real *x)
 {
     int W = d->width;
@@ -130,7 +132,10 @@ static void place_tokens(const decoder *d, int i, const tec_example *example, in
         tec_add(mask_token, position + (1 + (size_t)l) * W, W, masks + (size_t)l * W);
 }
 
-/* of [B N]: where decoder i's tokens are in the input, whose row `first` is its first. */
+/* In which row of the first block's input each token of a decoder is.
+ *
+ *   first  the decoder's first row there
+ *   of     [B N] */
 static void find_tokens(const decoder *d, const tec_example *example, int B, int V, int first, int *of)
 {
     int N = 1 + d->patches, masks = first + B * (1 + V);
@@ -176,7 +181,7 @@ void tec_decoder_forward(const decoder *d, const tec_example *example, int B, co
                          B * tec_decoder_rows(d, i, c->visible), &c->norm[i], c->normed[i]);
 }
 
-/* From dx, the gradient by the first block's input, to those by z, embedding and mask token of decoder i. */
+/* From dx, the gradient of the first block's input, to those of z and of decoder i's embedding and mask token. */
 static void embed_backward(const decoder *d, int i, int B, decoder_cache *c, real *dz)
 {
     int W = d->width, seen = B * (1 + c->visible);
@@ -199,7 +204,9 @@ void tec_decoder_backward(const decoder *d, int B, decoder_cache *c, const scrat
     real *gradient = c->dlast;
     for (int i = d->depth - 1; i >= 0; i--) {
         bool last = i == d->depth - 1, pruned = last && c->last.row[d->count * B] < c->all.row[d->count * B];
-        real *dx = i == 0 ? c->dx : pruned ? c->dmiddle : gradient;
+        real *dx = pruned ? c->dmiddle : gradient;
+        if (i == 0)
+            dx = c->dx;
         tec_block_backward(&d->block[i], last ? &c->last.view : &c->all.view, gradient, &c->block[i], s, dx);
         gradient = dx;
         tec_params_finish(d->params, d->block[i].norm1.weight);

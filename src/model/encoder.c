@@ -15,7 +15,7 @@ static int patch_pixels(const encoder *e)
     return e->config.channels * e->config.patch * e->config.patch;
 }
 
-/* Tokens before the patches and positions. */
+/* The tokens before the patches, and the position table. */
 static void register_tokens(encoder *e, tec_params *params, const tec_model_config *c)
 {
     const tec_vit_variant *v = &c->variant;

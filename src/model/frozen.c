@@ -25,9 +25,9 @@ struct tec_frozen {
     class_adaptor_cache class_cache;
     scratch scratch;
     tec_example *example; /* [batch] */
-    int *every;           /* [L] 0, 1, ... */
-    real *prefix;         /* [P, D] the tokens before the patches, with their positions */
-    real *mean;           /* [L] the class query's logits, mean over heads */
+    int *all_patches;     /* [L]     0, 1, ..., L - 1: all visible, in their own order */
+    real *prefix;         /* [P, D]  the tokens before the patches, with their positions */
+    real *mean;           /* [L]     the class query's logits, mean over heads */
 };
 
 static void lay_out(tec_frozen *f, tec_arena *arena)
@@ -40,7 +40,7 @@ static void lay_out(tec_frozen *f, tec_arena *arena)
         tec_class_adaptor_lay_out(&f->class_adaptor, &f->class_cache, arena);
     f->scratch.attention = tec_arena_take(arena, f->scratch.attention_size * sizeof(real));
     f->example = tec_arena_take(arena, f->batch * sizeof *f->example);
-    f->every = tec_arena_take(arena, L * sizeof *f->every);
+    f->all_patches = tec_arena_take(arena, L * sizeof *f->all_patches);
     f->prefix = tec_arena_take(arena, (size_t)f->encoder.prefix * c->width * sizeof(real));
     f->mean = tec_arena_take(arena, L * sizeof(real));
 }
@@ -63,12 +63,12 @@ tec_status tec_frozen_create(tec_frozen **out, const tec_model_config *config, i
     tec_arena_reserve(&f->arena);
     lay_out(f, &f->arena);
     for (int l = 0; l < tec_model_patches(config); l++)
-        f->every[l] = l;
+        f->all_patches[l] = l;
     *out = f;
     return TEC_OK;
 }
 
-/* Appends tensor `index`, unless it is -1, to the rows before the patches. */
+/* Copies tensor `index`, unless it is -1, to `row`. Returns where the next one goes. */
 static real *append_tokens(tec_frozen *f, int index, real *row)
 {
     if (index < 0)
@@ -136,12 +136,12 @@ size_t tec_frozen_workspace_bytes(const tec_frozen *f)
     return f->arena.size;
 }
 
-/* Returns the input of the first block. */
+/* Returns the input of the first block [B N, D]. */
 static const real *embed(tec_frozen *f, const real *images, int B)
 {
     size_t pixels = (size_t)f->config.channels * f->config.image_size * f->config.image_size;
     for (int b = 0; b < B; b++)
-        f->example[b] = (tec_example){.image = images + b * pixels, .shuffle = f->every};
+        f->example[b] = (tec_example){.image = images + b * pixels, .shuffle = f->all_patches};
     const encoder *e = &f->encoder;
     size_t D = f->config.width, prefix = e->prefix * D, N = e->prefix + tec_model_patches(&f->config);
     tec_encoder_embed_patches(e, f->example, B, &f->cache);
@@ -153,7 +153,7 @@ static const real *embed(tec_frozen *f, const real *images, int B)
     return f->cache.normed;
 }
 
-/* Runs block i; every block's output is in the same place, which may be its input x. */
+/* Runs block i on x [B N, D]. The outputs of all blocks are in the same place, which may be x. */
 static const real *run_block(tec_frozen *f, int i, const real *x)
 {
     block_cache *c = &f->cache.block[0];
@@ -162,7 +162,10 @@ static const real *run_block(tec_frozen *f, int i, const real *x)
     return c->out;
 }
 
-/* tokens [P + L, D] of one image. */
+/* Features of one image.
+ *
+ *   tokens  [P + L, D]
+ *   out     [D] */
 static void pool(const tec_frozen *f, const real *tokens, tec_pooling pooling, real *out)
 {
     int D = f->config.width, L = tec_model_patches(&f->config);
@@ -196,8 +199,11 @@ void tec_frozen_features(tec_frozen *f, const real *images, int B, tec_pooling p
         tec_norm_forward(&f->encoder.norm, f->cache.normed, B, &f->cache.norm, out);
 }
 
-/* out [n, H, L] = scaled logits of n tokens of an image, whose queries are the rows of q, against all its patches.
- * qkv [P + L, 3 D]. */
+/* Scaled logits of n queries of an image against the keys of all its patches.
+ *
+ *   q    [n, D]        row stride ldq
+ *   qkv  [P + L, 3 D]  of the image
+ *   out  [n, H, L] */
 static void query_logits(const tec_frozen *f, const real *q, int ldq, int n, const real *qkv, real *out)
 {
     int D = f->config.width, H = f->config.heads, L = tec_model_patches(&f->config), width = D / H;
@@ -207,7 +213,10 @@ static void query_logits(const tec_frozen *f, const real *q, int ldq, int n, con
                  tec_transposed(k + h * width, 3 * D), 0, out + (size_t)h * L, H * L);
 }
 
-/* topk [K]: the patches with the largest head-mean logit of the class query, largest first. */
+/* The patches with the largest head-mean logit of the class query, largest first.
+ *
+ *   class_logit  [H, L]
+ *   topk         [K] */
 static void pick_patches(tec_frozen *f, const real *class_logit, int K, int *topk)
 {
     int H = f->config.heads, L = tec_model_patches(&f->config);
@@ -224,7 +233,11 @@ static void pick_patches(tec_frozen *f, const real *class_logit, int K, int *top
     }
 }
 
-/* The attention targets of one image: attention [1 + K, H, L], the class query's first. */
+/* The attention targets of one image.
+ *
+ *   qkv        [P + L, 3 D]
+ *   attention  [1 + K, H, L]  the class query's first
+ *   topk       [K] */
 static void attention_targets(tec_frozen *f, const real *qkv, int K, real *attention, int *topk)
 {
     int D = f->config.width, H = f->config.heads, L = tec_model_patches(&f->config);

@@ -12,14 +12,14 @@ tec_status tec_model_create(tec_model **out, const tec_model_config *config, int
     TEC_TRY(tec_model_config_check(config));
     if (config->kind == TEC_MODEL_VIT)
         return tec_fail(TEC_USER_ERROR,
-                        "model: a plain encoder has no loss to train by; the objectives are mae and tec");
+                        "model: a plain encoder has no loss to train with; the objectives are mae and tec");
     int L = tec_model_patches(config);
     if (visible < 1 || visible >= L)
         return tec_fail(TEC_USER_ERROR,
                         "model: %d of %d patches would be visible; at least one must be visible and one hidden",
                         visible, L);
     if (topk < 0 || topk > L)
-        return tec_fail(TEC_USER_ERROR, "model: %d attention queries were asked for, but an image has %d patches", topk,
+        return tec_fail(TEC_USER_ERROR, "model: %d attention queries were requested, but an image has %d patches", topk,
                         L);
 
     tec_model *m = tec_allocate_zeroed(1, sizeof *m);

@@ -9,7 +9,7 @@ static void build(tec_model *m)
 {
     const tec_model_config *c = &m->config;
     static const char *const prefix[] = {"forward_fea_decoder.", "forward_att_decoder."};
-    /* Before the encoder, although it needs the encoder's token: backward finishes it last. */
+    /* Before the encoder, whose token it needs: backward completes its gradient last. */
     tec_class_adaptor_register(&m->class_adaptor, &m->params, -1, c->width);
     tec_encoder_register(&m->encoder, &m->params, c);
     m->class_adaptor.token = m->encoder.cls_token;
@@ -63,7 +63,7 @@ static void forward(tec_model *m, const double *weight, double scale, double *lo
                                                             scale * weight[1], &m->attention_cache);
 }
 
-/* Columns of the last block in the adaptor's gradient -> the gradient by the encoder's final norm, dense. */
+/* The last block's columns of the adaptor's gradient, dense: d [B (1 + V), D], gradient of the final norm's output. */
 static void last_block_gradient(tec_model *m, real *d)
 {
     size_t D = m->config.width, all = D * m->config.depth;

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Tensors start on cache lines. */
+/* In reals: tensors begin on cache lines. */
 enum { ALIGNMENT = 16 };
 
 static size_t padded(size_t count)

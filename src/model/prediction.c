@@ -48,20 +48,20 @@ attention_prediction tec_attention_prediction_register(tec_params *params, const
 void tec_attention_prediction_lay_out(const attention_prediction *a, int B, attention_prediction_cache *c,
                                       tec_arena *arena)
 {
-    size_t asking = (size_t)B * (1 + a->topk), tokens = (size_t)B * (1 + a->patches), W = a->width, C = a->base_width;
-    c->query = tec_arena_take(arena, asking * sizeof(int));
+    size_t queries = (size_t)B * (1 + a->topk), tokens = (size_t)B * (1 + a->patches), W = a->width, C = a->base_width;
+    c->query = tec_arena_take(arena, queries * sizeof(int));
     c->place = tec_arena_take(arena, a->patches * sizeof(int));
-    c->asking = tec_arena_take(arena, asking * W * sizeof(real));
-    c->dasking = tec_arena_take(arena, asking * W * sizeof(real));
-    c->q = tec_arena_take(arena, asking * C * sizeof(real));
-    c->dq = tec_arena_take(arena, asking * C * sizeof(real));
+    c->query_row = tec_arena_take(arena, queries * W * sizeof(real));
+    c->dquery_row = tec_arena_take(arena, queries * W * sizeof(real));
+    c->q = tec_arena_take(arena, queries * C * sizeof(real));
+    c->dq = tec_arena_take(arena, queries * C * sizeof(real));
     c->k = tec_arena_take(arena, tokens * C * sizeof(real));
     c->dk = tec_arena_take(arena, tokens * C * sizeof(real));
     c->logit = tec_arena_take(arena, (size_t)(1 + a->topk) * a->patches * sizeof(real));
     c->softmax = tec_arena_take(arena, a->patches * sizeof(real));
 }
 
-/* Which tokens ask: the class token, then the top-k patches where the shuffle has put them. */
+/* Which tokens are queries: the class token, then the top-k patches at their places in the shuffled order. */
 static void find_queries(const attention_prediction *a, const tec_example *example, int B,
                          attention_prediction_cache *c)
 {
@@ -78,11 +78,11 @@ static void find_queries(const attention_prediction *a, const tec_example *examp
 
 static void project(const attention_prediction *a, int B, const real *normed, attention_prediction_cache *c)
 {
-    int W = a->width, C = a->base_width, asking = B * (1 + a->topk);
+    int W = a->width, C = a->base_width, queries = B * (1 + a->topk);
     const real *weight = tec_params_weight(a->params, a->weight), *bias = tec_params_weight(a->params, a->bias);
-    for (size_t i = 0; i < (size_t)asking; i++)
-        memcpy(c->asking + i * W, normed + (size_t)c->query[i] * W, W * sizeof(real));
-    tec_linear_forward(c->asking, W, weight, bias, asking, W, C, c->q, C);
+    for (size_t i = 0; i < (size_t)queries; i++)
+        memcpy(c->query_row + i * W, normed + (size_t)c->query[i] * W, W * sizeof(real));
+    tec_linear_forward(c->query_row, W, weight, bias, queries, W, C, c->q, C);
     tec_linear_forward(normed, W, weight + (size_t)C * W, bias + C, B * (1 + a->patches), W, C, c->k, C);
 }
 
@@ -109,15 +109,15 @@ double tec_attention_prediction_forward(const attention_prediction *a, const tec
 void tec_attention_prediction_backward(const attention_prediction *a, int B, const real *normed,
                                        attention_prediction_cache *c, real *dnormed)
 {
-    int W = a->width, C = a->base_width, asking = B * (1 + a->topk);
+    int W = a->width, C = a->base_width, queries = B * (1 + a->topk);
     size_t keys = (size_t)C * W;
     const real *weight = tec_params_weight(a->params, a->weight);
     real *dweight = tec_params_grad(a->params, a->weight), *dbias = tec_params_grad(a->params, a->bias);
     tec_linear_backward(c->dk, C, normed, W, weight + keys, B * (1 + a->patches), W, C, dnormed, W, 0, dweight + keys,
                         dbias + C);
-    tec_linear_backward(c->dq, C, c->asking, W, weight, asking, W, C, c->dasking, W, 0, dweight, dbias);
-    for (size_t i = 0; i < (size_t)asking; i++) {
+    tec_linear_backward(c->dq, C, c->query_row, W, weight, queries, W, C, c->dquery_row, W, 0, dweight, dbias);
+    for (size_t i = 0; i < (size_t)queries; i++) {
         real *row = dnormed + (size_t)c->query[i] * W;
-        tec_add(row, c->dasking + i * W, W, row);
+        tec_add(row, c->dquery_row + i * W, W, row);
     }
 }

@@ -47,14 +47,14 @@ typedef struct attention_prediction {
 } attention_prediction;
 
 typedef struct attention_prediction_cache {
-    int *query;    /* [B (1 + K)]     which rows of normed are queries */
-    real *asking;  /* [B (1 + K), W]  those rows */
-    real *dasking; /* [B (1 + K), W] */
-    real *q, *dq;  /* [B (1 + K), C] */
-    real *k, *dk;  /* [B (1 + L), C]  the class token's rows of dk are never written: they stay zero */
-    real *logit;   /* [1 + K, L]      of one image and head */
-    real *softmax; /* [L] */
-    int *place;    /* [L]             place of a patch in the shuffled order */
+    int *query;       /* [B (1 + K)]     which rows of normed are queries */
+    real *query_row;  /* [B (1 + K), W]  those rows */
+    real *dquery_row; /* [B (1 + K), W] */
+    real *q, *dq;     /* [B (1 + K), C] */
+    real *k, *dk;     /* [B (1 + L), C]  the class token's rows of dk are never written: they stay zero */
+    real *logit;      /* [1 + K, L]      of one image and head */
+    real *softmax;    /* [L] */
+    int *place;       /* [L]             place of a patch in the shuffled order */
 } attention_prediction_cache;
 
 /* Registers NAME.weight and NAME.bias: queries in the first C rows, keys in the others. */

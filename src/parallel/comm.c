@@ -9,9 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A reduction in pieces that stay in the cache is much faster than one over the whole buffer inside a node, and pieces
- * of this size still fill a network. The results do not depend on it by more than rounding, but for given ranks they
- * do. */
+/* Within a node, a reduction in pieces that fit into the cache is much faster than one over the whole buffer; pieces of
+ * this size still fill a network. Another size rounds differently. */
 #define SUM_BYTES ((size_t)6 << 20)
 #define BROADCAST_BYTES ((size_t)1 << 30) /* MPI counts are int */
 
@@ -25,7 +24,7 @@ static bool is_alone(const tec_comm *comm)
     return comm->mpi == MPI_COMM_NULL;
 }
 
-/* For tec_abort, which may be called anywhere, without a communicator at hand. */
+/* For tec_abort, which may be called anywhere, also where no communicator is at hand. */
 static void end_world(tec_status status)
 {
     int rank = 0, finished = 0;
@@ -47,8 +46,8 @@ void tec_comm_start(tec_comm *comm)
     tec_log_enable(comm->rank == 0);
     tec_set_abort(end_world);
     if (provided < MPI_THREAD_FUNNELED)
-        tec_abort(tec_fail(TEC_SYSTEM_ERROR, "MPI_Init_thread: this MPI has no MPI_THREAD_FUNNELED; "
-                                             "use one that was built with thread support"));
+        tec_abort(tec_fail(TEC_SYSTEM_ERROR, "MPI_Init_thread: this MPI does not provide MPI_THREAD_FUNNELED; "
+                                             "use one built with thread support"));
 }
 
 void tec_comm_local(tec_comm *comm)
@@ -65,7 +64,7 @@ void tec_comm_finish(tec_comm *comm)
     tec_comm_local(comm);
 }
 
-/* The watchdog is told who waits for whom. */
+/* The watchdog learns who waits for whom. */
 static void reduce(const tec_comm *comm, void *data, int count, MPI_Datatype type, MPI_Op op)
 {
     if (is_alone(comm))

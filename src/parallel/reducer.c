@@ -70,7 +70,8 @@ static tec_status start_helper(tec_reducer *r)
     int provided;
     MPI_Query_thread(&provided);
     if (provided < MPI_THREAD_SERIALIZED)
-        return tec_fail(TEC_USER_ERROR, "run.overlap thread: this MPI gives no MPI_THREAD_SERIALIZED; off needs none");
+        return tec_fail(TEC_USER_ERROR,
+                        "run.overlap: thread needs MPI_THREAD_SERIALIZED, which this MPI does not provide; set off");
     r->ring = tec_ring_create(r->comm, r->bucket < r->count ? r->bucket : r->count);
     /* Signals are the main thread's. */
     sigfillset(&all);
@@ -78,7 +79,7 @@ static tec_status start_helper(tec_reducer *r)
     int failed = pthread_create(&r->thread, NULL, help, r);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     r->threaded = failed == 0;
-    return failed ? tec_fail(TEC_SYSTEM_ERROR, "run.overlap: the thread cannot be started: %s", strerror(failed))
+    return failed ? tec_fail(TEC_SYSTEM_ERROR, "run.overlap: the helper thread cannot be started: %s", strerror(failed))
                   : TEC_OK;
 }
 

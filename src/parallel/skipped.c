@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where `sample` is noted, or where it belongs. */
+/* Index of `sample`, or where it is to be inserted. */
 static int64_t place_of(const tec_skipped *s, int64_t sample)
 {
     int64_t low = 0, high = s->count;
@@ -51,7 +51,7 @@ void tec_skipped_note(tec_skipped *s, int64_t sample, const char *message)
     s->count++;
 }
 
-/* All messages, each with the 0 that ends it. */
+/* All messages, each with its terminating 0. The caller frees the text. */
 static char *joined(const tec_skipped *s, size_t *bytes)
 {
     *bytes = 0;
@@ -63,7 +63,7 @@ static char *joined(const tec_skipped *s, size_t *bytes)
     return text;
 }
 
-/* Collective. Notes in `all` what rank `rank` has noted. */
+/* Collective. Adds to `all` what `rank` has noted. */
 static void add_rank(const tec_skipped *mine, const tec_comm *comm, int rank, tec_skipped *all)
 {
     int64_t count = mine->count;
@@ -91,7 +91,7 @@ int64_t tec_skipped_report(const tec_skipped *s, const tec_comm *comm, const cha
     int64_t total = s->count;
     tec_skipped all = {0};
     tec_comm_sum_int64(comm, &total, 1);
-    if (total == 0) /* as a rule: spares a broadcast per rank */
+    if (total == 0) /* the usual case: saves a broadcast per rank */
         return 0;
     for (int rank = 0; rank < comm->size; rank++)
         add_rank(s, comm, rank, &all);

@@ -12,11 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ENOUGH 4      /* a phase may take so many times the longest one so far */
-#define AFTER_TERM 20 /* seconds: Slurm kills half a minute after SIGTERM unless told otherwise */
-#define ABORT_SECONDS 20
+#define ENOUGH 4         /* a phase may take so many times the longest one so far */
+#define AFTER_TERM 20    /* seconds: Slurm sends SIGKILL half a minute after SIGTERM by default */
+#define ABORT_SECONDS 20 /* until this process ends if MPI_Abort hangs */
 
-/* One for the process. `lock` guards `ending`. */
+/* One per process. `lock` guards `ending`. */
 static struct {
     tec_comm comm;
     double limit; /* seconds */
@@ -31,13 +31,13 @@ static double larger(double a, double b)
     return a > b ? a : b;
 }
 
-/* Seconds without a sign of life that are too many, where there have been `longest` of them before. */
+/* How many seconds may pass without a sign of life; `longest`: the most that have passed so far. */
 static double allowed(const tec_phase_view *view, double longest)
 {
     double seen = ENOUGH * longest, most = larger(dog.limit * view->patience, seen);
     if (tec_stop_urgent() && view->patience == 1 && larger(AFTER_TERM, seen) < most)
         most = larger(AFTER_TERM, seen);
-    /* First those who may be the cause, then the others one after the other: the first to speak ends all. */
+    /* The first to speak ends all: first ranks that may be the cause, then the waiting ones, one after the other. */
     int turn = dog.comm.rank < 50 ? dog.comm.rank : 50;
     return view->waiting ? 1.1 * most + 0.2 * turn : most;
 }
@@ -46,7 +46,7 @@ static void bark(const tec_phase_view *view, double idle)
 {
     char host[256] = "?", time[32];
     gethostname(host, sizeof host - 1);
-    /* MPI_Abort is called from a second thread, and the first may hold any lock: this process ends, come what may. */
+    /* MPI_Abort is called from a second thread, and the first may hold any lock: the alarm ends this process anyway. */
     signal(SIGALRM, SIG_DFL);
     alarm(ABORT_SECONDS);
     tec_comm_abort(&dog.comm,
@@ -56,7 +56,7 @@ static void bark(const tec_phase_view *view, double idle)
                             view->waiting ? ", waiting for the other ranks: one of them hangs or has died" : ""));
 }
 
-/* Waits for `seconds`, or until the watchdog is to end: then false. */
+/* Waits for `seconds`. Returns false as soon as the watchdog is to end. */
 static bool doze(double seconds)
 {
     struct timespec until;
@@ -72,7 +72,7 @@ static bool doze(double seconds)
     return goes_on;
 }
 
-/* Time is counted in naps: one that took much longer than asked for shows that this process did not run either. */
+/* Time is counted in naps: if one took much longer than requested, this whole process had been stopped. */
 static void *watch(void *unused)
 {
     const double nap = dog.limit / 20 < 5 ? dog.limit / 20 : 5;
@@ -108,7 +108,7 @@ void tec_watchdog_start(const tec_comm *comm, double minutes)
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     pthread_cond_init(&dog.end, &clock);
     pthread_condattr_destroy(&clock);
-    /* Signals are the main thread's. */
+    /* The main thread handles all signals. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int failed = pthread_create(&dog.thread, NULL, watch, NULL);

@@ -19,7 +19,7 @@ tec_replay_figure *tec_replay_add_figure(tec_replay_result *result, const char *
     return figure;
 }
 
-/* A NaN is the worst of all: it replaces every number and no number replaces it. */
+/* A NaN is the worst error: it replaces any number, and no number replaces it. */
 static void keep_worst(tec_replay_figure *figure, const char *where, double error)
 {
     if (isnan(figure->error) || error <= figure->error)

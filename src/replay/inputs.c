@@ -17,7 +17,7 @@ void tec_replay_inputs_free(replay_inputs *in)
     free(in->example);
 }
 
-/* A whole number in [least, most] among the attributes of /inputs. */
+/* An attribute of /inputs, a whole number from `least` to `most`. */
 static tec_status read_count(const tec_fixture *f, const char *name, int least, int most, int *out)
 {
     double value;
@@ -29,7 +29,9 @@ static tec_status read_count(const tec_fixture *f, const char *name, int least, 
     return TEC_OK;
 }
 
-/* Each row names n different patches of L. */
+/* Checks that each row names n different patches out of 0 .. L - 1.
+ *
+ *   patch  [rows, n] */
 static tec_status check_patches(const tec_fixture *f, const char *name, const int *patch, int rows, int n, int L)
 {
     char *seen = tec_allocate(L);
@@ -39,7 +41,7 @@ static tec_status check_patches(const tec_fixture *f, const char *name, const in
         for (int i = 0; i < n && status == TEC_OK; i++) {
             int l = patch[(size_t)r * n + i];
             if (l < 0 || l >= L)
-                status = tec_fail(TEC_USER_ERROR, "%s: %s of image %d names patch %d; 0 to %d are there",
+                status = tec_fail(TEC_USER_ERROR, "%s: %s of image %d names patch %d; patches are 0 to %d",
                                   tec_fixture_path(f), name, r, l, L - 1);
             else if (seen[l]++)
                 status = tec_fail(TEC_USER_ERROR, "%s: %s of image %d names patch %d twice", tec_fixture_path(f), name,

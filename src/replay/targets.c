@@ -11,8 +11,9 @@
 #include <stdlib.h>
 
 typedef struct targets {
-    real *feature, *attention; /* [B, L, D], [B, 1+K, H, L] */
-    int *topk;                 /* [B, K] */
+    real *feature;   /* [B, L, D] */
+    real *attention; /* [B, 1 + K, H, L] */
+    int *topk;       /* [B, K] */
 } targets;
 
 static tec_status compare_reals(const tec_fixture *f, const char *name, const char *dataset, const real *got,
