@@ -1,6 +1,8 @@
 /* What the kinds of model share: creation, workspace, the loss of patch values. */
 #include "model.h"
 
+#include "matrix.h"
+
 #include "tec/memory.h"
 #include "tec/ops.h"
 
@@ -102,7 +104,7 @@ double tec_model_patch_loss(tec_model *m, double scale, const real *(*target)(te
     tec_patch_prediction_forward(&m->patches, m->decoder_cache.normed[0], m->B * hidden, m->pred);
     for (int b = 0; b < m->B; b++)
         total +=
-            tec_mse_rows(m->pred + (size_t)b * hidden * outputs, target(m, &m->example[b]),
+            tec_mse_rows(m->pred + reals(b * hidden, outputs), target(m, &m->example[b]),
                          by_patch ? m->example[b].shuffle + m->visible : NULL, hidden, outputs, (real)(scale * mean));
     return total * mean;
 }

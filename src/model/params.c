@@ -29,9 +29,9 @@ static tec_param *next_param(tec_params *params)
 {
     if (params->count == params->capacity) {
         int capacity = params->capacity ? 2 * params->capacity : 64;
-        tec_param *grown = tec_allocate_zeroed(capacity, sizeof *grown);
+        tec_param *grown = tec_allocate_zeroed((size_t)capacity, sizeof *grown);
         if (params->count)
-            memcpy(grown, params->param, params->count * sizeof *grown);
+            memcpy(grown, params->param, (size_t)params->count * sizeof *grown);
         free(params->param);
         params->param = grown;
         params->capacity = capacity;
@@ -51,9 +51,9 @@ int tec_params_add(tec_params *params, tec_init init, const int dim[4], const ch
     p->count = 1;
     for (p->dims = 0; p->dims < 4 && dim[p->dims]; p->dims++) {
         p->dim[p->dims] = dim[p->dims];
-        p->count *= dim[p->dims];
+        p->count *= (size_t)dim[p->dims];
     }
-    p->fan_in = (int)(p->count / p->dim[0]);
+    p->fan_in = (int)(p->count / (size_t)p->dim[0]);
     p->trained = init != TEC_INIT_FIXED;
     p->decayed = p->trained && p->dims > 1 && !is_bias(p->name);
     return params->count - 1;
@@ -111,7 +111,8 @@ void tec_params_initialize(tec_params *params, uint64_t seed)
 {
     for (int i = 0; i < params->count; i++)
         if (params->param[i].trained)
-            draw(&params->param[i], tec_philox_start(seed, TEC_STREAM_INIT, i, 0, 0), tec_params_weight(params, i));
+            draw(&params->param[i], tec_philox_start(seed, TEC_STREAM_INIT, (uint64_t)i, 0, 0),
+                 tec_params_weight(params, i));
 }
 
 const tec_param *tec_params_find(const tec_params *params, const char *name)

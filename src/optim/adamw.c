@@ -67,7 +67,7 @@ typedef struct span {
 /* The calling thread's share. */
 static span my_share(span all)
 {
-    size_t count = all.end - all.begin, part = omp_get_thread_num(), parts = omp_get_num_threads();
+    size_t count = all.end - all.begin, part = (size_t)omp_get_thread_num(), parts = (size_t)omp_get_num_threads();
     return (span){all.begin + count * part / parts, all.begin + count * (part + 1) / parts};
 }
 

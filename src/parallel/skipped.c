@@ -24,17 +24,16 @@ static int64_t place_of(const tec_skipped *s, int64_t sample)
 
 static void grow(tec_skipped *s)
 {
-    int64_t capacity = s->capacity ? 2 * s->capacity : 16;
+    size_t used = (size_t)s->count, capacity = used ? 2 * used : 16;
     int64_t *sample = tec_allocate(capacity * sizeof *sample);
     char **message = tec_allocate(capacity * sizeof *message);
-    if (s->count) {
-        memcpy(sample, s->sample, s->count * sizeof *sample);
-        memcpy(message, s->message, s->count * sizeof *message);
+    if (used) {
+        memcpy(sample, s->sample, used * sizeof *sample);
+        memcpy(message, s->message, used * sizeof *message);
     }
-    tec_skipped grown = {.sample = sample, .message = message, .count = s->count, .capacity = capacity};
     free(s->sample);
     free(s->message);
-    *s = grown;
+    *s = (tec_skipped){.sample = sample, .message = message, .count = s->count, .capacity = (int64_t)capacity};
 }
 
 void tec_skipped_note(tec_skipped *s, int64_t sample, const char *message)
@@ -44,8 +43,9 @@ void tec_skipped_note(tec_skipped *s, int64_t sample, const char *message)
         return;
     if (s->count == s->capacity)
         grow(s);
-    memmove(s->sample + at + 1, s->sample + at, (s->count - at) * sizeof *s->sample);
-    memmove(s->message + at + 1, s->message + at, (s->count - at) * sizeof *s->message);
+    size_t behind = (size_t)(s->count - at);
+    memmove(s->sample + at + 1, s->sample + at, behind * sizeof *s->sample);
+    memmove(s->message + at + 1, s->message + at, behind * sizeof *s->message);
     s->sample[at] = sample;
     s->message[at] = tec_string_format("%s", message);
     s->count++;
@@ -70,14 +70,15 @@ static void add_rank(const tec_skipped *mine, const tec_comm *comm, int rank, te
     tec_comm_broadcast(comm, &count, sizeof count, rank);
     if (count == 0)
         return;
-    int64_t *sample = tec_allocate(count * sizeof *sample);
+    size_t sample_bytes = (size_t)count * sizeof(int64_t);
+    int64_t *sample = tec_allocate(sample_bytes);
     char *text = NULL;
     size_t bytes = 0;
     if (rank == comm->rank) {
-        memcpy(sample, mine->sample, count * sizeof *sample);
+        memcpy(sample, mine->sample, sample_bytes);
         text = joined(mine, &bytes);
     }
-    tec_comm_broadcast(comm, sample, count * sizeof *sample, rank);
+    tec_comm_broadcast(comm, sample, sample_bytes, rank);
     tec_comm_share_text(comm, &text, &bytes, rank);
     const char *message = text;
     for (int64_t i = 0; i < count; i++, message += strlen(message) + 1)

@@ -58,10 +58,11 @@ bool tec_fixture_has(const tec_fixture *f, const char *name)
     char part[128];
     for (const char *end = name; end; end = *end ? end + 1 : NULL) {
         end = strchrnul(end, '/');
-        if ((size_t)(end - name) >= sizeof part)
+        size_t length = (size_t)(end - name);
+        if (length >= sizeof part)
             return false;
-        memcpy(part, name, end - name);
-        part[end - name] = 0;
+        memcpy(part, name, length);
+        part[length] = 0;
         if (!tec_h5_has(f->file, part))
             return false;
     }
