@@ -45,14 +45,14 @@ LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/obj/%.o)
 PROGRAM_OBJECTS := $(PROGRAM_SOURCES:%.c=$(BUILD)/obj/%.o)
 TEST_PROGRAMS := $(TEST_SOURCES:%.c=$(BUILD)/%)
 FUZZ_PROGRAMS := $(FUZZ_SOURCES:%.c=$(BUILD)/%)
-SCRIPTS := $(wildcard .ci/run tests/check tests/e2e/*.sh tests/slurm/*.sh tests/bench/* slurm/submit slurm/common.sh \
-	slurm/site.example slurm/*.sbatch configs/*.sh)
+SCRIPTS := $(filter-out %.py,$(wildcard .ci/run tests/check tests/layers tests/coverage tests/e2e/*.sh tests/slurm/*.sh \
+	tests/bench/* slurm/submit slurm/common.sh slurm/site.example slurm/*.sbatch configs/*.sh))
 
 # Targets that build first and then run something start a build of their own, on all cores.
 PARALLEL_MAKE = $(MAKE) --no-print-directory -j$$(nproc)
 
-.PHONY: all deps deps-tests deps-slurm install demo demo-long check check-slurm test-programs bench bench-compare \
-	bench-torch bench-int8 bench-network bench-ranks lint format clean help FORCE
+.PHONY: all deps deps-tests deps-slurm deps-lint install docs layers tidy coverage demo demo-long check check-slurm test-programs bench bench-compare \
+	bench-torch bench-int8 bench-network bench-ranks bench-same lint format clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -61,7 +61,8 @@ all: $(BUILD)/tec
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
 	@echo 'Targets: all deps deps-tests deps-slurm install demo demo-long check check-slurm fuzz bench bench-compare' \
-		'bench-torch bench-int8 bench-network bench-ranks lint format clean'
+		'bench-torch bench-int8 bench-network bench-ranks bench-same deps-lint lint layers tidy coverage format docs' \
+		'install clean'
 
 $(BUILD)/tec: $(PROGRAM_OBJECTS) $(BUILD)/libtec.a
 	$(if $(V),,@echo "  LINK $@")
@@ -178,8 +179,19 @@ deps-slurm:
 		exit 1; \
 	fi
 
+SHARE = $(DESTDIR)$(PREFIX)/share
 install: all
 	install -D $(BUILD)/tec $(DESTDIR)$(PREFIX)/bin/tec
+	install -d $(SHARE)/man/man1 $(SHARE)/bash-completion/completions $(SHARE)/tec/slurm $(SHARE)/tec/configs
+	$(BUILD)/tec help --page man > $(SHARE)/man/man1/tec.1
+	$(BUILD)/tec help --page bash > $(SHARE)/bash-completion/completions/tec
+	install slurm/submit $(SHARE)/tec/slurm
+	install -m 644 slurm/common.sh slurm/site.example slurm/*.sbatch $(SHARE)/tec/slurm
+	install -m 644 configs/*.yaml $(SHARE)/tec/configs
+
+# What is made of the tables of commands and settings.
+docs: all
+	$(BUILD)/tec help --page markdown > docs/manual.md
 
 demo demo-long: deps
 	@$(PARALLEL_MAKE) all
@@ -208,6 +220,33 @@ bench-network: all
 # What ranks lose by working together on this machine.
 bench-ranks: all
 	@BUILD=$(BUILD) tests/bench/ranks
+
+# BASE: a git revision. Does the working tree write and say what it did, bit for bit?
+bench-same:
+	@tests/bench/same $(BASE)
+
+# Do all includes go downwards? tests/layers.rules says which way that is.
+layers:
+	@tests/layers
+
+LINTERS := clang-format clang-tidy shellcheck clang
+deps-lint:
+	@for tool in $(LINTERS); do command -v $$tool >/dev/null || missing=1; done; \
+	if test -z "$$missing"; then exit 0; fi; \
+	sudo=; test "$$(id -u)" = 0 || sudo='sudo -n'; \
+	$$sudo apt-get update -qq && \
+	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(LINTERS) libomp-dev
+
+tidy:
+	@printf '%s\n' $(LIBRARY_SOURCES) $(PROGRAM_SOURCES) | OMPI_CC=clang xargs -P 2 -n 16 sh -c \
+		'clang-tidy --quiet "$$@" -- $(CPPFLAGS) $(CFLAGS) $(shell mpicc --showme:compile)' tidy
+
+# Lines and branches that the tests reach. Without Slurm, and without what measures time or sanitizes.
+coverage: deps
+	@$(PARALLEL_MAKE) BUILD=$(BUILD)/coverage OPTIMISE='-O1 --coverage' all test-programs
+	@find $(BUILD)/coverage -name '*.gcda' -delete
+	-@BUILD=$(BUILD)/coverage SLURM=no tests/check
+	@BUILD=$(BUILD)/coverage tests/coverage
 
 lint:
 	clang-format --dry-run --Werror $(ALL_SOURCES) $(wildcard include/tec/*.h src/*/*.h jobs/*.h tests/*/*.h)

@@ -6,54 +6,46 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { MOST = 1000000 };
 enum { OPTION_SIZE, OPTION_BATCH, OPTION_STEPS, OPTION_MICRO_BATCH, OPTION_TARGETS, OPTION_BRIEF, OPTION_JSON };
 
 static const tec_option options[] = {
-    {"size", "NAME",
-     "vitb: ViT-B/16 at 224 pixels (decoder 512); vitt: ViT-Ti/16 at 224 (decoder 192, "
-     "the default); tiny: 32 pixels, patch 4, width 192 (decoder 128)"},
-    {"batch", "N", "images per step and rank (default 8, 16, 64)"},
-    {"steps", "N", "measured steps (default 5); one more goes before them"},
-    {"micro-batch", "N", "images computed at once (default: as training chooses)"},
-    {"targets", NULL, "measure the base model's targets instead of training steps"},
-    {"brief", NULL, "the closing lines alone, without the measurements of the tables"},
-    {"json", "FILE", "add everything to this file, which holds the runs of one machine"},
+    {"size", TEC_OPTION_CHOICE, "vitt|vitb|tiny",
+     .help = "vitt: ViT-Ti/16 at 224 pixels (decoder 192, the default); vitb: ViT-B/16 at 224 (decoder 512); "
+             "tiny: 32 pixels, patch 4, width 192 (decoder 128)"},
+    {"batch", TEC_OPTION_WHOLE, "N", .help = "images per step and rank (default 16, 8, 64)", .least = 1, .most = MOST},
+    {"steps", TEC_OPTION_WHOLE, "N", .help = "measured steps (default 5); one more goes before them", .least = 1,
+     .most = MOST, .otherwise = 5},
+    {"micro-batch", TEC_OPTION_WHOLE, "N", .help = "images computed at once (default: as training chooses)", .least = 1,
+     .most = MOST},
+    {"targets", .help = "measure the base model's targets instead of training steps"},
+    {"brief", .help = "the closing lines alone, without the measurements of the tables"},
+    {"json", TEC_OPTION_TEXT, "FILE", .help = "add everything to this file, which holds the runs of one machine"},
     {0}};
-
-static tec_status read_count(const char *option, const char *text, int fallback, int *out)
-{
-    char *end;
-    *out = fallback;
-    if (!text)
-        return TEC_OK;
-    long value = strtol(text, &end, 10);
-    if (end == text || *end || value < 1 || value > 1000000)
-        return tec_fail(TEC_USER_ERROR, "--%s %s: a whole number from 1 to 1000000 is wanted", option, text);
-    *out = (int)value;
-    return TEC_OK;
-}
 
 /* Collective. The same steps again, with images from data.train. */
 static tec_status measure_loader(const tec_comm *comm, const tec_settings *settings, tec_bench_training *training,
                                  tec_bench_run *run)
 {
+    const tec_reading reading = tec_setup_reading(settings);
+    tec_feed_view view = tec_setup_view(settings);
     tec_dataset *set;
     tec_bench_images images = {0};
     tec_bench_result result = {0};
+    view.size = run->config.image_size;
+    view.channels = run->config.channels;
     TEC_TRY(tec_setup_dataset(comm, settings, true, &set));
-    tec_status status = tec_bench_images_open(&images, settings, &run->config, set, training->micro_batch);
+    tec_status status = tec_bench_images_open(&images, set, &view, &reading, training->micro_batch);
     if (status == TEC_OK)
         status = tec_bench_images_rate(&images, &run->loader.rate);
     status = tec_comm_agree(comm, status);
     if (status == TEC_OK) {
         training->images = &images;
-        for (int i = 0; i <= settings->data.prefetch; i++)
-            tec_bench_images_ask(&images);
         status = tec_bench_measure(tec_bench_training_step, training, run->result.steps, &result);
         training->images = NULL;
     }
     if (status == TEC_OK) {
-        run->loader.workers = settings->data.workers;
+        run->loader.workers = reading.workers;
         run->loader.step_rate = run->batch / result.median;
         run->loader.wait_share = result.operators[TEC_OPERATOR_LOADER].seconds / result.total;
     }
@@ -67,9 +59,10 @@ static tec_status measure_loader(const tec_comm *comm, const tec_settings *setti
 static tec_status measure_training(const tec_comm *comm, const tec_settings *settings, const tec_bench_size *size,
                                    bool brief, tec_bench_run *run)
 {
+    const tec_reduction reduction = tec_setup_reduction(settings);
     tec_bench_training training = {0};
-    tec_status status = tec_bench_training_open(&training, comm, settings, &run->config, run->batch, run->micro_batch,
-                                                tec_model_patches(&run->config) / 4, size->topk);
+    tec_status status = tec_bench_training_open(&training, comm, &reduction, &run->config, run->batch, run->micro_batch,
+                                                tec_step_visible(&run->config, size->mask_ratio), size->topk);
     status = tec_comm_agree(comm, status);
     if (status != TEC_OK) {
         tec_bench_training_close(&training);
@@ -95,6 +88,112 @@ static tec_status measure_targets(const tec_bench_size *size, tec_bench_run *run
     tec_status status = tec_bench_measure(tec_bench_targets_step, &targets, run->result.steps, &run->result);
     tec_bench_targets_close(&targets);
     return status;
+}
+
+/* ---- the tables ---- */
+
+enum { MOST_KINDS = 24 }; /* in the table; the file of --json has all */
+
+static void print_operators(const tec_bench_run *run)
+{
+    const tec_bench_result *r = &run->result;
+    double rest = r->total;
+    printf("\n%-18s %9s %11s %8s %9s\n", "operator", "calls", "ms a step", "share", "GFLOP/s");
+    for (int i = 0; i < TEC_OPERATORS; i++) {
+        const tec_measured *m = &r->operators[i];
+        rest -= m->seconds;
+        if (!m->calls)
+            continue;
+        printf("%-18s %9.0f %11.3f %7.2f%%", tec_operator_name((tec_operator)i), (double)m->calls / r->steps,
+               1e3 * m->seconds / r->steps, 100 * m->seconds / r->total);
+        if (i == TEC_OPERATOR_GEMM)
+            printf(" %9.1f", r->flops / m->seconds / 1e9);
+        putchar('\n');
+    }
+    printf("%-18s %9s %11.3f %7.2f%%\n", "everything else", "", 1e3 * rest / r->steps, 100 * rest / r->total);
+}
+
+static double rate(const tec_bench_kind *kind)
+{
+    const tec_gemm_kind *k = &kind->in_step;
+    return 2.0 * k->m * k->n * k->k * (double)k->calls / k->seconds / 1e9;
+}
+
+static double warm_rate(const tec_bench_kind *kind)
+{
+    const tec_gemm_kind *k = &kind->in_step;
+    return kind->warm_seconds > 0 ? 2.0 * k->m * k->n * k->k / kind->warm_seconds / 1e9 : 0;
+}
+
+static void print_kinds(const tec_bench_run *run)
+{
+    const tec_bench_result *r = &run->result;
+    double best = 0, left = 0;
+    printf("\n%20s %3s %7s %10s %7s %9s %9s %6s\n", "product m x n x k", "a b", "calls", "ms a step", "share",
+           "GFLOP/s", "own sgemm", "ratio");
+    for (int i = 0; i < r->kinds; i++) {
+        const tec_gemm_kind *k = &r->kind[i].in_step;
+        best = warm_rate(&r->kind[i]) > best ? warm_rate(&r->kind[i]) : best;
+        if (i >= MOST_KINDS) {
+            left += k->seconds;
+            continue;
+        }
+        printf("%6d x %4d x %4d %2c %c %7.0f %10.3f %6.2f%% %9.1f %9.1f %6.2f\n", k->m, k->n, k->k,
+               k->a == TEC_TRANSPOSED ? 'T' : 'N', k->b == TEC_TRANSPOSED ? 'T' : 'N', (double)k->calls / r->steps,
+               1e3 * k->seconds / r->steps, 100 * k->seconds / r->total, rate(&r->kind[i]), warm_rate(&r->kind[i]),
+               rate(&r->kind[i]) / warm_rate(&r->kind[i]));
+    }
+    if (r->kinds > MOST_KINDS)
+        printf("%20s %3s %7s %10.3f %6.2f%%\n", "other shapes", "", "", 1e3 * left / r->steps, 100 * left / r->total);
+    printf("own sgemm: the same product again and again on warm buffers, in this process. At these rates the products\n"
+           "would take %.1f %% of the step; the best of them is %.1f GFLOP/s.\n",
+           100 * tec_bench_warm_share(r), best);
+}
+
+static void print_reduce(const tec_bench_run *run)
+{
+    const tec_bench_reduce *r = &run->reduce;
+    if (r->seconds == 0)
+        return;
+    printf(
+        "\nallreduce of %.1f MB over %d ranks: %.4f s, %.2f GB/s; memcpy of as much on all ranks: %.4f s, %.2f GB/s\n",
+        r->bytes / 1e6, run->ranks, r->seconds, r->bytes / r->seconds / 1e9, r->copy_seconds,
+        r->bytes / r->copy_seconds / 1e9);
+}
+
+static void print_loader(const tec_bench_run *run)
+{
+    if (run->loader.rate == 0)
+        return;
+    printf(
+        "\nloader: %.1f images/s a rank from %d thread%s with nothing else to do; steps that use them: %.3f images/s "
+        "a rank, waiting %.2f %% of the time\n",
+        run->loader.rate, run->loader.workers, run->loader.workers > 1 ? "s" : "", run->loader.step_rate,
+        100 * run->loader.wait_share);
+}
+
+static void print_machine(void)
+{
+    json_t *machine = tec_bench_machine(), *value;
+    const char *key;
+    json_object_foreach(machine, key, value)
+    {
+        if (json_is_string(value))
+            printf("%-13s %s\n", key, json_string_value(value));
+        else
+            printf("%-13s %.0f\n", key, json_number_value(value));
+    }
+    json_decref(machine);
+}
+
+static void print_tables(const tec_bench_run *run)
+{
+    print_machine();
+    print_operators(run);
+    print_kinds(run);
+    print_reduce(run);
+    print_loader(run);
+    putchar('\n');
 }
 
 static void print_closing(const tec_bench_run *run)
@@ -124,29 +223,36 @@ static tec_status report(const tec_comm *comm, bool brief, const char *json, tec
         if (json)
             status = tec_bench_json_add(json, run);
         if (!brief)
-            bench_print(run);
+            print_tables(run);
         print_closing(run);
     }
     return tec_comm_agree(comm, status);
 }
 
+/* Where an option is not given its number is 0. */
+static int or_default(const tec_argument *argument, int standard)
+{
+    return argument->times ? (int)argument->number : standard;
+}
+
 static tec_status run(tec_comm *comm, const tec_invocation *call)
 {
-    const tec_bench_size *size;
-    const bool brief = call->times[OPTION_BRIEF], targets = call->times[OPTION_TARGETS];
-    tec_bench_run run = {
-        .what = targets ? "targets" : "step", .ranks = comm->size, .threads = tec_settings_threads(&call->settings)};
-    TEC_TRY(tec_bench_size_find(call->value[OPTION_SIZE], &size));
-    run.size = size->name;
-    run.config = tec_bench_config(size);
-    TEC_TRY(read_count("batch", call->value[OPTION_BATCH], size->batch, &run.batch));
-    TEC_TRY(read_count("steps", call->value[OPTION_STEPS], 5, &run.result.steps));
-    TEC_TRY(read_count("micro-batch", call->value[OPTION_MICRO_BATCH],
-                       targets ? run.batch : tec_model_micro_batch(&run.config, run.batch), &run.micro_batch));
+    const tec_argument *option = call->option;
+    const bool brief = option[OPTION_BRIEF].times, targets = option[OPTION_TARGETS].times;
+    const tec_bench_size *size = &tec_bench_sizes[option[OPTION_SIZE].choice];
+    tec_bench_run run = {.size = size->name,
+                         .what = targets ? "targets" : "step",
+                         .config = tec_bench_config(size),
+                         .ranks = comm->size,
+                         .threads = tec_settings_threads(&call->settings),
+                         .batch = or_default(&option[OPTION_BATCH], size->batch),
+                         .result = {.steps = (int)option[OPTION_STEPS].number}};
+    run.micro_batch =
+        or_default(&option[OPTION_MICRO_BATCH], targets ? run.batch : tec_model_micro_batch(&run.config, run.batch));
     tec_status status = targets ? tec_comm_agree(comm, measure_targets(size, &run))
                                 : measure_training(comm, &call->settings, size, brief, &run);
     if (status == TEC_OK)
-        status = report(comm, brief, call->value[OPTION_JSON], &run);
+        status = report(comm, brief, option[OPTION_JSON].text, &run);
     tec_bench_result_free(&run.result);
     return status;
 }

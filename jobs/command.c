@@ -7,6 +7,8 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +24,26 @@ typedef struct line {
     const char **overrides, **files;
     int override_count;
 } line;
+
+const tec_command *tec_command_find(const char *name)
+{
+    for (int i = 0; tec_commands[i]; i++)
+        if (!strcmp(tec_commands[i]->name, name))
+            return tec_commands[i];
+    return NULL;
+}
+
+tec_status tec_command_unknown(const char *name)
+{
+    const char *names[32];
+    int count = 0;
+    for (; tec_commands[count] && count < (int)(sizeof names / sizeof *names); count++)
+        names[count] = tec_commands[count]->name;
+    const char *nearest = tec_suggest(name, names, count);
+    if (nearest)
+        return tec_fail(TEC_USER_ERROR, "unknown command `%.80s`; did you mean `%s`?", name, nearest);
+    return tec_fail(TEC_USER_ERROR, "unknown command `%.80s`; `tec --help` lists them", name);
+}
 
 bool tec_command_asks_help(int argc, char **argv)
 {
@@ -57,9 +79,10 @@ static tec_status unknown_option(const tec_command *command, const char *name, i
     return status;
 }
 
-static const char *dashes(const tec_option *option)
+char *tec_option_dashed(const tec_option *option, char *text, size_t size)
 {
-    return option->name[1] ? "--" : "-";
+    snprintf(text, size, "%s%s", option->name[1] ? "--" : "-", option->name);
+    return text;
 }
 
 static bool has_option(const tec_command *command, const char *name)
@@ -70,26 +93,107 @@ static bool has_option(const tec_command *command, const char *name)
     return false;
 }
 
+/* ---- arguments by type ---- */
+
+static tec_status wrong_argument(const tec_option *option, const char *text, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static tec_status wrong_argument(const tec_option *option, const char *text, const char *format, ...)
+{
+    char name[64], wanted[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(wanted, sizeof wanted, format, args);
+    va_end(args);
+    return tec_fail(TEC_USER_ERROR, "command line: %s %.80s: %s", tec_option_dashed(option, name, sizeof name), text,
+                    wanted);
+}
+
+static tec_status parse_number(const tec_option *option, const char *text, double *out)
+{
+    char *end;
+    bool whole = option->type == TEC_OPTION_WHOLE;
+    *out = strtod(text, &end);
+    bool number = end > text && !*end && isfinite(*out) && (!whole || *out == floor(*out));
+    if (number && *out <= option->most && (whole ? *out >= option->least : *out > option->least))
+        return TEC_OK;
+    if (whole)
+        return wrong_argument(option, text, "a whole number from %.0f to %.0f is wanted", option->least, option->most);
+    return wrong_argument(option, text, "a number above %g, at most %g, is wanted", option->least, option->most);
+}
+
+/* The words of a choice are ended by | or 0. */
+static tec_status parse_choice(const tec_option *option, const char *text, int *out)
+{
+    size_t length = strlen(text);
+    const char *word = option->argument;
+    for (*out = 0; *word; ++*out) {
+        size_t size = strcspn(word, "|");
+        if (size == length && strncmp(word, text, length) == 0)
+            return TEC_OK;
+        word += size + (word[size] == '|');
+    }
+    return wrong_argument(option, text, "one of %s is wanted", option->argument);
+}
+
+static tec_status parse_part(const tec_option *option, const char *text, tec_argument *out)
+{
+    char rest;
+    if (sscanf(text, "%d/%d%c", &out->part, &out->parts, &rest) != 2 || out->part < 1 || out->part > out->parts)
+        return wrong_argument(option, text, "give i/n with i from 1 to n, as in 3/16");
+    out->part--;
+    return TEC_OK;
+}
+
+static tec_status parse_argument(const tec_option *option, tec_argument *out)
+{
+    switch (option->type) {
+    case TEC_OPTION_SWITCH:
+    case TEC_OPTION_TEXT:
+        return TEC_OK;
+    case TEC_OPTION_WHOLE:
+    case TEC_OPTION_NUMBER:
+        return parse_number(option, out->text, &out->number);
+    case TEC_OPTION_CHOICE:
+        return parse_choice(option, out->text, &out->choice);
+    case TEC_OPTION_PART:
+        return parse_part(option, out->text, out);
+    }
+    return TEC_OK;
+}
+
+static void set_defaults(const tec_command *command, tec_argument *argument)
+{
+    for (int i = 0; i < count_options(command); i++)
+        argument[i] = (tec_argument){
+            .number = command->options[i].otherwise, .choice = (int)command->options[i].otherwise, .parts = 1};
+}
+
+/* ---- the line ---- */
+
 /* --name, --name ARGUMENT, --name=ARGUMENT; `name` without the dashes. */
 static tec_status take_option(line *l, const char *name)
 {
+    char dashed[64];
     int length = (int)strcspn(name, "="), i = 0, count = count_options(l->command);
     const tec_option *option = l->command->options;
     while (i < count && ((int)strlen(option[i].name) != length || strncmp(option[i].name, name, (size_t)length)))
         i++;
     if (i == count)
         return unknown_option(l->command, name, length);
-    const char *argument = name[length] ? name + length + 1 : NULL;
-    if (!option[i].argument && argument)
-        return tec_fail(TEC_USER_ERROR, "command line: option `--%s` takes no argument", option[i].name);
-    if (option[i].argument && !argument && l->at < l->argc)
-        argument = l->argv[l->at++];
-    if (option[i].argument && !argument)
-        return tec_fail(TEC_USER_ERROR, "command line: option `%s%s` needs an argument: %s%s %s", dashes(&option[i]),
-                        option[i].name, dashes(&option[i]), option[i].name, option[i].argument);
-    l->out->value[i] = argument;
-    l->out->times[i]++;
-    return TEC_OK;
+    option += i;
+    tec_argument *argument = &l->out->option[i];
+    bool takes_one = option->type != TEC_OPTION_SWITCH;
+    argument->times++;
+    argument->text = name[length] ? name + length + 1 : NULL;
+    tec_option_dashed(option, dashed, sizeof dashed);
+    if (!takes_one && argument->text)
+        return tec_fail(TEC_USER_ERROR, "command line: option `%s` takes no argument", dashed);
+    if (takes_one && !argument->text && l->at < l->argc)
+        argument->text = l->argv[l->at++];
+    if (takes_one && !argument->text)
+        return tec_fail(TEC_USER_ERROR, "command line: option `%s` needs an argument: %s %s", dashed, dashed,
+                        option->argument);
+    return parse_argument(option, argument);
 }
 
 static tec_status take_config(line *l)
@@ -178,6 +282,7 @@ tec_status tec_command_parse(const tec_command *command, const tec_comm *comm, i
     l.overrides = tec_allocate_zeroed((size_t)argc, sizeof *l.overrides);
     l.files = tec_allocate_zeroed((size_t)argc, sizeof *l.files);
     out->files = l.files;
+    set_defaults(command, out->option);
 
     tec_status status = tec_comm_agree(comm, read_line(&l));
     if (status != TEC_OK)

@@ -33,15 +33,15 @@ static void print_options(const tec_command *command, FILE *out)
     if (command->sections)
         fputs("  -c CONFIG.yaml           settings file; it may hold settings of other commands too\n", out);
     for (const tec_option *option = command->options; option && option->name; option++) {
-        char name[64];
-        snprintf(name, sizeof name, "%s%s%s%s", option->name[1] ? "--" : "-", option->name, option->argument ? " " : "",
-                 option->argument ? option->argument : "");
+        char dashed[64], name[128];
+        snprintf(name, sizeof name, "%s%s%s", tec_option_dashed(option, dashed, sizeof dashed),
+                 option->argument ? " " : "", option->argument ? option->argument : "");
         fprintf(out, "  %-24s %s\n", name, option->help);
     }
     fputs("  --help                   this text\n", out);
 }
 
-void tec_command_help(const tec_command *command, FILE *out)
+void tec_command_print_help(const tec_command *command, FILE *out)
 {
     fprintf(out, "Usage: tec %s %s\n\n%s\n", command->name, command->usage, command->summary);
     if (command->details) {
@@ -53,4 +53,24 @@ void tec_command_help(const tec_command *command, FILE *out)
         return;
     fputs("\nSettings (section.key=DEFAULT); the command line goes before the settings file:\n", out);
     tec_settings_help(command->sections, out);
+}
+
+void tec_commands_print_help(FILE *out)
+{
+    fputs("tec pretrains a new Vision Transformer from an existing one, on CPUs, with MPI.\n"
+          "\n"
+          "Usage: tec COMMAND [-c CONFIG.yaml] [section.key=value ...]\n"
+          "       mpirun -n RANKS tec COMMAND ...      (or srun; commands marked * take any number of ranks)\n"
+          "\n"
+          "Commands:\n",
+          out);
+    for (const tec_command *const *command = tec_commands; *command; command++)
+        fprintf(out, " %c %-10s %s\n", (*command)->parallel ? '*' : ' ', (*command)->name, (*command)->summary);
+    fputs("\n"
+          "tec help COMMAND (or tec COMMAND --help) lists the options and settings of a command; tec --version (-V)\n"
+          "says which tec this is, and with which libraries.\n"
+          "\n"
+          "Exit code: 0 done; 1 a check that was asked for did not pass; 2 a mistake in settings, command line or\n"
+          "input files; 3 the machine failed (memory, disk, MPI); 4 training diverged (the loss is not finite).\n",
+          out);
 }

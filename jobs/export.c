@@ -14,11 +14,12 @@
 enum { OPTION_OUT, OPTION_NAMES, OPTION_FORMAT };
 
 static const tec_option options[] = {
-    {"o", "OUT", "the file to write"},
-    {"names", "timm|tec|hf",
-     "timm (the default): the encoder, as timm's VisionTransformer has it; tec: all that is in the file, under the "
-     "names of TEC's public checkpoints; hf: Hugging Face's ViTModel, with config.json beside OUT"},
-    {"format", "safetensors|pth", "by default what the ending of OUT says"},
+    {"o", TEC_OPTION_TEXT, "OUT", .help = "the file to write"},
+    {"names", TEC_OPTION_CHOICE, "timm|tec|hf",
+     .help =
+         "timm (the default): the encoder, as timm's VisionTransformer has it; tec: all that is in the file, under the "
+         "names of TEC's public checkpoints; hf: Hugging Face's ViTModel, with config.json beside OUT"},
+    {"format", TEC_OPTION_CHOICE, "safetensors|pth", .help = "by default what the ending of OUT says"},
     {0}};
 
 typedef enum file_format { SAFETENSORS, PTH, UNTOLD } file_format;
@@ -36,15 +37,6 @@ typedef struct export_plan {
 
 /* -- the command line -- */
 
-static tec_status parse_word(const char *option, const char *word, const char *const *words, int *index)
-{
-    for (*index = 0; words[*index]; ++*index)
-        if (strcmp(words[*index], word) == 0)
-            return TEC_OK;
-    return tec_fail(TEC_USER_ERROR, "command line: --%s %.80s: there are %s, %s%s%s", option, word, words[0], words[1],
-                    words[2] ? ", " : "", words[2] ? words[2] : "");
-}
-
 static file_format format_of(const char *path)
 {
     size_t length = strlen(path);
@@ -58,23 +50,16 @@ static file_format format_of(const char *path)
 
 static tec_status make_plan(const tec_invocation *call, export_plan *plan)
 {
-    static const char *const names[] = {"timm", "tec", "hf", NULL}, *const formats[] = {"safetensors", "pth", NULL};
-    int choice = 0;
-    *plan = (export_plan){.out = call->value[OPTION_OUT]};
+    const tec_argument *format = &call->option[OPTION_FORMAT];
+    *plan = (export_plan){.out = call->option[OPTION_OUT].text,
+                          .names = (tec_export_names)call->option[OPTION_NAMES].choice};
     if (call->file_count != 1)
         return tec_fail(TEC_USER_ERROR, "command line: %d model files; name one: tec export MODEL -o OUT",
                         call->file_count);
-    if (!plan->out || !plan->out[0])
-        return tec_fail(TEC_USER_ERROR, "command line: where to? tec export %s -o OUT.safetensors", call->files[0]);
     plan->model = call->files[0];
-    plan->format = format_of(plan->out);
-    if (call->value[OPTION_NAMES])
-        TEC_TRY(parse_word("names", call->value[OPTION_NAMES], names, &choice));
-    plan->names = (tec_export_names)choice;
-    if (call->value[OPTION_FORMAT]) {
-        TEC_TRY(parse_word("format", call->value[OPTION_FORMAT], formats, &choice));
-        plan->format = (file_format)choice;
-    }
+    if (!plan->out || !plan->out[0])
+        return tec_fail(TEC_USER_ERROR, "command line: where to? tec export %s -o OUT.safetensors", plan->model);
+    plan->format = format->times ? (file_format)format->choice : format_of(plan->out);
     if (plan->format == UNTOLD)
         return tec_fail(TEC_USER_ERROR,
                         "%s: the ending does not say in which format (.safetensors, .pth, .pt, .bin): give --format",
@@ -116,7 +101,7 @@ static tec_status write_json_beside(const char *out, const char *name, json_t *o
     char *path = tec_path_join(dir, name), *text = json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
     char *lines = tec_string_format("%s\n", text ? text : "");
     tec_status status = text ? tec_file_write(path, lines, strlen(lines))
-                             : tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be put into words: out of memory", path);
+                             : tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be formatted: out of memory", path);
     free(lines);
     free(text);
     free(path);

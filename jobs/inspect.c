@@ -1,17 +1,74 @@
 /* tec inspect FILE ...: what a model file, a checkpoint, a fixture or a target store holds. */
-#include "inspect.h"
-
 #include "jobs.h"
+
 #include "tec/files.h"
+#include "tec/tensor_file.h"
 #include "tec/text.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-char *inspect_printable(const char *text)
+/* ---- target stores ---- */
+
+static void print_spec(const tec_store_spec *spec)
+{
+    char *text = tec_store_describe(spec);
+    fputs(text, stdout);
+    free(text);
+}
+
+static void print_store(const char *directory, const tec_store *store)
+{
+    const tec_store_spec *spec = tec_store_get_spec(store);
+    const tec_store_error *e = tec_store_get_error(store);
+    const int64_t *row;
+    printf("file: %s\nformat: tec target store\nrows: %lld (images: %lld, views of each: %d)\n", directory,
+           (long long)spec->samples * spec->views, (long long)spec->samples, spec->views);
+    printf("void rows: %lld\nshards: %lld\nbytes: %lld\n", (long long)tec_store_void_rows(store, &row),
+           (long long)tec_store_shards(spec), (long long)tec_store_bytes(store));
+    printf("storage error: feature %.2e, attention %.2e (relative)\n", sqrt(e->feature_difference / e->feature_square),
+           sqrt(e->attention_difference / e->attention_square));
+    print_spec(spec);
+}
+
+static tec_status inspect_store(const char *directory)
+{
+    tec_store *store = NULL;
+    char *manifest = NULL;
+    size_t bytes = 0;
+    tec_status status = tec_store_manifest(directory, &manifest, &bytes);
+    if (status == TEC_OK)
+        status = tec_store_open(&store, directory, manifest, bytes);
+    if (status == TEC_OK)
+        print_store(directory, store);
+    tec_store_close(store);
+    free(manifest);
+    return status;
+}
+
+static tec_status inspect_shard(const char *path)
+{
+    tec_store_spec spec;
+    int64_t shard;
+    TEC_TRY(tec_store_read_shard_spec(path, &spec, &shard));
+    int64_t first = shard * spec.shard_rows, left = spec.samples * spec.views - first;
+    int64_t rows = left < spec.shard_rows ? left : spec.shard_rows;
+    printf("file: %s\nformat: tec target store, shard %lld of %lld\nrows: %lld (%lld .. %lld of the store)\n", path,
+           (long long)shard, (long long)tec_store_shards(&spec), (long long)rows, (long long)first,
+           (long long)(first + rows - 1));
+    print_spec(&spec);
+    return TEC_OK;
+}
+
+/* ---- model files ---- */
+
+/* A copy with ? in place of control characters, so that a name in a file cannot act on the terminal; the caller frees
+ * it. */
+static char *printable(const char *text)
 {
     char *copy = tec_string_format("%s", text);
     for (char *c = copy; *c; c++)
@@ -19,6 +76,88 @@ char *inspect_printable(const char *text)
             *c = '?';
     return copy;
 }
+
+static void print_line(const char *before, const char *name, const char *between, const char *text)
+{
+    char *shown_name = printable(name), *shown = printable(text);
+    printf("%s%s%s%s\n", before, shown_name, between, shown);
+    free(shown);
+    free(shown_name);
+}
+
+/* "" where it is not recognised, which is said and is no failure: the file may hold something else. The caller frees
+ * it. */
+static char *print_model(const char *path, const tec_settings *settings)
+{
+    tec_import *import;
+    if (tec_setup_import(settings, path, &import) != TEC_OK) {
+        printf("model: not recognised: %s\n", tec_error_message());
+        return tec_string_format("%s", "");
+    }
+    const tec_import_facts *facts = tec_import_get_facts(import);
+    char *prefix = tec_string_format("%s", facts->prefix), *line = tec_import_describe(import);
+    print_line("family: ", facts->family, "", "");
+    print_line("model: ", line, "", "");
+    free(line);
+    tec_import_close(import);
+    return prefix;
+}
+
+/* Of the model: what stands under its prefix. */
+static void print_sums(const tec_tensor_file *file, const char *prefix)
+{
+    int64_t parameters = 0;
+    int tensors = 0;
+    for (int i = 0; i < tec_tensor_file_count(file); i++) {
+        const tec_tensor *tensor = tec_tensor_file_get(file, i);
+        if (tensor->is_float && strncmp(tensor->name, prefix, strlen(prefix)) == 0) {
+            parameters += tensor->count;
+            tensors++;
+        }
+    }
+    printf("parameters: %lld in %d tensors%s", (long long)parameters, tensors, prefix[0] ? " under " : "");
+    print_line("", prefix, "", "");
+}
+
+static void print_contents(const tec_tensor_file *file)
+{
+    if (tec_tensor_file_notes(file) > 0)
+        printf("contents:\n");
+    for (int i = 0; i < tec_tensor_file_notes(file); i++) {
+        const tec_tensor_note *note = tec_tensor_file_note(file, i);
+        print_line("  ", note->name, ": ", note->text);
+    }
+}
+
+static void print_tensors(const tec_tensor_file *file)
+{
+    printf("tensors: %d\n", tec_tensor_file_count(file));
+    for (int i = 0; i < tec_tensor_file_count(file); i++) {
+        const tec_tensor *tensor = tec_tensor_file_get(file, i);
+        char *name = printable(tensor->name);
+        printf("  %s  %s  [", name, tensor->type_name);
+        for (int d = 0; d < tensor->dims; d++)
+            printf("%s%lld", d ? ", " : "", (long long)tensor->dim[d]);
+        puts("]");
+        free(name);
+    }
+}
+
+static tec_status inspect_tensors(const char *path, const tec_settings *settings)
+{
+    tec_tensor_file *file;
+    TEC_TRY(tec_tensor_file_open(&file, path));
+    printf("file: %s\nformat: %s\n", tec_tensor_file_path(file), tec_tensor_file_format(file));
+    char *prefix = print_model(tec_tensor_file_path(file), settings);
+    print_sums(file, prefix);
+    print_contents(file);
+    print_tensors(file);
+    free(prefix);
+    tec_tensor_file_close(file);
+    return TEC_OK;
+}
+
+/* ---- which of them it is ---- */
 
 static bool is_directory(const char *path)
 {

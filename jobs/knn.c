@@ -13,20 +13,15 @@ static int evaluations(const tec_settings *settings)
     return settings->knn.k[0] == settings->knn.k[1] ? 1 : 2;
 }
 
-static double percent(int64_t part, int64_t total)
+static tec_status write_results(const tec_comm *comm, const tec_settings *settings, const tec_evaluation *evaluation,
+                                const tec_normalisation *normalisation, const tec_knn_result *result, double seconds)
 {
-    return 100.0 * (double)part / (double)total;
-}
-
-static tec_status write_results(const tec_comm *comm, const tec_settings *settings,
-                                const tec_job_evaluation *evaluation, const tec_knn_result *result, double seconds)
-{
-    json_t *object = tec_job_evaluation_json(settings, evaluation);
+    json_t *object = tec_job_evaluation_json(settings, evaluation, normalisation);
     json_t *results = json_array();
     for (int i = 0; i < evaluations(settings); i++)
-        json_array_append_new(results, json_pack("{s:i, s:f, s:f}", "k", settings->knn.k[i],      //
-                                                 "top1", percent(result->top1[i], result->total), //
-                                                 "top5", percent(result->top5[i], result->total)));
+        json_array_append_new(results, json_pack("{s:i, s:f, s:f}", "k", settings->knn.k[i],              //
+                                                 "top1", tec_job_percent(result->top1[i], result->total), //
+                                                 "top5", tec_job_percent(result->top5[i], result->total)));
     json_object_set_new(object, "temperature", json_real(settings->knn.temperature));
     json_object_set_new(object, "knn", results);
     json_object_set_new(object, "ranks", json_integer(comm->size));
@@ -41,25 +36,29 @@ static tec_status write_results(const tec_comm *comm, const tec_settings *settin
 static tec_status run(tec_comm *comm, const tec_invocation *call)
 {
     const tec_settings *settings = &call->settings;
-    tec_job_evaluation evaluation;
+    const tec_knn_settings knn = {.k = {settings->knn.k[0], settings->knn.k[1]},
+                                  .temperature = settings->knn.temperature};
+    tec_evaluation evaluation;
+    tec_normalisation normalisation;
     tec_knn_result result;
     double started = tec_seconds();
-    tec_status status = tec_job_evaluate(comm, settings, &evaluation);
+    tec_status status = tec_setup_evaluation(comm, settings, &evaluation, &normalisation);
     if (status != TEC_OK)
         goto done;
     tec_features_normalize(&evaluation.train);
     tec_features_normalize(&evaluation.val);
-    status = tec_knn_classify(comm, settings, &evaluation.train, &evaluation.val, &result);
+    status = tec_knn_classify(comm, &knn, &evaluation.train, &evaluation.val, &result);
     if (status != TEC_OK)
         goto done;
     double seconds = tec_seconds() - started;
     for (int i = 0; i < evaluations(settings) && comm->rank == 0; i++)
         printf("knn k=%d top1 %.2f top5 %.2f (%lld training, %lld test images, %d features, %.1f s)\n",
-               settings->knn.k[i], percent(result.top1[i], result.total), percent(result.top5[i], result.total),
-               (long long)evaluation.train.total, (long long)evaluation.val.total, evaluation.train.width, seconds);
-    status = write_results(comm, settings, &evaluation, &result, seconds);
+               settings->knn.k[i], tec_job_percent(result.top1[i], result.total),
+               tec_job_percent(result.top5[i], result.total), (long long)evaluation.train.total,
+               (long long)evaluation.val.total, evaluation.train.width, seconds);
+    status = write_results(comm, settings, &evaluation, &normalisation, &result, seconds);
 done:
-    tec_job_evaluation_free(&evaluation);
+    tec_evaluation_free(&evaluation);
     return status;
 }
 

@@ -11,22 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PROGRESS_SECONDS 10
-
 enum { OPTION_SHARD_MB };
 
-static const tec_option options[] = {{"shard-mb", "N", "about how many megabytes a file of the pack holds (1024)"},
+static const tec_option options[] = {{"shard-mb", TEC_OPTION_WHOLE, "N",
+                                      .help = "about how many megabytes a file of the pack holds (default 1024)",
+                                      .least = 1, .most = 1048576, .otherwise = 1024},
                                      {0}};
-
-static tec_status read_megabytes(const char *text, int64_t *bytes)
-{
-    char rest;
-    int megabytes = 1024;
-    if (text && (sscanf(text, "%d%c", &megabytes, &rest) != 1 || megabytes < 1 || megabytes > 1048576))
-        return tec_fail(TEC_USER_ERROR, "--shard-mb %s: a whole number from 1 to 1048576 is wanted", text);
-    *bytes = (int64_t)megabytes << 20;
-    return TEC_OK;
-}
 
 /* Collective. Rank 0 lists the folder, all ranks plan the same pack. */
 static tec_status open_pack(const tec_comm *comm, const char *folder, const char *dir, int64_t shard_bytes,
@@ -70,7 +60,7 @@ static tec_status write_missing(const tec_comm *comm, const tec_pack *pack, cons
             status = tec_pack_write_shard(pack, (int)missing[1 + first + comm->rank]);
         status = tec_comm_agree(comm, status);
         int64_t done = first + comm->size < missing[0] ? first + comm->size : missing[0];
-        tec_progress(PROGRESS_SECONDS, "pack: %lld of %lld shards written", (long long)done, (long long)missing[0]);
+        tec_progress(TEC_PROGRESS_SECONDS, "pack: %lld of %lld shards written", (long long)done, (long long)missing[0]);
     }
     tec_progress_end();
     return status;
@@ -99,11 +89,10 @@ static tec_status write_pack(const tec_comm *comm, const tec_pack *pack, const c
 static tec_status run(tec_comm *comm, const tec_invocation *call)
 {
     tec_pack *pack = NULL;
-    int64_t shard_bytes = 0;
+    const int64_t shard_bytes = (int64_t)call->option[OPTION_SHARD_MB].number << 20;
     if (call->file_count != 2)
         return tec_fail(TEC_USER_ERROR, "tec pack takes a folder of images and the directory of the pack: tec pack "
                                         "IMAGES PACK");
-    TEC_TRY(read_megabytes(call->value[OPTION_SHARD_MB], &shard_bytes));
     const char *folder = call->files[0], *dir = call->files[1];
     tec_status status = open_pack(comm, folder, dir, shard_bytes, &pack);
     if (status == TEC_OK)

@@ -1,9 +1,7 @@
 /* tec plan: what a configuration takes on a cluster, before anything is submitted. */
-#include "tec/plan.h"
-
 #include "jobs.h"
-#include "tec/bench.h"
 
+#include "tec/bench.h"
 #include "tec/clock.h"
 #include "tec/files.h"
 
@@ -16,36 +14,18 @@
 enum { OPTION_NODES, OPTION_RANKS, OPTION_BENCH, OPTION_NETWORK, OPTION_IMAGES };
 
 static const tec_option options[] = {
-    {"nodes", "N", "nodes of the job (default 1)"},
-    {"ranks-per-node", "R", "ranks on each of them (default: cores / run.threads)"},
-    {"bench", "FILE", "figures of the nodes, from `tec bench --json` there (default: this machine is measured now)"},
-    {"network", "GBIT", "Gbit/s of a node's network (default 100)"},
-    {"images", "N", "training images, where data.train is not at hand"},
+    {"nodes", TEC_OPTION_WHOLE, "N", .help = "nodes of the job (default 1)", .least = 1, .most = 1e6, .otherwise = 1},
+    {"ranks-per-node", TEC_OPTION_WHOLE, "R", .help = "ranks on each of them (default: cores / run.threads)",
+     .least = 1, .most = 4096},
+    {"bench", TEC_OPTION_TEXT, "FILE",
+     .help = "figures of the nodes, from `tec bench --json` there (default: this machine is measured now)"},
+    {"network", TEC_OPTION_NUMBER, "GBIT", .help = "Gbit/s of a node's network (default 100)", .most = 1e5,
+     .otherwise = 100},
+    {"images", TEC_OPTION_WHOLE, "N", .help = "training images, where data.train is not at hand", .least = 1,
+     .most = 1e15},
     {0}};
 
 static const double GBIT = 1e9 / 8;
-
-static tec_status read_number(const tec_invocation *call, int option, double fallback, double most, double *out)
-{
-    const char *text = call->value[option];
-    char *end;
-    *out = fallback;
-    if (!text)
-        return TEC_OK;
-    *out = strtod(text, &end);
-    if (end == text || *end || !(*out > 0) || *out > most)
-        return tec_fail(TEC_USER_ERROR, "--%s %s: a number above 0, at most %.0f, is wanted", options[option].name,
-                        text, most);
-    return TEC_OK;
-}
-
-static tec_status read_whole(const tec_invocation *call, int option, double fallback, double most, double *out)
-{
-    TEC_TRY(read_number(call, option, fallback, most, out));
-    if (*out != floor(*out))
-        return tec_fail(TEC_USER_ERROR, "--%s %s: a whole number is wanted", options[option].name, call->value[option]);
-    return TEC_OK;
-}
 
 /* That of a model file in any format, for the images of this job. */
 static tec_status read_architecture(const tec_settings *settings, const char *path, tec_model_config *out)
@@ -58,17 +38,19 @@ static tec_status read_architecture(const tec_settings *settings, const char *pa
 }
 
 /* The base model's own architecture where its file is there, the new model's otherwise. */
-static tec_status choose_base(tec_plan_job *job, bool *guessed)
+static tec_status choose_models(const tec_settings *settings, tec_model_config *model, tec_model_config *base,
+                                bool *guessed)
 {
-    const char *path = job->settings->base.model;
-    job->base = job->model;
+    const char *path = settings->base.model;
+    TEC_TRY(tec_settings_model_config(settings, model));
+    *base = *model;
     *guessed = !path[0] || !tec_file_exists(path);
     if (!*guessed)
-        TEC_TRY(read_architecture(job->settings, path, &job->base));
-    job->base.kind = TEC_MODEL_VIT;
-    job->model.base_width = job->base.width;
-    job->model.base_heads = job->base.heads;
-    return tec_model_config_check(&job->model);
+        TEC_TRY(read_architecture(settings, path, base));
+    base->kind = TEC_MODEL_VIT;
+    model->base_width = base->width;
+    model->base_heads = base->heads;
+    return tec_model_config_check(model);
 }
 
 /* In the memory of a rank: an IDX file as a whole, of a folder the names of its files. */
@@ -90,9 +72,8 @@ static double dataset_bytes(const tec_dataset *set, double images)
 static tec_status open_images(const tec_comm *comm, const tec_invocation *call, tec_plan_job *job, tec_dataset **set)
 {
     const tec_settings *s = &call->settings;
-    double given;
+    const double given = call->option[OPTION_IMAGES].number;
     *set = NULL;
-    TEC_TRY(read_whole(call, OPTION_IMAGES, 0, 1e15, &given));
     if (s->data.train[0] && tec_file_exists(s->data.train)) {
         TEC_TRY(tec_setup_dataset(comm, s, true, set));
         job->images = tec_dataset_size(*set);
@@ -138,7 +119,7 @@ static void print_store(const tec_plan_job *job)
         char name[64], more[64];
         snprintf(name, sizeof name, "target store, %s", types[type]);
         snprintf(more, sizeof more, "  %.3f of float16%s", tec_plan_store_bytes(job, (tec_target_type)type) / half,
-                 type == job->settings->targets.type ? ", as the settings say" : "");
+                 type == (int)job->targets.type ? ", as the settings say" : "");
         print_bytes(name, tec_plan_store_bytes(job, (tec_target_type)type), more);
     }
 }
@@ -160,7 +141,7 @@ static void print_time(const tec_plan_job *job, const tec_plan_time *t)
                 {"decoding no core is free for", t->fetch}};
     for (size_t i = 0; i < sizeof part / sizeof *part; i++)
         printf("  %-34s %9.4f s %6.2f %%\n", part[i].name, part[i].seconds, 100 * part[i].seconds / t->step);
-    printf("  %-34s %9.2f\n", "images/s", job->settings->pretrain.batch / t->step);
+    printf("  %-34s %9.2f\n", "images/s", job->recipe.batch / t->step);
     printf("communication share %.2f %%\n", 100 * communication / t->step);
     printf("checkpoints: %lld, %.1f s each\n", (long long)t->checkpoints, t->checkpoint);
     printf("time %s, %.1f s\n", tec_duration(text, t->seconds), t->seconds);
@@ -192,10 +173,9 @@ static tec_status report(const tec_plan_job *job, const tec_plan_machine *machin
 static tec_status find_machine(const tec_comm *comm, const tec_invocation *call, const tec_plan_job *job,
                                const tec_dataset *set, tec_plan_machine *machine)
 {
-    const char *path = call->value[OPTION_BENCH];
+    const char *path = call->option[OPTION_BENCH].text;
+    const double gbit = call->option[OPTION_NETWORK].number;
     char *used = NULL;
-    double gbit;
-    TEC_TRY(read_number(call, OPTION_NETWORK, 100, 1e5, &gbit));
     if (path) {
         TEC_TRY(tec_plan_machine_read(path, job, machine, &used));
         printf("figures of %s (%s)\n", path, used);
@@ -212,42 +192,44 @@ static tec_status find_machine(const tec_comm *comm, const tec_invocation *call,
 
 static tec_status choose_ranks(const tec_invocation *call, tec_plan_job *job)
 {
-    double nodes, ranks, cores = (double)sysconf(_SC_NPROCESSORS_ONLN);
+    const tec_argument *ranks = &call->option[OPTION_RANKS], *bench = &call->option[OPTION_BENCH];
+    double cores = (double)sysconf(_SC_NPROCESSORS_ONLN);
     json_t *file = NULL;
-    if (call->value[OPTION_BENCH]) {
-        TEC_TRY(tec_bench_json_read(call->value[OPTION_BENCH], &file));
+    if (bench->text) {
+        TEC_TRY(tec_bench_json_read(bench->text, &file));
         cores = json_number_value(json_object_get(json_object_get(file, "machine"), "cores"));
         json_decref(file);
     }
-    double fit = fmax(1, floor(cores / tec_settings_threads(&call->settings)));
-    TEC_TRY(read_whole(call, OPTION_NODES, 1, 1e6, &nodes));
-    TEC_TRY(read_whole(call, OPTION_RANKS, fit, 4096, &ranks));
-    job->nodes = (int)nodes;
-    job->ranks_per_node = (int)ranks;
+    job->nodes = (int)call->option[OPTION_NODES].number;
+    job->ranks_per_node = (int)(ranks->times ? ranks->number : fmax(1, floor(cores / job->threads)));
     return TEC_OK;
+}
+
+static void print_heading(const tec_plan_job *job, const tec_plan_machine *machine, bool guessed)
+{
+    printf("%lld images, %d node%s x %d rank%s x %d thread%s, %d images a step\n", (long long)job->images, job->nodes,
+           job->nodes > 1 ? "s" : "", job->ranks_per_node, job->ranks_per_node > 1 ? "s" : "", job->threads,
+           job->threads > 1 ? "s" : "", job->recipe.batch);
+    if (job->model.kind == TEC_MODEL_TEC && guessed)
+        puts("base.model is not at hand: it is taken to have the new model's architecture");
+    if (machine->fetch_seconds == 0)
+        puts("what decoding an image costs is not known: it is taken to be nothing");
 }
 
 static tec_status run(tec_comm *comm, const tec_invocation *call)
 {
-    tec_plan_job job = {.settings = &call->settings};
+    tec_model_config model, base;
     tec_plan_machine machine;
     tec_dataset *set;
     bool guessed;
-    TEC_TRY(tec_settings_model_config(&call->settings, &job.model));
-    TEC_TRY(choose_base(&job, &guessed));
+    TEC_TRY(choose_models(&call->settings, &model, &base, &guessed));
+    tec_plan_job job = tec_setup_plan_job(&call->settings, &model, &base);
     TEC_TRY(choose_ranks(call, &job));
     tec_status status = open_images(comm, call, &job, &set);
     if (status == TEC_OK)
         status = find_machine(comm, call, &job, set, &machine);
     if (status == TEC_OK) {
-        printf("%lld images, %d node%s x %d rank%s x %d thread%s, %d images a step\n", (long long)job.images, job.nodes,
-               job.nodes > 1 ? "s" : "", job.ranks_per_node, job.ranks_per_node > 1 ? "s" : "",
-               tec_settings_threads(job.settings), tec_settings_threads(job.settings) > 1 ? "s" : "",
-               job.settings->pretrain.batch);
-        if (job.model.kind == TEC_MODEL_TEC && guessed)
-            puts("base.model is not at hand: it is taken to have the new model's architecture");
-        if (machine.fetch_seconds == 0)
-            puts("what decoding an image costs is not known: it is taken to be nothing");
+        print_heading(&job, &machine, guessed);
         status = report(&job, &machine);
     }
     tec_dataset_close(set);

@@ -1,34 +1,54 @@
 /* tec pretrain: trains a new model, from a base model's stored targets (tec) or from pixels (mae). */
 #include "jobs.h"
 
-#include "tec/gemm.h"
 #include "tec/log.h"
-#include "tec/run.h"
+
+#include <stdlib.h>
 
 enum { OPTION_FRESH };
 
 static const tec_option options[] = {
-    {"fresh", NULL, "start a new run; where the run directory holds one it is overwritten only if this is given twice"},
+    {"fresh",
+     .help = "start a new run; where the run directory holds one it is overwritten only if this is given twice"},
     {0}};
+
+/* Collective. */
+static tec_status train(const tec_comm *comm, const tec_settings *settings, const tec_inputs *inputs, int fresh,
+                        const tec_model_config *model)
+{
+    char *text = NULL;
+    size_t bytes;
+    TEC_TRY(tec_settings_text(settings, &text, &bytes));
+    const tec_pretraining pretraining = tec_setup_pretraining(settings, model);
+    tec_task task = tec_task_pretraining(&pretraining, inputs->store, settings->data.workers);
+    const tec_run_plan plan = {.dir = settings->run.dir,
+                               .settings = text,
+                               .task = &task,
+                               .recipe = tec_setup_recipe(settings),
+                               .set = inputs->set,
+                               .reading = tec_setup_reading(settings),
+                               .reduction = tec_setup_reduction(settings),
+                               .threads = tec_settings_threads(settings),
+                               .fresh = fresh,
+                               .deadline = tec_deadline_read(settings->run.max_minutes)};
+    tec_log("%lld images, %d ranks, %d images a step, run directory %s", (long long)tec_dataset_size(inputs->set),
+            comm->size, plan.recipe.batch, plan.dir);
+    tec_status status = tec_run_training(comm, &plan);
+    tec_task_free(&task);
+    free(text);
+    return status;
+}
 
 static tec_status run(tec_comm *comm, const tec_invocation *call)
 {
     const tec_settings *settings = &call->settings;
-    tec_run_plan plan = {.settings = settings,
-                         .fresh = call->times[OPTION_FRESH],
-                         .deadline = tec_deadline_read(settings->run.max_minutes)};
+    tec_model_config model;
     tec_inputs inputs;
-    TEC_TRY(tec_settings_model_config(settings, &plan.config));
-    tec_threads_set(tec_settings_threads(settings));
+    TEC_TRY(tec_settings_model_config(settings, &model));
     TEC_TRY(tec_setup_directory(comm, settings->run.dir));
-    tec_status status = tec_setup_inputs(comm, settings, &plan.config, &inputs);
-    if (status == TEC_OK) {
-        plan.set = inputs.set;
-        plan.store = inputs.store;
-        tec_log("%lld images, %d ranks, %d images a step, run directory %s", (long long)tec_dataset_size(inputs.set),
-                comm->size, settings->pretrain.batch, settings->run.dir);
-        status = tec_run_training(comm, &plan);
-    }
+    tec_status status = tec_setup_inputs(comm, settings, &model, &inputs);
+    if (status == TEC_OK)
+        status = train(comm, settings, &inputs, call->option[OPTION_FRESH].times, &model);
     tec_inputs_close(&inputs);
     return status;
 }

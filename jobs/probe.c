@@ -7,20 +7,20 @@
 
 #include <stdio.h>
 
-static tec_status write_results(const tec_comm *comm, const tec_settings *settings,
-                                const tec_job_evaluation *evaluation, const tec_probe_result *result, double top1,
-                                double top5, double seconds)
+static tec_status write_results(const tec_comm *comm, const tec_settings *settings, const tec_evaluation *evaluation,
+                                const tec_normalisation *normalisation, const tec_probe_result *result, double seconds)
 {
-    json_t *object = tec_job_evaluation_json(settings, evaluation);
+    json_t *object = tec_job_evaluation_json(settings, evaluation, normalisation);
     json_t *probe = json_pack("{s:f, s:f, s:f, s:i, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:I}", //
-                              "top1", top1, "top5", top5, "loss", result->loss,               //
-                              "epochs", settings->probe.epochs,                               //
-                              "batch", (json_int_t)result->batch,                             //
-                              "steps", (json_int_t)result->steps,                             //
-                              "lr", result->lr, "min_lr", settings->probe.min_lr,             //
-                              "warmup_epochs", settings->probe.warmup_epochs,                 //
-                              "weight_decay", settings->probe.weight_decay,                   //
-                              "momentum", settings->probe.momentum,                           //
+                              "top1", tec_job_percent(result->top1, result->total), "top5",
+                              tec_job_percent(result->top5, result->total), "loss", result->loss, //
+                              "epochs", settings->probe.epochs,                                   //
+                              "batch", (json_int_t)result->batch,                                 //
+                              "steps", (json_int_t)result->steps,                                 //
+                              "lr", result->lr, "min_lr", settings->probe.min_lr,                 //
+                              "warmup_epochs", settings->probe.warmup_epochs,                     //
+                              "weight_decay", settings->probe.weight_decay,                       //
+                              "momentum", settings->probe.momentum,                               //
                               "seed", (json_int_t)settings->run.seed);
     json_object_set_new(object, "probe", probe);
     json_object_set_new(object, "ranks", json_integer(comm->size));
@@ -35,24 +35,33 @@ static tec_status write_results(const tec_comm *comm, const tec_settings *settin
 static tec_status run(tec_comm *comm, const tec_invocation *call)
 {
     const tec_settings *settings = &call->settings;
-    tec_job_evaluation evaluation;
+    const tec_probe_settings probe = {.epochs = settings->probe.epochs,
+                                      .batch = settings->probe.batch,
+                                      .blr = settings->probe.blr,
+                                      .lr = settings->probe.lr,
+                                      .min_lr = settings->probe.min_lr,
+                                      .warmup_epochs = settings->probe.warmup_epochs,
+                                      .weight_decay = settings->probe.weight_decay,
+                                      .momentum = settings->probe.momentum,
+                                      .seed = settings->run.seed};
+    tec_evaluation evaluation;
+    tec_normalisation normalisation;
     tec_probe_result result;
     double started = tec_seconds();
-    tec_status status = tec_job_evaluate(comm, settings, &evaluation);
+    tec_status status = tec_setup_evaluation(comm, settings, &evaluation, &normalisation);
     if (status == TEC_OK)
-        status = tec_probe_run(comm, settings, &evaluation.train, &evaluation.val, &result);
+        status = tec_probe_run(comm, &probe, &evaluation.train, &evaluation.val, &result);
     if (status != TEC_OK)
         goto done;
     double seconds = tec_seconds() - started;
-    double top1 = 100.0 * (double)result.top1 / (double)result.total;
-    double top5 = 100.0 * (double)result.top5 / (double)result.total;
     if (comm->rank == 0)
-        printf("probe top1 %.2f top5 %.2f (%lld training, %lld test images, %d features, %d epochs, %.1f s)\n", top1,
-               top5, (long long)evaluation.train.total, (long long)evaluation.val.total, evaluation.train.width,
+        printf("probe top1 %.2f top5 %.2f (%lld training, %lld test images, %d features, %d epochs, %.1f s)\n",
+               tec_job_percent(result.top1, result.total), tec_job_percent(result.top5, result.total),
+               (long long)evaluation.train.total, (long long)evaluation.val.total, evaluation.train.width,
                settings->probe.epochs, seconds);
-    status = write_results(comm, settings, &evaluation, &result, top1, top5, seconds);
+    status = write_results(comm, settings, &evaluation, &normalisation, &result, seconds);
 done:
-    tec_job_evaluation_free(&evaluation);
+    tec_evaluation_free(&evaluation);
     return status;
 }
 

@@ -4,6 +4,7 @@
 #include "tec/files.h"
 #include "tec/memory.h"
 #include "tec/text.h"
+#include "tec/version.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,7 @@ static tec_status write_json(const char *dir, const char *name, const json_t *ob
 {
     char *text = json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     if (!text)
-        return tec_fail(TEC_SYSTEM_ERROR, "%s/%s: the results cannot be put into words: out of memory", dir, name);
+        return tec_fail(TEC_SYSTEM_ERROR, "%s/%s: the results cannot be formatted: out of memory", dir, name);
     char *lines = tec_string_format("%s\n", text), *path = tec_path_join(dir, name);
     tec_status status = tec_file_write(path, lines, strlen(lines));
     free(path);
@@ -41,4 +42,28 @@ static tec_status write_json(const char *dir, const char *name, const json_t *ob
 tec_status tec_job_write_json(const tec_comm *comm, const char *dir, const char *name, const json_t *object)
 {
     return tec_comm_agree(comm, comm->rank == 0 ? write_json(dir, name, object) : TEC_OK);
+}
+
+json_t *tec_job_evaluation_json(const tec_settings *settings, const tec_evaluation *evaluation,
+                                const tec_normalisation *normalisation)
+{
+    const tec_features *train = &evaluation->train, *val = &evaluation->val;
+    const double *mean = normalisation->mean, *std = normalisation->std;
+    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:[f,f,f], s:[f,f,f], s:I, s:I, s:I, s:I, s:i, s:i, s:s}", //
+                     "model", settings->eval.model,                                                             //
+                     "pooling", settings->eval.pooling == TEC_POOL_CLASS ? "cls" : "mean",                      //
+                     "train", settings->data.train, "val", settings->data.val,                                  //
+                     "image_size", settings->data.image_size, "channels", settings->data.channels,              //
+                     "mean", mean[0], mean[1], mean[2],                                                         //
+                     "std", std[0], std[1], std[2],                                                             //
+                     "training_images", (json_int_t)train->total,                                               //
+                     "training_images_skipped", (json_int_t)train->skipped,                                     //
+                     "test_images", (json_int_t)val->total,                                                     //
+                     "test_images_skipped", (json_int_t)val->skipped,                                           //
+                     "features", train->width, "classes", train->classes, "version", tec_version());
+}
+
+double tec_job_percent(int64_t part, int64_t total)
+{
+    return 100.0 * (double)part / (double)total;
 }

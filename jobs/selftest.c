@@ -3,24 +3,15 @@
 
 #include "tec/replay.h"
 
+#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { OPTION_TOL };
 
-static const tec_option options[] = {{"tol", "X", "largest relative error that passes (default 1e-4)"}, {0}};
-
-static tec_status read_tolerance(const char *text, double *tolerance)
-{
-    char *end;
-    *tolerance = 1e-4;
-    if (!text)
-        return TEC_OK;
-    *tolerance = strtod(text, &end);
-    if (end == text || *end || !(*tolerance > 0))
-        return tec_fail(TEC_USER_ERROR, "--tol %s: a positive number is wanted, such as 1e-4", text);
-    return TEC_OK;
-}
+static const tec_option options[] = {{"tol", TEC_OPTION_NUMBER, "X",
+                                      .help = "largest relative error that passes (default 1e-4)", .most = INFINITY,
+                                      .otherwise = 1e-4},
+                                     {0}};
 
 /* One line: every figure with its error, and where a tensor was the worst. Returns whether all are within limits. */
 static bool report(const char *path, const tec_replay_result *result, double tolerance)
@@ -42,9 +33,8 @@ static bool report(const char *path, const tec_replay_result *result, double tol
 static tec_status run(tec_comm *comm, const tec_invocation *call)
 {
     (void)comm;
-    double tolerance;
+    double tolerance = call->option[OPTION_TOL].number;
     int failed = 0;
-    TEC_TRY(read_tolerance(call->value[OPTION_TOL], &tolerance));
     if (call->file_count == 0)
         return tec_fail(TEC_USER_ERROR, "no fixture was named: tec selftest FILE.h5 ...");
     for (int i = 0; i < call->file_count; i++) {

@@ -4,7 +4,6 @@
 #include "tec/checkpoint.h"
 #include "tec/clock.h"
 #include "tec/files.h"
-#include "tec/gemm.h"
 #include "tec/phase.h"
 #include "tec/targets.h"
 
@@ -15,23 +14,10 @@
 enum { OPTION_WORKER, OPTION_VERIFY };
 
 static const tec_option options[] = {
-    {"worker", "i/n", "work as the i-th of n independent workers (1/n .. n/n), as in a Slurm array"},
-    {"verify", NULL, "check a store instead: re-read every shard, recompute targets.verify_samples rows"},
+    {"worker", TEC_OPTION_PART, "i/n",
+     .help = "work as the i-th of n independent workers (1/n .. n/n), as in a Slurm array"},
+    {"verify", .help = "check a store instead: re-read every shard, recompute targets.verify_samples rows"},
     {0}};
-
-static tec_status parse_worker(const char *text, int *worker, int *workers)
-{
-    char rest;
-    *worker = 0;
-    *workers = 1;
-    if (!text)
-        return TEC_OK;
-    if (sscanf(text, "%d/%d%c", worker, workers, &rest) != 2 || *worker < 1 || *worker > *workers)
-        return tec_fail(TEC_USER_ERROR, "command line: --worker %s: give i/n with i from 1 to n, as in --worker 3/16",
-                        text);
-    --*worker;
-    return TEC_OK;
-}
 
 static tec_status check_base(const tec_settings *settings, const tec_model_config *base)
 {
@@ -62,71 +48,69 @@ static tec_status check_settings(const tec_settings *settings)
     return TEC_OK;
 }
 
-static void print_error(const tec_settings *settings, const tec_store_error *e)
+static void print_error(tec_target_type type, const tec_store_error *e)
 {
-    static const char *const type[] = {"float32", "float16", "int8"};
-    printf("storage %s: relative error of feature %.2e, of attention (%s) %.2e\n", type[settings->targets.type],
-           sqrt(e->feature_difference / e->feature_square),
-           settings->targets.type == TEC_TARGET_INT8 ? "int8" : "float16",
+    static const char *const words[] = {"float32", "float16", "int8"};
+    printf("storage %s: relative error of feature %.2e, of attention (%s) %.2e\n", words[type],
+           sqrt(e->feature_difference / e->feature_square), type == TEC_TARGET_INT8 ? "int8" : "float16",
            sqrt(e->attention_difference / e->attention_square));
 }
 
 /* Collective. */
-static tec_status print_store(const tec_targets_job *job)
+static tec_status print_store(const tec_targets_job *job, const tec_settings *settings)
 {
     tec_store *store;
     const int64_t *void_row;
-    TEC_TRY(tec_setup_store(job->comm, job->settings, &store));
+    TEC_TRY(tec_setup_store(job->comm, settings, &store));
     if (job->comm->rank == 0) {
         const tec_store_spec *spec = tec_store_get_spec(store);
-        printf("target store %s: %lld images, %d views each, %lld void rows, %lld shards, %lld bytes\n",
-               job->settings->targets.dir, (long long)spec->samples, spec->views,
-               (long long)tec_store_void_rows(store, &void_row), (long long)tec_store_shards(spec),
-               (long long)tec_store_bytes(store));
-        print_error(job->settings, tec_store_get_error(store));
+        printf("target store %s: %lld images, %d views each, %lld void rows, %lld shards, %lld bytes\n", job->dir,
+               (long long)spec->samples, spec->views, (long long)tec_store_void_rows(store, &void_row),
+               (long long)tec_store_shards(spec), (long long)tec_store_bytes(store));
+        print_error(job->spec.type, tec_store_get_error(store));
     }
     tec_store_close(store);
     return TEC_OK;
 }
 
 /* Collective. The manifest is written by whoever finds that nothing is missing any more. */
-static tec_status finish(const tec_targets_job *job)
+static tec_status finish(const tec_targets_job *job, const tec_settings *settings)
 {
-    const char *dir = job->settings->targets.dir;
+    const char *dir = job->dir;
     int64_t missing = 0;
     TEC_TRY(tec_comm_agree(job->comm, job->comm->rank == 0 ? tec_store_finish(dir, &job->spec, &missing) : TEC_OK));
     tec_comm_broadcast(job->comm, &missing, sizeof missing, 0);
     if (missing == 0)
-        return print_store(job);
+        return print_store(job, settings);
     tec_comm_sum_double(job->comm, &job->result->error.feature_difference, 4);
     if (job->comm->rank == 0) {
         printf("target store %s: %lld of %lld shards are not there yet; the worker that makes the last one completes "
                "the store\n",
                dir, (long long)missing, (long long)tec_store_shards(&job->spec));
         if (job->result->error.feature_square > 0)
-            print_error(job->settings, &job->result->error);
+            print_error(job->spec.type, &job->result->error);
     }
     return TEC_OK;
 }
 
-static tec_status verify_store(const tec_targets_job *job)
+static tec_status verify_store(const tec_targets_job *job, const tec_settings *settings)
 {
     tec_store *store;
-    TEC_TRY(tec_setup_store(job->comm, job->settings, &store));
-    tec_status status = tec_targets_verify(job, store);
+    TEC_TRY(tec_setup_store(job->comm, settings, &store));
+    tec_status status = tec_targets_verify(job, store, settings->targets.verify_samples);
     tec_store_close(store);
     return status;
 }
 
-static tec_status write_store(const tec_targets_job *job)
+static tec_status write_store(const tec_targets_job *job, const tec_settings *settings)
 {
     double started = tec_seconds();
-    const char *dir = job->settings->targets.dir;
+    const char *dir = job->dir;
     TEC_TRY(tec_comm_agree(job->comm, job->comm->rank == 0 ? tec_directory_make(dir) : TEC_OK));
     TEC_TRY(tec_targets_write(job));
     double seconds = tec_seconds() - started;
     tec_phase_enter(TEC_PHASE_SAVE);
-    TEC_TRY(finish(job));
+    TEC_TRY(finish(job, settings));
     int64_t made = job->result->made;
     tec_comm_sum_int64(job->comm, &made, 1);
     if (job->comm->rank == 0)
@@ -138,18 +122,20 @@ static tec_status write_store(const tec_targets_job *job)
 static tec_status run(tec_comm *comm, const tec_invocation *call)
 {
     const tec_settings *settings = &call->settings;
+    const tec_argument *worker = &call->option[OPTION_WORKER];
     tec_targets_result result = {0};
     tec_targets_job job = {.comm = comm,
-                           .settings = settings,
+                           .dir = settings->targets.dir,
+                           .batch = settings->targets.batch,
+                           .reading = tec_setup_reading(settings),
+                           .worker = worker->part,
+                           .workers = worker->parts,
                            .deadline = tec_deadline_read(settings->run.max_minutes),
                            .result = &result};
     tec_dataset *set = NULL;
-    TEC_TRY(parse_worker(call->value[OPTION_WORKER], &job.worker, &job.workers));
-    TEC_TRY(check_settings(settings));
-    tec_threads_set(tec_settings_threads(settings));
     tec_normalisation normalisation;
-    TEC_TRY(
-        tec_setup_frozen(comm, settings, settings->base.model, settings->targets.batch, &job.frozen, &normalisation));
+    TEC_TRY(check_settings(settings));
+    TEC_TRY(tec_setup_frozen(comm, settings, settings->base.model, job.batch, &job.frozen, &normalisation));
     tec_status status = check_base(settings, tec_frozen_config(job.frozen));
     if (status == TEC_OK)
         status = tec_setup_dataset(comm, settings, true, &set);
@@ -157,7 +143,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
         job.set = set;
         job.spec = tec_setup_store_spec(settings, tec_frozen_config(job.frozen),
                                         tec_params_hash(tec_frozen_params(job.frozen)), &normalisation, set);
-        status = call->times[OPTION_VERIFY] ? verify_store(&job) : write_store(&job);
+        status = call->option[OPTION_VERIFY].times ? verify_store(&job, settings) : write_store(&job, settings);
     }
     tec_dataset_close(set);
     tec_frozen_close(job.frozen);

@@ -38,6 +38,11 @@ tec_status tec_view_render(const tec_image *image, const tec_view *view, int siz
 tec_status tec_resize_bicubic(const uint8_t *in, int height, int width, int channels, size_t row_bytes, int out_height,
                               int out_width, uint8_t *out);
 
+/* How a model's images are normalised: pixels / 255 less mean, divided by std, per channel. */
+typedef struct tec_normalisation {
+    double mean[3], std[3];
+} tec_normalisation;
+
 /* [S, S, c] bytes -> [c, S, S] real: (x / 255 - mean[c]) / std[c]. */
 void tec_pixels_normalize(const uint8_t *pixels, int size, int channels, const double *mean, const double *std,
                           real *out);

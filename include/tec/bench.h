@@ -1,18 +1,16 @@
-/* What `tec bench` measures, in parts that `tec plan` uses too. */
-#ifndef TEC_JOBS_BENCH_H
-#define TEC_JOBS_BENCH_H
+/* Module bench, public. What `tec bench` measures, in parts that `tec plan` uses too. */
+#ifndef TEC_BENCH_H
+#define TEC_BENCH_H
 
 #include "tec/adamw.h"
 #include "tec/comm.h"
 #include "tec/dataset.h"
+#include "tec/feed.h"
 #include "tec/frozen.h"
 #include "tec/gemm.h"
-#include "tec/loader.h"
 #include "tec/measure.h"
 #include "tec/model.h"
 #include "tec/reducer.h"
-#include "tec/settings.h"
-#include "tec/source.h"
 
 #include <jansson.h>
 
@@ -21,31 +19,25 @@
 typedef struct tec_bench_size {
     const char *name;
     int image_size, patch, width, heads, decoder_width, decoder_heads, topk, batch;
+    double mask_ratio;
 } tec_bench_size;
 
-/* NULL: the default size. TEC_USER_ERROR: no such size. */
-tec_status tec_bench_size_find(const char *name, const tec_bench_size **out);
+extern const tec_bench_size tec_bench_sizes[]; /* vitt, vitb, tiny */
 tec_model_config tec_bench_config(const tec_bench_size *size);
 
 /* -- images from a data set, fetched ahead of the steps -- */
 
 typedef struct tec_bench_images {
-    tec_source *source;
-    tec_loader *loader;
-    tec_request *request; /* [batch] */
-    int batch;            /* images that are fetched together */
-    int64_t next, size;   /* the sample to ask for next, of so many */
+    tec_feed *feed;
+    int batch;          /* images that are read together */
+    int64_t next, size; /* the sample to ask for next, of so many */
 } tec_bench_images;
 
-/* Batches of `batch` crops as `config` has them, of data.train; settings and set are borrowed. */
-tec_status tec_bench_images_open(tec_bench_images *images, const tec_settings *settings, const tec_model_config *config,
-                                 const tec_dataset *set, int batch);
+/* Batches of `batch` images of `set` cut as `view` says, over and over; the feed's batches are taken and released by
+ * the caller. `set` is borrowed, `images` must stay where it is. TEC_SYSTEM_ERROR: no memory, no threads. */
+tec_status tec_bench_images_open(tec_bench_images *images, const tec_dataset *set, const tec_feed_view *view,
+                                 const tec_reading *reading, int batch);
 void tec_bench_images_close(tec_bench_images *images);
-
-/* Asks for the next batch; waits for the oldest. TEC_USER_ERROR: an image that cannot be decoded. */
-void tec_bench_images_ask(tec_bench_images *images);
-tec_status tec_bench_images_take(tec_bench_images *images, tec_batch *batch);
-void tec_bench_images_release(tec_bench_images *images);
 
 /* Images per second with nothing else to do. */
 tec_status tec_bench_images_rate(tec_bench_images *images, double *rate);
@@ -53,27 +45,27 @@ tec_status tec_bench_images_rate(tec_bench_images *images, double *rate);
 /* -- training steps and base targets on random numbers in memory -- */
 
 /* Examples of random numbers: the speed does not depend on what is learnt. */
-typedef struct tec_bench_material {
+typedef struct tec_bench_examples {
     tec_example *example; /* [batch] */
     real *numbers;
     int *indices;
-} tec_bench_material;
+} tec_bench_examples;
 
-tec_bench_material tec_bench_material_make(const tec_model_config *config, int batch, int topk);
-void tec_bench_material_free(tec_bench_material *material);
+tec_bench_examples tec_bench_examples_make(const tec_model_config *config, int batch, int topk);
+void tec_bench_examples_free(tec_bench_examples *examples);
 
 typedef struct tec_bench_training {
     const tec_comm *comm;
     tec_model *model;
     tec_adamw adamw;
     tec_reducer *reducer;
-    tec_bench_material material;
+    tec_bench_examples examples;
     int batch, micro_batch, visible, topk; /* batch: of this rank */
-    tec_bench_images *images;              /* NULL: the material's */
+    tec_bench_images *images;              /* NULL: the examples' */
 } tec_bench_training;
 
-/* Local. Reduces as the settings say. TEC_USER_ERROR: an impossible architecture. */
-tec_status tec_bench_training_open(tec_bench_training *training, const tec_comm *comm, const tec_settings *settings,
+/* Local. TEC_USER_ERROR: an impossible architecture. */
+tec_status tec_bench_training_open(tec_bench_training *training, const tec_comm *comm, const tec_reduction *reduction,
                                    const tec_model_config *config, int batch, int micro_batch, int visible, int topk);
 void tec_bench_training_close(tec_bench_training *training);
 
@@ -152,8 +144,6 @@ typedef struct tec_bench_run {
         int workers;
     } loader;
 } tec_bench_run;
-
-void bench_print(const tec_bench_run *run);
 
 /* Adds the run to the file (which is made where there is none), in place of an earlier one of the same size, kind and
  * ranks. TEC_USER_ERROR: the file is no bench file, or of another machine. */

@@ -30,6 +30,9 @@ void tec_comm_finish(tec_comm *comm);
  * message becomes every rank's last message ("rank 3: ..." unless it is rank 0's). */
 tec_status tec_comm_agree(const tec_comm *comm, tec_status mine);
 
+/* Local. Name and version of the MPI library, cut at the first comma or line end: "Open MPI v4.1.4". */
+void tec_comm_library(char *text, size_t size);
+
 /* Not collective: for a failure that cannot wait for the other ranks. Prints the last message with the rank, ends all
  * ranks with `status` as exit code, does not return. */
 void tec_comm_abort(const tec_comm *comm, tec_status status) __attribute__((noreturn));

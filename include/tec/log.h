@@ -21,6 +21,7 @@ void tec_log_error(int rank, const char *message);
 /* Progress of long work: on a terminal one line redrawn at most ten times a second; otherwise a plain line every
  * `interval` seconds, the first at once. `format` is what to say now. tec_progress_end() says what was said last, if it
  * has not been shown yet, and closes a redrawn line. */
+#define TEC_PROGRESS_SECONDS 10 /* an interval that suits most work */
 void tec_progress(double interval, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void tec_progress_end(void);
 

@@ -1,5 +1,5 @@
-/* What a job will need, before it is submitted: floating-point operations, memory, storage, time. Local; nothing is
- * computed and no memory but addresses is taken.
+/* Module plan, public. What a job will need, before it is submitted: floating-point operations, memory, storage, time.
+ * Local; nothing is computed and no memory but addresses is taken.
  *
  * Letters: P = nodes * ranks_per_node ranks, R ranks of a node, T threads of a rank, G bytes of the gradient, b =
  * ceil(batch / P) images of the busiest rank in a step, m masks of an image. All rates are those of one rank. */
@@ -9,8 +9,10 @@
 #include "tec/comm.h"
 #include "tec/dataset.h"
 #include "tec/error.h"
+#include "tec/feed.h"
 #include "tec/model_config.h"
-#include "tec/settings.h"
+#include "tec/recipe.h"
+#include "tec/reducer.h"
 #include "tec/store.h"
 
 #include <stdint.h>
@@ -37,24 +39,26 @@ double tec_plan_node_reduce_rate(double copy_rate, int ranks_per_node);
 /* -- the job -- */
 
 typedef struct tec_plan_job {
-    const tec_settings *settings;
+    tec_recipe recipe;
     tec_model_config model; /* objective tec: with base_width and base_heads */
-    tec_model_config base;  /* objective tec: whose targets are made */
+    int inputs, visible;    /* model inputs of an image, and their visible patches */
+    tec_feed_view view;     /* of its images */
+    tec_reading reading;
+    tec_reduction reduction;
+    int threads; /* of a rank */
+
+    tec_model_config base; /* objective tec: whose targets are made */
+    struct {
+        int topk, views, batch;
+        tec_target_type type;
+        bool images;
+        int shard_mb;
+    } targets; /* objective tec */
+
     int64_t images;
-    double
-        dataset_bytes; /* of the data set in the memory of every rank: a list of files, or the whole of an IDX file */
+    double dataset_bytes; /* in the memory of every rank: a list of files, or the whole of an IDX file */
     int nodes, ranks_per_node;
 } tec_plan_job;
-
-/* What falls to the busiest rank, as a trainer divides it. */
-typedef struct tec_plan_share {
-    int ranks;
-    int images;             /* in a step */
-    int chunk, micro_batch; /* images, and model inputs, that go through the model at once */
-    int visible, topk;
-} tec_plan_share;
-
-tec_plan_share tec_plan_share_of(const tec_plan_job *job);
 
 /* -- memory of a rank at its peak, in bytes -- */
 

@@ -26,9 +26,13 @@ typedef struct tec_slice {
 tec_status tec_reducer_create(tec_reducer **out, const tec_comm *comm, real *data, size_t count, size_t bucket,
                               bool thread);
 
-/* The same for the gradient of params, as run.bucket_mb and run.overlap say. */
-tec_status tec_reducer_create_for(tec_reducer **out, const tec_comm *comm, const tec_params *params,
-                                  const tec_settings *settings);
+/* How the gradients of a run are summed up. */
+typedef struct tec_reduction {
+    size_t bucket_bytes;
+    tec_overlap overlap;
+} tec_reduction;
+tec_status tec_reducer_create_for(tec_reducer **out, const tec_comm *comm, real *data, size_t count,
+                                  const tec_reduction *reduction);
 void tec_reducer_free(tec_reducer *reducer); /* NULL is fine; between steps only */
 
 /* This rank's data before `end` are complete. A tec_params_listener (tec/params.h): `reducer` is a tec_reducer. */

@@ -1,19 +1,19 @@
-/* A training run: from where its directory stands to its last epoch. */
+/* Module train, public. A training run: from where its directory stands to its last epoch. */
 #ifndef TEC_RUN_H
 #define TEC_RUN_H
 
-#include "tec/comm.h"
-#include "tec/dataset.h"
 #include "tec/deadline.h"
-#include "tec/model_config.h"
-#include "tec/settings.h"
-#include "tec/store.h"
+#include "tec/trainer.h"
 
 typedef struct tec_run_plan {
-    const tec_settings *settings;
-    tec_model_config config;
+    const char *dir;      /* of the run; there already */
+    const char *settings; /* YAML that gives this run again; kept in settings.yaml and in the checkpoints */
+    const tec_task *task;
+    tec_recipe recipe;
     const tec_dataset *set;
-    tec_store *store;      /* NULL: objective mae */
+    tec_reading reading;
+    tec_reduction reduction;
+    int threads;           /* of a rank */
     int fresh;             /* how often --fresh was given: 0 resumes, 1 refuses to overwrite, 2 starts over */
     tec_deadline deadline; /* rank 0's counts */
 } tec_run_plan;

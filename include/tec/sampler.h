@@ -1,5 +1,5 @@
-/* Which images a step works on: drawn from (seed, epoch) alone, so that no order depends on the number of ranks or on
- * where a run was resumed. Local. */
+/* Module train, public. Which images a step works on: drawn from (seed, epoch) alone, so that no order depends on the
+ * number of ranks or on where a run was resumed. Local. */
 #ifndef TEC_SAMPLER_H
 #define TEC_SAMPLER_H
 

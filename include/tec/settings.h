@@ -1,4 +1,5 @@
-/* Every setting of every command, as resolved from defaults, YAML file and key=value overrides (in this order).
+/* Module setup, public. Every setting of every command, as resolved from defaults, YAML file and key=value overrides
+ * (in this order).
  *
  * The struct is the result; the one table in src/setup/settings_table.c says of each member its key, type, range,
  * default and help, and drives YAML reading, overrides, validation, --help and the resolved file. */
@@ -141,6 +142,18 @@ tec_status tec_settings_text(const tec_settings *settings, char **text, size_t *
 
 /* run.threads, or where that is 0 what OMP_NUM_THREADS says, or 1. */
 int tec_settings_threads(const tec_settings *settings);
+
+/* A setting in words. */
+typedef struct tec_setting_row {
+    const char *section, *key;
+    char type[192];        /* "number, 0 < x < 1" */
+    const char *choices;   /* "cls|mean"; NULL: it is no choice */
+    const char *otherwise; /* the default, as on the command line */
+    const char *help;
+} tec_setting_row;
+
+/* The index-th setting, section by section; false: there are no more. */
+bool tec_settings_row(int index, tec_setting_row *out);
 
 /* The keys of the named sections with type, range, default and help, for --help. */
 void tec_settings_help(const char *const *sections, FILE *out);

@@ -1,37 +1,35 @@
-/* Everything the model is given for one image: crop, targets and masks, made by loader threads from the data set, the
- * target store and the settings. Local. L patches, C base width, H base heads, K top-k, S image size, c channels. */
+/* Module train, public. What pretraining attaches to an image: masks, and the stored targets of a base model. Local. L
+ * patches, C base width, H base heads, K top-k. */
 #ifndef TEC_SOURCE_H
 #define TEC_SOURCE_H
 
-#include "tec/dataset.h"
-#include "tec/loader.h"
+#include "tec/feed.h"
 #include "tec/model_config.h"
-#include "tec/settings.h"
 #include "tec/store.h"
 
 typedef struct tec_source tec_source;
 
-/* What a loader slot holds; pointers into it. */
+/* Pointers into what is attached to an item. */
 typedef struct tec_sample {
-    real *image;     /* [c, S, S] normalised */
     real *feature;   /* [L, C] standardised; NULL without a store */
     real *attention; /* [1+K, H, L] */
     int *topk;       /* [K] */
-    int *shuffle;    /* [masks_per_image, L] */
+    int *shuffle;    /* [masks, L] */
 } tec_sample;
 
-/* settings and set are borrowed, and the store, which may be NULL (objective mae). */
-tec_source *tec_source_create(const tec_settings *settings, const tec_model_config *config, const tec_dataset *set,
-                              tec_store *store);
+/* `masks` of an image, drawn from `seed`; for `threads` threads. `store` is borrowed; NULL: objective mae. */
+tec_source *tec_source_create(const tec_model_config *config, tec_store *store, int masks, uint64_t seed, int threads);
 void tec_source_free(tec_source *source); /* NULL is fine */
 
-size_t tec_source_slot_bytes(const tec_source *source);
-tec_sample tec_source_sample(const tec_source *source, void *slot);
+size_t tec_source_bytes(const tec_source *source); /* that it attaches to an item */
+tec_sample tec_source_sample(const tec_source *source, const tec_feed_item *item);
 
-/* A tec_fetch whose context is the source, for `thread` < data.workers. request->view is the epoch: without a store
- * view number `epoch` is cropped, with one the stored view epoch mod V. Masks come from Philox(seed, image, epoch,
- * mask). TEC_USER_ERROR: the image cannot be decoded (also when it could not while the store was written).
- * TEC_SYSTEM_ERROR: the store is damaged or unreadable. */
-tec_status tec_source_fetch(void *context, int thread, const tec_request *request, void *slot);
+/* Which of a feed's policies goes with it: random crops without a store, else the crop or the image of the store. */
+tec_view_policy tec_source_policy(const tec_source *source);
+
+/* A tec_feed_attach whose context is the source; item->view is the epoch. Without a store view number `epoch` is
+ * cropped, with one the stored view epoch mod V. Masks come from Philox(seed, image, epoch, mask). TEC_USER_ERROR: the
+ * image could not be decoded when the store was written. TEC_SYSTEM_ERROR: the store is damaged or unreadable. */
+tec_status tec_source_attach(void *source, int thread, tec_feed_item *item);
 
 #endif

@@ -9,20 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const tec_bench_size sizes[] = {{"vitt", 224, 16, 192, 3, 192, 6, 15, 16},
-                                       {"vitb", 224, 16, 768, 12, 512, 16, 15, 8},
-                                       {"tiny", 32, 4, 192, 3, 128, 4, 9, 64}};
-
-tec_status tec_bench_size_find(const char *name, const tec_bench_size **out)
-{
-    *out = &sizes[0];
-    for (size_t i = 0; name && i < sizeof sizes / sizeof *sizes; i++)
-        if (strcmp(sizes[i].name, name) == 0) {
-            *out = &sizes[i];
-            return TEC_OK;
-        }
-    return name ? tec_fail(TEC_USER_ERROR, "--size %s: no such size; vitb, vitt and tiny are there", name) : TEC_OK;
-}
+const tec_bench_size tec_bench_sizes[] = {
+    {"vitt", 224, 16, 192, 3, 192, 6, .topk = 15, .batch = 16, .mask_ratio = 0.75},
+    {"vitb", 224, 16, 768, 12, 512, 16, .topk = 15, .batch = 8, .mask_ratio = 0.75},
+    {"tiny", 32, 4, 192, 3, 128, 4, .topk = 9, .batch = 64, .mask_ratio = 0.75},
+};
 
 tec_model_config tec_bench_config(const tec_bench_size *size)
 {
@@ -50,11 +41,11 @@ static void draw_numbers(tec_philox *random, real *out, size_t count)
         out[i] = (real)(2 * tec_philox_uniform(random) - 1);
 }
 
-tec_bench_material tec_bench_material_make(const tec_model_config *c, int batch, int topk)
+tec_bench_examples tec_bench_examples_make(const tec_model_config *c, int batch, int topk)
 {
     size_t L = tec_model_patches(c), image = (size_t)c->channels * c->image_size * c->image_size,
            feature = L * c->base_width, attention = (1 + topk) * c->base_heads * L, each = image + feature + attention;
-    tec_bench_material m = {.example = tec_allocate_zeroed(batch, sizeof *m.example),
+    tec_bench_examples m = {.example = tec_allocate_zeroed(batch, sizeof *m.example),
                             .numbers = tec_allocate(batch * each * sizeof *m.numbers),
                             .indices = tec_allocate(batch * L * sizeof *m.indices)};
     tec_philox random = tec_philox_start(0, TEC_STREAM_TEST, 0, 0, 0);
@@ -72,14 +63,14 @@ tec_bench_material tec_bench_material_make(const tec_model_config *c, int batch,
     return m;
 }
 
-void tec_bench_material_free(tec_bench_material *m)
+void tec_bench_examples_free(tec_bench_examples *m)
 {
     free(m->example);
     free(m->numbers);
     free(m->indices);
 }
 
-tec_status tec_bench_training_open(tec_bench_training *t, const tec_comm *comm, const tec_settings *settings,
+tec_status tec_bench_training_open(tec_bench_training *t, const tec_comm *comm, const tec_reduction *reduction,
                                    const tec_model_config *config, int batch, int micro_batch, int visible, int topk)
 {
     *t = (tec_bench_training){.comm = comm,
@@ -88,10 +79,14 @@ tec_status tec_bench_training_open(tec_bench_training *t, const tec_comm *comm, 
                               .visible = visible,
                               .topk = topk};
     TEC_TRY(tec_model_create(&t->model, config, t->micro_batch, visible, topk));
-    tec_params_initialize(tec_model_params(t->model), 0);
-    tec_adamw_create(&t->adamw, tec_model_params(t->model), 0.9, 0.95, 0.05);
-    t->material = tec_bench_material_make(config, batch, topk);
-    return tec_reducer_create_for(&t->reducer, comm, tec_model_params(t->model), settings);
+    tec_params *params = tec_model_params(t->model);
+    tec_params_initialize(params, 0);
+    tec_adamw_create(&t->adamw, params, 0.9, 0.95, 0.05);
+    t->examples = tec_bench_examples_make(config, batch, topk);
+    tec_status status = tec_reducer_create_for(&t->reducer, comm, params->grad, params->trained, reduction);
+    if (status != TEC_OK)
+        tec_bench_training_close(t);
+    return status;
 }
 
 void tec_bench_training_close(tec_bench_training *t)
@@ -99,18 +94,19 @@ void tec_bench_training_close(tec_bench_training *t)
     if (!t->model)
         return;
     tec_reducer_free(t->reducer);
-    tec_bench_material_free(&t->material);
+    tec_bench_examples_free(&t->examples);
     tec_adamw_free(&t->adamw);
     tec_model_free(t->model);
+    *t = (tec_bench_training){0};
 }
 
 static tec_status take_images(tec_bench_training *t, tec_example *example, int count)
 {
     TEC_MEASURE(TEC_OPERATOR_LOADER);
-    tec_batch batch;
-    TEC_TRY(tec_bench_images_take(t->images, &batch));
+    tec_feed_batch batch;
+    TEC_TRY(tec_feed_take(t->images->feed, &batch));
     for (int i = 0; i < count; i++)
-        example[i].image = tec_source_sample(t->images->source, batch.slot[i]).image;
+        example[i].image = batch.item[i].image;
     return TEC_OK;
 }
 
@@ -123,7 +119,7 @@ tec_status tec_bench_training_step(void *context)
     tec_status status = TEC_OK;
     for (int at = 0; at < t->batch; at += t->micro_batch) {
         int count = t->batch - at < t->micro_batch ? t->batch - at : t->micro_batch;
-        tec_example *example = t->material.example + at;
+        tec_example *example = t->examples.example + at;
         if (t->images)
             status = take_images(t, example, count);
         if (status != TEC_OK)
@@ -132,10 +128,8 @@ tec_status tec_bench_training_step(void *context)
         params->listener = at + count == t->batch ? tec_reducer_ready : NULL;
         params->listener_context = t->reducer;
         tec_model_backward(t->model);
-        if (t->images) {
-            tec_bench_images_release(t->images);
-            tec_bench_images_ask(t->images);
-        }
+        if (t->images)
+            tec_feed_release(t->images->feed);
     }
     tec_adamw_begin(&t->adamw);
     while (tec_reducer_take(t->reducer, &slice))

@@ -14,74 +14,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PROGRESS_SECONDS 10
 #define BATCHES_BETWEEN_AGREEMENTS 16 /* a failure on one rank ends the others after so many batches */
-
-static const double no_mean[3] = {0, 0, 0}, no_std[3] = {1, 1, 1};
 
 typedef struct extraction {
     const tec_comm *comm;
-    const tec_settings *settings;
+    const tec_features_settings *settings;
     const tec_dataset *set;
     tec_frozen *frozen;
     const char *what;
     tec_features *out;
     tec_range batches; /* of the data set, that are this rank's */
-    int64_t submitted, done;
+    int64_t asked, done;
     int batch;
-    size_t pixels; /* c * S * S */
-    real *images;  /* [batch, c, S, S], those that could be decoded */
-    tec_request *request;
-    uint8_t *scratch; /* [threads, S, S, c] */
-    tec_loader *loader;
+    real *images; /* [batch, c, S, S], those that could be read */
+    tec_feed *feed;
     tec_skipped skipped;
     double started;
 } extraction;
 
-/* tec_fetch: one image, cut and normalised for evaluation. */
-static tec_status fetch_image(void *context, int thread, const tec_request *request, void *slot)
+/* tec_feed_next */
+static int next_batch(void *context, tec_request *request)
 {
-    const extraction *x = context;
-    const tec_settings *s = x->settings;
-    uint8_t *pixels = x->scratch + (size_t)thread * x->pixels;
-    tec_image image;
-    TEC_TRY(tec_dataset_read(x->set, request->sample, &image));
-    tec_status status = tec_view_center(&image, s->data.image_size, pixels);
-    if (status == TEC_OK)
-        tec_pixels_normalize(pixels, s->data.image_size, s->data.channels, x->frozen ? s->data.mean : no_mean,
-                             x->frozen ? s->data.std : no_std, slot);
-    tec_image_free(&image);
-    return status;
-}
-
-static void submit_ahead(extraction *x, int depth)
-{
-    int64_t total = tec_dataset_size(x->set);
-    for (; x->submitted < x->batches.count && x->submitted - x->done < depth; x->submitted++) {
-        int64_t first = (x->batches.first + x->submitted) * x->batch;
-        int count = total - first < x->batch ? (int)(total - first) : x->batch;
-        for (int i = 0; i < count; i++)
-            x->request[i] = (tec_request){.sample = first + i};
-        tec_loader_submit(x->loader, x->request, count);
-    }
-}
-
-/* Packs the images that could be decoded and their labels; *count of them. */
-static tec_status take_images(extraction *x, const tec_batch *batch, int *count)
-{
-    int taken = 0;
-    for (int i = 0; i < batch->count; i++) {
-        if (batch->status[i] == TEC_OK) {
-            memcpy(x->images + taken * x->pixels, batch->slot[i], x->pixels * sizeof(real));
-            x->out->label[x->out->count + taken++] = tec_dataset_label(x->set, batch->request[i].sample);
-        } else if (x->settings->data.on_bad_image == TEC_BAD_IMAGE_SKIP && batch->status[i] == TEC_USER_ERROR) {
-            tec_skipped_note(&x->skipped, batch->request[i].sample, batch->message[i]);
-        } else {
-            return tec_fail(batch->status[i], "%s", batch->message[i]);
-        }
-    }
-    *count = taken;
-    return TEC_OK;
+    extraction *x = context;
+    if (x->asked == x->batches.count)
+        return 0;
+    int64_t total = tec_dataset_size(x->set), first = (x->batches.first + x->asked++) * x->batch;
+    int count = total - first < x->batch ? (int)(total - first) : x->batch;
+    for (int i = 0; i < count; i++)
+        request[i] = (tec_request){.sample = first + i};
+    return count;
 }
 
 static tec_status check_finite(const extraction *x, const real *value, size_t count)
@@ -89,7 +50,7 @@ static tec_status check_finite(const extraction *x, const real *value, size_t co
     for (size_t i = 0; i < count; i++)
         if (!isfinite(value[i]))
             return tec_fail(TEC_USER_ERROR, "eval.model %s: features of the %s images are not finite",
-                            x->settings->eval.model, x->what);
+                            x->settings->model, x->what);
     return TEC_OK;
 }
 
@@ -98,41 +59,47 @@ static void say_progress(const extraction *x)
     int64_t total = tec_dataset_size(x->set);
     double share = (double)x->done / (double)x->batches.count, seconds = tec_seconds() - x->started;
     char left[32];
-    tec_progress(PROGRESS_SECONDS, "features of the %s images: %.0f of %lld, %.0f images/s, %s left", x->what,
+    tec_progress(TEC_PROGRESS_SECONDS, "features of the %s images: %.0f of %lld, %.0f images/s, %s left", x->what,
                  share * (double)total, (long long)total, share * (double)total / seconds,
                  tec_duration(left, seconds * (1 / share - 1)));
 }
 
-static tec_status compute_batch(extraction *x, int depth)
+/* The next images behind those that are there already: packed where the model takes them, or as features themselves. */
+static tec_status take_images(extraction *x, real *to, int *count)
+{
+    tec_feed_batch batch;
+    tec_status status = tec_feed_take(x->feed, &batch);
+    if (status == TEC_OK)
+        tec_feed_pack(x->feed, &batch, to);
+    for (int i = 0; i < batch.count && status == TEC_OK; i++)
+        x->out->label[x->out->count + i] = tec_dataset_label(x->set, batch.item[i].sample);
+    *count = batch.count;
+    tec_feed_release(x->feed);
+    return status;
+}
+
+static tec_status compute_batch(extraction *x)
 {
     tec_features *out = x->out;
-    tec_batch batch;
-    int count = 0;
-    submit_ahead(x, depth);
-    tec_loader_wait(x->loader, &batch);
-    tec_status status = take_images(x, &batch, &count);
-    tec_loader_release(x->loader);
-    TEC_TRY(status);
-
-    real *value = out->value + (size_t)out->count * out->width;
-    if (!x->frozen)
-        memcpy(value, x->images, count * x->pixels * sizeof(real));
-    else if (count > 0)
-        tec_frozen_features(x->frozen, x->images, count, (tec_pooling)x->settings->eval.pooling, value);
+    real *value = out->value + (size_t)out->count * (size_t)out->width;
+    int count;
+    TEC_TRY(take_images(x, x->frozen ? x->images : value, &count));
+    if (x->frozen && count > 0)
+        tec_frozen_features(x->frozen, x->images, count, x->settings->pooling, value);
     out->count += count;
     x->done++;
     say_progress(x);
-    return check_finite(x, value, (size_t)count * out->width);
+    return check_finite(x, value, (size_t)count * (size_t)out->width);
 }
 
-static tec_status compute_all(extraction *x, int depth)
+static tec_status compute_all(extraction *x)
 {
     int64_t total = tec_dataset_size(x->set);
     int64_t most = tec_share((total + x->batch - 1) / x->batch, 0, x->comm->size).count;
     tec_status status = TEC_OK;
     for (int64_t i = 0; i < most; i++) {
         if (i < x->batches.count && status == TEC_OK)
-            status = compute_batch(x, depth);
+            status = compute_batch(x);
         if ((i + 1) % BATCHES_BETWEEN_AGREEMENTS == 0 || i + 1 == most) {
             status = tec_comm_agree(x->comm, status);
             if (status != TEC_OK)
@@ -161,34 +128,36 @@ static tec_status number_rows(extraction *x)
     return TEC_OK;
 }
 
-static tec_status open_extraction(extraction *x, int threads, int depth)
+static tec_status open_extraction(extraction *x)
 {
-    const tec_settings *s = x->settings;
-    int64_t most = x->batches.count * x->batch;
-    x->pixels = (size_t)s->data.image_size * s->data.image_size * s->data.channels;
+    static const tec_normalisation none = {.std = {1, 1, 1}};
+    const tec_features_settings *s = x->settings;
+    size_t most = (size_t)(x->batches.count * x->batch);
+    size_t pixels = (size_t)s->image_size * (size_t)s->image_size * (size_t)s->channels;
     x->out->classes = tec_dataset_classes(x->set);
-    x->out->width = x->frozen ? tec_frozen_config(x->frozen)->width : (int)x->pixels;
-    x->out->value = tec_allocate((size_t)most * x->out->width * sizeof(real));
-    x->out->label = tec_allocate((size_t)most * sizeof *x->out->label);
-    x->images = tec_allocate(x->batch * x->pixels * sizeof(real));
-    x->request = tec_allocate(x->batch * sizeof *x->request);
-    x->scratch = tec_allocate(threads * x->pixels);
-    tec_loader_settings loader = {.threads = threads,
-                                  .depth = depth,
-                                  .batch = x->batch,
-                                  .slot_bytes = x->pixels * sizeof(real),
-                                  .fetch = fetch_image,
-                                  .context = x};
-    return tec_loader_open(&x->loader, &loader);
+    x->out->width = x->frozen ? tec_frozen_config(x->frozen)->width : (int)pixels;
+    x->out->value = tec_allocate(most * (size_t)x->out->width * sizeof(real));
+    x->out->label = tec_allocate(most * sizeof *x->out->label);
+    if (x->frozen)
+        x->images = tec_allocate((size_t)x->batch * pixels * sizeof(real));
+    return tec_feed_open(&x->feed, x->set,
+                         &(tec_feed_settings){.view = {.policy = TEC_VIEW_CENTER,
+                                                       .size = s->image_size,
+                                                       .channels = s->channels,
+                                                       .normalisation = x->frozen ? s->normalisation : none},
+                                              .threads = s->reading.workers,
+                                              .depth = s->reading.prefetch,
+                                              .batch = x->batch,
+                                              .skipped = s->reading.skip ? &x->skipped : NULL,
+                                              .next = next_batch,
+                                              .order = x});
 }
 
-tec_status tec_features_compute(const tec_comm *comm, const tec_settings *settings, const tec_dataset *set,
+tec_status tec_features_compute(const tec_comm *comm, const tec_features_settings *settings, const tec_dataset *set,
                                 tec_frozen *frozen, const char *what, tec_features *out)
 {
-    int threads = settings->data.workers > 0 ? settings->data.workers : 1;
-    int depth = settings->data.prefetch > 0 ? settings->data.prefetch : 1;
     int64_t total = tec_dataset_size(set);
-    int batch = total < settings->eval.batch ? (int)total : settings->eval.batch;
+    int batch = total < settings->batch ? (int)total : settings->batch;
     *out = (tec_features){0};
     extraction x = {.comm = comm,
                     .settings = settings,
@@ -199,19 +168,17 @@ tec_status tec_features_compute(const tec_comm *comm, const tec_settings *settin
                     .batch = batch,
                     .batches = tec_share((total + batch - 1) / batch, comm->rank, comm->size),
                     .started = tec_seconds()};
-    tec_status status = tec_comm_agree(comm, open_extraction(&x, threads, depth));
+    tec_status status = tec_comm_agree(comm, open_extraction(&x));
     if (status == TEC_OK)
-        status = compute_all(&x, depth);
+        status = compute_all(&x);
     if (status == TEC_OK) {
         char name[64];
         snprintf(name, sizeof name, "the %s set", what);
         out->skipped = tec_skipped_report(&x.skipped, comm, name);
         status = number_rows(&x);
     }
-    tec_loader_close(x.loader);
+    tec_feed_close(x.feed);
     tec_skipped_free(&x.skipped);
-    free(x.scratch);
-    free(x.request);
     free(x.images);
     return status;
 }

@@ -119,7 +119,7 @@ static int vote(const neighbour *near, int k, double temperature, double *votes,
 }
 
 /* Counts the hits of a block; on its owner. */
-static void count_hits(const search *s, const tec_settings *settings, int rows, const int32_t *label,
+static void count_hits(const search *s, const tec_knn_settings *settings, int rows, const int32_t *label,
                        tec_knn_result *out)
 {
     int classes = s->train->classes;
@@ -127,7 +127,7 @@ static void count_hits(const search *s, const tec_settings *settings, int rows, 
     for (int i = 0; i < rows; i++) {
         const neighbour *near = s->all + (size_t)i * s->k;
         for (int which = 0; which < 2; which++) {
-            int place = vote(near, settings->knn.k[which], settings->knn.temperature, votes, classes, label[i]);
+            int place = vote(near, settings->k[which], settings->temperature, votes, classes, label[i]);
             out->top1[which] += place < 1;
             out->top5[which] += place < 5 && place < classes;
         }
@@ -199,10 +199,10 @@ static void gather(search *s, int rows, int owner)
         MPI_Reduce(s->mine, s->all, rows, s->neighbours, s->merge, owner, s->comm->mpi);
 }
 
-tec_status tec_knn_classify(const tec_comm *comm, const tec_settings *settings, const tec_features *train,
+tec_status tec_knn_classify(const tec_comm *comm, const tec_knn_settings *settings, const tec_features *train,
                             const tec_features *test, tec_knn_result *out)
 {
-    int k = settings->knn.k[0] > settings->knn.k[1] ? settings->knn.k[0] : settings->knn.k[1];
+    int k = settings->k[0] > settings->k[1] ? settings->k[0] : settings->k[1];
     assert(train->width == test->width);
     *out = (tec_knn_result){0};
     if (k > train->total)

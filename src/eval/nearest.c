@@ -1,3 +1,4 @@
+/* Candidates for the k nearest, kept in a heap with a margin for rounding. */
 #include "nearest.h"
 
 #include "tec/memory.h"

@@ -1,5 +1,5 @@
-/* Which of many rows may be among the k of largest similarity, when a similarity is only known to within an error.
- * Local; one thread per selection. */
+/* Module eval, private. Which of many rows may be among the k of largest similarity, when a similarity is only known to
+ * within an error. Local; one thread per selection. */
 #ifndef TEC_NEAREST_H
 #define TEC_NEAREST_H
 

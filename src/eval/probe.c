@@ -19,11 +19,10 @@
 #define STATISTICS_MOMENTUM 0.1
 #define TRUST 0.001
 #define WEIGHT_STD 0.01
-#define PROGRESS_SECONDS 10
 
 typedef struct probe {
     const tec_comm *comm;
-    const tec_settings *settings;
+    const tec_probe_settings *settings;
     const tec_features *train;
     int width, classes;
     int64_t batch; /* B, global */
@@ -139,12 +138,11 @@ static int64_t take_rows(probe *p, int64_t number)
 
 static tec_lars_settings lars_at(const probe *p, double epoch)
 {
-    const tec_settings *s = p->settings;
-    return (tec_lars_settings){
-        .lr = tec_schedule_cosine(epoch, s->probe.epochs, s->probe.warmup_epochs, p->lr, s->probe.min_lr),
-        .momentum = s->probe.momentum,
-        .weight_decay = s->probe.weight_decay,
-        .trust = TRUST};
+    const tec_probe_settings *s = p->settings;
+    return (tec_lars_settings){.lr = tec_schedule_cosine(epoch, s->epochs, s->warmup_epochs, p->lr, s->min_lr),
+                               .momentum = s->momentum,
+                               .weight_decay = s->weight_decay,
+                               .trust = TRUST};
 }
 
 /* Returns the mean loss over the epoch, the same on every rank. */
@@ -152,7 +150,7 @@ static double train_epoch(probe *p, int epoch)
 {
     int64_t steps = p->train->total / p->batch;
     size_t biases = (size_t)p->classes;
-    tec_philox random = tec_philox_start(p->settings->run.seed, TEC_STREAM_PROBE, (uint64_t)epoch, 0, 0);
+    tec_philox random = tec_philox_start(p->settings->seed, TEC_STREAM_PROBE, (uint64_t)epoch, 0, 0);
     tec_philox_permutation(&random, p->train->total, p->order);
     double loss = 0;
     for (int64_t step = 0; step < steps; step++) {
@@ -170,7 +168,7 @@ static double train_epoch(probe *p, int epoch)
 
 static tec_status train_all(probe *p, tec_probe_result *out)
 {
-    int epochs = p->settings->probe.epochs;
+    int epochs = p->settings->epochs;
     double started = tec_seconds();
     for (int epoch = 0; epoch < epochs; epoch++) {
         out->loss = train_epoch(p, epoch);
@@ -182,8 +180,8 @@ static tec_status train_all(probe *p, tec_probe_result *out)
                             epoch + 1, epochs, p->lr);
         }
         char left[32];
-        tec_progress(PROGRESS_SECONDS, "linear probe: epoch %d of %d, loss %.4f, %s left", epoch + 1, epochs, out->loss,
-                     tec_duration(left, (tec_seconds() - started) / (epoch + 1) * (epochs - epoch - 1)));
+        tec_progress(TEC_PROGRESS_SECONDS, "linear probe: epoch %d of %d, loss %.4f, %s left", epoch + 1, epochs,
+                     out->loss, tec_duration(left, (tec_seconds() - started) / (epoch + 1) * (epochs - epoch - 1)));
     }
     tec_progress_end();
     return TEC_OK;
@@ -236,7 +234,7 @@ static void open_probe(probe *p)
     p->row = tec_allocate((unsigned long)p->train->count * sizeof *p->row);
     p->x = tec_allocate(CHUNK * width * sizeof(real));
     p->logit = tec_allocate(CHUNK * classes * sizeof(real));
-    tec_philox random = tec_philox_start(p->settings->run.seed, TEC_STREAM_INIT, 0, 0, 0);
+    tec_philox random = tec_philox_start(p->settings->seed, TEC_STREAM_INIT, 0, 0, 0);
     for (size_t i = 0; i < p->weights; i++)
         p->weight[i] = (real)(WEIGHT_STD * tec_philox_normal(&random));
     for (size_t j = 0; j < width; j++)
@@ -255,7 +253,7 @@ static void close_probe(probe *p)
     free(p->logit);
 }
 
-tec_status tec_probe_run(const tec_comm *comm, const tec_settings *settings, const tec_features *train,
+tec_status tec_probe_run(const tec_comm *comm, const tec_probe_settings *settings, const tec_features *train,
                          const tec_features *val, tec_probe_result *out)
 {
     assert(train->width == val->width && train->total > 0);
@@ -264,14 +262,14 @@ tec_status tec_probe_run(const tec_comm *comm, const tec_settings *settings, con
                .train = train,
                .width = train->width,
                .classes = train->classes,
-               .batch = settings->probe.batch};
+               .batch = settings->batch};
     if (p.batch > train->total) {
         p.batch = train->total;
         tec_log("linear probe: probe.batch is %d, but there are only %lld training images: taking all of them a step",
-                settings->probe.batch, (long long)p.batch);
+                settings->batch, (long long)p.batch);
     }
-    p.lr = settings->probe.lr > 0 ? settings->probe.lr : settings->probe.blr * (double)p.batch / 256;
-    *out = (tec_probe_result){.lr = p.lr, .batch = p.batch, .steps = settings->probe.epochs * (train->total / p.batch)};
+    p.lr = settings->lr > 0 ? settings->lr : settings->blr * (double)p.batch / 256;
+    *out = (tec_probe_result){.lr = p.lr, .batch = p.batch, .steps = settings->epochs * (train->total / p.batch)};
     open_probe(&p);
     tec_status status = train_all(&p, out);
     if (status == TEC_OK)

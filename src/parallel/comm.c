@@ -6,6 +6,7 @@
 #include "tec/phase.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -180,4 +181,12 @@ bool tec_comm_first_of_node(const tec_comm *comm)
     bool first = node.rank == 0;
     tec_comm_node_free(&node);
     return first;
+}
+
+void tec_comm_library(char *text, size_t size)
+{
+    char name[MPI_MAX_LIBRARY_VERSION_STRING];
+    int length;
+    MPI_Get_library_version(name, &length);
+    snprintf(text, size, "%.*s", (int)strcspn(name, ",\n"), name);
 }

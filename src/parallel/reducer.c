@@ -103,12 +103,11 @@ tec_status tec_reducer_create(tec_reducer **out, const tec_comm *comm, real *dat
     return TEC_OK;
 }
 
-tec_status tec_reducer_create_for(tec_reducer **out, const tec_comm *comm, const tec_params *params,
-                                  const tec_settings *settings)
+tec_status tec_reducer_create_for(tec_reducer **out, const tec_comm *comm, real *data, size_t count,
+                                  const tec_reduction *reduction)
 {
-    return tec_reducer_create(out, comm, params->grad, params->trained,
-                              ((size_t)settings->run.bucket_mb << 20) / sizeof(real),
-                              settings->run.overlap == TEC_OVERLAP_THREAD);
+    return tec_reducer_create(out, comm, data, count, reduction->bucket_bytes / sizeof(real),
+                              reduction->overlap == TEC_OVERLAP_THREAD);
 }
 
 void tec_reducer_free(tec_reducer *r)

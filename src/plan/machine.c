@@ -1,10 +1,9 @@
 /* The figures of a machine: measured at once, or read from a file of tec bench. */
-#include "tec/flops.h"
-#include "tec/plan.h"
+#include "plan_parts.h"
 
 #include "tec/bench.h"
-
 #include "tec/files.h"
+#include "tec/flops.h"
 #include "tec/text.h"
 
 #include <math.h>
@@ -21,10 +20,9 @@ static tec_status measure_training(const tec_comm *comm, const tec_plan_job *job
 {
     tec_bench_training training;
     tec_bench_result result = {0};
-    const tec_plan_share share = tec_plan_share_of(job);
-    const int count = share.micro_batch;
-    TEC_TRY(
-        tec_bench_training_open(&training, comm, job->settings, &job->model, count, count, share.visible, share.topk));
+    const int count = tec_plan_shape(job).micro_batch;
+    TEC_TRY(tec_bench_training_open(&training, comm, &job->reduction, &job->model, count, count, job->visible,
+                                    tec_plan_topk(job)));
     tec_status status = tec_bench_measure(tec_bench_training_step, &training, STEPS, &result);
     if (status == TEC_OK) {
         double update = result.operators[TEC_OPERATOR_ADAMW].seconds / STEPS;
@@ -38,11 +36,10 @@ static tec_status measure_training(const tec_comm *comm, const tec_plan_job *job
 
 static tec_status measure_targets(const tec_plan_job *job, tec_plan_machine *out)
 {
-    const tec_settings *s = job->settings;
     tec_bench_targets targets;
     tec_bench_result result = {0};
-    int batch = s->targets.batch < TARGET_IMAGES ? s->targets.batch : TARGET_IMAGES;
-    TEC_TRY(tec_bench_targets_open(&targets, &job->base, batch, s->targets.topk));
+    int batch = job->targets.batch < TARGET_IMAGES ? job->targets.batch : TARGET_IMAGES;
+    TEC_TRY(tec_bench_targets_open(&targets, &job->base, batch, job->targets.topk));
     tec_status status = tec_bench_measure(tec_bench_targets_step, &targets, STEPS, &result);
     if (status == TEC_OK)
         out->targets_rate = tec_bench_targets_flops(&targets) / result.median;
@@ -54,11 +51,11 @@ static tec_status measure_targets(const tec_plan_job *job, tec_plan_machine *out
 static tec_status measure_images(const tec_plan_job *job, const tec_dataset *set, tec_plan_machine *out)
 {
     enum { BATCH = 8 };
-    tec_settings single = *job->settings;
     tec_bench_images images;
     double rate = 1;
-    single.data.workers = 1;
-    tec_status status = tec_bench_images_open(&images, &single, &job->model, set, BATCH);
+    tec_reading one = job->reading;
+    one.workers = 1;
+    tec_status status = tec_bench_images_open(&images, set, &job->view, &one, BATCH);
     if (status == TEC_OK)
         status = tec_bench_images_rate(&images, &rate);
     out->fetch_seconds = 1 / rate;
@@ -121,7 +118,7 @@ static const json_t *nearest(const json_t *runs, const char *what, int ranks, do
 static double thread_factor(const tec_plan_job *job, const json_t *run)
 {
     double threads = number_of(run, "threads");
-    return tec_settings_threads(job->settings) / (threads > 0 ? threads : 1);
+    return job->threads / (threads > 0 ? threads : 1);
 }
 
 /* An allreduce that was measured among as many ranks goes before one that is estimated. */
@@ -141,9 +138,8 @@ static tec_status take_file(const char *path, const json_t *file, const tec_plan
                             char **used)
 {
     const json_t *machine = json_object_get(file, "machine"), *runs = json_object_get(file, "runs");
-    const int topk = job->settings->targets.topk;
-    int visible = (int)(tec_model_patches(&job->model) * (1 - job->settings->pretrain.mask_ratio));
-    double flops = tec_flops_train(&job->model, 1, visible, topk);
+    const int topk = job->targets.topk;
+    double flops = tec_flops_train(&job->model, 1, job->visible, topk);
     const json_t *step = nearest(runs, "step", job->ranks_per_node, flops), *targets = NULL;
     out->cores = (int)number_of(machine, "cores");
     out->memory = number_of(machine, "memory_bytes");

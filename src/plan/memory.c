@@ -1,3 +1,4 @@
+/* Memory of a rank: what the program lays out, without touching it. */
 #include "tec/plan.h"
 
 #include "plan_parts.h"
@@ -20,36 +21,6 @@ static void add(tec_plan_memory *memory, const char *name, double bytes)
     memory->bytes += bytes;
 }
 
-static int smaller(int a, int b)
-{
-    return a < b ? a : b;
-}
-
-static int larger(int a, int b)
-{
-    return a > b ? a : b;
-}
-
-tec_plan_share tec_plan_share_of(const tec_plan_job *job)
-{
-    const tec_settings *s = job->settings;
-    int ranks = job->nodes * job->ranks_per_node, masks = s->pretrain.masks_per_image;
-    tec_plan_share share = {.ranks = ranks, .images = (int)tec_share(s->pretrain.batch, 0, ranks).count};
-    int micro_batch =
-        s->pretrain.micro_batch ? s->pretrain.micro_batch : tec_model_micro_batch(&job->model, share.images * masks);
-    share.chunk = smaller(larger(1, micro_batch / masks), share.images);
-    share.micro_batch = smaller(micro_batch, share.chunk * masks);
-    share.visible = (int)(tec_model_patches(&job->model) * (1 - s->pretrain.mask_ratio));
-    share.topk = job->model.kind == TEC_MODEL_TEC ? s->targets.topk : 0;
-    return share;
-}
-
-tec_status tec_plan_model(const tec_plan_job *job, tec_model **out)
-{
-    tec_plan_share share = tec_plan_share_of(job);
-    return tec_model_create(out, &job->model, share.micro_batch, share.visible, share.topk);
-}
-
 static double image_numbers(const tec_plan_job *job)
 {
     return (double)job->model.channels * job->model.image_size * job->model.image_size;
@@ -58,15 +29,15 @@ static double image_numbers(const tec_plan_job *job)
 /* Slots of the loader, and a crop and a stored row for each of its threads. */
 static double loader_bytes(const tec_plan_job *job)
 {
-    const tec_settings *s = job->settings;
-    tec_plan_share share = tec_plan_share_of(job);
-    double L = tec_model_patches(&job->model), image = image_numbers(job), targets = 0, row = 0;
+    const tec_reading *reading = &job->reading;
+    double L = tec_model_patches(&job->model), image = image_numbers(job), targets = 0, row = 0,
+           topk = tec_plan_topk(job);
     if (job->model.kind == TEC_MODEL_TEC) {
-        targets = L * job->base.width + (1.0 + share.topk) * job->base.heads * L;
-        row = tec_plan_row_bytes(job, (tec_target_type)s->targets.type);
+        targets = L * job->base.width + (1.0 + topk) * job->base.heads * L;
+        row = tec_plan_row_bytes(job, job->targets.type);
     }
-    double slot = (image + targets) * sizeof(real) + (share.topk + L * s->pretrain.masks_per_image) * sizeof(int);
-    return (1.0 + s->data.prefetch) * share.chunk * slot + s->data.workers * (image + row);
+    double slot = (image + targets) * sizeof(real) + (topk + L * job->inputs) * sizeof(int);
+    return (1.0 + reading->prefetch) * tec_plan_shape(job).chunk * slot + reading->workers * (image + row);
 }
 
 tec_status tec_plan_pretrain_memory(const tec_plan_job *job, tec_plan_memory *out)
@@ -88,18 +59,18 @@ tec_status tec_plan_pretrain_memory(const tec_plan_job *job, tec_plan_memory *ou
 
 tec_status tec_plan_targets_memory(const tec_plan_job *job, tec_plan_memory *out)
 {
-    const tec_settings *s = job->settings;
     tec_frozen *frozen;
     *out = (tec_plan_memory){0};
-    int batch = smaller(s->targets.batch, (int)tec_plan_store_spec(job, (tec_target_type)s->targets.type).shard_rows);
-    TEC_TRY(tec_frozen_create(&frozen, &job->base, batch)); /* a small shard never fills a batch */
+    int64_t rows = tec_plan_store_spec(job, job->targets.type).shard_rows;
+    int batch = rows < job->targets.batch ? (int)rows : job->targets.batch; /* a small shard never fills a batch */
+    TEC_TRY(tec_frozen_create(&frozen, &job->base, batch));
     double L = tec_model_patches(&job->base), image = image_numbers(job);
-    double targets = L * job->base.width + (1.0 + s->targets.topk) * job->base.heads * L;
+    double targets = L * job->base.width + (1.0 + job->targets.topk) * job->base.heads * L;
     add(out, "program and libraries", PROGRAM_BYTES);
     add(out, "weights", (double)tec_frozen_params(frozen)->total * sizeof(real));
     add(out, "activations of a batch", (double)tec_frozen_workspace_bytes(frozen));
     add(out, "targets of a batch", batch * targets * (sizeof(real) + sizeof(float)));
-    add(out, "images of batches", batch * image * ((1 + s->data.prefetch) * sizeof(real) + s->data.prefetch));
+    add(out, "images of batches", batch * image * ((1 + job->reading.prefetch) * sizeof(real) + job->reading.prefetch));
     add(out, "data set", job->dataset_bytes);
     tec_frozen_close(frozen);
     return TEC_OK;

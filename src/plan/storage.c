@@ -1,3 +1,4 @@
+/* Bytes on the disk: checkpoints and target stores. */
 #include "plan_parts.h"
 
 #include <string.h>
@@ -7,18 +8,17 @@ static const double TENSOR_OVERHEAD = 600, CHECKPOINT_OVERHEAD = 8e3, SHARD_OVER
 
 tec_store_spec tec_plan_store_spec(const tec_plan_job *job, tec_target_type type)
 {
-    const tec_settings *s = job->settings;
     tec_store_spec spec = {.samples = job->images,
-                           .views = s->targets.views,
+                           .views = job->targets.views,
                            .patches = tec_model_patches(&job->base),
                            .width = job->base.width,
                            .heads = job->base.heads,
-                           .topk = s->targets.topk,
+                           .topk = job->targets.topk,
                            .type = type,
-                           .images = s->targets.store_images,
+                           .images = job->targets.images,
                            .image_size = job->base.image_size,
                            .channels = job->base.channels};
-    spec.shard_rows = tec_store_shard_rows(&spec, s->targets.shard_mb);
+    spec.shard_rows = tec_store_shard_rows(&spec, job->targets.shard_mb);
     return spec;
 }
 

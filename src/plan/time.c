@@ -1,3 +1,4 @@
+/* Seconds of a step and of a run, from the figures of a machine. */
 #include "plan_parts.h"
 
 #include "tec/flops.h"
@@ -15,69 +16,71 @@ double tec_plan_node_reduce_rate(double copy_rate, int ranks_per_node)
 
 static double network_reduce(const tec_plan_job *job, const tec_plan_machine *machine, double bytes)
 {
-    double N = job->nodes, bucket = job->settings->run.bucket_mb * 1048576.0;
+    double N = job->nodes, bucket = (double)job->reduction.bucket_bytes;
     if (N < 2)
         return 0;
     return 2 * (N - 1) / N * bytes / (NETWORK_EFFICIENCY * machine->network_rate) +
            2 * ceil(log2(N)) * MESSAGE_SECONDS * ceil(bytes / bucket);
 }
 
+/* Cores without a rank that the decoding threads of a rank can have. */
+static double spare_cores(const tec_plan_job *job, const tec_plan_machine *machine)
+{
+    double spare = (double)machine->cores / job->ranks_per_node - job->threads;
+    return fmin(fmax(0, spare), job->reading.workers);
+}
+
 /* Seconds of a step that decoding takes from the computation: what the cores without a rank cannot do meanwhile. */
 static double fetch_exposed(const tec_plan_job *job, const tec_plan_machine *machine, int images, double compute)
 {
-    int threads = tec_settings_threads(job->settings), workers = job->settings->data.workers;
-    double spare = (double)machine->cores / job->ranks_per_node - threads;
-    spare = spare < 0 ? 0 : spare > workers ? workers : spare;
-    return fmax(0, images * machine->fetch_seconds - spare * compute);
+    return fmax(0, images * machine->fetch_seconds - spare_cores(job, machine) * compute);
 }
 
-static int64_t checkpoints_of(const tec_settings *s, double seconds)
+static int64_t checkpoints_of(const tec_recipe *r, double seconds)
 {
-    int64_t by_epochs = (s->pretrain.epochs + s->pretrain.checkpoint_epochs - 1) / s->pretrain.checkpoint_epochs;
-    double minutes = s->pretrain.checkpoint_minutes;
+    int64_t by_epochs = (r->epochs + r->checkpoint_epochs - 1) / r->checkpoint_epochs;
+    double minutes = r->checkpoint_minutes;
     return by_epochs + (minutes > 0 ? (int64_t)(seconds / (60 * minutes)) : 0);
 }
 
-static void plan_targets(const tec_plan_job *job, const tec_plan_machine *machine, const tec_plan_share *share,
-                         tec_plan_time *out)
+static void plan_targets(const tec_plan_job *job, const tec_plan_machine *machine, tec_plan_time *out)
 {
-    const tec_settings *s = job->settings;
     if (job->model.kind != TEC_MODEL_TEC)
         return;
-    double views = ceil((double)job->images * s->targets.views / share->ranks);
-    double compute = views * tec_flops_targets(&job->base, 1, s->targets.topk) / machine->targets_rate;
-    double fetch = views * machine->fetch_seconds, threads = tec_settings_threads(s);
-    double spare = fmin(fmax(0, (double)machine->cores / job->ranks_per_node - threads), s->data.workers);
-    out->targets_seconds = compute + fmax(0, fetch - spare * compute);
+    double views = ceil((double)job->images * job->targets.views / (job->nodes * job->ranks_per_node));
+    double compute = views * tec_flops_targets(&job->base, 1, job->targets.topk) / machine->targets_rate;
+    double fetch = views * machine->fetch_seconds;
+    out->targets_seconds = compute + fmax(0, fetch - spare_cores(job, machine) * compute);
     out->targets_node_hours = out->targets_seconds * job->nodes / 3600;
 }
 
 tec_status tec_plan_time_of(const tec_plan_job *job, const tec_plan_machine *machine, tec_plan_time *out)
 {
-    const tec_settings *s = job->settings;
-    tec_plan_share share = tec_plan_share_of(job);
+    const tec_recipe *r = &job->recipe;
+    const tec_step_shape shape = tec_plan_shape(job);
+    const int visible = job->visible, topk = tec_plan_topk(job);
     tec_model *model;
     double bytes;
     *out = (tec_plan_time){0};
     TEC_TRY(tec_plan_checkpoint_bytes(job, &bytes));
     TEC_TRY(tec_plan_model(job, &model));
-    double parameters = (double)tec_model_params(model)->trained, inputs = share.images * s->pretrain.masks_per_image;
+    double parameters = (double)tec_model_params(model)->trained, inputs = (double)shape.images * job->inputs;
     tec_model_free(model);
-    double calls = ceil(inputs / share.micro_batch), gradient = parameters * sizeof(real);
-    double flops = inputs * (tec_flops_train(&job->model, 2, share.visible, share.topk) -
-                             tec_flops_train(&job->model, 1, share.visible, share.topk)) +
-                   calls * tec_flops_train(&job->model, 0, share.visible, share.topk);
+    double calls = ceil(inputs / shape.micro_batch), gradient = parameters * sizeof(real);
+    double flops =
+        inputs * (tec_flops_train(&job->model, 2, visible, topk) - tec_flops_train(&job->model, 1, visible, topk)) +
+        calls * tec_flops_train(&job->model, 0, visible, topk);
     out->compute = flops / machine->train_rate;
     out->update = parameters * machine->update_seconds;
     out->node_reduce = job->ranks_per_node > 1 ? gradient / machine->node_reduce_rate : 0;
     out->network_reduce = network_reduce(job, machine, gradient);
-    out->fetch = fetch_exposed(job, machine, share.images, out->compute);
+    out->fetch = fetch_exposed(job, machine, shape.images, out->compute);
     out->step = out->compute + out->update + out->node_reduce + out->network_reduce + out->fetch;
-    out->steps = job->images / s->pretrain.batch * s->pretrain.epochs;
+    out->steps = job->images / r->batch * r->epochs;
     out->checkpoint = bytes / machine->disk_rate;
-    out->checkpoints = checkpoints_of(s, (double)out->steps * out->step);
+    out->checkpoints = checkpoints_of(r, (double)out->steps * out->step);
     out->seconds = (double)out->steps * out->step + (double)out->checkpoints * out->checkpoint;
     out->node_hours = out->seconds * job->nodes / 3600;
-    plan_targets(job, machine, &share, out);
+    plan_targets(job, machine, out);
     return TEC_OK;
 }

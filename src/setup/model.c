@@ -1,3 +1,4 @@
+/* The architecture that settings ask for: presets, and what is given beside them. */
 #include "tec/settings.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* What several commands do in the same way: opening the data set and the model, making the run directory. */
+/* Data sets, models and stores that settings name: read by rank 0, opened on all. */
 #include "tec/setup.h"
 
 #include "tec/files.h"
@@ -105,34 +105,6 @@ tec_status tec_setup_directory(const tec_comm *comm, const char *dir)
     if (!dir || !dir[0])
         return tec_fail(TEC_USER_ERROR, "run.dir is not given: name a directory for what the run writes");
     return tec_comm_agree(comm, comm->rank == 0 ? tec_directory_make(dir) : TEC_OK);
-}
-
-tec_store_spec tec_setup_store_spec(const tec_settings *settings, const tec_model_config *base, uint64_t base_hash,
-                                    const tec_normalisation *normalisation, const tec_dataset *set)
-{
-    tec_store_spec spec = {0};
-    spec.samples = tec_dataset_size(set);
-    spec.views = settings->targets.views;
-    spec.patches = tec_model_patches(base);
-    spec.width = base->width;
-    spec.heads = base->heads;
-    spec.topk = settings->targets.topk;
-    spec.last_layers = settings->targets.last_layers;
-    spec.type = (tec_target_type)settings->targets.type;
-    spec.images = settings->targets.store_images;
-    spec.image_size = settings->data.image_size;
-    spec.patch = base->patch;
-    spec.channels = settings->data.channels;
-    memcpy(spec.mean, normalisation->mean, sizeof spec.mean);
-    memcpy(spec.std, normalisation->std, sizeof spec.std);
-    memcpy(spec.crop_scale, settings->data.crop_scale, sizeof spec.crop_scale);
-    memcpy(spec.crop_ratio, settings->data.crop_ratio, sizeof spec.crop_ratio);
-    spec.flip = settings->data.flip;
-    spec.seed = settings->run.seed;
-    spec.base = base_hash;
-    spec.dataset = tec_dataset_fingerprint(set);
-    spec.shard_rows = tec_store_shard_rows(&spec, settings->targets.shard_mb);
-    return spec;
 }
 
 tec_status tec_setup_store(const tec_comm *comm, const tec_settings *settings, tec_store **out)

@@ -1,4 +1,4 @@
-/* What is known while settings are being resolved. Private to src/setup. */
+/* Module setup, private. What is known while settings are being resolved. */
 #ifndef TEC_CONFIG_RESOLVER_H
 #define TEC_CONFIG_RESOLVER_H
 

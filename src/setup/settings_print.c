@@ -156,31 +156,3 @@ tec_status tec_settings_text(const tec_settings *settings, char **text, size_t *
         status = tec_fail(TEC_SYSTEM_ERROR, "the settings cannot be put into words: out of memory");
     return status;
 }
-
-static const char *describe_type(const tec_setting *s)
-{
-    static const char *const name[] = {
-        [TEC_SETTING_SWITCH] = "true | false", [TEC_SETTING_INT] = "whole number", [TEC_SETTING_INT64] = "whole number",
-        [TEC_SETTING_UINT64] = "whole number", [TEC_SETTING_NUMBER] = "number",    [TEC_SETTING_NUMBERS] = "numbers",
-        [TEC_SETTING_INTS] = "whole numbers",  [TEC_SETTING_CHOICE] = "",          [TEC_SETTING_TEXT] = "text",
-    };
-    return name[s->type];
-}
-
-void tec_settings_help(const char *const *sections, FILE *out)
-{
-    for (; *sections; sections++)
-        for (int i = 0; i < tec_settings_count; i++) {
-            const tec_setting *s = &tec_settings_table[i];
-            char range[256], count[32] = "", name[128];
-            if (strcmp(s->section, *sections))
-                continue;
-            if (s->length > 1)
-                snprintf(count, sizeof count, "%s%d ", s->one_for_all ? "1 or " : "", s->length);
-            snprintf(name, sizeof name, "%s.%s=%s", s->section, s->key, s->default_text);
-            const char *type = describe_type(s);
-            tec_setting_range(s, range, sizeof range);
-            fprintf(out, "  %-36s %s%s%s%s\n      %s\n", name, count, type, *type && *range ? ", " : "", range,
-                    s->help);
-        }
-}

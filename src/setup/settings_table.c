@@ -1,3 +1,4 @@
+/* The table of settings; what a row says drives reading, checking, printing and help. */
 #include "settings_table.h"
 
 #include "tec/settings.h"

@@ -1,4 +1,4 @@
-/* The one table of settings: what each is called, where it lies in tec_settings, what it may be. Private to src/setup.
+/* Module setup, private. The one table of settings: what each is called, where it lies in tec_settings, what it may be.
  */
 #ifndef TEC_CONFIG_SETTINGS_TABLE_H
 #define TEC_CONFIG_SETTINGS_TABLE_H

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PROGRESS_SECONDS 10
 #define TOLERANCE 1e-3    /* between two machines: other orders of summation, magnified by small variances */
 #define HALF_STEP 0x1p-11 /* relative rounding error of float16 */
 #define SMALLEST_HALF 0x1p-25
@@ -20,10 +19,11 @@ typedef struct verifying {
     const tec_targets_job *job;
     tec_store *store;
     tec_store_spec spec;
-    tec_target_maker maker;
+    target_maker maker;
     tec_store_row stored; /* one row of the store */
     int64_t *rows;        /* those that this rank recomputes */
-    int64_t count;
+    int64_t count, asked;
+    int samples; /* rows that all ranks recompute */
     int64_t compared;
     double worst[2]; /* relative difference of feature and attention */
 } verifying;
@@ -153,7 +153,7 @@ static tec_status verify_shards(verifying *v)
             status = tec_store_verify_shard(v->store, first + comm->rank);
         status = tec_comm_agree(comm, status);
         int64_t read = first + comm->size < shards ? first + comm->size : shards;
-        tec_progress(PROGRESS_SECONDS, "verify: %lld of %lld shards read", (long long)read, (long long)shards);
+        tec_progress(TEC_PROGRESS_SECONDS, "verify: %lld of %lld shards read", (long long)read, (long long)shards);
     }
     tec_progress_end();
     return status;
@@ -163,7 +163,7 @@ static tec_status verify_shards(verifying *v)
 static void choose_rows(verifying *v)
 {
     const tec_comm *comm = v->job->comm;
-    int64_t total = v->spec.samples * v->spec.views, wanted = v->job->settings->targets.verify_samples;
+    int64_t total = v->spec.samples * v->spec.views, wanted = v->samples;
     if (wanted > total)
         wanted = total;
     v->rows = tec_allocate((size_t)(wanted / comm->size + 1) * sizeof *v->rows);
@@ -184,28 +184,34 @@ static tec_status compare_row(verifying *v, int64_t row, const tec_store_row *ma
     return tec_fail(TEC_CHECK_FAILED,
                     "%s: row %lld of shard %lld (view %d of %s): %s is not what the base model gives now (relative "
                     "difference %.1e)",
-                    v->job->settings->targets.dir, (long long)(row % v->spec.shard_rows),
-                    (long long)(row / v->spec.shard_rows), (int)(row % v->spec.views),
-                    tec_dataset_name(v->job->set, row / v->spec.views, name, sizeof name), what,
-                    fmax(v->worst[0], v->worst[1]));
+                    v->job->dir, (long long)(row % v->spec.shard_rows), (long long)(row / v->spec.shard_rows),
+                    (int)(row % v->spec.views), tec_dataset_name(v->job->set, row / v->spec.views, name, sizeof name),
+                    what, fmax(v->worst[0], v->worst[1]));
+}
+
+/* tec_feed_next */
+static int next_rows(void *context, tec_request *request)
+{
+    verifying *v = context;
+    int count = 0;
+    for (; count < v->job->batch && v->asked < v->count; count++)
+        request[count] = tec_target_maker_request(&v->spec, v->rows[v->asked++]);
+    return count;
 }
 
 static tec_status recompute(verifying *v)
 {
     const tec_comm *comm = v->job->comm;
-    int64_t per_rank = v->job->settings->targets.verify_samples / comm->size + 1, done = 0;
+    int64_t per_rank = v->samples / comm->size + 1;
     tec_status status = TEC_OK;
-    while (done < per_rank && status == TEC_OK) {
+    for (int64_t done = 0; done < per_rank && status == TEC_OK; done += v->job->batch) {
         int count = 0;
         if (done < v->count) {
-            int64_t left = v->count - done;
-            tec_target_maker_submit(&v->maker, v->rows + done, left < v->maker.batch ? (int)left : v->maker.batch);
             status = tec_target_maker_take(&v->maker, &count);
             for (int i = 0; i < count && status == TEC_OK; i++)
                 status = compare_row(v, v->rows[done + i], &v->maker.row[i]);
             tec_target_maker_release(&v->maker);
         }
-        done += v->maker.batch;
         status = tec_comm_agree(comm, status);
     }
     return status;
@@ -219,8 +225,7 @@ static void print_result(verifying *v)
     if (comm->rank == 0)
         printf("target store %s: %lld shards are sound; %lld rows recomputed, largest relative difference: feature "
                "%.2e, attention %.2e\n",
-               v->job->settings->targets.dir, (long long)tec_store_shards(&v->spec), (long long)v->compared,
-               v->worst[0], v->worst[1]);
+               v->job->dir, (long long)tec_store_shards(&v->spec), (long long)v->compared, v->worst[0], v->worst[1]);
 }
 
 static void allocate_row(verifying *v)
@@ -233,17 +238,16 @@ static void allocate_row(verifying *v)
     v->stored.image = s->images ? tec_allocate(side * side * (size_t)s->channels) : NULL;
 }
 
-tec_status tec_targets_verify(const tec_targets_job *job, tec_store *store)
+tec_status tec_targets_verify(const tec_targets_job *job, tec_store *store, int samples)
 {
-    verifying v = {.job = job, .store = store, .spec = *tec_store_get_spec(store)};
-    tec_status status = tec_comm_agree(job->comm, tec_store_match(v.store, &job->spec, job->settings->targets.dir));
+    verifying v = {.job = job, .store = store, .samples = samples, .spec = *tec_store_get_spec(store)};
+    tec_status status = tec_comm_agree(job->comm, tec_store_match(v.store, &job->spec, job->dir));
     if (status == TEC_OK)
         status = verify_shards(&v);
     if (status == TEC_OK) {
         choose_rows(&v);
         allocate_row(&v);
-        status =
-            tec_comm_agree(job->comm, tec_target_maker_open(&v.maker, job->settings, &v.spec, job->set, job->frozen));
+        status = tec_comm_agree(job->comm, tec_target_maker_open(&v.maker, job, &v.spec, next_rows, &v));
     }
     if (status == TEC_OK)
         status = recompute(&v);

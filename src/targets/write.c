@@ -13,7 +13,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define PROGRESS_SECONDS 10
 #define BATCHES_BETWEEN_AGREEMENTS 4 /* a failure on one rank ends the others after so many batches */
 
 /* Where a rank stands in the rows of its shards: batches never span two shards. */
@@ -24,14 +23,12 @@ typedef struct position {
 
 typedef struct writing {
     const tec_targets_job *job;
-    tec_target_maker maker;
+    target_maker maker;
     int64_t *shard, shards; /* this rank's */
     int64_t rows, done;     /* of them */
     int64_t batches;
-    position submitted, computed;
-    int under_way; /* batches submitted and not yet computed */
+    position asked, computed;
     tec_store_writer *writer;
-    int64_t *ahead; /* [batch] rows of the next batch */
     double started;
     double shard_started, longest_shard; /* seconds, of this rank's */
     double longest_round;                /* between two agreements */
@@ -47,7 +44,7 @@ static int64_t rows_of_shard(const tec_store_spec *spec, int64_t shard)
 static int next_count(const writing *w, const position *p)
 {
     int64_t left = rows_of_shard(&w->job->spec, w->shard[p->shard]) - p->row;
-    return left < w->maker.batch ? (int)left : w->maker.batch;
+    return left < w->job->batch ? (int)left : w->job->batch;
 }
 
 static void advance(const writing *w, position *p, int count)
@@ -57,16 +54,18 @@ static void advance(const writing *w, position *p, int count)
         *p = (position){p->shard + 1, 0};
 }
 
-static void submit_ahead(writing *w)
+/* tec_feed_next */
+static int next_rows(void *context, tec_request *request)
 {
-    for (; w->under_way < w->maker.depth && w->submitted.shard < w->shards; w->under_way++) {
-        int count = next_count(w, &w->submitted);
-        int64_t first = w->shard[w->submitted.shard] * w->job->spec.shard_rows + w->submitted.row;
-        for (int i = 0; i < count; i++)
-            w->ahead[i] = first + i;
-        tec_target_maker_submit(&w->maker, w->ahead, count);
-        advance(w, &w->submitted, count);
-    }
+    writing *w = context;
+    if (w->asked.shard == w->shards)
+        return 0;
+    int count = next_count(w, &w->asked);
+    int64_t first = w->shard[w->asked.shard] * w->job->spec.shard_rows + w->asked.row;
+    for (int i = 0; i < count; i++)
+        request[i] = tec_target_maker_request(&w->job->spec, first + i);
+    advance(w, &w->asked, count);
+    return count;
 }
 
 static tec_status put_rows(writing *w)
@@ -103,7 +102,7 @@ static void say_progress(const writing *w)
 {
     double seconds = tec_seconds() - w->started, rate = (double)w->done / seconds;
     char left[32];
-    tec_progress(PROGRESS_SECONDS, "targets: %lld of %lld views on each of %d ranks, %.1f images/s, %s left",
+    tec_progress(TEC_PROGRESS_SECONDS, "targets: %lld of %lld views on each of %d ranks, %.1f images/s, %s left",
                  (long long)w->done, (long long)w->rows, w->job->comm->size, rate * w->job->comm->size,
                  tec_duration(left, (double)(w->rows - w->done) / rate));
 }
@@ -120,18 +119,15 @@ static tec_status make_batch(writing *w)
     }
     if (w->idle)
         return TEC_OK;
-    submit_ahead(w);
     count = next_count(w, &w->computed);
     if (w->computed.row == 0)
-        TEC_TRY(tec_store_writer_open(&w->writer, w->job->settings->targets.dir, &w->job->spec,
-                                      w->shard[w->computed.shard], &there));
+        TEC_TRY(tec_store_writer_open(&w->writer, w->job->dir, &w->job->spec, w->shard[w->computed.shard], &there));
     if (w->writer) {
         TEC_TRY(put_rows(w));
         w->job->result->made += count;
     } else {
-        tec_target_maker_pass(&w->maker);
+        tec_target_maker_skip(&w->maker);
     }
-    w->under_way--;
     w->done += count;
     advance(w, &w->computed, count);
     say_progress(w);
@@ -181,7 +177,7 @@ static tec_status list_missing(const tec_targets_job *job, int64_t **missing, si
     *missing = tec_allocate((size_t)(1 + shards / job->workers + 1) * sizeof **missing);
     for (int64_t shard = job->worker; shard < shards; shard += job->workers) {
         bool done;
-        TEC_TRY(tec_store_shard_done(job->settings->targets.dir, &job->spec, shard, &done));
+        TEC_TRY(tec_store_shard_done(job->dir, &job->spec, shard, &done));
         if (!done)
             (*missing)[++count] = shard;
     }
@@ -198,7 +194,7 @@ static void take_share(writing *w, const int64_t *missing)
         int64_t rows = rows_of_shard(&w->job->spec, missing[1 + i]);
         w->shard[w->shards++] = missing[1 + i];
         w->rows += rows;
-        w->batches += (rows + w->job->settings->targets.batch - 1) / w->job->settings->targets.batch;
+        w->batches += (rows + w->job->batch - 1) / w->job->batch;
     }
     tec_log("%lld shards of up to %lld rows to make%s", (long long)missing[0], (long long)w->job->spec.shard_rows,
             missing[0] > 0 && missing[0] < comm->size
@@ -213,16 +209,14 @@ tec_status tec_targets_write(const tec_targets_job *job)
     size_t bytes = 0;
     tec_stop_catch();
     if (tec_comm_first_of_node(job->comm))
-        tec_file_remove_stale(job->settings->targets.dir, "shard-");
+        tec_file_remove_stale(job->dir, "shard-");
     tec_status status = tec_comm_agree(
         job->comm, job->comm->rank == 0 ? list_missing(job, (int64_t **)(void *)&missing, &bytes) : TEC_OK);
     if (status != TEC_OK)
         goto done;
     tec_comm_share_text(job->comm, &missing, &bytes, 0);
     take_share(&w, (const int64_t *)(const void *)missing);
-    w.ahead = tec_allocate((size_t)job->settings->targets.batch * sizeof *w.ahead);
-    status =
-        tec_comm_agree(job->comm, tec_target_maker_open(&w.maker, job->settings, &job->spec, job->set, job->frozen));
+    status = tec_comm_agree(job->comm, tec_target_maker_open(&w.maker, job, &job->spec, next_rows, &w));
     tec_phase_enter(TEC_PHASE_COMPUTE);
     if (status == TEC_OK)
         status = make_all(&w);
@@ -233,6 +227,5 @@ tec_status tec_targets_write(const tec_targets_job *job)
 done:
     free(missing);
     free(w.shard);
-    free(w.ahead);
     return status;
 }

@@ -1,3 +1,4 @@
+/* Messages of a step that diverged. */
 #include "diverged.h"
 
 #include "tec/memory.h"
@@ -23,17 +24,11 @@ static void list_id(id_list *list, int64_t id)
         strcpy(list->text + list->length, ", ...");
 }
 
-tec_status tec_diverged_loss(int64_t step, const tec_batch *batch, int masks, int at, int n, double loss)
+tec_status tec_diverged_loss(int64_t step, const tec_feed_batch *batch, int inputs, int at, int n, double loss)
 {
     id_list ids = {0};
-    int first = 0; /* example of image i */
-    for (int i = 0; i < batch->count; i++) {
-        if (batch->status[i] != TEC_OK)
-            continue;
-        if (first + masks > at && first < at + n)
-            list_id(&ids, batch->request[i].sample);
-        first += masks;
-    }
+    for (int i = at / inputs; i < batch->count && i * inputs < at + n; i++)
+        list_id(&ids, batch->item[i].sample);
     return tec_fail(TEC_DIVERGED, "step %lld: the loss is %g; sample ids: %s", (long long)step + 1, loss, ids.text);
 }
 

@@ -1,14 +1,14 @@
-/* Which samples are behind a loss or gradient that is not finite. */
+/* Module train, private. Which samples are behind a loss or gradient that is not finite. */
 #ifndef TEC_TRAIN_DIVERGED_H
 #define TEC_TRAIN_DIVERGED_H
 
-#include "tec/loader.h"
+#include "tec/feed.h"
 #include "tec/sampler.h"
 #include "tec/trainer.h"
 
-/* Both return TEC_DIVERGED; `step` counts from 0. The loss is that of the examples [at, at + n), of `masks` an image,
- * of those images of the batch that could be read. */
-tec_status tec_diverged_loss(int64_t step, const tec_batch *batch, int masks, int at, int n, double loss);
+/* Both return TEC_DIVERGED; `step` counts from 0. The loss is that of the model inputs [at, at + n) of the batch, whose
+ * images have `inputs` each. */
+tec_status tec_diverged_loss(int64_t step, const tec_feed_batch *batch, int inputs, int at, int n, double loss);
 
 /* All losses were finite, so that any image of the global batch may be behind it. */
 tec_status tec_diverged_gradient(tec_sampler *sampler, int64_t step, const tec_step_result *result);

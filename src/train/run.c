@@ -1,3 +1,4 @@
+/* The loop around the steps: schedule, log, checkpoints, stopping in time. */
 #include "tec/run.h"
 
 #include "run_directory.h"
@@ -29,7 +30,7 @@ typedef struct interval {
 typedef struct run {
     const tec_comm *comm;
     const tec_run_plan *plan;
-    const tec_settings *settings;
+    const tec_recipe *recipe;
     tec_trainer *trainer;
     tec_skipped skipped;
     tec_run_state state;
@@ -37,7 +38,7 @@ typedef struct run {
     interval since_line, since_epoch;
     const char *const *loss_names;
     int64_t epoch_steps, total_steps;
-    double peak_lr, started, seconds_before; /* of the run when this process took it up */
+    double started, seconds_before; /* of the run when this process took it up */
     double last_checkpoint;
     tec_deadline deadline;
     int64_t checkpoint_step; /* of the last checkpoint; -1: there is none */
@@ -46,21 +47,21 @@ typedef struct run {
 
 static double current_lr(const run *r)
 {
-    return tec_schedule_cosine((double)r->state.step / r->epoch_steps, r->settings->pretrain.epochs,
-                               r->settings->pretrain.warmup_epochs, r->peak_lr, r->settings->pretrain.min_lr);
+    const tec_recipe *recipe = r->recipe;
+    return tec_schedule_cosine((double)r->state.step / r->epoch_steps, recipe->epochs, recipe->warmup_epochs,
+                               recipe->lr, recipe->min_lr);
 }
 
 /* The state of the run that is resumed, or of a new one. */
 static tec_status take_up(run *r)
 {
-    const tec_settings *s = r->settings;
-    const int32_t ranks = r->comm->size, threads = tec_settings_threads(s);
+    const int32_t ranks = r->comm->size, threads = r->plan->threads;
     bool resumed;
     r->state = (tec_run_state){.ranks = ranks,
                                .threads = threads,
                                .dataset = tec_dataset_fingerprint(r->plan->set),
-                               .seed = s->run.seed,
-                               .batch = s->pretrain.batch};
+                               .seed = r->recipe->seed,
+                               .batch = r->recipe->batch};
     TEC_TRY(tec_run_directory_resume(r->comm, r->plan, r->trainer, &r->state, &resumed));
     if (resumed && (r->state.ranks != ranks || r->state.threads != threads))
         tec_log(
@@ -77,36 +78,39 @@ static tec_status take_up(run *r)
 
 static tec_status prepare(run *r)
 {
-    const tec_settings *s = r->settings;
-    TEC_TRY(tec_trainer_create(&r->trainer, r->comm, s, &r->plan->config, r->plan->set, r->plan->store, &r->skipped));
+    const tec_run_plan *plan = r->plan;
+    TEC_TRY(tec_trainer_create(&r->trainer, r->comm,
+                               &(tec_trainer_settings){.task = plan->task,
+                                                       .recipe = &plan->recipe,
+                                                       .set = plan->set,
+                                                       .reading = plan->reading,
+                                                       .reduction = plan->reduction,
+                                                       .skipped = &r->skipped}));
     r->loss_names = tec_model_loss_names(tec_trainer_model(r->trainer));
     r->epoch_steps = tec_trainer_steps_per_epoch(r->trainer);
-    r->total_steps = r->epoch_steps * s->pretrain.epochs;
-    r->peak_lr =
-        s->pretrain.lr > 0 ? s->pretrain.lr : s->pretrain.blr * s->pretrain.batch * s->pretrain.masks_per_image / 256;
+    r->total_steps = r->epoch_steps * r->recipe->epochs;
     const tec_params *params = tec_model_params(tec_trainer_model(r->trainer));
     tec_deadline_guess_save(&r->deadline,
                             (double)(params->total + 2 * params->trained) * sizeof(real) / CHECKPOINT_BYTES_PER_SECOND);
     TEC_TRY(take_up(r));
-    TEC_TRY(tec_run_directory_describe(r->comm, r->plan));
+    TEC_TRY(tec_run_directory_describe(r->comm, plan));
     tec_status status = TEC_OK;
     if (r->comm->rank == 0) {
-        status = tec_run_directory_clear(r->plan, r->checkpoint_step >= 0);
+        status = tec_run_directory_clear(plan, r->checkpoint_step >= 0);
         if (status == TEC_OK)
-            status = tec_run_log_open(&r->log, s->run.dir, r->state.step);
+            status = tec_run_log_open(&r->log, plan->dir, r->state.step);
     }
     return tec_comm_agree(r->comm, status);
 }
 
 static void show_progress(run *r, const tec_step_result *result, double lr)
 {
-    const tec_settings *s = r->settings;
     char left[32], losses[96] = "";
     for (int i = 0, length = 0; r->loss_names[i] && length < (int)sizeof losses; i++)
         length += snprintf(losses + length, sizeof losses - length, " %s %.4f", r->loss_names[i], result->loss[i]);
     tec_duration(left, (double)(r->total_steps - r->state.step) * result->inputs / r->rate);
-    tec_progress(s->pretrain.progress_seconds, "epoch %lld/%d step %lld/%lld%s lr %.2e %.0f images/s, %s left",
-                 (long long)r->state.epoch + 1, s->pretrain.epochs, (long long)r->state.step, (long long)r->total_steps,
+    tec_progress(r->recipe->progress_seconds, "epoch %lld/%d step %lld/%lld%s lr %.2e %.0f images/s, %s left",
+                 (long long)r->state.epoch + 1, r->recipe->epochs, (long long)r->state.step, (long long)r->total_steps,
                  losses, lr, r->rate, left);
 }
 
@@ -148,7 +152,7 @@ static tec_status log_step(run *r, const tec_step_result *result, double lr, dou
     add_step(&r->since_line, result);
     add_step(&r->since_epoch, result);
     show_progress(r, result, lr);
-    if (r->state.step % r->settings->pretrain.log_steps == 0)
+    if (r->state.step % r->recipe->log_steps == 0)
         TEC_TRY(log_line(r, "step", &r->since_line, lr, result->gradient_norm));
     if (r->state.epoch_step == r->epoch_steps)
         TEC_TRY(log_line(r, "epoch", &r->since_epoch, lr, result->gradient_norm));
@@ -206,13 +210,13 @@ static tec_status save(run *r)
 }
 
 /* What this rank asks for at the next step. */
-static unsigned wishes(const run *r)
+static unsigned requests(const run *r)
 {
-    const tec_settings *s = r->settings;
+    const tec_recipe *recipe = r->recipe;
     unsigned ask = 0;
-    if (s->pretrain.checkpoint_minutes > 0 && tec_seconds() - r->last_checkpoint > 60 * s->pretrain.checkpoint_minutes)
+    if (recipe->checkpoint_minutes > 0 && tec_seconds() - r->last_checkpoint > 60 * recipe->checkpoint_minutes)
         ask |= TEC_ASK_CHECKPOINT;
-    if (tec_stop_asked() || (s->pretrain.stop_after_steps > 0 && r->state.step + 1 >= s->pretrain.stop_after_steps))
+    if (tec_stop_asked() || (recipe->stop_after_steps > 0 && r->state.step + 1 >= recipe->stop_after_steps))
         ask |= TEC_ASK_STOP;
     if (r->comm->rank == 0 && tec_deadline_near(&r->deadline))
         ask |= TEC_ASK_STOP;
@@ -221,7 +225,7 @@ static unsigned wishes(const run *r)
 
 static bool checkpoint_due(const run *r, unsigned asked)
 {
-    bool epoch_done = r->state.epoch_step == 0 && r->state.epoch % r->settings->pretrain.checkpoint_epochs == 0;
+    bool epoch_done = r->state.epoch_step == 0 && r->state.epoch % r->recipe->checkpoint_epochs == 0;
     return asked || epoch_done || r->state.step == r->total_steps;
 }
 
@@ -232,7 +236,7 @@ static tec_status train(run *r)
     tec_phase_enter(TEC_PHASE_COMPUTE);
     while (r->state.step < r->total_steps) {
         tec_step_result result;
-        TEC_TRY(take_step(r, wishes(r), &result));
+        TEC_TRY(take_step(r, requests(r), &result));
         if (checkpoint_due(r, result.asked))
             TEC_TRY(save(r));
         if ((result.asked & TEC_ASK_STOP) && r->state.step < r->total_steps) {
@@ -244,17 +248,16 @@ static tec_status train(run *r)
         }
     }
     tec_progress_end();
-    tec_log("all %d epochs are done: %lld steps", r->settings->pretrain.epochs, (long long)r->state.step);
+    tec_log("all %d epochs are done: %lld steps", r->recipe->epochs, (long long)r->state.step);
     return tec_comm_agree(r->comm, r->comm->rank == 0 ? tec_run_directory_done(r->plan) : TEC_OK);
 }
 
 tec_status tec_run_training(const tec_comm *comm, const tec_run_plan *plan)
 {
-    run r = {.comm = comm, .plan = plan, .settings = plan->settings, .checkpoint_step = -1, .deadline = plan->deadline};
+    run r = {.comm = comm, .plan = plan, .recipe = &plan->recipe, .checkpoint_step = -1, .deadline = plan->deadline};
     run_lock lock = {.fd = -1};
     tec_stop_catch();
-    tec_status status =
-        tec_comm_agree(comm, comm->rank == 0 ? tec_run_lock_take(plan->settings->run.dir, &lock) : TEC_OK);
+    tec_status status = tec_comm_agree(comm, comm->rank == 0 ? tec_run_lock_take(plan->dir, &lock) : TEC_OK);
     if (status == TEC_OK)
         status = prepare(&r);
     if (status == TEC_OK)

@@ -1,3 +1,4 @@
+/* The files of a run directory: checkpoints, settings.yaml, environment.json, DONE. */
 #include "run_directory.h"
 
 #include "run_environment.h"
@@ -14,26 +15,26 @@
 
 char *tec_run_directory_checkpoint_path(const tec_run_plan *plan)
 {
-    return tec_path_join(plan->settings->run.dir, "checkpoint.h5");
+    return tec_path_join(plan->dir, "checkpoint.h5");
 }
 
 /* Is what the file holds a run that these settings continue? */
 static tec_status check_same_run(const tec_run_plan *plan, const char *path, const tec_model_config *found,
                                  const tec_run_state *state)
 {
-    const char *difference = tec_model_config_difference(found, &plan->config);
+    const char *difference = tec_model_config_difference(found, &plan->task->model);
     const char *remedy = "give another run.dir, or --fresh twice to overwrite the run";
     if (difference)
         return tec_fail(TEC_USER_ERROR, "%s: %s differs from the settings'; %s", path, difference, remedy);
     if (state->dataset != tec_dataset_fingerprint(plan->set))
         return tec_fail(TEC_USER_ERROR, "%s: the run was made with another data set, or its files have changed; %s",
                         path, remedy);
-    if (state->seed != plan->settings->run.seed)
+    if (state->seed != plan->recipe.seed)
         return tec_fail(TEC_USER_ERROR, "%s: the run has run.seed %llu, the settings %llu; %s", path,
-                        (unsigned long long)state->seed, (unsigned long long)plan->settings->run.seed, remedy);
-    if (state->batch != plan->settings->pretrain.batch)
+                        (unsigned long long)state->seed, (unsigned long long)plan->recipe.seed, remedy);
+    if (state->batch != plan->recipe.batch)
         return tec_fail(TEC_USER_ERROR, "%s: the run has pretrain.batch %d, the settings %d; %s", path, state->batch,
-                        plan->settings->pretrain.batch, remedy);
+                        plan->recipe.batch, remedy);
     return TEC_OK;
 }
 
@@ -46,7 +47,7 @@ static tec_status read_checkpoint(const tec_run_plan *plan, const char *path, te
     tec_model_config found = {0};
     *damaged = true;
     TEC_TRY(tec_checkpoint_read_config(path, &found));
-    if (tec_model_config_difference(&found, &plan->config) == NULL) {
+    if (tec_model_config_difference(&found, &plan->task->model) == NULL) {
         TEC_TRY(tec_checkpoint_read_run(path, params, adamw->m, adamw->v, state));
         TEC_TRY(tec_checkpoint_read_weights(path, params));
     }
@@ -67,7 +68,7 @@ static tec_status go_back(const tec_run_plan *plan, const char *damaged, const c
                           tec_run_state *state)
 {
     char *reason = tec_string_format("%s", tec_error_message());
-    char *kept = tec_path_join(plan->settings->run.dir, "checkpoint_damaged.h5");
+    char *kept = tec_path_join(plan->dir, "checkpoint_damaged.h5");
     bool unreadable;
     tec_status status = read_checkpoint(plan, previous, trainer, state, &unreadable);
     if (status == TEC_OK && damaged) {
@@ -150,14 +151,14 @@ static tec_status remove_file(const char *path)
 
 tec_status tec_run_directory_clear(const tec_run_plan *plan, bool resumed)
 {
-    char *path, *previous, *done = tec_path_join(plan->settings->run.dir, "DONE");
+    char *path, *previous, *done = tec_path_join(plan->dir, "DONE");
     checkpoint_paths(plan, &path, &previous);
     tec_status status = remove_file(done);
     if (status == TEC_OK && !resumed)
         status = remove_file(previous);
     if (status == TEC_OK && !resumed)
         status = remove_file(path);
-    tec_file_remove_stale(plan->settings->run.dir, "");
+    tec_file_remove_stale(plan->dir, "");
     free(done);
     free(previous);
     free(path);
@@ -167,48 +168,39 @@ tec_status tec_run_directory_clear(const tec_run_plan *plan, bool resumed)
 tec_status tec_run_directory_checkpoint(const tec_run_plan *plan, tec_trainer *trainer, const tec_run_state *state)
 {
     tec_adamw *adamw = tec_trainer_adamw(trainer);
-    char *path = tec_run_directory_checkpoint_path(plan), *settings = NULL;
-    size_t bytes;
-    tec_status status = tec_settings_text(plan->settings, &settings, &bytes);
-    if (status == TEC_OK)
-        status = tec_checkpoint_write(path, &plan->config, tec_model_params(tec_trainer_model(trainer)), adamw->m,
-                                      adamw->v, state, settings);
-    free(settings);
+    char *path = tec_run_directory_checkpoint_path(plan);
+    tec_status status = tec_checkpoint_write(path, &plan->task->model, tec_model_params(tec_trainer_model(trainer)),
+                                             adamw->m, adamw->v, state, plan->settings);
     free(path);
     return status;
 }
 
-static tec_status write_file(const tec_run_plan *plan, const char *name, const char *text, size_t bytes)
+static tec_status write_file(const tec_run_plan *plan, const char *name, const char *text)
 {
-    char *path = tec_path_join(plan->settings->run.dir, name);
-    tec_status status = tec_file_write(path, text, bytes);
+    char *path = tec_path_join(plan->dir, name);
+    tec_status status = tec_file_write(path, text, strlen(text));
     free(path);
     return status;
 }
 
 tec_status tec_run_directory_describe(const tec_comm *comm, const tec_run_plan *plan)
 {
-    char *settings = NULL, *environment = tec_run_environment_text(comm);
-    size_t bytes;
+    char *environment = tec_run_environment_text(comm);
     tec_status status = TEC_OK;
     if (comm->rank == 0) {
-        status = tec_settings_text(plan->settings, &settings, &bytes);
-        if (status == TEC_OK)
-            status = write_file(plan, "settings.yaml", settings, bytes);
+        status = write_file(plan, "settings.yaml", plan->settings);
         if (status == TEC_OK && !environment)
-            status = tec_fail(TEC_SYSTEM_ERROR,
-                              "%s: environment.json cannot be put into words: out of memory, or a host "
-                              "name that is no UTF-8",
-                              plan->settings->run.dir);
+            status = tec_fail(
+                TEC_SYSTEM_ERROR,
+                "%s: environment.json cannot be formatted: out of memory, or a host name that is not UTF-8", plan->dir);
         if (status == TEC_OK)
-            status = write_file(plan, "environment.json", environment, strlen(environment));
+            status = write_file(plan, "environment.json", environment);
     }
-    free(settings);
     free(environment);
     return tec_comm_agree(comm, status);
 }
 
 tec_status tec_run_directory_done(const tec_run_plan *plan)
 {
-    return write_file(plan, "DONE", "", 0);
+    return write_file(plan, "DONE", "");
 }

@@ -1,4 +1,4 @@
-/* What a run leaves in its directory beside the log, and where it takes up from. */
+/* Module train, private. What a run leaves in its directory beside the log, and where it takes up from. */
 #ifndef TEC_TRAIN_RUN_DIRECTORY_H
 #define TEC_TRAIN_RUN_DIRECTORY_H
 

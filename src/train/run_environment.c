@@ -1,3 +1,4 @@
+/* environment.json: versions, hosts and ranks of a run. */
 #include "run_environment.h"
 
 #include "tec/gemm.h"

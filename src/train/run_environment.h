@@ -1,4 +1,4 @@
-/* Where and with what a run was made. */
+/* Module train, private. Where and with what a run was made. */
 #ifndef TEC_TRAIN_RUN_ENVIRONMENT_H
 #define TEC_TRAIN_RUN_ENVIRONMENT_H
 

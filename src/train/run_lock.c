@@ -1,3 +1,4 @@
+/* The lock of a run directory. */
 #include "run_lock.h"
 
 #include "tec/clock.h"

@@ -1,4 +1,5 @@
-/* One training at a time in a run directory: two of them would write over each other's log and checkpoints.
+/* Module train, private. One training at a time in a run directory: two of them would write over each other's log and
+ * checkpoints.
  *
  * A POSIX record lock on DIR/lock. The kernel gives it back when its owner ends, in whatever way, so that a run that
  * was killed can go on at once; it holds between nodes on NFS, Lustre (mounted with `flock`) and GPFS. A lock made of

@@ -1,3 +1,4 @@
+/* Lines of log.jsonl, and cutting it back to the step that a run is resumed at. */
 #include "run_log.h"
 
 #include "tec/files.h"

@@ -1,5 +1,5 @@
-/* log.jsonl of a run: one JSON object a line, for every logging interval ("kind": "step") and epoch ("kind": "epoch").
- */
+/* Module train, private. log.jsonl of a run: one JSON object a line, for every logging interval ("kind": "step") and
+ * epoch ("kind": "epoch"). */
 #ifndef TEC_TRAIN_RUN_LOG_H
 #define TEC_TRAIN_RUN_LOG_H
 

@@ -1,3 +1,4 @@
+/* The order of an epoch, and the part of each rank in a step. */
 #include "tec/sampler.h"
 
 #include "tec/comm.h"

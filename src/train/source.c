@@ -1,3 +1,4 @@
+/* Masks and stored targets of a sample, on the threads of a feed. */
 #include "tec/source.h"
 
 #include "tec/memory.h"
@@ -6,54 +7,40 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A loader thread's own: too large for its stack where images are large. */
+/* A thread's own: too large for its stack where images are large. */
 typedef struct scratch {
-    uint8_t *square; /* [S, S, c] the crop before normalisation */
-    int64_t *order;  /* [L] */
-    float *targets;  /* feature and attention as the store has them; NULL where that is the type of a slot */
+    int64_t *order; /* [L] */
+    float *targets; /* feature and attention as the store has them; NULL where that is the type of a sample */
 } scratch;
 
 struct tec_source {
-    const tec_settings *settings;
-    tec_model_config config;
-    const tec_dataset *set;
     tec_store *store;
-    bool stored_images;
-    size_t image, feature, attention, topk, patches, masks; /* numbers of elements */
-    scratch *scratch;                                       /* [data.workers] */
+    uint64_t seed;
+    size_t feature, attention, topk, patches, masks; /* numbers of elements */
+    int threads;
+    scratch *scratch; /* [threads] */
 };
 
-static void create_scratch(tec_source *s)
+tec_source *tec_source_create(const tec_model_config *config, tec_store *store, int masks, uint64_t seed, int threads)
 {
-    int threads = s->settings->data.workers;
-    s->scratch = tec_allocate_zeroed(threads, sizeof *s->scratch);
+    tec_source *s = tec_allocate_zeroed(1, sizeof *s);
+    s->store = store;
+    s->seed = seed;
+    s->masks = (size_t)masks;
+    s->patches = (size_t)tec_model_patches(config);
+    if (store) {
+        const tec_store_spec *spec = tec_store_get_spec(store);
+        s->feature = s->patches * (size_t)spec->width;
+        s->attention = (size_t)(1 + spec->topk) * (size_t)spec->heads * s->patches;
+        s->topk = (size_t)spec->topk;
+    }
+    s->threads = threads;
+    s->scratch = tec_allocate_zeroed((size_t)threads, sizeof *s->scratch);
     for (int i = 0; i < threads; i++) {
-        s->scratch[i].square = tec_allocate(s->image);
         s->scratch[i].order = tec_allocate(s->patches * sizeof *s->scratch[i].order);
         if (TEC_REAL_IS_DOUBLE)
             s->scratch[i].targets = tec_allocate((s->feature + s->attention) * sizeof *s->scratch[i].targets);
     }
-}
-
-tec_source *tec_source_create(const tec_settings *settings, const tec_model_config *config, const tec_dataset *set,
-                              tec_store *store)
-{
-    tec_source *s = tec_allocate_zeroed(1, sizeof *s);
-    s->settings = settings;
-    s->config = *config;
-    s->set = set;
-    s->store = store;
-    s->patches = tec_model_patches(config);
-    s->masks = settings->pretrain.masks_per_image;
-    s->image = (size_t)config->channels * config->image_size * config->image_size;
-    if (store) {
-        const tec_store_spec *spec = tec_store_get_spec(store);
-        s->stored_images = spec->images;
-        s->feature = s->patches * spec->width;
-        s->attention = (size_t)(1 + spec->topk) * spec->heads * s->patches;
-        s->topk = spec->topk;
-    }
-    create_scratch(s);
     return s;
 }
 
@@ -61,8 +48,7 @@ void tec_source_free(tec_source *s)
 {
     if (!s)
         return;
-    for (int i = 0; i < s->settings->data.workers; i++) {
-        free(s->scratch[i].square);
+    for (int i = 0; i < s->threads; i++) {
         free(s->scratch[i].order);
         free(s->scratch[i].targets);
     }
@@ -70,56 +56,39 @@ void tec_source_free(tec_source *s)
     free(s);
 }
 
-size_t tec_source_slot_bytes(const tec_source *s)
+size_t tec_source_bytes(const tec_source *s)
 {
-    return (s->image + s->feature + s->attention) * sizeof(real) + (s->topk + s->masks * s->patches) * sizeof(int);
+    return (s->feature + s->attention) * sizeof(real) + (s->topk + s->masks * s->patches) * sizeof(int);
 }
 
-tec_sample tec_source_sample(const tec_source *s, void *slot)
+tec_sample tec_source_sample(const tec_source *s, const tec_feed_item *item)
 {
-    tec_sample sample = {.image = slot};
-    real *behind = sample.image + s->image;
+    tec_sample sample = {0};
+    real *numbers = item->attached;
     if (s->store) {
-        sample.feature = behind;
-        sample.attention = sample.feature + s->feature;
-        behind = sample.attention + s->attention;
+        sample.feature = numbers;
+        sample.attention = numbers + s->feature;
     }
-    sample.topk = (int *)behind;
+    sample.topk = (int *)(numbers + s->feature + s->attention);
     sample.shuffle = sample.topk + s->topk;
     return sample;
 }
 
-static void draw_masks(const tec_source *s, const tec_request *request, int64_t *order, int *shuffle)
+tec_view_policy tec_source_policy(const tec_source *s)
+{
+    if (!s->store)
+        return TEC_VIEW_RANDOM;
+    return tec_store_get_spec(s->store)->images ? TEC_VIEW_GIVEN_SQUARE : TEC_VIEW_GIVEN_CROP;
+}
+
+static void draw_masks(const tec_source *s, const tec_feed_item *item, int64_t *order, int *shuffle)
 {
     for (size_t m = 0; m < s->masks; m++, shuffle += s->patches) {
-        tec_philox random =
-            tec_philox_start(s->settings->run.seed, TEC_STREAM_MASK, request->sample, request->view, (uint32_t)m);
+        tec_philox random = tec_philox_start(s->seed, TEC_STREAM_MASK, item->sample, item->view, (uint32_t)m);
         tec_philox_permutation(&random, (int64_t)s->patches, order);
         for (size_t l = 0; l < s->patches; l++)
             shuffle[l] = (int)order[l];
     }
-}
-
-/* The square that the model sees, before normalisation: view NULL draws view number `epoch`. */
-static tec_status cut_image(const tec_source *s, const tec_request *request, const tec_view *view, uint8_t *square)
-{
-    tec_image image;
-    tec_view drawn;
-    TEC_TRY(tec_dataset_read(s->set, request->sample, &image));
-    if (!view) {
-        tec_crop_settings crop = {.flip = s->settings->data.flip};
-        memcpy(crop.scale, s->settings->data.crop_scale, sizeof crop.scale);
-        memcpy(crop.ratio, s->settings->data.crop_ratio, sizeof crop.ratio);
-        drawn = tec_view_draw(&crop, s->settings->run.seed, request->sample, request->view, image.height, image.width);
-        view = &drawn;
-    }
-    tec_status status = tec_view_render(&image, view, s->config.image_size, square);
-    tec_image_free(&image);
-    if (status != TEC_OK) { /* a stored view of an image that has changed since */
-        char name[256];
-        tec_fail(status, "%s: %s", tec_dataset_name(s->set, request->sample, name, sizeof name), tec_error_message());
-    }
-    return status;
 }
 
 static void widen(const float *in, size_t n, real *out)
@@ -128,43 +97,34 @@ static void widen(const float *in, size_t n, real *out)
         out[i] = in[i];
 }
 
-/* The stored row into `sample`, its image into the scratch; *view: the crop that the targets belong to. */
-static tec_status read_targets(const tec_source *s, const tec_request *request, const scratch *mine, tec_view *view,
-                               tec_sample *sample)
+/* The stored row into `sample`, its image into the item's square; the crop that the targets belong to. */
+static tec_status read_targets(const tec_source *s, const scratch *mine, tec_feed_item *item, tec_sample *sample)
 {
     const tec_store_spec *spec = tec_store_get_spec(s->store);
-    int64_t number = request->sample * spec->views + request->view % spec->views;
+    int64_t number = item->sample * spec->views + item->view % spec->views;
     tec_store_row row = {.feature = mine->targets ? mine->targets : (float *)sample->feature,
                          .attention = mine->targets ? mine->targets + s->feature : (float *)sample->attention,
                          .topk = sample->topk,
-                         .image = s->stored_images ? mine->square : NULL};
+                         .image = spec->images ? item->square : NULL};
     if (tec_store_read(s->store, number, &row) != TEC_OK) /* never to be skipped as a bad image would be */
         return tec_fail(TEC_SYSTEM_ERROR, "%s", tec_error_message());
-    if (row.sample < 0) {
-        char name[256];
-        return tec_fail(TEC_USER_ERROR, "%s: could not be decoded when the target store was written",
-                        tec_dataset_name(s->set, request->sample, name, sizeof name));
-    }
+    if (row.sample < 0)
+        return tec_fail(TEC_USER_ERROR, "could not be decoded when the target store was written");
     if (mine->targets) {
         widen(row.feature, s->feature, sample->feature);
         widen(row.attention, s->attention, sample->attention);
     }
-    *view = row.view;
+    item->crop = row.view;
     return TEC_OK;
 }
 
-tec_status tec_source_fetch(void *context, int thread, const tec_request *request, void *slot)
+tec_status tec_source_attach(void *source, int thread, tec_feed_item *item)
 {
-    const tec_source *s = context;
+    const tec_source *s = source;
     const scratch *mine = &s->scratch[thread];
-    tec_sample sample = tec_source_sample(s, slot);
-    tec_view view;
+    tec_sample sample = tec_source_sample(s, item);
     if (s->store)
-        TEC_TRY(read_targets(s, request, mine, &view, &sample));
-    if (!s->stored_images)
-        TEC_TRY(cut_image(s, request, s->store ? &view : NULL, mine->square));
-    tec_pixels_normalize(mine->square, s->config.image_size, s->config.channels, s->settings->data.mean,
-                         s->settings->data.std, sample.image);
-    draw_masks(s, request, mine->order, sample.shuffle);
+        TEC_TRY(read_targets(s, mine, item, &sample));
+    draw_masks(s, item, mine->order, sample.shuffle);
     return TEC_OK;
 }

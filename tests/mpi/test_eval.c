@@ -41,17 +41,16 @@ static tec_features make_features(int total, uint32_t kind, int part, int parts)
 /* Both evaluations of the features spread over `comm`. Exits with 1 on an error. */
 static void evaluate(const tec_comm *comm, tec_knn_result *knn, tec_probe_result *probe)
 {
-    tec_settings settings = {
-        .knn = {.k = {10, 20}, .temperature = 0.07},
-        .probe = {.epochs = 12, .batch = 500, .lr = 20, .warmup_epochs = 2, .momentum = 0.9, .weight_decay = 0.001},
-        .run = {.seed = 7}};
+    const tec_knn_settings votes = {.k = {10, 20}, .temperature = 0.07};
+    const tec_probe_settings linear = {
+        .epochs = 12, .batch = 500, .lr = 20, .warmup_epochs = 2, .momentum = 0.9, .weight_decay = 0.001, .seed = 7};
     tec_features train = make_features(1801, 1, comm->rank, comm->size);
     tec_features test = make_features(700, 2, comm->rank, comm->size);
-    tec_status status = tec_probe_run(comm, &settings, &train, &test, probe);
+    tec_status status = tec_probe_run(comm, &linear, &train, &test, probe);
     tec_features_normalize(&train);
     tec_features_normalize(&test);
     if (status == TEC_OK)
-        status = tec_knn_classify(comm, &settings, &train, &test, knn);
+        status = tec_knn_classify(comm, &votes, &train, &test, knn);
     if (status != TEC_OK)
         tec_comm_abort(comm, status);
     tec_features_free(&train);
@@ -61,7 +60,7 @@ static void evaluate(const tec_comm *comm, tec_knn_result *knn, tec_probe_result
 /* Fewer test rows than ranks: some have nothing. */
 static int check_empty_share(const tec_comm *comm)
 {
-    tec_settings settings = {.knn = {.k = {1, 2}, .temperature = 0.07}};
+    const tec_knn_settings settings = {.k = {1, 2}, .temperature = 0.07};
     tec_features train = make_features(2, 1, comm->rank, comm->size),
                  test = make_features(1, 1, comm->rank, comm->size);
     tec_features_normalize(&train);
@@ -77,7 +76,7 @@ static int check_empty_share(const tec_comm *comm)
  * rest. */
 static int check_order(const tec_comm *comm)
 {
-    tec_settings settings = {.knn = {.k = {5, 12}, .temperature = 0.07}};
+    const tec_knn_settings settings = {.k = {5, 12}, .temperature = 0.07};
     tec_features train = make_features(40, 1, comm->rank, comm->size),
                  test = make_features(3, 1, comm->rank, comm->size);
     for (int64_t i = 0; i < train.count; i++) {
@@ -134,12 +133,16 @@ static tec_dataset *open_images(const tec_comm *comm)
 static int check_features(const tec_comm *comm, const tec_comm *alone)
 {
     const tec_model_config config = {TEC_MODEL_VIT, SIDE, 2, 1, .width = 24, .depth = 2, .heads = 3, .mlp_ratio = 4};
-    tec_settings settings = {.data = {.image_size = SIDE, .channels = 1, .std = {1}, .workers = 2, .prefetch = 2},
-                             .eval = {.batch = 3, .pooling = TEC_POOL_MEAN}};
+    const tec_features_settings settings = {.image_size = SIDE,
+                                            .channels = 1,
+                                            .normalisation = {.std = {1}},
+                                            .reading = {.workers = 2, .prefetch = 2},
+                                            .batch = 3,
+                                            .pooling = TEC_POOL_MEAN};
     tec_dataset *set = open_images(comm);
     tec_frozen *frozen = NULL;
     tec_features share = {0}, all = {0};
-    if (tec_frozen_create(&frozen, &config, settings.eval.batch) != TEC_OK)
+    if (tec_frozen_create(&frozen, &config, settings.batch) != TEC_OK)
         tec_comm_abort(comm, TEC_SYSTEM_ERROR);
     tec_params_initialize(tec_frozen_params(frozen), 1);
     tec_frozen_ready(frozen);

@@ -54,7 +54,7 @@ static void write_images(const char *path)
 }
 
 /* Rank 0 makes the files, all ranks open them. */
-static int open_material(void **state)
+static int open_inputs(void **state)
 {
     (void)state;
     char *path, *list, *manifest;
@@ -91,7 +91,7 @@ static int open_material(void **state)
     return 0;
 }
 
-static int remove_material(void **state)
+static int remove_inputs(void **state)
 {
     (void)state;
     tec_store_close(store);
@@ -100,58 +100,74 @@ static int remove_material(void **state)
     return comm.rank == 0 ? folder_remove(directory) : 0;
 }
 
-static tec_settings settings_of(int batch, int masks, int micro_batch)
+/* What a trainer is made of. */
+typedef struct plan {
+    tec_recipe recipe;
+    int masks;
+    tec_overlap overlap;
+} plan;
+
+static plan plan_of(int batch, int masks, int micro_batch)
 {
-    tec_settings s = {0};
-    s.data.image_size = SIZE;
-    s.data.channels = 1;
-    s.data.mean[0] = s.data.std[0] = 0.5;
-    s.data.crop_scale[0] = 0.2;
-    s.data.crop_scale[1] = 1;
-    s.data.crop_ratio[0] = 0.75;
-    s.data.crop_ratio[1] = 4.0 / 3;
-    s.data.flip = true;
-    s.data.workers = 2;
-    s.data.prefetch = 1;
-    s.pretrain.batch = batch;
-    s.pretrain.micro_batch = micro_batch;
-    s.pretrain.mask_ratio = 0.75;
-    s.pretrain.masks_per_image = masks;
-    s.pretrain.feature_weight = s.pretrain.attention_weight = 1;
-    s.pretrain.beta1 = 0.9;
-    s.pretrain.beta2 = 0.95;
-    s.run.seed = 7;
-    s.run.bucket_mb = 1;
-    return s;
+    return (plan){.recipe = {.batch = batch, .micro_batch = micro_batch, .beta1 = 0.9, .beta2 = 0.95, .seed = 7},
+                  .masks = masks};
+}
+
+static tec_task task_of(const tec_model_config *model, const plan *p, tec_store *targets)
+{
+    const tec_pretraining pretraining = {.model = *model,
+                                         .view = {.size = SIZE,
+                                                  .channels = 1,
+                                                  .normalisation = {.mean = {0.5}, .std = {0.5}},
+                                                  .crop = {.scale = {0.2, 1}, .ratio = {0.75, 4.0 / 3}, .flip = true},
+                                                  .seed = 7},
+                                         .mask_ratio = 0.75,
+                                         .masks = p->masks,
+                                         .feature_weight = 1,
+                                         .attention_weight = 1};
+    return tec_task_pretraining(&pretraining, targets, 2);
+}
+
+static tec_trainer *create(const tec_comm *on, const tec_task *task, const plan *p, tec_skipped *skipped)
+{
+    tec_trainer *trainer;
+    const tec_trainer_settings settings = {.task = task,
+                                           .recipe = &p->recipe,
+                                           .set = set,
+                                           .reading = {.workers = 2, .prefetch = 1},
+                                           .reduction = {.bucket_bytes = 1 << 20, .overlap = p->overlap},
+                                           .skipped = skipped};
+    assert_int_equal(tec_trainer_create(&trainer, on, &settings), TEC_OK);
+    return trainer;
 }
 
 /* One step over the ranks of `on`; *gradient [trained] = the averaged gradient (Adam's first moment after one step
  * holds a tenth of it). Freed by the caller. */
-static size_t take_step(const tec_comm *on, const tec_settings *settings, tec_store *targets, tec_step_result *result,
-                        real **gradient)
+static size_t take_step(const tec_comm *on, const plan *p, tec_store *targets, tec_step_result *result, real **gradient)
 {
-    tec_trainer *trainer;
     tec_skipped skipped = {0};
     tec_model_config c = config;
     c.kind = targets ? TEC_MODEL_TEC : TEC_MODEL_MAE;
-    assert_int_equal(tec_trainer_create(&trainer, on, settings, &c, set, targets, &skipped), TEC_OK);
+    tec_task task = task_of(&c, p, targets);
+    tec_trainer *trainer = create(on, &task, p, &skipped);
     tec_trainer_start(trainer, 0, 1);
     assert_int_equal(tec_trainer_step(trainer, 1e-3, 0, result), TEC_OK);
     size_t count = tec_model_params(tec_trainer_model(trainer))->trained;
     *gradient = malloc(count * sizeof **gradient);
     memcpy(*gradient, tec_trainer_adamw(trainer)->m, count * sizeof **gradient);
     tec_trainer_free(trainer);
+    tec_task_free(&task);
     tec_skipped_free(&skipped);
     return count;
 }
 
 static void compare_with_one_rank(int batch, int masks, int micro_batch, tec_store *targets)
 {
-    tec_settings settings = settings_of(batch, masks, micro_batch);
+    const plan p = plan_of(batch, masks, micro_batch);
     tec_step_result want, got;
     real *want_gradient, *got_gradient;
-    size_t count = take_step(&alone, &settings, targets, &want, &want_gradient);
-    assert_int_equal(take_step(&comm, &settings, targets, &got, &got_gradient), count);
+    size_t count = take_step(&alone, &p, targets, &want, &want_gradient);
+    assert_int_equal(take_step(&comm, &p, targets, &got, &got_gradient), count);
     assert_int_equal(got.inputs, want.inputs);
     assert_int_equal(got.inputs, batch * masks);
     for (int i = 0; i < (targets ? 2 : 1); i++) {
@@ -193,14 +209,14 @@ static void test_one_image(void **state)
 }
 
 /* Four steps with a model of several buckets; every rank's weights, in a buffer for the caller to free, and losses. */
-static real *train(const tec_comm *on, const tec_settings *settings, size_t *count, double loss[4])
+static real *train(const tec_comm *on, const plan *p, size_t *count, double loss[4])
 {
-    tec_trainer *trainer;
     tec_skipped skipped = {0};
     tec_step_result result;
     tec_model_config c = config;
     c.width = 120;
-    assert_int_equal(tec_trainer_create(&trainer, on, settings, &c, set, store, &skipped), TEC_OK);
+    tec_task task = task_of(&c, p, store);
+    tec_trainer *trainer = create(on, &task, p, &skipped);
     tec_trainer_start(trainer, 0, 4);
     for (int i = 0; i < 4; i++) {
         assert_int_equal(tec_trainer_step(trainer, 1e-3, 0, &result), TEC_OK);
@@ -213,6 +229,7 @@ static real *train(const tec_comm *on, const tec_settings *settings, size_t *cou
     real *weights = malloc(*count * sizeof *weights);
     memcpy(weights, params->weight, *count * sizeof *weights);
     tec_trainer_free(trainer);
+    tec_task_free(&task);
     tec_skipped_free(&skipped);
     return weights;
 }
@@ -221,21 +238,21 @@ static real *train(const tec_comm *on, const tec_settings *settings, size_t *cou
  * and without clipping, also where a rank has no image; and what one rank makes of it. */
 static void compare_overlap(int batch, int micro_batch, double clip_norm)
 {
-    tec_settings settings = settings_of(batch, 1, micro_batch);
+    plan p = plan_of(batch, 1, micro_batch);
     double one_loss[4], want_loss[4], got_loss[4];
     size_t count;
-    settings.pretrain.clip_norm = clip_norm;
-    free(train(&alone, &settings, &count, one_loss));
-    real *want = train(&comm, &settings, &count, want_loss);
-    settings.run.overlap = TEC_OVERLAP_THREAD;
-    real *got = train(&comm, &settings, &count, got_loss);
+    p.recipe.clip_norm = clip_norm;
+    free(train(&alone, &p, &count, one_loss));
+    real *want = train(&comm, &p, &count, want_loss);
+    p.overlap = TEC_OVERLAP_THREAD;
+    real *got = train(&comm, &p, &count, got_loss);
     for (int i = 0; i < 4; i++) {
         assert_true(fabs(want_loss[i] - one_loss[i]) <= 1e-3 * one_loss[i]);
         assert_true(fabs(got_loss[i] - want_loss[i]) <= 1e-5 * want_loss[i]);
     }
     if (comm.size > 2) {
         free(want);
-        want = train(&comm, &settings, &count, want_loss);
+        want = train(&comm, &p, &count, want_loss);
     }
     assert_memory_equal(got_loss, want_loss, sizeof want_loss);
     assert_memory_equal(got, want, count * sizeof *want);
@@ -262,7 +279,7 @@ int main(void)
                                        cmocka_unit_test(test_one_image), cmocka_unit_test(test_overlap)};
     tec_comm_start(&comm);
     tec_comm_local(&alone);
-    int failed = cmocka_run_group_tests(tests, open_material, remove_material);
+    int failed = cmocka_run_group_tests(tests, open_inputs, remove_inputs);
     tec_comm_finish(&comm);
     return failed;
 }

@@ -16,7 +16,14 @@
 #define LENGTH(array) (sizeof(array) / sizeof(array)[0])
 
 static const tec_option options[] = {
-    {"fresh", NULL, "start anew"}, {"worker", "I/N", "do a share"}, {"tol", "NUMBER", "largest error"}, {0}};
+    {"fresh", .help = "start anew"},
+    {"out", TEC_OPTION_TEXT, "FILE", .help = "where to"},
+    {"tol", TEC_OPTION_NUMBER, "NUMBER", .help = "largest error", .most = 10, .otherwise = 0.5},
+    {"worker", TEC_OPTION_PART, "i/n", .help = "do a share"},
+    {"steps", TEC_OPTION_WHOLE, "N", .help = "how many", .least = 1, .most = 100, .otherwise = 5},
+    {"names", TEC_OPTION_CHOICE, "timm|tec|hf", .help = "whose names", .otherwise = 1},
+    {0}};
+enum { FRESH, OUT, TOL, WORKER, STEPS, NAMES, OPTIONS };
 static const char *const sections[] = {"pretrain", "run", NULL};
 static const tec_command train = {.name = "pretrain",
                                   .usage = "[-c CONFIG.yaml] [section.key=value ...]",
@@ -78,23 +85,42 @@ static void test_nothing(void **state)
     assert_int_equal(parse(&train, (const char *const[]){NULL}), TEC_OK);
     assert_int_equal(call.settings.pretrain.epochs, 100);
     assert_int_equal(call.file_count, 0);
-    assert_null(call.value[0]);
-    assert_int_equal(call.times[0] + call.times[1] + call.times[2], 0);
+    for (int i = 0; i < OPTIONS; i++) {
+        assert_null(call.option[i].text);
+        assert_int_equal(call.option[i].times, 0);
+    }
 }
 
 static void test_options(void **state)
 {
     (void)state;
-    assert_int_equal(PARSE(&train, "--fresh", "pretrain.epochs=3", "--fresh", "--worker", "1/4", "--tol=1e-3"), TEC_OK);
-    assert_int_equal(call.times[0], 2);
-    assert_int_equal(call.times[1], 1);
-    assert_string_equal(call.value[1], "1/4");
-    assert_string_equal(call.value[2], "1e-3");
+    assert_int_equal(PARSE(&train, "--fresh", "pretrain.epochs=3", "--fresh", "--out", "a", "--tol=1e-3"), TEC_OK);
+    assert_int_equal(call.option[FRESH].times, 2);
+    assert_int_equal(call.option[OUT].times, 1);
+    assert_string_equal(call.option[OUT].text, "a");
+    assert_true(call.option[TOL].number == 1e-3);
     assert_int_equal(call.settings.pretrain.epochs, 3);
-    assert_int_equal(PARSE(&train, "--tol=1", "--tol=", "--worker", "--fresh"), TEC_OK);
-    assert_string_equal(call.value[2], "");
-    assert_string_equal(call.value[1], "--fresh"); /* an argument is an argument, whatever it looks like */
-    assert_int_equal(call.times[0], 0);
+    assert_int_equal(PARSE(&train, "--tol=1", "--tol=2", "--out", "--fresh"), TEC_OK);
+    assert_true(call.option[TOL].number == 2);             /* the last one counts */
+    assert_string_equal(call.option[OUT].text, "--fresh"); /* an argument is an argument, whatever it looks like */
+    assert_int_equal(call.option[FRESH].times, 0);
+    assert_int_equal(PARSE(&train, "--out="), TEC_OK);
+    assert_string_equal(call.option[OUT].text, "");
+}
+
+static void test_types(void **state)
+{
+    (void)state;
+    assert_int_equal(PARSE(&train, "--out", "x"), TEC_OK);
+    assert_true(call.option[TOL].number == 0.5 && call.option[STEPS].number == 5);
+    assert_int_equal(call.option[NAMES].choice, 1);
+    assert_int_equal(call.option[WORKER].part, 0);
+    assert_int_equal(call.option[WORKER].parts, 1);
+    assert_int_equal(PARSE(&train, "--worker", "3/16", "--steps=100", "--names", "hf", "--tol", "10"), TEC_OK);
+    assert_int_equal(call.option[WORKER].part, 2);
+    assert_int_equal(call.option[WORKER].parts, 16);
+    assert_true(call.option[TOL].number == 10 && call.option[STEPS].number == 100);
+    assert_int_equal(call.option[NAMES].choice, 2);
 }
 
 static void test_files(void **state)
@@ -105,7 +131,7 @@ static void test_files(void **state)
     assert_int_equal(call.file_count, LENGTH(want));
     for (size_t i = 0; i < LENGTH(want); i++)
         assert_string_equal(call.files[i], want[i]);
-    assert_int_equal(call.times[0], 0);
+    assert_int_equal(call.option[FRESH].times, 0);
 }
 
 static void test_settings_file(void **state)
@@ -158,6 +184,19 @@ static void test_errors(void **state)
         {&train, {"--fres"}, "command line: unknown option `--fres` of tec pretrain; did you mean `--fresh`?"},
         {&train, {"--fresh=1"}, "command line: option `--fresh` takes no argument"},
         {&train, {"--tol"}, "command line: option `--tol` needs an argument: --tol NUMBER"},
+        {&train, {"--tol="}, "command line: --tol : a number above 0, at most 10, is wanted"},
+        {&train, {"--tol=0"}, "command line: --tol 0: a number above 0, at most 10, is wanted"},
+        {&train, {"--tol=1x"}, "command line: --tol 1x: a number above 0, at most 10, is wanted"},
+        {&train, {"--tol=nan"}, "command line: --tol nan: a number above 0, at most 10, is wanted"},
+        {&train, {"--tol=11"}, "command line: --tol 11: a number above 0, at most 10, is wanted"},
+        {&train, {"--steps", "0"}, "command line: --steps 0: a whole number from 1 to 100 is wanted"},
+        {&train, {"--steps", "1.5"}, "command line: --steps 1.5: a whole number from 1 to 100 is wanted"},
+        {&train, {"--steps", "101"}, "command line: --steps 101: a whole number from 1 to 100 is wanted"},
+        {&train, {"--worker", "0/2"}, "command line: --worker 0/2: give i/n with i from 1 to n, as in 3/16"},
+        {&train, {"--worker", "3/2"}, "command line: --worker 3/2: give i/n with i from 1 to n, as in 3/16"},
+        {&train, {"--worker", "1/2/"}, "command line: --worker 1/2/: give i/n with i from 1 to n, as in 3/16"},
+        {&train, {"--names", "tim"}, "command line: --names tim: one of timm|tec|hf is wanted"},
+        {&train, {"--names", "timm|tec"}, "command line: --names timm|tec: one of timm|tec|hf is wanted"},
         {&train, {"-c"}, "command line: -c needs an argument: -c CONFIG.yaml"},
         {&train,
          {"a.yaml"},
@@ -211,7 +250,7 @@ static char *help_of(const tec_command *command)
     char *text = NULL;
     size_t bytes = 0;
     FILE *out = open_memstream(&text, &bytes);
-    tec_command_help(command, out);
+    tec_command_print_help(command, out);
     fclose(out);
     return text;
 }
@@ -226,8 +265,11 @@ static void test_help(void **state)
         "its single line.\n\nAnother:\n  a list\n\nOptions:\n"
         "  -c CONFIG.yaml           settings file; it may hold settings of other commands too\n"
         "  --fresh                  start anew\n"
-        "  --worker I/N             do a share\n"
+        "  --out FILE               where to\n"
         "  --tol NUMBER             largest error\n"
+        "  --worker i/n             do a share\n"
+        "  --steps N                how many\n"
+        "  --names timm|tec|hf      whose names\n"
         "  --help                   this text\n\nSettings ";
     assert_memory_equal(text, start, sizeof start - 1);
     assert_non_null(strstr(text, "\n  pretrain.mask_ratio=0.75             number, 0 < x < 1\n      share of"));
@@ -243,10 +285,15 @@ static void test_help(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing),         cmocka_unit_test(test_options),
-        cmocka_unit_test(test_files),           cmocka_unit_test(test_settings_file),
-        cmocka_unit_test(test_errors),          cmocka_unit_test(test_settings_file_errors),
-        cmocka_unit_test(test_asking_for_help), cmocka_unit_test(test_help),
+        cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_types),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_settings_file),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_settings_file_errors),
+        cmocka_unit_test(test_asking_for_help),
+        cmocka_unit_test(test_help),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -101,11 +101,15 @@ static int tear_down(void **state)
     return 0;
 }
 
-static tec_settings settings_for(int side, int batch)
+static tec_features_settings settings_for(int side, int batch)
 {
-    return (tec_settings){
-        .data = {.image_size = side, .channels = 1, .mean = {0.25}, .std = {0.5}, .workers = 3, .prefetch = 2},
-        .eval = {.model = "m.h5", .batch = batch, .pooling = TEC_POOL_MEAN}};
+    return (tec_features_settings){.image_size = side,
+                                   .channels = 1,
+                                   .normalisation = {.mean = {0.25}, .std = {0.5}},
+                                   .reading = {.workers = 3, .prefetch = 2},
+                                   .batch = batch,
+                                   .pooling = TEC_POOL_MEAN,
+                                   .model = "m.h5"};
 }
 
 static tec_dataset *open_set(const char *name)
@@ -122,7 +126,7 @@ static tec_dataset *open_set(const char *name)
 static void test_pixels(void **state)
 {
     (void)state;
-    tec_settings settings = settings_for(SIDE, 4);
+    tec_features_settings settings = settings_for(SIDE, 4);
     tec_dataset *set = open_set("a-images-idx3-ubyte");
     tec_features f;
     assert_int_equal(tec_features_compute(&comm, &settings, set, NULL, "test", &f), TEC_OK);
@@ -163,7 +167,7 @@ static tec_frozen *open_tiny(int batch)
 static void test_model(void **state)
 {
     (void)state;
-    tec_settings settings = settings_for(SIDE, 4);
+    tec_features_settings settings = settings_for(SIDE, 4);
     tec_dataset *set = open_set("a-images-idx3-ubyte");
     tec_frozen *frozen = open_tiny(4);
     tec_features f;
@@ -185,7 +189,7 @@ static void test_model(void **state)
 static void test_not_finite(void **state)
 {
     (void)state;
-    tec_settings settings = settings_for(SIDE, 4);
+    tec_features_settings settings = settings_for(SIDE, 4);
     tec_dataset *set = open_set("a-images-idx3-ubyte");
     tec_frozen *frozen = open_tiny(4);
     for (size_t i = 0; i < tec_frozen_params(frozen)->total; i++)
@@ -201,14 +205,14 @@ static void test_not_finite(void **state)
 static void test_bad_images(void **state)
 {
     (void)state;
-    tec_settings settings = settings_for(1, 2);
+    tec_features_settings settings = settings_for(1, 2);
     tec_dataset *set = open_set("set");
     tec_features f;
     assert_int_equal(tec_features_compute(&comm, &settings, set, NULL, "test", &f), TEC_USER_ERROR);
     assert_non_null(strstr(tec_error_message(), "set/a/1.png"));
     tec_features_free(&f);
 
-    settings.data.on_bad_image = TEC_BAD_IMAGE_SKIP;
+    settings.reading.skip = true;
     assert_int_equal(tec_features_compute(&comm, &settings, set, NULL, "test", &f), TEC_OK);
     assert_int_equal(f.total, 3);
     assert_int_equal(f.count, 3);

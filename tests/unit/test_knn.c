@@ -59,7 +59,7 @@ static void vote_for_row(const tec_features *train, const tec_features *test, in
     *top5 += votes[label] > 0 && place < 5;
 }
 
-static tec_knn_result brute_force(const tec_settings *settings, const tec_features *train, const tec_features *test)
+static tec_knn_result brute_force(const tec_knn_settings *settings, const tec_features *train, const tec_features *test)
 {
     tec_knn_result result = {.total = test->count};
     pair *near = tec_allocate(sizeof *near * train->count);
@@ -72,7 +72,7 @@ static tec_knn_result brute_force(const tec_settings *settings, const tec_featur
         }
         qsort(near, (size_t)train->count, sizeof *near, by_nearness);
         for (int which = 0; which < 2; which++)
-            vote_for_row(train, test, t, near, settings->knn.k[which], settings->knn.temperature, &result.top1[which],
+            vote_for_row(train, test, t, near, settings->k[which], settings->temperature, &result.top1[which],
                          &result.top5[which]);
     }
     free(near);
@@ -90,7 +90,7 @@ static void expect_equal(const tec_knn_result *got, const tec_knn_result *want)
 
 static tec_knn_result run(int k0, int k1, const tec_features *train, const tec_features *test, tec_knn_result *want)
 {
-    tec_settings settings = {.knn = {.k = {k0, k1}, .temperature = 0.07}};
+    tec_knn_settings settings = {.k = {k0, k1}, .temperature = 0.07};
     tec_knn_result got;
     assert_int_equal(tec_knn_classify(&comm, &settings, train, test, &got), TEC_OK);
     if (want)
@@ -168,14 +168,14 @@ static void test_weights(void **state)
     int32_t label[] = {0, 1, 1}, zero[] = {0};
     tec_features train = {.total = 3, .count = 3, .width = 2, .classes = 2, .value = near, .label = label};
     tec_features test = {.total = 1, .count = 1, .width = 2, .classes = 2, .value = probe, .label = zero};
-    tec_settings settings = {.knn = {.k = {3, 3}, .temperature = 0.07}};
+    tec_knn_settings settings = {.k = {3, 3}, .temperature = 0.07};
     tec_knn_result got;
     assert_int_equal(tec_knn_classify(&comm, &settings, &train, &test, &got), TEC_OK);
     assert_int_equal(got.top1[0], 1);
-    settings.knn.temperature = 10; /* exp(0.1) < 2 exp(0.06) */
+    settings.temperature = 10; /* exp(0.1) < 2 exp(0.06) */
     assert_int_equal(tec_knn_classify(&comm, &settings, &train, &test, &got), TEC_OK);
     assert_int_equal(got.top1[0], 0);
-    settings.knn.temperature = 1e-4; /* exp(1e4) would not fit into a double */
+    settings.temperature = 1e-4; /* exp(1e4) would not fit into a double */
     assert_int_equal(tec_knn_classify(&comm, &settings, &train, &test, &got), TEC_OK);
     assert_int_equal(got.top1[0], 1);
 }
@@ -184,7 +184,7 @@ static void test_too_few(void **state)
 {
     (void)state;
     tec_features train = make_features(12, 4, 3, 1.0, 1), test = make_features(3, 4, 3, 1.0, 2);
-    tec_settings settings = {.knn = {.k = {10, 20}, .temperature = 0.07}};
+    tec_knn_settings settings = {.k = {10, 20}, .temperature = 0.07};
     tec_knn_result got;
     assert_int_equal(tec_knn_classify(&comm, &settings, &train, &test, &got), TEC_USER_ERROR);
     assert_string_equal(tec_error_message(), "knn.k is 20, but there are only 12 training images");

@@ -6,7 +6,7 @@
 #include "tec/frozen.h"
 #include "tec/gemm.h"
 #include "tec/measure.h"
-#include "tec/plan.h"
+#include "tec/setup.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -39,12 +39,16 @@ static int unresolve(void **state)
 
 static tec_plan_job make_job(int nodes, int ranks_per_node)
 {
-    tec_plan_job job = {.settings = &settings, .images = 1000, .nodes = nodes, .ranks_per_node = ranks_per_node};
-    assert_int_equal(tec_settings_model_config(&settings, &job.model), TEC_OK);
-    job.base = job.model;
-    job.base.kind = TEC_MODEL_VIT;
-    job.model.base_width = job.base.width;
-    job.model.base_heads = job.base.heads;
+    tec_model_config model, base;
+    assert_int_equal(tec_settings_model_config(&settings, &model), TEC_OK);
+    base = model;
+    base.kind = TEC_MODEL_VIT;
+    model.base_width = base.width;
+    model.base_heads = base.heads;
+    tec_plan_job job = tec_setup_plan_job(&settings, &model, &base);
+    job.images = 1000;
+    job.nodes = nodes;
+    job.ranks_per_node = ranks_per_node;
     return job;
 }
 
@@ -160,9 +164,7 @@ static void test_store_bytes(void **state)
     tec_plan_job job = make_job(1, 1);
     double half = tec_plan_store_bytes(&job, TEC_TARGET_FLOAT16), row = 2 * (196 * 192 + 16 * 3 * 196) + 62;
     assert_true(half > 1000 * row && half < 1000 * row + 1e6);
-    tec_settings two_views = settings;
-    two_views.targets.views = 2;
-    job.settings = &two_views;
+    job.targets.views = 2;
     double both = tec_plan_store_bytes(&job, TEC_TARGET_FLOAT16);
     assert_true(fabs(both / half - 2) < 0.01);
 }

@@ -51,14 +51,14 @@ static void test_pytorch(void **state)
     } cases[] = {{48, 8, 5, 1.94961361832595, 1e-6, 17, 143}, {8, 20, 30, 3.6197710105994862, 1e-4, 56, 152}};
     for (int i = 0; i < 2; i++) {
         tec_features train = make_formula(0, cases[i].images), val = make_formula(1000, 200);
-        tec_settings settings = {.probe = {.epochs = cases[i].epochs,
-                                           .batch = cases[i].images,
-                                           .lr = cases[i].lr,
-                                           .min_lr = 0.5,
-                                           .warmup_epochs = 2,
-                                           .weight_decay = 0.01,
-                                           .momentum = 0.9},
-                                 .run = {.seed = 3}};
+        tec_probe_settings settings = {.epochs = cases[i].epochs,
+                                       .batch = cases[i].images,
+                                       .lr = cases[i].lr,
+                                       .min_lr = 0.5,
+                                       .warmup_epochs = 2,
+                                       .weight_decay = 0.01,
+                                       .momentum = 0.9,
+                                       .seed = 3};
         tec_probe_result got;
         assert_int_equal(tec_probe_run(&comm, &settings, &train, &val, &got), TEC_OK);
         if (!(fabs(got.loss - cases[i].loss) <= (TEC_REAL_IS_DOUBLE ? 1e-10 : cases[i].tolerance) * cases[i].loss))
@@ -90,8 +90,8 @@ static void test_separable(void **state)
 {
     (void)state;
     tec_features train = make_clusters(2500, 1), val = make_clusters(1301, 2);
-    tec_settings settings = {
-        .probe = {.epochs = 40, .batch = 600, .blr = 0.1 * 256 / 600 * 30, .warmup_epochs = 10, .momentum = 0.9}};
+    tec_probe_settings settings = {
+        .epochs = 40, .batch = 600, .blr = 0.1 * 256 / 600 * 30, .warmup_epochs = 10, .momentum = 0.9};
     tec_probe_result got;
     assert_int_equal(tec_probe_run(&comm, &settings, &train, &val, &got), TEC_OK);
     assert_int_equal(got.top1, 1301);
@@ -106,7 +106,7 @@ static void test_batch_is_reduced(void **state)
 {
     (void)state;
     tec_features train = make_clusters(128, 1), val = make_clusters(10, 2);
-    tec_settings settings = {.probe = {.epochs = 3, .batch = 16384, .blr = 0.1, .momentum = 0.9}};
+    tec_probe_settings settings = {.epochs = 3, .batch = 16384, .blr = 0.1, .momentum = 0.9};
     tec_probe_result got;
     assert_int_equal(tec_probe_run(&comm, &settings, &train, &val, &got), TEC_OK);
     assert_int_equal(got.batch, 128);
@@ -120,7 +120,7 @@ static void test_diverged(void **state)
 {
     (void)state;
     tec_features train = make_clusters(128, 1), val = make_clusters(10, 2);
-    tec_settings settings = {.probe = {.epochs = 30, .batch = 128, .lr = 1e300, .momentum = 0.9}};
+    tec_probe_settings settings = {.epochs = 30, .batch = 128, .lr = 1e300, .momentum = 0.9};
     tec_probe_result got;
     assert_int_equal(tec_probe_run(&comm, &settings, &train, &val, &got), TEC_DIVERGED);
     assert_non_null(strstr(tec_error_message(), "try a lower probe.lr than 1e+300"));

@@ -228,17 +228,30 @@ static void ask_for_a_file(void)
  * end of an epoch. */
 static void train(tec_model_kind kind, disturbance *disturb)
 {
-    tec_settings settings;
-    const char *overrides[] = {"pretrain.batch=8", "pretrain.micro_batch=4", "run.threads=1", "data.workers=1"};
-    tec_settings_source source = {.overrides = overrides, .override_count = sizeof overrides / sizeof *overrides};
     tec_model_config config = config_of(kind);
     tec_dataset *set = open_images();
     tec_store *store = kind == TEC_MODEL_TEC ? open_store() : NULL;
     tec_skipped skipped = {0};
     tec_step_result result;
     tec_trainer *trainer;
-    bool fine = tec_settings_resolve(&settings, &source) == TEC_OK &&
-                tec_trainer_create(&trainer, &alone, &settings, &config, set, store, &skipped) == TEC_OK;
+    const tec_pretraining pretraining = {.model = config,
+                                         .view = {.size = SIZE,
+                                                  .channels = 1,
+                                                  .normalisation = {.mean = {0.5}, .std = {0.5}},
+                                                  .crop = {.scale = {0.2, 1}, .ratio = {0.75, 4.0 / 3}, .flip = true}},
+                                         .mask_ratio = 0.75,
+                                         .masks = 1,
+                                         .feature_weight = 1,
+                                         .attention_weight = 1};
+    const tec_task task = tec_task_pretraining(&pretraining, store, 1);
+    const tec_recipe recipe = {.batch = BATCH, .micro_batch = 4, .beta1 = 0.9, .beta2 = 0.95, .weight_decay = 0.05};
+    const tec_trainer_settings settings = {.task = &task,
+                                           .recipe = &recipe,
+                                           .set = set,
+                                           .reading = {.workers = 1, .prefetch = 2},
+                                           .reduction = {.bucket_bytes = 4 << 20},
+                                           .skipped = &skipped};
+    bool fine = tec_trainer_create(&trainer, &alone, &settings) == TEC_OK;
     if (!fine)
         _exit(1);
     tec_trainer_start(trainer, 0, 20);

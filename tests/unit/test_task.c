@@ -1,10 +1,11 @@
-/* What the loader threads hand to the model: crops, stored targets and masks, from a synthetic data set and store. */
+/* What pretraining makes of an image: crops, stored targets and masks, from a synthetic data set and store, as a feed
+ * delivers them. */
 #include "folder.h"
 #include "noise_store.h"
 
-#include "tec/source.h"
+#include "tec/memory.h"
+#include "tec/task.h"
 
-#include "tec/augment.h"
 #include "tec/files.h"
 #include "tec/half.h"
 #include "tec/philox.h"
@@ -27,7 +28,7 @@ enum { LOGITS = (1 + TOPK) * BASE_HEADS * PATCHES };
 
 static char directory[256];
 static tec_dataset *set;
-static tec_settings settings;
+static tec_pretraining pretraining;
 
 static const tec_model_config config = {
     .kind = TEC_MODEL_TEC, .image_size = SIZE, .patch = 16, .channels = 1, .base_width = BASE_WIDTH};
@@ -62,16 +63,17 @@ static int make_set(void **state)
     assert_int_equal(tec_file_write(path, file, sizeof file), TEC_OK);
     free(path);
     open_set("images-idx3-ubyte", 1, &set);
-    settings.data.mean[0] = 0.4;
-    settings.data.std[0] = 0.3;
-    settings.data.crop_scale[0] = 0.2;
-    settings.data.crop_scale[1] = 1;
-    settings.data.crop_ratio[0] = 0.75;
-    settings.data.crop_ratio[1] = 4.0 / 3;
-    settings.data.flip = true;
-    settings.data.workers = 3;
-    settings.pretrain.masks_per_image = MASKS;
-    settings.run.seed = 7;
+    pretraining = (tec_pretraining){.model = config,
+                                    .view = {.policy = TEC_VIEW_RANDOM,
+                                             .size = SIZE,
+                                             .channels = 1,
+                                             .normalisation = {.mean = {0.4}, .std = {0.3}},
+                                             .crop = {.scale = {0.2, 1}, .ratio = {0.75, 4.0 / 3}, .flip = true},
+                                             .seed = 7},
+                                    .mask_ratio = 0.75,
+                                    .masks = MASKS,
+                                    .feature_weight = 1,
+                                    .attention_weight = 1};
     return 0;
 }
 
@@ -138,32 +140,83 @@ static tec_store *make_store(const char *name, bool images)
 
 /* -- fetching -- */
 
-/* A slot with a guard behind it; the caller frees it. */
-static void *fetch_with(tec_source *source, int thread, int64_t sample, int epoch, tec_status want)
+enum { THREADS = 3 };
+
+/* One batch of a feed, as model inputs. */
+typedef struct fetched {
+    tec_feed *feed;
+    tec_feed_batch batch;
+    tec_example *example; /* [batch.count, masks] */
+    const tec_request *request;
+    int requests; /* 0 once they have been asked for */
+} fetched;
+
+static int ask_once(void *context, tec_request *request)
 {
-    enum { GUARD = 64 };
-    size_t bytes = (tec_source_slot_bytes(source) + 63) / 64 * 64;
-    unsigned char *slot = aligned_alloc(64, bytes + GUARD);
-    assert_non_null(slot);
-    memset(slot, 0xa5, bytes + GUARD);
-    tec_request request = {.sample = sample, .view = epoch};
-    tec_status status = tec_source_fetch(source, thread, &request, slot);
-    if (status != want)
-        fail_msg("status %d instead of %d: %s", status, want, tec_error_message());
-    for (size_t i = tec_source_slot_bytes(source); i < bytes + GUARD; i++)
-        assert_int_equal(slot[i], 0xa5);
-    return slot;
+    fetched *f = context;
+    int count = f->requests;
+    memcpy(request, f->request, (size_t)count * sizeof *request);
+    f->requests = 0;
+    return count;
 }
 
-static void *fetch(tec_source *source, int64_t sample, int epoch)
+/* Until let_go. */
+static void fetch_batch(fetched *f, const tec_task *task, const tec_dataset *from, const tec_request *request,
+                        int count, tec_skipped *skipped, tec_status want)
 {
-    return fetch_with(source, 0, sample, epoch, TEC_OK);
+    *f = (fetched){.request = request, .requests = count};
+    const tec_feed_settings settings = {.view = task->view,
+                                        .threads = THREADS,
+                                        .depth = 1,
+                                        .batch = count,
+                                        .skipped = skipped,
+                                        .next = ask_once,
+                                        .order = f,
+                                        .attach = task->attach,
+                                        .source = task->own,
+                                        .attached_bytes = task->attached_bytes};
+    assert_int_equal(tec_feed_open(&f->feed, from, &settings), TEC_OK);
+    tec_status status = tec_feed_take(f->feed, &f->batch);
+    if (status != want)
+        fail_msg("status %d instead of %d: %s", status, want, tec_error_message());
+    f->example = tec_allocate_zeroed((size_t)(count * task->inputs), sizeof *f->example);
+    if (status == TEC_OK)
+        task->examples(task->own, &f->batch, f->example);
+}
+
+static void let_go(fetched *f)
+{
+    free(f->example);
+    tec_feed_close(f->feed);
+}
+
+static fetched fetch(const tec_task *task, int64_t sample, int epoch)
+{
+    fetched f;
+    const tec_request request = {.sample = sample, .view = epoch};
+    fetch_batch(&f, task, set, &request, 1, NULL, TEC_OK);
+    assert_int_equal(f.batch.count, 1);
+    return f;
+}
+
+static void expect_failure(const tec_task *task, const tec_dataset *from, int64_t sample, int epoch, tec_status want)
+{
+    fetched f;
+    const tec_request request = {.sample = sample, .view = epoch};
+    fetch_batch(&f, task, from, &request, 1, NULL, want);
+    let_go(&f);
+}
+
+static tec_task open_task(tec_store *store)
+{
+    return tec_task_pretraining(&pretraining, store, THREADS);
 }
 
 static void expect_image(const real *got, const uint8_t *square)
 {
     real want[PIXELS];
-    tec_pixels_normalize(square, SIZE, 1, settings.data.mean, settings.data.std, want);
+    tec_pixels_normalize(square, SIZE, 1, pretraining.view.normalisation.mean, pretraining.view.normalisation.std,
+                         want);
     assert_memory_equal(got, want, sizeof want);
 }
 
@@ -180,19 +233,17 @@ static void expect_crop(const real *got, int64_t sample, const tec_view *view)
 static void test_drawn_crops(void **state)
 {
     (void)state;
-    const tec_crop_settings crop = {.scale = {0.2, 1}, .ratio = {0.75, 4.0 / 3}, .flip = true};
-    tec_source *source = tec_source_create(&settings, &config, set, NULL);
+    tec_task task = open_task(NULL);
     for (int64_t i = 0; i < SAMPLES; i++)
         for (int epoch = 0; epoch < 4; epoch++) {
-            void *slot = fetch(source, i, epoch);
-            tec_sample sample = tec_source_sample(source, slot);
-            tec_view view = tec_view_draw(&crop, settings.run.seed, i, epoch, HEIGHT, WIDTH);
-            expect_crop(sample.image, i, &view);
-            assert_null(sample.feature);
-            assert_null(sample.attention);
-            free(slot);
+            fetched f = fetch(&task, i, epoch);
+            tec_view view = tec_view_draw(&task.view.crop, task.view.seed, i, epoch, HEIGHT, WIDTH);
+            expect_crop(f.example->image, i, &view);
+            assert_null(f.example->feature);
+            assert_null(f.example->attention);
+            let_go(&f);
         }
-    tec_source_free(source);
+    tec_task_free(&task);
 }
 
 static void expect_reals(const real *got, const float *want, int count)
@@ -206,22 +257,22 @@ static void test_stored_views(void **state)
 {
     (void)state;
     tec_store *store = make_store("views", false);
-    tec_source *source = tec_source_create(&settings, &config, set, store);
+    tec_task task = open_task(store);
+    assert_int_equal(task.topk, TOPK);
     for (int64_t i = 0; i < SAMPLES; i++)
         for (int epoch = 0; epoch < 3 * VIEWS; epoch++) {
             int row = (int)i * VIEWS + epoch % VIEWS;
             if (row == VOID * VIEWS + 1)
                 continue;
-            void *slot = fetch(source, i, epoch);
-            tec_sample sample = tec_source_sample(source, slot);
+            fetched f = fetch(&task, i, epoch);
             stored_row want = row_of(row);
-            expect_crop(sample.image, i, &want.view);
-            expect_reals(sample.feature, want.feature, FEATURES);
-            expect_reals(sample.attention, want.attention, LOGITS);
-            assert_memory_equal(sample.topk, want.topk, sizeof want.topk);
-            free(slot);
+            expect_crop(f.example->image, i, &want.view);
+            expect_reals(f.example->feature, want.feature, FEATURES);
+            expect_reals(f.example->attention, want.attention, LOGITS);
+            assert_memory_equal(f.example->topk, want.topk, sizeof want.topk);
+            let_go(&f);
         }
-    tec_source_free(source);
+    tec_task_free(&task);
     tec_store_close(store);
 }
 
@@ -230,15 +281,15 @@ static void test_stored_images(void **state)
 {
     (void)state;
     tec_store *store = make_store("images", true);
-    tec_source *source = tec_source_create(&settings, &config, set, store);
+    tec_task task = open_task(store);
     for (int epoch = 0; epoch < 2; epoch++) {
-        void *slot = fetch(source, 2, epoch);
+        fetched f = fetch(&task, 2, epoch);
         stored_row want = row_of(2 * VIEWS + epoch);
-        expect_image(tec_source_sample(source, slot).image, want.image);
-        expect_reals(tec_source_sample(source, slot).feature, want.feature, FEATURES);
-        free(slot);
+        expect_image(f.example->image, want.image);
+        expect_reals(f.example->feature, want.feature, FEATURES);
+        let_go(&f);
     }
-    tec_source_free(source);
+    tec_task_free(&task);
     tec_store_close(store);
 }
 
@@ -258,87 +309,87 @@ static void test_masks(void **state)
     (void)state;
     enum { EPOCHS = 3, ALL = SAMPLES * EPOCHS * MASKS };
     int mask[ALL][PATCHES], count = 0;
-    tec_source *source = tec_source_create(&settings, &config, set, NULL);
+    tec_task task = open_task(NULL);
     for (int64_t i = 0; i < SAMPLES; i++)
         for (int epoch = 0; epoch < EPOCHS; epoch++) {
-            void *slot = fetch(source, i, epoch);
-            const int *shuffle = tec_source_sample(source, slot).shuffle;
-            for (int m = 0; m < MASKS; m++, shuffle += PATCHES) {
-                expect_permutation(shuffle);
-                memcpy(mask[count++], shuffle, sizeof mask[0]);
+            fetched f = fetch(&task, i, epoch);
+            for (int m = 0; m < MASKS; m++) {
+                expect_permutation(f.example[m].shuffle);
+                assert_ptr_equal(f.example[m].image, f.example[0].image);
+                memcpy(mask[count++], f.example[m].shuffle, sizeof mask[0]);
             }
-            free(slot);
+            let_go(&f);
         }
     for (int a = 0; a < ALL; a++)
         for (int b = 0; b < a; b++)
             assert_memory_not_equal(mask[a], mask[b], sizeof mask[0]);
-    tec_source_free(source);
+    tec_task_free(&task);
 }
 
 /* Views wrap around, masks do not; and they depend on the seed, not on how many masks there are. */
 static void test_masks_depend_on(void **state)
 {
     (void)state;
-    enum { BYTES = MASKS * PATCHES * sizeof(int) };
+    enum { BYTES = PATCHES * sizeof(int) };
     tec_store *store = make_store("masks", false);
-    tec_source *source = tec_source_create(&settings, &config, set, store);
-    void *first = fetch(source, 1, 0), *later = fetch(source, 1, VIEWS);
-    const int *shuffle = tec_source_sample(source, first).shuffle;
-    assert_memory_not_equal(shuffle, tec_source_sample(source, later).shuffle, BYTES);
+    tec_task task = open_task(store);
+    fetched first = fetch(&task, 1, 0), later = fetch(&task, 1, VIEWS);
+    const int *shuffle = first.example->shuffle;
+    assert_memory_not_equal(shuffle, later.example->shuffle, BYTES);
 
-    tec_settings other = settings;
-    other.pretrain.masks_per_image = 1;
-    tec_source *single = tec_source_create(&other, &config, set, NULL);
-    void *slot = fetch(single, 1, 0);
-    assert_memory_equal(shuffle, tec_source_sample(single, slot).shuffle, PATCHES * sizeof(int));
-    free(slot);
-    other.run.seed++;
-    slot = fetch(single, 1, 0);
-    assert_memory_not_equal(shuffle, tec_source_sample(single, slot).shuffle, PATCHES * sizeof(int));
-    free(slot);
-    free(first);
-    free(later);
-    tec_source_free(single);
-    tec_source_free(source);
+    tec_pretraining other = pretraining;
+    other.masks = 1;
+    tec_task single = tec_task_pretraining(&other, NULL, THREADS);
+    fetched f = fetch(&single, 1, 0);
+    assert_memory_equal(shuffle, f.example->shuffle, BYTES);
+    let_go(&f);
+    tec_task_free(&single);
+    other.view.seed++;
+    single = tec_task_pretraining(&other, NULL, THREADS);
+    f = fetch(&single, 1, 0);
+    assert_memory_not_equal(shuffle, f.example->shuffle, BYTES);
+    let_go(&f);
+    let_go(&first);
+    let_go(&later);
+    tec_task_free(&single);
+    tec_task_free(&task);
     tec_store_close(store);
 }
 
-/* -- threads -- */
+/* -- threads: whoever fills a slot, the same comes of it -- */
 
 static void test_threads(void **state)
 {
     (void)state;
     enum { BATCH = 4 * SAMPLES };
     tec_store *store = make_store("threads", false);
-    tec_source *source = tec_source_create(&settings, &config, set, store);
-    tec_loader *loader;
-    tec_loader_settings threads = {.threads = settings.data.workers,
-                                   .depth = 2,
-                                   .batch = BATCH,
-                                   .slot_bytes = tec_source_slot_bytes(source),
-                                   .fetch = tec_source_fetch,
-                                   .context = source};
+    tec_task task = open_task(store);
+    tec_skipped skipped = {0};
     tec_request request[BATCH];
-    tec_batch batch;
-    assert_int_equal(tec_loader_open(&loader, &threads), TEC_OK);
     for (int i = 0; i < BATCH; i++)
         request[i] = (tec_request){.sample = i % SAMPLES, .view = i / SAMPLES};
-    for (int round = 0; round < 200; round++) {
-        tec_loader_submit(loader, request, BATCH);
-        tec_loader_wait(loader, &batch);
+    for (int round = 0; round < 50; round++) {
+        fetched f;
+        int found = 0;
+        fetch_batch(&f, &task, set, request, BATCH, &skipped, TEC_OK);
         for (int i = 0; i < BATCH; i++) {
-            bool is_void = request[i].sample == VOID && request[i].view % VIEWS == 1;
-            assert_int_equal(batch.status[i], is_void ? TEC_USER_ERROR : TEC_OK);
-            if (is_void)
+            if (request[i].sample == VOID && request[i].view % VIEWS == 1)
                 continue;
-            void *slot = fetch_with(source, i % threads.threads, request[i].sample, request[i].view, TEC_OK);
-            assert_memory_equal(slot, batch.slot[i], tec_source_slot_bytes(source));
-            free(slot);
+            const tec_feed_item *item = &f.batch.item[found];
+            assert_int_equal(item->index, i);
+            fetched alone = fetch(&task, request[i].sample, request[i].view);
+            assert_memory_equal(item->image, alone.example->image, PIXELS * sizeof(real));
+            assert_memory_equal(item->attached, alone.batch.item->attached, task.attached_bytes);
+            let_go(&alone);
+            found++;
         }
-        tec_loader_release(loader);
+        assert_int_equal(f.batch.count, found);
+        let_go(&f);
     }
-    tec_loader_close(loader);
-    tec_source_free(source);
+    assert_int_equal(skipped.count, 1);
+    assert_int_equal(skipped.sample[0], VOID);
+    tec_skipped_free(&skipped);
+    tec_task_free(&task);
     tec_store_close(store);
 }
 
@@ -346,31 +397,19 @@ static void test_threads(void **state)
 static void test_large_image(void **state)
 {
     (void)state;
-    tec_settings large = settings;
-    tec_model_config wide = config;
+    tec_pretraining large = pretraining;
     tec_dataset *colour;
-    tec_loader *loader;
-    tec_batch batch;
+    fetched f;
+    const tec_request request = {0};
     open_set("images-idx3-ubyte", 3, &colour);
-    wide.image_size = 2048;
-    wide.patch = 16;
-    wide.channels = 3;
-    for (int c = 0; c < 3; c++)
-        large.data.std[c] = 1;
-    large.data.workers = large.pretrain.masks_per_image = 1;
-    tec_source *source = tec_source_create(&large, &wide, colour, NULL);
-    tec_loader_settings one = {.threads = 1,
-                               .depth = 1,
-                               .batch = 1,
-                               .slot_bytes = tec_source_slot_bytes(source),
-                               .fetch = tec_source_fetch,
-                               .context = source};
-    assert_int_equal(tec_loader_open(&loader, &one), TEC_OK);
-    tec_loader_submit(loader, &(tec_request){0}, 1);
-    tec_loader_wait(loader, &batch);
-    assert_int_equal(batch.status[0], TEC_OK);
-    tec_loader_close(loader);
-    tec_source_free(source);
+    large.model.image_size = large.view.size = 2048;
+    large.model.channels = large.view.channels = 3;
+    large.view.normalisation = (tec_normalisation){.std = {1, 1, 1}};
+    large.masks = 1;
+    tec_task task = tec_task_pretraining(&large, NULL, THREADS);
+    fetch_batch(&f, &task, colour, &request, 1, NULL, TEC_OK);
+    let_go(&f);
+    tec_task_free(&task);
     tec_dataset_close(colour);
 }
 
@@ -380,11 +419,12 @@ static void test_void_row(void **state)
 {
     (void)state;
     tec_store *store = make_store("void", false);
-    tec_source *source = tec_source_create(&settings, &config, set, store);
-    free(fetch_with(source, 0, VOID, 1, TEC_USER_ERROR));
+    tec_task task = open_task(store);
+    expect_failure(&task, set, VOID, 1, TEC_USER_ERROR);
     assert_non_null(strstr(tec_error_message(), "images-idx3-ubyte[3]: could not be decoded"));
-    free(fetch(source, VOID, 0));
-    tec_source_free(source);
+    fetched f = fetch(&task, VOID, 0);
+    let_go(&f);
+    tec_task_free(&task);
     tec_store_close(store);
 }
 
@@ -409,14 +449,15 @@ static void test_damaged_store(void **state)
 {
     (void)state;
     tec_store *store = make_store("damaged", false);
-    tec_source *source = tec_source_create(&settings, &config, set, store);
+    tec_task task = open_task(store);
     char *shard = path_of("damaged/shard-00000.h5");
     damage(shard);
-    free(fetch_with(source, 0, 4, 0, TEC_SYSTEM_ERROR));
+    expect_failure(&task, set, 4, 0, TEC_SYSTEM_ERROR);
     assert_non_null(strstr(tec_error_message(), shard));
-    free(fetch(source, 4, 1)); /* the other rows are as good as ever */
+    fetched f = fetch(&task, 4, 1); /* the other rows are as good as ever */
+    let_go(&f);
     free(shard);
-    tec_source_free(source);
+    tec_task_free(&task);
     tec_store_close(store);
 }
 
@@ -424,32 +465,14 @@ static void test_missing_shard(void **state)
 {
     (void)state;
     tec_store *store = make_store("missing", false);
-    tec_source *source = tec_source_create(&settings, &config, set, store);
+    tec_task task = open_task(store);
     char *shard = path_of("missing/shard-00000.h5");
     assert_int_equal(unlink(shard), 0);
-    free(fetch_with(source, 0, 0, 0, TEC_SYSTEM_ERROR));
+    expect_failure(&task, set, 0, 0, TEC_SYSTEM_ERROR);
     assert_non_null(strstr(tec_error_message(), shard));
     free(shard);
-    tec_source_free(source);
+    tec_task_free(&task);
     tec_store_close(store);
-}
-
-/* A folder with a file that is no image. */
-static void test_bad_image(void **state)
-{
-    (void)state;
-    tec_dataset *folder;
-    char *dir = path_of("folder"), *file = path_of("folder/broken.png");
-    assert_int_equal(tec_directory_make(dir), TEC_OK);
-    assert_int_equal(tec_file_write(file, "no image", 8), TEC_OK);
-    open_set("folder", 1, &folder);
-    tec_source *source = tec_source_create(&settings, &config, folder, NULL);
-    free(fetch_with(source, 0, 0, 0, TEC_USER_ERROR));
-    assert_non_null(strstr(tec_error_message(), "broken.png"));
-    tec_source_free(source);
-    tec_dataset_close(folder);
-    free(file);
-    free(dir);
 }
 
 /* The stored view of an image that is smaller now. */
@@ -462,10 +485,10 @@ static void test_view_outside(void **state)
     assert_int_equal(tec_file_write(path, small, sizeof small), TEC_OK);
     open_set("small-idx3-ubyte", 1, &other);
     tec_store *store = make_store("outside", false);
-    tec_source *source = tec_source_create(&settings, &config, other, store);
-    free(fetch_with(source, 0, 2, 0, TEC_USER_ERROR));
+    tec_task task = open_task(store);
+    expect_failure(&task, other, 2, 0, TEC_USER_ERROR);
     assert_non_null(strstr(tec_error_message(), "small-idx3-ubyte[2]"));
-    tec_source_free(source);
+    tec_task_free(&task);
     tec_store_close(store);
     tec_dataset_close(other);
     free(path);
@@ -478,6 +501,6 @@ int main(void)
                                        cmocka_unit_test(test_masks_depend_on), cmocka_unit_test(test_threads),
                                        cmocka_unit_test(test_large_image),     cmocka_unit_test(test_void_row),
                                        cmocka_unit_test(test_damaged_store),   cmocka_unit_test(test_missing_shard),
-                                       cmocka_unit_test(test_bad_image),       cmocka_unit_test(test_view_outside)};
+                                       cmocka_unit_test(test_view_outside)};
     return cmocka_run_group_tests(tests, make_set, remove_set);
 }

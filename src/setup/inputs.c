@@ -1,10 +1,8 @@
+/* What a training run reads, opened and held against the settings. */
 #include "tec/setup.h"
 
 #include "tec/checkpoint.h"
-#include "tec/files.h"
 #include "tec/log.h"
-#include "tec/memory.h"
-#include "tec/stop.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,61 +49,6 @@ static tec_status check_store(const tec_settings *settings, const tec_model_conf
     return tec_store_match(in->store, &wanted, settings->targets.dir);
 }
 
-/* ---- copies on the node ---- */
-
-static char *name_below(const char *folder, const char *path)
-{
-    return tec_path_join(folder, strrchr(path, '/') + 1);
-}
-
-static tec_stage_file *list_files(const tec_inputs *in, int64_t *count)
-{
-    const tec_store_spec *spec = in->store ? tec_store_get_spec(in->store) : NULL;
-    int64_t targets = spec ? tec_store_shards(spec) : 0, images = tec_dataset_shards(in->set);
-    tec_stage_file *file = tec_allocate_zeroed((size_t)(targets + images), sizeof *file);
-    *count = targets + images;
-    for (int64_t i = 0; i < targets; i++) {
-        file[i].source = tec_store_shard_file(in->store, i, &file[i].bytes);
-        file[i].name = name_below("targets", file[i].source);
-    }
-    for (int64_t i = targets; i < *count; i++) {
-        file[i].source = tec_dataset_shard_file(in->set, (int)(i - targets), &file[i].bytes);
-        file[i].name = name_below("images", file[i].source);
-    }
-    return file;
-}
-
-static void read_from_stage(tec_inputs *in)
-{
-    char *targets = tec_path_join(tec_stage_directory(in->stage), "targets");
-    char *images = tec_path_join(tec_stage_directory(in->stage), "images");
-    if (in->store)
-        tec_store_read_from(in->store, targets);
-    if (tec_dataset_shards(in->set) > 0)
-        tec_dataset_read_from(in->set, images);
-    free(images);
-    free(targets);
-}
-
-static void stage(const tec_comm *comm, const tec_settings *settings, tec_inputs *in)
-{
-    int64_t count;
-    tec_stage_file *file = list_files(in, &count);
-    tec_stop_catch(); /* copies are removed also when a signal comes early */
-    if (count == 0)
-        tec_warn("run.stage: data.train is no pack and there is no target store: nothing is copied; make a pack by "
-                 "`tec pack`");
-    else
-        tec_stage_open(&in->stage, comm, settings->run.stage, file, count);
-    if (in->stage)
-        read_from_stage(in);
-    for (int64_t i = 0; i < count; i++) {
-        free(file[i].source);
-        free(file[i].name);
-    }
-    free(file);
-}
-
 tec_status tec_setup_inputs(const tec_comm *comm, const tec_settings *settings, tec_model_config *config,
                             tec_inputs *out)
 {
@@ -125,14 +68,6 @@ tec_status tec_setup_inputs(const tec_comm *comm, const tec_settings *settings, 
         config->base_heads = tec_store_get_spec(out->store)->heads;
     }
     if (settings->run.stage[0])
-        stage(comm, settings, out);
+        tec_inputs_stage(comm, settings->run.stage, out);
     return TEC_OK;
-}
-
-void tec_inputs_close(tec_inputs *in)
-{
-    tec_store_close(in->store);
-    tec_dataset_close(in->set);
-    tec_stage_close(in->stage);
-    *in = (tec_inputs){0};
 }

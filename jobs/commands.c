@@ -1,0 +1,18 @@
+/* The table of commands. */
+#include "jobs.h"
+
+const tec_command *const tec_commands[] = {
+    &tec_command_pretrain,
+    &tec_command_targets,
+    &tec_command_knn,
+    &tec_command_probe,
+    &tec_command_export,
+    &tec_command_pack,
+    &tec_command_inspect,
+    &tec_command_settings,
+    &tec_command_selftest,
+    &tec_command_bench,
+    &tec_command_plan,
+    &tec_command_help,
+    NULL,
+};

@@ -1,0 +1,37 @@
+/* Which tec this is, and which libraries it runs with. */
+#include "jobs.h"
+
+#include "tec/gemm.h"
+#include "tec/version.h"
+
+#include <hdf5.h>
+#include <jansson.h>
+#include <png.h>
+#include <stdio.h>
+#include <string.h>
+#include <yaml.h>
+#include <zip.h>
+#include <zlib.h>
+/* Behind stdio.h, which it needs. */
+#include <jpeglib.h>
+
+#ifdef LIBJPEG_TURBO_VERSION
+#define TEXT_OF_(x) #x
+#define TEXT_OF(x) TEXT_OF_(x)
+#define JPEG_LIBRARY "libjpeg-turbo " TEXT_OF(LIBJPEG_TURBO_VERSION)
+#else
+#define JPEG_LIBRARY "libjpeg"
+#endif
+
+void tec_versions_print(FILE *out)
+{
+    char mpi[256];
+    unsigned major = 0, minor = 0, release = 0;
+    tec_comm_library(mpi, sizeof mpi);
+    H5get_libversion(&major, &minor, &release);
+    fprintf(out, "tec %s\n", tec_version());
+    fprintf(out, "%s, %s, HDF5 %u.%u.%u\n", mpi, tec_blas_name(), major, minor, release);
+    fprintf(out, "libyaml %s, jansson %s, %s, libpng %s, zlib %s, libzip %s\n", yaml_get_version_string(),
+            jansson_version_str(), JPEG_LIBRARY, png_get_libpng_ver(NULL), zlibVersion(), zip_libzip_version());
+    fprintf(out, "compiler %s\n", __VERSION__);
+}

@@ -1,0 +1,215 @@
+/* A loader whose slots hold images as a model takes them: cut by a policy, normalised, with what the client attaches.
+ */
+#include "tec/feed.h"
+
+#include "tec/memory.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct tec_feed {
+    const tec_dataset *set;
+    tec_feed_settings settings;
+    tec_loader *loader;
+    size_t pixels;        /* c * S * S */
+    uint8_t *scratch;     /* [threads, S, S, c]; NULL: squares are kept */
+    tec_request *request; /* [batch] */
+    tec_feed_item *item;  /* [batch] of the batch that was taken */
+    int under_way;        /* batches asked for and not yet released */
+    bool ended;           /* `next` has no more */
+};
+
+/* ---- a slot: image, what is attached, crop, square ---- */
+
+static size_t slot_bytes(const tec_feed *f)
+{
+    size_t square = f->settings.keep_squares ? f->pixels : 0;
+    return f->pixels * sizeof(real) + f->settings.attached_bytes + sizeof(tec_view) + square;
+}
+
+static char *attached_of(const tec_feed *f, void *slot)
+{
+    return (char *)((real *)slot + f->pixels);
+}
+
+/* Not aligned: what is attached may have any size. */
+static char *crop_of(const tec_feed *f, void *slot)
+{
+    return attached_of(f, slot) + f->settings.attached_bytes;
+}
+
+static uint8_t *square_of(const tec_feed *f, void *slot)
+{
+    return (uint8_t *)crop_of(f, slot) + sizeof(tec_view);
+}
+
+/* ---- filling one, on a loader's thread ---- */
+
+static tec_status cut_center(const tec_feed *f, const tec_image *image, tec_feed_item *item)
+{
+    return tec_view_center(image, f->settings.view.size, item->square);
+}
+
+static tec_status cut_crop(const tec_feed *f, const tec_image *image, tec_feed_item *item)
+{
+    return tec_view_render(image, &item->crop, f->settings.view.size, item->square);
+}
+
+static tec_status cut_random(const tec_feed *f, const tec_image *image, tec_feed_item *item)
+{
+    const tec_feed_view *view = &f->settings.view;
+    item->crop = tec_view_draw(&view->crop, view->seed, item->sample, item->view, image->height, image->width);
+    return cut_crop(f, image, item);
+}
+
+/* By tec_view_policy; NULL: the square is there already. */
+typedef tec_status cut_function(const tec_feed *f, const tec_image *image, tec_feed_item *item);
+static cut_function *const cut[] = {
+    [TEC_VIEW_CENTER] = cut_center,
+    [TEC_VIEW_RANDOM] = cut_random,
+    [TEC_VIEW_GIVEN_CROP] = cut_crop,
+    [TEC_VIEW_GIVEN_SQUARE] = NULL,
+};
+
+/* Names the image in the message of a failure that is its own. */
+static tec_status blame(const tec_feed *f, int64_t sample, tec_status status)
+{
+    char name[256];
+    if (status == TEC_USER_ERROR)
+        tec_fail(status, "%s: %s", tec_dataset_name(f->set, sample, name, sizeof name), tec_error_message());
+    return status;
+}
+
+static tec_status read_square(const tec_feed *f, cut_function *cut_it, tec_feed_item *item)
+{
+    tec_image image;
+    TEC_TRY(tec_dataset_read(f->set, item->sample, &image));
+    tec_status status = cut_it(f, &image, item);
+    tec_image_free(&image);
+    return blame(f, item->sample, status); /* a given crop of an image that has changed since, say */
+}
+
+/* tec_fetch */
+static tec_status fill(void *context, int thread, const tec_request *request, void *slot)
+{
+    const tec_feed *f = context;
+    const tec_feed_view *view = &f->settings.view;
+    tec_feed_item item = {.sample = request->sample,
+                          .view = request->view,
+                          .image = slot,
+                          .square = f->scratch ? f->scratch + (size_t)thread * f->pixels : square_of(f, slot),
+                          .attached = attached_of(f, slot)};
+    if (f->settings.attach)
+        TEC_TRY(blame(f, item.sample, f->settings.attach(f->settings.source, thread, &item)));
+    if (cut[view->policy])
+        TEC_TRY(read_square(f, cut[view->policy], &item));
+    tec_pixels_normalize(item.square, view->size, view->channels, view->normalisation.mean, view->normalisation.std,
+                         item.image);
+    memcpy(crop_of(f, slot), &item.crop, sizeof item.crop);
+    return TEC_OK;
+}
+
+/* ---- the owner's side ---- */
+
+tec_status tec_feed_open(tec_feed **out, const tec_dataset *set, const tec_feed_settings *s)
+{
+    assert(s->next && (s->attach || s->view.policy < TEC_VIEW_GIVEN_CROP));
+    *out = NULL;
+    tec_feed *f = tec_allocate_zeroed(1, sizeof *f);
+    f->set = set;
+    f->settings = *s;
+    f->pixels = (size_t)s->view.channels * (size_t)s->view.size * (size_t)s->view.size;
+    f->scratch = s->keep_squares ? NULL : tec_allocate((size_t)s->threads * f->pixels);
+    f->request = tec_allocate((size_t)s->batch * sizeof *f->request);
+    f->item = tec_allocate((size_t)s->batch * sizeof *f->item);
+    tec_loader_settings loader = {.threads = s->threads,
+                                  .depth = s->depth,
+                                  .batch = s->batch,
+                                  .slot_bytes = slot_bytes(f),
+                                  .fetch = fill,
+                                  .context = f};
+    tec_status status = tec_loader_open(&f->loader, &loader);
+    if (status != TEC_OK) {
+        tec_feed_close(f);
+        return status;
+    }
+    *out = f;
+    return TEC_OK;
+}
+
+void tec_feed_close(tec_feed *f)
+{
+    if (!f)
+        return;
+    tec_loader_close(f->loader);
+    free(f->item);
+    free(f->request);
+    free(f->scratch);
+    free(f);
+}
+
+void tec_feed_ahead(tec_feed *f)
+{
+    while (!f->ended && f->under_way < f->settings.depth) {
+        int count = f->settings.next(f->settings.order, f->request);
+        f->ended = count == 0;
+        if (f->ended)
+            break;
+        tec_loader_submit(f->loader, f->request, count);
+        f->under_way++;
+    }
+}
+
+static tec_feed_item item_of(const tec_feed *f, const tec_batch *batch, int index)
+{
+    void *slot = batch->slot[index];
+    tec_feed_item item = {.sample = batch->request[index].sample,
+                          .view = batch->request[index].view,
+                          .index = index,
+                          .image = slot,
+                          .square = f->settings.keep_squares ? square_of(f, slot) : NULL,
+                          .attached = attached_of(f, slot)};
+    memcpy(&item.crop, crop_of(f, slot), sizeof item.crop);
+    return item;
+}
+
+tec_status tec_feed_take(tec_feed *f, tec_feed_batch *out)
+{
+    tec_batch batch;
+    *out = (tec_feed_batch){.item = f->item};
+    tec_feed_ahead(f);
+    if (f->under_way == 0)
+        return TEC_OK;
+    tec_loader_wait(f->loader, &batch);
+    out->asked = batch.count;
+    for (int i = 0; i < batch.count; i++) {
+        if (batch.status[i] == TEC_OK)
+            f->item[out->count++] = item_of(f, &batch, i);
+        else if (batch.status[i] == TEC_USER_ERROR && f->settings.skipped)
+            tec_skipped_note(f->settings.skipped, batch.request[i].sample, batch.message[i]);
+        else
+            return tec_fail(batch.status[i], "%s", batch.message[i]);
+    }
+    return TEC_OK;
+}
+
+void tec_feed_release(tec_feed *f)
+{
+    if (f->under_way == 0)
+        return;
+    tec_loader_release(f->loader);
+    f->under_way--;
+    tec_feed_ahead(f);
+}
+
+void tec_feed_pack(const tec_feed *f, const tec_feed_batch *batch, real *images)
+{
+    for (int i = 0; i < batch->count; i++)
+        memcpy(images + (size_t)i * f->pixels, batch->item[i].image, f->pixels * sizeof *images);
+}
+
+double tec_feed_waited(const tec_feed *f)
+{
+    return tec_loader_waited(f->loader);
+}

@@ -1,0 +1,115 @@
+/* Settings as the small structs that modules take. */
+#include "tec/setup.h"
+
+#include <string.h>
+
+tec_reading tec_setup_reading(const tec_settings *s)
+{
+    return (tec_reading){
+        .workers = s->data.workers, .prefetch = s->data.prefetch, .skip = s->data.on_bad_image == TEC_BAD_IMAGE_SKIP};
+}
+
+tec_normalisation tec_setup_normalisation(const tec_settings *s)
+{
+    tec_normalisation out;
+    memcpy(out.mean, s->data.mean, sizeof out.mean);
+    memcpy(out.std, s->data.std, sizeof out.std);
+    return out;
+}
+
+tec_reduction tec_setup_reduction(const tec_settings *s)
+{
+    return (tec_reduction){.bucket_bytes = (size_t)s->run.bucket_mb << 20, .overlap = (tec_overlap)s->run.overlap};
+}
+
+tec_feed_view tec_setup_view(const tec_settings *s)
+{
+    tec_feed_view view = {.policy = TEC_VIEW_RANDOM,
+                          .size = s->data.image_size,
+                          .channels = s->data.channels,
+                          .normalisation = tec_setup_normalisation(s),
+                          .crop = {.flip = s->data.flip},
+                          .seed = s->run.seed};
+    memcpy(view.crop.scale, s->data.crop_scale, sizeof view.crop.scale);
+    memcpy(view.crop.ratio, s->data.crop_ratio, sizeof view.crop.ratio);
+    return view;
+}
+
+tec_recipe tec_setup_recipe(const tec_settings *s)
+{
+    return (tec_recipe){.epochs = s->pretrain.epochs,
+                        .batch = s->pretrain.batch,
+                        .micro_batch = s->pretrain.micro_batch,
+                        .lr = s->pretrain.lr > 0
+                                  ? s->pretrain.lr
+                                  : s->pretrain.blr * s->pretrain.batch * s->pretrain.masks_per_image / 256,
+                        .min_lr = s->pretrain.min_lr,
+                        .warmup_epochs = s->pretrain.warmup_epochs,
+                        .beta1 = s->pretrain.beta1,
+                        .beta2 = s->pretrain.beta2,
+                        .weight_decay = s->pretrain.weight_decay,
+                        .clip_norm = s->pretrain.clip_norm,
+                        .seed = s->run.seed,
+                        .log_steps = s->pretrain.log_steps,
+                        .progress_seconds = s->pretrain.progress_seconds,
+                        .checkpoint_epochs = s->pretrain.checkpoint_epochs,
+                        .checkpoint_minutes = s->pretrain.checkpoint_minutes,
+                        .stop_after_steps = s->pretrain.stop_after_steps};
+}
+
+tec_pretraining tec_setup_pretraining(const tec_settings *s, const tec_model_config *model)
+{
+    return (tec_pretraining){.model = *model,
+                             .view = tec_setup_view(s),
+                             .mask_ratio = s->pretrain.mask_ratio,
+                             .masks = s->pretrain.masks_per_image,
+                             .feature_weight = s->pretrain.feature_weight,
+                             .attention_weight = s->pretrain.attention_weight};
+}
+
+tec_plan_job tec_setup_plan_job(const tec_settings *s, const tec_model_config *model, const tec_model_config *base)
+{
+    return (tec_plan_job){.recipe = tec_setup_recipe(s),
+                          .model = *model,
+                          .inputs = s->pretrain.masks_per_image,
+                          .visible = tec_step_visible(model, s->pretrain.mask_ratio),
+                          .view = tec_setup_view(s),
+                          .reading = tec_setup_reading(s),
+                          .reduction = tec_setup_reduction(s),
+                          .threads = tec_settings_threads(s),
+                          .base = *base,
+                          .targets = {.topk = s->targets.topk,
+                                      .views = s->targets.views,
+                                      .batch = s->targets.batch,
+                                      .type = (tec_target_type)s->targets.type,
+                                      .images = s->targets.store_images,
+                                      .shard_mb = s->targets.shard_mb}};
+}
+
+tec_store_spec tec_setup_store_spec(const tec_settings *settings, const tec_model_config *base, uint64_t base_hash,
+                                    const tec_normalisation *normalisation, const tec_dataset *set)
+{
+    tec_store_spec spec = {0};
+    spec.samples = tec_dataset_size(set);
+    spec.views = settings->targets.views;
+    spec.patches = tec_model_patches(base);
+    spec.width = base->width;
+    spec.heads = base->heads;
+    spec.topk = settings->targets.topk;
+    spec.last_layers = settings->targets.last_layers;
+    spec.type = (tec_target_type)settings->targets.type;
+    spec.images = settings->targets.store_images;
+    spec.image_size = settings->data.image_size;
+    spec.patch = base->patch;
+    spec.channels = settings->data.channels;
+    memcpy(spec.mean, normalisation->mean, sizeof spec.mean);
+    memcpy(spec.std, normalisation->std, sizeof spec.std);
+    memcpy(spec.crop_scale, settings->data.crop_scale, sizeof spec.crop_scale);
+    memcpy(spec.crop_ratio, settings->data.crop_ratio, sizeof spec.crop_ratio);
+    spec.flip = settings->data.flip;
+    spec.seed = settings->run.seed;
+    spec.base = base_hash;
+    spec.dataset = tec_dataset_fingerprint(set);
+    spec.shard_rows = tec_store_shard_rows(&spec, settings->targets.shard_mb);
+    return spec;
+}

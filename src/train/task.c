@@ -1,0 +1,70 @@
+/* The tasks that a model can be trained for. */
+#include "tec/task.h"
+
+#include "tec/memory.h"
+#include "tec/recipe.h"
+#include "tec/source.h"
+
+#include <stdlib.h>
+
+void tec_task_free(tec_task *task)
+{
+    if (task->free)
+        task->free(task->own);
+    *task = (tec_task){0};
+}
+
+/* ---- pretraining: the hidden patches of every mask of an image ---- */
+
+typedef struct pretraining {
+    tec_source *source;
+    int masks, patches;
+} pretraining;
+
+static tec_status attach_targets(void *own, int thread, tec_feed_item *item)
+{
+    const pretraining *p = own;
+    return tec_source_attach(p->source, thread, item);
+}
+
+static void examples_of_masks(const void *own, const tec_feed_batch *batch, tec_example *example)
+{
+    const pretraining *p = own;
+    for (int i = 0; i < batch->count; i++) {
+        tec_sample sample = tec_source_sample(p->source, &batch->item[i]);
+        for (int m = 0; m < p->masks; m++, sample.shuffle += p->patches)
+            *example++ = (tec_example){.image = batch->item[i].image,
+                                       .shuffle = sample.shuffle,
+                                       .feature = sample.feature,
+                                       .attention = sample.attention,
+                                       .topk = sample.topk};
+    }
+}
+
+static void free_pretraining(void *own)
+{
+    pretraining *p = own;
+    tec_source_free(p->source);
+    free(p);
+}
+
+tec_task tec_task_pretraining(const tec_pretraining *s, tec_store *store, int threads)
+{
+    pretraining *p = tec_allocate_zeroed(1, sizeof *p);
+    p->source = tec_source_create(&s->model, store, s->masks, s->view.seed, threads);
+    p->masks = s->masks;
+    p->patches = tec_model_patches(&s->model);
+    tec_task task = {.model = s->model,
+                     .visible = tec_step_visible(&s->model, s->mask_ratio),
+                     .topk = store ? tec_store_get_spec(store)->topk : 0,
+                     .inputs = s->masks,
+                     .weight = {store ? s->feature_weight : 1, s->attention_weight},
+                     .view = s->view,
+                     .attach = attach_targets,
+                     .attached_bytes = tec_source_bytes(p->source),
+                     .examples = examples_of_masks,
+                     .own = p,
+                     .free = free_pretraining};
+    task.view.policy = tec_source_policy(p->source);
+    return task;
+}
