@@ -23,7 +23,7 @@ static tec_comm comm;
 /* Small whole numbers, whose sum is exact in any order. */
 static real number_of(int rank, int step, size_t i)
 {
-    return (real)((i * 7 + step * 13 + rank * 5) % 1000);
+    return (real)((i * 7 + (size_t)(step * 13 + rank * 5)) % 1000);
 }
 
 static void fill(real *data, int step, size_t first, size_t end)
@@ -97,7 +97,7 @@ static void test_sums(void **state)
 static void sum_random(bool thread, size_t stride, real *data)
 {
     tec_reducer *reducer;
-    tec_philox random = tec_philox_start(5, TEC_STREAM_TEST, comm.rank, 0, 0);
+    tec_philox random = tec_philox_start(5, TEC_STREAM_TEST, (uint64_t)comm.rank, 0, 0);
     for (size_t i = 0; i < COUNT; i++)
         data[i] = (real)tec_philox_normal(&random);
     assert_int_equal(tec_reducer_create(&reducer, &comm, data, COUNT, 999, thread), TEC_OK);

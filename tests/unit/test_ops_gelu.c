@@ -1,7 +1,8 @@
-#include "gradient.h"
-
-#include "tec/gemm.h"
+/* GELU and SwiGLU against references in double precision, their gradients against finite differences. */
 #include "tec/ops.h"
+
+#include "gradient.h"
+#include "tec/gemm.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,7 +1,8 @@
-#include "gradient.h"
-
-#include "tec/gemm.h"
+/* Patches cut out of images, and MAE's target, against references. */
 #include "tec/ops.h"
+
+#include "gradient.h"
+#include "tec/gemm.h"
 
 #include <math.h>
 #include <setjmp.h>
