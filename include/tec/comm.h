@@ -9,15 +9,12 @@
 #include "tec/error.h"
 #include "tec/real.h"
 
-#include <mpi.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define TEC_MPI_REAL (TEC_REAL_IS_DOUBLE ? MPI_DOUBLE : MPI_FLOAT)
-
 typedef struct tec_comm {
-    MPI_Comm mpi; /* MPI_COMM_NULL for a command that runs without MPI: then every call below is local */
+    struct tec_comm_world *world; /* of src/parallel; NULL: without MPI, every call below is local */
     int rank, size;
 } tec_comm;
 
@@ -52,6 +49,20 @@ void tec_comm_sum_double(const tec_comm *comm, double *data, int count);
 void tec_comm_sum_int64(const tec_comm *comm, int64_t *data, int count);
 void tec_comm_max_double(const tec_comm *comm, double *data, int count);
 void tec_comm_barrier(const tec_comm *comm);
+
+/* Merges each row of `from` into the same row of `into`. The result must not depend on the order in which rows are
+ * merged: MPI chooses it.
+ *
+ *   from, into  [rows] of `row_bytes` each */
+typedef void tec_comm_merge(const void *from, void *into, int rows, size_t row_bytes);
+
+/* Collective. For rows that are more than numbers to add, such as sorted lists: merges those of all ranks in a tree, so
+ * that no rank holds more than two sets of them.
+ *
+ *   mine  [rows] of `row_bytes` each
+ *   all   [rows] of `row_bytes` each  the result, on `owner`; not used on the other ranks */
+void tec_comm_reduce_rows(const tec_comm *comm, const void *mine, void *all, int rows, size_t row_bytes,
+                          tec_comm_merge *merge, int owner);
 
 /* Collective. The ranks on this rank's node, in the same order. Freed by tec_comm_node_free, which is collective over
  * them. */

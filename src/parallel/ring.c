@@ -67,10 +67,10 @@ static void pass_on(ring *r, part out, part in, atomic_bool *hurry)
     int next = (r->comm->rank + 1) % r->comm->size, before = (r->comm->rank + r->comm->size - 1) % r->comm->size;
     int under_way = 0;
     for (size_t at = 0; at < in.count; at += MESSAGE)
-        MPI_Irecv(in.data + at, message_size(in.count - at), TEC_MPI_REAL, before, 0, r->comm->mpi,
+        MPI_Irecv(in.data + at, message_size(in.count - at), TEC_MPI_REAL, before, 0, r->comm->world->mpi,
                   &r->request[under_way++]);
     for (size_t at = 0; at < out.count; at += MESSAGE)
-        MPI_Isend(out.data + at, message_size(out.count - at), TEC_MPI_REAL, next, 0, r->comm->mpi,
+        MPI_Isend(out.data + at, message_size(out.count - at), TEC_MPI_REAL, next, 0, r->comm->world->mpi,
                   &r->request[under_way++]);
     wait_for_all(r->request, under_way, hurry);
 }

@@ -6,7 +6,7 @@
 #ifndef TEC_PARALLEL_RING_H
 #define TEC_PARALLEL_RING_H
 
-#include "tec/comm.h"
+#include "comm_mpi.h"
 
 #include <stdatomic.h>
 

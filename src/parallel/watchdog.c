@@ -99,7 +99,7 @@ void tec_watchdog_start(const tec_comm *comm, double minutes)
 {
     sigset_t all, before;
     pthread_condattr_t clock;
-    if (minutes <= 0 || comm->mpi == MPI_COMM_NULL)
+    if (minutes <= 0 || !comm->world)
         return;
     dog.comm = *comm;
     dog.limit = 60 * minutes;

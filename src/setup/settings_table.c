@@ -194,7 +194,7 @@ const tec_setting tec_settings_table[] = {
      .help = "end all ranks when one makes no progress for so many minutes; 0: off"},
     {AT(run, stage), TEXT(""),
      .help = "directory on a disk of the node (such as $TMPDIR) to which pretrain copies store and pack; \"\": none"},
-    {AT(run, overlap), CHOICE("off|thread", "off"),
+    {AT(run, overlap), CHOICE(TEC_OVERLAP_WORDS, "off"),
      .help = "thread: a helper thread per rank sums up gradients over the ranks while the computation goes on; for slow "
              "networks, such as Ethernet"},
     {AT(run, bucket_mb), INT(1, 1024, "4"),
