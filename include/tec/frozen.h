@@ -14,7 +14,14 @@
 #include "tec/error.h"
 #include "tec/model_config.h"
 #include "tec/params.h"
-#include "tec/settings.h"
+
+/* What the features of an image are. */
+typedef enum tec_pooling {
+    TEC_POOL_CLASS, /* the class token */
+    TEC_POOL_MEAN   /* the mean of the patches */
+} tec_pooling;
+#define TEC_POOLING_WORDS "cls|mean" /* in the order of tec_pooling */
+const char *tec_pooling_name(tec_pooling pooling);
 
 typedef struct tec_frozen tec_frozen;
 
@@ -39,7 +46,7 @@ size_t tec_frozen_workspace_bytes(const tec_frozen *frozen);
  *   out  [D] */
 void tec_frozen_class_token(tec_frozen *frozen, real *out);
 
-/* The class token (which must exist) or the mean of the patches, after the final norm. In a variant with fc_norm the
+/* The class token, which must exist, or the mean of the patches, after the final norm. In a variant with fc_norm the
  * norm comes after pooling.
  *
  *   images  [B, c, S, S]  normalised

@@ -162,6 +162,11 @@ static const real *run_block(tec_frozen *f, int i, const real *x)
     return c->out;
 }
 
+const char *tec_pooling_name(tec_pooling pooling)
+{
+    return pooling == TEC_POOL_CLASS ? "cls" : "mean";
+}
+
 /* Features of one image.
  *
  *   tokens  [P + L, D]

@@ -155,7 +155,7 @@ const tec_setting tec_settings_table[] = {
 
     {AT(eval, model), TEXT(""),
      .help = "model file to evaluate; `pixels`: the raw pixels as features, a baseline"},
-    {AT(eval, pooling), CHOICE("cls|mean", "cls"),
+    {AT(eval, pooling), CHOICE(TEC_POOLING_WORDS, "cls"),
      .help = "features: the class token, or the mean of the patch tokens"},
     {AT(eval, batch), INT(1, 65536, "64"),
      .help = "images per rank that the model computes at once"},
