@@ -1,13 +1,23 @@
-/* Model files of our own: HDF5, tensors under public names, optimiser state, position in the run, resolved settings.
+/* Module io, public. Our own model files: HDF5 with the tensors under public names, the optimiser state, the position
+ * in the run and the resolved settings.
  *
- *   /            attrs format = "tec-checkpoint", version = 1, kind = "tec" | "mae" | "vit"
- *   /config      attrs img patch chans dim depth heads mlp_ratio and, by kind, dec_dim dec_depth dec_heads norm_pix
- * groups base_dim base_heads att_tau pred_att (the names of the golden fixtures) /weights/NAME          as in PyTorch;
- * float32, or float64 from a program built with REAL=double, so that a resumed run equals an uninterrupted one; every
- * dataset carries an attribute crc32c /optimizer/m/NAME, /optimizer/v/NAME, attrs step /run         attrs (see
- * tec_run_state), /run/settings the resolved YAML, /run/software a line
+ *   /                   attributes format = "tec-checkpoint", version = 1, kind = "tec" | "mae" | "vit"
+ *   /config             attributes img patch chans dim depth heads mlp_ratio;
+ *                       kinds tec and mae: dec_dim dec_depth dec_heads; kind mae: norm_pix;
+ *                       kind tec: groups base_dim base_heads att_tau pred_att
+ *   /weights/NAME       the tensors, with PyTorch's names and shapes
+ *   /optimizer          attribute step
+ *   /optimizer/m/NAME   first moments of the trained tensors
+ *   /optimizer/v/NAME   second moments
+ *   /run                attributes: the members of tec_run_state
+ *   /run/settings       the resolved settings, YAML as one string
+ *   /run/software       which program wrote the file, one line
  *
- * Golden fixtures (format "tec-fixture") have the same /config and /weights and are read by the same functions.
+ * Tensors are float32, or float64 from a program built with REAL=double, so that a resumed run equals an uninterrupted
+ * one; each has an attribute crc32c over its bytes in the file. Without a run (weights only), /optimizer and /run are
+ * missing. Golden fixtures (format "tec-fixture") have the same /config and /weights, without checksums, and are read
+ * by the same functions.
+ *
  * All functions are local and use HDF5: call them on one rank. */
 #ifndef TEC_CHECKPOINT_H
 #define TEC_CHECKPOINT_H
@@ -18,39 +28,43 @@
 
 #include <stdint.h>
 
-/* Where a run stands. Everything a resumed run needs beside the tensors. */
+/* Where a run stands: everything that a resumed run needs besides the tensors. */
 typedef struct tec_run_state {
     int64_t step;       /* optimiser steps done */
-    int64_t epoch;      /* the epoch that the next step belongs to */
-    int64_t epoch_step; /* steps of that epoch done */
+    int64_t epoch;      /* that the next step belongs to */
+    int64_t epoch_step; /* steps done in that epoch */
     double seconds;     /* compute time of the run so far */
     int32_t ranks, threads;
     int32_t batch;    /* images per step */
-    uint64_t dataset; /* fingerprint */
+    uint64_t dataset; /* tec_dataset_fingerprint */
     uint64_t seed;
-    double loss_sum[2]; /* of the current epoch so far, per loss: sum over steps */
+    double loss_sum[2]; /* of each loss over the steps of the current epoch so far */
     int64_t images;     /* images seen since the start of the run */
 } tec_run_state;
 
-/* Reads the architecture. TEC_USER_ERROR: not there, not HDF5, not ours, members missing. `kind` "pretrain" of a
- * fixture is TEC_MODEL_TEC, "targets" is TEC_MODEL_VIT. */
+/* Reads the architecture. The kinds "pretrain" and "targets" of fixtures are TEC_MODEL_TEC and TEC_MODEL_VIT.
+ * TEC_USER_ERROR: missing, not HDF5, not one of our files, or with attributes missing or out of range. */
 tec_status tec_checkpoint_read_config(const char *path, tec_model_config *config);
 
-/* Fills every tensor of `params` by name from /weights; TEC_USER_ERROR names a tensor that is missing, has another
- * shape, another checksum or a value that is not finite. Further tensors in the file are passed over. Any
- * floating-point type is read. */
+/* Fills every tensor of `params` by name from /weights, whatever its floating-point type in the file; further tensors
+ * there are ignored. TEC_USER_ERROR names a tensor that is missing, has another shape, does not match its checksum or
+ * holds a value that is not finite. */
 tec_status tec_checkpoint_read_weights(const char *path, tec_params *params);
 
-/* The resolved settings of the run that wrote the file, as YAML; the caller frees it. NULL: there are none. */
+/* The resolved settings of the run that wrote the file, as YAML; the caller frees them. NULL: it has none. */
 char *tec_checkpoint_read_settings(const char *path);
 
-/* Reads the optimiser moments (flat buffers laid out as params->grad) and the run state. */
+/* Reads the optimiser's moments and the state of the run.
+ *   m, v   flat, laid out as params->grad
+ * TEC_USER_ERROR: the file holds weights only; else as above. */
 tec_status tec_checkpoint_read_run(const char *path, const tec_params *params, real *m, real *v, tec_run_state *state);
 
-/* Writes `path`.tmp, flushes it to the disk, keeps an existing `path` under its name with _prev before the ending,
- * renames the new file to `path`, flushes the directory: at any moment there is a whole checkpoint, and where the file
- * system has hard links it is always at `path`. m, v, state NULL: weights only. TEC_SYSTEM_ERROR: the disk (the message
- * says which call and why; nothing that was there is lost). */
+/* Writes `path`.tmp, flushes it to the disk, keeps an existing `path` as tec_checkpoint_previous(path), renames the new
+ * file to `path` and flushes the directory: at any moment there is a whole checkpoint, and where the file system has
+ * hard links there is always one at `path`.
+ *   m, v           flat, laid out as params->grad; NULL with state NULL: weights only
+ *   settings_yaml  NULL: none
+ * TEC_SYSTEM_ERROR: the disk (the message says which call and why; no existing file is lost). */
 tec_status tec_checkpoint_write(const char *path, const tec_model_config *config, const tec_params *params,
                                 const real *m, const real *v, const tec_run_state *state, const char *settings_yaml);
 

@@ -1,4 +1,4 @@
-/* The HDF5 side of our model files: what their readers and writers share. */
+/* Module io, public. The HDF5 side of our model files, shared by everything that reads or writes them. Local. */
 #ifndef TEC_CHECKPOINT_H5_H
 #define TEC_CHECKPOINT_H5_H
 
@@ -11,16 +11,16 @@
 /* Indexed by tec_model_kind. */
 extern const char *const tec_checkpoint_kinds[];
 
-/* Members of tec_model_config; `use` is a set of 1 << tec_model_kind. The table ends with an empty name. */
+/* Members of tec_model_config; `use` is a set of 1 << tec_model_kind. Ends with name NULL. */
 extern const tec_h5_field tec_checkpoint_config_fields[];
 
-/* Members of tec_run_state. */
+/* Members of tec_run_state. Ends with name NULL. */
 extern const tec_h5_field tec_checkpoint_run_fields[];
 
-/* Opens the file if it says that it is one of ours; close with H5Fclose. TEC_USER_ERROR. */
+/* Opens a checkpoint or a fixture; close it with H5Fclose. TEC_USER_ERROR: not readable, or neither of them. */
 tec_status tec_checkpoint_open(const char *path, hid_t *file, tec_model_kind *kind);
 
-/* TEC_USER_ERROR when the dataset has a checksum and the bytes of the file, `raw`, have another. */
+/* TEC_USER_ERROR: the dataset has a checksum, and `raw`, its bytes in the file, do not match it. */
 tec_status tec_checkpoint_check_crc(hid_t dataset, const char *path, const char *group, const char *name,
                                     const void *raw, size_t bytes);
 

@@ -1,12 +1,12 @@
-/* Time that passes, and how people write it. Local. */
+/* Module base, public. A monotonic clock, and durations as text for people. Local. */
 #ifndef TEC_CLOCK_H
 #define TEC_CLOCK_H
 
-/* Seconds of a monotonic clock. */
+/* Seconds on a monotonic clock with an arbitrary origin. */
 double tec_seconds(void);
 
-/* "2 h 05 min", "3 min 20 s", "12 s", rounded to the unit shown; "?" when not finite or negative. Written to `text` (at
- * least 32 bytes), which is returned. */
+/* "2 h 05 min", "3 min 20 s", "12 s", rounded to the last unit shown; "?" when negative or not finite. Written to
+ * `text` (at least 32 bytes), which is returned. */
 char *tec_duration(char *text, double seconds);
 
 #endif

@@ -1,6 +1,8 @@
-/* One binary serves SSE2, AVX2 and AVX-512 nodes: functions marked TEC_CLONES are compiled for each and chosen when the
- * program starts. They must be static (clang 14 gives exported ones another name) and their names unique in the program
- * (its resolvers are global). Sanitizers do not survive the resolvers that this needs. */
+/* Module base, public. One binary for SSE2, AVX2 and AVX-512 nodes: a function marked TEC_CLONES is compiled for each,
+ * and the clone to run is chosen when the program starts.
+ *
+ * Such functions must be static (clang 14 mangles exported ones) and their names unique in the program (clang's
+ * resolvers are global). Under sanitizers, which do not survive these resolvers, the mark means nothing. */
 #ifndef TEC_CLONES_H
 #define TEC_CLONES_H
 

@@ -1,7 +1,7 @@
-/* Files and directories. Every function names path and reason when it fails. Local, thread-safe.
+/* Module base, public. Files and directories. Failures name the path and the reason. Local, thread-safe.
  *
- * What a program leaves behind is whole or not there: it is written under a temporary name, flushed to the disk and
- * renamed. */
+ * A file that the program leaves behind is whole or absent: it is written under a temporary name, flushed to the disk
+ * and renamed. */
 #ifndef TEC_FILES_H
 #define TEC_FILES_H
 
@@ -11,50 +11,63 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* "dir" and "name" -> "dir/name"; the caller frees it. */
+/* "dir" and "name" give "dir/name"; the caller frees it. */
 char *tec_path_join(const char *dir, const char *name);
 
-/* Is there something of that name (of whatever kind)? */
+/* The last part of a path, without slashes at the end: "a/b/" -> "b". Written to `text` [size], cut if need be. */
+void tec_path_last(const char *path, char *text, size_t size);
+
+/* The last component of a path: "dir/name" gives "name", "dir/" gives "". Points into `path`. */
+const char *tec_path_name(const char *path);
+
+/* The directory of a path: "dir/name" gives "dir", "/name" gives "/", "name" gives "."; the caller frees it. */
+char *tec_path_directory(const char *path);
+
+/* The path of another file in the same directory: "dir/name" and "other" give "dir/other", "name" and "other" give
+ * "other"; the caller frees it. */
+char *tec_path_beside(const char *path, const char *name);
+
+/* Does the path exist, as a file of whatever kind? */
 bool tec_file_exists(const char *path);
 
-/* The whole file, with a 0 behind it that is not counted; the caller frees *data. TEC_USER_ERROR: not there, not
- * readable, a directory, or longer than `limit` bytes. */
+/* Reads the whole file and appends a 0 that *bytes does not count; the caller frees *data. TEC_USER_ERROR: missing,
+ * unreadable, not a regular file, or longer than `limit` bytes; TEC_SYSTEM_ERROR: the disk. */
 tec_status tec_file_read(const char *path, size_t limit, char **data, size_t *bytes);
 
-/* Writes the whole file by way of a temporary name, flushed and renamed: readers see the old one or the new one, also
- * when several processes write it at once. TEC_SYSTEM_ERROR: the disk; what was there is kept. */
+/* Writes the whole file under a temporary name, flushes and renames it: readers see the old file or the new one, even
+ * when several processes write it at once. TEC_SYSTEM_ERROR: the disk; the old file is kept. */
 tec_status tec_file_write(const char *path, const void *data, size_t bytes);
 
-/* Creates (or empties) a file of `bytes` bytes to be filled by tec_file_put; where the file system can, its space is
- * reserved, so that a full disk shows now. TEC_SYSTEM_ERROR: then there is no such file. */
+/* Creates (or truncates) a file of `bytes` bytes for tec_file_put to fill. Where the file system can, the space is
+ * reserved, so that a full disk is noticed now. TEC_SYSTEM_ERROR: no file is left. */
 tec_status tec_file_create(const char *path, int64_t bytes, int *fd);
 
-/* pwrite and pread of the whole, taken up again after interruptions. `path` is for the message. TEC_SYSTEM_ERROR: the
- * disk; tec_file_get also when the file ends before. */
+/* pwrite and pread of all `bytes` bytes, resumed when interrupted. `path` is for messages. TEC_SYSTEM_ERROR: the disk;
+ * for tec_file_get also a file that ends too early. */
 tec_status tec_file_put(int fd, const char *path, const void *data, size_t bytes, int64_t offset);
 tec_status tec_file_get(int fd, const char *path, void *data, size_t bytes, int64_t offset);
 
-/* PATH.HOST.PID.NUMBER.tmp: a name that no other process and no other call comes up with; the caller frees it. */
+/* PATH.HOST.PID.NUMBER.tmp: a name that no other process and no other call uses; the caller frees it. */
 char *tec_file_temporary(const char *path);
 
-/* Removes the temporary files that ended processes of this host left in a directory, of those whose names start with
- * `prefix`. */
+/* Removes from a directory the temporary files whose names start with `prefix` and whose processes, on this host, have
+ * ended. */
 void tec_file_remove_stale(const char *directory, const char *prefix);
 
-/* Flushes `temporary` to the disk, renames it to `path`, flushes the directory. `temporary` is removed on failure. */
+/* Flushes `temporary` to the disk, renames it to `path`, flushes the directory. On failure `temporary` is removed. */
 tec_status tec_file_publish(const char *temporary, const char *path);
 
-/* The same, but a file that is there under that name already stays, and `temporary` goes: of several processes that
- * publish the same thing the first wins. (Where the file system has no hard links, the last.) */
+/* The same, except that an existing file at `path` stays and `temporary` is removed: of several processes that publish
+ * the same thing the first wins (the last, where the file system has no hard links). */
 tec_status tec_file_publish_once(const char *temporary, const char *path);
 
-/* Flushes what was written to a file to the disk. */
+/* Flushes a file to the disk. */
 tec_status tec_file_flush(const char *path);
 
-/* Flushes the directory that `path` lies in: afterwards a rename of `path` survives a power failure. */
+/* Flushes the directory that contains `path`: from then on a rename of `path` survives a power failure. */
 tec_status tec_file_sync_directory(const char *path);
 
-/* Makes a directory and its parents; fine when it is there. TEC_USER_ERROR: cannot be made, or cannot be written to. */
+/* Makes a directory and its parents unless it exists. TEC_USER_ERROR: it cannot be made, or not be written to. */
 tec_status tec_directory_make(const char *path);
 
 #endif

@@ -1,8 +1,9 @@
-/* Where the time of a step goes. While the calling thread measures, operators add the time they take to a table; the
- * time of an operator inside another one (a matrix product inside attention) counts for the inner one alone.
+/* Module base, public. Where the time of a step goes. While the calling thread measures, operators add the time they
+ * take to a table; the time of an operator inside another one (a matrix product inside attention) counts for the inner
+ * one alone.
  *
- * Off at start; an operator then costs one test of a thread's own flag. Only the thread that called tec_measure_start
- * measures: with several threads the table says what that thread saw. Local. */
+ * Off at the start; an operator then costs one test of a thread-local flag. Only the thread that called
+ * tec_measure_start measures: with several threads the table holds what that thread saw. Local. */
 #ifndef TEC_MEASURE_H
 #define TEC_MEASURE_H
 
@@ -11,11 +12,11 @@
 
 typedef enum tec_operator {
     TEC_OPERATOR_GEMM,
-    TEC_OPERATOR_ATTENTION, /* the core, without its products and its softmax */
+    TEC_OPERATOR_ATTENTION, /* the core, without its matrix products and softmax */
     TEC_OPERATOR_SOFTMAX,
     TEC_OPERATOR_GELU,
     TEC_OPERATOR_LAYERNORM,
-    TEC_OPERATOR_BIAS, /* their gradients: sums of rows */
+    TEC_OPERATOR_BIAS, /* bias gradients: sums over rows */
     TEC_OPERATOR_LOSS,
     TEC_OPERATOR_PATCHES,
     TEC_OPERATOR_ADAMW,
@@ -29,23 +30,24 @@ typedef struct tec_measured {
     double seconds;
 } tec_measured;
 
-/* One call of an operator under way. */
+/* One call of an operator in progress. */
 typedef struct tec_measurement {
     tec_operator op;
-    double start; /* < 0: nobody measures */
-    double outer; /* seconds that earlier operators inside the surrounding one took */
+    double start; /* < 0: not measured */
+    double outer; /* seconds of earlier operators inside the enclosing one */
 } tec_measurement;
 
 extern _Thread_local bool tec_measuring;
 
-/* Clears the table and switches measuring on for this thread; off again. The table stays. */
+/* start clears the table and switches measuring on for this thread; stop switches it off and keeps the table. */
 void tec_measure_start(void);
 void tec_measure_stop(void);
 const tec_measured *tec_measure_table(void); /* [TEC_OPERATORS] */
 const char *tec_operator_name(tec_operator op);
 
 void tec_measurement_open(tec_measurement *measurement);
-/* Returns the seconds between opening and closing, operators inside included. */
+
+/* Returns the seconds between opening and closing, including operators inside. */
 double tec_measurement_close(tec_measurement *measurement);
 
 static inline tec_measurement tec_measurement_begin(tec_operator op)

@@ -1,6 +1,6 @@
-/* The floating-point type of all arithmetic: float, or double with `make REAL=double`, which makes finite
- * differences and golden fixtures sharp. Checkpoints then hold doubles too; every other file holds what its format
- * says. */
+/* Module base, public. The floating-point type of all arithmetic: float, or double with `make REAL=double`, which makes
+ * finite differences and golden fixtures sharp. Checkpoints then hold doubles too; all other files keep the type that
+ * their format defines. */
 #ifndef TEC_REAL_H
 #define TEC_REAL_H
 

@@ -11,6 +11,7 @@
 #include "tec/frozen.h"
 #include "tec/model_config.h"
 #include "tec/reducer.h"
+#include "tec/store.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,7 +20,6 @@
 
 typedef enum tec_on_bad_image { TEC_BAD_IMAGE_STOP, TEC_BAD_IMAGE_SKIP } tec_on_bad_image;
 typedef enum tec_objective { TEC_OBJECTIVE_TEC, TEC_OBJECTIVE_MAE } tec_objective;
-typedef enum tec_target_type { TEC_TARGET_FLOAT32, TEC_TARGET_FLOAT16, TEC_TARGET_INT8 } tec_target_type;
 typedef enum tec_preset {
     TEC_PRESET_NONE,
     TEC_PRESET_VIT_TINY,

@@ -1,8 +1,16 @@
-/* Texts made of parts. Local. */
+/* Module base, public. Strings. Local. */
 #ifndef TEC_TEXT_H
 #define TEC_TEXT_H
 
-/* As printf, into memory of its own: the caller's to free(). Ends the program where there is none. */
+#include <stdbool.h>
+
+/* printf into a new string, which the caller frees. Ends the program when out of memory. */
 char *tec_string_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A copy of a string, which the caller frees. Ends the program when out of memory. */
+char *tec_string_copy(const char *text);
+
+bool tec_string_starts_with(const char *text, const char *start);
+bool tec_string_ends_with(const char *text, const char *end);
 
 #endif

@@ -1,7 +1,7 @@
-/* What elementwise loops share: SIMD clones for the machine that runs them, an exp that is part of them, and names that
- * follow `real`. */
-#ifndef TEC_BASE_VECTOR_H
-#define TEC_BASE_VECTOR_H
+/* Module base, public. What elementwise loops share: SIMD clones, an exp that vectorises, and functions named after
+ * `real`. */
+#ifndef TEC_VECTOR_H
+#define TEC_VECTOR_H
 
 #include "tec/clones.h"
 #include "tec/real.h"
@@ -10,13 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* clang vectorises no loop for the greatest of numbers that may be NaN, nor one that calls exp or erf, and warns of it;
- * those are then plain. */
+/* clang warns of loops that it does not vectorise: a maximum over numbers that may be NaN, or calls of exp or erf. They
+ * stay scalar there. */
 #ifdef __clang__
 #pragma clang diagnostic ignored "-Wpass-failed"
 #endif
 
-/* What real_exp is asked for at most: almost everywhere it is at most 0, and a test of it shows. */
+/* The largest argument of real_exp, which does not check it: almost all are at most 0, and a check costs time. */
 #define EXP_MOST 88
 
 #if TEC_REAL_IS_DOUBLE
@@ -27,10 +27,10 @@
 #define real_sqrt sqrtf
 #define real_log logf
 
-/* e^x for x up to EXP_MOST within one unit in the last place, in arithmetic that a loop around it is vectorised with; 0
- * below -87.7. As 2^n e^r with n the integer nearest to x / log 2: a sum with 1.5 * 2^23 has n in its lowest bits, here
- * together with the bias of an exponent. (e^r - 1 - r) / r^2 is a polynomial, a minimax fit of our own for
- * |r| <= log(2) / 2 that leaves 3e-9 of e^r. */
+/* e^x for x <= EXP_MOST to within one unit in the last place, in arithmetic that a loop around it can be vectorised
+ * with; 0 below -87.7. It is 2^n e^r with n the integer nearest to x / log 2: adding 1.5 * 2^23 leaves n in the lowest
+ * bits of the sum, here together with the exponent bias. (e^r - 1 - r) / r^2 is approximated by a polynomial, our own
+ * minimax fit for |r| <= log(2) / 2, to 3e-9 of e^r. */
 static inline float real_exp(float x)
 {
     const float ROUND = 0x1.8p23f + 127, LOG2_E = 0x1.715476p+0f, LN2_HIGH = 0x1.62e4p-1f, LN2_LOW = 0x1.7f7d1cp-20f;

@@ -1,8 +1,8 @@
-/* Which tec this is. */
+/* Module base, public. The version of this program. Local. */
 #ifndef TEC_VERSION_H
 #define TEC_VERSION_H
 
-/* What `git describe` said when the program was built, "unknown" outside a repository. Static. */
+/* `git describe` at build time, "unknown" outside a repository. A static string. */
 const char *tec_version(void);
 
 #endif

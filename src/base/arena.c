@@ -1,4 +1,6 @@
+/* Measuring and drawing from one block of memory. */
 #include "tec/arena.h"
+
 #include "tec/error.h"
 #include "tec/memory.h"
 
@@ -25,7 +27,8 @@ void tec_arena_reserve(tec_arena *arena)
     arena->size = arena->used ? arena->used : ALIGNMENT;
     arena->block = calloc(1, arena->size + ALIGNMENT);
     if (!arena->block)
-        tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory: a workspace of %.1f MB cannot be had", arena->size / 1e6));
+        tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory: cannot allocate a workspace of %.1f MB",
+                           (double)arena->size / 1e6));
     tec_ask_for_huge_pages(arena->block, arena->size);
     arena->base = (char *)arena->block + (ALIGNMENT - (uintptr_t)arena->block % ALIGNMENT) % ALIGNMENT;
     arena->used = 0;

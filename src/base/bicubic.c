@@ -1,4 +1,7 @@
+/* Weights of bicubic resampling, to the bit those of Pillow. */
 #include "tec/bicubic.h"
+
+#include "tec/minmax.h"
 
 #include <math.h>
 
@@ -16,19 +19,19 @@ static double cubic(double x)
 int tec_bicubic_taps(int in, int64_t out)
 {
     double ratio = (double)in / (double)out;
-    double taps = ceil(2 * (ratio < 1 ? 1 : ratio)) * 2 + 1;
+    double taps = ceil(2 * tec_max_double(ratio, 1)) * 2 + 1;
     return taps < in ? (int)taps : in;
 }
 
-/* Every operation in Pillow's order: a last bit more or less could move a weight of the 8-bit resize. */
+/* Every operation in Pillow's order: a difference in the last bit could change a weight of the 8-bit resize. */
 int tec_bicubic_window(int in, int64_t out, int64_t index, int *first, double *weight)
 {
-    double scale = (double)in / (double)out, stretch = scale < 1 ? 1 : scale;
+    double scale = (double)in / (double)out, stretch = tec_max_double(scale, 1);
     double support = 2 * stretch, squeeze = 1 / stretch;
     double center = ((double)index + 0.5) * scale, sum = 0;
     int begin = (int)(center - support + 0.5), end = (int)(center + support + 0.5);
-    begin = begin < 0 ? 0 : begin;
-    end = end > in ? in : end;
+    begin = tec_max_int(begin, 0);
+    end = tec_min_int(end, in);
     for (int k = 0; k < end - begin; k++)
         sum += weight[k] = cubic((k + begin - center + 0.5) * squeeze);
     for (int k = 0; k < end - begin; k++)

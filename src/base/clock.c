@@ -1,3 +1,4 @@
+/* The monotonic clock, and durations as text. */
 #include "tec/clock.h"
 
 #include <math.h>
@@ -9,7 +10,7 @@ double tec_seconds(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec + now.tv_nsec * 1e-9;
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
 char *tec_duration(char *text, double seconds)

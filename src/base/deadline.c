@@ -1,7 +1,9 @@
+/* How long the job may still run, and whether a step or a checkpoint still fits in. */
 #include "tec/deadline.h"
 
 #include "tec/clock.h"
 #include "tec/log.h"
+#include "tec/minmax.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -19,33 +21,30 @@ static double slurm_seconds(void)
     clock_gettime(CLOCK_REALTIME, &now);
     double left = until - ((double)now.tv_sec + 1e-9 * (double)now.tv_nsec);
     if (*end || !(left > 0)) {
-        tec_warn("SLURM_JOB_END_TIME is `%s`, which is %s: passed over", text,
-                 *end ? "not a number of seconds since 1970" : "over already");
+        tec_warn("SLURM_JOB_END_TIME is `%s`, which is %s: ignored", text,
+                 *end ? "not a number of seconds since 1970" : "already past");
         return INFINITY;
     }
     return left;
 }
 
-static double larger(double a, double b)
-{
-    return a > b ? a : b;
-}
-
 tec_deadline tec_deadline_read(double max_minutes)
 {
-    double given = max_minutes > 0 ? 60 * max_minutes : INFINITY, slurm = slurm_seconds();
-    given = slurm < given ? slurm : given;
-    return (tec_deadline){.end = tec_seconds() + given, .margin = given < 50 ? 1 : given < 3000 ? given / 50 : 60};
+    double given = tec_min_double(slurm_seconds(), max_minutes > 0 ? 60 * max_minutes : INFINITY);
+    return (tec_deadline){
+        .end = tec_seconds() + given,
+        .margin = tec_min_double(tec_max_double(given / 50, 1), 60),
+    };
 }
 
 void tec_deadline_note_step(tec_deadline *d, double seconds)
 {
-    d->step = larger(d->step, seconds);
+    d->step = tec_max_double(d->step, seconds);
 }
 
 void tec_deadline_note_save(tec_deadline *d, double seconds)
 {
-    d->save = d->save_known ? larger(d->save, seconds) : seconds;
+    d->save = d->save_known ? tec_max_double(d->save, seconds) : seconds;
     d->save_known = true;
 }
 

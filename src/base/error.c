@@ -1,4 +1,6 @@
+/* The message of the last failure, and ending the program with it. */
 #include "tec/error.h"
+
 #include "tec/log.h"
 
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* File descriptors of a set of files, opened at the first read and kept up to a limit. */
 #include "tec/file_pool.h"
 
 #include "tec/memory.h"
@@ -20,7 +21,7 @@ struct tec_file_pool {
 
 tec_file_pool *tec_file_pool_create(int64_t files, int most, const char *remedy)
 {
-    tec_file_pool *pool = tec_allocate(sizeof *pool + (unsigned long)files * sizeof *pool->fd);
+    tec_file_pool *pool = tec_allocate(sizeof *pool + (size_t)files * sizeof *pool->fd);
     *pool = (tec_file_pool){.files = files, .most = most, .remedy = remedy};
     pthread_mutex_init(&pool->lock, NULL);
     for (int64_t i = 0; i < files; i++)

@@ -1,3 +1,4 @@
+/* Reading, writing and publishing whole files. */
 #include "tec/files.h"
 
 #include "tec/memory.h"
@@ -19,6 +20,36 @@ char *tec_path_join(const char *dir, const char *name)
 {
     size_t length = strlen(dir);
     return tec_string_format("%s%s%s", dir, length > 0 && dir[length - 1] == '/' ? "" : "/", name);
+}
+
+void tec_path_last(const char *path, char *text, size_t size)
+{
+    size_t end = strlen(path);
+    while (end > 1 && path[end - 1] == '/')
+        end--;
+    size_t begin = end;
+    while (begin > 0 && path[begin - 1] != '/')
+        begin--;
+    snprintf(text, size, "%.*s", (int)(end - begin), path + begin);
+}
+
+const char *tec_path_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+char *tec_path_directory(const char *path)
+{
+    size_t length = (size_t)(tec_path_name(path) - path);
+    if (length == 0)
+        return tec_string_copy(".");
+    return tec_string_format("%.*s", length == 1 ? 1 : (int)length - 1, path);
+}
+
+char *tec_path_beside(const char *path, const char *name)
+{
+    return tec_string_format("%.*s%s", (int)(tec_path_name(path) - path), path, name);
 }
 
 bool tec_file_exists(const char *path)
@@ -53,8 +84,8 @@ static tec_status read_all(int fd, const char *path, size_t limit, char **data, 
     if (!S_ISREG(info.st_mode))
         return tec_fail(TEC_USER_ERROR, "%s is not a file", path);
     if ((unsigned long long)info.st_size > limit)
-        return tec_fail(TEC_USER_ERROR, "%s has %lld bytes, more than the %zu that such a file may have", path,
-                        (long long)info.st_size, limit);
+        return tec_fail(TEC_USER_ERROR, "%s has %lld bytes, more than the limit of %zu", path, (long long)info.st_size,
+                        limit);
     size_t size = (size_t)info.st_size;
     char *text = tec_allocate(size + 1);
     tec_status status = tec_file_get(fd, path, text, size, 0);
@@ -106,20 +137,11 @@ static bool is_stale(const char *name, const char *prefix)
     unsigned number;
     host_name(host, sizeof host);
     char *middle = tec_string_format(".%s.", host);
-    const char *end = strncmp(name, prefix, strlen(prefix)) == 0 ? strstr(name + strlen(prefix), middle) : NULL;
+    const char *end = tec_string_starts_with(name, prefix) ? strstr(name + strlen(prefix), middle) : NULL;
     bool stale = end && sscanf(end + strlen(middle), "%ld.%u.%7s", &pid, &number, rest) == 3 &&
                  strcmp(rest, "tmp") == 0 && pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
     free(middle);
     return stale;
-}
-
-/* The directory part of a path, "." without one; the caller frees it. */
-static char *directory_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    if (!slash)
-        return tec_string_format(".");
-    return tec_string_format("%.*s", slash == path ? 1 : (int)(slash - path), path);
 }
 
 void tec_file_remove_stale(const char *directory, const char *prefix)
@@ -140,12 +162,13 @@ static tec_status sync_path(const char *path, int flags)
     int fd = open(path, O_RDONLY | O_CLOEXEC | flags);
     if (fd < 0)
         return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be opened to flush it: %s", path, strerror(errno));
-    /* Some network file systems cannot flush a directory and say EINVAL: nothing is lost by that. */
+    /* Some network file systems cannot flush a directory and report EINVAL, which does no harm. */
     int failed = fsync(fd) != 0 && !((flags & O_DIRECTORY) && (errno == EINVAL || errno == ENOTSUP)) ? errno : 0;
     if (close(fd) != 0 && !failed)
         failed = errno;
-    return failed ? tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be flushed to the disk: %s", path, strerror(failed))
-                  : TEC_OK;
+    if (failed)
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be flushed to the disk: %s", path, strerror(failed));
+    return TEC_OK;
 }
 
 tec_status tec_file_flush(const char *path)
@@ -155,7 +178,7 @@ tec_status tec_file_flush(const char *path)
 
 tec_status tec_file_sync_directory(const char *path)
 {
-    char *directory = directory_of(path);
+    char *directory = tec_path_directory(path);
     tec_status status = sync_path(directory, O_DIRECTORY);
     free(directory);
     return status;
@@ -176,7 +199,7 @@ tec_status tec_file_publish(const char *temporary, const char *path)
 tec_status tec_file_publish_once(const char *temporary, const char *path)
 {
     tec_status status = tec_file_flush(temporary);
-    /* A link, unlike a rename, never replaces what is there. */
+    /* A link, unlike a rename, never replaces an existing file. */
     bool linked = status == TEC_OK && link(temporary, path) == 0;
     if (status == TEC_OK && !linked && errno != EEXIST && !tec_file_exists(path))
         return tec_file_publish(temporary, path); /* a file system without hard links */
@@ -235,7 +258,7 @@ tec_status tec_file_write(const char *path, const void *data, size_t bytes)
 
 tec_status tec_directory_make(const char *path)
 {
-    char *partial = tec_string_format("%s", path);
+    char *partial = tec_string_copy(path);
     tec_status status = TEC_OK;
     for (char *end = partial + strspn(partial, "/"); status == TEC_OK && *end;) {
         end += strcspn(end, "/");

@@ -1,3 +1,4 @@
+/* float32 to float16 and back, by F16C or in plain C. */
 #include "tec/half.h"
 
 #include <stdbool.h>
@@ -62,8 +63,7 @@ void tec_half_to_float_portable(const uint16_t *in, size_t count, float *out)
 
 static bool has_f16c(void)
 {
-    /* __builtin_cpu_supports("avx") also asks whether the system saves the registers; not every compiler knows "f16c".
-     */
+    /* "avx" also asks whether the system saves the registers; not every compiler knows "f16c". */
     unsigned a, b, c, d;
     return __builtin_cpu_supports("avx") && __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
 }

@@ -1,3 +1,4 @@
+/* Messages and progress lines on stderr. */
 #include "tec/log.h"
 
 #include "tec/clock.h"
@@ -15,7 +16,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool enabled = true;
 
-/* The progress line: what was said last, whether people have seen it, when they saw one. */
+/* The progress line: its last text, whether that has been shown, and when one was. */
 static struct {
     char text[LINE];
     bool running, unseen, drawn;
@@ -27,7 +28,7 @@ void tec_log_enable(bool on)
     enabled = on;
 }
 
-/* One write per message, so that the lines of several ranks do not mix. A message that is lost is no failure. */
+/* One write per message, so that the lines of several ranks do not mix. A lost message is not a failure. */
 static void write_line(const char *head, const char *text, const char *tail)
 {
     char line[LINE + 64];
@@ -85,7 +86,7 @@ void tec_log_error(int rank, const char *message)
     pthread_mutex_unlock(&lock);
 }
 
-/* A line that wraps cannot be redrawn: cut it to the terminal's width. */
+/* A line that wraps cannot be redrawn: it is cut to the terminal's width. */
 static void redraw(void)
 {
     char text[LINE];

@@ -1,3 +1,4 @@
+/* The table of operator times of a thread. */
 #include "tec/measure.h"
 
 #include "tec/clock.h"
@@ -7,7 +8,7 @@
 _Thread_local bool tec_measuring;
 
 static _Thread_local tec_measured table[TEC_OPERATORS];
-static _Thread_local double inside; /* seconds of the operators that ended inside the one under way */
+static _Thread_local double inside; /* seconds of operators that ended inside the current one */
 
 static const char *const names[TEC_OPERATORS] = {
     [TEC_OPERATOR_GEMM] = "matrix products", [TEC_OPERATOR_ATTENTION] = "attention core",

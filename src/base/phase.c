@@ -1,17 +1,19 @@
+/* The phase of the main thread, in atomics that the watchdog reads. */
 #include "tec/phase.h"
 
 #include <stdatomic.h>
 
-/* Beginnings and checkpoints happen seldom and may be long: a folder of millions of files, a file system that stalls.
- */
+/* Starting and saving are rare and may take long: a folder of millions of files, a file system that stalls. */
 static const struct {
     const char *name;
     double patience;
-} about[] = {[TEC_PHASE_START] = {"starting", 4},
-             [TEC_PHASE_STAGE] = {"copying files to run.stage", 4},
-             [TEC_PHASE_COMPUTE] = {"computing", 1},
-             [TEC_PHASE_DATA] = {"waiting for data", 1},
-             [TEC_PHASE_SAVE] = {"writing a checkpoint", 4}};
+} about[] = {
+    [TEC_PHASE_START] = {"starting", 4},
+    [TEC_PHASE_STAGE] = {"copying files to run.stage", 4},
+    [TEC_PHASE_COMPUTE] = {"computing", 1},
+    [TEC_PHASE_DATA] = {"waiting for data", 1},
+    [TEC_PHASE_SAVE] = {"writing a checkpoint", 4},
+};
 
 static atomic_int current = TEC_PHASE_START;
 static atomic_bool waits;

@@ -1,3 +1,4 @@
+/* The Philox generator and what is drawn from it. */
 #include "tec/philox.h"
 
 #include <assert.h>

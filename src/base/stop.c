@@ -1,3 +1,4 @@
+/* The handler of SIGTERM and SIGUSR1. */
 #include "tec/stop.h"
 
 #include <signal.h>

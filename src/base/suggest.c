@@ -1,15 +1,12 @@
+/* The nearest of a list of words, by edit distance. */
 #include "tec/suggest.h"
+
+#include "tec/minmax.h"
 
 #include <string.h>
 
 #define LONGEST 63
 #define FAR 1000
-
-static int smallest(int a, int b, int c)
-{
-    int least = a < b ? a : b;
-    return least < c ? least : c;
-}
 
 /* Optimal string alignment: three rows of the usual table are enough to see a swap of neighbours. */
 int tec_word_distance(const char *a, const char *b)
@@ -25,16 +22,16 @@ int tec_word_distance(const char *a, const char *b)
         int *now = row[i % 3];
         now[0] = (int)i;
         for (size_t j = 1; j <= m; j++) {
-            now[j] = smallest(last[j] + 1, now[j - 1] + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < now[j])
-                now[j] = before[j - 2] + 1;
+            now[j] = tec_min_int(tec_min_int(last[j], now[j - 1]) + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                now[j] = tec_min_int(now[j], before[j - 2] + 1);
         }
     }
     return row[n % 3][m];
 }
 
-/* A third of the letters may be wrong; a part of the right word ("tau" for "attention_tau") counts as just near enough.
- */
+/* A third of the letters may be wrong. A part of the right word ("tau" for "attention_tau") counts as just near
+ * enough. */
 const char *tec_suggest(const char *word, const char *const *candidates, int count)
 {
     const char *nearest = NULL;

@@ -1,4 +1,15 @@
+/* A strict decoder of UTF-8. */
 #include "tec/utf8.h"
+
+/* How many bytes follow the first one of a character; -1: it cannot be the first. */
+static int further_bytes(unsigned char first)
+{
+    if (first < 0x80)
+        return 0;
+    if (first < 0xc0 || first > 0xf4)
+        return -1;
+    return first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
+}
 
 int32_t tec_utf8_next(const char **text)
 {
@@ -6,15 +17,12 @@ int32_t tec_utf8_next(const char **text)
     const unsigned char *byte = (const unsigned char *)*text;
     if (!byte[0])
         return 0;
-    int further = byte[0] < 0x80                      ? 0
-                  : byte[0] >= 0xc0 && byte[0] < 0xe0 ? 1
-                  : byte[0] >= 0xe0 && byte[0] < 0xf0 ? 2
-                                                      : 3;
-    if (further == 3 && (byte[0] < 0xf0 || byte[0] > 0xf4))
+    int further = further_bytes(byte[0]);
+    if (further < 0)
         return -1;
     int32_t code = further ? byte[0] & (0x3f >> further) : byte[0];
     for (int i = 1; i <= further; i++) {
-        if ((byte[i] & 0xc0) != 0x80) /* the 0 at the end is none of these either */
+        if ((byte[i] & 0xc0) != 0x80) /* nor is the 0 at the end */
             return -1;
         code = code << 6 | (byte[i] & 0x3f);
     }

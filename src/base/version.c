@@ -1,3 +1,4 @@
+/* The version, which the Makefile defines. */
 #include "tec/version.h"
 
 #ifndef TEC_VERSION

@@ -1,4 +1,6 @@
+/* Drawing crops, cutting them out of images, and normalising pixels. */
 #include "tec/augment.h"
+
 #include "resample.h"
 #include "tec/clones.h"
 #include "tec/philox.h"
@@ -14,7 +16,7 @@ static double draw_between(tec_philox *p, double low, double high)
     return low + (high - low) * tec_philox_uniform(p);
 }
 
-/* torchvision's way out when no draw fitted: the largest crop in the middle whose ratio is allowed. */
+/* torchvision's fallback when no draw fits: the largest central crop with an allowed ratio. */
 static tec_view central_crop(const tec_crop_settings *crop, int height, int width)
 {
     double ratio = (double)width / height;
@@ -54,7 +56,8 @@ tec_view tec_view_draw(const tec_crop_settings *crop, uint64_t seed, int64_t ima
     return drawn;
 }
 
-/* Both axes by the same factor, so that the short side becomes `to`; then the middle `size` pixels of each. */
+/* One of two axes that are resized by the same factor, so that the shorter becomes `to`; then the central `size`
+ * pixels. */
 static tec_axis central_axis(int length, int shorter, int to, int size)
 {
     tec_axis axis = {.in = length, .out = (int64_t)((double)to * length / shorter), .count = size};
@@ -104,7 +107,7 @@ tec_status tec_view_render(const tec_image *image, const tec_view *view, int siz
     return TEC_OK;
 }
 
-/* The loops are written out for both distances between pixels: only a constant one is vectorised. */
+/* Two loops, because only a constant distance between pixels is vectorised. */
 TEC_CLONES static void normalize_plane(const uint8_t *restrict pixels, size_t count, int channels, real scale,
                                        real shift, real *restrict out)
 {

@@ -1,24 +1,27 @@
+/* Which kind of data set something is, and what all kinds have in common. */
+#include "tec/dataset.h"
+
 #include "dataset_parts.h"
+#include "tec/hash.h"
 #include "tec/memory.h"
-#include "tec/pack.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-static const tec_dataset_kind *const kinds[] = {&tec_dataset_folder, &tec_dataset_pack, &tec_dataset_idx};
+/* In the order in which they are asked: a pack is a folder too, so it comes first. */
+static const tec_dataset_kind *const kinds[] = {&tec_dataset_pack, &tec_dataset_folder, &tec_dataset_idx};
+enum { KINDS = sizeof kinds / sizeof *kinds };
 
-/* ---- the list ---- */
+/* ---- scan ---- */
 
-const char *tec_list_next(tec_list_cursor *cursor)
+static const tec_dataset_kind *find_kind(const char *path, const struct stat *info)
 {
-    if (cursor->at >= cursor->end)
-        return "";
-    const char *text = cursor->at;
-    cursor->at += strlen(text) + 1;
-    return text;
+    for (int i = 0; i < KINDS; i++)
+        if (kinds[i]->matches(path, info))
+            return kinds[i];
+    return NULL;
 }
 
 static tec_status scan_into(const char *path, tec_label_mode labels, FILE *list)
@@ -27,13 +30,11 @@ static tec_status scan_into(const char *path, tec_label_mode labels, FILE *list)
     if (stat(path, &info))
         return tec_fail(TEC_USER_ERROR, "%s: %s (a folder of images or an IDX file is expected)", path,
                         strerror(errno));
-    bool folder = S_ISDIR(info.st_mode);
-    if (!folder && !S_ISREG(info.st_mode))
+    const tec_dataset_kind *kind = find_kind(path, &info);
+    if (!kind)
         return tec_fail(TEC_USER_ERROR, "%s: neither a folder nor a file", path);
-    bool pack = folder && tec_pack_is_one(path);
-    const tec_dataset_kind *kind = pack ? &tec_dataset_pack : folder ? &tec_dataset_folder : &tec_dataset_idx;
     fprintf(list, "%s%c", kind->title, 0);
-    return (pack ? tec_dataset_scan_pack : folder ? tec_dataset_scan_folder : tec_dataset_scan_idx)(path, labels, list);
+    return kind->scan(path, labels, list);
 }
 
 tec_status tec_dataset_scan(const char *path, tec_label_mode labels, char **list, size_t *bytes)
@@ -59,7 +60,7 @@ tec_status tec_dataset_scan(const char *path, tec_label_mode labels, char **list
 
 static const tec_dataset_kind *kind_of(const char *title)
 {
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+    for (int i = 0; i < KINDS; i++)
         if (!strcmp(kinds[i]->title, title))
             return kinds[i];
     return NULL;
@@ -71,7 +72,7 @@ tec_status tec_dataset_open(tec_dataset **out, const char *list, size_t bytes, i
     *out = NULL;
     const tec_dataset_kind *kind = bytes && !list[bytes - 1] ? kind_of(list) : NULL;
     if (!kind)
-        return tec_fail(TEC_SYSTEM_ERROR, "list of images: %zu bytes that tec_dataset_scan did not write", bytes);
+        return tec_fail(TEC_SYSTEM_ERROR, "list of images: damaged, or of another version (%zu bytes)", bytes);
     tec_dataset *set = tec_allocate_zeroed(1, sizeof *set);
     set->kind = kind;
     set->channels = channels;
@@ -95,22 +96,17 @@ void tec_dataset_close(tec_dataset *set)
 {
     if (!set)
         return;
-    tec_file_pool_free(set->pool);
-    free(set->copy);
-    free(set->shard_bytes);
-    free(set->place);
+    if (set->own)
+        set->kind->close(set->own);
     free(set->class_name);
     free(set->label);
-    free(set->file);
-    free(set->pixels);
-    free(set->digits);
     free(set->list);
     free(set);
 }
 
 /* ---- asking ---- */
 
-/* Evenly spaced over all that is there. */
+/* With a limit, samples are evenly spaced over all there are. */
 static int64_t index_of(const tec_dataset *set, int64_t sample)
 {
     assert(sample >= 0 && sample < set->size);
@@ -156,27 +152,19 @@ tec_status tec_dataset_read(const tec_dataset *set, int64_t sample, tec_image *o
     return set->kind->read(set, index_of(set, sample), out);
 }
 
-/* ---- for the kinds ---- */
-
-void tec_path_last(const char *path, char *text, size_t size)
+int tec_dataset_shards(const tec_dataset *set)
 {
-    size_t end = strlen(path);
-    while (end > 1 && path[end - 1] == '/')
-        end--;
-    size_t begin = end;
-    while (begin > 0 && path[begin - 1] != '/')
-        begin--;
-    snprintf(text, size, "%.*s", (int)(end - begin), path + begin);
+    return set->kind->shards ? set->kind->shards(set) : 0;
 }
 
-uint64_t tec_hash_bytes(uint64_t hash, const void *data, size_t bytes)
+char *tec_dataset_shard_file(const tec_dataset *set, int shard, int64_t *bytes)
 {
-    const unsigned char *byte = data;
-    for (size_t at = 0; at < bytes; at += 8) {
-        uint64_t word = 0;
-        memcpy(&word, byte + at, bytes - at < 8 ? bytes - at : 8);
-        hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
-        hash ^= hash >> 29;
-    }
-    return (hash ^ bytes) * 0xBF58476D1CE4E5B9u;
+    assert(shard >= 0 && shard < tec_dataset_shards(set));
+    return set->kind->shard_file(set, shard, bytes);
+}
+
+void tec_dataset_read_from(tec_dataset *set, const char *dir)
+{
+    assert(set->kind->read_from);
+    set->kind->read_from(set, dir);
 }

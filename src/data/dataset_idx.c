@@ -1,6 +1,8 @@
-/* IDX, the format of MNIST and its kin: big-endian header, then bytes; gzipped or not. */
+/* IDX, the format of MNIST and its relatives: a big-endian header, then bytes; gzipped or not. */
 #include "dataset_parts.h"
 
+#include "tec/files.h"
+#include "tec/hash.h"
 #include "tec/memory.h"
 #include "tec/text.h"
 
@@ -15,7 +17,7 @@
 #define MAGIC_IMAGES 0x00000803u
 #define MAGIC_LABELS 0x00000801u
 #define MAX_SIDE 65535
-#define MAX_RATIO 1032 /* of deflate */
+#define MAX_RATIO 1032 /* by which deflate can shrink data */
 #define CHUNK (1 << 24)
 #define DIGITS 12 /* room for the number of a class as text */
 
@@ -23,7 +25,7 @@ typedef struct idx_file {
     gzFile stream;
     const char *path;
     uint32_t dimension[3]; /* count, then height and width of images */
-    uint64_t bytes;        /* behind the header */
+    uint64_t bytes;        /* that follow the header */
 } idx_file;
 
 static tec_status read_failure(const idx_file *f, uint64_t got)
@@ -36,8 +38,8 @@ static tec_status read_failure(const idx_file *f, uint64_t got)
         return tec_fail(TEC_USER_ERROR, "%s: damaged gzip data after %llu bytes (%s): fetch the file again", f->path,
                         (unsigned long long)got, text);
     return tec_fail(TEC_USER_ERROR,
-                    "%s: truncated: its header promises %u items (%llu bytes), but only %llu bytes can be read: "
-                    "fetch the file again",
+                    "%s: truncated: its header promises %u items (%llu bytes), but only %llu bytes can be read: fetch "
+                    "the file again",
                     f->path, f->dimension[0], (unsigned long long)f->bytes, (unsigned long long)got);
 }
 
@@ -50,7 +52,7 @@ static bool take(gzFile stream, uint32_t *word)
     return true;
 }
 
-/* Sizes are checked against the file's length before anyone allocates on their word. */
+/* Checks the sizes against the length of the file before memory is allocated for them. */
 static tec_status check_header(idx_file *f, bool images)
 {
     struct stat info;
@@ -65,8 +67,8 @@ static tec_status check_header(idx_file *f, bool images)
     bool plain = gzdirect(f->stream);
     if (f->bytes > (plain ? size - header : size * MAX_RATIO))
         return tec_fail(TEC_USER_ERROR,
-                        "%s: truncated: its header promises %u items (%llu bytes), more than a file of %llu bytes "
-                        "can hold: fetch the file again",
+                        "%s: truncated: its header promises %u items (%llu bytes), more than a file of %llu bytes can "
+                        "hold: fetch the file again",
                         f->path, n[0], (unsigned long long)f->bytes, (unsigned long long)size);
     return TEC_OK;
 }
@@ -82,8 +84,8 @@ static tec_status open_idx(idx_file *f, const char *path, bool images)
         return tec_fail(TEC_USER_ERROR, "%s: too short for an IDX file, or its gzip header is damaged", path);
     if (magic != expected)
         return tec_fail(TEC_USER_ERROR,
-                        "%s: not an IDX file of %s (starts with %08x, expected %08x); JPEG and PNG images are "
-                        "given as a folder",
+                        "%s: not an IDX file of %s (starts with %08x, expected %08x); for image files "
+                        "give their folder",
                         path, images ? "images" : "labels", magic, expected);
     for (int i = 0; i < (images ? 3 : 1); i++)
         if (!take(f->stream, &f->dimension[i]))
@@ -97,8 +99,8 @@ static void close_idx(idx_file *f)
         gzclose_r(f->stream);
 }
 
-/* The rest of the file. One byte more than there should be is asked for in the same calls: only so does zlib go on to
- * the checksum behind the data, and say when it is cut off. */
+/* Reads the rest of the file, and asks for one byte more than there should be: only then does zlib go on to the
+ * checksum behind the data, and notice that it is cut off. */
 static tec_status read_rest(idx_file *f, uint8_t **out)
 {
     uint8_t *data = malloc(f->bytes + 1);
@@ -120,7 +122,8 @@ static tec_status read_rest(idx_file *f, uint8_t **out)
     if (done < f->bytes)
         return read_failure(f, done);
     if (done > f->bytes)
-        return tec_fail(TEC_USER_ERROR, "%s: holds more than the %u items of its header", f->path, f->dimension[0]);
+        return tec_fail(TEC_USER_ERROR, "%s: holds more than the %u items that its header promises", f->path,
+                        f->dimension[0]);
     return tec_fail(TEC_USER_ERROR, "%s: damaged or cut off at the end of the gzip data: fetch the file again",
                     f->path);
 }
@@ -137,10 +140,16 @@ static char *labels_path(const char *images)
     return tec_string_format("%.*s%s%s", (int)(match - images), images, to, match + sizeof from - 1);
 }
 
-tec_status tec_dataset_scan_idx(const char *path, tec_label_mode labels, FILE *list)
+static bool matches(const char *path, const struct stat *info)
+{
+    (void)path;
+    return S_ISREG(info->st_mode);
+}
+
+static tec_status scan(const char *path, tec_label_mode labels, FILE *list)
 {
     if (labels == TEC_LABELS_FOLDERS)
-        return tec_fail(TEC_USER_ERROR, "%s: is a file, but labels by folder were asked for: give a folder", path);
+        return tec_fail(TEC_USER_ERROR, "%s is a file, but labels by folder were requested: give a folder", path);
     idx_file images;
     tec_status status = open_idx(&images, path, true);
     close_idx(&images);
@@ -153,13 +162,20 @@ tec_status tec_dataset_scan_idx(const char *path, tec_label_mode labels, FILE *l
 
 /* ---- open and read ---- */
 
+typedef struct idx {
+    uint8_t *pixels; /* [total, height, width] */
+    int height, width;
+    char *digits; /* the texts of class_name */
+} idx;
+
 static void name_classes(tec_dataset *set)
 {
+    idx *own = set->own;
     set->class_name = tec_allocate((size_t)set->classes * sizeof *set->class_name);
-    set->digits = tec_allocate((size_t)set->classes * DIGITS);
+    own->digits = tec_allocate((size_t)set->classes * DIGITS);
     for (int c = 0; c < set->classes; c++) {
-        set->class_name[c] = set->digits + DIGITS * c;
-        snprintf(set->digits + DIGITS * c, DIGITS, "%d", c);
+        set->class_name[c] = own->digits + DIGITS * c;
+        snprintf(own->digits + DIGITS * c, DIGITS, "%d", c);
     }
 }
 
@@ -190,20 +206,29 @@ static tec_status open_labels(tec_dataset *set, const char *path)
 static tec_status open_images(tec_dataset *set, tec_list_cursor *cursor)
 {
     idx_file f;
+    idx *own = set->own = tec_allocate_zeroed(1, sizeof *own);
     set->root = tec_list_next(cursor);
     tec_status status = open_idx(&f, set->root, true);
     if (status == TEC_OK)
-        status = read_rest(&f, &set->pixels);
+        status = read_rest(&f, &own->pixels);
     close_idx(&f);
     if (status != TEC_OK)
         return status;
     set->total = f.dimension[0];
-    set->height = (int)f.dimension[1];
-    set->width = (int)f.dimension[2];
+    own->height = (int)f.dimension[1];
+    own->width = (int)f.dimension[2];
     set->fingerprint = tec_hash_bytes(0, f.dimension, sizeof f.dimension);
-    set->fingerprint = tec_hash_bytes(set->fingerprint, set->pixels, f.bytes);
+    set->fingerprint = tec_hash_bytes(set->fingerprint, own->pixels, f.bytes);
     const char *labels = tec_list_next(cursor);
     return *labels ? open_labels(set, labels) : TEC_OK;
+}
+
+static void close_images(void *own)
+{
+    idx *images = own;
+    free(images->pixels);
+    free(images->digits);
+    free(images);
 }
 
 static void name_item(const tec_dataset *set, int64_t index, char *text, size_t size)
@@ -215,9 +240,10 @@ static void name_item(const tec_dataset *set, int64_t index, char *text, size_t 
 
 static tec_status read_item(const tec_dataset *set, int64_t index, tec_image *out)
 {
-    size_t pixels = (size_t)set->height * (size_t)set->width, channels = (size_t)set->channels;
-    const uint8_t *in = set->pixels + (size_t)index * pixels;
-    *out = (tec_image){set->height, set->width, set->channels, tec_allocate(pixels * channels)};
+    const idx *own = set->own;
+    size_t pixels = (size_t)own->height * (size_t)own->width, channels = (size_t)set->channels;
+    const uint8_t *in = own->pixels + (size_t)index * pixels;
+    *out = (tec_image){own->height, own->width, set->channels, tec_allocate(pixels * channels)};
     if (channels == 1)
         memcpy(out->pixels, in, pixels);
     else
@@ -226,4 +252,12 @@ static tec_status read_item(const tec_dataset *set, int64_t index, tec_image *ou
     return TEC_OK;
 }
 
-const tec_dataset_kind tec_dataset_idx = {"tec-list 1 idx", open_images, name_item, read_item};
+const tec_dataset_kind tec_dataset_idx = {
+    .title = "tec-list 1 idx",
+    .matches = matches,
+    .scan = scan,
+    .open = open_images,
+    .close = close_images,
+    .name = name_item,
+    .read = read_item,
+};

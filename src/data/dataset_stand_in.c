@@ -1,10 +1,9 @@
-/* A data set that is only spoken of: its images are read from a target store. */
+/* A data set in name only: its images are read from a target store. It is found at no path and has no list, so that its
+ * kind is not in dataset.c's table. */
 #include "dataset_parts.h"
 
 #include "tec/memory.h"
 #include "tec/text.h"
-
-#include <string.h>
 
 static void name_sample(const tec_dataset *set, int64_t index, char *text, size_t size)
 {
@@ -17,7 +16,7 @@ static tec_status read_nothing(const tec_dataset *set, int64_t index, tec_image 
     return tec_fail(TEC_SYSTEM_ERROR, "sample %lld of %s: only the store has this image", (long long)index, set->root);
 }
 
-static const tec_dataset_kind stand_in = {"stand-in", NULL, name_sample, read_nothing};
+static const tec_dataset_kind stand_in = {.title = "stand-in", .name = name_sample, .read = read_nothing};
 
 tec_dataset *tec_dataset_stand_in(const char *name, int64_t samples, uint64_t fingerprint)
 {

@@ -1,117 +1,73 @@
+/* Which codec an image file is for. */
+#include "tec/image.h"
+
 #include "image_codec.h"
 
 #include <assert.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
-tec_status tec_image_reserve(tec_image *out, uint32_t height, uint32_t width, int channels, double room,
-                             const char *name)
+static const tec_image_codec *const codecs[] = {&tec_image_jpeg, &tec_image_png};
+enum { CODECS = sizeof codecs / sizeof *codecs };
+
+static const tec_image_codec *find_codec(const uint8_t *data, size_t bytes)
 {
-    double pixels = (double)height * width;
-    if (pixels < 1)
-        return tec_fail(TEC_USER_ERROR, "%s: the header says %u x %u pixels: not an image", name, width, height);
-    if (pixels > TEC_IMAGE_MAX_PIXELS)
-        return tec_fail(TEC_USER_ERROR, "%s: %u x %u pixels, at most %.0f are taken: scale the image down", name, width,
-                        height, TEC_IMAGE_MAX_PIXELS);
-    if (pixels > room)
-        return tec_fail(TEC_USER_ERROR, "%s: the header says %u x %u pixels, but the file is too short to hold them",
-                        name, width, height);
-    uint8_t *memory = malloc((size_t)height * width * (size_t)channels);
-    if (!memory)
-        return tec_fail(TEC_SYSTEM_ERROR, "%s: no memory for %u x %u pixels", name, width, height);
-    *out = (tec_image){(int)height, (int)width, channels, memory};
-    return TEC_OK;
+    for (int i = 0; i < CODECS; i++)
+        if (codecs[i]->matches(data, bytes))
+            return codecs[i];
+    return NULL;
 }
 
-static uint8_t grey_of(const uint8_t *rgb)
+/* Adds `word` to what text [size] holds, after `between` unless it is the first. */
+static void append(char *text, size_t size, const char *between, const char *word)
 {
-    return (uint8_t)((19595u * rgb[0] + 38470u * rgb[1] + 7471u * rgb[2] + 0x8000u) >> 16);
+    size_t used = strlen(text);
+    snprintf(text + used, size - used, "%s%s", used ? between : "", word);
 }
 
-static void grey_to_rgb(const uint8_t *in, uint8_t *out, size_t pixels)
+static tec_status refuse(const uint8_t *data, size_t bytes, const char *name)
 {
-    for (size_t i = 0; i < pixels; i++)
-        out[3 * i] = out[3 * i + 1] = out[3 * i + 2] = in[i];
-}
-
-static void rgb_to_grey(const uint8_t *in, uint8_t *out, size_t pixels)
-{
-    for (size_t i = 0; i < pixels; i++)
-        out[i] = grey_of(in + 3 * i);
-}
-
-/* Pillow's convert("RGB") of inverted CMYK: K - round((255 - C) * K / 255), its way of rounding included. */
-static void cmyk_pixel(const uint8_t *in, uint8_t *rgb)
-{
-    for (int c = 0; c < 3; c++) {
-        unsigned product = (255u - in[c]) * in[3] + 128;
-        rgb[c] = (uint8_t)(in[3] - ((product + (product >> 8)) >> 8));
-    }
-}
-
-static void cmyk_to_rgb(const uint8_t *in, uint8_t *out, size_t pixels)
-{
-    for (size_t i = 0; i < pixels; i++)
-        cmyk_pixel(in + 4 * i, out + 3 * i);
-}
-
-static void cmyk_to_grey(const uint8_t *in, uint8_t *out, size_t pixels)
-{
-    for (size_t i = 0; i < pixels; i++) {
-        uint8_t rgb[3];
-        cmyk_pixel(in + 4 * i, rgb);
-        out[i] = grey_of(rgb);
-    }
-}
-
-static tec_status convert(tec_image *image, int channels, const char *name)
-{
-    static const struct {
-        int from, to;
-        void (*apply)(const uint8_t *in, uint8_t *out, size_t pixels);
-    } conversion[] = {{1, 3, grey_to_rgb}, {3, 1, rgb_to_grey}, {4, 3, cmyk_to_rgb}, {4, 1, cmyk_to_grey}};
-    for (size_t i = 0; i < sizeof conversion / sizeof *conversion; i++) {
-        if (conversion[i].from != image->channels || conversion[i].to != channels)
-            continue;
-        tec_image out;
-        TEC_TRY(tec_image_reserve(&out, (uint32_t)image->height, (uint32_t)image->width, channels, TEC_IMAGE_MAX_PIXELS,
-                                  name));
-        conversion[i].apply(image->pixels, out.pixels, (size_t)image->height * (size_t)image->width);
-        tec_image_free(image);
-        *image = out;
-        return TEC_OK;
-    }
-    assert(image->channels == channels);
-    return TEC_OK;
+    enum { START = 8 }; /* bytes that tell kinds of files apart */
+    char names[256] = "";
+    for (int i = 0; i < CODECS; i++)
+        append(names, sizeof names, bytes < START ? " or " : " nor ", codecs[i]->name);
+    if (bytes < START)
+        return tec_fail(TEC_USER_ERROR, "%s: %zu bytes are not an image (%s expected)", name, bytes, names);
+    return tec_fail(TEC_USER_ERROR, "%s: neither %s (starts with %02x %02x %02x %02x)", name, names, data[0], data[1],
+                    data[2], data[3]);
 }
 
 tec_status tec_image_decode(tec_image *out, const void *data, size_t bytes, int channels, const char *name)
 {
-    static const uint8_t jpeg_start[] = {0xff, 0xd8, 0xff};
-    static const uint8_t png_start[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
-    const uint8_t *byte = data;
     assert(channels == 1 || channels == 3);
     *out = (tec_image){0};
-
-    tec_status status;
-    if (bytes >= sizeof jpeg_start && !memcmp(data, jpeg_start, sizeof jpeg_start))
-        status = tec_image_decode_jpeg(out, data, bytes, name);
-    else if (bytes >= sizeof png_start && !memcmp(data, png_start, sizeof png_start))
-        status = tec_image_decode_png(out, data, bytes, name);
-    else if (bytes < sizeof png_start)
-        status = tec_fail(TEC_USER_ERROR, "%s: %zu bytes are no image (JPEG or PNG expected)", name, bytes);
-    else
-        status = tec_fail(TEC_USER_ERROR, "%s: neither JPEG nor PNG (starts with %02x %02x %02x %02x)", name, byte[0],
-                          byte[1], byte[2], byte[3]);
+    const tec_image_codec *codec = find_codec(data, bytes);
+    tec_status status = codec ? codec->decode(out, data, bytes, name) : refuse(data, bytes, name);
     if (status == TEC_OK)
-        status = convert(out, channels, name);
+        status = tec_image_convert(out, channels, name);
     if (status != TEC_OK)
         tec_image_free(out);
     return status;
 }
 
-void tec_image_free(tec_image *image)
+/* ---- names of files ---- */
+
+bool tec_image_is_named(const char *file)
 {
-    free(image->pixels);
-    *image = (tec_image){0};
+    const char *dot = strrchr(file, '.');
+    for (int i = 0; dot && i < CODECS; i++)
+        for (const char *const *ending = codecs[i]->endings; *ending; ending++)
+            if (!strcasecmp(dot, *ending))
+                return true;
+    return false;
+}
+
+char *tec_image_endings(char *text, size_t size)
+{
+    *text = 0;
+    for (int i = 0; i < CODECS; i++)
+        for (const char *const *ending = codecs[i]->endings; *ending; ending++)
+            append(text, size, ", ", *ending);
+    return text;
 }

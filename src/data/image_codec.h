@@ -1,20 +1,43 @@
-/* Inside src/data only: what image.c and the two decoders agree on. */
-#ifndef TEC_IMAGE_CODEC_H
-#define TEC_IMAGE_CODEC_H
+/* Module data, private. The kinds of image files: what image.c and a codec agree on. A new kind is a file with a
+ * tec_image_codec and a line in image.c's table. */
+#ifndef TEC_DATA_IMAGE_CODEC_H
+#define TEC_DATA_IMAGE_CODEC_H
 
 #include "tec/image.h"
 
-/* A decoder delivers the components of the file: 1 (grey), 3 (RGB) or, JPEG only, 4 (CMYK as Adobe stores it: 255 means
- * no ink). image.c makes of them what was asked for. On failure out->pixels is NULL. */
-tec_status tec_image_decode_jpeg(tec_image *out, const uint8_t *data, size_t bytes, const char *name);
-tec_status tec_image_decode_png(tec_image *out, const uint8_t *data, size_t bytes, const char *name);
+#include <stdbool.h>
 
-/* Allocates the pixels for an image whose header was read. `room`: the most pixels that a file of this length can
- * hold; a header that promises more, or more than TEC_IMAGE_MAX_PIXELS, is refused before memory is taken. */
+typedef struct tec_image_codec {
+    const char *name;       /* for messages: "JPEG" */
+    const char *endings[4]; /* of file names, in lower case; at most 3, then NULL */
+
+    /* Do these bytes begin such a file? */
+    bool (*matches)(const uint8_t *data, size_t bytes);
+
+    /* Decodes the whole file to the components that it has: 1 (grey), 3 (RGB) or 4 (CMYK as Adobe stores it, where 255
+     * is no ink). On failure out->pixels is NULL. */
+    tec_status (*decode)(tec_image *out, const uint8_t *data, size_t bytes, const char *name);
+} tec_image_codec;
+
+extern const tec_image_codec tec_image_jpeg, tec_image_png;
+
+/* Has a file of that name one of the endings, in any case? */
+bool tec_image_is_named(const char *file);
+
+/* Writes all endings, ".jpg, .jpeg, .png", to `text` [size], and returns it. */
+char *tec_image_endings(char *text, size_t size);
+
+/* ---- pixels ---- */
+
+/* Pillow too refuses more (twice its MAX_IMAGE_PIXELS). */
+#define TEC_IMAGE_MAX_PIXELS 178956970.0
+
+/* Allocates the pixels of an image whose header has been read. `room` is the most pixels that a file of this length can
+ * hold. TEC_USER_ERROR, before any memory is taken: the header promises more than `room` or TEC_IMAGE_MAX_PIXELS. */
 tec_status tec_image_reserve(tec_image *out, uint32_t height, uint32_t width, int channels, double room,
                              const char *name);
 
-/* Pillow refuses above this number, too (twice its MAX_IMAGE_PIXELS). */
-#define TEC_IMAGE_MAX_PIXELS 178956970.0
+/* 1, 3 or 4 components become 1 or 3 channels. */
+tec_status tec_image_convert(tec_image *image, int channels, const char *name);
 
 #endif

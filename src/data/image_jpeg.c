@@ -1,20 +1,22 @@
+/* JPEG, by libjpeg: its errors become ours, its warnings too if pixels are lost. */
 #include "image_codec.h"
 
 #include <setjmp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <jerror.h>
 #include <jpeglib.h>
 
-/* A block of 8 x 8 pixels takes at least one bit in a Huffman-coded file. Arithmetic coding knows no such bound. */
+/* A block of 8 x 8 pixels takes at least one bit in a Huffman-coded file. Arithmetic coding has no such bound. */
 #define PIXELS_PER_BYTE 512.0
 
-/* Coefficients of a progressive image at its largest (4:4:4, two bytes each), and some room. */
+/* The coefficients of the largest progressive image (4:4:4, two bytes each), and some more. */
 #define DECODER_MEMORY (3L * 2 * 178956970 + (64L << 20))
 
-/* Ordinary progressive files have about ten scans; thousands of empty ones would only burn time. */
+/* Ordinary progressive files have about ten scans; thousands of empty ones would only waste time. */
 #define MAX_SCANS 200
 
 typedef struct reader {
@@ -33,11 +35,11 @@ static void fail(j_common_ptr codec)
     char text[JMSG_LENGTH_MAX];
     r->errors.format_message(codec, text);
     const struct jpeg_source_mgr *source = r->codec.src;
-    /* At the end of the data the library reads a marker of its own making, which lies outside of them. */
+    /* At the end of the data the library reads an end marker of its own, which lies elsewhere in memory. */
     size_t left = source ? source->bytes_in_buffer : r->bytes;
     bool inside = source && source->next_input_byte == r->data + r->bytes - left && left <= r->bytes;
     if (r->errors.msg_code == JWRN_JPEG_EOF || r->errors.msg_code == JERR_INPUT_EOF)
-        tec_fail(TEC_USER_ERROR, "%s: truncated JPEG: the data end after %zu bytes, before the image does", r->name,
+        tec_fail(TEC_USER_ERROR, "%s: truncated JPEG: the data ends after %zu bytes, before the image does", r->name,
                  r->bytes);
     else if (inside)
         tec_fail(TEC_USER_ERROR, "%s: damaged JPEG near byte %zu: %s", r->name, r->bytes - left, text);
@@ -46,7 +48,8 @@ static void fail(j_common_ptr codec)
     longjmp(r->escape, 1);
 }
 
-/* What the library calls a warning is mostly lost image data. These are not: every pixel is still what was stored. */
+/* Most of what the library only warns of is lost image data. These warnings are not: every pixel is as it was
+ * stored. */
 static bool harmless(int message)
 {
     return message == JWRN_EXTRANEOUS_DATA || message == JWRN_JFIF_MAJOR || message == JWRN_ADOBE_XFORM ||
@@ -111,7 +114,7 @@ static tec_status read_all(reader *r, tec_image *out)
     return TEC_OK;
 }
 
-/* On its own, so that no local variable changes between setjmp and longjmp. */
+/* A function of its own, so that no local variable changes between setjmp and longjmp. */
 static tec_status guarded(reader *r, tec_image *out)
 {
     if (setjmp(r->escape))
@@ -119,7 +122,7 @@ static tec_status guarded(reader *r, tec_image *out)
     return read_all(r, out);
 }
 
-tec_status tec_image_decode_jpeg(tec_image *out, const uint8_t *data, size_t bytes, const char *name)
+static tec_status decode(tec_image *out, const uint8_t *data, size_t bytes, const char *name)
 {
     reader r = {.data = data, .bytes = bytes, .name = name};
     r.codec.err = jpeg_std_error(&r.errors);
@@ -132,3 +135,11 @@ tec_status tec_image_decode_jpeg(tec_image *out, const uint8_t *data, size_t byt
         tec_image_free(out);
     return status;
 }
+
+static bool matches(const uint8_t *data, size_t bytes)
+{
+    static const uint8_t start[] = {0xff, 0xd8, 0xff};
+    return bytes >= sizeof start && !memcmp(data, start, sizeof start);
+}
+
+const tec_image_codec tec_image_jpeg = {"JPEG", {".jpg", ".jpeg"}, matches, decode};

@@ -1,3 +1,4 @@
+/* PNG, by libpng: whatever is stored becomes 8-bit grey or RGB, any error is ours. */
 #include "image_codec.h"
 
 #include <setjmp.h>
@@ -34,7 +35,7 @@ static void take(png_structp codec, png_bytep out, size_t bytes)
 {
     reader *r = png_get_io_ptr(codec);
     if (bytes > r->bytes - r->at) {
-        tec_fail(TEC_USER_ERROR, "%s: truncated PNG: the data end after %zu bytes, before the image does", r->name,
+        tec_fail(TEC_USER_ERROR, "%s: truncated PNG: the data ends after %zu bytes, before the image does", r->name,
                  r->bytes);
         longjmp(r->escape, 1);
     }
@@ -42,9 +43,9 @@ static void take(png_structp codec, png_bytep out, size_t bytes)
     r->at += bytes;
 }
 
-/* Whatever is stored becomes 8-bit grey or RGB. 16 bits are cut to the upper 8, as Pillow does for RGB (for grey it
- * clips at 255 instead, which leaves hardly anything of the image: not followed). Transparency is dropped. */
-static void ask_for_bytes(reader *r)
+/* Whatever is stored becomes 8-bit grey or RGB. Of 16 bits the upper 8 are kept, as Pillow does for RGB. (For grey it
+ * clips at 255 instead, which leaves hardly anything of the image; we do not follow it there.) Alpha is dropped. */
+static void convert_to_bytes(reader *r)
 {
     int colour = png_get_color_type(r->codec, r->info);
     if (colour == PNG_COLOR_TYPE_PALETTE)
@@ -60,7 +61,7 @@ static tec_status read_all(reader *r, tec_image *out)
     png_set_read_fn(r->codec, r, take);
     png_set_crc_action(r->codec, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
     png_read_info(r->codec, r->info);
-    ask_for_bytes(r);
+    convert_to_bytes(r);
     double stored_bits = (double)png_get_bit_depth(r->codec, r->info) * (double)png_get_channels(r->codec, r->info);
     double room = BITS_PER_BYTE * (double)r->bytes / stored_bits;
     int passes = png_set_interlace_handling(r->codec);
@@ -79,7 +80,7 @@ static tec_status read_all(reader *r, tec_image *out)
     return TEC_OK;
 }
 
-/* On its own, so that no local variable changes between setjmp and longjmp. */
+/* A function of its own, so that no local variable changes between setjmp and longjmp. */
 static tec_status guarded(reader *r, tec_image *out)
 {
     if (setjmp(r->escape))
@@ -87,7 +88,7 @@ static tec_status guarded(reader *r, tec_image *out)
     return read_all(r, out);
 }
 
-tec_status tec_image_decode_png(tec_image *out, const uint8_t *data, size_t bytes, const char *name)
+static tec_status decode(tec_image *out, const uint8_t *data, size_t bytes, const char *name)
 {
     reader r = {.data = data, .bytes = bytes, .name = name};
     r.codec = png_create_read_struct(PNG_LIBPNG_VER_STRING, &r, fail, stay_silent);
@@ -100,3 +101,11 @@ tec_status tec_image_decode_png(tec_image *out, const uint8_t *data, size_t byte
         tec_image_free(out);
     return status;
 }
+
+static bool matches(const uint8_t *data, size_t bytes)
+{
+    static const uint8_t start[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+    return bytes >= sizeof start && !memcmp(data, start, sizeof start);
+}
+
+const tec_image_codec tec_image_png = {"PNG", {".png"}, matches, decode};

@@ -1,4 +1,6 @@
+/* A ring of batches that threads fill and the owner empties in order. */
 #include "tec/loader.h"
+
 #include "tec/clock.h"
 #include "tec/memory.h"
 #include "tec/phase.h"
@@ -12,8 +14,8 @@
 #define MESSAGE_BYTES 1024
 #define ALIGNMENT 64
 
-/* A batch under way. Arrays: [settings.batch]. Workers write slot, status and message of the requests they took;
- * the owner reads them once done == count. */
+/* A batch under way. Its arrays are [settings.batch]. Workers write the slot, status and message of the requests that
+ * they took; the owner reads them once done == count. */
 typedef struct ring_batch {
     int count, taken, done;
     tec_request *request;
@@ -28,8 +30,8 @@ typedef struct worker {
     int number;
 } worker;
 
-/* Batches are numbered from 0 on; batch n lives in ring[n % depth]. released <= waited <= submitted, and the oldest one
- * that still has requests to give away is `open`. All of it is guarded by `lock`. */
+/* Batches are numbered from 0; batch n is in ring[n % depth]. `open` is the oldest that still has requests nobody has
+ * taken; released <= waited <= submitted. `lock` guards these numbers, `stop`, and taken and done of the ring. */
 struct tec_loader {
     tec_loader_settings settings;
     pthread_mutex_t lock;
@@ -48,7 +50,7 @@ static ring_batch *batch_of(tec_loader *loader, long number)
     return &loader->ring[number % loader->settings.depth];
 }
 
-/* The oldest request nobody has taken yet. With the lock held. */
+/* The oldest request that nobody has taken, or NULL. Called with the lock held. */
 static ring_batch *take_request(tec_loader *loader, int *index)
 {
     for (; loader->open < loader->submitted; loader->open++) {
@@ -224,7 +226,7 @@ void tec_loader_release(tec_loader *loader)
     pthread_mutex_lock(&loader->lock);
     assert(loader->released < loader->waited);
     loader->released++;
-    if (loader->open < loader->released) /* an empty batch: no worker went past it */
+    if (loader->open < loader->released) /* an empty batch, which no worker has stepped over */
         loader->open = loader->released;
     pthread_mutex_unlock(&loader->lock);
 }

@@ -1,4 +1,5 @@
-/* The little of tar that a pack needs: regular files, named by a ustar header or, if the name is long, by a pax one. */
+/* As much of tar as a pack needs: regular files, named by a ustar header or, where the name is long, by a pax
+ * header. */
 #include "pack_parts.h"
 
 #include <stdio.h>
@@ -18,7 +19,7 @@ static int64_t padded(int64_t bytes)
     return (bytes + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK;
 }
 
-/* Of the pax record "LENGTH path=PATH\n", where LENGTH counts its own digits. */
+/* The length of the pax record "LENGTH path=PATH\n", in which LENGTH counts its own digits too. */
 static int record_bytes(const char *path)
 {
     int rest = (int)strlen(path) + (int)strlen(" path=\n"), length = rest + 1;
@@ -48,7 +49,7 @@ static void put_text(char *field, size_t size, const char *text)
     memcpy(field, text, length);
 }
 
-/* The same files make the same pack: no times, no owners. */
+/* No times and no owners: the same files make the same pack. */
 static void fill_header(const char *name, int64_t bytes, char type, char *block)
 {
     tar_header h = {.type = type, .magic = "ustar", .version = {'0', '0'}};

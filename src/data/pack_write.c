@@ -1,4 +1,6 @@
-/* Making a pack: the plan, a shard, the end. */
+/* Making a pack: the plan, its shards, and pack.json at the end. */
+#include "tec/pack.h"
+
 #include "pack_parts.h"
 #include "tec/crc32c.h"
 #include "tec/files.h"
@@ -14,17 +16,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define END_BYTES (2 * TAR_BLOCK) /* of zeros end a tar file */
+#define END_BYTES (2 * TAR_BLOCK) /* of zeros, at the end of a tar file */
 #define WRITE_BYTES ((size_t)4 << 20)
 
 struct tec_pack {
     char *list, *dir;
-    const char *root;
+    const char *root; /* of the folder */
     int64_t images;
     const char **path; /* [images] */
     int64_t *size;     /* [images] */
     int shards;
-    int64_t *first; /* [shards + 1] images */
+    int64_t *first; /* [shards + 1]: shard s has the images from first[s] to first[s + 1] */
 };
 
 /* ---- the plan ---- */
@@ -35,20 +37,22 @@ static tec_status read_list(tec_pack *p, size_t bytes)
     const char *title = tec_list_next(&cursor);
     p->root = tec_list_next(&cursor);
     if (strcmp(title, tec_dataset_pack.title) == 0)
-        return tec_fail(TEC_USER_ERROR, "what is to be packed is a pack already");
+        return tec_fail(TEC_USER_ERROR, "the folder to be packed is a pack already");
     if (strcmp(title, tec_dataset_folder.title) != 0)
         return tec_fail(TEC_USER_ERROR, "%s is one file already: only folders of images are packed", p->root);
     tec_list_next(&cursor); /* number of classes: none */
     p->images = atoll(tec_list_next(&cursor));
+    if (p->images < 1 || p->images > cursor.end - cursor.at)
+        return tec_files_damaged(p->root);
     p->path = tec_allocate((size_t)p->images * sizeof *p->path);
     p->size = tec_allocate((size_t)p->images * sizeof *p->size);
     for (int64_t i = 0; i < p->images; i++) {
-        const char *text = tec_list_next(&cursor), *space = strchr(text, ' ');
-        char *end = NULL;
-        p->size[i] = space ? strtoll(space, &end, 10) : -1;
-        if (p->size[i] < 0 || *end != ' ')
-            return tec_fail(TEC_SYSTEM_ERROR, "%s: the list of its images is damaged", p->root);
-        p->path[i] = end + 1;
+        long label;
+        tec_pack_place place;
+        p->path[i] = tec_files_parse(tec_list_next(&cursor), false, &label, &place);
+        if (!p->path[i])
+            return tec_files_damaged(p->root);
+        p->size[i] = place.bytes;
     }
     return TEC_OK;
 }
@@ -123,7 +127,7 @@ int64_t tec_pack_bytes(const tec_pack *p)
 
 /* ---- a shard ---- */
 
-/* Is what its index lists what the plan says? */
+/* Reads the index of a shard. TEC_USER_ERROR: it lists other files than the plan does. */
 static tec_status read_index(const tec_pack *p, int shard, int64_t *bytes, uint32_t *crc)
 {
     tec_found found = {0};
@@ -134,8 +138,7 @@ static tec_status read_index(const tec_pack *p, int shard, int64_t *bytes, uint3
     tec_found_free(&found);
     if (status == TEC_OK && !same)
         status = tec_fail(TEC_USER_ERROR,
-                          "%s/shard-%05d.index lists other files than %s has: give another directory, or delete this "
-                          "one",
+                          "%s/shard-%05d.index lists other files than %s: give another directory, or delete this one",
                           p->dir, shard, p->root);
     return status;
 }
@@ -161,7 +164,8 @@ static tec_status put(FILE *tar, const char *name, const void *data, size_t byte
                : tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", name, strerror(errno));
 }
 
-/* *offset: where the next entry begins. */
+/* Writes one file to a shard and its line to the index. *offset: where its entry begins; then where the next one
+ * does. */
 static tec_status put_file(const tec_pack *p, int64_t i, FILE *tar, const char *name, FILE *index, int64_t *offset)
 {
     static const char zeros[TAR_BLOCK];
@@ -210,7 +214,7 @@ static tec_status put_shard(const tec_pack *p, int shard, const char *name, FILE
     return status;
 }
 
-/* The index comes last: where it is, the shard is whole. */
+/* The index is written last: a shard that has one is whole. */
 tec_status tec_pack_write_shard(const tec_pack *p, int shard)
 {
     char *tar = tec_pack_shard_path(p->dir, shard, "tar"), *index = tec_pack_shard_path(p->dir, shard, "index");

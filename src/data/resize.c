@@ -1,11 +1,12 @@
-/* Pillow's ImagingResample for 8-bit images, bit for bit: a horizontal pass and a vertical pass, 8-bit values between
- * them, weights in fixed point. The support of the filter grows with the ratio when an image shrinks (antialiasing).
+/* Pillow's ImagingResample for 8-bit images, bit for bit: a horizontal pass, then a vertical one, with 8-bit values
+ * between them and weights in fixed point. When an image shrinks, the support of the filter grows with the ratio
+ * (antialiasing).
  *
- * Both passes are one kernel, weighted sums of rows of LANES bytes. The horizontal pass gets such rows by transposing
- * a band of LANES image rows. */
-#include "resample.h"
-
+ * Both passes use one kernel, weighted sums of rows of LANES bytes. The horizontal pass gets such rows by transposing a
+ * band of LANES rows of the image. */
 #include "tec/augment.h"
+
+#include "resample.h"
 #include "tec/bicubic.h"
 #include "tec/clones.h"
 #include "tec/memory.h"
@@ -24,7 +25,7 @@ typedef struct filter {
     int32_t *weight;
 } filter;
 
-/* Rounded to fixed point in Pillow's way. */
+/* Weights are rounded to fixed point as Pillow rounds them. */
 static void filter_fill(filter *f, const tec_axis *axis, double *scratch)
 {
     for (int i = 0; i < axis->count; i++) {
@@ -36,7 +37,7 @@ static void filter_fill(filter *f, const tec_axis *axis, double *scratch)
     }
 }
 
-/* One allocation holds the tables; it starts with f->weight. */
+/* One allocation holds the scratch memory and, behind it, the tables. */
 static void filter_make(filter *f, const tec_axis *axis)
 {
     size_t count = (size_t)axis->count;
@@ -71,7 +72,11 @@ __attribute__((always_inline)) static inline void weighted_sum(const uint8_t *in
     }
 }
 
-/* `rows` <= LANES rows of in, transposed in `band` [width * channels, LANES], become the same rows of out. */
+/* Resizes `rows` <= LANES rows; they are transposed first.
+ *
+ *   in    [rows, width, channels]     row_bytes from one row to the next
+ *   band  [width * channels, LANES]   scratch
+ *   out   [rows, count, channels]     out_stride from one row to the next */
 TEC_CLONES static void horizontal_band(const uint8_t *in, size_t row_bytes, int rows, int width, int channels,
                                        const filter *f, int count, uint8_t *band, uint8_t *out, size_t out_stride)
 {
@@ -90,7 +95,8 @@ TEC_CLONES static void horizontal_band(const uint8_t *in, size_t row_bytes, int 
         }
 }
 
-/* Rows of `in` are padded to whole LANES, those of `out` are not. */
+/*   in   rows of `stride` bytes, padded to a multiple of LANES
+ *   out  [count, row_bytes], not padded */
 TEC_CLONES static void vertical_pass(const uint8_t *in, size_t stride, const filter *f, int count, uint8_t *out,
                                      size_t row_bytes)
 {

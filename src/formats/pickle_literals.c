@@ -1,3 +1,4 @@
+/* Opcodes that push numbers and strings. */
 #include "pickle_parts.h"
 
 #include <errno.h>
@@ -65,14 +66,14 @@ tec_status tec_pickle_do_float(pickle_machine *m, int width)
     TEC_TRY(tec_pickle_take(m, (uint64_t)width, &byte));
     uint64_t bits = 0;
     for (int i = 0; i < width; i++)
-        bits = bits << 8 | byte[i]; /* big-endian, alone of all numbers */
+        bits = bits << 8 | byte[i]; /* big-endian, unlike all other numbers */
     pickle_value *out = NULL;
     TEC_TRY(tec_pickle_push_new(m, PICKLE_FLOAT, &out));
     memcpy(&out->number, &bits, sizeof out->number);
     return TEC_OK;
 }
 
-/* A line as a C string of at most 63 characters: enough for every number that is not a big one. */
+/* Copies a line to text [64]. False: empty, or too long for any number but a big integer. */
 static bool short_line(pickle_text line, char *text)
 {
     if (line.size == 0 || line.size > 63)
@@ -115,7 +116,7 @@ tec_status tec_pickle_do_float_line(pickle_machine *m, int parameter)
     return TEC_OK;
 }
 
-/* -- texts -- */
+/* -- strings -- */
 
 static tec_status counted(pickle_machine *m, int width, pickle_kind kind)
 {
@@ -136,44 +137,47 @@ tec_status tec_pickle_do_bytes(pickle_machine *m, int width)
     return counted(m, width, PICKLE_BYTES);
 }
 
-/* The number of `digits` hexadecimal digits at `at`; -1: they are not. */
+/* The value of `digits` hexadecimal digits; -1: they are not. */
 static long hexadecimal(const char *at, const char *end, int digits)
 {
     long number = 0;
     if (end - at < digits)
         return -1;
     for (int i = 0; i < digits; i++) {
-        char c = at[i];
-        int digit = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
-        if (digit < 0)
+        char c = at[i], lower = (char)(c | 32);
+        if (c >= '0' && c <= '9')
+            number = 16 * number + (c - '0');
+        else if (lower >= 'a' && lower <= 'f')
+            number = 16 * number + (lower - 'a' + 10);
+        else
             return -1;
-        number = 16 * number + digit;
     }
     return number;
 }
 
-/* One character as UTF-8; returns where the next one goes. */
+/* Writes one character as UTF-8; returns where the next one goes. */
 static char *put_utf8(char *to, unsigned long c)
 {
-    int more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
     static const unsigned char first[] = {0, 0xc0, 0xe0, 0xf0};
+    int more = (c >= 0x80) + (c >= 0x800) + (c >= 0x10000); /* bytes after the first */
     *to++ = (char)(first[more] | c >> (6 * more));
     while (more-- > 0)
         *to++ = (char)(0x80 | (c >> (6 * more) & 0x3f));
     return to;
 }
 
-/* One character of a line, escaped as it may be; returns what follows. `letters` are the escapes that there are: "ux"
- * in quotes, "uU" in raw Unicode. */
+/* Decodes one character of a line, which may be an escape sequence; returns what follows. Quoted strings and raw
+ * Unicode have different escapes. */
 static const char *unescaped(const char *at, const char *end, bool quoted, unsigned long *c)
 {
     static const struct {
         char letter, means;
         bool quoted;
         int digits;
-    } escapes[] = {{'x', 0, true, 2},     {'u', 0, false, 4},    {'U', 0, false, 8},
-                   {'n', '\n', true, 0},  {'t', '\t', true, 0},  {'r', '\r', true, 0},
-                   {'\\', '\\', true, 0}, {'\'', '\'', true, 0}, {'"', '"', true, 0}};
+    } escapes[] = {
+        {'x', 0, true, 2},    {'u', 0, false, 4},    {'U', 0, false, 8},    {'n', '\n', true, 0}, {'t', '\t', true, 0},
+        {'r', '\r', true, 0}, {'\\', '\\', true, 0}, {'\'', '\'', true, 0}, {'"', '"', true, 0},
+    };
     *c = (unsigned char)*at;
     if (*at != '\\' || end - at < 2)
         return at + 1;
@@ -206,7 +210,7 @@ tec_status tec_pickle_do_quoted_line(pickle_machine *m, int parameter)
     TEC_TRY(tec_pickle_take_line(m, &line));
     char quote = line.size >= 2 ? line.at[0] : 0;
     if ((quote != '\'' && quote != '"') || line.at[line.size - 1] != quote)
-        return tec_pickle_damaged(m, "a text without quotes");
+        return tec_pickle_damaged(m, "a string without quotes");
     return push_unescaped(m, (pickle_text){line.at + 1, line.size - 2}, true);
 }
 

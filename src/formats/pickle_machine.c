@@ -1,3 +1,4 @@
+/* The pickle machine: opcodes of stack and memo, and the table of all opcodes. */
 #include "pickle_parts.h"
 
 #include "tec/memory.h"
@@ -5,131 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* More values and marks than a model file's pickle pushes, by far; bounds what a hostile one makes us hold. */
-#define PUSHES_LIMIT (4u << 20)
-
-/* -- messages and operands -- */
-
-tec_status tec_pickle_damaged(const pickle_machine *m, const char *what)
-{
-    return tec_fail(TEC_USER_ERROR, "%s is damaged: %s at byte %zu", m->where, what,
-                    m->base + (size_t)(m->opcode - m->begin));
-}
-
-tec_status tec_pickle_take(pickle_machine *m, uint64_t bytes, const unsigned char **at)
-{
-    if (bytes > (uint64_t)(m->end - m->at))
-        return tec_pickle_damaged(m, "it ends within the operation");
-    *at = m->at;
-    m->at += bytes;
-    return TEC_OK;
-}
-
-tec_status tec_pickle_take_number(pickle_machine *m, int width, uint64_t *number)
-{
-    const unsigned char *byte = NULL;
-    TEC_TRY(tec_pickle_take(m, (uint64_t)width, &byte));
-    *number = 0;
-    for (int i = 0; i < width; i++)
-        *number |= (uint64_t)byte[i] << (8 * i);
-    return TEC_OK;
-}
-
-tec_status tec_pickle_take_line(pickle_machine *m, pickle_text *line)
-{
-    const unsigned char *end = memchr(m->at, '\n', (size_t)(m->end - m->at));
-    if (!end)
-        return tec_pickle_damaged(m, "it ends within the line");
-    *line = (pickle_text){(const char *)m->at, (size_t)(end - m->at)};
-    m->at = end + 1;
-    return TEC_OK;
-}
-
 /* -- stack -- */
-
-/* Room for one more in an array that doubles. */
-static void *grown(void *array, size_t count, size_t *capacity, size_t element)
-{
-    if (count < *capacity)
-        return array;
-    size_t larger = *capacity ? 2 * *capacity : 64;
-    void *room = tec_allocate(larger * element);
-    if (count)
-        memcpy(room, array, count * element);
-    free(array);
-    *capacity = larger;
-    return room;
-}
-
-static tec_status count_push(pickle_machine *m)
-{
-    if (++m->pushes > PUSHES_LIMIT)
-        return tec_fail(TEC_USER_ERROR, "%s holds more than %u values, which no model file does", m->where,
-                        PUSHES_LIMIT);
-    return TEC_OK;
-}
-
-tec_status tec_pickle_push(pickle_machine *m, pickle_value *value)
-{
-    TEC_TRY(count_push(m));
-    m->stack = grown(m->stack, m->depth, &m->stack_capacity, sizeof *m->stack);
-    m->stack[m->depth++] = value;
-    return TEC_OK;
-}
-
-tec_status tec_pickle_push_new(pickle_machine *m, pickle_kind kind, pickle_value **out)
-{
-    *out = tec_pickle_new(m->pickle, kind);
-    return tec_pickle_push(m, *out);
-}
-
-static size_t above_mark(const pickle_machine *m)
-{
-    return m->depth - (m->marks ? m->mark[m->marks - 1] : 0);
-}
-
-tec_status tec_pickle_pop(pickle_machine *m, size_t count, pickle_value ***lowest)
-{
-    if (above_mark(m) < count)
-        return tec_pickle_damaged(m, "too few values for the operation");
-    m->depth -= count;
-    *lowest = m->stack + m->depth;
-    return TEC_OK;
-}
-
-tec_status tec_pickle_top(pickle_machine *m, pickle_value **top)
-{
-    if (above_mark(m) == 0)
-        return tec_pickle_damaged(m, "no value for the operation");
-    *top = m->stack[m->depth - 1];
-    return TEC_OK;
-}
-
-tec_status tec_pickle_pop_mark(pickle_machine *m, pickle_value ***lowest, size_t *count)
-{
-    if (m->marks == 0)
-        return tec_pickle_damaged(m, "no mark for the operation");
-    *count = above_mark(m);
-    m->depth -= *count;
-    m->marks--;
-    *lowest = m->stack + m->depth;
-    return TEC_OK;
-}
 
 static tec_status do_mark(pickle_machine *m, int parameter)
 {
     (void)parameter;
-    TEC_TRY(count_push(m));
-    m->mark = grown(m->mark, m->marks, &m->mark_capacity, sizeof *m->mark);
-    m->mark[m->marks++] = m->depth;
-    return TEC_OK;
+    return tec_pickle_push_mark(m);
 }
 
 static tec_status do_pop(pickle_machine *m, int parameter)
 {
     (void)parameter;
     pickle_value **lowest;
-    if (m->marks && above_mark(m) == 0) {
+    if (m->marks && tec_pickle_above_mark(m) == 0) {
         m->marks--;
         return TEC_OK;
     }
@@ -174,9 +63,9 @@ static tec_status memo_set(pickle_machine *m, uint64_t index)
 {
     pickle_value *top = NULL;
     TEC_TRY(tec_pickle_top(m, &top));
-    /* Picklers number in sequence, so an index cannot be larger than the bytes that there are. */
-    if (index > (uint64_t)(m->end - m->begin) || index >= PUSHES_LIMIT)
-        return tec_pickle_damaged(m, "an index that no pickle of this size has");
+    /* Picklers count up, so an index cannot exceed the number of bytes. */
+    if (index > (uint64_t)(m->end - m->begin) || index >= PICKLE_PUSHES_LIMIT)
+        return tec_pickle_damaged(m, "an index too large for a pickle of this size");
     if (index >= m->memo_capacity) {
         size_t capacity = 2 * (size_t)index + 64;
         pickle_value **larger = tec_allocate_zeroed(capacity, sizeof *larger);
@@ -209,11 +98,11 @@ static tec_status do_get(pickle_machine *m, int width)
     uint64_t index = 0;
     TEC_TRY(take_index(m, width, &index));
     if (index >= m->memo_capacity || !m->memo[index])
-        return tec_pickle_damaged(m, "a reference to what is not there");
+        return tec_pickle_damaged(m, "a reference to a missing memo entry");
     return tec_pickle_push(m, m->memo[index]);
 }
 
-/* -- the rest -- */
+/* -- protocol, frames, end -- */
 
 static tec_status do_protocol(pickle_machine *m, int parameter)
 {
@@ -228,7 +117,7 @@ static tec_status do_frame(pickle_machine *m, int parameter)
     (void)parameter;
     uint64_t bytes = 0;
     TEC_TRY(tec_pickle_take_number(m, 8, &bytes));
-    return bytes > (uint64_t)(m->end - m->at) ? tec_pickle_damaged(m, "a frame that goes beyond the end") : TEC_OK;
+    return bytes > (uint64_t)(m->end - m->at) ? tec_pickle_damaged(m, "a frame that extends beyond the end") : TEC_OK;
 }
 
 static tec_status do_stop(pickle_machine *m, int parameter)
@@ -243,7 +132,7 @@ static const struct {
     pickle_operation *run;
     int parameter;
 } operations[256] = {
-    /* literals; the parameter is the width of the number or of the length in front */
+    /* literals; the parameter is the width in bytes of the number, or of the length that precedes a string */
     ['N'] = {tec_pickle_do_constant, -1}, [0x88] = {tec_pickle_do_constant, 1}, [0x89] = {tec_pickle_do_constant, 0},
     ['J'] = {tec_pickle_do_signed, 4}, ['K'] = {tec_pickle_do_unsigned, 1}, ['M'] = {tec_pickle_do_unsigned, 2},
     [0x8a] = {tec_pickle_do_long, 1}, [0x8b] = {tec_pickle_do_long, 4}, ['G'] = {tec_pickle_do_float, 8},
@@ -294,8 +183,15 @@ tec_status tec_pickle_read(pickle **out, const char *where, const void *data, si
     pickle *p = tec_allocate_zeroed(1, sizeof *p);
     const unsigned char *begin = data;
     pickle_machine m = {
-        .pickle = p, .where = where, .base = base, .begin = begin, .at = begin, .end = begin + size, .opcode = begin};
-    m.stack = grown(NULL, 0, &m.stack_capacity, sizeof *m.stack); /* so that there is something to point to */
+        .pickle = p,
+        .where = where,
+        .base = base,
+        .begin = begin,
+        .at = begin,
+        .end = begin + size,
+        .opcode = begin,
+    };
+    m.stack = tec_grow(NULL, 0, &m.stack_capacity, sizeof *m.stack); /* popping nothing must point somewhere */
     tec_status status = run(&m);
     *used = (size_t)(m.at - m.begin);
     free(m.stack);

@@ -1,4 +1,7 @@
+/* Opcodes that build containers, name globals and make objects of them. */
 #include "pickle_parts.h"
+
+#include "tec/minmax.h"
 
 #include <string.h>
 
@@ -10,14 +13,14 @@ tec_status tec_pickle_do_empty(pickle_machine *m, int kind)
     return tec_pickle_push_new(m, (pickle_kind)kind, &out);
 }
 
-/* Adds values to a container. An object takes pairs only, as a dict does: what a class derived from list holds is of no
- * use here. */
+/* Adds values to a container. An object keeps pairs only, as a dict does: the items of a class derived from list are
+ * ignored. */
 static tec_status add(pickle_machine *m, pickle_value *to, pickle_value **value, size_t count, int together)
 {
     bool pairs = to->kind == PICKLE_DICT || to->kind == PICKLE_OBJECT;
     bool singles = to->kind == PICKLE_LIST || to->kind == PICKLE_SET || to->kind == PICKLE_OBJECT;
     if (!(together == 2 ? pairs : singles))
-        return tec_pickle_damaged(m, "items for what cannot hold them");
+        return tec_pickle_damaged(m, "items for a value that cannot hold any");
     if (count % (size_t)together)
         return tec_pickle_damaged(m, "a key without a value");
     if (to->kind == PICKLE_OBJECT && together == 1)
@@ -73,15 +76,20 @@ tec_status tec_pickle_do_add_all(pickle_machine *m, int together)
 
 /* -- names -- */
 
+/* As much of a name as a message shows. */
+static int shown_bytes(pickle_text name)
+{
+    return (int)tec_min_size(name.size, 200);
+}
+
 static tec_status global(pickle_machine *m, pickle_text module, pickle_text name, pickle_value **out)
 {
     if (tec_pickle_is_refused(module, name))
-        return tec_fail(
-            TEC_USER_ERROR,
-            "%s is refused: it names %.*s.%.*s at byte %zu, which has no place in a model file (nothing was "
-            "run): do not load it with other programs",
-            m->where, module.size > 200 ? 200 : (int)module.size, module.at, name.size > 200 ? 200 : (int)name.size,
-            name.at, m->base + (size_t)(m->opcode - m->begin));
+        return tec_fail(TEC_USER_ERROR,
+                        "%s is refused: it names %.*s.%.*s at byte %zu, which has no place in a model file "
+                        "(nothing was run): do not load it with other programs",
+                        m->where, shown_bytes(module), module.at, shown_bytes(name), name.at,
+                        m->base + (size_t)(m->opcode - m->begin));
     *out = tec_pickle_new(m->pickle, PICKLE_GLOBAL);
     (*out)->global.module = module;
     (*out)->global.name = name;
@@ -110,7 +118,7 @@ tec_status tec_pickle_do_stack_global(pickle_machine *m, int parameter)
     pickle_value **text = NULL, *out = NULL;
     TEC_TRY(tec_pickle_pop(m, 2, &text));
     if (text[0]->kind != PICKLE_TEXT || text[1]->kind != PICKLE_TEXT)
-        return tec_pickle_damaged(m, "a name that is no text");
+        return tec_pickle_damaged(m, "a name that is not a string");
     TEC_TRY(global(m, text[0]->text, text[1]->text, &out));
     return tec_pickle_push(m, out);
 }
@@ -121,14 +129,14 @@ static tec_status object(pickle_machine *m, pickle_value *class, pickle_value *a
 {
     pickle_value *out = NULL;
     if (args->kind != PICKLE_TUPLE)
-        return tec_pickle_damaged(m, "arguments that are no tuple");
+        return tec_pickle_damaged(m, "arguments that are not a tuple");
     TEC_TRY(tec_pickle_push_new(m, PICKLE_OBJECT, &out));
     out->object.class = class;
     out->object.args = args;
     return TEC_OK;
 }
 
-/* Class and arguments are operands; a third, keywords, is of no use here. */
+/* Class and arguments are operands; a third one, keywords, is ignored. */
 tec_status tec_pickle_do_reduce(pickle_machine *m, int operands)
 {
     pickle_value **value = NULL;
@@ -169,7 +177,7 @@ tec_status tec_pickle_do_object(pickle_machine *m, int parameter)
     return object(m, class, args);
 }
 
-/* The state of what is no object (the `_metadata` of an OrderedDict that was made empty) is of no use here. */
+/* The state of anything but an object (the `_metadata` of an OrderedDict that was created empty) is ignored. */
 tec_status tec_pickle_do_build(pickle_machine *m, int parameter)
 {
     (void)parameter;

@@ -1,13 +1,14 @@
+/* Names that have no place in the pickle of a model file. */
 #include "pickle_parts.h"
 
 #include <string.h>
 
-/* Nothing is ever called here, so this protects no reader of ours: a file that names one of these was made to attack
- * whoever loads it by other means, and its user should know. Names that honest files hold too (getattr of enumerations,
- * functools.partial, pathlib.Path) are stepped over as everything else is. */
+/* Nothing is ever called here, so this is not for our own protection: a file that names one of these was made to attack
+ * whoever loads it with another program, and its user should know. Names that honest files contain, too (getattr of
+ * enumerations, functools.partial, pathlib.Path), are ignored like everything else. */
 static const struct {
-    const char *module; /* its first part */
-    const char *names;  /* first part of the name, between blanks; NULL: all */
+    const char *module; /* the first component of its name */
+    const char *names;  /* first components of names, between blanks; NULL: all */
 } refused[] = {
     {"os", NULL},
     {"posix", NULL},
@@ -54,7 +55,7 @@ static const struct {
     {"torch", " load hub "},
 };
 
-/* A module may hold another by name: torch.serialization has os. These are refused wherever they stand. */
+/* A module may expose another one: torch.serialization has os. These are refused anywhere in a name. */
 static const char anywhere[] = " os posix sys subprocess ctypes importlib builtins __builtins__ ";
 
 static pickle_text first_part(pickle_text text)

@@ -1,6 +1,8 @@
+/* The values of a pickle and the blocks of memory that they live in. */
 #include "pickle_parts.h"
 
 #include "tec/memory.h"
+#include "tec/minmax.h"
 
 #include <stdalign.h>
 #include <stdlib.h>
@@ -18,7 +20,7 @@ void *tec_pickle_room(pickle *p, size_t bytes)
 {
     size_t aligned = (bytes + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
     if (!p->blocks || p->blocks->size - p->blocks->used < aligned) {
-        size_t size = aligned > BLOCK_BYTES ? aligned : BLOCK_BYTES;
+        size_t size = tec_max_size(aligned, BLOCK_BYTES);
         pickle_block *block = tec_allocate(sizeof *block + size);
         *block = (pickle_block){p->blocks, 0, size};
         p->blocks = block;
@@ -39,7 +41,7 @@ pickle_value *tec_pickle_new(pickle *p, pickle_kind kind)
 void tec_pickle_add_item(pickle *p, pickle_value *list, pickle_value *item)
 {
     if (list->count == list->capacity) {
-        /* The old ones stay in the block: all that a list leaves behind is less than what it has. */
+        /* The old array stays in its block: all that a list leaves behind is smaller than the list. */
         uint32_t capacity = list->capacity ? 2 * list->capacity : 4;
         pickle_value **larger = tec_pickle_room(p, capacity * sizeof *larger);
         if (list->count)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_HEADER_BYTES 100000000 /* as the reference implementation */
+#define MOST_HEADER_BYTES 100000000 /* the limit of the reference implementation */
 #define METADATA "__metadata__"
 
 static tec_status read_tensor(tec_tensor_file *file, const tensor_entry *entry, void *out, size_t bytes)
@@ -32,12 +32,12 @@ static tec_status read_length(const tec_tensor_file *file, int64_t *length)
         value = value << 8 | raw[i];
     if (value > MOST_HEADER_BYTES)
         return tec_fail(TEC_USER_ERROR,
-                        "%s: a header of %llu bytes is promised, more than the %d that .safetensors allows: no such "
-                        "file, or damaged",
+                        "%s: a header of %llu bytes is declared, more than the %d that .safetensors allows: not "
+                        "such a file, or damaged",
                         file->path, (unsigned long long)value, MOST_HEADER_BYTES);
     if (value > (uint64_t)file->bytes - sizeof raw)
         return tec_fail(TEC_USER_ERROR,
-                        "%s: a header of %llu bytes is promised, but the file has only %lld: is it cut short?",
+                        "%s: a header of %llu bytes is declared, but the file has only %lld: is it cut short?",
                         file->path, (unsigned long long)value, (long long)file->bytes);
     *length = (int64_t)value;
     return TEC_OK;
@@ -48,7 +48,7 @@ static tec_status parse_header(const tec_tensor_file *file, const char *text, si
     json_error_t error;
     *header = NULL;
     if (length == 0 || text[0] != '{')
-        return tec_fail(TEC_USER_ERROR, "%s: the header does not start with {: no .safetensors file, or damaged",
+        return tec_fail(TEC_USER_ERROR, "%s: the header does not start with {: not a .safetensors file, or damaged",
                         file->path);
     *header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
     if (!*header)
@@ -61,11 +61,11 @@ static tec_status add_metadata(tec_tensor_file *file, json_t *metadata)
     const char *key;
     json_t *value;
     if (!json_is_object(metadata))
-        return tec_fail(TEC_USER_ERROR, "%s: " METADATA " of the header is no object of texts", file->path);
+        return tec_fail(TEC_USER_ERROR, "%s: " METADATA " of the header is not an object of strings", file->path);
     json_object_foreach(metadata, key, value)
     {
         if (!json_is_string(value))
-            return tec_fail(TEC_USER_ERROR, "%s: " METADATA ".%.80s of the header is no text", file->path, key);
+            return tec_fail(TEC_USER_ERROR, "%s: " METADATA ".%.80s of the header is not a string", file->path, key);
         char *name = tec_string_format(METADATA ".%s", key);
         tec_tensor_file_add_note(file, name, "%s", json_string_value(value));
         free(name);
@@ -75,7 +75,7 @@ static tec_status add_metadata(tec_tensor_file *file, json_t *metadata)
 
 /* -- a tensor -- */
 
-/* Whole numbers from 0 on. */
+/* An array of `least` to `most` numbers, none of them negative. */
 static bool get_numbers(const json_t *array, size_t least, size_t most, int64_t *out)
 {
     size_t count = json_array_size(array);
@@ -102,16 +102,16 @@ static tec_status add_tensor(tec_tensor_file *file, const char *name, const json
     const json_t *shape = json_object_get(about, "shape");
     const char *dtype = json_string_value(json_object_get(about, "dtype"));
     if (!dtype)
-        return fail_member(file, name, "dtype is missing or no text");
+        return fail_member(file, name, "dtype is missing or not a string");
     tensor_type type = tec_tensor_type_of_safetensors(dtype);
     if (type == TENSOR_TYPES)
         return tec_fail(TEC_USER_ERROR, "%s: tensor %.200s has the unknown dtype %.40s", file->path, name, dtype);
     if (json_is_array(shape) && json_array_size(shape) > TEC_TENSOR_DIMS)
         return fail_member(file, name, "shape has more dimensions than the 8 that are read");
     if (!get_numbers(shape, 0, TEC_TENSOR_DIMS, dim))
-        return fail_member(file, name, "shape is missing or no array of sizes");
+        return fail_member(file, name, "shape is missing or not an array of sizes");
     if (!get_numbers(json_object_get(about, "data_offsets"), 2, 2, offset))
-        return fail_member(file, name, "data_offsets is missing or no pair of offsets");
+        return fail_member(file, name, "data_offsets is missing or not a pair of offsets");
     if (offset[0] > offset[1])
         return fail_member(file, name, "data_offsets end before they start");
     if (offset[1] > room)
@@ -119,12 +119,14 @@ static tec_status add_tensor(tec_tensor_file *file, const char *name, const json
                         "%s: tensor %.200s ends at byte %lld of the data, but the file has only %lld of them: is it "
                         "cut short?",
                         file->path, name, (long long)offset[1], (long long)room);
-    TEC_TRY(tec_tensor_file_add(file, name,
-                                &(tensor_place){.type = type,
-                                                .dims = (int)json_array_size(shape),
-                                                .dim = dim,
-                                                .offset = data + offset[0],
-                                                .room = offset[1] - offset[0]}));
+    tensor_place place = {
+        .type = type,
+        .dims = (int)json_array_size(shape),
+        .dim = dim,
+        .offset = data + offset[0],
+        .room = offset[1] - offset[0],
+    };
+    TEC_TRY(tec_tensor_file_add(file, name, &place));
     int64_t needed = file->entry[file->count - 1].about.count * tec_tensor_types[type].size;
     if (needed != offset[1] - offset[0])
         return tec_fail(TEC_USER_ERROR, "%s: tensor %.200s has %lld bytes, but its shape and dtype %s call for %lld",
@@ -147,7 +149,7 @@ static int by_offset(const void *a, const void *b)
     return (bytes_of(x) > bytes_of(y)) - (bytes_of(x) < bytes_of(y));
 }
 
-/* The tensors have to cover the data without holes: nothing is shared, nothing is hidden. */
+/* The tensors must cover the data without overlaps and gaps: nothing is shared, nothing hidden. */
 static tec_status check_cover(const tec_tensor_file *file, int64_t data)
 {
     const tensor_entry **order = tec_allocate((size_t)file->count * sizeof *order);

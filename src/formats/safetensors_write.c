@@ -1,21 +1,15 @@
 /* Writing .safetensors, float32. */
+#include "tec/tensor_write.h"
+
 #include "tec/files.h"
 #include "tec/memory.h"
-#include "tec/tensor_write.h"
+#include "tec/minmax.h"
 
 #include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static int64_t count_of(const tec_tensor_out *tensor)
-{
-    int64_t count = 1;
-    for (int i = 0; i < tensor->dims; i++)
-        count *= tensor->dim[i];
-    return count;
-}
 
 /* -- the header -- */
 
@@ -24,7 +18,7 @@ static json_t *describe(const tec_tensor_out *tensor, int64_t offset)
     json_t *shape = json_array();
     for (int i = 0; i < tensor->dims; i++)
         json_array_append_new(shape, json_integer(tensor->dim[i]));
-    json_int_t end = offset + count_of(tensor) * (int64_t)sizeof(float);
+    json_int_t end = offset + tec_tensor_out_count(tensor) * (int64_t)sizeof(float);
     return json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets", (json_int_t)offset, end);
 }
 
@@ -50,12 +44,12 @@ static tec_status make_header(const char *path, const tec_tensor_out *tensor, in
             return tec_fail(TEC_USER_ERROR, "%s: there are two tensors %s", path, tensor[i].name);
         if (json_object_set_new(*header, tensor[i].name, describe(&tensor[i], *bytes)) != 0)
             return tec_fail(TEC_USER_ERROR, "%s: the name of tensor %s is not UTF-8", path, tensor[i].name);
-        *bytes += count_of(&tensor[i]) * (int64_t)sizeof(float);
+        *bytes += tec_tensor_out_count(&tensor[i]) * (int64_t)sizeof(float);
     }
     return TEC_OK;
 }
 
-/* Length and header, filled up with spaces so that the data begins at a multiple of 8. The caller frees it. */
+/* The length and the header, padded with spaces so that the data begins at a multiple of 8; the caller frees it. */
 static char *print_header(const json_t *header, size_t *bytes)
 {
     char *json = json_dumps(header, JSON_COMPACT);
@@ -82,7 +76,7 @@ static tec_status put_values(int fd, const char *path, const real *value, int64_
     float *narrow = tec_allocate(CHUNK * sizeof *narrow);
     tec_status status = TEC_OK;
     for (int64_t i = 0; i < count && status == TEC_OK; i += CHUNK) {
-        int64_t n = count - i < CHUNK ? count - i : CHUNK;
+        int64_t n = tec_min_int64(count - i, CHUNK);
         for (int64_t k = 0; k < n; k++)
             narrow[k] = (float)value[i + k];
         status = tec_file_put(fd, path, narrow, (size_t)n * sizeof *narrow, offset + i * (int64_t)sizeof *narrow);
@@ -103,8 +97,8 @@ static tec_status put_all(const char *temporary, const tec_tensor_out *tensor, i
         goto done;
     status = tec_file_put(fd, temporary, text, header_bytes, 0);
     for (int i = 0; i < count && status == TEC_OK; i++) {
-        status = put_values(fd, temporary, tensor[i].value, count_of(&tensor[i]), offset);
-        offset += count_of(&tensor[i]) * (int64_t)sizeof(float);
+        status = put_values(fd, temporary, tensor[i].value, tec_tensor_out_count(&tensor[i]), offset);
+        offset += tec_tensor_out_count(&tensor[i]) * (int64_t)sizeof(float);
     }
     if (close(fd) != 0 && status == TEC_OK)
         status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", temporary, strerror(errno));

@@ -2,55 +2,26 @@
 #include "tensor_h5.h"
 
 #include "tec/checkpoint_h5.h"
-
 #include "tec/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* What deflate, the strongest of HDF5's own filters, can make of a byte. */
+/* The most bytes that deflate, the strongest of HDF5's own filters, can expand one to. */
 #define MOST_INFLATION 1032
 
 typedef struct h5_file {
     hid_t file, weights;
 } h5_file;
 
-/* -- types -- */
-
-static hid_t memory_type(tensor_type type)
-{
-    return type == TENSOR_F64   ? H5Tcopy(H5T_IEEE_F64LE)
-           : type == TENSOR_F32 ? H5Tcopy(H5T_IEEE_F32LE)
-                                : tec_h5_half_type();
-}
-
-tensor_type tec_tensor_h5_type(hid_t type)
-{
-    static const tensor_type whole[2][4] = {{TENSOR_U8, TENSOR_U16, TENSOR_U32, TENSOR_U64},
-                                            {TENSOR_I8, TENSOR_I16, TENSOR_I32, TENSOR_I64}};
-    size_t size = H5Tget_size(type);
-    if (!tec_h5_is_number(type))
-        return TENSOR_TYPES;
-    if (H5Tget_class(type) == H5T_INTEGER) {
-        for (int i = 0; i < 4; i++)
-            if (size == (size_t)1 << i)
-                return whole[H5Tget_sign(type) == H5T_SGN_2][i];
-        return TENSOR_TYPES;
-    }
-    hid_t half = tec_h5_half_type();
-    bool is_half = H5Tequal(type, half) > 0;
-    H5Tclose(half);
-    return is_half ? TENSOR_F16 : size > sizeof(float) ? TENSOR_F64 : TENSOR_F32;
-}
-
 /* -- reading -- */
 
 static tec_status read_dataset(const tec_tensor_file *file, hid_t dataset, const tensor_entry *entry, void *out,
                                size_t bytes)
 {
-    hid_t memory = memory_type(entry->type), type = H5Dget_type(dataset), space = H5Dget_space(dataset);
+    hid_t memory = tec_tensor_h5_memory_type(entry->type), type = H5Dget_type(dataset), space = H5Dget_space(dataset);
     tec_status status = TEC_OK;
-    /* The file may be another one by now. */
+    /* The file may have been replaced since. */
     if (H5Sget_simple_extent_npoints(space) != entry->span)
         status = tec_fail(TEC_USER_ERROR, "%s: tensor %s has changed since the file was opened", file->path,
                           entry->about.name);
@@ -90,7 +61,7 @@ static const tensor_format fixture = {.name = "tec fixture", .read = read_tensor
 
 /* -- listing -- */
 
-/* Bytes that the dataset may have in memory, judged by what it takes in the file. */
+/* The most bytes that the dataset can have in memory, by its size in the file. */
 static int64_t room_of(const tec_tensor_file *file, hid_t dataset, tensor_type type, size_t stored_size)
 {
     hid_t plist = H5Dget_create_plist(dataset);
@@ -111,21 +82,20 @@ static tec_status add_dataset(tec_tensor_file *file, hid_t dataset, const char *
     int dims = H5Sget_simple_extent_dims(space, size, NULL);
     for (int i = 0; i < dims; i++)
         dim[i] = size[i] > INT64_MAX ? -1 : (int64_t)size[i];
-    tensor_type type = tec_tensor_h5_type(stored);
+    tensor_place place = {.type = tec_tensor_h5_type(stored), .dims = dims, .dim = dim};
     tec_status status;
-    if (type == TENSOR_TYPES)
+    if (place.type == TENSOR_TYPES) {
         status = tec_fail(TEC_USER_ERROR, "%s: tensor weights/%s does not hold numbers", file->path, name);
-    else
-        status = tec_tensor_file_add(
-            file, name,
-            &(tensor_place){
-                .type = type, .dims = dims, .dim = dim, .room = room_of(file, dataset, type, H5Tget_size(stored))});
+    } else {
+        place.room = room_of(file, dataset, place.type, H5Tget_size(stored));
+        status = tec_tensor_file_add(file, name, &place);
+    }
     H5Sclose(space);
     H5Tclose(stored);
     return status;
 }
 
-/* HDF5 keeps no order of its own: block 2 is to come before block 10. */
+/* HDF5 keeps no order of its own, and block 2 should come before block 10. */
 static int by_name_and_number(const void *a, const void *b)
 {
     const tensor_entry *x = a, *y = b;
@@ -136,13 +106,14 @@ static tec_status list_weights(tec_tensor_file *file, hid_t weights)
 {
     char *name;
     tec_status status = TEC_OK;
-    for (int i = 0; status == TEC_OK && (name = tec_tensor_h5_member(weights, i)); i++) {
+    for (int i = 0; status == TEC_OK && (name = tec_h5_member(weights, i)); i++) {
         hid_t dataset = H5Dopen2(weights, name, H5P_DEFAULT);
-        status = dataset >= 0
-                     ? add_dataset(file, dataset, name)
-                     : tec_fail(TEC_USER_ERROR, "%s: weights/%s is not a dataset, or damaged", file->path, name);
-        if (dataset >= 0)
+        if (dataset >= 0) {
+            status = add_dataset(file, dataset, name);
             H5Dclose(dataset);
+        } else {
+            status = tec_fail(TEC_USER_ERROR, "%s: weights/%s is not a dataset, or damaged", file->path, name);
+        }
         free(name);
     }
     if (status == TEC_OK)

@@ -3,7 +3,6 @@
 #include "tensor_h5.h"
 
 #include "tec/checkpoint_h5.h"
-
 #include "tec/memory.h"
 #include "tec/text.h"
 
@@ -13,19 +12,6 @@
 
 enum { LONGEST_TEXT = 1 << 20 };
 
-char *tec_tensor_h5_member(hid_t group, int index)
-{
-    ssize_t length = H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, (hsize_t)index, NULL, 0, H5P_DEFAULT);
-    if (length < 0)
-        return NULL;
-    char *name = tec_allocate((size_t)length + 1);
-    if (H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, (hsize_t)index, name, (size_t)length + 1,
-                           H5P_DEFAULT) >= 0)
-        return name;
-    free(name);
-    return NULL;
-}
-
 static char *join(const char *prefix, const char *name)
 {
     return tec_string_format("%s%s%s", prefix, prefix[0] ? "." : "", name);
@@ -33,7 +19,7 @@ static char *join(const char *prefix, const char *name)
 
 /* -- attributes -- */
 
-/* Hashes are shown as everywhere, in hexadecimal; they and seeds are the unsigned numbers of our files. */
+/* Hashes are shown in hexadecimal, as everywhere; they and seeds are the unsigned numbers in our files. */
 static void append_number(char *text, size_t size, hid_t type, const char *name, const void *value)
 {
     size_t used = strlen(text);
@@ -62,18 +48,20 @@ static bool numbers_text(hid_t object, const char *path, const char *name, hid_t
     return true;
 }
 
-/* Whatever it is, as text. */
+/* Formats an attribute, whatever its type. */
 static void attribute_text(hid_t object, const char *path, const char *name, char *text, size_t size)
 {
     hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
     hid_t space = H5Aget_space(attribute), type = H5Aget_type(attribute);
     hssize_t count = H5Sget_simple_extent_npoints(space);
-    bool real_number = H5Tget_class(type) == H5T_FLOAT;
-    bool large = H5Tget_class(type) == H5T_INTEGER && H5Tget_sign(type) == H5T_SGN_NONE && H5Tget_size(type) == 8;
+    hid_t native = H5T_NATIVE_INT64;
+    if (H5Tget_class(type) == H5T_FLOAT)
+        native = H5T_NATIVE_DOUBLE;
+    else if (H5Tget_class(type) == H5T_INTEGER && H5Tget_sign(type) == H5T_SGN_NONE && H5Tget_size(type) == 8)
+        native = H5T_NATIVE_UINT64;
     H5Tclose(type);
     H5Sclose(space);
     H5Aclose(attribute);
-    hid_t native = real_number ? H5T_NATIVE_DOUBLE : large ? H5T_NATIVE_UINT64 : H5T_NATIVE_INT64;
     if (count >= 1 && count <= 16 && numbers_text(object, path, name, native, (int)count, text, size))
         return;
     if (tec_h5_get_text(object, path, name, text, size) != TEC_OK)
@@ -96,11 +84,15 @@ static void note_attributes(tec_tensor_file *file, hid_t object, const char *pre
 {
     static const struct {
         const char *group, *name;
-    } others[] = {{"", "format"},     {"", "version"},           {"", "kind"},      {"", "seed"}, {"optimizer", "step"},
-                  {"inputs", "keep"}, {"inputs", "last_layers"}, {"inputs", "topk"}};
-    const tec_h5_field *field = strcmp(prefix, "config") == 0 ? tec_checkpoint_config_fields
-                                : strcmp(prefix, "run") == 0  ? tec_checkpoint_run_fields
-                                                              : NULL;
+    } others[] = {
+        {"", "format"},     {"", "version"},           {"", "kind"},       {"", "seed"}, {"optimizer", "step"},
+        {"inputs", "keep"}, {"inputs", "last_layers"}, {"inputs", "topk"},
+    };
+    const tec_h5_field *field = NULL;
+    if (strcmp(prefix, "config") == 0)
+        field = tec_checkpoint_config_fields;
+    else if (strcmp(prefix, "run") == 0)
+        field = tec_checkpoint_run_fields;
     for (; field && field->name; field++)
         note_attribute(file, object, prefix, field->name);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
@@ -158,14 +150,14 @@ static void note_group(tec_tensor_file *file, hid_t group, const char *prefix, b
 {
     char *name;
     note_attributes(file, group, prefix);
-    for (int i = 0; (name = tec_tensor_h5_member(group, i)); i++) {
+    for (int i = 0; (name = tec_h5_member(group, i)); i++) {
         if (inside || strcmp(name, "weights") != 0)
             note_member(file, group, prefix, name, inside);
         free(name);
     }
 }
 
-/* A group in a group is only counted. */
+/* The members of a group within a group are only counted. */
 static void note_member(tec_tensor_file *file, hid_t group, const char *prefix, const char *name, bool inside)
 {
     hid_t member = H5Oopen(group, name, H5P_DEFAULT);

@@ -1,8 +1,9 @@
-/* Models in several files: NAME.index.json says in "weight_map" which tensor lies in which file beside it. */
+/* Models in several files: "weight_map" in NAME.index.json says which tensor is in which of the files beside it. */
+#include "tensor_source.h"
+
 #include "tec/files.h"
 #include "tec/memory.h"
 #include "tec/text.h"
-#include "tensor_source.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,10 +13,10 @@
 
 #define MOST_INDEX_BYTES 100000000
 
-/* The shards; a tensor's `source` says which, its `offset` the index there. */
+/* The shards. A tensor's `source` is the number of its shard, its `offset` the index there. */
 typedef struct shards {
     tec_tensor_file **file;
-    int *listed; /* tensors of each that the index names */
+    int *listed; /* how many tensors of each the index names */
     int count;
 } shards;
 
@@ -45,17 +46,18 @@ static tec_status open_shard(const tec_tensor_file *index, const char *name, tec
     if (!name[0] || name[0] == '.' || strchr(name, '/'))
         return tec_fail(TEC_USER_ERROR, "%s: the shard `%.200s` is not the name of a file beside the index",
                         index->path, name);
-    const char *slash = strrchr(index->path, '/');
-    char *path = tec_string_format("%.*s%s", slash ? (int)(slash + 1 - index->path) : 0, index->path, name);
+    char *path = tec_path_beside(index->path, name);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    tec_status status =
-        fd < 0 ? tec_fail(TEC_USER_ERROR, "%s: its shard %s cannot be opened: %s", index->path, path, strerror(errno))
-               : tec_tensor_file_open_fd(out, fd, path);
+    tec_status status;
+    if (fd < 0)
+        status = tec_fail(TEC_USER_ERROR, "%s: its shard %s cannot be opened: %s", index->path, path, strerror(errno));
+    else
+        status = tec_tensor_file_open_fd(out, fd, path, NULL);
     free(path);
     return status;
 }
 
-/* The shard of that name, opened when it is met first; `known` holds the number of each by name. */
+/* The number of the shard of that name, which is opened when first mentioned; `known` maps names to numbers. */
 static tec_status get_shard(const tec_tensor_file *index, shards *all, json_t *known, const char *name, int *number)
 {
     json_t *have = json_object_get(known, name);
@@ -76,14 +78,16 @@ static tec_status add_tensor(tec_tensor_file *file, const char *name, int number
         return tec_fail(TEC_USER_ERROR, "%s: tensor %.200s is not in its shard %s", file->path, name, shard->path);
     all->listed[number]++;
     const tensor_entry *entry = &shard->entry[index];
-    return tec_tensor_file_add(file, name,
-                               &(tensor_place){.type = entry->type,
-                                               .dims = entry->about.dims,
-                                               .dim = entry->about.dim,
-                                               .stride = entry->stride,
-                                               .source = number,
-                                               .offset = index,
-                                               .room = entry->span * tec_tensor_types[entry->type].size});
+    tensor_place place = {
+        .type = entry->type,
+        .dims = entry->about.dims,
+        .dim = entry->about.dim,
+        .stride = entry->stride,
+        .source = number,
+        .offset = index,
+        .room = entry->span * tec_tensor_types[entry->type].size,
+    };
+    return tec_tensor_file_add(file, name, &place);
 }
 
 static tec_status add_all(tec_tensor_file *file, json_t *map, json_t *known)
@@ -120,8 +124,8 @@ tec_status tec_tensor_index_open(tec_tensor_file *file)
     if (status == TEC_OK && !json)
         status = tec_fail(TEC_USER_ERROR, "%s:%d:%d: %s", file->path, error.line, error.column, error.text);
     else if (status == TEC_OK && !json_is_object(map))
-        status =
-            tec_fail(TEC_USER_ERROR, "%s is JSON, but no index of a model's shards (it has no weight_map)", file->path);
+        status = tec_fail(TEC_USER_ERROR, "%s is JSON, but not an index of a model's shards (it has no weight_map)",
+                          file->path);
     if (status == TEC_OK) {
         shards *all = tec_allocate_zeroed(1, sizeof *all);
         all->file = tec_allocate_zeroed(json_object_size(map), sizeof(tec_tensor_file *));

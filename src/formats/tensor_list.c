@@ -1,4 +1,4 @@
-/* The list of tensors and notes of a file: adding with every check of sizes, finding by name. */
+/* The list of tensors and notes of a file: adding, with every check of sizes, and finding by name. */
 #include "tensor_source.h"
 
 #include "tec/memory.h"
@@ -9,20 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A tensor with a stride of 0 may hold more elements than its file has bytes, within this. */
+/* A tensor with a stride of 0 may have more elements than its file has bytes, up to this many. */
 #define MOST_REPEATED ((int64_t)1 << 24)
-
-/* Room for one more in a list that doubles. */
-static void *room_for_one(void *list, int count, int *capacity, size_t bytes)
-{
-    if (count < *capacity)
-        return list;
-    *capacity = *capacity ? 2 * *capacity : 64;
-    void *larger = realloc(list, (size_t)*capacity * bytes);
-    if (!larger)
-        tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory for the list of a file's tensors"));
-    return larger;
-}
 
 static tec_status fail(const tec_tensor_file *file, const char *name, const char *what)
 {
@@ -70,8 +58,8 @@ tec_status tec_tensor_file_add(tec_tensor_file *file, const char *name, const te
     if (entry.about.count > entry.span && entry.about.count > MOST_REPEATED && entry.about.count > file->bytes)
         return fail(file, name, "repeats its data to far more elements than the file has bytes");
 
-    entry.about.name = tec_string_format("%s", name);
-    file->entry = room_for_one(file->entry, file->count, &file->capacity, sizeof *file->entry);
+    entry.about.name = tec_string_copy(name);
+    file->entry = tec_grow(file->entry, (size_t)file->count, &file->capacity, sizeof *file->entry);
     file->entry[file->count++] = entry;
     return TEC_OK;
 }
@@ -85,8 +73,8 @@ void tec_tensor_file_add_note(tec_tensor_file *file, const char *name, const cha
     va_end(arguments);
     if (length < 0)
         tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory for a note of %s", file->path));
-    file->note = room_for_one(file->note, file->notes, &file->note_capacity, sizeof *file->note);
-    file->note[file->notes++] = (tec_tensor_note){.name = tec_string_format("%s", name), .text = text};
+    file->note = tec_grow(file->note, (size_t)file->notes, &file->note_capacity, sizeof *file->note);
+    file->note[file->notes++] = (tec_tensor_note){.name = tec_string_copy(name), .text = text};
 }
 
 /* -- by name -- */

@@ -1,7 +1,8 @@
-/* What the readers of tensor files share. A format's open function fills the list of tensors and notes and sets
- * `format` (and `data`); reading, strides, conversion and closing are then done here by way of its table. */
-#ifndef TEC_TENSOR_SOURCE_H
-#define TEC_TENSOR_SOURCE_H
+/* Module formats, private. What the readers of tensor files share. A format's open function fills the list of tensors
+ * and notes and sets `format` (and `data`); reading, strides, conversion and closing are then done here through its
+ * table. */
+#ifndef TEC_FORMATS_TENSOR_SOURCE_H
+#define TEC_FORMATS_TENSOR_SOURCE_H
 
 #include "tec/tensor_file.h"
 
@@ -33,18 +34,20 @@ typedef struct tensor_type_about {
     const char *name;                  /* PyTorch's: "float32" is torch.float32 */
     int size;                          /* bytes */
     bool is_float;                     /* tec_tensor_convert reads it */
-    const char *safetensors, *storage; /* "F32"; "FloatStorage" of module torch or torch.cuda; NULL: there is none */
+    const char *safetensors, *storage; /* "F32"; "FloatStorage" in torch or torch.cuda; NULL: none */
 } tensor_type_about;
 
 /* Indexed by tensor_type. */
 extern const tensor_type_about tec_tensor_types[];
 
-/* TENSOR_TYPES: none of that name. */
+/* TENSOR_TYPES: there is no type of that name. */
 tensor_type tec_tensor_type_of_name(const char *name);
 tensor_type tec_tensor_type_of_safetensors(const char *name);
 tensor_type tec_tensor_type_of_storage(const char *name);
 
-/* Little-endian elements of a floating-point type, at any alignment. */
+/* Converts little-endian elements of a floating-point type.
+ *   raw   [count] of `type`, at any alignment
+ *   out   [count] */
 void tec_tensor_convert(tensor_type type, const void *raw, int64_t count, real *out);
 
 /* -- an open file -- */
@@ -53,17 +56,16 @@ typedef struct tensor_entry {
     tec_tensor about; /* its name is owned */
     tensor_type type;
     int64_t stride[TEC_TENSOR_DIMS]; /* in elements */
-    int64_t span;                    /* elements from the first to the last in the file, both included; 0 of an empty
-                                        tensor */
-    int source;                      /* which storage, file, dataset ...: the format's own */
-    int64_t offset;                  /* bytes to the first element: the format's own */
+    int64_t span;                    /* elements in the file from the first to the last inclusive; 0 if empty */
+    int source;                      /* which storage, file, dataset ...; for the format */
+    int64_t offset;                  /* bytes to the first element; for the format */
 } tensor_entry;
 
 typedef struct tensor_format {
     const char *name; /* what tec_tensor_file_format says */
-    /* The bytes of a tensor from its first to its last element (entry->span of them), little-endian. */
+    /* Reads a tensor's bytes from its first to its last element (entry->span of them), little-endian. */
     tec_status (*read)(tec_tensor_file *file, const tensor_entry *entry, void *out, size_t bytes);
-    void (*close)(void *data); /* NULL: nothing is to be done */
+    void (*close)(void *data); /* NULL: nothing to do */
 } tensor_format;
 
 struct tec_tensor_file {
@@ -71,54 +73,57 @@ struct tec_tensor_file {
     int fd;        /* open for pread; closed with the file */
     int64_t bytes; /* of the file */
     const tensor_format *format;
-    void *data; /* the format's own */
+    void *data; /* for the format */
     tensor_entry *entry;
-    tec_tensor_note *note; /* texts owned */
-    int count, capacity, notes, note_capacity;
+    tec_tensor_note *note; /* owns its strings */
+    int count, notes;
+    size_t capacity, note_capacity;
     int *sorted; /* indices by name */
 };
 
-/* -- an open file (tensor_file.c) -- */
+/* -- opening (tensor_recognise.c) -- */
 
-/* Opens a file whose descriptor there is already, which is closed with it or upon failure; `path` is for messages. For
- * one file: an index of shards or a directory is refused. */
-tec_status tec_tensor_file_open_fd(tec_tensor_file **out, int fd, const char *path);
+/* Opens a file as one of a format. It comes with path, fd and bytes; the function adds tensors and notes and sets
+ * format and data. The caller closes what it has set through format->close, even if it fails. */
+typedef tec_status tensor_open(tec_tensor_file *file);
+
+/* Recognises and opens a file by its descriptor, which is closed with it or on failure; `path` is for messages. JSON,
+ * in which an index of shards comes, is opened by `open_json`; NULL: refused. */
+tec_status tec_tensor_file_open_fd(tec_tensor_file **out, int fd, const char *path, tensor_open *open_json);
+
+tensor_open tec_safetensors_open, tec_tensor_h5_open;
+tensor_open tec_torch_zip_open;    /* starts with the magic of a zip archive */
+tensor_open tec_torch_legacy_open; /* starts like a pickle of protocol 2 or later: 0x80 */
+tensor_open tec_tensor_index_open; /* JSON that names the shards; tec_tensor_file_open_fd opens these */
 
 /* -- for the formats (tensor_list.c) -- */
 
-/* A tensor to be listed. */
+/* A tensor to add to the list. */
 typedef struct tensor_place {
     tensor_type type;
     int dims;
     const int64_t *dim, *stride; /* stride in elements; NULL: row-major */
     int source;                  /* for format->read */
     int64_t offset;
-    int64_t room; /* bytes that there are from the first element on */
+    int64_t room; /* bytes available from the first element on */
 } tensor_place;
 
-/* TEC_USER_ERROR, naming file and tensor: negative sizes or strides, more than TEC_TENSOR_DIMS dimensions, an
- * overflow, elements outside of `room`, far more elements than the file has bytes (stride 0). Names may repeat: the
- * second "a" becomes "a#2" when the file is open. */
+/* Adds a tensor. Names may repeat: tec_tensor_file_sort renames the second "a" to "a#2". TEC_USER_ERROR, naming file
+ * and tensor: negative sizes or strides, more than TEC_TENSOR_DIMS dimensions, an overflow, elements outside of `room`,
+ * far more elements than the file has bytes (stride 0). */
 tec_status tec_tensor_file_add(tec_tensor_file *file, const char *name, const tensor_place *place);
 
+/* Adds a note; the text is formatted as by printf. */
 void tec_tensor_file_add_note(tec_tensor_file *file, const char *name, const char *text_format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* When all are added: makes names unique and findable. */
+/* After all have been added: makes names unique and prepares finding by name. */
 void tec_tensor_file_sort(tec_tensor_file *file);
 
-/* pread of the whole. TEC_USER_ERROR: beyond the end of the file; TEC_SYSTEM_ERROR: the disk, or a file that has shrunk
- * since it was opened. */
+/* -- reading (tensor_file.c) -- */
+
+/* pread of all `bytes` bytes. TEC_USER_ERROR: they reach beyond the end of the file; TEC_SYSTEM_ERROR: the disk, or a
+ * file that has shrunk since it was opened. */
 tec_status tec_tensor_file_bytes(const tec_tensor_file *file, void *out, size_t bytes, int64_t offset);
-
-/* The formats. `file` has path, fd and bytes; they add tensors and notes and set format and data. Upon failure too,
- * what they have set is closed by the caller by way of format->close. */
-tec_status tec_safetensors_open(tec_tensor_file *file);
-tec_status tec_torch_zip_open(tec_tensor_file *file);    /* starts with a zip archive's magic */
-tec_status tec_torch_legacy_open(tec_tensor_file *file); /* starts as a pickle of protocol 2 or later does: 0x80 */
-tec_status tec_tensor_h5_open(tec_tensor_file *file);    /* our own */
-
-/* A *.index.json: the shards are opened by tec_tensor_file_open_fd, whatever their format. */
-tec_status tec_tensor_index_open(tec_tensor_file *file);
 
 #endif

@@ -1,5 +1,8 @@
-#include "tec/half.h"
+/* Element types of tensors: their names in each format, and conversion to real. */
 #include "tensor_source.h"
+
+#include "tec/half.h"
+#include "tec/minmax.h"
 
 #include <string.h>
 
@@ -95,11 +98,13 @@ static void chunk_of_bfloat(const char *raw, int count, real *out)
 
 void tec_tensor_convert(tensor_type type, const void *raw, int64_t count, real *out)
 {
-    void (*const convert)(const char *, int, real *) = type == TENSOR_F64   ? chunk_of_double
-                                                       : type == TENSOR_F32 ? chunk_of_float
-                                                       : type == TENSOR_F16 ? chunk_of_half
-                                                                            : chunk_of_bfloat;
+    static void (*const convert[])(const char *raw, int count, real *out) = {
+        [TENSOR_F64] = chunk_of_double,
+        [TENSOR_F32] = chunk_of_float,
+        [TENSOR_F16] = chunk_of_half,
+        [TENSOR_BF16] = chunk_of_bfloat,
+    };
+    const char *at = raw;
     for (int64_t i = 0; i < count; i += CHUNK)
-        convert((const char *)raw + i * tec_tensor_types[type].size, count - i < CHUNK ? (int)(count - i) : CHUNK,
-                out + i);
+        convert[type](at + i * tec_tensor_types[type].size, (int)tec_min_int64(count - i, CHUNK), out + i);
 }

@@ -1,8 +1,10 @@
 /* A value of a pickle in a few words, for people. */
+#include "torch_parts.h"
+
 #include "tec/memory.h"
+#include "tec/minmax.h"
 #include "tec/text.h"
 #include "tec/utf8.h"
-#include "torch_parts.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -10,12 +12,12 @@
 
 enum { SHOWN = 100 };
 
-/* As much of a text as is shown, without what terminals do not print; the caller frees it. */
+/* The part of a string that is shown, without unprintable characters; the caller frees it. */
 static char *shown(pickle_text text)
 {
-    size_t size = text.size < SHOWN ? text.size : SHOWN;
+    size_t size = tec_min_size(text.size, SHOWN);
     while (size < text.size && size > 0 && ((unsigned char)text.at[size] & 0xc0) == 0x80)
-        size--; /* not within a character */
+        size--; /* do not split a character */
     char *copy = tec_allocate(size + 1);
     memcpy(copy, text.at, size);
     copy[size] = 0;
@@ -38,9 +40,9 @@ static char *describe_text(pickle_text text)
 /* In the legacy form the class of a whole module may be a persistent id: ("module", class, file, source). */
 static const pickle_value *class_behind(const pickle_value *class)
 {
-    return class->kind == PICKLE_PERSISTENT && class->id->kind == PICKLE_TUPLE && class->id->count > 1
-               ? class->id->item[1]
-               : class;
+    if (class->kind == PICKLE_PERSISTENT && class->id->kind == PICKLE_TUPLE && class->id->count > 1)
+        return class->id->item[1];
+    return class;
 }
 
 static char *describe_global(const pickle_value *global)
@@ -60,7 +62,7 @@ static char *describe_object(const pickle_value *object)
     const pickle_value *class = object->object.class;
     if (tec_pickle_is_global(class, "collections", "OrderedDict"))
         return tec_string_format("OrderedDict");
-    /* How Python makes an object of a class that has no way of its own: the class is the first argument. */
+    /* How Python rebuilds an object whose class defines no way: the class is the first argument. */
     if (class->kind == PICKLE_GLOBAL && object->object.args->count > 0 &&
         tec_pickle_text_is(class->global.name, "_reconstructor"))
         class = object->object.args->item[0];
@@ -106,12 +108,13 @@ char *tec_torch_describe(const pickle_value *value, int tensors)
 {
     value = tec_torch_unwrap(value);
     char *text = describe_value(value), *whole;
-    bool known =
-        value->kind != PICKLE_OBJECT || tec_pickle_is_global(value->object.class, "collections", "OrderedDict");
+    bool unknown = value->kind == PICKLE_OBJECT;
+    if (unknown && tec_pickle_is_global(value->object.class, "collections", "OrderedDict"))
+        unknown = false;
     if (tensors > 0)
         whole = tec_string_format("%s, %d tensor%s", text, tensors, tensors == 1 ? "" : "s");
     else
-        whole = tec_string_format("%s%s", text, known ? "" : ", not read");
+        whole = tec_string_format("%s%s", text, unknown ? ", not read" : "");
     free(text);
     return whole;
 }

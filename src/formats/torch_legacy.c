@@ -3,6 +3,7 @@
 #include "torch_parts.h"
 
 #include "tec/memory.h"
+#include "tec/minmax.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +17,10 @@ typedef struct found_storage {
 } found_storage;
 
 typedef struct legacy {
-    char *head;         /* the file's beginning, with all pickles */
+    char *head;         /* the beginning of the file, with all pickles */
     size_t bytes, used; /* of the head */
     pickle *object, *keys;
-    found_storage *storage; /* by key; one of each */
+    found_storage *storage; /* sorted by key, without duplicates */
     size_t count;
 } legacy;
 
@@ -72,26 +73,32 @@ static tec_status expect(const tec_tensor_file *file, legacy *l, check *is_right
 
 static tec_status read_pickles(const tec_tensor_file *file, legacy *l)
 {
-    l->bytes = file->bytes < PICKLE_BYTES_LIMIT ? (size_t)file->bytes : PICKLE_BYTES_LIMIT;
+    l->bytes = (size_t)tec_min_int64(file->bytes, PICKLE_BYTES_LIMIT);
     l->head = tec_allocate(l->bytes);
     TEC_TRY(tec_tensor_file_bytes(file, l->head, l->bytes, 0));
     TEC_TRY(expect(file, l, is_magic,
-                   "is a pickle, but none of torch.save: load it in Python, then torch.save its state_dict()"));
+                   "is a pickle, but not one of torch.save: load it in Python, then torch.save its state_dict()"));
     TEC_TRY(expect(file, l, is_version, "is of a version of PyTorch's legacy form that is not 1001: save it again"));
     TEC_TRY(expect(file, l, is_little_endian,
                    "was written on a big-endian machine, which is not read: save it again on another"));
     TEC_TRY(next_pickle(file, l, &l->object));
     TEC_TRY(next_pickle(file, l, &l->keys));
     if (tec_pickle_root(l->keys)->kind != PICKLE_LIST)
-        return tec_fail(TEC_USER_ERROR, "%s is damaged: what follows its object is no list of storages", file->path);
+        return tec_fail(TEC_USER_ERROR, "%s is damaged: what follows its object is not a list of storages", file->path);
     return TEC_OK;
 }
 
 /* -- the storages -- */
 
+/* As much of a key as a message shows. */
+static int shown_bytes(pickle_text key)
+{
+    return (int)tec_min_size(key.size, 100);
+}
+
 static int compare_texts(pickle_text a, pickle_text b)
 {
-    int order = memcmp(a.at, b.at, a.size < b.size ? a.size : b.size);
+    int order = memcmp(a.at, b.at, tec_min_size(a.size, b.size));
     return order ? order : (a.size > b.size) - (a.size < b.size);
 }
 
@@ -101,7 +108,7 @@ static int by_key(const void *a, const void *b)
     return compare_texts(first->about.key, second->about.key);
 }
 
-/* All storages that the object names, also in what is not read, as they lie between those that are. */
+/* All storages that the object names, even in values that are not read, since they lie between the others. */
 static tec_status collect_storages(const tec_tensor_file *file, legacy *l)
 {
     size_t count = tec_pickle_persistents(l->object);
@@ -109,7 +116,7 @@ static tec_status collect_storages(const tec_tensor_file *file, legacy *l)
     for (size_t i = 0; i < count; i++) {
         found_storage *storage = &l->storage[l->count];
         storage->offset = -1;
-        /* Others are source texts of whole modules. */
+        /* The others are the sources of whole modules. */
         l->count += tec_torch_storage_of(tec_pickle_persistent(l->object, i), &storage->about);
     }
     qsort(l->storage, l->count, sizeof *l->storage, by_key);
@@ -120,7 +127,7 @@ static tec_status collect_storages(const tec_tensor_file *file, legacy *l)
             l->storage[kept++] = l->storage[i];
         else if (last->count != next->count || last->size != next->size)
             return tec_fail(TEC_USER_ERROR, "%s is damaged: storage %.*s is described in two ways", file->path,
-                            next->key.size < 100 ? (int)next->key.size : 100, next->key.at);
+                            shown_bytes(next->key), next->key.at);
     }
     l->count = kept;
     return TEC_OK;
@@ -134,11 +141,10 @@ static found_storage *find(const legacy *l, pickle_text key)
 
 static tec_status bad_storage(const tec_tensor_file *file, pickle_text key, const char *what)
 {
-    return tec_fail(TEC_USER_ERROR, "%s is damaged: storage %.*s %s", file->path, key.size < 100 ? (int)key.size : 100,
-                    key.at, what);
+    return tec_fail(TEC_USER_ERROR, "%s is damaged: storage %.*s %s", file->path, shown_bytes(key), key.at, what);
 }
 
-/* Where each storage is: they follow each other in the order of the keys. */
+/* Finds where each storage is: they follow each other in the order of the keys. */
 static tec_status place_storages(const tec_tensor_file *file, legacy *l)
 {
     const pickle_value *keys = tec_pickle_root(l->keys);
@@ -149,7 +155,7 @@ static tec_status place_storages(const tec_tensor_file *file, legacy *l)
         unsigned char raw[8];
         uint64_t count = 0;
         if (!storage || storage->offset >= 0 || storage->about.size == 0)
-            return bad_storage(file, key, "is not one that its object holds once, of a type that is known");
+            return bad_storage(file, key, "is not one that its object names once, with a known type");
         TEC_TRY(tec_tensor_file_bytes(file, raw, sizeof raw, at));
         for (int b = 8; b-- > 0;)
             count = count << 8 | raw[b];
@@ -169,8 +175,10 @@ static tec_status locate(tec_tensor_file *file, void *context, const torch_stora
     const found_storage *found = find(context, storage->key);
     if (!found || found->offset < 0)
         return bad_storage(file, storage->key, "is not in the file");
-    *place = (torch_place){.offset = found->offset + storage->first * storage->size,
-                           .bytes = storage->view_count * storage->size};
+    *place = (torch_place){
+        .offset = found->offset + storage->first * storage->size,
+        .bytes = storage->view_count * storage->size,
+    };
     return TEC_OK;
 }
 

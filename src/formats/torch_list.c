@@ -1,14 +1,15 @@
 /* All tensors of a pickle, under the keys that lead to them. */
-#include "tec/utf8.h"
 #include "torch_parts.h"
+
+#include "tec/utf8.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What no model file has more of. A few bytes of pickle can hold one dict a thousand times in another, over and over:
- * the walk has to end before that does. */
+/* More than any model file has. A few bytes of pickle can put one dict a thousand times into another, over and over:
+ * the walk must not follow all of it. */
 enum { DEPTH_LIMIT = 64, VISITS_LIMIT = 1 << 22, TENSORS_LIMIT = 1 << 17, NAME_LIMIT = 1000 };
 
 typedef struct walk {
@@ -16,7 +17,7 @@ typedef struct walk {
     torch_locate *locate;
     void *context;
     int depth, visits;
-    char name[NAME_LIMIT + 1]; /* of the value that is looked at */
+    char name[NAME_LIMIT + 1]; /* of the current value */
     size_t name_size;
 } walk;
 
@@ -24,7 +25,7 @@ static tec_status list_value(walk *w, const pickle_value *value);
 
 static tec_status refuse(const walk *w, const char *what)
 {
-    return tec_fail(TEC_USER_ERROR, "%s: %.200s: %s", w->file->path, w->name[0] ? w->name : "its top", what);
+    return tec_fail(TEC_USER_ERROR, "%s: %.200s: %s", w->file->path, w->name[0] ? w->name : "its top level", what);
 }
 
 /* -- names -- */
@@ -37,7 +38,7 @@ static bool is_plain(const char *text)
     return tec_utf8_valid(text);
 }
 
-/* Adds a key to the name; *named: it is a text or a number, as the keys that lead to tensors are. */
+/* Appends a key to the name. *named: it is a string or an integer, as keys that lead to tensors are. */
 static tec_status enter(walk *w, const pickle_value *key, bool *named)
 {
     char number[32];
@@ -58,7 +59,7 @@ static tec_status enter(walk *w, const pickle_value *key, bool *named)
     memcpy(added, text.at, text.size);
     added[text.size] = 0;
     if (strlen(added) != text.size || !is_plain(added))
-        return refuse(w, "a name that is no printable text");
+        return refuse(w, "a name that is not printable text");
     w->name_size += dot + text.size;
     return TEC_OK;
 }
@@ -71,7 +72,7 @@ static void leave(walk *w, size_t name_size)
 
 /* -- values that hold others -- */
 
-/* Numbers, texts and names hold no tensors; a list may have millions of them. */
+/* Numbers, strings and names hold no tensors, and a list may have millions of them. */
 static bool can_hold_tensors(const pickle_value *value)
 {
     return value->kind == PICKLE_TUPLE || value->kind == PICKLE_LIST || value->kind == PICKLE_DICT ||
@@ -138,8 +139,8 @@ static const pickle_value *find_in(const pickle_value *dict, const char *key)
     return NULL;
 }
 
-/* The state of a torch.nn.Module holds its tensors under the names that its state_dict() gives; one of TorchScript
- * holds them, and modules in it, as its attributes. */
+/* The state of a torch.nn.Module holds its tensors under the names that state_dict() gives them; that of a TorchScript
+ * module has them and its submodules as attributes. */
 static tec_status list_state(walk *w, const pickle_value *object)
 {
     static const char *const parts[] = {"_parameters", "_buffers", "_modules"};
@@ -224,9 +225,10 @@ tec_status tec_torch_list(tec_tensor_file *file, const pickle_value *root, torch
     if (file->count > 0 || file->notes > 0)
         return TEC_OK;
     char *text = tec_torch_describe(root, 0);
-    tec_status status =
-        tec_fail(TEC_USER_ERROR, "%s holds no tensors (%s): give a file that torch.save made of a model's state_dict()",
-                 file->path, text);
+    tec_status status = tec_fail(TEC_USER_ERROR,
+                                 "%s holds no tensors (%s): give a file that torch.save made from a model's "
+                                 "state_dict()",
+                                 file->path, text);
     free(text);
     return status;
 }

@@ -6,14 +6,16 @@
 
 /* -- storages -- */
 
-/* Of quantised tensors, which are not read but, in the legacy form, stepped over. */
+/* Storages of quantised tensors, which are not read, but have to be skipped in the legacy form. */
 static const struct {
     const char *name;
     int size;
-} other_storages[] = {{"UntypedStorage", 1}, {"_UntypedStorage", 1}, {"QInt8Storage", 1},   {"QUInt8Storage", 1},
-                      {"QInt32Storage", 4},  {"QUInt4x2Storage", 1}, {"QUInt2x4Storage", 1}};
+} other_storages[] = {
+    {"UntypedStorage", 1}, {"_UntypedStorage", 1}, {"QInt8Storage", 1},    {"QUInt8Storage", 1},
+    {"QInt32Storage", 4},  {"QUInt4x2Storage", 1}, {"QUInt2x4Storage", 1},
+};
 
-/* The last part of a global's name as a C string; "" where it is none of module torch, or too long. */
+/* The name of a global of module torch as a C string; "" if it is of another module, or too long. */
 static void name_in_torch(const pickle_value *global, char *name, size_t size)
 {
     *name = 0;
@@ -67,7 +69,7 @@ bool tec_torch_storage_of(const pickle_value *persistent, torch_storage *storage
 
 static const struct {
     const char *module, *name;
-    int arg; /* that is meant */
+    int arg; /* the number of the argument that is meant */
 } wrappers[] = {
     {"torch._utils", "_rebuild_parameter", 0},
     {"torch._utils", "_rebuild_parameter_with_state", 0},
@@ -75,7 +77,7 @@ static const struct {
     {"torch", "Size", 0},
 };
 
-/* A tensor with attributes, or of a derived class: (function, class, arguments of the function, state). */
+/* A tensor with attributes, or of a derived class; arguments (function, class, arguments of function, state). */
 static const struct {
     const char *module, *name;
 } rebuilders[] = {
@@ -94,7 +96,7 @@ static const pickle_value *wrapped(const pickle_value *value)
     return NULL;
 }
 
-/* More than a few around each other are somebody's trick. */
+/* No honest file nests more than a few wrappers. */
 const pickle_value *tec_torch_unwrap(const pickle_value *value)
 {
     const pickle_value *inside;
@@ -119,7 +121,7 @@ static void call_of(const pickle_value *object, const pickle_value **function, c
         }
 }
 
-/* A tuple of numbers; -1: it is none, or too long. */
+/* The length of a tuple of integers, copied to `out`; -1: it is not one, or too long. */
 static int numbers_of(const pickle_value *value, int64_t *out)
 {
     value = tec_torch_unwrap(value);

@@ -1,7 +1,8 @@
-/* PyTorch's zip form: a pickle of an OrderedDict of tensors, and the bytes of each in an entry of its own. */
+/* Writing PyTorch's zip form: a pickle of an OrderedDict of tensors, and the bytes of each in an entry of its own. */
+#include "tec/tensor_write.h"
+
 #include "tec/files.h"
 #include "tec/memory.h"
-#include "tec/tensor_write.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,14 +43,6 @@ static void put_tuple(FILE *out, const int64_t *number, int count)
     fputc('t', out);
 }
 
-static int64_t elements(const tec_tensor_out *tensor)
-{
-    int64_t count = 1;
-    for (int i = 0; i < tensor->dims; i++)
-        count *= tensor->dim[i];
-    return count;
-}
-
 #define EMPTY_ORDERED_DICT "ccollections\nOrderedDict\n)R"
 
 /* _rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks) */
@@ -67,7 +60,7 @@ static void put_tensor(FILE *out, const tec_tensor_out *tensor, int index)
     fputs("ctorch\nFloatStorage\n", out);
     put_text(out, key);
     put_text(out, "cpu");
-    put_integer(out, elements(tensor));
+    put_integer(out, tec_tensor_out_count(tensor));
     fputs("tQ", out);
     put_integer(out, 0);
     put_tuple(out, tensor->dim, tensor->dims);
@@ -97,12 +90,12 @@ static tec_status make_pickle(const tec_tensor_out *tensor, int count, char **te
 
 typedef struct archive {
     zip_t *zip;
-    uint64_t end; /* of what was added: where the next entry's header will be */
+    uint64_t end; /* of what was added: where the next entry's header will start */
 } archive;
 
 enum { ALIGNMENT = 64, HEADER_BYTES = 30, FIELD_HEADER_BYTES = 4, PADDING_ID = 0x4246 };
 
-/* PyTorch pads an entry's header by a field of this id, so that its data can be mapped into memory. */
+/* PyTorch pads an entry's header with a field of this id, so that its data can be mapped into memory. */
 static bool pad_header(archive *a, zip_uint64_t index, const char *name)
 {
     static const zip_uint8_t padding[ALIGNMENT];
@@ -113,8 +106,7 @@ static bool pad_header(archive *a, zip_uint64_t index, const char *name)
                                     ZIP_FL_LOCAL) == 0;
 }
 
-/* Adds an entry, not compressed, with a date that does not depend on the day. Bytes that are `owned` are freed by the
- * archive, or at once upon failure. */
+/* Adds an uncompressed entry with a fixed date. If `owned`, the archive frees the data, or this function on failure. */
 static bool add_entry(archive *a, const char *name, const void *data, size_t bytes, bool owned)
 {
     struct tm date = {.tm_year = 80, .tm_mday = 1, .tm_isdst = -1};
@@ -139,7 +131,7 @@ static bool add_entry(archive *a, const char *name, const void *data, size_t byt
 static bool add_tensor(archive *a, const tec_tensor_out *tensor, int index)
 {
     char name[32];
-    size_t count = (size_t)elements(tensor);
+    size_t count = (size_t)tec_tensor_out_count(tensor);
     snprintf(name, sizeof name, FOLDER "data/%d", index);
 #if TEC_REAL_IS_DOUBLE
     float *value = tec_allocate(count * sizeof *value);
@@ -153,8 +145,8 @@ static bool add_tensor(archive *a, const tec_tensor_out *tensor, int index)
 
 static bool add_all(archive *a, const char *pickle, size_t bytes, const tec_tensor_out *tensor, int count)
 {
-    bool added =
-        add_entry(a, FOLDER "data.pkl", pickle, bytes, false) && add_entry(a, FOLDER "byteorder", "little", 6, false);
+    bool added = add_entry(a, FOLDER "data.pkl", pickle, bytes, false);
+    added = added && add_entry(a, FOLDER "byteorder", "little", 6, false);
     for (int i = 0; added && i < count; i++)
         added = add_tensor(a, &tensor[i], i);
     return added && add_entry(a, FOLDER "version", "3\n", 2, false);

@@ -1,8 +1,9 @@
-/* PyTorch's zip form, since 1.6: NAME/data.pkl, NAME/data/KEY per storage. TorchScript's archives have the same parts,
- * beside their code. */
+/* Reading PyTorch's zip form, since 1.6: NAME/data.pkl, and NAME/data/KEY for each storage. TorchScript's archives have
+ * the same parts besides their code. */
 #include "torch_parts.h"
 
 #include "tec/memory.h"
+#include "tec/minmax.h"
 #include "tec/text.h"
 
 #include <fcntl.h>
@@ -18,7 +19,7 @@ typedef struct torch_zip {
     char *folder; /* "NAME/" */
 } torch_zip;
 
-/* Deflate makes 1032 bytes of one at most: an entry that claims more was made to exhaust memory. */
+/* Deflate expands a byte to at most 1032: an entry that claims more was made to exhaust memory. */
 enum { DEFLATE_RATIO = 1032 };
 
 static tec_status zip_failed(const tec_tensor_file *file, const char *entry, const char *reason)
@@ -27,7 +28,7 @@ static tec_status zip_failed(const tec_tensor_file *file, const char *entry, con
                     reason);
 }
 
-/* Size of an entry, which its compressed bytes can give. */
+/* The size of an entry, checked against its compressed size. */
 static tec_status entry_size(const tec_tensor_file *file, zip_uint64_t index, int64_t *bytes, zip_stat_t *about)
 {
     torch_zip *data = file->data;
@@ -43,15 +44,15 @@ static tec_status entry_size(const tec_tensor_file *file, zip_uint64_t index, in
     return TEC_OK;
 }
 
-/* Skips `offset` bytes: at once where they are stored, by unpacking them where they are not. */
+/* Skips `offset` bytes, by seeking if they are stored, by unpacking if they are compressed. */
 static bool skip_to(zip_file_t *stream, const zip_stat_t *about, int64_t offset)
 {
     char unwanted[16384];
     if (about->comp_method == ZIP_CM_STORE)
         return offset == 0 || zip_fseek(stream, offset, SEEK_SET) == 0;
     while (offset > 0) {
-        zip_int64_t got =
-            zip_fread(stream, unwanted, offset < (int64_t)sizeof unwanted ? (size_t)offset : sizeof unwanted);
+        size_t bytes = tec_min_size((size_t)offset, sizeof unwanted);
+        zip_int64_t got = zip_fread(stream, unwanted, bytes);
         if (got <= 0)
             return false;
         offset -= got;
@@ -79,19 +80,19 @@ static tec_status read_entry(const tec_tensor_file *file, zip_uint64_t index, in
     char past;
     TEC_TRY(entry_size(file, index, &size, &about));
     if (offset < 0 || offset > size || bytes > (uint64_t)(size - offset))
-        return zip_failed(file, about.name, "it is shorter than what is wanted of it");
+        return zip_failed(file, about.name, "it is shorter than the data that it should hold");
     zip_file_t *stream = zip_fopen_index(data->zip, index, 0);
     if (!stream)
         return zip_failed(file, about.name, zip_strerror(data->zip));
     tec_status status = TEC_OK;
-    /* Reading on to the end makes libzip compare the checksum, when it has seen all bytes. It is 0 where PyTorch was
-     * told not to compute it. */
+    /* Reading to the end makes libzip compare the checksum, if it has seen all bytes. It is 0 if PyTorch was told not
+     * to compute it. */
     bool whole = offset == 0 && bytes == (uint64_t)size && about.crc != 0;
     if (!skip_to(stream, &about, offset) || !read_whole(stream, out, bytes) ||
-        (whole && zip_fread(stream, &past, 1) != 0))
-        status =
-            zip_failed(file, about.name,
-                       zip_error_code_zip(zip_file_get_error(stream)) ? zip_file_strerror(stream) : "it is cut short");
+        (whole && zip_fread(stream, &past, 1) != 0)) {
+        bool told = zip_error_code_zip(zip_file_get_error(stream)) != 0;
+        status = zip_failed(file, about.name, told ? zip_file_strerror(stream) : "it is cut short");
+    }
     zip_fclose(stream);
     return status;
 }
@@ -119,7 +120,7 @@ static tec_status open_archive(tec_tensor_file *file, torch_zip *data)
 {
     int error = 0, fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 0); /* libzip closes its own */
     if (fd < 0)
-        return tec_fail(TEC_SYSTEM_ERROR, "%s: no further file can be opened", file->path);
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot open another file descriptor", file->path);
     data->zip = zip_fdopen(fd, 0, &error);
     if (data->zip)
         return TEC_OK;
@@ -132,7 +133,7 @@ static tec_status open_archive(tec_tensor_file *file, torch_zip *data)
     return status;
 }
 
-/* Finds NAME/data.pkl, which says what NAME is. */
+/* Finds NAME/data.pkl, and thereby NAME. */
 static tec_status find_pickle(const tec_tensor_file *file, torch_zip *data, zip_uint64_t *index)
 {
     static const char wanted[] = "/data.pkl";
@@ -146,7 +147,7 @@ static tec_status find_pickle(const tec_tensor_file *file, torch_zip *data, zip_
             return TEC_OK;
         }
     }
-    return tec_fail(TEC_USER_ERROR, "%s is a zip archive, but none of PyTorch's: it has no data.pkl", file->path);
+    return tec_fail(TEC_USER_ERROR, "%s is a zip archive, but not one of PyTorch's: it has no data.pkl", file->path);
 }
 
 static bool find_entry(const torch_zip *data, const char *name, zip_uint64_t *index)
@@ -172,11 +173,10 @@ static tec_status check_byte_order(const tec_tensor_file *file, const torch_zip 
     if (bytes < (int64_t)sizeof text)
         TEC_TRY(read_entry(file, index, 0, text, (size_t)bytes));
     if (strcmp(text, "little") != 0)
-        return tec_fail(
-            TEC_USER_ERROR,
-            "%s was written on a big-endian machine (its byteorder is \"%s\"), which is not read: save it again "
-            "on another",
-            file->path, text);
+        return tec_fail(TEC_USER_ERROR,
+                        "%s was written on a big-endian machine (its byteorder is \"%s\"), which is not read: save it "
+                        "again on another",
+                        file->path, text);
     return TEC_OK;
 }
 
@@ -188,16 +188,16 @@ static tec_status locate(tec_tensor_file *file, void *context, const torch_stora
     zip_stat_t about;
     int64_t bytes = 0, wanted;
     if (storage->key.size > 100 || memchr(storage->key.at, 0, storage->key.size))
-        return tec_fail(TEC_USER_ERROR, "%s is damaged: a storage has a key that PyTorch does not give", file->path);
+        return tec_fail(TEC_USER_ERROR, "%s is damaged: a storage has a key that PyTorch does not write", file->path);
     snprintf(name, sizeof name, "data/%.*s", (int)storage->key.size, storage->key.at);
     if (!find_entry(data, name, &index))
         return tec_fail(TEC_USER_ERROR, "%s is damaged: it has no entry %s%s", file->path, data->folder, name);
     TEC_TRY(entry_size(file, index, &bytes, &about));
     if (__builtin_mul_overflow(storage->count, (int64_t)storage->size, &wanted) || wanted > bytes)
-        return tec_fail(
-            TEC_USER_ERROR,
-            "%s is damaged: its entry %s%s has %lld bytes, fewer than the %lld elements of the storage take",
-            file->path, data->folder, name, (long long)bytes, (long long)storage->count);
+        return tec_fail(TEC_USER_ERROR,
+                        "%s is damaged: its entry %s%s has %lld bytes, fewer than the %lld elements of the storage "
+                        "take",
+                        file->path, data->folder, name, (long long)bytes, (long long)storage->count);
     *place = (torch_place){.source = (int)index, .bytes = wanted};
     return TEC_OK;
 }

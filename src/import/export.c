@@ -3,6 +3,7 @@
 
 #include "tec/frozen.h"
 #include "tec/memory.h"
+#include "tec/minmax.h"
 #include "tec/text.h"
 
 #include <stdlib.h>
@@ -10,16 +11,9 @@
 
 static void add(tec_export *out, const char *name, int dims, const int64_t *dim, const real *value)
 {
-    if (out->count == out->capacity) {
-        out->capacity = out->capacity ? 2 * out->capacity : 256;
-        tec_tensor_out *grown = tec_allocate((size_t)out->capacity * sizeof *grown);
-        if (out->count)
-            memcpy(grown, out->tensor, (size_t)out->count * sizeof *grown);
-        free(out->tensor);
-        out->tensor = grown;
-    }
+    out->tensor = tec_grow(out->tensor, (size_t)out->count, &out->capacity, sizeof *out->tensor);
     tec_tensor_out *t = &out->tensor[out->count++];
-    *t = (tec_tensor_out){.name = tec_string_format("%s", name), .dims = dims, .value = value};
+    *t = (tec_tensor_out){.name = tec_string_copy(name), .dims = dims, .value = value};
     for (int i = 0; i < dims; i++)
         t->dim[i] = dim[i];
 }
@@ -39,7 +33,7 @@ void tec_export_free(tec_export *out)
 
 /* -- everything there is -- */
 
-/* Are the model's tensors called in the file as here? Then nothing has to be put together, and nothing be left out. */
+/* Do the model's tensors have our names in the file? Then nothing has to be assembled, and nothing left out. */
 static bool has_our_names(const tec_import *import)
 {
     size_t prefix = strlen(import->facts.prefix);
@@ -49,13 +43,13 @@ static bool has_our_names(const tec_import *import)
     return true;
 }
 
-/* As they stand in the file. */
+/* All tensors below the prefix, as they are in the file. */
 static tec_status copy_all(tec_import *import, tec_export *out)
 {
     size_t prefix = strlen(import->facts.prefix);
     for (int i = 0; i < tec_tensor_file_count(import->file); i++) {
         const tec_tensor *t = tec_tensor_file_get(import->file, i);
-        if (!t->is_float || strncmp(t->name, import->facts.prefix, prefix) != 0)
+        if (!t->is_float || !tec_string_starts_with(t->name, import->facts.prefix))
             continue;
         real *value = tec_allocate((size_t)t->count * sizeof *value);
         add(out, t->name + prefix, t->dims, t->dim, value);
@@ -66,14 +60,14 @@ static tec_status copy_all(tec_import *import, tec_export *out)
 
 /* -- an encoder -- */
 
-/* timm places all tokens before the patches or none: where only some have a position it becomes part of the token, and
- * the table keeps the patches alone. */
+/* timm gives a position to all tokens before the patches or to none: if only some have one, it becomes a part of the
+ * token, and the table keeps the patches alone. */
 static bool folds_positions(const tec_model_config *c)
 {
     return c->variant.unplaced > 0 && c->variant.unplaced < tec_model_prefix(c);
 }
 
-/* Adds the positions of the placed tokens to them; they come in the order of the table. */
+/* Adds their positions to the tokens that have one; the table has them in this order. */
 static void fold_positions(const tec_params *params, const tec_model_config *c)
 {
     static const char *const token[] = {"cls_token", "dist_token", "reg_token"};
@@ -81,7 +75,7 @@ static void fold_positions(const tec_params *params, const tec_model_config *c)
     size_t left = (size_t)(tec_model_prefix(c) - c->variant.unplaced) * (size_t)c->width;
     for (int i = 0; i < 3; i++) {
         const tec_param *p = tec_params_find(params, token[i]);
-        size_t count = !p ? 0 : p->count < left ? p->count : left;
+        size_t count = tec_min_size(p ? p->count : 0, left);
         for (size_t j = 0; j < count; j++)
             params->weight[p->offset + j] += *position++;
         left -= count;
@@ -108,7 +102,7 @@ static void add_patch_positions(const tec_param *p, const tec_model_config *c, c
     add(out, p->name, 3, dim, value + p->count - (size_t)(L * c->width));
 }
 
-/* What timm's and Hugging Face's models have in common. */
+/* All parameters under the names of the scheme; `fold`: without the class-token MLP. */
 static void add_encoder(const tec_params *params, const tec_model_config *c, const naming *scheme, bool fold,
                         tec_export *out)
 {
@@ -117,25 +111,31 @@ static void add_encoder(const tec_params *params, const tec_model_config *c, con
         const real *value = out->weight + p->offset;
         if (fold && strcmp(p->name, "pos_embed") == 0 && folds_positions(c))
             add_patch_positions(p, c, value, out);
-        else if (!fold || strncmp(p->name, "cls_token_mlp.", 14) != 0)
+        else if (!fold || !tec_string_starts_with(p->name, "cls_token_mlp."))
             add_param(scheme, p, value, out);
     }
 }
 
 static tec_status check_plain(const tec_import *import, const tec_vit_variant *v)
 {
-    const char *what = v->no_class_token       ? "without a class token"
-                       : v->distillation_token ? "with a distillation token"
-                       : v->registers          ? "with registers"
-                       : v->unplaced           ? "whose class token has no position"
-                       : v->pre_norm           ? "with a norm before its blocks"
-                       : v->fc_norm            ? "with its norm after pooling"
-                       : v->swiglu             ? "with SwiGLU"
-                                               : NULL;
-    if (!what)
-        return TEC_OK;
-    return tec_fail(TEC_USER_ERROR, "%s is a model %s, which Hugging Face's ViTModel cannot be: use --names timm",
-                    import->path, what);
+    const struct {
+        bool has;
+        const char *what;
+    } variant[] = {
+        {v->no_class_token, "without a class token"},
+        {v->distillation_token, "with a distillation token"},
+        {v->registers > 0, "with registers"},
+        {v->unplaced > 0, "whose class token has no position"},
+        {v->pre_norm, "with a norm before its blocks"},
+        {v->fc_norm, "with its norm after pooling"},
+        {v->swiglu, "with SwiGLU"},
+    };
+    for (size_t i = 0; i < sizeof variant / sizeof *variant; i++)
+        if (variant[i].has)
+            return tec_fail(TEC_USER_ERROR,
+                            "%s is a model %s, which Hugging Face's ViTModel cannot represent: use --names timm",
+                            import->path, variant[i].what);
+    return TEC_OK;
 }
 
 tec_status tec_export_model(tec_import *import, tec_export_names names, tec_export *out)

@@ -6,8 +6,8 @@
 
 /* -- family -- */
 
-/* The first rule of which all that is given matches: the naming scheme, any tensor's whole name, the end of the path
- * (its directory and name). */
+/* The first rule decides of which everything given matches: the naming scheme, the whole name of any tensor, the end of
+ * the path (directory and file name). */
 static const struct {
     const char *naming, *tensor, *file, *family;
 } families[] = {
@@ -49,7 +49,7 @@ static bool any_tensor(const tec_import *import, const char *pattern)
     return false;
 }
 
-/* The last two components of the path: file names say much, directories further up nothing. */
+/* The last two components of the path: a file name says much, directories further up nothing. */
 static const char *end_of_path(const char *path)
 {
     const char *end = path + strlen(path);
@@ -74,11 +74,17 @@ static const char *family_of(const tec_import *import)
 typedef enum normalisation { UNKNOWN, IMAGENET, HALF, CLIP } normalisation;
 
 static const double means[][3] = {
-    [IMAGENET] = {0.485, 0.456, 0.406}, [HALF] = {0.5, 0.5, 0.5}, [CLIP] = {0.48145466, 0.4578275, 0.40821073}};
+    [IMAGENET] = {0.485, 0.456, 0.406},
+    [HALF] = {0.5, 0.5, 0.5},
+    [CLIP] = {0.48145466, 0.4578275, 0.40821073},
+};
 static const double deviations[][3] = {
-    [IMAGENET] = {0.229, 0.224, 0.225}, [HALF] = {0.5, 0.5, 0.5}, [CLIP] = {0.26862954, 0.26130258, 0.27577711}};
+    [IMAGENET] = {0.229, 0.224, 0.225},
+    [HALF] = {0.5, 0.5, 0.5},
+    [CLIP] = {0.26862954, 0.26130258, 0.27577711},
+};
 
-/* Every fact is taken from the first row that fits and has it. 0, NULL: any, or nothing known. */
+/* Each fact is taken from the first row that fits and has it. 0, NULL: any, or unknown. */
 static const struct {
     const char *family, *file;
     int width, depth;
@@ -115,8 +121,7 @@ static bool fits(size_t row, const tec_import *import)
 
 static void consult_table(const tec_import *import, import_sidecar *said)
 {
-    /* Everything but a ViT of unknown training is trained on ImageNet's normalisation unless the table says otherwise.
-     */
+    /* Unless the table says otherwise, every model of a known family was trained with ImageNet's normalisation. */
     normalisation n = strcmp(import->facts.family, "timm ViT") == 0 ? UNKNOWN : IMAGENET;
     const char *from = "known of this family";
     bool found = false;
@@ -176,10 +181,11 @@ static tec_status choose_heads(tec_import *import, const import_sidecar *said)
         f->heads_from = "width / 64";
     }
     if (f->config.heads == 0)
-        return tec_fail(TEC_USER_ERROR,
-                        "%s: no tensor says how many attention heads there are, and the width %d is no multiple of 64: "
-                        "give base.heads",
-                        import->path, f->config.width);
+        return tec_fail(
+            TEC_USER_ERROR,
+            "%s: no tensor says how many attention heads there are, and the width %d is not a multiple of 64: "
+            "give base.heads",
+            import->path, f->config.width);
     if (f->config.width % f->config.heads)
         return tec_fail(TEC_USER_ERROR, "%s: %d attention heads (%s) do not divide the width %d: give base.heads",
                         import->path, f->config.heads, f->heads_from, f->config.width);
@@ -191,7 +197,7 @@ tec_status tec_import_gather_facts(tec_import *import, const tec_import_options 
     tec_import_facts *f = &import->facts;
     import_sidecar said = {0};
     snprintf(f->family, sizeof f->family, "%s", import->own ? "ViT of tec" : family_of(import));
-    TEC_TRY(tec_import_read_sidecar(import, &said));
+    TEC_TRY(tec_import_read_sidecar(import, options, &said));
     take_options(options, &said);
     consult_table(import, &said);
     TEC_TRY(choose_heads(import, &said));

@@ -1,3 +1,4 @@
+/* Opening a model file as a ViT, in the order of the steps, and describing what was recognised. */
 #include "import_parts.h"
 
 #include "tec/files.h"
@@ -11,7 +12,7 @@
 
 static tec_status recognise(tec_import *import, const tec_import_options *options)
 {
-    import->own = strncmp(tec_tensor_file_format(import->file), "tec ", 4) == 0;
+    import->own = tec_string_starts_with(tec_tensor_file_format(import->file), "tec ");
     TEC_TRY(tec_import_select(import));
     TEC_TRY(tec_import_infer(import));
     TEC_TRY(tec_import_gather_facts(import, options));
@@ -27,7 +28,7 @@ tec_status tec_import_open(tec_import **out, const char *path, const tec_import_
 {
     tec_import *import = tec_allocate_zeroed(1, sizeof *import);
     *out = NULL;
-    import->path = tec_string_format("%s", path);
+    import->path = tec_string_copy(path);
     tec_status status = tec_tensor_file_open(&import->file, path);
     if (status == TEC_OK)
         status = recognise(import, options);
@@ -57,26 +58,31 @@ tec_status tec_import_resize(const tec_import *import, int image_size, tec_model
 {
     *out = import->facts.config;
     out->image_size = image_size;
-    if (image_size % out->patch == 0 && image_size / out->patch >= 2)
+    int patch = out->patch, side = image_size / patch;
+    if (image_size % patch == 0 && side >= 2)
         return TEC_OK;
     return tec_fail(TEC_USER_ERROR,
                     "%s has patches of %d x %d pixels, which do not divide images of %d x %d pixels (data.image_size): "
-                    "%d would go",
-                    import->path, out->patch, out->patch, image_size, image_size,
-                    image_size / out->patch >= 2 ? image_size / out->patch * out->patch
-                                                 : import->facts.config.image_size);
+                    "%d would do",
+                    import->path, patch, patch, image_size, image_size,
+                    side >= 2 ? side * patch : import->facts.config.image_size);
 }
 
 /* "; distillation token, 4 registers, SwiGLU" */
 static void describe_variant(const tec_vit_variant *v, FILE *out)
 {
-    static const char *const end = "";
-    fprintf(out, "%s%s", v->no_class_token ? ", no class token" : end,
-            v->distillation_token ? ", distillation token" : end);
+    if (v->no_class_token)
+        fputs(", no class token", out);
+    if (v->distillation_token)
+        fputs(", distillation token", out);
     if (v->registers)
         fprintf(out, ", %d registers", v->registers);
-    fprintf(out, "%s%s%s", v->pre_norm ? ", norm before the blocks" : end, v->fc_norm ? ", norm after pooling" : end,
-            v->swiglu ? ", SwiGLU" : end);
+    if (v->pre_norm)
+        fputs(", norm before the blocks", out);
+    if (v->fc_norm)
+        fputs(", norm after pooling", out);
+    if (v->swiglu)
+        fputs(", SwiGLU", out);
 }
 
 static void describe_normalisation(const tec_import_facts *f, FILE *out)
@@ -116,7 +122,7 @@ char *tec_import_describe(const tec_import *import)
                 f->unused > 1 ? " ..." : "");
     if (fclose(out) != 0 || !text)
         tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory"));
-    for (char *t = text; *t; t++) /* names come from the file, and may be meant for the terminal */
+    for (char *t = text; *t; t++) /* names come from the file and may contain escape sequences */
         *t = iscntrl((unsigned char)*t) ? '?' : *t;
     return text;
 }

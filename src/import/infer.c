@@ -1,7 +1,9 @@
-/* The architecture that the tensors' shapes tell, and whether they are all there. */
+/* The architecture, by the shapes of the tensors, and whether all of them are there. */
 #include "import_parts.h"
 
 #include "tec/frozen.h"
+#include "tec/minmax.h"
+#include "tec/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -14,7 +16,7 @@ static bool has(const tec_import *import, const char *ours)
     return tec_import_find(import, ours, 0) != NULL;
 }
 
-/* Dimension `d` of one of our tensors, of all its parts where it is the first; 0: there is no such. */
+/* Dimension `d` of one of our tensors, summed over its parts if it is the first; 0: it does not exist. */
 static int64_t dim_of(const tec_import *import, const char *ours, int d)
 {
     int64_t sum = 0;
@@ -57,11 +59,11 @@ static void infer_depth(tec_import *import)
     int depth = 0, number;
     for (int i = 0; i < import->pieces; i++)
         if (sscanf(import->piece[i].ours, "blocks.%d.", &number) == 1 && number >= depth)
-            depth = number < DEEPEST ? number + 1 : DEEPEST;
+            depth = tec_min_int(number, DEEPEST - 1) + 1;
     import->facts.config.depth = depth;
 }
 
-/* The ratio that gives the hidden width again when it is rounded down. */
+/* The ratio for which (int)(width * ratio) is `hidden`. */
 static double ratio_of(int hidden, int width)
 {
     double ratio = (double)hidden / width;
@@ -73,11 +75,11 @@ static tec_status infer_mlp(tec_import *import)
     static const char fc1[] = "blocks.0.mlp.fc1.weight", fc2[] = "blocks.0.mlp.fc2.weight";
     tec_model_config *c = &import->facts.config;
     if (!has(import, fc1) || !has(import, fc2))
-        return tec_fail(TEC_USER_ERROR, "%s: the MLP of the first block is missing (%smlp.fc1 and fc2)", import->path,
-                        "blocks.0.");
+        return tec_fail(TEC_USER_ERROR, "%s: the MLP of the first block is missing (blocks.0.mlp.fc1 and fc2)",
+                        import->path);
     int64_t rows = dim_of(import, fc1, 0), hidden = dim_of(import, fc2, 1);
     if (hidden < 1 || hidden > 2 * WIDEST || (rows != hidden && rows != 2 * hidden))
-        return fail_shape(import, fc1, "it goes together neither with fc2 nor (SwiGLU) with twice its inputs");
+        return fail_shape(import, fc1, "it matches neither fc2 nor (SwiGLU) twice its inputs");
     c->variant.swiglu = rows != hidden;
     c->mlp_ratio = ratio_of((int)hidden, c->width);
     return TEC_OK;
@@ -113,8 +115,8 @@ static int square_root(int64_t number)
     return side * side == number ? (int)side : 0;
 }
 
-/* Which of the tokens before the patches have a row, and how many patches there are: rows less those must be a square.
- * Registers have none in DINOv2; timm has all or none of them in the table. */
+/* Which of the tokens before the patches have a row, and how many patches there are: the other rows must form a square.
+ * In DINOv2 the registers have none; timm's tables have all or none of the tokens. */
 static tec_status infer_positions(tec_import *import)
 {
     tec_model_config *c = &import->facts.config;
@@ -134,7 +136,8 @@ static tec_status infer_positions(tec_import *import)
         import->position_grid = square_root(rows - guess[i]);
     }
     if (import->position_grid < 2 || import->position_grid * c->patch > WIDEST)
-        return fail_shape(import, "pos_embed", "its patches make no square, and only square images are supported");
+        return fail_shape(import, "pos_embed",
+                          "its patches do not form a square, and only square images are supported");
     c->variant.unplaced = all - import->position_rows;
     c->image_size = import->position_grid * c->patch;
     return TEC_OK;
@@ -151,28 +154,22 @@ tec_status tec_import_infer(tec_import *import)
 
 /* -- completeness -- */
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t length = strlen(text), wanted = strlen(end);
-    return length >= wanted && strcmp(text + length - wanted, end) == 0;
-}
-
-/* Biases that some models do without: zero then. */
+/* Biases that some models lack; they are zero then. */
 static bool may_lack(const tec_import *import, const tec_param *param)
 {
     if (strcmp(param->name, "patch_embed.proj.bias") == 0)
         return import->facts.config.variant.pre_norm; /* CLIP's */
-    return ends_with(param->name, ".attn.qkv.bias") && !has(import, "blocks.0.attn.qkv.bias") &&
+    return tec_string_ends_with(param->name, ".attn.qkv.bias") && !has(import, "blocks.0.attn.qkv.bias") &&
            !tec_import_find(import, param->name, 1) && !tec_import_find(import, param->name, 2);
 }
 
-/* A bias whose middle part (the keys') is left out as it would be 0. */
+/* A bias whose middle part (the keys') is omitted, as it would be 0. */
 static bool part_may_lack(const import_piece *first, int part)
 {
     return first->parts == 3 && part == 1 && strstr(first->ours, ".bias");
 }
 
-/* Ones in front do not matter: [1, 1, D] is as good as [D]. */
+/* Leading ones do not matter: [1, 1, D] is as good as [D]. */
 static bool same_shape(const tec_tensor *t, const tec_param *param, int parts)
 {
     int i = 0, j = 0;
@@ -200,21 +197,22 @@ static tec_status check_param(const tec_import *import, const tec_param *param, 
             *missing = *missing || !part_may_lack(first, part);
         else if (piece->parts != first->parts || !same_shape(tec_import_tensor(import, piece), param, piece->parts))
             return tec_fail(TEC_USER_ERROR,
-                            "%s: tensor `%s` has not the shape that the other tensors call for (width %d, %d blocks)",
+                            "%s: tensor `%s` does not have the shape that the other tensors require (width %d, "
+                            "%d blocks)",
                             import->path, tec_import_tensor(import, piece)->name, import->facts.config.width,
                             import->facts.config.depth);
     }
     return TEC_OK;
 }
 
-/* LayerScale: every block has it or none, and as many numbers as the width. */
+/* LayerScale: all blocks have it or none, with as many elements as the width. */
 static tec_status check_layer_scale(const tec_import *import, const char *name)
 {
     const tec_model_config *c = &import->facts.config;
     int found = 0;
     for (int i = 0; i < import->pieces; i++) {
         const import_piece *p = &import->piece[i];
-        if (!ends_with(p->ours, name))
+        if (!tec_string_ends_with(p->ours, name))
             continue;
         found++;
         if (tec_import_tensor(import, p)->count != c->width)
@@ -223,7 +221,7 @@ static tec_status check_layer_scale(const tec_import *import, const char *name)
     }
     if (found == 0 || found == c->depth)
         return TEC_OK;
-    return tec_fail(TEC_USER_ERROR, "%s: %d of %d blocks have a LayerScale (%s): the others' is missing", import->path,
+    return tec_fail(TEC_USER_ERROR, "%s: %d of %d blocks have a LayerScale (%s): the others have none", import->path,
                     found, c->depth, name);
 }
 

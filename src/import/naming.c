@@ -1,3 +1,4 @@
+/* The naming schemes of other projects as tables, and translating names by them. */
 #include "naming.h"
 
 #include <ctype.h>
@@ -99,8 +100,8 @@ const char *const tec_import_unused[] = {
     "forward_fea_decoder.*", "forward_att_decoder.*", NULL};
 
 const char *const tec_import_unused_beside[] = {
-    "optim*", "opt.*", "lr_scheduler*", "scheduler*", "*scaler*", "amp*", "criterion*", "*loss*", "queue*", "center", "args*",
-    "momentum_encoder.*", "predictor_momentum.*", NULL};
+    "optim*", "opt.*", "lr_scheduler*", "scheduler*", "*scaler*", "amp*", "criterion*", "*loss*", "queue*", "center",
+    "args*", "momentum_encoder.*", "predictor_momentum.*", NULL};
 
 const unsupported tec_import_unsupported[] = {
     {"*relative_position_bias_table", "a relative position bias"},
@@ -131,7 +132,7 @@ const unsupported tec_import_unsupported[] = {
     {0}};
 /* clang-format on */
 
-/* "12." -> 12, "0.5." -> 5: the last of one or two numbers; NULL: no number here. */
+/* The last of one or two numbers, 12 of "12." and 5 of "0.5."; returns what follows. NULL: there is no number. */
 static const char *block_number(const char *text, int *number)
 {
     enum { DIGITS = 6 };
@@ -152,7 +153,7 @@ static const char *block_number(const char *text, int *number)
 
 static const char *const suffixes[] = {"weight", "bias"};
 
-/* What `#` and `*` stand for in `name`. */
+/* Does the name match, and what do `#` and `*` stand for in it? */
 static bool fits(const char *pattern, const char *name, int *number, const char **suffix)
 {
     for (; *pattern && *pattern != '*'; pattern++) {
@@ -174,7 +175,7 @@ static bool fits(const char *pattern, const char *name, int *number, const char 
     return false;
 }
 
-/* The pattern with what `#` and `*` stand for. */
+/* The pattern with `#` and `*` replaced. */
 static void fill_in(const char *pattern, int number, const char *suffix, char *out, size_t size)
 {
     size_t used = 0;

@@ -1,4 +1,4 @@
-/* Position embeddings for another grid. */
+/* Resampling position embeddings to another grid. */
 #include "import_parts.h"
 
 #include "tec/bicubic.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Which of the old rows (or columns) make a new one: weight[k] * old[first + k], k < count. */
+/* A new row (or column) is the sum of weight[k] * old[first + k] over k < count. */
 typedef struct blend {
     int first, count;
     double *weight;
@@ -24,6 +24,12 @@ static void blend_rows(const blend *b, const real *in, size_t stride, int D, rea
     }
 }
 
+/* Number of the row of the patch at (y, x) in a table of `columns` patches a line. */
+static size_t row_of(int y, int columns, int x)
+{
+    return (size_t)y * (size_t)columns + (size_t)x;
+}
+
 void tec_import_resample_positions(const real *in, int side, int D, int new_side, real *out)
 {
     int taps = tec_bicubic_taps(side, new_side);
@@ -37,11 +43,11 @@ void tec_import_resample_positions(const real *in, int side, int D, int new_side
     }
     for (int y = 0; y < side; y++)
         for (int x = 0; x < new_side; x++)
-            blend_rows(&b[x], in + (size_t)y * side * width, width, D, narrow + ((size_t)y * new_side + x) * width);
+            blend_rows(&b[x], in + row_of(y, side, 0) * width, width, D, narrow + row_of(y, new_side, x) * width);
     for (int y = 0; y < new_side; y++)
         for (int x = 0; x < new_side; x++)
-            blend_rows(&b[y], narrow + (size_t)x * width, (size_t)new_side * width, D,
-                       out + ((size_t)y * new_side + x) * width);
+            blend_rows(&b[y], narrow + row_of(0, new_side, x) * width, (size_t)new_side * width, D,
+                       out + row_of(y, new_side, x) * width);
     free(narrow);
     free(weight);
     free(b);

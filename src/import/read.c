@@ -1,4 +1,4 @@
-/* The values: stacked, filled up and folded into the tensors of a frozen model. */
+/* Reading the values: parts are stacked, missing biases filled in and LayerScale folded into a frozen model. */
 #include "import_parts.h"
 
 #include "tec/memory.h"
@@ -19,7 +19,7 @@ static tec_status read_piece(tec_import *import, const import_piece *piece, real
     return TEC_OK;
 }
 
-/* The buffer is zero where the file has nothing. */
+/* What the file does not have becomes zero. */
 static tec_status read_param(tec_import *import, const tec_param *param, real *out)
 {
     const import_piece *first = tec_import_find(import, param->name, 0);
@@ -49,7 +49,7 @@ static tec_status read_positions(tec_import *import, const tec_model_config *con
     return status;
 }
 
-/* LayerScale multiplies what a residual branch ends with: the rows of its last linear. */
+/* LayerScale multiplies the output of a residual branch: the rows of its last linear layer. */
 static tec_status fold_scale(tec_import *import, tec_params *params, int block, const char *scale, const char *linear)
 {
     char name[OUR_NAME];

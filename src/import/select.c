@@ -1,4 +1,4 @@
-/* Which of a file's tensors are the model: the prefix that wrappers put before names, and what may be left out. */
+/* Which of a file's tensors are the model's: the prefix that wrappers put before names, and what may be left out. */
 #include "import_parts.h"
 
 #include "tec/memory.h"
@@ -10,7 +10,7 @@
 
 /* -- where the model is -- */
 
-/* A place in the file where a patch embedding is: what stands before its name. */
+/* A place in the file with a patch embedding: what precedes its name. */
 typedef struct candidate {
     const naming *scheme;
     const char *name; /* the first `length` bytes of which are the prefix */
@@ -18,12 +18,13 @@ typedef struct candidate {
     int rank;
 } candidate;
 
-/* Of several models in a file the one with the highest rank is meant; 1 where no word says anything. */
+/* Of several models in a file the one with the highest rank is meant, by a word in the prefix; without one it is 1. */
 static const struct {
     const char *word;
     int rank;
-} ranks[] = {{"*teacher*", 3},      {"*ema", 3},      {"ema*", 3},
-             {"target_encoder", 3}, {"*student*", 0}, {"momentum_encoder", 0}};
+} ranks[] = {
+    {"*teacher*", 3}, {"*ema", 3}, {"ema*", 3}, {"target_encoder", 3}, {"*student*", 0}, {"momentum_encoder", 0},
+};
 
 static int rank_of(const candidate *c)
 {
@@ -39,10 +40,10 @@ static int rank_of(const candidate *c)
 
 static bool is_anchor(const naming *scheme, const char *name, size_t *prefix)
 {
-    size_t length = strlen(name), anchor = strlen(scheme->anchor);
-    *prefix = length - anchor;
-    return length >= anchor && strcmp(name + *prefix, scheme->anchor) == 0 &&
-           (*prefix == 0 || name[*prefix - 1] == '.');
+    if (!tec_string_ends_with(name, scheme->anchor))
+        return false;
+    *prefix = strlen(name) - strlen(scheme->anchor);
+    return *prefix == 0 || name[*prefix - 1] == '.';
 }
 
 enum { MOST_CANDIDATES = 16, MOST_PIECES = 1 << 13 };
@@ -66,7 +67,7 @@ static bool has_prefix(const char *name, const candidate *c)
     return strncmp(name, c->name, c->length) == 0;
 }
 
-/* -- what is to be said of a file that is refused -- */
+/* -- messages about files that are refused -- */
 
 /* "`a`, `b` and 5 more" in `text`; count >= 1. */
 typedef struct name_list {
@@ -152,8 +153,8 @@ static tec_status add_piece(tec_import *import, int index, const char *name)
         return tec_fail(TEC_USER_ERROR, "%s: `%s` and `%s` are the same tensor of the model (%s)", import->path,
                         tec_import_tensor(import, other)->name, tensor->name, piece.ours);
     if (!tensor->is_float)
-        return tec_fail(TEC_USER_ERROR, "%s: tensor `%s` is of type %s, which is no floating-point type", import->path,
-                        tensor->name, tensor->type_name);
+        return tec_fail(TEC_USER_ERROR, "%s: tensor `%s` is of type %s, which is not a floating-point type",
+                        import->path, tensor->name, tensor->type_name);
     if (import->pieces == MOST_PIECES)
         return tec_fail(TEC_USER_ERROR, "%s has more than %d tensors with the names of a ViT's: too many", import->path,
                         MOST_PIECES);
@@ -161,7 +162,7 @@ static tec_status add_piece(tec_import *import, int index, const char *name)
     return TEC_OK;
 }
 
-/* Whole numbers (indices, counters) are no weights. */
+/* Integers (indices, counters) are not weights. */
 static bool is_unused(const tec_tensor *tensor, const char *name, bool beside)
 {
     return !tensor->is_float || tec_import_matches_any(tec_import_unused, name, beside) ||
@@ -182,7 +183,7 @@ static bool in_another_model(const char *name, const candidate *found, int count
     return false;
 }
 
-/* What stands outside of the wrapper that the model is in computes none of its features. */
+/* No feature of the model depends on tensors outside of its wrapper. */
 static tec_status sort_tensors(tec_import *import, const candidate *found, int count, int best)
 {
     name_list left = {.count = 0};
@@ -209,8 +210,8 @@ static tec_status sort_tensors(tec_import *import, const candidate *found, int c
         return TEC_OK;
     end_list(&left);
     return tec_fail(TEC_USER_ERROR,
-                    "%s: %d tensor%s of no use in a ViT that tec knows: %s; a model that computes something else would "
-                    "give wrong features",
+                    "%s: %d tensor%s not part of any ViT that tec knows: %s; a model that computes something else "
+                    "would give wrong features",
                     import->path, left.count, left.count > 1 ? "s are" : " is", left.text);
 }
 
@@ -224,7 +225,7 @@ tec_status tec_import_select(tec_import *import)
         return tec_fail(TEC_USER_ERROR, "%s: the name `%.60s...` is too long", import->path, found[best].name);
     import->naming = found[best].scheme;
     snprintf(facts->prefix, sizeof facts->prefix, "%.*s", (int)found[best].length, found[best].name);
-    import->piece = tec_allocate_zeroed((unsigned long)tec_tensor_file_count(import->file), sizeof *import->piece);
+    import->piece = tec_allocate_zeroed((size_t)tec_tensor_file_count(import->file), sizeof *import->piece);
     return sort_tensors(import, found, count, best);
 }
 

@@ -1,11 +1,10 @@
-/* What stands in or beside a model file about what no tensor tells: the configuration of our own files, the metadata of
- * a file that we exported, config.json and preprocessor_config.json (Hugging Face and timm). */
+/* Facts that no tensor tells, from a model file or beside it: the configuration of our own files, the metadata of files
+ * that we exported, config.json and preprocessor_config.json (Hugging Face and timm). */
 #include "import_parts.h"
 
 #include "tec/checkpoint.h"
 #include "tec/files.h"
 #include "tec/log.h"
-#include "tec/settings.h"
 #include "tec/text.h"
 
 #include <jansson.h>
@@ -15,40 +14,31 @@
 
 /* -- our own files -- */
 
-/* The images of a run were normalised as its settings say. */
-static void read_run_settings(const tec_import *import, import_sidecar *said)
+/* The images of a run were normalised as its settings say. Settings of another version may not be readable; the weights
+ * still are. */
+static void read_run_settings(const tec_import *import, const tec_import_options *options, import_sidecar *said)
 {
-    tec_settings settings;
     char *text = tec_checkpoint_read_settings(tec_tensor_file_path(import->file));
-    if (!text)
-        return;
-    tec_settings_source source = {.yaml_name = import->path, .yaml = text, .yaml_bytes = strlen(text)};
-    /* Settings of another version may not be readable, which is no reason not to read the weights. */
-    if (text[0] && tec_settings_resolve(&settings, &source) == TEC_OK) {
+    if (text && text[0] && options->read_normalisation && options->read_normalisation(text, said->mean, said->std)) {
         said->normalised = true;
         said->mean_from = "as it was trained";
-        memcpy(said->mean, settings.data.mean, sizeof said->mean);
-        memcpy(said->std, settings.data.std, sizeof said->std);
-        tec_settings_free(&settings);
-    } else if (text[0]) {
-        tec_settings_free(&settings);
     }
     free(text);
 }
 
-static tec_status read_own(const tec_import *import, import_sidecar *said)
+static tec_status read_own(const tec_import *import, const tec_import_options *options, import_sidecar *said)
 {
     tec_model_config config;
     const tec_model_config *c = &import->facts.config;
     TEC_TRY(tec_checkpoint_read_config(tec_tensor_file_path(import->file), &config));
     if (config.width != c->width || config.depth != c->depth || config.patch != c->patch ||
         config.image_size != c->image_size || tec_model_hidden(&config) != tec_model_hidden(c))
-        return tec_fail(TEC_USER_ERROR, "%s is damaged: its tensors have other shapes than /config says", import->path);
+        return tec_fail(TEC_USER_ERROR, "%s is damaged: the shapes of its tensors do not match /config", import->path);
     said->heads = config.heads;
     said->heads_from = "its own configuration";
     said->norm_eps = 1e-6;
     said->norm_eps_from = said->heads_from;
-    read_run_settings(import, said);
+    read_run_settings(import, options, said);
     return TEC_OK;
 }
 
@@ -93,9 +83,7 @@ static void read_metadata(const tec_import *import, import_sidecar *said)
 static json_t *read_beside(const tec_import *import, const char *name)
 {
     enum { LONGEST = 1 << 22 };
-    const char *model = tec_tensor_file_path(import->file), *slash = strrchr(model, '/');
-    char *path = tec_string_format("%.*s%s", slash ? (int)(slash - model + 1) : 0, model, name);
-    char *text = NULL;
+    char *path = tec_path_beside(tec_tensor_file_path(import->file), name), *text = NULL;
     size_t bytes;
     json_t *object = NULL;
     if (tec_file_exists(path) && tec_file_read(path, LONGEST, &text, &bytes) == TEC_OK)
@@ -138,7 +126,7 @@ static bool agrees(const json_t *config, const char *key, int value)
     return !json_is_integer(number) || json_integer_value(number) == value;
 }
 
-/* A directory may hold several models, and one config.json. */
+/* A directory may hold several models and only one config.json. */
 static bool is_about(const json_t *config, const tec_model_config *c)
 {
     return agrees(config, "hidden_size", c->width) && agrees(config, "num_features", c->width) &&
@@ -182,7 +170,7 @@ static tec_status read_directory(const tec_import *import, import_sidecar *said)
     if (config && ours)
         status = read_config(import, config, said);
     else if (config)
-        tec_log("%s: the config.json beside it is about another model and not used", import->path);
+        tec_log("%s: the config.json beside it is about another model and is not used", import->path);
     if (images && ours)
         take_normalisation(images, "image_mean", "image_std", "preprocessor_config.json", said);
     json_decref(images);
@@ -190,11 +178,11 @@ static tec_status read_directory(const tec_import *import, import_sidecar *said)
     return status;
 }
 
-tec_status tec_import_read_sidecar(const tec_import *import, import_sidecar *out)
+tec_status tec_import_read_sidecar(const tec_import *import, const tec_import_options *options, import_sidecar *out)
 {
     *out = (import_sidecar){0};
     if (import->own)
-        return read_own(import, out);
+        return read_own(import, options, out);
     TEC_TRY(read_directory(import, out));
     read_metadata(import, out);
     return TEC_OK;

@@ -1,7 +1,9 @@
 /* Reading model files: our checkpoints and the golden fixtures, which have the same /config and /weights. */
 #include "tec/checkpoint_h5.h"
+
 #include "tec/crc32c.h"
 #include "tec/memory.h"
+#include "tec/minmax.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -19,6 +21,14 @@ static const struct {
     {"tec-fixture", "mae", TEC_MODEL_MAE},         {"tec-fixture", "pretrain", TEC_MODEL_TEC},
 };
 
+/* `format`: what the attribute says, "" if there is none. */
+static tec_status not_ours(const char *path, const char *format)
+{
+    const char *but = format[0] ? " but \"" : "", *end = format[0] ? "\"" : "";
+    return tec_fail(TEC_USER_ERROR, "%s is not a model file of tec (its root has no attribute format = \"%s\"%s%s%s)",
+                    path, TEC_CHECKPOINT_FORMAT, but, format, end);
+}
+
 tec_status tec_checkpoint_open(const char *path, hid_t *file, tec_model_kind *model)
 {
     char format[32] = "", kind[32] = "";
@@ -28,9 +38,7 @@ tec_status tec_checkpoint_open(const char *path, hid_t *file, tec_model_kind *mo
     if (!tec_h5_has_attribute(*file, "format") ||
         tec_h5_get_text(*file, path, "format", format, sizeof format) != TEC_OK ||
         (strcmp(format, TEC_CHECKPOINT_FORMAT) != 0 && strcmp(format, "tec-fixture") != 0))
-        status =
-            tec_fail(TEC_USER_ERROR, "%s is not a model file of tec (its root has no attribute format = \"%s\"%s%s%s)",
-                     path, TEC_CHECKPOINT_FORMAT, format[0] ? " but \"" : "", format, format[0] ? "\"" : "");
+        status = not_ours(path, format);
     else
         status = tec_h5_get_numbers(*file, path, "version", H5T_NATIVE_INT, 1, &version);
     if (status == TEC_OK && version != TEC_CHECKPOINT_VERSION)
@@ -57,13 +65,15 @@ static tec_status open_group(hid_t file, const char *path, const char *name, hid
     return *group >= 0 ? TEC_OK : tec_fail(TEC_USER_ERROR, "%s: the group /%s is missing", path, name);
 }
 
-/* Memory will be taken on the word of these numbers: they may not promise more weights than the file has bytes. */
+/* These numbers decide how much memory is allocated: they must not call for more weights than the file has bytes. */
 static tec_status check_size(hid_t file, const char *path, const tec_model_config *c)
 {
     enum { LONGEST = 1 << 15, DEEPEST = 1 << 12 };
     hsize_t bytes = 0;
-    const int side[] = {c->image_size,    c->patch,         c->channels,   c->width,     c->heads,
-                        c->decoder_width, c->decoder_heads, c->base_width, c->base_heads};
+    const int side[] = {
+        c->image_size,    c->patch,         c->channels,   c->width,      c->heads,
+        c->decoder_width, c->decoder_heads, c->base_width, c->base_heads,
+    };
     for (size_t i = 0; i < sizeof side / sizeof *side; i++)
         if (side[i] < 0 || side[i] > LONGEST)
             return tec_fail(TEC_USER_ERROR, "%s: /config holds %d, which is out of range", path, side[i]);
@@ -76,7 +86,7 @@ static tec_status check_size(hid_t file, const char *path, const tec_model_confi
     double least = 4.0 * c->depth * c->width * c->width + 4.0 * c->decoder_depth * c->decoder_width * c->decoder_width +
                    (double)tec_model_patches(c) * c->width;
     if (H5Fget_filesize(file, &bytes) < 0 || least > (double)bytes)
-        return tec_fail(TEC_USER_ERROR, "%s has %llu bytes, too few for the %.0f weights that /config promises", path,
+        return tec_fail(TEC_USER_ERROR, "%s has %llu bytes, too few for the %.0f weights that /config calls for", path,
                         (unsigned long long)bytes, least);
     return TEC_OK;
 }
@@ -133,9 +143,10 @@ static tec_status check_shape(hid_t dataset, const char *path, const char *group
         return tec_fail(TEC_USER_ERROR, "%s: tensor %s/%s has the shape %s instead of %s", path, group, param->name,
                         shape_text(is, sizeof is, dims, have), shape_text(right, sizeof right, param->dims, want));
     }
-    return number ? TEC_OK
-                  : tec_fail(TEC_USER_ERROR, "%s: tensor %s/%s does not hold floating-point numbers", path, group,
-                             param->name);
+    if (!number)
+        return tec_fail(TEC_USER_ERROR, "%s: tensor %s/%s does not hold floating-point numbers", path, group,
+                        param->name);
+    return TEC_OK;
 }
 
 tec_status tec_checkpoint_check_crc(hid_t dataset, const char *path, const char *group, const char *name,
@@ -149,15 +160,15 @@ tec_status tec_checkpoint_check_crc(hid_t dataset, const char *path, const char 
     if (is == stored)
         return TEC_OK;
     return tec_fail(TEC_USER_ERROR,
-                    "%s is damaged: tensor %s/%s has the checksum %08x instead of %08x; use the checkpoint before it",
+                    "%s is damaged: tensor %s/%s has the checksum %08x instead of %08x; use the previous checkpoint",
                     path, group, name, is, stored);
 }
 
-/* Reads the type of the file, so that the checksum is taken over the bytes of the file, and converts in memory. */
+/* Reads the values in the file's own type, so that the checksum is of the bytes in the file, and converts in memory. */
 static tec_status read_values(hid_t dataset, const char *path, const char *group, const tec_param *param, real *out)
 {
     hid_t native = TEC_REAL_IS_DOUBLE ? H5T_NATIVE_DOUBLE : H5T_NATIVE_FLOAT, type = H5Dget_type(dataset);
-    size_t size = H5Tget_size(type), wide = size > sizeof *out ? size : sizeof *out;
+    size_t size = H5Tget_size(type), wide = tec_max_size(size, sizeof *out);
     char *raw = tec_allocate(param->count * wide);
     tec_status status;
     if (H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, raw) < 0) {
@@ -196,7 +207,7 @@ static tec_status read_tensor(hid_t group, const char *path, const char *group_n
     return status;
 }
 
-/* Fills `flat`, laid out as the weights; `all`: the fixed tensors too. */
+/* Fills `flat`, which is laid out as the weights are; `all`: the fixed tensors, too. */
 static tec_status read_tensors(hid_t file, const char *path, const char *name, const tec_params *params, bool all,
                                real *flat)
 {

@@ -1,4 +1,4 @@
-/* The settings that stand in a checkpoint. */
+/* Reading the settings in a checkpoint. */
 #include "tec/checkpoint_h5.h"
 
 #include "tec/memory.h"

@@ -1,5 +1,6 @@
-/* Writing model files: a whole one is there at any moment. */
+/* Writing model files, such that there is a whole one at any moment. */
 #include "tec/checkpoint_h5.h"
+
 #include "tec/crc32c.h"
 #include "tec/files.h"
 #include "tec/memory.h"
@@ -15,9 +16,9 @@
 /* A set of tensors in the file: the weights or one of the moments. */
 typedef struct tensor_set {
     const char *group;
-    const real *flat; /* laid out as the weights */
-    bool all;         /* the fixed tensors too */
-    int64_t *place;   /* of each tensor in the file */
+    const real *flat; /* laid out as the weights are */
+    bool all;         /* the fixed tensors, too */
+    int64_t *place;   /* offset of each tensor in the file */
 } tensor_set;
 
 static tec_status draft_set(tec_h5_draft *draft, const tec_params *params, tensor_set *set)
@@ -77,13 +78,13 @@ static tec_status draft_run(tec_h5_draft *draft, const tec_run_state *state, con
 
 char *tec_checkpoint_previous(const char *path)
 {
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+    const char *name = tec_path_name(path), *dot = strrchr(name, '.');
     if (!dot || dot == name)
         return tec_string_format("%s_prev", path);
     return tec_string_format("%.*s_prev%s", (int)(dot - path), path, dot);
 }
 
-/* A link rather than a rename where the file system has links: `path` itself is then there at any moment, too. */
+/* A link rather than a rename where the file system has hard links, so that `path` itself exists at any moment. */
 static tec_status keep_previous(const char *path)
 {
     char *previous = tec_checkpoint_previous(path), *linked = tec_string_format("%s.link.tmp", previous);
@@ -115,7 +116,10 @@ tec_status tec_checkpoint_write(const char *path, const tec_model_config *config
                                 const real *m, const real *v, const tec_run_state *state, const char *settings_yaml)
 {
     tensor_set set[3] = {
-        {"weights", params->weight, true, NULL}, {"optimizer/m", m, false, NULL}, {"optimizer/v", v, false, NULL}};
+        {.group = "weights", .flat = params->weight, .all = true},
+        {.group = "optimizer/m", .flat = m},
+        {.group = "optimizer/v", .flat = v},
+    };
     int sets = m && v && state ? 3 : 1;
     char *temporary = tec_string_format("%s.tmp", path);
     tec_h5_draft draft;

@@ -1,3 +1,4 @@
+/* Opening HDF5 files and reading their attributes, with every check that a damaged file calls for. */
 #include "tec/h5.h"
 
 #include "tec/memory.h"
@@ -16,7 +17,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static void prepare(void)
 {
     setenv("HDF5_USE_FILE_LOCKING", "FALSE", 0);
-    /* Its clean-up at exit crashes when it could not close a file that is damaged. */
+    /* Its clean-up at exit crashes if it could not close a damaged file. */
     H5dont_atexit();
     H5open();
 }
@@ -33,11 +34,11 @@ static herr_t keep_innermost(unsigned n, const H5E_error2_t *error, void *reason
 {
     (void)n;
     snprintf(reason, 256, "%s", error->desc ? error->desc : "");
-    return 1; /* that is all */
+    return 1; /* stop walking */
 }
 
-/* "file write failed: time = ..., error message = 'No space left on device', buf = ..." -> what is between the quotes
- */
+/* Keeps what stands between quotes in "file write failed: time = ..., error message = 'No space left on device',
+ * ...". */
 static void shorten(char *reason)
 {
     char *start = strstr(reason, "error message = '");
@@ -89,6 +90,19 @@ bool tec_h5_has_attribute(hid_t object, const char *name)
     return H5Aexists(object, name) > 0;
 }
 
+char *tec_h5_member(hid_t group, int index)
+{
+    ssize_t length = H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, (hsize_t)index, NULL, 0, H5P_DEFAULT);
+    if (length < 0)
+        return NULL;
+    char *name = tec_allocate((size_t)length + 1);
+    if (H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, (hsize_t)index, name, (size_t)length + 1,
+                           H5P_DEFAULT) >= 0)
+        return name;
+    free(name);
+    return NULL;
+}
+
 /* -- attributes -- */
 
 static tec_status open_attribute(hid_t object, const char *path, const char *name, hid_t *attribute, hid_t *type)
@@ -129,7 +143,8 @@ bool tec_h5_is_number(hid_t type)
             exponent < bits && exponent_bits <= bits - exponent && fraction < bits && fraction_bits <= bits - fraction);
 }
 
-/* An enumeration (h5py's bool) is stored as the integer it is based on; a bit field is none of ours. -1: no number. */
+/* An enumeration (h5py's bool) is stored as its base integer; bit fields do not occur in our files. -1: not a
+ * number. */
 static hid_t number_type(hid_t type)
 {
     switch (H5Tget_class(type)) {
@@ -143,7 +158,7 @@ static hid_t number_type(hid_t type)
     }
 }
 
-/* HDF5 converts what does not fit by clipping and cutting: a conversion there and back shows whether it did. */
+/* HDF5 clips and truncates values that do not fit: converting back shows whether it did. */
 static bool converts(const void *raw, hid_t from, hid_t to, int count, void *out)
 {
     enum { SIZE = 32 };
@@ -218,7 +233,7 @@ tec_status tec_h5_get_text(hid_t object, const char *path, const char *name, cha
     TEC_TRY(open_attribute(object, path, name, &attribute, &type));
     tec_status status;
     if (H5Tget_class(type) != H5T_STRING || attribute_count(attribute) != 1)
-        status = tec_fail(TEC_USER_ERROR, "%s: attribute %s is not a text", path, name);
+        status = tec_fail(TEC_USER_ERROR, "%s: attribute %s is not a string", path, name);
     else
         status = read_text(attribute, type, path, text, size);
     H5Tclose(type);

@@ -1,7 +1,9 @@
 /* Writing HDF5 without HDF5 touching the disk: see tec/h5.h. */
-#include "tec/files.h"
 #include "tec/h5.h"
+
+#include "tec/files.h"
 #include "tec/memory.h"
+#include "tec/minmax.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,9 +15,9 @@
 
 static const char in_memory[] = "HDF5 file in memory";
 
-static tec_status not_made(const char *name)
+static tec_status not_created(const char *name)
 {
-    return tec_fail(TEC_SYSTEM_ERROR, "%s: %s cannot be made", in_memory, name);
+    return tec_fail(TEC_SYSTEM_ERROR, "%s: %s cannot be created", in_memory, name);
 }
 
 tec_status tec_h5_draft_open(tec_h5_draft *draft)
@@ -28,7 +30,7 @@ tec_status tec_h5_draft_open(tec_h5_draft *draft)
         return tec_fail(TEC_SYSTEM_ERROR, "%s: memfd_create: %s", in_memory, strerror(errno));
     snprintf(path, sizeof path, "/proc/self/fd/%d", draft->memory);
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-    /* The default driver insists on the real path behind a link, and this one has none. */
+    /* The default driver resolves links, and this one leads to no path. */
     if (H5Pset_fapl_stdio(access) >= 0)
         draft->file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
     H5Pclose(access);
@@ -53,7 +55,7 @@ tec_status tec_h5_draft_group(tec_h5_draft *draft, const char *name)
 {
     hid_t group = H5Gcreate2(draft->file, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     if (group < 0 || H5Gclose(group) < 0)
-        return not_made(name);
+        return not_created(name);
     return TEC_OK;
 }
 
@@ -76,7 +78,7 @@ tec_status tec_h5_draft_put_numbers(tec_h5_draft *draft, const char *object, con
     H5Sclose(space);
     if (owner >= 0)
         H5Oclose(owner);
-    return written ? TEC_OK : not_made(name);
+    return written ? TEC_OK : not_created(name);
 }
 
 static hid_t text_type(const char *text)
@@ -95,11 +97,11 @@ tec_status tec_h5_draft_put_text(tec_h5_draft *draft, const char *object, const 
     H5Sclose(space);
     if (owner >= 0)
         H5Oclose(owner);
-    return written ? TEC_OK : not_made(name);
+    return written ? TEC_OK : not_created(name);
 }
 
-/* Space from the start and no fill values: the dataset has its place in the file and nothing is written there. No
- * times, so that the same content makes the same file. */
+/* Early allocation without fill values: the dataset gets its place in the file and nothing is written there. No
+ * timestamps, so that equal contents make equal files. */
 static hid_t create_dataset(hid_t file, const char *name, hid_t type, hid_t space)
 {
     hid_t create = H5Pcreate(H5P_DATASET_CREATE), link = H5Pcreate(H5P_LINK_CREATE), dataset = -1;
@@ -124,7 +126,7 @@ tec_status tec_h5_draft_dataset(tec_h5_draft *draft, const char *name, hid_t typ
     H5Sclose(scalar);
     H5Sclose(space);
     *offset = (int64_t)place;
-    return made ? TEC_OK : not_made(name);
+    return made ? TEC_OK : not_created(name);
 }
 
 tec_status tec_h5_draft_text(tec_h5_draft *draft, const char *name, const char *text)
@@ -136,10 +138,10 @@ tec_status tec_h5_draft_text(tec_h5_draft *draft, const char *name, const char *
         written &= H5Dclose(dataset) >= 0;
     H5Tclose(type);
     H5Sclose(space);
-    return written ? TEC_OK : not_made(name);
+    return written ? TEC_OK : not_created(name);
 }
 
-/* Copies what the draft holds, skipping its holes: the places of the data. */
+/* Copies the draft without its holes, which are the places of the data. */
 static tec_status copy_tables(int memory, int fd, const char *path)
 {
     enum { BLOCK = 1 << 16 };
@@ -149,7 +151,7 @@ static tec_status copy_tables(int memory, int fd, const char *path)
     while (status == TEC_OK && (start = lseek(memory, end, SEEK_DATA)) >= 0) {
         end = lseek(memory, start, SEEK_HOLE);
         while (status == TEC_OK && start < end) {
-            size_t bytes = end - start < BLOCK ? (size_t)(end - start) : BLOCK;
+            size_t bytes = (size_t)tec_min_int64(end - start, BLOCK);
             status = tec_file_get(memory, in_memory, block, bytes, start);
             if (status == TEC_OK)
                 status = tec_file_put(fd, path, block, bytes, start);

@@ -1,7 +1,8 @@
-#include "tec/gemm.h"
-#include "tec/measure.h"
+/* Attention, head by head, over sequences of which only some queries may be needed; softmax. */
 #include "tec/ops.h"
 
+#include "tec/gemm.h"
+#include "tec/measure.h"
 #include "tec/threads.h"
 #include "tec/vector.h"
 
@@ -21,7 +22,7 @@ TEC_CLONES static void softmax_row(real *restrict x, int n)
         x[i] *= scale;
 }
 
-/* d <- prob * (d - sum(d * prob)): the gradient of a softmax row from that of its output. */
+/* d becomes prob * (d - sum(d * prob)): from the gradient of a softmax row's output to that of its input. */
 TEC_CLONES static void softmax_row_backward(real *restrict d, const real *restrict prob, int n)
 {
     real sum = 0;
@@ -39,12 +40,11 @@ void tec_softmax_rows(real *x, int R, int n)
         softmax_row(x + i * n, n);
 }
 
-/* One head of one sequence: where its operands stand. */
+/* One head of one sequence: its number of queries, and the offset of its first element in q, in k and v, in out and in
+ * prob. */
 typedef struct head {
     int queries;
-    long query, key; /* first row of q and out, of k and v, plus the head's column, in elements */
-    long out;
-    long prob;
+    long query, key, out, prob;
 } head;
 
 static head head_at(const tec_sequences *seq, int s, int h, int ldq, int ldkv, int D, int H)
@@ -56,7 +56,7 @@ static head head_at(const tec_sequences *seq, int s, int h, int ldq, int ldkv, i
 
 static real head_scale(int D, int H)
 {
-    return 1 / real_sqrt((real)D / H);
+    return 1 / real_sqrt((real)D / (real)H);
 }
 
 void tec_attention_forward(const tec_sequences *seq, const real *q, int ldq, const real *k, const real *v, int ldkv,

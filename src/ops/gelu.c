@@ -1,12 +1,13 @@
-#include "tec/measure.h"
+/* GELU with its bias, and its derivative. */
 #include "tec/ops.h"
 
+#include "tec/measure.h"
 #include "tec/threads.h"
 #include "tec/vector.h"
 
-static const real DENSITY_AT_0 = 0.39894228040143267794;
+static const real DENSITY_AT_0 = (real)0.39894228040143267794;
 
-/* Of the standard normal distribution at u: what is below it, and its density over the density at 0. */
+/* The standard normal distribution at u: the share below u, and the density relative to that at 0. */
 typedef struct normal {
     real below, bell;
 } normal;
@@ -18,8 +19,8 @@ static inline normal normal_at(real u)
     return (normal){0.5 + 0.5 * erf(u * SQRT_HALF), exp(-0.5 * u * u)};
 }
 #else
-/* In the form of Abramowitz and Stegun, 7.1.26, so that one exp serves both; the polynomial is a fit of our own, within
- * 3e-9, where theirs, which is PyTorch's, is within 0.8e-7. */
+/* The form of Abramowitz and Stegun 7.1.26, so that one exp serves both. The polynomial is our own fit, accurate to
+ * 3e-9; theirs, which PyTorch uses, is accurate to 0.8e-7. */
 static inline normal normal_at(real u)
 {
     real z = u < 0 ? -u : u, bell = real_exp(-0.5f * u * u), t = 1 / (1 + 0.33f * z);
@@ -61,7 +62,7 @@ TEC_CLONES static void forward_only(real *x, const real *bias, rows r, int O)
     }
 }
 
-/* Rows of dy *= those of the derivative, for `n` columns, which are added to sum. */
+/* Multiplies n columns of dy [R, O] by those of the derivative and adds the columns up in sum [n]. */
 TEC_CLONES static void backward(real *dy, const real *derivative, rows r, int O, int n, real *restrict sum)
 {
     for (long i = r.begin; i < r.end; i++) {

@@ -1,6 +1,7 @@
-#include "tec/measure.h"
+/* Layer norm over the rows of one matrix, or of several side by side. */
 #include "tec/ops.h"
 
+#include "tec/measure.h"
 #include "tec/threads.h"
 #include "tec/vector.h"
 
@@ -32,7 +33,7 @@ TEC_CLONES static void scale_shift(const real *restrict x, real mean, real rstd,
         y[d] = (x[d] - mean) * rstd * weight[d] + bias[d];
 }
 
-/* One part of a row: accumulates dweight, dbias and the two means that dx needs. */
+/* One part of a row: accumulates dweight, dbias and the two sums that dx needs. */
 TEC_CLONES static void gather_gradient(const real *restrict dy, const real *restrict x, real mean, real rstd,
                                        const real *restrict weight, int D, real *restrict dweight, real *restrict dbias,
                                        real *sum, real *product)
@@ -50,7 +51,7 @@ TEC_CLONES static void gather_gradient(const real *restrict dy, const real *rest
     *product += p;
 }
 
-/* dx may be dy: every element depends on its own place and on the two means alone. */
+/* sum and product are means here. dx may be dy: each element depends only on its own place and on the two means. */
 TEC_CLONES static void input_gradient(const real *dy, const real *x, real mean, real rstd, const real *weight, int D,
                                       real sum, real product, bool add, real *dx)
 {
@@ -69,7 +70,7 @@ void tec_layernorm_concat_forward(const real *const *x, int parts, const real *w
     {
         rows r = thread_rows(R);
         for (long i = r.begin; i < r.end; i++) {
-            real sum = 0, square = 0, all = (real)parts * D;
+            real sum = 0, square = 0, all = (real)parts * (real)D;
             for (int p = 0; p < parts; p++)
                 sum += total(x[p] + i * D, D);
             mean[i] = sum / all;
@@ -105,8 +106,8 @@ static void backward(const real *dy, const real *const *x, int parts, const real
                 gather_gradient(dy + i * all + at, x[p] + i * D, mean[i], rstd[i], weight + at, D, partial + at,
                                 partial + all + at, &sum, &product);
             for (int p = 0, at = 0; p < parts; p++, at += D)
-                input_gradient(dy + i * all + at, x[p] + i * D, mean[i], rstd[i], weight + at, D, sum / all,
-                               product / all, add, dx + i * all + at);
+                input_gradient(dy + i * all + at, x[p] + i * D, mean[i], rstd[i], weight + at, D, sum / (real)all,
+                               product / (real)all, add, dx + i * all + at);
         }
         thread_sum(partial, all, dweight);
         thread_sum(partial + all, all, dbias);

@@ -1,11 +1,10 @@
-#include "tec/gemm.h"
-#include "tec/measure.h"
+/* Linear layers: matrix products, and the sums that the gradient of a bias is. */
 #include "tec/ops.h"
 
+#include "tec/gemm.h"
+#include "tec/measure.h"
 #include "tec/threads.h"
 #include "tec/vector.h"
-
-#include <string.h>
 
 TEC_CLONES static void add_columns(const real *dy, int lddy, rows r, int O, real *restrict sum)
 {

@@ -1,6 +1,7 @@
-#include "tec/measure.h"
+/* The targets and the losses of one image: patch-relation enhancement, squared error, cross-entropy. */
 #include "tec/ops.h"
 
+#include "tec/measure.h"
 #include "tec/vector.h"
 
 #include <string.h>
@@ -14,12 +15,12 @@ TEC_CLONES static void standardize(const real *feature, int L, int C, real *out)
         for (int c = 0; c < C; c++)
             mean[c] += feature[l * C + c];
     for (int c = 0; c < C; c++)
-        mean[c] /= L;
+        mean[c] /= (real)L;
     for (long l = 0; l < L; l++)
         for (int c = 0; c < C; c++)
             square[c] += (feature[l * C + c] - mean[c]) * (feature[l * C + c] - mean[c]);
     for (int c = 0; c < C; c++)
-        square[c] = 1 / real_sqrt(square[c] / (L - 1) + (real)1e-6);
+        square[c] = 1 / real_sqrt(square[c] / (real)(L - 1) + (real)1e-6);
     for (long l = 0; l < L; l++)
         for (int c = 0; c < C; c++)
             out[l * C + c] = (feature[l * C + c] - mean[c]) * square[c];
@@ -52,7 +53,7 @@ double tec_mse_rows(real *pred, const real *target, const int *index, int n, int
     return total;
 }
 
-/* logit: in x, out x - log(sum exp x); returns nothing else, as softmax is exp of it. */
+/* x becomes x - log(sum exp x), of which softmax is the exp. */
 TEC_CLONES static void log_softmax(real *restrict x, int n)
 {
     real top = x[0], sum = 0;

@@ -1,5 +1,7 @@
-#include "tec/measure.h"
+/* Patches of an image as rows: the input of the patch embedding, and MAE's target. */
 #include "tec/ops.h"
+
+#include "tec/measure.h"
 
 #include <math.h>
 
@@ -27,10 +29,10 @@ static void standardise_row(real *row, int n)
     real mean = 0, square = 0;
     for (int i = 0; i < n; i++)
         mean += row[i];
-    mean /= n;
+    mean /= (real)n;
     for (int i = 0; i < n; i++)
         square += (row[i] - mean) * (row[i] - mean);
-    real scale = 1 / (real)sqrt(square / (n - 1) + 1e-6);
+    real scale = 1 / (real)sqrt(square / (real)(n - 1) + 1e-6);
     for (int i = 0; i < n; i++)
         row[i] = (row[i] - mean) * scale;
 }

@@ -1,14 +1,17 @@
-/* Matrix products by a kernel of our own, for processors with AVX2 and FMA but without AVX-512. At the sizes of a
- * vision transformer's layers a library spends much of its time on bringing both operands into its own order; here a
- * left one is read in place where few columns come of it. `tec bench` compares it with the library at every shape it
- * meets. With AVX-512 OpenBLAS has kernels for small products itself. */
+/* Module ops, private. A matrix product, and the backends that compute one. A new backend is a file with a
+ * product_backend and a line in gemm.c's table. */
 #ifndef TEC_OPS_PRODUCT_H
 #define TEC_OPS_PRODUCT_H
 
 #include "tec/gemm.h"
 
-/* c [m, n] = alpha * a [m, k] * b [k, n] + beta * from [m, n] + bias [n], shapes after transposition; no bias: NULL. c
- * and from have the row distance ldc and are the same or apart. With beta 0 from is not read. */
+/* c = alpha * a b + beta * from + bias
+ *
+ *   a     [m, k]  after transposition
+ *   b     [k, n]  after transposition
+ *   from  [m, n]  row stride ldc; c itself or apart from it; not read if beta is 0
+ *   bias  [n]     NULL: none
+ *   c     [m, n]  row stride ldc */
 typedef struct product {
     int m, n, k;
     real alpha;
@@ -19,11 +22,20 @@ typedef struct product {
     int ldc;
 } product;
 
-/* Whether tec_product_run can compute p on this processor and is the better choice. Depends on shapes and orders alone.
- */
-bool tec_product_suits(const product *p);
+typedef struct product_backend {
+    const char *name;
 
-/* One thread computes p. The workspace is the thread's own. */
-void tec_product_run(const product *p);
+    /* Can it compute p on this processor, and is it better than the backends behind it in the table? Depends on the
+     * shape of p alone, not on what is in memory. */
+    bool (*suits)(const product *p);
+
+    /* Computes p on the calling thread; several threads may do so at once. Workspace is the thread's own. */
+    void (*run)(const product *p);
+} product_backend;
+
+extern const product_backend tec_product_own, tec_product_library;
+
+/* Counts p, which took `seconds`, for tec_gemm_measured and tec_gemm_flops. */
+void tec_product_count(const product *p, double seconds);
 
 #endif

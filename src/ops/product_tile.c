@@ -1,3 +1,4 @@
+/* The loop of a tile along its depth, written once and compiled for every height and width that a tile may have. */
 #include "product_tile.h"
 
 #if defined __x86_64__
@@ -7,8 +8,8 @@
 
 enum { VECTOR = TILE_VECTOR, ROWS = TILE_ROWS, VECTORS = TILE_VECTORS, UNROLL = 8 };
 
-/* sum += a * b. Left to itself the compiler moves sums from register to register; a core that another thread shares
- * with this one has no instructions to spare for that. */
+/* sum += a * b. Left to itself the compiler moves sums between registers, and a core that another hardware thread
+ * shares has no instructions to spare for that. */
 INLINE void multiply_add(vector *sum, vector a, vector b)
 {
 #if TEC_REAL_IS_DOUBLE
@@ -23,8 +24,8 @@ INLINE real at(const real *a, long bytes)
     return *(const real *)((const char *)a + bytes);
 }
 
-/* One product for every sum of the tile. Rows of a are `row` bytes apart, and found from two of them, so that a
- * constant and `row` are all there is to add. */
+/* One product for every sum of the tile. The rows of a are `row` bytes apart and are addressed from two of them: each
+ * address is one of the two, plus `row` or nothing, plus a constant. */
 INLINE void add_products(vector sum[ROWS][VECTORS], int rows, int vectors, const real *upper, const real *lower,
                          long row, const real *b)
 {
@@ -65,8 +66,8 @@ INLINE void store_tile(const tile *t, vector sum[ROWS][VECTORS], int rows, int v
         store_row(t, (long)i * t->ldc, sum[i], vectors, bias, add);
 }
 
-/* What is needed last is far away. */
-INLINE void ask_for_rows(const real *c, int ldc, int rows, int vectors)
+/* These rows are needed only at the end; asked for now, they arrive in time. */
+INLINE void prefetch_rows(const real *c, int ldc, int rows, int vectors)
 {
 #pragma GCC unroll 4
     for (int i = 0; i < rows; i++, c += ldc) {
@@ -76,21 +77,21 @@ INLINE void ask_for_rows(const real *c, int ldc, int rows, int vectors)
     }
 }
 
-/* `rows`, `vectors` and one of a_row and a_step are constants wherever this is called: the sums stay in registers. */
+/* `rows`, `vectors` and one of a_row and a_step are constants in every call, so that the sums stay in registers. */
 INLINE void compute_tile(const tile *t, int rows, int vectors, long a_row, long a_step)
 {
     vector sum[ROWS][VECTORS] = {{{0}}};
     const real *upper = t->a, *lower = upper + ROWS / 2 * a_row, *b = t->panel;
     long row = a_row * (long)sizeof(real);
     int l = 0;
-    ask_for_rows(t->c, t->ldc, rows, vectors);
+    prefetch_rows(t->c, t->ldc, rows, vectors);
     if (t->from != t->c && t->beta != 0)
-        ask_for_rows(t->from, t->ldc, rows, vectors);
+        prefetch_rows(t->from, t->ldc, rows, vectors);
     for (; l + UNROLL <= t->depth; l += UNROLL) {
 #pragma GCC unroll 8
         for (int i = 0; i < UNROLL; i++, b += vectors * VECTOR) {
             if (a_step == 1)
-                __asm__("" : "+r"(row)); /* or the compiler keeps all sums of row and i, on the stack */
+                __asm__("" : "+r"(row)); /* else the compiler keeps every row + i, on the stack */
             add_products(sum, rows, vectors, upper + i * a_step, lower + i * a_step, row, b);
         }
         upper += UNROLL * a_step;
@@ -104,7 +105,7 @@ INLINE void compute_tile(const tile *t, int rows, int vectors, long a_row, long 
         store_tile(t, sum, rows, vectors, false);
 }
 
-/* Of a that is read where it stands, and of one that has been packed. */
+/* For an a that is read in place, and for a packed one. */
 #define TILE(rows, vectors)                                                                                            \
     FAST static void tile_##rows##x##vectors(const tile *t)                                                            \
     {                                                                                                                  \

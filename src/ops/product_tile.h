@@ -1,5 +1,5 @@
-/* The innermost loops of our own matrix products: a small part of c whose sums stay in registers. x86-64 with AVX2 and
- * FMA. */
+/* Module ops, private. The innermost loops of our own matrix products: a small part of c whose sums stay in registers.
+ * x86-64 with AVX2 and FMA. */
 #ifndef TEC_OPS_PRODUCT_TILE_H
 #define TEC_OPS_PRODUCT_TILE_H
 
@@ -12,25 +12,30 @@
 typedef real vector __attribute__((vector_size(32), aligned(sizeof(real)), may_alias));
 #endif
 
-/* A tile is at most 4 rows of three vectors: 12 of the 16 vector registers hold its sums. */
+/* A tile is at most 4 rows of 3 vectors: 12 of the 16 vector registers hold its sums. */
 enum { TILE_VECTOR = 32 / sizeof(real), TILE_ROWS = 4, TILE_VECTORS = 3 };
 
-/* Where a tile of c, [rows, width], gets its numbers from and where they go. */
+/* The operands of a tile: c = alpha * a panel + beta * from + bias.
+ *
+ *   a      [rows, depth]   row stride a_row; packed [depth, TILE_ROWS] if a_row is 0
+ *   panel  [depth, width]
+ *   from   [rows, width]   row stride ldc; not read if beta is 0
+ *   bias   [width]         NULL: none
+ *   c      [rows, width]   row stride ldc */
 typedef struct tile {
-    int depth;         /* of the sums */
-    const real *a;     /* its first row; packed: [depth, TILE_ROWS] */
-    int a_row;         /* from one row to the next; 0: packed */
-    const real *panel; /* [depth, width] */
+    int depth;
+    const real *a;
+    int a_row;
+    const real *panel;
     real alpha, beta;
-    const real *from, *bias; /* bias: or NULL */
+    const real *from, *bias;
     real *c;
-    int ldc; /* also of `from` */
+    int ldc;
 } tile;
 
-/* c = alpha * a * panel + beta * from + bias */
 typedef void tile_function(const tile *t);
 
-/* By vectors - 1 and rows - 1; NULL: there is none. */
+/* By vectors - 1 and rows - 1. */
 extern tile_function *const tec_tile_functions[TILE_VECTORS][TILE_ROWS];
 
 #endif

@@ -1,3 +1,4 @@
+/* SwiGLU, the activation of some base models' MLPs. Forward only: base models are frozen. */
 #include "tec/ops.h"
 
 #include "tec/threads.h"

@@ -38,9 +38,27 @@ done:
     return status;
 }
 
+/* Of the settings that stand in a checkpoint. */
+static bool read_normalisation(const char *yaml, double mean[3], double std[3])
+{
+    tec_settings settings;
+    tec_settings_source source = {.yaml_name = "run/settings", .yaml = yaml, .yaml_bytes = strlen(yaml)};
+    bool readable = tec_settings_resolve(&settings, &source) == TEC_OK;
+    if (readable) {
+        memcpy(mean, settings.data.mean, sizeof settings.data.mean);
+        memcpy(std, settings.data.std, sizeof settings.data.std);
+    }
+    tec_settings_free(&settings);
+    return readable;
+}
+
 tec_status tec_setup_import(const tec_settings *settings, const char *path, tec_import **out)
 {
-    tec_import_options options = {.heads = settings->base.heads, .norm_eps = settings->base.norm_eps};
+    tec_import_options options = {
+        .heads = settings->base.heads,
+        .norm_eps = settings->base.norm_eps,
+        .read_normalisation = read_normalisation,
+    };
     memcpy(options.mean, settings->base.mean, sizeof options.mean);
     memcpy(options.std, settings->base.std, sizeof options.std);
     return tec_import_open(out, path, &options);

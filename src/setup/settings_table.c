@@ -89,7 +89,7 @@ const tec_setting tec_settings_table[] = {
 
     {AT(targets, dir), TEXT("targets/default"),
      .help = "directory of the target store"},
-    {AT(targets, type), CHOICE("float32|float16|int8", "float16"),
+    {AT(targets, type), CHOICE(TEC_TARGET_TYPE_WORDS, "float16"),
      .help = "how targets are stored; attention is float16 or, with int8, int8"},
     {AT(targets, topk), INT(0, 4096, "15"),
      .help = "patch queries whose attention is a target, beside the class query"},

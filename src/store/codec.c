@@ -1,6 +1,7 @@
-/* A row between memory and file: feature as float32, float16 or int8 with a scale per channel; attention as float16, or
- * beside an int8 feature as int8 too, with step and middle per query and head. */
+/* Encoding and decoding rows: feature as float32, float16, or int8 with a scale per channel; attention as float16 or,
+ * beside an int8 feature, as int8 with step and middle per query and head. */
 #include "store_parts.h"
+
 #include "tec/half.h"
 
 #include <math.h>
@@ -10,34 +11,34 @@
 
 /* -- int8 feature: x = q * scale[channel], scale = the channel's largest |x| / 127 -- */
 
-static void feature_to_int8(const float *feature, int L, int C, int8_t *quantum, float *scale)
+static void feature_to_int8(const float *feature, size_t L, size_t C, int8_t *quantum, float *scale)
 {
-    for (int c = 0; c < C; c++)
+    for (size_t c = 0; c < C; c++)
         scale[c] = 0;
-    for (int l = 0; l < L; l++)
-        for (int c = 0; c < C; c++)
-            scale[c] = fmaxf(scale[c], fabsf(feature[(size_t)l * C + c]));
-    for (int c = 0; c < C; c++)
+    for (size_t l = 0; l < L; l++)
+        for (size_t c = 0; c < C; c++)
+            scale[c] = fmaxf(scale[c], fabsf(feature[l * C + c]));
+    for (size_t c = 0; c < C; c++)
         scale[c] /= LARGEST_INT8;
-    for (int l = 0; l < L; l++)
-        for (int c = 0; c < C; c++) {
+    for (size_t l = 0; l < L; l++)
+        for (size_t c = 0; c < C; c++) {
             /* A channel of zeros, or of numbers so small that their scale vanished, becomes zeros. */
-            float q = scale[c] > 0 ? rintf(feature[(size_t)l * C + c] / scale[c]) : 0;
-            quantum[(size_t)l * C + c] = (int8_t)fmaxf(-LARGEST_INT8, fminf(LARGEST_INT8, q));
+            float q = scale[c] > 0 ? rintf(feature[l * C + c] / scale[c]) : 0;
+            quantum[l * C + c] = (int8_t)fmaxf(-LARGEST_INT8, fminf(LARGEST_INT8, q));
         }
 }
 
-static void feature_from_int8(const int8_t *quantum, const float *scale, int L, int C, float *feature)
+static void feature_from_int8(const int8_t *quantum, const float *scale, size_t L, size_t C, float *feature)
 {
-    for (int l = 0; l < L; l++)
-        for (int c = 0; c < C; c++)
-            feature[(size_t)l * C + c] = (float)quantum[(size_t)l * C + c] * scale[c];
+    for (size_t l = 0; l < L; l++)
+        for (size_t c = 0; c < C; c++)
+            feature[l * C + c] = (float)quantum[l * C + c] * scale[c];
 }
 
 /* -- int8 attention: logit = q * step + middle, where the L logits of a query and head reach from -127 to 127 --
  *
- * They matter through softmax(logit / tau) alone, but tau is a setting of the training, not of the store, so the step
- * may not lean on it. Mean Kullback-Leibler divergence of that softmax from the one of float16 logits, ViT-Ti/16
+ * They matter only through softmax(logit / tau), but tau is a setting of training, not of the store, so the step must
+ * not depend on it. Mean Kullback-Leibler divergence of that softmax from the one of float16 logits, ViT-Ti/16
  * (augreg) on 240 photographs, logits of a row 4 to 13 apart:
  *
  *   tau                                              0.5      1        1.8 (default)   5
@@ -46,7 +47,7 @@ static void feature_from_int8(const int8_t *quantum, const float *scale, int L, 
  *   steps that grow with the distance from the top   1.4e-5   2.8e-5   2.1e-5          3.9e-6
  *
  * beside an entropy of 1.7 to 5.2. Small taus would gain from the last (top - logit = step q^2), the usual ones lose.
- * To cut off at 16 tau below the top changed nothing: at tau 1.8 no row reaches that far. */
+ * Clipping at 16 tau below the top changed nothing: at tau 1.8 no row reaches that far. */
 
 static void row_to_int8(const float *logit, int L, int8_t *quantum, float *step, float *middle)
 {
@@ -55,7 +56,7 @@ static void row_to_int8(const float *logit, int L, int8_t *quantum, float *step,
         top = fmaxf(top, logit[l]);
         bottom = fminf(bottom, logit[l]);
     }
-    /* In double: the sum or the difference of two floats may be none. */
+    /* In double: the sum or the difference of two floats may overflow. */
     *step = (float)(((double)top - bottom) / (2 * LARGEST_INT8));
     *middle = (float)(((double)top + bottom) / 2);
     for (int l = 0; l < L; l++) {
@@ -74,31 +75,30 @@ static void row_from_int8(const int8_t *quantum, int L, float step, float middle
 
 static void feature_encode(const tec_store_spec *spec, const store_layout *layout, const float *feature, char *buffer)
 {
-    size_t count = (size_t)spec->patches * (size_t)spec->width;
+    size_t L = (size_t)spec->patches, C = (size_t)spec->width;
     void *out = buffer + layout->part[PART_FEATURE].at;
     if (spec->type == TEC_TARGET_FLOAT32)
-        memcpy(out, feature, count * sizeof *feature);
+        memcpy(out, feature, L * C * sizeof *feature);
     else if (spec->type == TEC_TARGET_FLOAT16)
-        tec_half_from_float(feature, count, out);
+        tec_half_from_float(feature, L * C, out);
     else
-        feature_to_int8(feature, spec->patches, spec->width, out,
-                        (float *)(void *)(buffer + layout->part[PART_FEATURE_SCALE].at));
+        feature_to_int8(feature, L, C, out, (float *)(void *)(buffer + layout->part[PART_FEATURE_SCALE].at));
 }
 
 static void feature_decode(const tec_store_spec *spec, const store_layout *layout, const char *buffer, float *feature)
 {
-    size_t count = (size_t)spec->patches * (size_t)spec->width;
+    size_t L = (size_t)spec->patches, C = (size_t)spec->width;
     const void *in = buffer + layout->part[PART_FEATURE].at;
+    const void *scale = buffer + layout->part[PART_FEATURE_SCALE].at;
     if (spec->type == TEC_TARGET_FLOAT32)
-        memcpy(feature, in, count * sizeof *feature);
+        memcpy(feature, in, L * C * sizeof *feature);
     else if (spec->type == TEC_TARGET_FLOAT16)
-        tec_half_to_float(in, count, feature);
+        tec_half_to_float(in, L * C, feature);
     else
-        feature_from_int8(in, (const float *)(const void *)(buffer + layout->part[PART_FEATURE_SCALE].at),
-                          spec->patches, spec->width, feature);
+        feature_from_int8(in, scale, L, C, feature);
 }
 
-/* Those of a query and head each. */
+/* Rows of L logits: one per query and head. */
 static size_t attention_rows(const tec_store_spec *spec)
 {
     return (size_t)(1 + spec->topk) * (size_t)spec->heads;
@@ -128,7 +128,7 @@ static void attention_decode(const tec_store_spec *spec, const store_layout *lay
         tec_half_to_float(in, rows * L, logit);
 }
 
-/* Not a number or infinite anywhere shows in the sum of the squares (floats squared do not overflow a double). */
+/* False: a value is NaN or infinite, which shows in the sum of squares (squares of floats do not overflow a double). */
 static bool add_error(const float *stored, const float *given, size_t count, double *difference, double *square)
 {
     double d = 0, s = 0;

@@ -1,4 +1,4 @@
-/* What a store is made of, for people. */
+/* What a shard says about its store, and a specification as text for people. */
 #include "store_parts.h"
 
 #include <stdio.h>
@@ -38,7 +38,8 @@ static void print_part(FILE *out, const store_part *part)
 {
     static const char *const type[] = {
         [ELEMENT_F32] = "float32", [ELEMENT_F16] = "float16", [ELEMENT_I8] = "int8",    [ELEMENT_U8] = "uint8",
-        [ELEMENT_U16] = "uint16",  [ELEMENT_I32] = "int32",   [ELEMENT_U32] = "uint32", [ELEMENT_I64] = "int64"};
+        [ELEMENT_U16] = "uint16",  [ELEMENT_I32] = "int32",   [ELEMENT_U32] = "uint32", [ELEMENT_I64] = "int64",
+    };
     fprintf(out, "  %s  %s  [rows", part->name, type[part->element]);
     for (int i = 0; i < part->dims; i++)
         fprintf(out, ", %lld", (long long)part->dim[i]);

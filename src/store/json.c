@@ -1,4 +1,5 @@
-/* Specification and shards as JSON. Whole numbers that need all 64 bits are texts: readers of JSON keep 53 of them. */
+/* Specification and shards as JSON. Integers that need all 64 bits are strings, as many readers of JSON keep only
+ * 53. */
 #include "store_parts.h"
 
 #include "tec/memory.h"
@@ -178,6 +179,7 @@ tec_status tec_store_shard_from_json(const json_t *json, const char *where, cons
     free(name);
     if (right)
         shard->crc = (uint32_t)crc;
-    return right ? TEC_OK
-                 : tec_fail(TEC_USER_ERROR, "%s: the entry of shard %lld is missing or wrong", where, (long long)index);
+    if (!right)
+        return tec_fail(TEC_USER_ERROR, "%s: the entry of shard %lld is missing or wrong", where, (long long)index);
+    return TEC_OK;
 }

@@ -1,34 +1,41 @@
+/* The datasets of a shard: types, shapes, and where each part of a row lies in a buffer. */
 #include "store_parts.h"
+
 #include "tec/crc32c.h"
+
+#include <string.h>
 
 #define ALIGNMENT 64
 
-static const size_t element_bytes[] = {[ELEMENT_F32] = 4, [ELEMENT_F16] = 2, [ELEMENT_I8] = 1,  [ELEMENT_U8] = 1,
-                                       [ELEMENT_U16] = 2, [ELEMENT_I32] = 4, [ELEMENT_U32] = 4, [ELEMENT_I64] = 8};
-
-#define PART(name_, element_, dims_, ...)                                                                              \
-    {                                                                                                                  \
-        .name = name_, .element = element_, .dims = dims_, .dim = { __VA_ARGS__ }                                      \
-    }
+static const size_t element_bytes[] = {
+    [ELEMENT_F32] = 4, [ELEMENT_F16] = 2, [ELEMENT_I8] = 1,  [ELEMENT_U8] = 1,
+    [ELEMENT_U16] = 2, [ELEMENT_I32] = 4, [ELEMENT_U32] = 4, [ELEMENT_I64] = 8,
+};
 
 store_layout tec_store_layout_of(const tec_store_spec *spec)
 {
-    static const store_element feature[] = {
-        [TEC_TARGET_FLOAT32] = ELEMENT_F32, [TEC_TARGET_FLOAT16] = ELEMENT_F16, [TEC_TARGET_INT8] = ELEMENT_I8};
+    static const store_element features[] = {
+        [TEC_TARGET_FLOAT32] = ELEMENT_F32,
+        [TEC_TARGET_FLOAT16] = ELEMENT_F16,
+        [TEC_TARGET_INT8] = ELEMENT_I8,
+    };
     int64_t L = spec->patches, C = spec->width, S = spec->image_size, Q = 1 + spec->topk, H = spec->heads;
     bool int8 = spec->type == TEC_TARGET_INT8;
-    store_layout layout = {{
-                               [PART_FEATURE] = PART("feature", feature[spec->type], 2, L, C),
-                               [PART_FEATURE_SCALE] = PART("feature_scale", ELEMENT_F32, 1, int8 ? C : 0),
-                               [PART_ATTENTION] = PART("attention", int8 ? ELEMENT_I8 : ELEMENT_F16, 3, Q, H, L),
-                               [PART_ATTENTION_SCALE] = PART("attention_scale", ELEMENT_F32, 3, int8 ? Q : 0, H, 2),
-                               [PART_TOPK] = PART("topk", ELEMENT_U16, 1, spec->topk),
-                               [PART_VIEW] = PART("view", ELEMENT_I32, 1, 5),
-                               [PART_SAMPLE] = PART("sample", ELEMENT_I64, 0, 0),
-                               [PART_IMAGE] = PART("image", ELEMENT_U8, 3, spec->images ? S : 0, S, spec->channels),
-                               [PART_CRC] = PART("crc32c", ELEMENT_U32, 0, 0),
-                           },
-                           0};
+    store_element feature = features[spec->type], attention = int8 ? ELEMENT_I8 : ELEMENT_F16;
+    /* A part with a dimension of 0 is not there. */
+    const store_part parts[PARTS] = {
+        [PART_FEATURE] = {"feature", feature, .dims = 2, .dim = {L, C}},
+        [PART_FEATURE_SCALE] = {"feature_scale", ELEMENT_F32, .dims = 1, .dim = {int8 ? C : 0}},
+        [PART_ATTENTION] = {"attention", attention, .dims = 3, .dim = {Q, H, L}},
+        [PART_ATTENTION_SCALE] = {"attention_scale", ELEMENT_F32, .dims = 3, .dim = {int8 ? Q : 0, H, 2}},
+        [PART_TOPK] = {"topk", ELEMENT_U16, .dims = 1, .dim = {spec->topk}},
+        [PART_VIEW] = {"view", ELEMENT_I32, .dims = 1, .dim = {5}},
+        [PART_SAMPLE] = {"sample", ELEMENT_I64, .dims = 0},
+        [PART_IMAGE] = {"image", ELEMENT_U8, .dims = 3, .dim = {spec->images ? S : 0, S, spec->channels}},
+        [PART_CRC] = {"crc32c", ELEMENT_U32, .dims = 0},
+    };
+    store_layout layout = {.buffer = 0};
+    memcpy(layout.part, parts, sizeof parts);
     for (int i = 0; i < PARTS; i++) {
         store_part *part = &layout.part[i];
         part->bytes = element_bytes[part->element];

@@ -1,5 +1,6 @@
-/* The manifest: writing it when all shards are there, finding it. */
+/* Writing the manifest once all shards are there, and reading its text. */
 #include "store_parts.h"
+
 #include "tec/files.h"
 #include "tec/version.h"
 
@@ -34,10 +35,13 @@ static tec_status list_shards(const char *dir, const tec_store_spec *spec, json_
 
 static tec_status write_manifest(const char *dir, const json_t *manifest)
 {
-    char *path = tec_path_join(dir, STORE_MANIFEST),
-         *text = json_dumps(manifest, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
-    tec_status status =
-        text ? tec_file_write(path, text, strlen(text)) : tec_fail(TEC_SYSTEM_ERROR, "%s: out of memory", path);
+    char *path = tec_path_join(dir, STORE_MANIFEST);
+    char *text = json_dumps(manifest, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+    tec_status status;
+    if (text)
+        status = tec_file_write(path, text, strlen(text));
+    else
+        status = tec_fail(TEC_SYSTEM_ERROR, "%s: out of memory", path);
     free(text);
     free(path);
     return status;
@@ -71,11 +75,10 @@ tec_status tec_store_manifest(const char *dir, char **text, size_t *bytes)
     if (tec_file_exists(path))
         status = tec_file_read(path, LONGEST_MANIFEST, text, bytes);
     else if (tec_file_exists(first))
-        status =
-            tec_fail(TEC_USER_ERROR,
-                     "the target store %s is not finished (no %s): run `tec targets` again with the same settings, it "
-                     "makes what is missing",
-                     dir, STORE_MANIFEST);
+        status = tec_fail(TEC_USER_ERROR,
+                          "the target store %s is not finished (no %s): run `tec targets` again with the same "
+                          "settings, it makes what is missing",
+                          dir, STORE_MANIFEST);
     else
         status = tec_fail(TEC_USER_ERROR,
                           "%s holds no target store (no %s): make one with `tec targets`, or set targets.dir", dir,

@@ -1,5 +1,6 @@
-/* Reading rows: pread at the places that the manifest names, from any number of threads. HDF5 is not used. */
+/* Reading rows: pread at the offsets in the manifest, by any number of threads. HDF5 is not used. */
 #include "store_parts.h"
+
 #include "tec/file_pool.h"
 #include "tec/files.h"
 #include "tec/memory.h"
@@ -12,7 +13,7 @@
 
 #define MOST_FILES 512
 
-/* A buffer for a row; the free ones are a list. */
+/* A buffer for a row; unused ones form a list. */
 typedef struct scratch {
     struct scratch *next;
     _Alignas(64) char row[];
@@ -33,7 +34,7 @@ static tec_status parse(tec_store *store, const json_t *json, const char *where)
     if (!format || strcmp(format, STORE_FORMAT) != 0)
         return tec_fail(TEC_USER_ERROR, "%s is not the manifest of a target store (no format \"%s\")", where,
                         STORE_FORMAT);
-    TEC_TRY(tec_store_version_known(json_integer_value(version), where)); /* 0: it is no whole number */
+    TEC_TRY(tec_store_version_known(json_integer_value(version), where)); /* 0: not an integer */
     TEC_TRY(tec_store_spec_from_json(json_object_get(json, "spec"), where, &store->spec));
     TEC_TRY(tec_store_version_check(json_integer_value(version), &store->spec, where));
     int64_t shards = tec_store_shards(&store->spec);
@@ -49,7 +50,7 @@ static tec_status parse(tec_store *store, const json_t *json, const char *where)
     return TEC_OK;
 }
 
-/* What the shards say together. */
+/* Totals over the shards. */
 static void sum_up(tec_store *store)
 {
     for (int64_t i = 0; i < store->shards; i++) {
@@ -73,11 +74,14 @@ tec_status tec_store_open(tec_store **out, const char *dir, const char *manifest
     char *where = tec_path_join(dir, STORE_MANIFEST);
     json_t *json = json_loadb(manifest, bytes, 0, &error);
     tec_store *store = tec_allocate_zeroed(1, sizeof *store);
-    store->dir = tec_string_format("%s", dir);
+    store->dir = tec_string_copy(dir);
     store->cache = tec_allocate_zeroed(1, sizeof *store->cache);
     pthread_mutex_init(&store->cache->lock, NULL);
-    tec_status status = json ? parse(store, json, where)
-                             : tec_fail(TEC_USER_ERROR, "%s:%d:%d: %s", where, error.line, error.column, error.text);
+    tec_status status;
+    if (json)
+        status = parse(store, json, where);
+    else
+        status = tec_fail(TEC_USER_ERROR, "%s:%d:%d: %s", where, error.line, error.column, error.text);
     json_decref(json);
     free(where);
     if (status == TEC_OK) {
@@ -134,7 +138,7 @@ char *tec_store_shard_file(const tec_store *store, int64_t shard, int64_t *bytes
 void tec_store_read_from(tec_store *store, const char *dir)
 {
     free(store->dir);
-    store->dir = tec_string_format("%s", dir);
+    store->dir = tec_string_copy(dir);
 }
 
 int64_t tec_store_void_rows(const tec_store *store, const int64_t **rows)
@@ -186,7 +190,7 @@ static tec_status read_parts(const tec_store *store, int64_t shard, int64_t row,
     return TEC_OK;
 }
 
-/* The checksum, and what a reader takes for granted afterwards. */
+/* The checksum, and what readers rely on afterwards. */
 static tec_status check_row(const tec_store *store, int64_t row, const char *path, const char *buffer)
 {
     uint32_t stored, is = tec_store_row_crc(&store->layout, buffer);
@@ -195,16 +199,17 @@ static tec_status check_row(const tec_store *store, int64_t row, const char *pat
     memcpy(&stored, buffer + store->layout.part[PART_CRC].at, sizeof stored);
     memcpy(&sample, buffer + store->layout.part[PART_SAMPLE].at, sizeof sample);
     if (is != stored)
-        return tec_fail(
-            TEC_USER_ERROR,
-            "%s: row %lld is damaged (checksum %08x instead of %08x): delete this shard and run `tec targets` again",
-            path, (long long)(row % store->spec.shard_rows), is, stored);
+        return tec_fail(TEC_USER_ERROR,
+                        "%s: row %lld is damaged (checksum %08x instead of %08x): delete this shard and run "
+                        "`tec targets` again",
+                        path, (long long)(row % store->spec.shard_rows), is, stored);
     bool right = sample == -1 || sample == row / store->spec.views;
     for (int k = 0; k < store->spec.topk; k++)
         right &= topk[k] < store->spec.patches;
-    return right ? TEC_OK
-                 : tec_fail(TEC_USER_ERROR, "%s: row %lld holds another sample (%lld) or patches that do not exist",
-                            path, (long long)(row % store->spec.shard_rows), (long long)sample);
+    if (!right)
+        return tec_fail(TEC_USER_ERROR, "%s: row %lld holds another sample (%lld) or patches that do not exist", path,
+                        (long long)(row % store->spec.shard_rows), (long long)sample);
+    return TEC_OK;
 }
 
 tec_status tec_store_read(tec_store *store, int64_t row, tec_store_row *out)

@@ -1,5 +1,6 @@
-/* A shard that is there: is it the right one, where do its datasets lie, what do its columns say. */
+/* An existing shard: is it the right one, where are its datasets, what do its columns say? */
 #include "store_parts.h"
+
 #include "tec/crc32c.h"
 #include "tec/files.h"
 #include "tec/memory.h"
@@ -105,8 +106,8 @@ static tec_status locate(hid_t file, const char *path, const store_part *part, s
     tec_status status = TEC_OK;
     haddr_t place = H5Dget_offset(dataset);
     if (!has_shape(dataset, part, out->rows) || !has_type(dataset, part->element))
-        status = tec_fail(TEC_USER_ERROR, "%s: the dataset %s has another shape or type than its attributes call for",
-                          path, part->name);
+        status = tec_fail(TEC_USER_ERROR, "%s: the shape or type of the dataset %s does not match the attributes", path,
+                          part->name);
     else if (place == HADDR_UNDEF || place + (haddr_t)out->rows * part->bytes > (haddr_t)out->bytes)
         status =
             tec_fail(TEC_USER_ERROR, "%s: the dataset %s is not stored in one piece inside the file", path, part->name);

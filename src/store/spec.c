@@ -1,45 +1,54 @@
+/* The members of a specification by table (checking, formatting, comparing), and the rows and shards that follow. */
 #include "store_parts.h"
+
+#include "tec/minmax.h"
 
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-static const char *const type_words[] = {"float32", "float16", "int8", NULL};
+#define COMMA ,
+static const char *const type_words[] = {TEC_TARGET_TYPE_LIST(COMMA), NULL};
 
-#define FIELD(member, kind, count, words)                                                                              \
-    {                                                                                                                  \
-#member, offsetof(tec_store_spec, member), kind, count, 0, words                                               \
-    }
-#define WHOLE(member, kind, min, max) FIELD(member, kind, 1, NULL), min, max
-#define REALS(member, count) FIELD(member, TEC_H5_DOUBLE, count, NULL), 0, 0
-#define SWITCH(member) FIELD(member, TEC_H5_BOOL, 1, NULL), 0, 0
-#define WORD(member, words) FIELD(member, TEC_H5_INT, 1, words), 0, 0
-#define ANY(member) FIELD(member, TEC_H5_UINT64, 1, NULL), 0, 0
+#define FIELD(member, kind_, count_)                                                                                   \
+    .h5.name = #member, .h5.offset = offsetof(tec_store_spec, member), .h5.kind = kind_, .h5.count = count_
+#define INTEGER(member, kind, min_, max_) FIELD(member, kind, 1), .min = min_, .max = max_
+#define DOUBLES(member, count) FIELD(member, TEC_H5_DOUBLE, count)
+#define BOOL(member) FIELD(member, TEC_H5_BOOL, 1)
+#define WORD(member, words_) FIELD(member, TEC_H5_INT, 1), .h5.words = words_
+#define UINT64(member) FIELD(member, TEC_H5_UINT64, 1)
+#define DECIDED_BY(setting_) .setting = setting_
+#define STORAGE(setting_) .storage = true, .setting = setting_
 
 const spec_field tec_store_spec_fields[] = {
-    {ANY(base), false, "base.model"},
-    {ANY(dataset), false, "data.train"},
-    {WHOLE(samples, TEC_H5_INT64, 1, INT64_C(1) << 40), false, "data.train"},
-    {WHOLE(views, TEC_H5_INT, 1, 65536), false, "targets.views"},
-    {WHOLE(image_size, TEC_H5_INT, 1, 32768), false, "data.image_size"},
-    {WHOLE(channels, TEC_H5_INT, 1, 3), false, "data.channels"},
-    {WHOLE(patch, TEC_H5_INT, 1, 32768), false, "base.model"},
-    {WHOLE(patches, TEC_H5_INT, 1, 65535), false, "base.model"},
-    {WHOLE(width, TEC_H5_INT, 1, 65536), false, "base.model"},
-    {WHOLE(heads, TEC_H5_INT, 1, 4096), false, "base.model"},
-    {WHOLE(topk, TEC_H5_INT, 0, 65535), false, "targets.topk"},
-    {WHOLE(last_layers, TEC_H5_INT, 1, 65536), false, "targets.last_layers"},
-    {REALS(mean, 3), false, "base.mean"},
-    {REALS(std, 3), false, "base.std"},
-    {REALS(crop_scale, 2), false, "data.crop_scale"},
-    {REALS(crop_ratio, 2), false, "data.crop_ratio"},
-    {SWITCH(flip), false, "data.flip"},
-    {ANY(seed), false, "run.seed"},
-    {WORD(type, type_words), true, "targets.type"},
-    {SWITCH(images), true, "targets.store_images"},
-    {WHOLE(shard_rows, TEC_H5_INT64, 1, INT64_C(1) << 40), true, "targets.shard_mb"},
-    {{0}, 0, 0, false, NULL},
+    {UINT64(base), DECIDED_BY("base.model")},
+    {UINT64(dataset), DECIDED_BY("data.train")},
+    {INTEGER(samples, TEC_H5_INT64, 1, INT64_C(1) << 40), DECIDED_BY("data.train")},
+    {INTEGER(views, TEC_H5_INT, 1, 65536), DECIDED_BY("targets.views")},
+    {INTEGER(image_size, TEC_H5_INT, 1, 32768), DECIDED_BY("data.image_size")},
+    {INTEGER(channels, TEC_H5_INT, 1, 3), DECIDED_BY("data.channels")},
+    {INTEGER(patch, TEC_H5_INT, 1, 32768), DECIDED_BY("base.model")},
+    {INTEGER(patches, TEC_H5_INT, 1, 65535), DECIDED_BY("base.model")},
+    {INTEGER(width, TEC_H5_INT, 1, 65536), DECIDED_BY("base.model")},
+    {INTEGER(heads, TEC_H5_INT, 1, 4096), DECIDED_BY("base.model")},
+    {INTEGER(topk, TEC_H5_INT, 0, 65535), DECIDED_BY("targets.topk")},
+    {INTEGER(last_layers, TEC_H5_INT, 1, 65536), DECIDED_BY("targets.last_layers")},
+    {DOUBLES(mean, 3), DECIDED_BY("base.mean")},
+    {DOUBLES(std, 3), DECIDED_BY("base.std")},
+    {DOUBLES(crop_scale, 2), DECIDED_BY("data.crop_scale")},
+    {DOUBLES(crop_ratio, 2), DECIDED_BY("data.crop_ratio")},
+    {BOOL(flip), DECIDED_BY("data.flip")},
+    {UINT64(seed), DECIDED_BY("run.seed")},
+    {WORD(type, type_words), STORAGE("targets.type")},
+    {BOOL(images), STORAGE("targets.store_images")},
+    {INTEGER(shard_rows, TEC_H5_INT64, 1, INT64_C(1) << 40), STORAGE("targets.shard_mb")},
+    {.h5 = {0}},
 };
+
+const char *tec_target_type_name(tec_target_type type)
+{
+    return type_words[type];
+}
 
 int tec_store_version(tec_target_type type)
 {
@@ -61,7 +70,7 @@ tec_status tec_store_version_check(int64_t version, const tec_store_spec *spec, 
     return tec_fail(TEC_USER_ERROR,
                     "%s has version %lld of the format; of type %s this program reads version %d: make the store again "
                     "with `tec targets`, in another targets.dir",
-                    where, (long long)version, type_words[spec->type], tec_store_version(spec->type));
+                    where, (long long)version, tec_target_type_name(spec->type), tec_store_version(spec->type));
 }
 
 int64_t tec_store_rows(const tec_store_spec *spec)
@@ -76,8 +85,7 @@ int64_t tec_store_shards(const tec_store_spec *spec)
 
 int64_t tec_store_shard_row_count(const tec_store_spec *spec, int64_t shard)
 {
-    int64_t left = tec_store_rows(spec) - shard * spec->shard_rows;
-    return left < spec->shard_rows ? left : spec->shard_rows;
+    return tec_min_int64(tec_store_rows(spec) - shard * spec->shard_rows, spec->shard_rows);
 }
 
 int64_t tec_store_row_bytes(const tec_store_spec *spec)
@@ -89,11 +97,11 @@ int64_t tec_store_row_bytes(const tec_store_spec *spec)
     return bytes;
 }
 
-/* Rows that `bytes` hold: a multiple of views, at least one. */
+/* How many rows fit into `bytes`: a multiple of views, at least that many. */
 static int64_t whole_samples(const tec_store_spec *spec, int64_t bytes)
 {
     int64_t samples = bytes / (tec_store_row_bytes(spec) * spec->views);
-    return (samples > 0 ? samples : 1) * spec->views;
+    return tec_max_int64(samples, 1) * spec->views;
 }
 
 int64_t tec_store_shard_rows(const tec_store_spec *spec, int megabytes)
@@ -101,9 +109,7 @@ int64_t tec_store_shard_rows(const tec_store_spec *spec, int megabytes)
     enum { SHARES = 64 };
     int64_t largest = whole_samples(spec, (int64_t)megabytes << 20), smallest = whole_samples(spec, 1 << 20);
     int64_t rows = (spec->samples + SHARES - 1) / SHARES * spec->views;
-    if (rows < smallest)
-        rows = smallest;
-    return rows < largest ? rows : largest;
+    return tec_min_int64(tec_max_int64(rows, smallest), largest);
 }
 
 int tec_store_field_count(const spec_field *field, const tec_store_spec *spec)
@@ -136,7 +142,7 @@ tec_status tec_store_spec_check(const tec_store_spec *spec, const char *where)
         return tec_fail(TEC_USER_ERROR, "%s: topk is %d, but there are only %d patches", where, spec->topk,
                         spec->patches);
     if (spec->shard_rows % spec->views)
-        return tec_fail(TEC_USER_ERROR, "%s: shard_rows (%lld) is no multiple of views (%d)", where,
+        return tec_fail(TEC_USER_ERROR, "%s: shard_rows (%lld) is not a multiple of views (%d)", where,
                         (long long)spec->shard_rows, spec->views);
     if (tec_store_row_bytes(spec) > 1 << 30)
         return tec_fail(TEC_USER_ERROR, "%s: a row has %lld bytes, more than 1 GB", where,
@@ -207,11 +213,11 @@ tec_status tec_store_spec_compare(const tec_store_spec *have, const tec_store_sp
         char is[160], right[160];
         if ((f->storage && !storage_too) || same(f, have, want))
             continue;
-        return tec_fail(
-            TEC_USER_ERROR,
-            "%s was made with %s = %s, this run wants %s (%s): use the store's value, or another targets.dir", where,
-            f->h5.name, tec_store_field_text(f, have, is, sizeof is),
-            tec_store_field_text(f, want, right, sizeof right), f->setting);
+        return tec_fail(TEC_USER_ERROR,
+                        "%s was made with %s = %s, this run wants %s (%s): use the store's value, or another "
+                        "targets.dir",
+                        where, f->h5.name, tec_store_field_text(f, have, is, sizeof is),
+                        tec_store_field_text(f, want, right, sizeof right), f->setting);
     }
     return TEC_OK;
 }

@@ -1,4 +1,4 @@
-/* What the parts of the target store share. */
+/* Module store, private. What the parts of the target store share. */
 #ifndef TEC_STORE_PARTS_H
 #define TEC_STORE_PARTS_H
 
@@ -11,46 +11,46 @@
 #define STORE_VERSION 2 /* the latest; see tec_store_version */
 #define STORE_MANIFEST "manifest.json"
 
-/* -- specification (store_spec.c) -- */
+/* -- specification (spec.c) -- */
 
 typedef struct spec_field {
     tec_h5_field h5;
-    int64_t min, max;    /* of a whole number; 0, 0: any */
-    bool storage;        /* says how, not what is stored: a run does not care */
-    const char *setting; /* the key that decides it */
+    int64_t min, max;    /* of an integer; 0, 0: any */
+    bool storage;        /* says how it is stored, not what: a run does not care */
+    const char *setting; /* the key of the settings that decides it */
 } spec_field;
 
-/* Ends with an empty name. */
+/* Ends with name NULL. */
 extern const spec_field tec_store_spec_fields[];
 
-/* Elements that count: of mean and std only those of the channels there are. */
+/* The number of elements in use: of mean and std one for each channel. */
 int tec_store_field_count(const spec_field *field, const tec_store_spec *spec);
 
-/* The value of a member, as messages show it. Returns `text`. */
+/* Formats the value of a member for messages. Returns `text`. */
 char *tec_store_field_text(const spec_field *field, const tec_store_spec *spec, char *text, size_t size);
 
 /* TEC_USER_ERROR: a member out of range. `where` leads the message. */
 tec_status tec_store_spec_check(const tec_store_spec *spec, const char *where);
 
-/* TEC_USER_ERROR: names the first member in which `have` (of the store `where`) differs from `want`. */
+/* TEC_USER_ERROR: names the first member in which `have`, of the store `where`, differs from `want`. */
 tec_status tec_store_spec_compare(const tec_store_spec *have, const tec_store_spec *want, bool storage_too,
                                   const char *where);
 
-/* Version of the format that a store of this type has: 2 of int8, whose attention was float16 in version 1; 1 of the
- * others, which are what they were. */
+/* The format version of stores of this type: 2 for int8, whose attention was float16 in version 1; 1 for the others,
+ * which have not changed. */
 int tec_store_version(tec_target_type type);
 
-/* TEC_USER_ERROR: no version that this program knows; not the version of stores of this type. */
+/* TEC_USER_ERROR: a version that this program does not know; not the version of stores of this type. */
 tec_status tec_store_version_known(int64_t version, const char *where);
 tec_status tec_store_version_check(int64_t version, const tec_store_spec *spec, const char *where);
 
-/* Rows of the store, and those of a shard. */
+/* Rows of the store, and of one shard. */
 int64_t tec_store_rows(const tec_store_spec *spec);
 int64_t tec_store_shard_row_count(const tec_store_spec *spec, int64_t shard);
 
-/* -- layout of a row (store_layout.c) -- */
+/* -- layout of a row (layout.c) -- */
 
-/* In the order in which the checksum takes them; the checksum itself is the last. */
+/* The datasets, in the order in which the checksum covers them; the checksum itself is last. */
 enum {
     PART_FEATURE,
     PART_FEATURE_SCALE,
@@ -78,10 +78,10 @@ typedef enum store_element {
 typedef struct store_part {
     const char *name; /* of the dataset */
     store_element element;
-    int dims; /* of a row */
+    int dims; /* of a row: those of the dataset less one */
     int64_t dim[3];
-    size_t bytes; /* of a row; 0: there is no such dataset */
-    size_t at;    /* in a buffer that holds a row, aligned to 64 */
+    size_t bytes; /* of a row; 0: the store has no such dataset */
+    size_t at;    /* offset in a buffer that holds a row, a multiple of 64 */
 } store_part;
 
 typedef struct store_layout {
@@ -91,56 +91,59 @@ typedef struct store_layout {
 
 store_layout tec_store_layout_of(const tec_store_spec *spec);
 
-/* The HDF5 type of an element as it stands in the file. Close with H5Tclose. */
+/* The HDF5 type of an element in the file. Close it with H5Tclose. */
 hid_t tec_store_element_type(store_element element);
 
 /* Checksum of the row in `buffer`. */
 uint32_t tec_store_row_crc(const store_layout *layout, const char *buffer);
 
-/* -- a row as it is stored (store_codec.c) -- */
+/* -- a row as it is stored (codec.c) -- */
 
-/* row -> buffer, checksum included. The error made is added to *error; `scratch` holds L * C and (1 + K) * H * L
- * floats. False: a value is not finite. */
+/* Encodes a row, checksum included, and adds the error made to *error. False: a value is not finite.
+ *   buffer    [layout->buffer]
+ *   scratch   [L * C + (1 + K) * H * L] */
 bool tec_store_row_encode(const tec_store_spec *spec, const store_layout *layout, const tec_store_row *row,
                           char *buffer, float *scratch, tec_store_error *error);
 
-/* buffer -> row; buffers of `row` that are NULL are passed over. */
+/* Decodes a row; buffers of `row` that are NULL are skipped. */
 void tec_store_row_decode(const tec_store_spec *spec, const store_layout *layout, const char *buffer,
                           tec_store_row *row);
 
-/* -- shards (store_shard.c) -- */
+/* -- shards (shard.c) -- */
 
-/* "DIR/shard-00017.h5"; the caller frees it. tec_store_shard_name: without DIR. */
+/* "DIR/shard-00017.h5", and without DIR; the caller frees them. */
 char *tec_store_shard_path(const char *dir, int64_t shard);
 char *tec_store_shard_name(int64_t shard);
 
-/* The specification in the attributes of an open shard. TEC_USER_ERROR: it is no shard, attributes are missing. */
+/* Reads the specification from the attributes of an open shard. TEC_USER_ERROR: it is not a shard, or attributes are
+ * missing. */
 tec_status tec_store_shard_read_spec(hid_t file, const char *path, tec_store_spec *spec);
 
-/* What the manifest says of a shard. */
+/* What the manifest says about a shard. */
 typedef struct store_shard {
     int64_t rows, bytes;
-    int64_t offset[PARTS]; /* of the datasets in the file; -1: none */
-    uint32_t crc;          /* checksum of the column crc32c */
+    int64_t offset[PARTS]; /* bytes, of the datasets in the file; -1: none */
+    uint32_t crc;          /* checksum of the dataset crc32c */
     tec_store_error error;
     int64_t *void_row; /* [void_rows] within the shard, owned */
     int64_t void_rows;
 } store_shard;
 
-/* Reads it from the shard through HDF5, checking attributes, shapes and types. TEC_USER_ERROR. Free `void_row`. */
+/* Reads it from the shard through HDF5 and checks attributes, shapes and types. The caller frees out->void_row, also
+ * after a failure. */
 tec_status tec_store_shard_describe(const char *dir, const tec_store_spec *spec, int64_t shard, store_shard *out);
 
-/* -- manifest as JSON (store_json.c) -- */
+/* -- manifest as JSON (json.c) -- */
 
 json_t *tec_store_spec_to_json(const tec_store_spec *spec);
 json_t *tec_store_shard_to_json(const tec_store_spec *spec, int64_t index, const store_shard *shard);
 
-/* `where` leads messages. TEC_USER_ERROR: members missing, of another type or out of range. */
+/* `where` leads the messages. TEC_USER_ERROR: a member is missing, of another type or out of range. */
 tec_status tec_store_spec_from_json(const json_t *json, const char *where, tec_store_spec *spec);
 tec_status tec_store_shard_from_json(const json_t *json, const char *where, const tec_store_spec *spec, int64_t index,
                                      store_shard *shard);
 
-/* -- an open store (store_reader.c) -- */
+/* -- an open store (reader.c) -- */
 
 struct tec_store {
     char *dir;
@@ -149,8 +152,8 @@ struct tec_store {
     int64_t shards;
     store_shard *shard; /* [shards] */
     tec_store_error error;
-    int64_t bytes, void_rows, *void_row;
-    struct store_cache *cache; /* open files and scratch memory of the readers */
+    int64_t bytes, void_rows, *void_row; /* void_row [void_rows] */
+    struct store_cache *cache;           /* open files and buffers of the readers */
 };
 
 #endif

@@ -1,4 +1,4 @@
-/* Re-reading a shard whole. */
+/* Verifying a shard by reading all of it again. */
 #include "store_parts.h"
 
 #include "tec/memory.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What HDF5 says of the file against what the manifest says. */
+/* Does HDF5 say the same about the file as the manifest? */
 static tec_status check_entry(const tec_store *store, int64_t shard)
 {
     store_shard is;
@@ -18,7 +18,7 @@ static tec_status check_entry(const tec_store *store, int64_t shard)
         if (is.bytes != want->bytes)
             what = "its size";
         else if (memcmp(is.offset, want->offset, sizeof is.offset) != 0)
-            what = "the place of a dataset";
+            what = "the offset of a dataset";
         else if (is.crc != want->crc)
             what = "its checksum";
         else if (is.void_rows != want->void_rows ||
@@ -28,10 +28,9 @@ static tec_status check_entry(const tec_store *store, int64_t shard)
     free(is.void_row);
     if (what) {
         char *name = tec_store_shard_path(store->dir, shard);
-        status =
-            tec_fail(TEC_CHECK_FAILED,
-                     "%s: the manifest says otherwise about %s: was the shard made again? run `tec targets` once more",
-                     name, what);
+        status = tec_fail(TEC_CHECK_FAILED,
+                          "%s differs from the manifest in %s: was the shard made again? run `tec targets` once more",
+                          name, what);
         free(name);
     }
     return status;
@@ -49,8 +48,8 @@ static int64_t first_wild(const float *value, int64_t count)
 static tec_status check_row(tec_store *store, int64_t row, tec_store_row *scratch)
 {
     const tec_store_spec *spec = &store->spec;
-    int64_t features = (int64_t)spec->patches * spec->width,
-            logits = (int64_t)(1 + spec->topk) * spec->heads * spec->patches;
+    int64_t features = (int64_t)spec->patches * spec->width;
+    int64_t logits = (int64_t)(1 + spec->topk) * spec->heads * spec->patches;
     TEC_TRY(tec_store_read(store, row, scratch));
     if (scratch->sample < 0)
         return TEC_OK;
@@ -66,10 +65,10 @@ tec_status tec_store_verify_shard(tec_store *store, int64_t shard)
 {
     const tec_store_spec *spec = &store->spec;
     tec_status status = check_entry(store, shard);
+    size_t L = (size_t)spec->patches, rows = (size_t)(1 + spec->topk) * (size_t)spec->heads;
     tec_store_row row = {
-        .feature = tec_allocate((size_t)spec->patches * (size_t)spec->width * sizeof(float)),
-        .attention =
-            tec_allocate((size_t)(1 + spec->topk) * (size_t)spec->heads * (size_t)spec->patches * sizeof(float)),
+        .feature = tec_allocate(L * (size_t)spec->width * sizeof(float)),
+        .attention = tec_allocate(rows * L * sizeof(float)),
     };
     for (int64_t i = 0; i < tec_store_shard_row_count(spec, shard) && status == TEC_OK; i++)
         status = check_row(store, shard * spec->shard_rows + i, &row);

@@ -1,5 +1,6 @@
-/* Writing a shard: HDF5 lays it out, rows go to their places by pwrite, in any order. */
+/* Writing a shard: HDF5 lays it out, pwrite puts rows into their places, in any order. */
 #include "store_parts.h"
+
 #include "tec/files.h"
 #include "tec/memory.h"
 #include "tec/version.h"

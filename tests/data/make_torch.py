@@ -325,11 +325,11 @@ def bad_files():
         "repeated": (rewrite(archive, {"data.pkl": lambda data: data.replace(shape, b"J\0\0\0\x7f\x85q").replace(
             stride, b"K\x00\x85q")}), "repeats its data"),
         "no-tensors": (save(argparse.Namespace(a=1)), "argparse.Namespace, not read"),
-        "npz": (None, "none of PyTorch's"),
+        "npz": (None, "not one of PyTorch's"),
         "cut-zip": (archive[:-30], "damaged zip archive"),
         "cut-legacy": (legacy[:-1], "cut short"),
         "cut-pickle": (legacy[:200], "ends within the operation"),
-        "bare": (pickle.dumps({"a": 1}, 2), "none of torch.save"),
+        "bare": (pickle.dumps({"a": 1}, 2), "not one of torch.save"),
         "legacy-version": (legacy.replace(b"M\xe9\x03", b"M\xea\x03", 1), "not 1001"),
         "legacy-big-endian": (legacy.replace(b"little_endianq\x02\x88", b"little_endianq\x02\x89", 1), "big-endian"),
         "legacy-count": (legacy[:-32] + b"\x05" + legacy[-31:], "another size"),
@@ -341,7 +341,7 @@ def bad_files():
     }
     arrays = io.BytesIO()
     numpy.savez(arrays, a=numpy.arange(3))
-    files["npz"] = (arrays.getvalue(), "none of PyTorch's")
+    files["npz"] = (arrays.getvalue(), "not one of PyTorch's")
     return files
 
 

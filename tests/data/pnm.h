@@ -5,9 +5,14 @@
 #include "tec/files.h"
 #include "tec/image.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #define TEST_DATA "tests/data/"
 

@@ -107,7 +107,7 @@ for command in knn probe; do
         tec $command -c tiny.yaml run.dir=run base.model=base/checkpoint.h5
 done
 bad 'absent.h5: No such file' ranks 2 "${knn[@]}" eval.model=absent.h5
-bad 'tiny.yaml is no model file' tec "${knn[@]}" eval.model=tiny.yaml
+bad 'tiny.yaml is not a model file' tec "${knn[@]}" eval.model=tiny.yaml
 bad 'store/shard-00000.h5 is not a model file' tec "${knn[@]}" eval.model=store/shard-00000.h5
 head -c 100000 base/checkpoint.h5 >cut.h5
 bad 'cut.h5: .*cut short' ranks 2 "${knn[@]}" eval.model=cut.h5
@@ -123,7 +123,7 @@ bad 'nan.h5: tensor pos_embed holds a value that is not finite' tec targets -c t
     targets.dir=nan
 bad 'takes images of 1 channels, but data.channels is 3' ranks 2 "${knn[@]}" eval.model=base/checkpoint.h5 \
     data.channels=3
-bad 'patches of 7 x 7 pixels, which do not divide images of 54 x 54 pixels \(data.image_size\): 49 would go' \
+bad 'patches of 7 x 7 pixels, which do not divide images of 54 x 54 pixels \(data.image_size\): 49 would do' \
     tec "${knn[@]}" eval.model=base/checkpoint.h5 data.image_size=54
 targets=(targets -c tiny.yaml base.model=base/checkpoint.h5 targets.dir=new)
 bad 'base.model is not given' tec "${targets[@]}" base.model=

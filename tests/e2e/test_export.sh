@@ -114,7 +114,7 @@ for family in mae hf_vit hf_mae tec torchvision; do
     compared+=("hf_$family/model.safetensors" "families/$family/expect.safetensors" 0 0) # config.json says them
 done
 "$python" "$families" --compare "${compared[@]}" >"$out" 2>"$err" || fail "PyTorch computes other features"
-expect_exit 2 'with registers, which Hugging Face.s ViTModel cannot be: use --names timm' \
+expect_exit 2 'with registers, which Hugging Face.s ViTModel cannot represent: use --names timm' \
     tec export families/dinov2/dinov2_vitg14_reg4_pretrain.pth -o no.safetensors --names hf
 
 say "a model without a class token has features, but no targets"

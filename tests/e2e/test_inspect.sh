@@ -63,7 +63,7 @@ expect_exit 2 'the target store store is not finished' tec inspect store
 say "files that are none"
 expect_exit 2 'no file was named' tec inspect
 expect_exit 2 'absent: No such file' tec inspect absent
-expect_exit 2 'tiny.yaml is no model file that is known' tec inspect tiny.yaml
+expect_exit 2 'tiny.yaml is not a model file of a known format' tec inspect tiny.yaml
 expect_exit 2 'train is a directory without model.safetensors' tec inspect train
 head -c 60 a.safetensors >cut.safetensors
 expect_exit 2 'cut.safetensors: a header of .* is it cut short' tec inspect cut.safetensors

@@ -23,7 +23,7 @@ run tec pack photos one
 run ranks 3 pack photos pack --shard-mb 1
 cmp one/shard-00000.tar pack/shard-00000.tar >"$out" || fail "1 rank and 3 make different packs"
 rm pack/pack.json pack/shard-00000.index
-expect_exit 2 'pack: a pack that is not finished \(no pack.json\)' tec pretrain "${mae[@]}" data.train=pack run.dir=unfinished
+expect_exit 2 'pack: this pack is not finished \(no pack.json\)' tec pretrain "${mae[@]}" data.train=pack run.dir=unfinished
 expect_exit 0 '1 of them written' ranks 2 pack photos pack --shard-mb 1
 expect_exit 0 '0 of them written' tec pack photos pack --shard-mb 1
 diff -r one pack >"$out" || fail "the pack that was made in two parts is another one"

@@ -1,8 +1,7 @@
-/* libFuzzer: any bytes as a pickle, whose tensors are listed as if each of its storages were there. */
+/* libFuzzer: any bytes as a pickle, whose tensors are listed as if all of their storages existed. */
 #include "tensors.h"
 
 #include "src/formats/torch_parts.h"
-
 #include "tec/memory.h"
 #include "tec/text.h"
 

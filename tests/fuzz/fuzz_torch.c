@@ -1,4 +1,4 @@
-/* libFuzzer: any bytes as a file of PyTorch's, of either form; all tensors are listed, found by name and read. */
+/* libFuzzer: any bytes as a PyTorch file of either form; all tensors are listed, found by name and read. */
 #include "tensors.h"
 
 #include <assert.h>
@@ -6,7 +6,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     tec_tensor_file *file = fuzz_open(data, bytes, "fuzz.pth");
-    int64_t left = 1 << 22; /* elements: thousands of tensors may share one storage */
+    int64_t left = 1 << 22; /* elements, since thousands of tensors may share one storage */
     for (int i = 0; file && i < tec_tensor_file_count(file); i++) {
         const tec_tensor *tensor = tec_tensor_file_get(file, i);
         left -= tensor->count;

@@ -1,3 +1,4 @@
+/* Opening and reading fuzzed bytes as a file of tensors. */
 #include "tensors.h"
 
 #include <assert.h>
@@ -11,7 +12,7 @@ tec_tensor_file *fuzz_open(const uint8_t *data, size_t bytes, const char *name)
     int fd = memfd_create("fuzz", MFD_CLOEXEC);
     if (fd < 0 || write(fd, data, bytes) != (ssize_t)bytes)
         abort();
-    return tec_tensor_file_open_fd(&file, fd, name) == TEC_OK ? file : NULL;
+    return tec_tensor_file_open_fd(&file, fd, name, NULL) == TEC_OK ? file : NULL;
 }
 
 tec_status fuzz_read(tec_tensor_file *file, int i)

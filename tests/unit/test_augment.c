@@ -1,4 +1,7 @@
+/* Crops equal those that torchvision draws, resizing equals Pillow's. */
 #include "tec/augment.h"
+
+#include "../data/pnm.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -6,8 +9,6 @@
 #include <stddef.h>
 
 #include <cmocka.h>
-
-#include "../data/pnm.h"
 
 static const tec_crop_settings usual = {{0.2, 1.0}, {3.0 / 4, 4.0 / 3}, true};
 

@@ -1,9 +1,11 @@
-/* Errors, the log, the arena, durations, exp. */
+/* Errors, the log, the arena, durations, hashes, exp. */
 #include "tec/arena.h"
 #include "tec/clock.h"
 #include "tec/error.h"
+#include "tec/hash.h"
 #include "tec/log.h"
 #include "tec/memory.h"
+#include "tec/minmax.h"
 #include "tec/text.h"
 #include "tec/version.h"
 
@@ -143,10 +145,10 @@ static void test_abort(void **state)
     (void)state;
     char text[1024], want[256];
     assert_int_equal(in_child(ask_for_too_much, text, sizeof text), TEC_SYSTEM_ERROR);
-    snprintf(want, sizeof want, "tec: error: out of memory: %zu x 2 bytes cannot be had\n", SIZE_MAX / 4);
+    snprintf(want, sizeof want, "tec: error: out of memory: cannot allocate %zu x 2 bytes\n", SIZE_MAX / 4);
     assert_non_null(strstr(text, want));
     assert_int_equal(in_child(ask_for_too_large_an_arena, text, sizeof text), TEC_SYSTEM_ERROR);
-    assert_non_null(strstr(text, "tec: error: out of memory: a workspace of "));
+    assert_non_null(strstr(text, "tec: error: out of memory: cannot allocate a workspace of "));
     assert_int_equal(in_child(abort_with_hook, text, sizeof text), TEC_DIVERGED);
     assert_string_equal(text, "all ranks end with 4\ntec: error: why\n");
 }
@@ -165,6 +167,22 @@ static void test_allocate(void **state)
     free(nothing);
     free(none);
     free(text);
+}
+
+static void test_grow(void **state)
+{
+    (void)state;
+    int *number = NULL;
+    size_t capacity = 0;
+    for (int i = 0; i < 1000; i++) {
+        number = tec_grow(number, (size_t)i, &capacity, sizeof *number);
+        assert_true(capacity > (size_t)i);
+        number[i] = i;
+    }
+    assert_int_equal(capacity, 1024);
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(number[i], i);
+    free(number);
 }
 
 static void lay_out(tec_arena *arena, char **a, double **b, char **c)
@@ -278,6 +296,43 @@ static void test_progress_on_a_terminal(void **state)
     close(terminal);
 }
 
+static void test_strings(void **state)
+{
+    (void)state;
+    const char *text = "blocks.0.attn.qkv.bias";
+    char *copy = tec_string_copy(text), *empty = tec_string_copy("");
+    assert_string_equal(copy, text);
+    assert_ptr_not_equal(copy, text);
+    assert_string_equal(empty, "");
+    assert_true(tec_string_starts_with(text, "blocks."));
+    assert_true(tec_string_starts_with(text, text));
+    assert_true(tec_string_starts_with(text, ""));
+    assert_false(tec_string_starts_with(text, "Blocks."));
+    assert_false(tec_string_starts_with("block", "blocks."));
+    assert_true(tec_string_ends_with(text, ".bias"));
+    assert_true(tec_string_ends_with(text, text));
+    assert_true(tec_string_ends_with(text, ""));
+    assert_false(tec_string_ends_with(text, ".weight"));
+    assert_false(tec_string_ends_with("bias", ".bias"));
+    free(copy);
+    free(empty);
+}
+
+static void test_smaller_and_larger(void **state)
+{
+    (void)state;
+    assert_int_equal(tec_min_int(-2, 3), -2);
+    assert_int_equal(tec_max_int(-2, 3), 3);
+    assert_true(tec_min_int64(INT64_MIN, INT64_MAX) == INT64_MIN);
+    assert_true(tec_max_int64(INT64_MIN, INT64_MAX) == INT64_MAX);
+    assert_true(tec_min_size(SIZE_MAX, 1) == 1);
+    assert_true(tec_max_size(SIZE_MAX, 1) == SIZE_MAX);
+    assert_true(tec_min_double(INFINITY, -0.5) == -0.5);
+    assert_true(tec_max_double(INFINITY, -0.5) == INFINITY);
+    assert_true(tec_min_double(NAN, 1) == 1 && isnan(tec_min_double(1, NAN)));
+    assert_true(tec_max_double(NAN, 1) == 1 && isnan(tec_max_double(1, NAN)));
+}
+
 static void test_duration(void **state)
 {
     (void)state;
@@ -325,6 +380,17 @@ static void test_exp(void **state)
     assert_true(isnan(real_exp(NAN)));
 }
 
+/* Target stores hold such values. */
+static void test_hash_never_changes(void **state)
+{
+    (void)state;
+    assert_true(tec_hash_bytes(0, "", 0) == 0);
+    assert_true(tec_hash_bytes(1, "", 0) == UINT64_C(0xbf58476d1ce4e5b9));
+    assert_true(tec_hash_bytes(0, "a", 1) == UINT64_C(0xf676eb7f04b78a95));
+    assert_true(tec_hash_bytes(0, "12345678", 8) == UINT64_C(0x2c0a83b49ac63772));
+    assert_true(tec_hash_bytes(UINT64_C(0x0123456789abcdef), "123456789", 9) == UINT64_C(0x055fde9b201330d0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,10 +400,14 @@ int main(void)
         cmocka_unit_test(test_try),
         cmocka_unit_test(test_abort),
         cmocka_unit_test(test_allocate),
+        cmocka_unit_test(test_grow),
         cmocka_unit_test(test_arena),
         cmocka_unit_test(test_log),
         cmocka_unit_test(test_progress_on_a_terminal),
+        cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_smaller_and_larger),
         cmocka_unit_test(test_duration),
+        cmocka_unit_test(test_hash_never_changes),
         cmocka_unit_test(test_exp),
         cmocka_unit_test(test_clock_and_version),
     };

@@ -1,4 +1,8 @@
+/* Folders and IDX files as data sets: numbers, names, labels, fingerprints, limits, and what is refused. */
 #include "tec/dataset.h"
+
+#include "../data/pnm.h"
+#include "folder.h"
 
 #include <inttypes.h>
 #include <setjmp.h>
@@ -9,9 +13,6 @@
 
 #include <cmocka.h>
 #include <zlib.h>
-
-#include "../data/pnm.h"
-#include "folder.h"
 
 #define FASHION "/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz"
 
@@ -265,6 +266,65 @@ static void test_damaged_lists(void **state)
     free(list);
 }
 
+/* ---- kinds ---- */
+
+static void assert_kind(const char *name, const char *title)
+{
+    char *list;
+    size_t bytes;
+    assert_int_equal(tec_dataset_scan(at(name), TEC_LABELS_AUTO, &list, &bytes), TEC_OK);
+    assert_string_equal(list, title);
+    free(list);
+}
+
+static void test_what_is_there_decides_the_kind(void **state)
+{
+    (void)state;
+    static const uint8_t idx[] = {0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 77};
+    put("rgb.png", "set/a.png");
+    assert_kind("set", "tec-list 1 folder");
+    assert_int_equal(tec_file_write(at("file"), idx, sizeof idx), TEC_OK);
+    assert_kind("file", "tec-list 1 idx");
+    assert_int_equal(tec_file_write(at("set/pack.json"), "{}", 2), TEC_OK);
+    assert_refused("set", TEC_LABELS_AUTO, "set/pack.json does not describe a pack");
+    assert_int_equal(symlink("/dev/null", at("device")), 0);
+    assert_refused("device", TEC_LABELS_AUTO, "device: neither a folder nor a file");
+}
+
+/* A list is opened by the kind that wrote it, whatever there is by now. */
+static void test_the_title_decides_the_kind(void **state)
+{
+    (void)state;
+    static const char *const unknown[] = {"", "tec-list 1 idx ", "tec-list 1 fold", "tec-list 2 folder", "stand-in"};
+    static const char folder[] = "tec-list 1 folder\0/nowhere/set\0"
+                                 "0\0"
+                                 "1\0"
+                                 "-1 5 a.png";
+    static const char pack[] = "tec-list 1 pack\0"
+                               "1\0"
+                               "4096\0/nowhere/set\0"
+                               "0\0"
+                               "1\0"
+                               "-1 5 0 512 99 a.png";
+    static const char idx[] = "tec-list 1 idx\0/nowhere/images\0";
+    tec_dataset *set;
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
+        assert_int_equal(tec_dataset_open(&set, unknown[i], strlen(unknown[i]) + 1, 3, 0), TEC_SYSTEM_ERROR);
+        assert_non_null(strstr(tec_error_message(), "damaged, or of another version"));
+    }
+    for (int shards = 0; shards < 2; shards++) {
+        char name[64];
+        const char *list = shards ? pack : folder;
+        size_t bytes = shards ? sizeof pack : sizeof folder;
+        assert_int_equal(tec_dataset_open(&set, list, bytes, 3, 0), TEC_OK);
+        assert_string_equal(tec_dataset_name(set, 0, name, sizeof name), "set/a.png");
+        assert_int_equal(tec_dataset_shards(set), shards);
+        tec_dataset_close(set);
+    }
+    assert_int_equal(tec_dataset_open(&set, idx, sizeof idx, 3, 0), TEC_USER_ERROR);
+    assert_non_null(strstr(tec_error_message(), "/nowhere/images: cannot be opened"));
+}
+
 /* ---- IDX ---- */
 
 /* A header of `dimensions` numbers, then `bytes` bytes 0, 1, 2, ...; gzipped if `name` ends so. */
@@ -479,6 +539,8 @@ int main(void)
         WITH_TOP(test_folder_fingerprint),
         WITH_TOP(test_bad_files_are_named),
         WITH_TOP(test_damaged_lists),
+        WITH_TOP(test_what_is_there_decides_the_kind),
+        cmocka_unit_test(test_the_title_decides_the_kind),
         WITH_TOP(test_idx),
         WITH_TOP(test_limit_is_evenly_spaced),
         WITH_TOP(test_bad_idx_headers),

@@ -77,7 +77,7 @@ static void test_wrong_environment(void **state)
     (void)state;
     read_wrong("tomorrow", "not a number");
     read_wrong("12x", "not a number");
-    read_wrong("1000", "over already");
+    read_wrong("1000", "already past");
     unsetenv("SLURM_JOB_END_TIME");
 }
 

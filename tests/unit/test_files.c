@@ -124,6 +124,18 @@ static void test_publish_once(void **state)
     free(path);
 }
 
+static void test_last_part_of_a_path(void **state)
+{
+    (void)state;
+    static const char *const known[][2] = {{"a/b", "b"}, {"a/b//", "b"}, {"b", "b"},  {"/b", "b"},
+                                           {"/", ""},    {"", ""},       {"./", "."}, {"a/bcdefghij", "bcdefgh"}};
+    char text[8];
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        tec_path_last(known[i][0], text, sizeof text);
+        assert_string_equal(text, known[i][1]);
+    }
+}
+
 static void test_no_such_directory_to_write_to(void **state)
 {
     (void)state;
@@ -176,6 +188,35 @@ static void test_stale_files_of_ended_processes(void **state)
     free(second);
 }
 
+static void test_paths(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *name, *directory, *beside;
+    } paths[] = {
+        {"name", "name", ".", "other"},
+        {"dir/name", "name", "dir", "dir/other"},
+        {"/a/b/name.h5", "name.h5", "/a/b", "/a/b/other"},
+        {"/name", "name", "/", "/other"},
+        {"dir/", "", "dir", "dir/other"},
+        {"/", "", "/", "/other"},
+        {"", "", ".", "other"},
+    };
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        char *directory = tec_path_directory(paths[i].path), *beside = tec_path_beside(paths[i].path, "other");
+        assert_string_equal(tec_path_name(paths[i].path), paths[i].name);
+        assert_string_equal(directory, paths[i].directory);
+        assert_string_equal(beside, paths[i].beside);
+        free(directory);
+        free(beside);
+    }
+    char *joined = tec_path_join("dir", "name"), *slash = tec_path_join("dir/", "name");
+    assert_string_equal(joined, "dir/name");
+    assert_string_equal(slash, "dir/name");
+    free(joined);
+    free(slash);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,6 +224,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_cannot_be_read, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(test_failed_write_keeps_the_old_file, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(test_publish_once, make_dir, remove_dir),
+        cmocka_unit_test(test_last_part_of_a_path),
+        cmocka_unit_test(test_paths),
         cmocka_unit_test(test_no_such_directory_to_write_to),
         cmocka_unit_test_setup_teardown(test_directories, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(test_stale_files_of_ended_processes, make_dir, remove_dir),

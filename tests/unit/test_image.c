@@ -1,4 +1,7 @@
+/* Decoding equals Pillow's, and whatever is no whole image is refused by name, without harm. */
 #include "tec/image.h"
+
+#include "../data/pnm.h"
 #include "tec/philox.h"
 
 #include <setjmp.h>
@@ -7,8 +10,6 @@
 
 #include <cmocka.h>
 #include <zlib.h>
-
-#include "../data/pnm.h"
 
 static const char *const fixture[] = {"rgb420.jpg",
                                       "rgb422.jpg",
@@ -216,9 +217,28 @@ static void test_thousands_of_scans(void **state)
 static void test_not_an_image(void **state)
 {
     (void)state;
-    assert_refused((const uint8_t *)"", 0, "0 bytes are no image");
-    assert_refused((const uint8_t *)"\xff\xd8\xff", 3, "truncated JPEG");
+    assert_refused((const uint8_t *)"", 0, "0 bytes are not an image");
     assert_refused((const uint8_t *)"<!DOCTYPE html>", 15, "neither JPEG nor PNG (starts with 3c 21 44 4f)");
+}
+
+/* The first bytes alone choose the codec, all of those that it asks for. */
+static void test_first_bytes_choose_the_codec(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *data;
+        size_t bytes;
+        const char *what;
+    } known[] = {
+        {"\xff\xd8\xff", 3, "truncated JPEG"},
+        {"\xff\xd8\xfe\xe0\0\0\0\0", 8, "neither JPEG nor PNG (starts with ff d8 fe e0)"},
+        {"\xff\xd8", 2, "2 bytes are not an image (JPEG or PNG expected)"},
+        {"\x89PNG\r\n\x1a\n", 8, "truncated PNG"},
+        {"\x89PNG\r\n\x1a\r", 8, "neither JPEG nor PNG (starts with 89 50 4e 47)"},
+        {"\x89PNG\r\n\x1a", 7, "7 bytes are not an image (JPEG or PNG expected)"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        assert_refused((const uint8_t *)known[i].data, known[i].bytes, known[i].what);
 }
 
 int main(void)
@@ -227,7 +247,7 @@ int main(void)
         cmocka_unit_test(test_equals_pillow),        cmocka_unit_test(test_every_truncation_is_an_error),
         cmocka_unit_test(test_truncation_is_named),  cmocka_unit_test(test_flipped_bits),
         cmocka_unit_test(test_sizes_that_cannot_be), cmocka_unit_test(test_thousands_of_scans),
-        cmocka_unit_test(test_not_an_image),
+        cmocka_unit_test(test_not_an_image),         cmocka_unit_test(test_first_bytes_choose_the_codec),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

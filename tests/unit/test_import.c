@@ -5,8 +5,10 @@
 #include "capture.h"
 #include "folder.h"
 
+#include "tec/checkpoint.h"
 #include "tec/files.h"
 #include "tec/frozen.h"
+#include "tec/memory.h"
 #include "tec/tensor_write.h"
 #include "tec/text.h"
 
@@ -246,34 +248,34 @@ static void test_refused(void **state)
         {{.extra = {"layers.0.downsample.reduction.weight"}}, "a hierarchy of resolutions"},
         {{.prefix = "visual.", .extra = {"token_embedding.weight"}}, "a text tower"},
         {{.drop = "weight", .extra = {"model.embed_tokens.weight"}}, "a language model"},
-        {{.extra = {BLOCK_0 "gate"}}, ": 1 tensor is of no use in a ViT that tec knows: `blocks.0.gate`"},
+        {{.extra = {BLOCK_0 "gate"}}, ": 1 tensor is not part of any ViT that tec knows: `blocks.0.gate`"},
         {{.prefix = "m.", .extra = {"a", "m.b", "m.c", "m.d", "m.e"}},
-         "4 tensors are of no use in a ViT that tec knows: `m.b`, `m.c`, `m.d` and 1 more"},
+         "4 tensors are not part of any ViT that tec knows: `m.b`, `m.c`, `m.d` and 1 more"},
         {{.drop = "blocks.1.norm2.bias"}, ": 1 tensor of the ViT is missing (in our names): `blocks.1.norm2.bias`"},
         {{.drop = "norm2.bias"},
          "2 tensors of the ViT are missing (in our names): `blocks.0.norm2.bias`, `blocks.1.norm2.bias`"},
         {{.drop = "norm.weight"}, "missing (in our names): `norm.weight`"},
-        {{.drop = "cls_token"}, "its patches make no square"},
+        {{.drop = "cls_token"}, "its patches do not form a square"},
         {{.drop = "blocks.1.attn.qkv.bias"}, "is missing (in our names): `blocks.1.attn.qkv.bias`"},
         {{.drop = "qkv.bias", .extra = {BLOCK_0 "attn.v_bias"}}, "missing (in our names): `blocks.0.attn.qkv.bias`"},
         {{.drop = "mlp.fc2.weight"}, "the MLP of the first block is missing"},
         {{.drop = "patch_embed.proj.bias"}, "is missing (in our names): `patch_embed.proj.bias`"},
         {{.drop = "pos_embed"}, "has no position embedding (`pos_embed`)"},
-        {{.tokens = 7}, "tensor `pos_embed` has the shape [1, 7, 64]; its patches make no square"},
+        {{.tokens = 7}, "tensor `pos_embed` has the shape [1, 7, 64]; its patches do not form a square"},
         {{.extra = {"fc_norm.weight", "fc_norm.bias"}}, "has both a final norm (`norm`) and `fc_norm`"},
         {{.extra = {"register_tokens", "reg_token"}},
          "`register_tokens` and `reg_token` are the same tensor of the model"},
-        {{.extra = {BLOCK_0 "ls1.gamma"}}, "1 of 2 blocks have a LayerScale (.ls1): the others' is missing"},
+        {{.extra = {BLOCK_0 "ls1.gamma"}}, "1 of 2 blocks have a LayerScale (.ls1): the others have none"},
         {{.extra = {BLOCK_0 "attn.q_bias"}}, "are the same tensor of the model (blocks.0.attn.qkv.bias)"},
         {{.prefix = "a.", .extra = {"b.patch_embed.proj.weight"}},
          "holds 2 models, and nothing says which is meant: `a.patch_embed.proj.weight`, `b.patch"},
         {{.drop = "patch_embed.proj.weight"}, "holds no ViT: none of its tensors is called patch_embed.proj.weight"},
         {{.misfit = "blocks.1.norm1.weight"},
-         "tensor `blocks.1.norm1.weight` has not the shape that the other tensors call for (width 64, 2 blocks)"},
-        {{.misfit = "blocks.1.mlp.fc2.weight"}, "tensor `blocks.1.mlp.fc2.weight` has not the shape"},
-        {{.misfit = "blocks.0.mlp.fc1.weight"}, "it goes together neither with fc2 nor"},
+         "tensor `blocks.1.norm1.weight` does not have the shape that the other tensors require (width 64, 2 blocks)"},
+        {{.misfit = "blocks.1.mlp.fc2.weight"}, "tensor `blocks.1.mlp.fc2.weight` does not have the shape"},
+        {{.misfit = "blocks.0.mlp.fc1.weight"}, "it matches neither fc2 nor"},
         {{.width = 60},
-         "no tensor says how many attention heads there are, and the width 60 is no multiple of 64: give base.heads"},
+         "no tensor says how many attention heads there are, and the width 60 is not a multiple of 64: give base.heads"},
         {{.extra = {"blocks.999999.norm1.weight"}}, "tensors of the ViT are missing"},
     };
     for (size_t i = 0; i < LENGTH(refused); i++) {
@@ -327,6 +329,56 @@ static void remove_beside(const char *name)
     char *file = tec_path_join(dir, name);
     remove(file);
     free(file);
+}
+
+/* A checkpoint of a run with these settings. */
+static void write_run(const char *file, const char *yaml)
+{
+    const tec_model_config config = {
+        .image_size = 8, .patch = 4, .channels = 3, .width = 8, .depth = 1, .heads = 2, .mlp_ratio = 4};
+    const tec_run_state run = {.step = 1, .ranks = 1, .threads = 1, .batch = 1};
+    tec_frozen *frozen;
+    assert_int_equal(tec_frozen_create(&frozen, &config, 1), TEC_OK);
+    const tec_params *params = tec_frozen_params(frozen);
+    real *moment = tec_allocate_zeroed(params->total, sizeof *moment);
+    assert_int_equal(tec_checkpoint_write(file, &config, params, moment, moment, &run, yaml), TEC_OK);
+    free(moment);
+    tec_frozen_close(frozen);
+}
+
+static bool read_half(const char *yaml, double mean[3], double std[3])
+{
+    for (int i = 0; i < 3; i++)
+        mean[i] = std[i] = 0.5;
+    return strcmp(yaml, "data:\n") == 0;
+}
+
+/* The settings in a checkpoint are read by whoever knows settings. */
+static void test_run_settings(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *yaml;
+        bool (*read)(const char *yaml, double mean[3], double std[3]);
+        bool known;
+    } runs[] = {
+        {"data:\n", read_half, true}, {"other:\n", read_half, false}, {"", read_half, false}, {"data:\n", NULL, false}};
+    char file[280];
+    snprintf(file, sizeof file, "%s/run.h5", dir);
+    for (size_t i = 0; i < LENGTH(runs); i++) {
+        tec_import *import;
+        write_run(file, runs[i].yaml);
+        assert_int_equal(tec_import_open(&import, file, &(tec_import_options){.read_normalisation = runs[i].read}),
+                         TEC_OK);
+        const tec_import_facts *f = tec_import_get_facts(import);
+        assert_int_equal(f->config.heads, 2);
+        assert_int_equal(f->normalised, runs[i].known);
+        if (runs[i].known) {
+            assert_true(f->mean[0] == 0.5 && f->std[2] == 0.5);
+            assert_string_equal(f->mean_from, "as it was trained");
+        }
+        tec_import_close(import);
+    }
 }
 
 static void test_config_json(void **state)
@@ -404,7 +456,7 @@ static void test_resize(void **state)
     assert_int_equal(config.image_size, 20);
     assert_int_equal(tec_import_resize(import, 23, &config), TEC_USER_ERROR);
     assert_non_null(strstr(tec_error_message(), "4 x 4 pixels, which do not divide images of 23 x 23"));
-    assert_non_null(strstr(tec_error_message(), "20 would go"));
+    assert_non_null(strstr(tec_error_message(), "20 would do"));
     assert_int_equal(tec_import_resize(import, 4, &config), TEC_USER_ERROR);
     tec_import_close(import);
 }
@@ -481,10 +533,11 @@ static int remove_directory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),    cmocka_unit_test(test_names_back),  cmocka_unit_test(test_wrappers),
-        cmocka_unit_test(test_unused),   cmocka_unit_test(test_refused),     cmocka_unit_test(test_options),
-        cmocka_unit_test(test_metadata), cmocka_unit_test(test_config_json), cmocka_unit_test(test_variants),
-        cmocka_unit_test(test_resize),   cmocka_unit_test(test_not_finite),  cmocka_unit_test(test_positions),
+        cmocka_unit_test(test_names),     cmocka_unit_test(test_names_back),   cmocka_unit_test(test_wrappers),
+        cmocka_unit_test(test_unused),    cmocka_unit_test(test_refused),      cmocka_unit_test(test_options),
+        cmocka_unit_test(test_metadata),  cmocka_unit_test(test_run_settings), cmocka_unit_test(test_config_json),
+        cmocka_unit_test(test_variants),  cmocka_unit_test(test_resize),       cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_positions),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

@@ -1,5 +1,7 @@
-#include "tec/clock.h"
+/* Batches come in the order in which they were requested, whatever the threads do. */
 #include "tec/loader.h"
+
+#include "tec/clock.h"
 
 #include <inttypes.h>
 #include <setjmp.h>

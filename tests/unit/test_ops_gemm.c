@@ -1,6 +1,8 @@
-/* Products shared among threads equal those of one thread, whatever the shapes, orders and number of threads; ours
- * equal those of the library. */
+/* Products shared among threads equal those of one thread, whatever the shapes, transposes and number of threads; our
+ * own kernel's equal the library's. */
 #include "tec/gemm.h"
+
+#include "src/ops/product.h"
 #include "tec/philox.h"
 
 #include <math.h>
@@ -30,7 +32,7 @@ static tec_matrix matrix(const real *data, int rows, int columns, bool transpose
     return transposed ? tec_transposed(data, rows + GAP) : tec_plain(data, columns + GAP);
 }
 
-static void product(int m, int n, int k, bool ta, bool tb, real beta, int threads, real *c)
+static void multiply(int m, int n, int k, bool ta, bool tb, real beta, int threads, real *c)
 {
     tec_threads_set(threads);
     memcpy(c, start, sizeof start);
@@ -43,8 +45,8 @@ static void compare(int m, int n, int k, int threads)
 {
     for (int order = 0; order < 8; order++) {
         real beta = order & 4 ? (real)1 : (real)0;
-        product(m, n, k, order & 1, order & 2, beta, 1, one);
-        product(m, n, k, order & 1, order & 2, beta, threads, many);
+        multiply(m, n, k, order & 1, order & 2, beta, 1, one);
+        multiply(m, n, k, order & 1, order & 2, beta, threads, many);
         for (int i = 0; i < MOST * (MOST + GAP); i++)
             assert_true(fabs((double)one[i] - (double)many[i]) <= 1e-5 * sqrt(k));
     }
@@ -68,7 +70,7 @@ static void test_values(void **state)
 {
     (void)state;
     const int m = 90, n = 150, k = 40;
-    product(m, n, k, false, true, 1, 4, many);
+    multiply(m, n, k, false, true, 1, 4, many);
     for (int i = 0; i < m; i++)
         for (int j = 0; j < n; j++) {
             double sum = 0;
@@ -81,9 +83,9 @@ static void test_values(void **state)
 static void test_repeats(void **state)
 {
     (void)state;
-    product(190, 180, 200, false, false, 0, 5, one);
+    multiply(190, 180, 200, false, false, 0, 5, one);
     for (int i = 0; i < 20; i++) {
-        product(190, 180, 200, false, false, 0, 5, many);
+        multiply(190, 180, 200, false, false, 0, 5, many);
         assert_memory_equal(one, many, sizeof one);
     }
 }
@@ -106,24 +108,51 @@ static tec_matrix wide(const real *data, int columns, int rows, bool transposed)
 
 typedef enum added { NOTHING, A_BIAS, A_RESIDUAL, ADDITIONS } added;
 
-/* What c held is not read, and what lies right of it in its rows stays as it is. */
-static void compare_with_library(int m, int n, int k, bool ta, bool tb, added also)
+/* Our own kernel can also run where the library is the better choice. */
+static bool own_runs(void)
 {
-    const int ldc = n + GAP;
-    const tec_matrix left = wide(wide_a, k, m, ta), right = wide(wide_b, n, k, tb);
+#if defined __x86_64__
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+    return false;
+#endif
+}
+
+static void fill_result(real *c, int m, int n, int ldc)
+{
     for (int i = 0; i < m * ldc; i++)
-        want[i] = got[i] = i % ldc < n ? (real)NAN : (real)i;
-    tec_gemm_by_library(m, n, k, left, right, want, ldc);
-    if (also == NOTHING)
-        tec_gemm(m, n, k, 1, left, right, 0, got, ldc);
-    else
-        tec_gemm_bias(m, n, k, left, right, bias, also == A_RESIDUAL ? residual : NULL, got, ldc);
+        c[i] = i % ldc < n ? (real)NAN : (real)i;
+}
+
+static void assert_result(int m, int n, int k, int ldc, added also)
+{
     for (int i = 0; i < m * ldc; i++) {
         int column = i % ldc;
         double expected = want[i];
         if (column < n)
             expected += (double)(also ? bias[column] : 0) + (double)(also == A_RESIDUAL ? residual[i] : 0);
         assert_true(fabs(expected - (double)got[i]) <= 2e-5 * sqrt(k));
+    }
+}
+
+/* What c held is not read, and what lies right of it in its rows stays as it is. */
+static void compare_with_library(int m, int n, int k, bool ta, bool tb, added also)
+{
+    const int ldc = n + GAP;
+    const tec_matrix left = wide(wide_a, k, m, ta), right = wide(wide_b, n, k, tb);
+    const real *add_bias = also ? bias : NULL, *from = also == A_RESIDUAL ? residual : NULL;
+    fill_result(want, m, n, ldc);
+    tec_gemm_by_library(m, n, k, left, right, want, ldc);
+    fill_result(got, m, n, ldc);
+    if (also == NOTHING)
+        tec_gemm(m, n, k, 1, left, right, 0, got, ldc);
+    else
+        tec_gemm_bias(m, n, k, left, right, bias, from, got, ldc);
+    assert_result(m, n, k, ldc, also);
+    if (own_runs()) {
+        fill_result(got, m, n, ldc);
+        tec_product_own.run(&(product){m, n, k, 1, left, right, from ? 1 : 0, from ? from : got, add_bias, got, ldc});
+        assert_result(m, n, k, ldc, also);
     }
 }
 
@@ -147,9 +176,28 @@ static void test_library(void **state)
                 compare_with_library(shape[i][0], shape[i][1], shape[i][2], order & 1, order & 2, also);
 }
 
+/* Our own kernel has every shape that is more than one row or column, on processors that it was written for. */
+static void test_backend(void **state)
+{
+    (void)state;
+#if defined __x86_64__
+    bool mine = own_runs() && !__builtin_cpu_supports("avx512f");
+#else
+    bool mine = false;
+#endif
+    for (int order = 0; order < 4; order++) {
+        tec_transpose left = order & 1, right = order >> 1;
+        assert_string_equal(tec_gemm_backend(197, 192, 64, left, right), mine ? "own" : "library");
+        assert_string_equal(tec_gemm_backend(2, 2, 1, left, right), mine ? "own" : "library");
+        assert_string_equal(tec_gemm_backend(1, 192, 64, left, right), "library");
+        assert_string_equal(tec_gemm_backend(197, 1, 64, left, right), "library");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_threads), cmocka_unit_test(test_values),
-                                       cmocka_unit_test(test_repeats), cmocka_unit_test(test_library)};
+                                       cmocka_unit_test(test_repeats), cmocka_unit_test(test_library),
+                                       cmocka_unit_test(test_backend)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

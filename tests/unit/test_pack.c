@@ -1,8 +1,10 @@
-/* A pack stands for its folder: same samples, labels, names, fingerprint, pixels; and what is wrong with one is said.
- */
+/* A pack stands for its folder: same samples, labels, names, fingerprint and pixels; damage is named. */
+#include "tec/pack.h"
+
+#include "../data/pnm.h"
+#include "folder.h"
 #include "tec/crc32c.h"
 #include "tec/dataset.h"
-#include "tec/pack.h"
 #include "tec/text.h"
 
 #include <setjmp.h>
@@ -12,9 +14,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-#include "../data/pnm.h"
-#include "folder.h"
 
 static char top[256]; /* this test's temporary directory; removed with all that is in it */
 
@@ -257,9 +256,10 @@ static void test_damage(void **state)
     static const char *const json[][2] = {
         {"{", "pack.json:1:"},
         {"{}", "does not describe a pack"},
-        {"{\"format\": \"tec-pack\", \"version\": 9}", "another version"},
+        {"{\"format\": \"tec-pack\", \"version\": 9}", "has format version 9, but this program reads version 1"},
         {"{\"format\": \"tec-pack\", \"version\": 1}", "lists 0 shards"},
-        {"{\"format\": \"tec-pack\", \"version\": 1, \"shards\": [{\"bytes\": \"x\"}]}", "shard 0 is not described"}};
+        {"{\"format\": \"tec-pack\", \"version\": 1, \"shards\": [{\"bytes\": \"x\"}]}",
+         "the entry of shard 0 is damaged"}};
     for (size_t i = 0; i < sizeof json / sizeof *json; i++) {
         assert_int_equal(tec_file_write(at("pack/pack.json"), json[i][0], strlen(json[i][0])), TEC_OK);
         assert_message(open_set(&set, "pack", TEC_LABELS_AUTO, 0), TEC_USER_ERROR, json[i][1]);

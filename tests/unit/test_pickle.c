@@ -260,8 +260,8 @@ static void test_damaged(void **state)
     REFUSED(")K\x01"
             "a.",
             "cannot hold"); /* a tuple is what it is */
-    REFUSED("h\x00.", "not there");
-    REFUSED("K\x01r\x00\x00\x00\x7f.", "no pickle of this size");
+    REFUSED("h\x00.", "missing memo entry");
+    REFUSED("K\x01r\x00\x00\x00\x7f.", "too large for a pickle of this size");
     REFUSED("K\x01p99999999999\n.", "bad index");
     REFUSED("X\xff\xff\xff\xff.", "ends within");
     REFUSED("\x8d\xff\xff\xff\xff\xff\xff\xff\xff.", "ends within");
@@ -273,8 +273,8 @@ static void test_damaged(void **state)
     REFUSED("F\n.", "bad number");
     REFUSED("Sabc\n.", "quotes");
     REFUSED("S'\n.", "quotes");
-    REFUSED("K\x01K\x02\x93.", "no text");
-    REFUSED("cmy\nClass\nK\x01R.", "no tuple");
+    REFUSED("K\x01K\x02\x93.", "not a string");
+    REFUSED("cmy\nClass\nK\x01R.", "not a tuple");
     REFUSED("(o.", "without a class");
 }
 

@@ -158,16 +158,16 @@ static const struct {
     {"{" T("a", "F32", "[1]", 0, 4) "," T("a", "F32", "[1]", 4, 8) "}", 8, "duplicate"},
     {"{\"a\":1}", 0, "tensor a: dtype is missing"},
     {"{\"a\":{\"dtype\":\"F32\"}}", 0, "tensor a: shape is missing"},
-    {"{\"a\":{\"dtype\":7,\"shape\":[],\"data_offsets\":[0,4]}}", 4, "dtype is missing or no text"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0]}}", 4, "data_offsets is missing or no pair"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4.0]}}", 4, "data_offsets is missing or no pair"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4,8]}}", 8, "data_offsets is missing or no pair"},
-    {"{" T("a", "F32", "[]", -4, 0) "}", 0, "data_offsets is missing or no pair"},
+    {"{\"a\":{\"dtype\":7,\"shape\":[],\"data_offsets\":[0,4]}}", 4, "dtype is missing or not a string"},
+    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0]}}", 4, "data_offsets is missing or not a pair"},
+    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4.0]}}", 4, "data_offsets is missing or not a pair"},
+    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4,8]}}", 8, "data_offsets is missing or not a pair"},
+    {"{" T("a", "F32", "[]", -4, 0) "}", 0, "data_offsets is missing or not a pair"},
     {"{" T("a", "Q4_K", "[4]", 0, 4) "}", 4, "unknown dtype Q4_K"},
     {"{" T("a", "f32", "[1]", 0, 4) "}", 4, "unknown dtype f32"},
-    {"{" T("a", "F32", "[-1]", 0, 4) "}", 4, "shape is missing or no array of sizes"},
-    {"{" T("a", "F32", "[true]", 0, 4) "}", 4, "shape is missing or no array of sizes"},
-    {"{" T("a", "F32", "4", 0, 4) "}", 4, "shape is missing or no array of sizes"},
+    {"{" T("a", "F32", "[-1]", 0, 4) "}", 4, "shape is missing or not an array of sizes"},
+    {"{" T("a", "F32", "[true]", 0, 4) "}", 4, "shape is missing or not an array of sizes"},
+    {"{" T("a", "F32", "4", 0, 4) "}", 4, "shape is missing or not an array of sizes"},
     {"{" T("a", "F32", "[1,1,1,1,1,1,1,1,1]", 0, 4) "}", 4, "more dimensions than the 8"},
     {"{" T("a", "F32", "[99999999999999999999]", 0, 4) "}", 4, "too big integer"},
     {"{" T("a", "F32", "[4294967296,4294967296]", 0, 4) "}", 4, "does not fit into 64 bits"},
@@ -184,8 +184,8 @@ static const struct {
     {"{" T("b", "F32", "[1]", 6, 10) "," T("a", "F32", "[1]", 0, 4) "}", 10, "2 bytes before tensor b belong to no"},
     {"{" T("a", "F32", "[1]", 0, 4) "}", 7, "3 bytes at its end belong to no tensor"},
     {"{}", 1, "1 bytes at its end belong to no tensor"},
-    {"{\"__metadata__\":[]}", 0, "is no object of texts"},
-    {"{\"__metadata__\":{\"epoch\":3}}", 0, "__metadata__.epoch of the header is no text"},
+    {"{\"__metadata__\":[]}", 0, "is not an object of strings"},
+    {"{\"__metadata__\":{\"epoch\":3}}", 0, "__metadata__.epoch of the header is not a string"},
     {"{\"a\\u0000b\":{}}", 0, "header, byte"},
     {"{\"\xff\":{}}", 0, "header, byte"},
 };
@@ -206,15 +206,15 @@ static void test_damaged_lengths(void **state)
 {
     (void)state;
     put_parts(3, "{}", NULL, 0);
-    assert_refused("a header of 3 bytes is promised, but the file has only 10: is it cut short?");
+    assert_refused("a header of 3 bytes is declared, but the file has only 10: is it cut short?");
     put_parts(0, "{}", NULL, 0);
     assert_refused("does not start with {");
     put_parts(100000001, "{}", NULL, 0);
-    assert_refused("100000001 bytes is promised, more than the 100000000 that .safetensors allows");
+    assert_refused("100000001 bytes is declared, more than the 100000000 that .safetensors allows");
     put_parts(UINT64_MAX, "{}", NULL, 0);
-    assert_refused("18446744073709551615 bytes is promised");
+    assert_refused("18446744073709551615 bytes is declared");
     put_parts((uint64_t)1 << 63, "{}", NULL, 0);
-    assert_refused("9223372036854775808 bytes is promised");
+    assert_refused("9223372036854775808 bytes is declared");
     put_parts(100000000, "{}", NULL, 0);
     assert_refused("is it cut short?");
 }

@@ -87,16 +87,16 @@ static void test_other_files(void **state)
         const char *message;
     } other[] = {
         {"", 0, "is empty"},
-        {"x", 1, "no model file that is known"},
-        {"model: vit\n", 11, "no model file that is known"},
+        {"x", 1, "not a model file of a known format"},
+        {"model: vit\n", 11, "not a model file of a known format"},
         {"version https://git-lfs.github.com/spec/v1\n", 43, "git lfs pull"},
         {"<!DOCTYPE html>", 15, "a web page"},
         {"\x1f\x8b\x08", 3, "gzip: unpack it first"},
         {"GGUF\3\0\0\0", 8, "a GGUF file"},
         {"\x93NUMPY\1\0", 8, "a NumPy array"},
         {"\x89PNG\r\n\x1a\n", 8, "an image"},
-        {"{}", 2, "no index of a model's shards"},
-        {" \n{\"weight_map\": 3}", 19, "no index of a model's shards"},
+        {"{}", 2, "not an index of a model's shards"},
+        {" \n{\"weight_map\": 3}", 19, "not an index of a model's shards"},
         {"{\"weight_map\"", 13, "other:1:13"},
         {"\x89HDF\r\n\x1a\n", 8, "other"},
     };

@@ -1,6 +1,11 @@
-/* The scheme of Goto and van de Geijn ("Anatomy of high-performance matrix multiplication", 2008), less the packing of
- * a left operand where it would not pay. A block of b, DEPTH x ACROSS, is brought into panels that a tile of c reads
- * from first to last, while the rows of a pass by: DOWN at a time, which stay in the second-level cache. */
+/* Matrix products by a kernel of our own, for processors with AVX2 and FMA but without AVX-512. At the sizes of a
+ * Vision Transformer's layers a library spends much of its time on packing both operands; here a left operand is packed
+ * only where enough columns come of it, and read in place otherwise. `tec bench` compares it with the library at every
+ * shape it meets. With AVX-512, OpenBLAS has kernels for small products itself.
+ *
+ * The scheme is that of Goto and van de Geijn ("Anatomy of high-performance matrix multiplication", 2008): a block of
+ * b, DEPTH x ACROSS, is packed into panels that a tile of c reads from first to last, while the rows of a go past, DOWN
+ * at a time, as many as stay in the second-level cache. */
 #include "product.h"
 
 #include "product_tile.h"
@@ -13,8 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* RUN: rows of an operand in memory that are packed at a time. Nothing but a prefetch sees that they follow one another
- * a constant distance apart, and most come from beyond the caches. */
+/* RUN: rows of an operand in memory that are packed at a time. Most come from beyond the caches, and only a prefetch of
+ * our own knows that they are a constant stride apart. */
 enum { VECTOR = TILE_VECTOR, DEPTH = 384, ACROSS = 768, DOWN = 96, RUN = 8, WIDE = TILE_VECTORS * VECTOR };
 
 typedef real quad __attribute__((vector_size(4 * sizeof(real)), aligned(sizeof(real)), may_alias));
@@ -24,21 +29,22 @@ static int smaller(int a, int b)
     return a < b ? a : b;
 }
 
-/* A tile reads rows of a best from one place; to bring them there, as columns, must pay. */
+/* Tiles read packed rows of a fastest, but packing costs: it pays where enough tiles read each row. */
 static bool packs_left(const product *p)
 {
-    enum { WORTH = 5 }; /* tiles from one packed row */
+    enum { WORTH = 5 }; /* tiles that read a row */
     return p->a.transpose == TEC_TRANSPOSED || p->n >= WORTH * WIDE;
 }
 
-/* Columns of b and c that tiles are computed for, and those they have in memory: whole vectors. */
+/* The columns of b and c that a panel holds, and its width in memory: whole vectors. */
 typedef struct span {
     int first, columns, width;
 } span;
 
-/* The columns for a panel from column `first` of those up to `end`: the widest tiles need the fewest instructions, the
- * narrowest leave the processor waiting for sums. Where c is only written, the last panel begins further left if its
- * vectors are wider than what is left, and some of c is written twice. */
+/* The panel that begins at column `first` of those before `end`. The widest tiles need the fewest instructions; the
+ * narrowest leave the processor waiting for sums: where the widest would leave at most one vector, two panels share the
+ * columns. Where c is only written, the last panel begins further left if its vectors would reach beyond the end, and
+ * some of c is written twice. */
 static span span_at(const product *p, int first, int end)
 {
     int left = end - first, most = left > WIDE && left <= WIDE + VECTOR ? 2 * VECTOR : WIDE;
@@ -47,7 +53,7 @@ static span span_at(const product *p, int first, int end)
     return twice ? (span){first + columns - width, width, width} : (span){first, columns, width};
 }
 
-/* `vectors` is a constant wherever this is called. The next run's rows are asked for. */
+/* `vectors` is a constant in every call. Prefetches the rows of the next run. */
 INLINE void copy_rows(const real *b, int ldb, int depth, int vectors, real *panel)
 {
     for (int l = 0; l < depth; l++, panel += vectors * VECTOR, b += ldb) {
@@ -59,7 +65,7 @@ INLINE void copy_rows(const real *b, int ldb, int depth, int vectors, real *pane
     }
 }
 
-/* A panel [depth, width], or rows of one, from `columns` columns of b. */
+/* `columns` columns of b -> a panel [depth, width], or some of its rows. */
 FAST static void pack_plain(const real *b, int ldb, int depth, int columns, int width, real *panel)
 {
     if (columns == 3 * VECTOR)
@@ -80,7 +86,7 @@ FAST static void pack_plain(const real *b, int ldb, int depth, int columns, int 
 #define SELECT(x, y, i, j, k, l) __builtin_shuffle(x, y, (int __attribute__((vector_size(16)))){i, j, k, l})
 #endif
 
-/* Four elements of four rows of b, from column l, into four rows of the panel. */
+/* Four elements of each of four rows of b, from column l on -> four rows of the panel. */
 INLINE void transpose_quad(const real *const b[4], int l, real *panel, int width)
 {
     quad row[4], pair[4];
@@ -96,8 +102,8 @@ INLINE void transpose_quad(const real *const b[4], int l, real *panel, int width
     *(quad *)(panel + 3 * width) = SELECT(pair[2], pair[3], 2, 3, 6, 7);
 }
 
-/* The same from `columns` rows of b as it stands in memory; the last of them again where the panel is wider. Rows AHEAD
- * of those at hand are asked for, a line of one row with every quad. */
+/* The same for a transposed b, whose columns are rows in memory; where the panel is wider than `columns`, the last of
+ * them is repeated. Prefetches the rows AHEAD of the current ones, a cache line of one row with every quad. */
 FAST static void pack_transposed(const real *b, int ldb, int depth, int columns, int width, real *panel)
 {
     enum { AHEAD = 16 };
@@ -116,8 +122,8 @@ FAST static void pack_transposed(const real *b, int ldb, int depth, int columns,
     }
 }
 
-/* Every panel of the block of b of `depth` rows from row `first` and columns from `left` to `right`. Of a plain b a few
- * rows at a time, so that it is read along its rows. */
+/* All panels of a block of b: `depth` rows from row `first` on, columns from `left` to `right`. A plain b is packed a
+ * few rows at a time, so that it is read along its rows. */
 FAST static void pack_block(const product *p, int first, int depth, int left, int right, real *panels)
 {
     bool transposed = p->b.transpose == TEC_TRANSPOSED;
@@ -136,7 +142,7 @@ FAST static void pack_block(const product *p, int first, int depth, int left, in
         }
 }
 
-/* A tile at the right border of c, where there is no room for whole vectors: only `columns` of its columns are c's. */
+/* A tile at the right border of c, which has no room for whole vectors: only `columns` columns of the tile are c's. */
 static void compute_border(const tile *t, int rows, int vectors, int columns)
 {
     enum { WIDTH = TILE_VECTORS * VECTOR };
@@ -155,19 +161,19 @@ static void compute_border(const tile *t, int rows, int vectors, int columns)
         }
 }
 
-/* Where part `part` of `parts` nearly equal parts of `total` begins: the first ones are one longer. */
+/* Where part `part` of `parts` nearly equal parts of `total` begins; the first ones are longer by one. */
 static int part_begin(int total, int part, int parts)
 {
     return total / parts * part + smaller(part, total % parts);
 }
 
-/* Rows of c are computed in bands of nearly equal height, a tile each. These are the ones that are computed together,
- * while their part of a is in the second-level cache: band i begins at row top[i]. */
+/* Rows of c are computed in bands of nearly equal height, a tile high. These are the bands that are computed together,
+ * while their part of a is in the second-level cache: band i has the rows from top[i] to top[i + 1]. */
 typedef struct row_bands {
     int count, top[DOWN / TILE_ROWS + 1];
 } row_bands;
 
-/* Those from band `first` of all `bands` of m rows. */
+/* Those from band `first` on, of the `bands` bands of m rows. */
 static row_bands bands_from(int first, int bands, int m)
 {
     row_bands b;
@@ -177,7 +183,7 @@ static row_bands bands_from(int first, int bands, int m)
     return b;
 }
 
-/* Bands of rows of a that stand as columns in memory; like a plain b a run at a time. */
+/* Bands of a transposed a, whose rows are columns in memory; a run at a time, like a plain b. */
 FAST static void pack_columns(const real *a, int lda, const row_bands *b, int depth, real *bands)
 {
     for (int first = 0; first < depth; first += RUN)
@@ -191,12 +197,12 @@ FAST static void pack_columns(const real *a, int lda, const row_bands *b, int de
                 if (left >= TILE_ROWS)
                     *(quad *)band = *(const quad *)from;
                 else
-                    memcpy(band, from, rows * sizeof(real));
+                    memcpy(band, from, (size_t)rows * sizeof(real));
             }
         }
 }
 
-/* Bands of rows of a, each [depth, TILE_ROWS]. */
+/* Packs bands of rows of a, each [depth, TILE_ROWS]. */
 static void pack_left(const product *p, const row_bands *b, int first, int depth, real *bands)
 {
     const real *a = p->a.data;
@@ -208,7 +214,7 @@ static void pack_left(const product *p, const row_bands *b, int first, int depth
             pack_transposed(a + (long)b->top[i] * lda + first, lda, depth, b->top[i + 1] - b->top[i], TILE_ROWS, bands);
 }
 
-/* Rows of c for the panels of one block, columns from `left` to `right`. */
+/* The rows of some bands of c, columns from `left` to `right`, by the panels of one block. */
 static void compute_rows(const product *p, tile t, const row_bands *b, int left, int right)
 {
     const real *a = t.a, *bias = t.bias, *from = t.from;
@@ -232,12 +238,12 @@ static void compute_rows(const product *p, tile t, const row_bands *b, int left,
     }
 }
 
-/* What a thread packs; no vector crosses a cache line. */
+/* What a thread packs into; aligned, so that no vector crosses a cache line. */
 typedef struct room {
     _Alignas(64) real panels[DEPTH * ACROSS], bands[DEPTH * DOWN];
 } room;
 
-/* All of c's columns from `left` to `right`. */
+/* The columns of c from `left` to `right`. */
 static void compute_columns(const product *p, int left, int right, room *packed)
 {
     bool packs = packs_left(p);
@@ -266,11 +272,11 @@ static void make_room_key(void)
 {
     int failed = pthread_key_create(&room_key, free);
     if (failed)
-        tec_abort(tec_fail(TEC_SYSTEM_ERROR, "no key for a thread's own memory is left: %s", strerror(failed)));
+        tec_abort(tec_fail(TEC_SYSTEM_ERROR, "no key is left for a thread's own memory: %s", strerror(failed)));
 }
 
-/* The calling thread's, freed when it ends. Not thread-local storage itself: of that every thread gets, and clears, the
- * whole, also those that only read files. */
+/* The calling thread's own, freed when the thread ends. Not thread-local storage: every thread would get, and clear,
+ * all of it, even one that only reads files. */
 static room *thread_room(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -285,14 +291,14 @@ static room *thread_room(void)
     return mine;
 }
 
-void tec_product_run(const product *p)
+static void run(const product *p)
 {
     room *packed = thread_room();
     for (int left = 0; left < p->n; left += ACROSS)
         compute_columns(p, left, smaller(left + ACROSS, p->n), packed);
 }
 
-bool tec_product_suits(const product *p)
+static bool suits(const product *p)
 {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && !__builtin_cpu_supports("avx512f") &&
            p->m > 1 && p->n > 1;
@@ -300,18 +306,17 @@ bool tec_product_suits(const product *p)
 
 #else
 
-#include <assert.h>
-
-bool tec_product_suits(const product *p)
+static bool suits(const product *p)
 {
     (void)p;
     return false;
 }
 
-void tec_product_run(const product *p)
+static void run(const product *p)
 {
     (void)p;
-    assert(!"no product suits on this processor");
 }
 
 #endif
+
+const product_backend tec_product_own = {"own", suits, run};

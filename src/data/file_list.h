@@ -1,0 +1,73 @@
+/* Module data, private. The part of a list (dataset_parts.h) that says which images a folder, or a pack of one, holds:
+ * written by a scan, read when the set is opened. Its texts are
+ *
+ *   root
+ *   number of classes, 0 without labels
+ *   the name of each class
+ *   number of files
+ *   of each file "LABEL BYTES PATH", or in a pack "LABEL BYTES SHARD OFFSET CRC32C PATH"
+ *
+ * where PATH is relative to the root and LABEL is -1 without labels. */
+#ifndef TEC_DATA_FILE_LIST_H
+#define TEC_DATA_FILE_LIST_H
+
+#include "dataset_parts.h"
+
+/* No image that decodes within TEC_IMAGE_MAX_PIXELS needs more. */
+#define TEC_IMAGE_MAX_BYTES ((size_t)1 << 30)
+
+/* ---- writing ---- */
+
+typedef struct tec_found_file {
+    char *path; /* relative to the root, owned */
+    long long bytes, offset;
+    int shard;
+    uint32_t crc;
+} tec_found_file;
+
+/* The files that a scan has found. */
+typedef struct tec_found {
+    tec_found_file *file;
+    size_t count, room;
+    bool packed; /* shard, offset and crc say where in a pack a file is */
+} tec_found;
+
+/* Adds a file of that path; its other members are 0, for the caller to fill. The pointer is valid until the next
+ * call. */
+tec_found_file *tec_found_add(tec_found *found, const char *path);
+void tec_found_free(tec_found *found);
+
+/* Sorts the files by path and writes the list. TEC_USER_ERROR: no files. */
+tec_status tec_found_write(tec_found *found, const char *root, tec_label_mode labels, FILE *list);
+
+/* ---- reading ---- */
+
+/* Where in a pack an image is. */
+typedef struct tec_pack_place {
+    int shard;
+    uint32_t crc; /* CRC-32C of its bytes */
+    int64_t offset, bytes;
+} tec_pack_place;
+
+/* The files of an open set. */
+typedef struct tec_files {
+    const char **path;     /* [total], relative to set->root */
+    tec_pack_place *place; /* [total] in a pack, otherwise NULL */
+} tec_files;
+
+/* Reads the list into the set and into `files`, which the caller has zeroed and frees also after a failure.
+ * TEC_SYSTEM_ERROR: damaged. */
+tec_status tec_files_open(tec_files *files, tec_dataset *set, tec_list_cursor *cursor, bool packed);
+void tec_files_free(tec_files *files);
+
+/* "LAST PART OF ROOT/PATH", the name of an image. */
+void tec_files_name(const tec_files *files, const tec_dataset *set, int64_t index, char *text, size_t size);
+
+/* One file of a list. Returns its path, NULL if the text is damaged. place->bytes is set in any case, its other members
+ * only if the list is of a pack. */
+const char *tec_files_parse(const char *text, bool packed, long *label, tec_pack_place *place);
+
+/* Fails with TEC_SYSTEM_ERROR: the list of the images of `root` is damaged. */
+tec_status tec_files_damaged(const char *root);
+
+#endif

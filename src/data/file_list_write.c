@@ -1,0 +1,138 @@
+/* Collects the images that a scan finds, sorts them, derives their classes and writes the list. */
+#include "file_list.h"
+
+#include "image_codec.h"
+#include "tec/log.h"
+#include "tec/memory.h"
+#include "tec/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+tec_found_file *tec_found_add(tec_found *found, const char *path)
+{
+    if (found->count == found->room) {
+        found->room = found->room ? 2 * found->room : 1024;
+        tec_found_file *larger = tec_allocate(found->room * sizeof *larger);
+        if (found->count)
+            memcpy(larger, found->file, found->count * sizeof *larger);
+        free(found->file);
+        found->file = larger;
+    }
+    tec_found_file *file = &found->file[found->count++];
+    *file = (tec_found_file){.path = tec_string_format("%s", path)};
+    return file;
+}
+
+void tec_found_free(tec_found *found)
+{
+    for (size_t i = 0; i < found->count; i++)
+        free(found->file[i].path);
+    free(found->file);
+    *found = (tec_found){0};
+}
+
+/* ---- order and classes ---- */
+
+static int by_path(const void *a, const void *b)
+{
+    return strcmp(((const tec_found_file *)a)->path, ((const tec_found_file *)b)->path);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Removes images that are in no class folder; torchvision's ImageFolder ignores them too. */
+static void drop_unclassed(tec_found *found, const char *root)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < found->count; i++)
+        if (strchr(found->file[i].path, '/'))
+            found->file[kept++] = found->file[i];
+        else
+            free(found->file[i].path);
+    if (kept < found->count)
+        tec_warn("%s: %zu images outside of class folders are ignored", root, found->count - kept);
+    found->count = kept;
+}
+
+/* The first folders of all paths, sorted. The caller frees the names and the array. */
+static char **class_names(const tec_found *found, size_t *count)
+{
+    char **name = tec_allocate(found->count * sizeof *name);
+    size_t n = 0;
+    for (size_t i = 0; i < found->count; i++) {
+        size_t length = strcspn(found->file[i].path, "/");
+        /* Paths are sorted: those with the same first folder are neighbours. */
+        if (n && strlen(name[n - 1]) == length && !strncmp(name[n - 1], found->file[i].path, length))
+            continue;
+        name[n++] = tec_string_format("%.*s", (int)length, found->file[i].path);
+    }
+    qsort(name, n, sizeof *name, by_name);
+    *count = n;
+    return name;
+}
+
+static void write_file(const tec_found *found, size_t i, long label, FILE *list)
+{
+    const tec_found_file *f = &found->file[i];
+    if (found->packed)
+        fprintf(list, "%ld %lld %d %lld %u %s%c", label, f->bytes, f->shard, f->offset, f->crc, f->path, 0);
+    else
+        fprintf(list, "%ld %lld %s%c", label, f->bytes, f->path, 0);
+}
+
+static void write_labelled(const tec_found *found, FILE *list)
+{
+    size_t classes;
+    char **name = class_names(found, &classes);
+    fprintf(list, "%zu%c", classes, 0);
+    for (size_t c = 0; c < classes; c++)
+        fprintf(list, "%s%c", name[c], 0);
+    fprintf(list, "%zu%c", found->count, 0);
+    for (size_t i = 0; i < found->count; i++) {
+        const char *path = found->file[i].path;
+        char *first = tec_string_format("%.*s", (int)strcspn(path, "/"), path);
+        char **match = bsearch(&first, name, classes, sizeof *name, by_name);
+        write_file(found, i, (long)(match - name), list);
+        free(first);
+    }
+    for (size_t c = 0; c < classes; c++)
+        free(name[c]);
+    free(name);
+}
+
+static void write_unlabelled(const tec_found *found, FILE *list)
+{
+    fprintf(list, "0%c%zu%c", 0, found->count, 0);
+    for (size_t i = 0; i < found->count; i++)
+        write_file(found, i, -1, list);
+}
+
+static bool has_images_at_top(const tec_found *found)
+{
+    for (size_t i = 0; i < found->count; i++)
+        if (!strchr(found->file[i].path, '/'))
+            return true;
+    return false;
+}
+
+tec_status tec_found_write(tec_found *found, const char *root, tec_label_mode labels, FILE *list)
+{
+    if (found->count)
+        qsort(found->file, found->count, sizeof *found->file, by_path);
+    if (labels == TEC_LABELS_FOLDERS)
+        drop_unclassed(found, root);
+    char endings[256];
+    if (!found->count)
+        return tec_fail(TEC_USER_ERROR, "%s: no image (%s) in %s", root, tec_image_endings(endings, sizeof endings),
+                        labels == TEC_LABELS_FOLDERS ? "any class folder of it" : "it or below");
+    fprintf(list, "%s%c", root, 0);
+    if (labels == TEC_LABELS_FOLDERS || (labels == TEC_LABELS_AUTO && !has_images_at_top(found)))
+        write_labelled(found, list);
+    else
+        write_unlabelled(found, list);
+    return TEC_OK;
+}

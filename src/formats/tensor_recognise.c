@@ -1,0 +1,121 @@
+/* Which format a file has, by its first bytes, and opening it as such. */
+#include "tensor_source.h"
+
+#include "tec/memory.h"
+#include "tec/minmax.h"
+#include "tec/text.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { HEAD = 512 };
+
+#define HDF5_MAGIC "\x89HDF\r\n\x1a\n"
+
+/* Files that people mistake for models, by their first bytes. */
+static const struct {
+    const char *magic;
+    size_t bytes;
+    const char *is;
+} others[] = {
+    {"version https://git-lfs", 23, "a pointer of Git LFS, not the file itself: fetch it by `git lfs pull`"},
+    {"<!DOCTYPE", 9, "a web page, not a model: the download went wrong"},
+    {"<!doctype", 9, "a web page, not a model: the download went wrong"},
+    {"<html", 5, "a web page, not a model: the download went wrong"},
+    {"\x1f\x8b", 2, "compressed by gzip: unpack it first"},
+    {"BZh", 3, "compressed by bzip2: unpack it first"},
+    {"\3757zXZ", 5, "compressed by xz: unpack it first"},
+    {"\x28\xb5\x2f\xfd", 4, "compressed by zstd: unpack it first"},
+    {"GGUF", 4, "a GGUF file, which is not read: use the model's .safetensors or .pth"},
+    {"\x93NUMPY", 6, "a NumPy array, not a model"},
+    {"\x89PNG", 4, "an image"},
+    {"\xff\xd8\xff", 3, "an image"},
+};
+
+/* The length of the header in 8 bytes, the upper ones 0 in a sane file, then JSON. */
+static bool looks_like_safetensors(const unsigned char *head, size_t bytes)
+{
+    return bytes > 8 && head[8] == '{' && (head[4] | head[5] | head[6] | head[7]) < ' ';
+}
+
+static bool looks_like_json(const unsigned char *head, size_t bytes)
+{
+    size_t i = 0;
+    while (i < bytes && (head[i] == ' ' || (head[i] >= '\t' && head[i] <= '\r')))
+        i++;
+    return i < bytes && head[i] == '{';
+}
+
+static tec_status refuse(const char *path, const unsigned char *head, size_t bytes)
+{
+    if (bytes == 0)
+        return tec_fail(TEC_USER_ERROR, "%s is empty", path);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (bytes >= others[i].bytes && memcmp(head, others[i].magic, others[i].bytes) == 0)
+            return tec_fail(TEC_USER_ERROR, "%s is %s", path, others[i].is);
+    if (bytes > 262 && memcmp(head + 257, "ustar", 5) == 0)
+        return tec_fail(TEC_USER_ERROR,
+                        "%s is a tar archive: unpack it first (PyTorch's form from before version 0.2 is not read)",
+                        path);
+    return tec_fail(TEC_USER_ERROR,
+                    "%s is not a model file of a known format: neither safetensors, nor PyTorch's (.pth, .pt, .bin), "
+                    "nor tec's own HDF5",
+                    path);
+}
+
+static tec_status refuse_json(tec_tensor_file *file)
+{
+    return tec_fail(TEC_USER_ERROR, "%s is JSON, not a file of tensors", file->path);
+}
+
+/* NULL: unknown. */
+static tensor_open *tell_format(const char *path, const unsigned char *head, size_t bytes, tensor_open *open_json)
+{
+    if (bytes >= 8 && memcmp(head, HDF5_MAGIC, 8) == 0)
+        return tec_tensor_h5_open;
+    if (bytes >= 4 && (memcmp(head, "PK\3\4", 4) == 0 || memcmp(head, "PK\5\6", 4) == 0))
+        return tec_torch_zip_open;
+    if (looks_like_safetensors(head, bytes))
+        return tec_safetensors_open;
+    if (looks_like_json(head, bytes))
+        return open_json ? open_json : refuse_json;
+    if (bytes >= 2 && head[0] == 0x80 && head[1] >= 2 && head[1] <= 5)
+        return tec_torch_legacy_open;
+    return bytes > 0 && tec_string_ends_with(path, ".safetensors") ? tec_safetensors_open : NULL;
+}
+
+/* -- opening -- */
+
+static tec_status open_format(tec_tensor_file *file, tensor_open *open_json)
+{
+    unsigned char head[HEAD] = {0};
+    struct stat info;
+    if (fstat(file->fd, &info) != 0)
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: fstat: %s", file->path, strerror(errno));
+    if (!S_ISREG(info.st_mode))
+        return tec_fail(TEC_USER_ERROR, "%s is not a file", file->path);
+    file->bytes = info.st_size;
+    size_t bytes = (size_t)tec_min_int64(file->bytes, HEAD);
+    TEC_TRY(tec_tensor_file_bytes(file, head, bytes, 0));
+    tensor_open *open = tell_format(file->path, head, bytes, open_json);
+    if (!open)
+        return refuse(file->path, head, bytes);
+    TEC_TRY(open(file));
+    tec_tensor_file_sort(file);
+    return TEC_OK;
+}
+
+tec_status tec_tensor_file_open_fd(tec_tensor_file **out, int fd, const char *path, tensor_open *open_json)
+{
+    tec_tensor_file *file = tec_allocate_zeroed(1, sizeof *file);
+    file->path = tec_string_copy(path);
+    file->fd = fd;
+    *out = NULL;
+    tec_status status = open_format(file, open_json);
+    if (status == TEC_OK)
+        *out = file;
+    else
+        tec_tensor_file_close(file);
+    return status;
+}
