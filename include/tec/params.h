@@ -42,7 +42,8 @@ typedef void tec_params_listener(void *context, size_t end);
 
 typedef struct tec_params {
     tec_param *param; /* in order of registration */
-    int count, capacity;
+    int count;
+    size_t capacity;
     size_t trained, total;         /* reals in the trained part and in all, padding included (which is always zero) */
     real *weight;                  /* [total] */
     real *grad;                    /* [trained]; NULL: a frozen model */

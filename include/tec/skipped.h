@@ -5,13 +5,15 @@
 
 #include "tec/comm.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* Starts zeroed. */
 typedef struct tec_skipped {
     int64_t *sample; /* [count] noted so far on this rank, in rising order */
     char **message;  /* [count] */
-    int64_t count, capacity;
+    int64_t count;
+    size_t capacity;
 } tec_skipped;
 
 /* Local. Keeps a copy of the message, unless the sample is noted already. */

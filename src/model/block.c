@@ -3,6 +3,7 @@
 
 #include "matrix.h"
 
+#include "tec/minmax.h"
 #include "tec/ops.h"
 #include "tec/threads.h"
 
@@ -10,18 +11,13 @@
 #include <omp.h>
 #include <stdio.h>
 
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 void tec_scratch_need(scratch *s, int R, int U, int width, int hidden, int N)
 {
-    s->hidden_size = larger(s->hidden_size, reals(R, hidden));
-    s->qkv_size = larger(s->qkv_size, reals(R, 3 * width));
-    s->distinct_size = larger(s->distinct_size, reals(U, 3 * width));
-    s->row_size = larger(s->row_size, larger(reals(R, width), reals(U, width)));
-    s->attention_size = larger(s->attention_size, reals(omp_get_max_threads() * N, N));
+    s->hidden_size = tec_max_size(s->hidden_size, reals(R, hidden));
+    s->qkv_size = tec_max_size(s->qkv_size, reals(R, 3 * width));
+    s->distinct_size = tec_max_size(s->distinct_size, reals(U, 3 * width));
+    s->row_size = tec_max_size(s->row_size, tec_max_size(reals(R, width), reals(U, width)));
+    s->attention_size = tec_max_size(s->attention_size, reals(omp_get_max_threads() * N, N));
 }
 
 void tec_scratch_lay_out(scratch *s, tec_arena *arena)

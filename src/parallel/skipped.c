@@ -22,32 +22,18 @@ static int64_t place_of(const tec_skipped *s, int64_t sample)
     return low;
 }
 
-static void grow(tec_skipped *s)
-{
-    size_t used = (size_t)s->count, capacity = used ? 2 * used : 16;
-    int64_t *sample = tec_allocate(capacity * sizeof *sample);
-    char **message = tec_allocate(capacity * sizeof *message);
-    if (used) {
-        memcpy(sample, s->sample, used * sizeof *sample);
-        memcpy(message, s->message, used * sizeof *message);
-    }
-    free(s->sample);
-    free(s->message);
-    *s = (tec_skipped){.sample = sample, .message = message, .count = s->count, .capacity = (int64_t)capacity};
-}
-
 void tec_skipped_note(tec_skipped *s, int64_t sample, const char *message)
 {
     int64_t at = place_of(s, sample);
     if (at < s->count && s->sample[at] == sample)
         return;
-    if (s->count == s->capacity)
-        grow(s);
-    size_t behind = (size_t)(s->count - at);
+    size_t count = (size_t)s->count, behind = count - (size_t)at, capacity = s->capacity;
+    s->sample = tec_grow(s->sample, count, &s->capacity, sizeof *s->sample);
+    s->message = tec_grow(s->message, count, &capacity, sizeof *s->message);
     memmove(s->sample + at + 1, s->sample + at, behind * sizeof *s->sample);
     memmove(s->message + at + 1, s->message + at, behind * sizeof *s->message);
     s->sample[at] = sample;
-    s->message[at] = tec_string_format("%s", message);
+    s->message[at] = tec_string_copy(message);
     s->count++;
 }
 

@@ -23,7 +23,6 @@
 #define PREFIX "tec-stage-"
 #define BLOCK_BYTES ((size_t)8 << 20)
 #define SPARE_BYTES ((int64_t)64 << 20) /* to be left free */
-#define PROGRESS_SECONDS 10
 
 struct tec_stage {
     tec_comm node;
@@ -167,7 +166,7 @@ static tec_status copy_share(const tec_stage *s, const tec_stage_file *file, int
         if (status == TEC_OK)
             status = copy_file(&file[i], path);
         free(path);
-        tec_progress(PROGRESS_SECONDS, "stage: %lld of %lld files copied", (long long)i + 1, (long long)files);
+        tec_progress(TEC_PROGRESS_SECONDS, "stage: %lld of %lld files copied", (long long)i + 1, (long long)files);
     }
     tec_progress_end();
     return status;

@@ -3,6 +3,7 @@
 
 #include "tec/clock.h"
 #include "tec/log.h"
+#include "tec/minmax.h"
 #include "tec/phase.h"
 #include "tec/stop.h"
 
@@ -26,19 +27,14 @@ static struct {
     bool running, ending;
 } dog = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static double larger(double a, double b)
-{
-    return a > b ? a : b;
-}
-
 /* How many seconds may pass without a sign of life; `longest`: the most that have passed so far. */
 static double allowed(const tec_phase_view *view, double longest)
 {
-    double seen = ENOUGH * longest, most = larger(dog.limit * view->patience, seen);
-    if (tec_stop_urgent() && view->patience == 1 && larger(AFTER_TERM, seen) < most)
-        most = larger(AFTER_TERM, seen);
+    double seen = ENOUGH * longest, most = tec_max_double(dog.limit * view->patience, seen);
+    if (tec_stop_urgent() && view->patience == 1 && tec_max_double(AFTER_TERM, seen) < most)
+        most = tec_max_double(AFTER_TERM, seen);
     /* The first to speak ends all: first ranks that may be the cause, then the waiting ones, one after the other. */
-    int turn = dog.comm.rank < 50 ? dog.comm.rank : 50;
+    int turn = tec_min_int(dog.comm.rank, 50);
     return view->waiting ? 1.1 * most + 0.2 * turn : most;
 }
 
@@ -75,14 +71,14 @@ static bool doze(double seconds)
 /* Time is counted in naps: if one took much longer than requested, this whole process had been stopped. */
 static void *watch(void *unused)
 {
-    const double nap = dog.limit / 20 < 5 ? dog.limit / 20 : 5;
+    const double nap = tec_min_double(dog.limit / 20, 5);
     unsigned long life = 0;
     double idle = 0, longest = 0, before = tec_seconds();
     while (doze(nap)) {
         tec_phase_view view = tec_phase_look();
         double now = tec_seconds(), took = now - before;
         if (view.life != life) {
-            longest = larger(longest, idle);
+            longest = tec_max_double(longest, idle);
             idle = 0;
         } else {
             idle += took < 2 * nap ? took : nap;

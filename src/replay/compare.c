@@ -2,12 +2,12 @@
 #include "compare.h"
 
 #include "tec/memory.h"
+#include "tec/text.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { NAME_BYTES = 128 };
 
@@ -89,17 +89,11 @@ tec_status tec_replay_compare_gradient(tec_replay_figure *figure, const tec_fixt
     return TEC_OK;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t a = strlen(text), b = strlen(end);
-    return a >= b && strcmp(text + a - b, end) == 0;
-}
-
 static replay_span key_rows(const tec_param *p)
 {
-    if (ends_with(p->name, "attn.qkv.bias"))
+    if (tec_string_ends_with(p->name, "attn.qkv.bias"))
         return (replay_span){p->count / 3, 2 * p->count / 3};
-    if (ends_with(p->name, "decoder_qk.bias"))
+    if (tec_string_ends_with(p->name, "decoder_qk.bias"))
         return (replay_span){p->count / 2, p->count};
     return (replay_span){0, 0};
 }

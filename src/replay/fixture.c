@@ -21,7 +21,7 @@ tec_status tec_fixture_open(tec_fixture **out, const char *path)
     char format[32];
     tec_fixture *f = tec_allocate_zeroed(1, sizeof *f);
     f->file = H5I_INVALID_HID;
-    f->path = tec_string_format("%s", path);
+    f->path = tec_string_copy(path);
     *out = NULL;
     tec_status status = tec_h5_open(path, &f->file);
     if (status == TEC_OK)
