@@ -18,7 +18,7 @@ double *doubles(int n); /* all zero */
 int numbers_free(void **state);
 
 double *random_values(int n, double size); /* normal, standard deviation `size` */
-int *random_order(int n);                     /* a permutation of 0 .. n-1 */
+int *random_order(int n);                  /* a permutation of 0 .. n-1 */
 
 /* x [R, n] as reals of row distance ld, NaN between the rows. */
 real *rows_of(const double *x, int R, int n, int ld);
@@ -43,7 +43,6 @@ typedef double (*gradient_loss)(const double *x, void *context);
  * the element's size and the root mean square of the gradient. */
 double gradient_error(gradient_loss loss, void *context, const double *x, const real *gradient, int n, int most);
 
-void assert_gradient(const char *what, gradient_loss loss, void *context, const double *x, const real *gradient,
-                     int n);
+void assert_gradient(const char *what, gradient_loss loss, void *context, const double *x, const real *gradient, int n);
 
 #endif

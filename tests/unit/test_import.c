@@ -510,8 +510,7 @@ static void test_positions(void **state)
         tec_import_resample_positions(in, side, D, new_side, out);
         for (int j = 0; j < new_side * new_side * D; j++)
             if (!(fabs((double)out[j] - resampled[i].want[j]) < 2e-6))
-                fail_msg("%d -> %d: value %d is %g, not %g", side, new_side, j, (double)out[j],
-                         resampled[i].want[j]);
+                fail_msg("%d -> %d: value %d is %g, not %g", side, new_side, j, (double)out[j], resampled[i].want[j]);
     }
 }
 
