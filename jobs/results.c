@@ -51,7 +51,7 @@ json_t *tec_job_evaluation_json(const tec_settings *settings, const tec_evaluati
     const double *mean = normalisation->mean, *std = normalisation->std;
     return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:[f,f,f], s:[f,f,f], s:I, s:I, s:I, s:I, s:i, s:i, s:s}", //
                      "model", settings->eval.model,                                                             //
-                     "pooling", settings->eval.pooling == TEC_POOL_CLASS ? "cls" : "mean",                      //
+                     "pooling", tec_pooling_name((tec_pooling)settings->eval.pooling),                          //
                      "train", settings->data.train, "val", settings->data.val,                                  //
                      "image_size", settings->data.image_size, "channels", settings->data.channels,              //
                      "mean", mean[0], mean[1], mean[2],                                                         //

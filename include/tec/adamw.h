@@ -1,5 +1,5 @@
-/* AdamW (Loshchilov and Hutter, arXiv 1711.05101) over the flat parameter buffers; the arithmetic of torch.optim.AdamW.
- * Local. */
+/* Module optim, public. AdamW (Loshchilov and Hutter, arXiv 1711.05101) over the flat parameter buffers, with the
+ * arithmetic of torch.optim.AdamW. Local. */
 #ifndef TEC_ADAMW_H
 #define TEC_ADAMW_H
 
@@ -9,25 +9,25 @@
 
 typedef struct tec_adamw {
     double beta1, beta2, eps, weight_decay;
-    int64_t step; /* done so far */
+    int64_t step; /* steps done so far */
     real *m, *v;  /* [params->trained] first and second moments, owned */
 } tec_adamw;
 
-/* Moments zero, eps 1e-8. */
+/* Moments are zero, eps is 1e-8. */
 void tec_adamw_create(tec_adamw *adamw, const tec_params *params, double beta1, double beta2, double weight_decay);
 void tec_adamw_free(tec_adamw *adamw);
 
-/* One step with the gradient scale * params->grad; the gradient is zeroed. Tensors with `decayed` false get no decay.
- * Returns the squared norm of the gradient used: not finite when the step must not be trusted. */
+/* One step with the gradient scale * params->grad, which is zeroed. Only tensors with `decayed` are subject to weight
+ * decay. Returns the squared norm of the gradient used: where it is not finite, the weights are not to be trusted. */
 double tec_adamw_step(tec_adamw *adamw, tec_params *params, double lr, double scale);
 
-/* The same step in slices of the flat buffers: begin once, then update [first, first + count) until all of them have
- * had their turn. Weights and moments do not depend on where the buffers are cut. Returns the slice's share of the
- * norm. */
+/* The same step in slices of the flat buffers: begin once, then update [first, first + count) until each part has been
+ * updated once. Weights and moments do not depend on where the buffers are cut. Returns the slice's share of the
+ * squared norm. */
 void tec_adamw_begin(tec_adamw *adamw);
 double tec_adamw_update(tec_adamw *adamw, tec_params *params, size_t first, size_t count, double lr, double scale);
 
-/* Squared L2 norm of the gradient, summed in double in a fixed order. */
+/* Squared L2 norm of params->grad, summed in double in a fixed order. */
 double tec_gradient_square(const tec_params *params);
 
 #endif

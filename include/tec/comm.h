@@ -1,53 +1,71 @@
-/* The ranks of a job and what they do together. MPI is asked for MPI_THREAD_SERIALIZED: only the main thread calls in,
- * and while it does not, the helper thread of a reducer (tec/reducer.h). A failing MPI call ends all ranks
- * (MPI_ERRORS_ARE_FATAL): ranks cannot agree on anything without it. */
+/* Module parallel, public. The ranks of a job and what they do together.
+ *
+ * MPI is initialised with MPI_THREAD_SERIALIZED: the main thread calls it and, while the main thread does not, the
+ * helper thread of a reducer (tec/reducer.h). A failing MPI call ends all ranks (MPI_ERRORS_ARE_FATAL): without MPI
+ * they could not agree on anything else. */
 #ifndef TEC_COMM_H
 #define TEC_COMM_H
 
 #include "tec/error.h"
 #include "tec/real.h"
 
-#include <mpi.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define TEC_MPI_REAL (TEC_REAL_IS_DOUBLE ? MPI_DOUBLE : MPI_FLOAT)
-
 typedef struct tec_comm {
-    MPI_Comm mpi; /* MPI_COMM_NULL for a command that runs without MPI: then every call below is local */
+    struct tec_comm_world *world; /* of src/parallel; NULL: without MPI, every call below is local */
     int rank, size;
 } tec_comm;
 
-/* MPI_Init and the world; logging is turned off on all ranks but 0. */
+/* Initialises MPI; *comm has all ranks. Logging is turned off on all of them but rank 0. tec_comm_finish ends MPI. */
 void tec_comm_start(tec_comm *comm);
 void tec_comm_local(tec_comm *comm); /* one rank without MPI */
 void tec_comm_finish(tec_comm *comm);
 
-/* Collective. Ranks may come with different statuses; all leave with the same: that of the lowest rank that failed, and
- * its message becomes every rank's last message ("rank 3: ..." unless it was rank 0). */
+/* Collective. Ranks may call with different statuses; all return the same: that of the lowest rank that failed, whose
+ * message becomes every rank's last message ("rank 3: ..." unless it is rank 0's). */
 tec_status tec_comm_agree(const tec_comm *comm, tec_status mine);
 
-/* The MPI library's own description, cut at its first comma: "Open MPI v4.1.4"; written to `text`. */
+/* Local. Name and version of the MPI library, cut at the first comma or line end: "Open MPI v4.1.4". */
 void tec_comm_library(char *text, size_t size);
 
-/* Not collective: for a failure that cannot wait for the others. Prints the message with the rank, ends all ranks with
- * `status` as exit code. Does not return. */
+/* Not collective: for a failure that cannot wait for the other ranks. Prints the last message with the rank, ends all
+ * ranks with `status` as exit code, does not return. */
 void tec_comm_abort(const tec_comm *comm, tec_status status) __attribute__((noreturn));
 
-/* Collective. From `root` to all; tec_comm_share_text: *text is allocated on the others (free()), with a 0 behind it.
- */
+/* Collective. From `root` to all. */
 void tec_comm_broadcast(const tec_comm *comm, void *data, size_t bytes, int root);
+
+/* Collective. The same for a text whose length only `root` knows. On the other ranks *text is allocated, with a 0
+ * behind its *bytes bytes; the caller frees it. */
 void tec_comm_share_text(const tec_comm *comm, char **text, size_t *bytes, int root);
 
-/* Collective, in place, any count. */
+/* Collective. Elementwise over the ranks, in place, any count.
+ *
+ *   data  [count] */
 void tec_comm_sum_real(const tec_comm *comm, real *data, size_t count);
 void tec_comm_sum_double(const tec_comm *comm, double *data, int count);
 void tec_comm_sum_int64(const tec_comm *comm, int64_t *data, int count);
 void tec_comm_max_double(const tec_comm *comm, double *data, int count);
 void tec_comm_barrier(const tec_comm *comm);
 
-/* Collective. The ranks that run on this rank's node, in the same order; free with tec_comm_node_free. */
+/* Merges each row of `from` into the same row of `into`. The result must not depend on the order in which rows are
+ * merged: MPI chooses it.
+ *
+ *   from, into  [rows] of `row_bytes` each */
+typedef void tec_comm_merge(const void *from, void *into, int rows, size_t row_bytes);
+
+/* Collective. For rows that are more than numbers to add, such as sorted lists: merges those of all ranks in a tree, so
+ * that no rank holds more than two sets of them.
+ *
+ *   mine  [rows] of `row_bytes` each
+ *   all   [rows] of `row_bytes` each  the result, on `owner`; not used on the other ranks */
+void tec_comm_reduce_rows(const tec_comm *comm, const void *mine, void *all, int rows, size_t row_bytes,
+                          tec_comm_merge *merge, int owner);
+
+/* Collective. The ranks on this rank's node, in the same order. Freed by tec_comm_node_free, which is collective over
+ * them. */
 tec_comm tec_comm_node(const tec_comm *comm);
 void tec_comm_node_free(tec_comm *node);
 

@@ -1,14 +1,14 @@
-/* Floating-point operations of matrix products: exactly those that the model asks tec_gemm for, 2 m n k each. Local;
- * counted from shapes alone. */
+/* Module model, public. Floating-point operations of matrix products: exactly those for which the model calls tec_gemm,
+ * 2 m n k each, counted from shapes alone. Local. */
 #ifndef TEC_FLOPS_H
 #define TEC_FLOPS_H
 
 #include "tec/model_config.h"
 
-/* Forward and backward of a micro-batch of `count` inputs with `visible` visible patches and `topk` further queries. */
+/* Forward and backward of a micro-batch of `count` inputs with `visible` visible patches and `topk` query patches. */
 double tec_flops_train(const tec_model_config *config, int count, int visible, int topk);
 
-/* tec_frozen_targets of `count` images. */
+/* tec_frozen_targets of `count` images with `topk` query patches. */
 double tec_flops_targets(const tec_model_config *config, int count, int topk);
 
 #endif

@@ -1,42 +1,65 @@
-/* A frozen ViT: a base model that yields targets, or any model whose features are evaluated. Forward only, all patches.
- * Local. B images, L patches, D width, H heads, K top-k. */
+/* Module model, public. A frozen ViT: a base model that yields targets, or any model whose features are evaluated.
+ *
+ * Forward only, all patches visible. All functions are local.
+ *
+ *   B  images, at most the `batch` of tec_frozen_create
+ *   L  patches of an image
+ *   D  width
+ *   H  heads
+ *   K  query patches: those with the largest logits of the class query (top-k)
+ *   S  side of an image in pixels, c its channels */
 #ifndef TEC_FROZEN_H
 #define TEC_FROZEN_H
 
 #include "tec/error.h"
 #include "tec/model_config.h"
 #include "tec/params.h"
-#include "tec/settings.h"
+
+/* What the features of an image are. */
+typedef enum tec_pooling {
+    TEC_POOL_CLASS, /* the class token */
+    TEC_POOL_MEAN   /* the mean of the patches */
+} tec_pooling;
+#define TEC_POOLING_WORDS "cls|mean" /* in the order of tec_pooling */
+const char *tec_pooling_name(tec_pooling pooling);
 
 typedef struct tec_frozen tec_frozen;
 
-/* Lays out an encoder of the given architecture (any kind; decoders are not built) for at most `batch` images a call.
- * Fill the tensors of tec_frozen_params() next, then call tec_frozen_ready(): it folds the class-token MLP of a TEC
- * model into its class token. */
+/* Builds an encoder of the given architecture (of any kind; decoders are not built) for at most `batch` images a call.
+ * Next, fill the tensors of tec_frozen_params(), then call tec_frozen_ready(): it computes once what does not depend on
+ * the image, such as the class-token MLP of a TEC model. TEC_USER_ERROR: the architecture is impossible; *out is then
+ * NULL. */
 tec_status tec_frozen_create(tec_frozen **out, const tec_model_config *config, int batch);
 void tec_frozen_ready(tec_frozen *frozen);
 void tec_frozen_close(tec_frozen *frozen); /* NULL is fine */
 
-/* Registers the tensors of such an encoder in empty `params` without memory for them: their names and shapes. */
+/* Registers the tensors of such an encoder in `params`, which is empty, without allocating them: for names and shapes.
+ * Free with tec_params_free. */
 void tec_frozen_list(const tec_model_config *config, tec_params *params);
 
 const tec_model_config *tec_frozen_config(const tec_frozen *frozen);
-tec_params *tec_frozen_params(tec_frozen *frozen); /* under public checkpoint names, position tables included */
+tec_params *tec_frozen_params(tec_frozen *frozen); /* named as in checkpoints, position table included */
 size_t tec_frozen_workspace_bytes(const tec_frozen *frozen);
 
-/* out [D]: the class token that the model works with: cls_token, in a TEC model behind its MLP; before its position. */
+/* The class token as the first block gets it, but without its position: cls_token, in a TEC model behind its MLP.
+ *
+ *   out  [D] */
 void tec_frozen_class_token(tec_frozen *frozen, real *out);
 
-/* Features after the final norm (before pooling, or after it where the variant has fc_norm).
- *   images [B, c, S, S] normalised      out [B, D]: the class token (there must be one), or the mean of the patches */
+/* The class token, which must exist, or the mean of the patches, after the final norm. In a variant with fc_norm the
+ * norm comes after pooling.
+ *
+ *   images  [B, c, S, S]  normalised
+ *   out     [B, D] */
 void tec_frozen_features(tec_frozen *frozen, const real *images, int B, tec_pooling pooling, real *out);
 
-/* TEC targets (arXiv 2210.11016; DESIGN: mean of the last blocks' outputs, last block's scaled logits before softmax).
- *   images    [B, c, S, S]
- *   feature   [B, L, D] raw (not standardised)
- *   attention [B, 1+K, H, L], class query first, then the top-k patch queries; class key dropped
- *   topk      [B, K], largest head-mean logit of the class query first
- * There must be a class token; the keys of all tokens before the patches are dropped. */
+/* TEC's targets (arXiv 2210.11016): the mean of the outputs of the last `last_layers` blocks, and the last block's
+ * scaled logits before its softmax. There must be a class token; the keys of all tokens before the patches are dropped.
+ *
+ *   images     [B, c, S, S]      normalised
+ *   feature    [B, L, D]         not standardised
+ *   attention  [B, 1 + K, H, L]  queries: the class token, then the patches of topk
+ *   topk       [B, K]            patches, those with the largest head-mean logit of the class query first */
 void tec_frozen_targets(tec_frozen *frozen, const real *images, int B, int last_layers, int K, real *feature,
                         real *attention, int *topk);
 

@@ -1,4 +1,5 @@
-/* LARS (You, Gitman, Ginsburg: Large batch training of convolutional networks), in the form of MAE's linear probe. */
+/* Module optim, public. LARS (You, Gitman, Ginsburg, arXiv 1708.03888: Large batch training of convolutional networks),
+ * in the form of MAE's linear probe. Local. */
 #ifndef TEC_LARS_H
 #define TEC_LARS_H
 
@@ -8,13 +9,20 @@
 #include <stddef.h>
 
 typedef struct tec_lars_settings {
-    double lr, momentum, weight_decay, trust; /* 0.001 is the usual trust coefficient */
+    double lr, momentum, weight_decay, trust; /* trust coefficient: usually 0.001 */
 } tec_lars_settings;
 
-/* One step on one tensor. Local; the same bits on every rank for the same input.
- *   weight, moment [count] updated     grad [count]
- * `matrix` (more than one dimension): u = grad + weight_decay * weight, scaled by trust * |weight| / |u| unless one of
- * the norms is 0. Otherwise u = grad. Then moment = momentum * moment + u, weight -= lr * moment. */
+/* One step on one tensor; the same bits on every rank for the same input. With `matrix` (more than one dimension)
+ *
+ *   d       = grad + weight_decay * weight
+ *   u       = trust * |weight| / |d| * d, or d where one of the norms is 0
+ *   moment  = momentum * moment + u
+ *   weight -= lr * moment
+ *
+ * and without it u = grad.
+ *
+ *   weight, moment  [count]  updated
+ *   grad            [count] */
 void tec_lars_step(const tec_lars_settings *settings, bool matrix, size_t count, real *weight, const real *grad,
                    real *moment);
 

@@ -1,6 +1,14 @@
-/* A model in training: forward and backward of a micro-batch. Two kinds behind one interface: TEC (arXiv 2210.11016:
- * MAE encoder, input and encoder adaptors, feature and attention decoders) and MAE (arXiv 2111.06377: pixels).
- * Local; includes neither MPI nor files. L patches, V visible, C base width, H base heads, K top-k, S image size. */
+/* Module model, public. A model in training: forward and backward of a micro-batch.
+ *
+ * Two kinds behind one interface: TEC (arXiv 2210.11016: MAE's encoder, input and encoder adaptors, feature and
+ * attention decoders) and MAE (arXiv 2111.06377: pixels). All functions are local; nothing here knows of MPI or files.
+ *
+ *   L  patches of an image
+ *   V  patches that stay visible
+ *   C  width of the base model
+ *   H  heads of the base model
+ *   K  query patches: those whose attention is predicted besides the class token's (top-k)
+ *   S  side of an image in pixels, c its channels */
 #ifndef TEC_MODEL_H
 #define TEC_MODEL_H
 
@@ -10,26 +18,25 @@
 
 #include <stddef.h>
 
-/* One model input. Pointers are borrowed for the duration of a forward and its backward. */
+/* One input of the model. All pointers are borrowed, from a forward until its backward. */
 typedef struct tec_example {
     const real *image;     /* [c, S, S] normalised */
     const int *shuffle;    /* [L] a permutation of the patches; the first V stay visible */
     const real *feature;   /* TEC: [L, C] standardised over the patches */
-    const real *attention; /* TEC: [1+K, H, L] logits, patches in their own order */
-    const int *topk;       /* TEC: [K] patches of the further queries */
+    const real *attention; /* TEC: [1 + K, H, L] logits, patches in their own order */
+    const int *topk;       /* TEC: [K] the query patches */
 } tec_example;
 
 typedef struct tec_model tec_model;
 
-/* Registers and allocates everything for micro-batches of at most `batch` examples with `visible` of the patches
- * visible and `topk` further attention queries. Weights are zero until tec_params_initialize or a checkpoint fills
- * them; position tables are filled. TEC_USER_ERROR when the architecture is impossible (tec_model_config_check) or
- * visible is. */
+/* Registers and allocates everything for micro-batches of at most `batch` examples, `visible` = V and `topk` = K.
+ * Position tables are filled; all other weights are zero until tec_params_initialize or a checkpoint fills them.
+ * TEC_USER_ERROR: the architecture (tec_model_config_check), `visible` or `topk` is impossible; *out is then NULL. */
 tec_status tec_model_create(tec_model **out, const tec_model_config *config, int batch, int visible, int topk);
 void tec_model_free(tec_model *model); /* NULL is fine */
 
-/* The micro-batch that training takes unless told otherwise, for `inputs` masked images a step: it keeps the matrix
- * products large and the workspace small, and cuts the inputs into parts of nearly the same size. */
+/* The default micro-batch for `inputs` masked images per step: large enough for efficient matrix products, small enough
+ * for a small workspace, and such that all parts of the inputs have nearly the same size. */
 int tec_model_micro_batch(const tec_model_config *config, int inputs);
 
 tec_params *tec_model_params(tec_model *model);
@@ -40,12 +47,15 @@ size_t tec_model_workspace_bytes(const tec_model *model);
 #define TEC_MAX_LOSSES 2
 const char *const *tec_model_loss_names(const tec_model *model);
 
-/* Adds to loss[i] scale * sum over the examples of loss i. The gradients that a following backward yields are those of
- * sum_i weight[i] * loss[i] (with the same scale). */
+/* Adds scale * (sum of loss i over the examples) to loss[i]. The backward that follows computes the gradient of
+ * sum over i of weight[i] * loss[i], with the same scale.
+ *
+ *   example       [count]  count <= batch
+ *   weight, loss  [number of losses] */
 void tec_model_forward(tec_model *model, const tec_example *example, int count, const double weight[TEC_MAX_LOSSES],
                        double scale, double loss[TEC_MAX_LOSSES]);
 
-/* Adds the gradients of the last forward to tec_model_params()->grad. Once per forward. */
+/* Adds the gradient of the last forward to tec_model_params()->grad. Once per forward. */
 void tec_model_backward(tec_model *model);
 
 #endif

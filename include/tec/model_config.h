@@ -1,4 +1,5 @@
-/* The architecture of a model: everything that fixes the shapes of its tensors and the mathematics done with them. */
+/* Module model, public. The architecture of a model: everything that determines the shapes of its tensors and what is
+ * computed with them. Local. */
 #ifndef TEC_MODEL_CONFIG_H
 #define TEC_MODEL_CONFIG_H
 
@@ -12,13 +13,13 @@ typedef enum tec_model_kind {
     TEC_MODEL_TEC  /* encoder, adaptors and two conditional decoders */
 } tec_model_kind;
 
-/* How a ViT that was read from elsewhere departs from ours. Forward only (tec_frozen); all zeros: ours, the only kind
- * that is trained. LayerScale is not here: a file's is folded into attn.proj and mlp.fc2 when it is read. */
+/* How a ViT from elsewhere differs from ours. Forward only (tec_frozen); all zeros is our own ViT, the only one that
+ * can be trained. LayerScale is missing here because it is folded into attn.proj and mlp.fc2 when a file is read. */
 typedef struct tec_vit_variant {
     bool no_class_token;
     bool distillation_token; /* DeiT's, behind the class token */
     int registers;           /* further tokens behind those (DINOv2) */
-    int unplaced;            /* of these tokens before the patches, the last so many have no row in pos_embed */
+    int unplaced;            /* how many of the tokens before the patches, counted from the last, have no position */
     bool pre_norm;           /* norm_pre, before the first block (CLIP) */
     bool fc_norm;            /* no final norm of the tokens, but one after pooling */
     bool swiglu;             /* MLPs are fc2(silu(a) * b), (a, b) = the two halves of fc1, which has 2 * hidden rows */
@@ -31,11 +32,11 @@ typedef struct tec_model_config {
     int width, depth, heads;
     double mlp_ratio;
     int decoder_width, decoder_depth, decoder_heads; /* MAE and TEC */
-    bool norm_pix;                                   /* MAE: standardise each patch's pixels */
+    bool norm_pix;                                   /* MAE: standardise the pixels of each patch */
     int groups;                                      /* TEC: groups of blocks fused by the encoder adaptor */
     int base_width, base_heads;                      /* TEC: of the model whose targets are predicted */
-    double attention_tau;
-    bool predict_attention;
+    double attention_tau;                            /* TEC: temperature of the attention targets' softmax */
+    bool predict_attention;                          /* TEC: false leaves the attention decoder out */
     tec_vit_variant variant;
 } tec_model_config;
 
@@ -58,10 +59,10 @@ static inline int tec_model_hidden(const tec_model_config *config)
     return (int)(config->width * config->mlp_ratio);
 }
 
-/* Divisibility and ranges: TEC_USER_ERROR names the member at fault and what would be right. */
+/* Checks ranges and divisibility. TEC_USER_ERROR names the member at fault and what would be right. */
 tec_status tec_model_config_check(const tec_model_config *config);
 
-/* The first member in which two architectures differ (an English name), or NULL. */
+/* The first thing in which two architectures differ, in words ("the patch size"), or NULL. */
 const char *tec_model_config_difference(const tec_model_config *a, const tec_model_config *b);
 
 #endif

@@ -1,5 +1,5 @@
-/* Replays a golden fixture with the code that trains, and says how far the results are from the expected ones. Local.
- */
+/* Module replay, public. Replays a golden fixture with the code that trains, and says how far the results are from the
+ * expected ones. Local. */
 #ifndef TEC_REPLAY_H
 #define TEC_REPLAY_H
 
@@ -10,8 +10,8 @@ enum { TEC_REPLAY_MAX = 6 };
 /* One compared figure. */
 typedef struct tec_replay_figure {
     const char *name; /* "loss_fea", "gradient", "feature", "adamw_loss", ... */
-    double error;     /* relative: |got - want| / |want|, for tensors in the Euclidean norm, the worst of them */
-    char where[80];   /* the tensor with the worst error; "" for a scalar */
+    double error;     /* relative: |got - want| / |want|; of tensors in the Euclidean norm, that of the worst tensor */
+    char where[80];   /* the tensor with the worst error; "": a scalar */
     double limit;     /* what the error is compared with, as a multiple of the tolerance */
 } tec_replay_figure;
 
@@ -20,10 +20,10 @@ typedef struct tec_replay_result {
     int count;
 } tec_replay_result;
 
-/* Kinds pretrain, mae (losses, gradients, AdamW steps where the file has them) and targets (feature, standardised
- * feature, attention, top-k). The weights' change under AdamW is allowed 50 tolerances: its first steps have the size
- * of lr whatever the size of the gradient, which magnifies rounding. TEC_USER_ERROR: the file is not a complete
- * fixture. */
+/* Fixtures are of three kinds: pretrain and mae (losses, gradients, and AdamW steps if the file has them) and targets
+ * (feature, standardised feature, attention, top-k). The change of the weights under AdamW is allowed 50 tolerances:
+ * its first steps have the size of lr whatever the size of the gradient, which magnifies rounding errors.
+ * TEC_USER_ERROR: the file is not a complete fixture. */
 tec_status tec_replay(const char *path, tec_replay_result *result);
 
 #endif

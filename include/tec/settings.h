@@ -8,7 +8,9 @@
 
 #include "tec/dataset.h"
 #include "tec/error.h"
+#include "tec/frozen.h"
 #include "tec/model_config.h"
+#include "tec/reducer.h"
 #include "tec/store.h"
 
 #include <stdbool.h>
@@ -18,8 +20,6 @@
 
 typedef enum tec_on_bad_image { TEC_BAD_IMAGE_STOP, TEC_BAD_IMAGE_SKIP } tec_on_bad_image;
 typedef enum tec_objective { TEC_OBJECTIVE_TEC, TEC_OBJECTIVE_MAE } tec_objective;
-typedef enum tec_pooling { TEC_POOL_CLASS, TEC_POOL_MEAN } tec_pooling;
-typedef enum tec_overlap { TEC_OVERLAP_OFF, TEC_OVERLAP_THREAD } tec_overlap;
 typedef enum tec_preset {
     TEC_PRESET_NONE,
     TEC_PRESET_VIT_TINY,

@@ -1,17 +1,18 @@
-/* Ends all ranks when one of them makes no progress: a rank that hangs, or has died unnoticed, would keep the others
- * waiting for ever. */
+/* Module parallel, public. Ends all ranks when one of them makes no progress: a rank that hangs, or has died unnoticed,
+ * would keep the others waiting for ever. */
 #ifndef TEC_WATCHDOG_H
 #define TEC_WATCHDOG_H
 
 #include "tec/comm.h"
 
-/* Local. Starts a thread that watches the signs of life of tec/phase.h; without one for `minutes` (longer where the
- * phase calls for patience, or where steps have been seen to take long) it prints one line that names rank, host and
- * phase, and ends all ranks with exit code 3. Ranks that only wait for others speak a little later than those that do
- * not. After SIGTERM a step has 20 seconds, or four times what the longest took, if that is less than the limit; a
- * checkpoint has its time. Time in which the process was stopped as a whole does not count. 0 minutes: nothing is
- * watched. */
+/* Local. Starts a thread that watches the signs of life of tec/phase.h. If there is none for `minutes`, it prints one
+ * line that names rank, host and phase, and ends all ranks with exit code 3. 0 minutes: nothing is watched.
+ *
+ * The limit is longer where the phase calls for patience, or where steps have been seen to take long. Ranks that only
+ * wait for others speak a little later than those that do not. After SIGTERM a step has 20 seconds, or four times what
+ * the longest step took, if that is less than the limit; checkpoints keep their limit. Time in which the whole process
+ * was stopped does not count. */
 void tec_watchdog_start(const tec_comm *comm, double minutes);
-void tec_watchdog_end(void); /* fine when none was started */
+void tec_watchdog_end(void); /* does nothing if none was started */
 
 #endif

@@ -4,7 +4,6 @@
 #include "tec/files.h"
 #include "tec/version.h"
 
-#include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,11 +33,9 @@ static void cpu_name(char *name, size_t size)
 
 json_t *tec_bench_machine(void)
 {
-    char cpu[256], mpi[MPI_MAX_LIBRARY_VERSION_STRING];
-    int length;
+    char cpu[256], mpi[256];
     cpu_name(cpu, sizeof cpu);
-    MPI_Get_library_version(mpi, &length);
-    mpi[strcspn(mpi, ",\n")] = '\0';
+    tec_comm_library(mpi, sizeof mpi);
     json_int_t memory = (json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
     return json_pack("{ss si sI ss ss ss ss}", "cpu", cpu, "cores", (int)sysconf(_SC_NPROCESSORS_ONLN), "memory_bytes",
                      memory, "compiler", __VERSION__, "blas", tec_blas_name(), "mpi", mpi, "tec", tec_version());

@@ -83,7 +83,7 @@ tec_status tec_bench_training_open(tec_bench_training *t, const tec_comm *comm, 
     tec_params_initialize(params, 0);
     tec_adamw_create(&t->adamw, params, 0.9, 0.95, 0.05);
     t->examples = tec_bench_examples_make(config, batch, topk);
-    tec_status status = tec_reducer_create_for(&t->reducer, comm, params->grad, params->trained, reduction);
+    tec_status status = tec_reducer_create(&t->reducer, comm, params->grad, params->trained, reduction);
     if (status != TEC_OK)
         tec_bench_training_close(t);
     return status;

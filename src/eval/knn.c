@@ -33,15 +33,13 @@ typedef struct neighbour {
 typedef struct search {
     const tec_comm *comm;
     const tec_features *train;
-    int k;                   /* the larger one */
-    int rows;                /* R, of a block */
-    real *block;             /* [R, D] */
-    real *similarity;        /* [R, TRAIN_ROWS] */
-    tec_nearest *nearest;    /* [R] */
-    neighbour *mine;         /* [R, k] among this rank's training rows */
-    neighbour *all;          /* [R, k] among all, on the owner of the block */
-    MPI_Datatype neighbours; /* k of them */
-    MPI_Op merge;
+    int k;                /* the larger one */
+    int rows;             /* R, of a block */
+    real *block;          /* [R, D] */
+    real *similarity;     /* [R, TRAIN_ROWS] */
+    tec_nearest *nearest; /* [R] */
+    neighbour *mine;      /* [R, k] among this rank's training rows */
+    neighbour *all;       /* [R, k] among all, on the owner of the block */
 } search;
 
 /* Eight partial sums in double: the same bits for the same rows wherever they lie. */
@@ -136,17 +134,15 @@ static void count_hits(const search *s, const tec_knn_settings *settings, int ro
     free(votes);
 }
 
-/* MPI_User_function: the k nearest of two sorted lists, for each of *count rows; a row is one element of *type. */
-static void merge_nearest(void *in, void *inout, int *count, MPI_Datatype *type)
+/* A tec_comm_merge: of each row, a sorted list, the k nearest of both. */
+static void merge_nearest(const void *from, void *into, int rows, size_t row_bytes)
 {
-    int bytes = 0;
-    MPI_Type_size(*type, &bytes);
-    int k = bytes / (int)sizeof(neighbour);
-    neighbour *left = tec_allocate((unsigned long)bytes);
-    for (int row = 0; row < *count; row++) {
-        neighbour *out = (neighbour *)inout + (size_t)row * k;
-        const neighbour *right = (const neighbour *)in + (size_t)row * k;
-        memcpy(left, out, (size_t)bytes);
+    int k = (int)(row_bytes / sizeof(neighbour));
+    neighbour *left = tec_allocate(row_bytes);
+    for (int row = 0; row < rows; row++) {
+        neighbour *out = (neighbour *)into + (ptrdiff_t)row * k;
+        const neighbour *right = (const neighbour *)from + (ptrdiff_t)row * k;
+        memcpy(left, out, row_bytes);
         for (int i = 0, l = 0, r = 0; i < k; i++)
             out[i] = by_nearness(&left[l], &right[r]) < 0 ? left[l++] : right[r++];
     }
@@ -168,19 +164,10 @@ static void open_search(search *s)
         tec_nearest_open(&s->nearest[i], s->k, margin);
     s->mine = tec_allocate(rows * s->k * sizeof(neighbour));
     s->all = tec_allocate(rows * s->k * sizeof(neighbour));
-    if (s->comm->size > 1) {
-        MPI_Type_contiguous(s->k * (int)sizeof(neighbour), MPI_BYTE, &s->neighbours);
-        MPI_Type_commit(&s->neighbours);
-        MPI_Op_create(merge_nearest, 1, &s->merge);
-    }
 }
 
 static void close_search(search *s)
 {
-    if (s->comm->size > 1) {
-        MPI_Op_free(&s->merge);
-        MPI_Type_free(&s->neighbours);
-    }
     for (int i = 0; i < s->rows; i++)
         tec_nearest_close(&s->nearest[i]);
     free(s->nearest);
@@ -188,15 +175,6 @@ static void close_search(search *s)
     free(s->similarity);
     free(s->mine);
     free(s->all);
-}
-
-/* All ranks' nearest of the block come together on its owner, in a tree: no rank holds more than two lists a row. */
-static void gather(search *s, int rows, int owner)
-{
-    if (s->comm->size == 1)
-        memcpy(s->all, s->mine, (size_t)rows * s->k * sizeof(neighbour));
-    else
-        MPI_Reduce(s->mine, s->all, rows, s->neighbours, s->merge, owner, s->comm->mpi);
 }
 
 tec_status tec_knn_classify(const tec_comm *comm, const tec_knn_settings *settings, const tec_features *train,
@@ -223,7 +201,7 @@ tec_status tec_knn_classify(const tec_comm *comm, const tec_knn_settings *settin
                 memcpy(s.block, test->value + (size_t)first * test->width, bytes);
             tec_comm_broadcast(comm, s.block, bytes, owner);
             search_local(&s, rows);
-            gather(&s, rows, owner);
+            tec_comm_reduce_rows(comm, s.mine, s.all, rows, (size_t)k * sizeof(neighbour), merge_nearest, owner);
             if (owner == comm->rank)
                 count_hits(&s, settings, rows, test->label + first, out);
             done += rows;

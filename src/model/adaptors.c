@@ -1,11 +1,13 @@
+/* TEC's input adaptor (the class token's MLP) and encoder adaptor (all blocks fused), forward and backward. */
 #include "adaptors.h"
+
+#include "matrix.h"
 
 #include "tec/memory.h"
 #include "tec/ops.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 void tec_encoder_adaptor_register(encoder_adaptor *a, tec_params *params, const tec_model_config *c)
 {
@@ -14,7 +16,7 @@ void tec_encoder_adaptor_register(encoder_adaptor *a, tec_params *params, const 
     *a = (encoder_adaptor){.params = params, .width = D, .depth = c->depth, .groups = c->groups};
     a->before_weight = tec_params_add(params, TEC_INIT_ONE, (int[4]){all}, "encoder_adaptor.adap_before.weight");
     a->before_bias = tec_params_add(params, TEC_INIT_ZERO, (int[4]){all}, "encoder_adaptor.adap_before.bias");
-    a->group = tec_allocate_zeroed(c->groups, sizeof *a->group);
+    a->group = tec_allocate_zeroed((size_t)c->groups, sizeof *a->group);
     for (int g = 0; g < c->groups; g++) {
         a->group[g].weight =
             tec_params_add(params, TEC_INIT_XAVIER, (int[4]){D, part}, "encoder_adaptor.fuse_fcs.%d.weight", g);
@@ -32,14 +34,14 @@ void tec_encoder_adaptor_free(encoder_adaptor *a)
 
 void tec_encoder_adaptor_lay_out(const encoder_adaptor *a, int R, encoder_adaptor_cache *c, tec_arena *arena)
 {
-    size_t bytes = (size_t)R * a->width * sizeof(real);
-    c->x = tec_arena_take(arena, a->depth * sizeof *c->x);
+    int D = a->width;
+    c->x = take_array(arena, a->depth, sizeof *c->x);
     tec_norm_lay_out(R, &c->before, arena);
     tec_norm_lay_out(R, &c->after, arena);
-    c->normed = tec_arena_take(arena, bytes * a->depth);
-    c->group = tec_arena_take(arena, a->groups * sizeof *c->group);
+    c->normed = take_reals(arena, R, a->depth * D);
+    c->group = take_array(arena, a->groups, sizeof *c->group);
     for (int g = 0; g < a->groups; g++) {
-        real *fused = tec_arena_take(arena, bytes);
+        real *fused = take_reals(arena, R, D);
         mlp_cache hidden;
         tec_mlp_lay_out(&a->group[g].mlp, R, true, &hidden, arena);
         if (c->group) {
@@ -47,10 +49,10 @@ void tec_encoder_adaptor_lay_out(const encoder_adaptor *a, int R, encoder_adapto
             c->group[g].mlp = hidden;
         }
     }
-    c->dnormed = tec_arena_take(arena, bytes * a->depth);
-    c->dfused = tec_arena_take(arena, bytes);
-    c->sum = tec_arena_take(arena, bytes);
-    c->out = tec_arena_take(arena, bytes);
+    c->dnormed = take_reals(arena, R, a->depth * D);
+    c->dfused = take_reals(arena, R, D);
+    c->sum = take_reals(arena, R, D);
+    c->out = take_reals(arena, R, D);
 }
 
 void tec_encoder_adaptor_scratch(const encoder_adaptor *a, int R, scratch *s)
@@ -67,7 +69,7 @@ void tec_encoder_adaptor_forward(const encoder_adaptor *a, int R, encoder_adapto
                                  c->before.mean, c->before.rstd);
     for (int g = 0; g < a->groups; g++) {
         real *fused = c->group[g].fused;
-        tec_linear_forward(c->normed + (size_t)g * part, all, tec_params_weight(p, a->group[g].weight),
+        tec_linear_forward(c->normed + g * part, all, tec_params_weight(p, a->group[g].weight),
                            tec_params_weight(p, a->group[g].bias), R, part, D, fused, D);
         if (g > 0)
             tec_add(c->sum, fused, R * D, c->sum);
@@ -84,10 +86,10 @@ void tec_encoder_adaptor_backward(const encoder_adaptor *a, const real *dout, in
     real *dsum = s->row;
     tec_norm_backward(&a->after, dout, c->sum, R, &c->after, dsum, false);
     for (int g = a->groups - 1; g >= 0; g--) {
-        memcpy(c->dfused, dsum, (size_t)R * D * sizeof(real));
+        copy_reals(dsum, reals(R, D), c->dfused);
         tec_mlp_backward(&a->group[g].mlp, dsum, c->group[g].fused, R, &c->group[g].mlp, s->hidden, c->dfused, 1);
-        tec_linear_backward(c->dfused, D, c->normed + (size_t)g * part, all, tec_params_weight(p, a->group[g].weight),
-                            R, part, D, c->dnormed + (size_t)g * part, all, 0, tec_params_grad(p, a->group[g].weight),
+        tec_linear_backward(c->dfused, D, c->normed + g * part, all, tec_params_weight(p, a->group[g].weight), R, part,
+                            D, c->dnormed + g * part, all, 0, tec_params_grad(p, a->group[g].weight),
                             tec_params_grad(p, a->group[g].bias));
         tec_params_finish(p, a->group[g].weight);
     }
@@ -105,10 +107,9 @@ void tec_class_adaptor_register(class_adaptor *a, tec_params *params, int cls_to
 
 void tec_class_adaptor_lay_out(const class_adaptor *a, class_adaptor_cache *c, tec_arena *arena)
 {
-    size_t bytes = a->mlp.width * sizeof(real);
     tec_mlp_lay_out(&a->mlp, 1, true, &c->mlp, arena);
-    c->out = tec_arena_take(arena, bytes);
-    c->dout = tec_arena_take(arena, bytes);
+    c->out = take_reals(arena, 1, a->mlp.width);
+    c->dout = take_reals(arena, 1, a->mlp.width);
 }
 
 void tec_class_adaptor_forward(const class_adaptor *a, class_adaptor_cache *c)

@@ -1,26 +1,23 @@
+/* The transformer block, forward and backward, on all rows of its sequences or only on those that are needed. */
 #include "block.h"
 
-#include "tec/ops.h"
+#include "matrix.h"
 
+#include "tec/minmax.h"
+#include "tec/ops.h"
 #include "tec/threads.h"
 
 #include <assert.h>
 #include <omp.h>
 #include <stdio.h>
-#include <string.h>
-
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
 
 void tec_scratch_need(scratch *s, int R, int U, int width, int hidden, int N)
 {
-    s->hidden_size = larger(s->hidden_size, (size_t)R * hidden);
-    s->qkv_size = larger(s->qkv_size, (size_t)R * 3 * width);
-    s->distinct_size = larger(s->distinct_size, (size_t)U * 3 * width);
-    s->row_size = larger(s->row_size, larger(R, U) * width);
-    s->attention_size = larger(s->attention_size, (size_t)omp_get_max_threads() * N * N);
+    s->hidden_size = tec_max_size(s->hidden_size, reals(R, hidden));
+    s->qkv_size = tec_max_size(s->qkv_size, reals(R, 3 * width));
+    s->distinct_size = tec_max_size(s->distinct_size, reals(U, 3 * width));
+    s->row_size = tec_max_size(s->row_size, tec_max_size(reals(R, width), reals(U, width)));
+    s->attention_size = tec_max_size(s->attention_size, reals(omp_get_max_threads() * N, N));
 }
 
 void tec_scratch_lay_out(scratch *s, tec_arena *arena)
@@ -51,56 +48,51 @@ block tec_block_register(tec_params *params, const block_shape *shape, const cha
     return b;
 }
 
-static real *take_rows(tec_arena *arena, int R, int width)
-{
-    return tec_arena_take(arena, (size_t)R * width * sizeof(real));
-}
-
 void tec_block_lay_out(const block *b, int R, int U, int M, int N, block_cache *c, tec_arena *arena)
 {
     int D = b->width;
-    c->h1 = take_rows(arena, U, D);
-    c->h1_query = M < R && U == R ? take_rows(arena, M, D) : NULL;
-    c->qkv = take_rows(arena, R, 3 * D);
-    c->prob = take_rows(arena, M, N * b->heads);
-    c->mixed = take_rows(arena, M, D);
-    c->middle = take_rows(arena, M, D);
-    c->h2 = take_rows(arena, M, D);
+    c->h1 = take_reals(arena, U, D);
+    c->h1_query = M < R && U == R ? take_reals(arena, M, D) : NULL;
+    c->qkv = take_reals(arena, R, 3 * D);
+    c->prob = take_reals(arena, M, N * b->heads);
+    c->mixed = take_reals(arena, M, D);
+    c->middle = take_reals(arena, M, D);
+    c->h2 = take_reals(arena, M, D);
     tec_norm_lay_out(U, &c->norm1, arena);
     tec_norm_lay_out(M, &c->norm2, arena);
     tec_mlp_lay_out(&b->mlp, M, true, &c->mlp, arena);
-    c->out = take_rows(arena, M, D);
+    c->out = take_reals(arena, M, D);
 }
 
 void tec_block_lay_out_inference(const block *b, int R, block_cache *c, tec_arena *arena)
 {
     int D = b->width;
     *c = (block_cache){0};
-    c->h1 = c->h2 = take_rows(arena, R, D);
-    c->qkv = take_rows(arena, R, 3 * D);
-    c->mixed = take_rows(arena, R, D);
-    c->middle = c->out = take_rows(arena, R, D);
+    c->h1 = c->h2 = take_reals(arena, R, D);
+    c->qkv = take_reals(arena, R, 3 * D);
+    c->mixed = take_reals(arena, R, D);
+    c->middle = c->out = take_reals(arena, R, D);
     tec_norm_lay_out(R, &c->norm1, arena);
     c->norm2 = c->norm1;
     tec_mlp_lay_out(&b->mlp, R, false, &c->mlp, arena);
 }
 
-/* Queries, keys and values inside a buffer laid out as block_cache.qkv says. */
+/* Queries, keys and values in a buffer laid out as block_cache.qkv. */
 typedef struct qkv_view {
     real *q, *k, *v;
     int ldq, ldkv;
 } qkv_view;
 
-static bool all_rows_ask(const tec_sequences *seq)
+static bool all_rows_have_query(const tec_sequences *seq)
 {
     return seq->row[seq->count] == seq->count * seq->N;
 }
 
 static qkv_view view_of(const tec_sequences *seq, real *qkv, int D)
 {
-    if (all_rows_ask(seq))
+    if (all_rows_have_query(seq))
         return (qkv_view){qkv, qkv + D, qkv + 2 * D, 3 * D, 3 * D};
-    real *kv = qkv + (size_t)seq->row[seq->count] * D;
+    real *kv = qkv + reals(seq->row[seq->count], D);
     return (qkv_view){qkv, kv, kv + D, D, 2 * D};
 }
 
@@ -109,34 +101,41 @@ static long distinct_row(const block_input *in, long row)
     return in->of ? in->of[row] : row;
 }
 
-/* Which rows of the sequences a copy takes: all [R], or those with a query [M]. */
-typedef enum which_rows { ALL_ROWS, ASKING_ROWS } which_rows;
+/* Which rows of the sequences are copied: all [R], or those with a query [M]. */
+typedef enum which_rows { ALL_ROWS, QUERY_ROWS } which_rows;
 
 static int first_of(const tec_sequences *seq, int s, which_rows which)
 {
-    return which == ASKING_ROWS ? seq->first[s] : 0;
+    return which == QUERY_ROWS ? seq->first[s] : 0;
 }
 
-/* Where those rows of sequence s begin among those of all. */
+/* Where these rows of sequence s begin among those of all sequences. */
 static long begin_of(const tec_sequences *seq, int s, which_rows which)
 {
-    return which == ASKING_ROWS ? seq->row[s] : (long)s * seq->N;
+    return which == QUERY_ROWS ? seq->row[s] : (long)s * seq->N;
 }
 
-/* out [R or M, width] = the rows of x [U, width] that they are */
+/* Copies to each row of the sequences the distinct row that it is.
+ *
+ *   x    [U, width]       row stride ldx
+ *   out  [R or M, width]  row stride ldout */
 static void rows_gather(const tec_sequences *seq, const block_input *in, which_rows which, const real *x, int ldx,
                         int width, real *out, int ldout)
 {
+    size_t n = (size_t)width;
 #pragma omp parallel for schedule(static)
     for (int s = 0; s < seq->count; s++) {
         real *to = out + begin_of(seq, s, which) * ldout;
         for (int i = first_of(seq, s, which); i < seq->N; i++, to += ldout)
-            memcpy(to, x + distinct_row(in, (long)s * seq->N + i) * ldx, width * sizeof(real));
+            copy_reals(x + distinct_row(in, (long)s * seq->N + i) * ldx, n, to);
     }
 }
 
-/* The other way round: dx [U, width] += the rows of d [R or M, width]. Every thread has columns of its own, so that the
- * order of the sums is always the same. */
+/* The reverse: adds each row of the sequences to the distinct row that it is. Every thread has columns of its own, so
+ * that the order of summation is always the same.
+ *
+ *   d   [R or M, width]  row stride ldd
+ *   dx  [U, width]       row stride lddx, added to */
 static void rows_scatter_add(const tec_sequences *seq, const block_input *in, which_rows which, const real *d, int ldd,
                              int width, real *dx, int lddx)
 {
@@ -154,18 +153,18 @@ static void rows_scatter_add(const tec_sequences *seq, const block_input *in, wh
     }
 }
 
-/* The distinct rows' queries, keys and values [U, 3 D] to where the sequences want them; v follows k. */
+/* From the queries, keys and values of the distinct rows [U, 3 D] to those of the sequences; v is right of k. */
 static void spread_qkv(const tec_sequences *seq, const block_input *in, const real *distinct, int D, qkv_view view)
 {
-    rows_gather(seq, in, ASKING_ROWS, distinct, 3 * D, D, view.q, view.ldq);
+    rows_gather(seq, in, QUERY_ROWS, distinct, 3 * D, D, view.q, view.ldq);
     rows_gather(seq, in, ALL_ROWS, distinct + D, 3 * D, 2 * D, view.k, view.ldkv);
 }
 
-/* Their gradients, summed up. */
+/* From the gradients of the sequences' queries, keys and values to those of the distinct rows [U, 3 D]. */
 static void collect_qkv(const tec_sequences *seq, const block_input *in, qkv_view d, int D, real *distinct)
 {
-    memset(distinct, 0, (size_t)in->distinct * 3 * D * sizeof(real));
-    rows_scatter_add(seq, in, ASKING_ROWS, d.q, d.ldq, D, distinct, 3 * D);
+    zero_reals(distinct, reals(in->distinct, 3 * D));
+    rows_scatter_add(seq, in, QUERY_ROWS, d.q, d.ldq, D, distinct, 3 * D);
     rows_scatter_add(seq, in, ALL_ROWS, d.k, d.ldkv, 2 * D, distinct + D, 3 * D);
 }
 
@@ -176,19 +175,19 @@ static void project_qkv(const block *b, const tec_sequences *seq, block_cache *c
     if (c->input.of) {
         tec_linear_forward(c->h1, D, weight, bias, c->input.distinct, D, 3 * D, s->distinct, 3 * D);
         spread_qkv(seq, &c->input, s->distinct, D, view);
-    } else if (all_rows_ask(seq)) {
+    } else if (all_rows_have_query(seq)) {
         tec_linear_forward(c->h1, D, weight, bias, R, D, 3 * D, c->qkv, 3 * D);
     } else {
-        rows_gather(seq, &c->input, ASKING_ROWS, c->h1, D, D, c->h1_query, D);
+        rows_gather(seq, &c->input, QUERY_ROWS, c->h1, D, D, c->h1_query, D);
         tec_linear_forward(c->h1_query, D, weight, bias, M, D, D, view.q, D);
-        tec_linear_forward(c->h1, D, weight + (size_t)D * D, bias + D, R, D, 2 * D, view.k, 2 * D);
+        tec_linear_forward(c->h1, D, weight + reals(D, D), bias + D, R, D, 2 * D, view.k, 2 * D);
     }
 }
 
-/* Is the input, row by row, what the output is? */
-static bool maps_onto_itself(const tec_sequences *seq, const block_input *in)
+/* Are the rows of the input those of the output, one to one? */
+static bool rows_correspond(const tec_sequences *seq, const block_input *in)
 {
-    return all_rows_ask(seq) && !in->of;
+    return all_rows_have_query(seq) && !in->of;
 }
 
 void tec_block_forward(const block *b, const tec_sequences *seq, block_input in, block_cache *c, const scratch *s)
@@ -202,8 +201,8 @@ void tec_block_forward(const block *b, const tec_sequences *seq, block_input in,
                           s->attention);
 
     const real *residual = in.x;
-    if (!maps_onto_itself(seq, &in)) {
-        rows_gather(seq, &in, ASKING_ROWS, in.x, D, D, c->middle, D);
+    if (!rows_correspond(seq, &in)) {
+        rows_gather(seq, &in, QUERY_ROWS, in.x, D, D, c->middle, D);
         residual = c->middle;
     }
     tec_linear_residual(c->mixed, tec_params_weight(b->params, b->proj_weight),
@@ -213,24 +212,24 @@ void tec_block_forward(const block *b, const tec_sequences *seq, block_input in,
     tec_mlp_forward(&b->mlp, c->h2, c->middle, M, &c->mlp, c->out);
 }
 
-/* From the gradient by queries, keys and values (scratch.qkv) to that by norm1's output. */
+/* From the gradients of queries, keys and values (in scratch.qkv) to that of norm1's output, dh1 [U, D]. */
 static void qkv_backward(const block *b, const tec_sequences *seq, const block_cache *c, qkv_view d, const scratch *s,
                          real *dh1)
 {
     int D = b->width, R = seq->count * seq->N, M = seq->row[seq->count];
-    size_t kv = (size_t)D * D;
+    size_t kv = reals(D, D);
     const real *weight = tec_params_weight(b->params, b->qkv_weight);
     real *dweight = tec_params_grad(b->params, b->qkv_weight), *dbias = tec_params_grad(b->params, b->qkv_bias);
     if (c->input.of) {
         collect_qkv(seq, &c->input, d, D, s->distinct);
         tec_linear_backward(s->distinct, 3 * D, c->h1, D, weight, c->input.distinct, D, 3 * D, dh1, D, 0, dweight,
                             dbias);
-    } else if (all_rows_ask(seq)) {
+    } else if (all_rows_have_query(seq)) {
         tec_linear_backward(d.q, 3 * D, c->h1, D, weight, R, D, 3 * D, dh1, D, 0, dweight, dbias);
     } else {
         tec_linear_backward(d.k, 2 * D, c->h1, D, weight + kv, R, D, 2 * D, dh1, D, 0, dweight + kv, dbias + D);
         tec_linear_backward(d.q, D, c->h1_query, D, weight, M, D, D, s->query_row, D, 0, dweight, dbias);
-        rows_scatter_add(seq, &c->input, ASKING_ROWS, s->query_row, D, D, dh1, D);
+        rows_scatter_add(seq, &c->input, QUERY_ROWS, s->query_row, D, D, dh1, D);
     }
 }
 
@@ -249,9 +248,9 @@ void tec_block_backward(const block *b, const tec_sequences *seq, real *d, const
                            dview.k, dview.v, s->attention);
     qkv_backward(b, seq, c, dview, s, s->row);
 
-    bool in_place = maps_onto_itself(seq, &c->input);
+    bool in_place = rows_correspond(seq, &c->input);
     assert((dx == d) == in_place);
     tec_norm_backward(&b->norm1, s->row, c->input.x, U, &c->norm1, dx, in_place);
     if (!in_place)
-        rows_scatter_add(seq, &c->input, ASKING_ROWS, d, D, D, dx, D);
+        rows_scatter_add(seq, &c->input, QUERY_ROWS, d, D, D, dx, D);
 }

@@ -1,3 +1,4 @@
+/* Which architectures are possible, and where two of them differ. */
 #include "tec/model_config.h"
 
 #include <stddef.h>
@@ -43,13 +44,13 @@ tec_status tec_model_config_check(const tec_model_config *c)
         return tec_fail(TEC_USER_ERROR, "model: mlp_ratio is %g; the hidden layer would be empty", c->mlp_ratio);
     if (tec_model_patches(c) < 2)
         return tec_fail(TEC_USER_ERROR,
-                        "model: patch (%d) leaves one patch of an image of %d pixels; at least 2 x 2 are needed",
+                        "model: patch (%d) makes a single patch of an image of %d pixels; at least 2 x 2 are needed",
                         c->patch, c->image_size);
     if (c->kind == TEC_MODEL_VIT)
         return TEC_OK;
     if (c->variant.unplaced || tec_model_prefix(c) != 1 || c->variant.pre_norm || c->variant.fc_norm ||
         c->variant.swiglu)
-        return tec_fail(TEC_USER_ERROR, "model: a variant of the plain ViT can be a base model, but not be trained");
+        return tec_fail(TEC_USER_ERROR, "model: a variant of the plain ViT can be a base model but cannot be trained");
     return check_decoder(c);
 }
 

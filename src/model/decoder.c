@@ -1,5 +1,7 @@
+/* One or two decoders that share their blocks, forward and backward. */
 #include "decoder.h"
 
+#include "matrix.h"
 #include "positions.h"
 
 #include "tec/memory.h"
@@ -7,7 +9,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 void tec_decoder_register(decoder *d, tec_params *params, const tec_model_config *c, int count,
                           const char *const *prefix, const bool *hidden_only)
@@ -30,7 +31,7 @@ void tec_decoder_register(decoder *d, tec_params *params, const tec_model_config
         d->head[i].mask_token = tec_params_add(params, TEC_INIT_TOKEN, (int[4]){1, 1, W}, "%smask_token", prefix[i]);
         d->head[i].hidden_only = hidden_only[i];
     }
-    d->block = tec_allocate_zeroed(d->depth, sizeof *d->block);
+    d->block = tec_allocate_zeroed((size_t)d->depth, sizeof *d->block);
     for (int i = 0; i < d->depth; i++) {
         snprintf(name, sizeof name, "decoder_blocks.%d", i);
         d->block[i] = tec_block_register(
@@ -73,7 +74,7 @@ static int last_rows(const decoder *d, int B, int visible)
     return rows;
 }
 
-/* Rows that decoder i's input has before those of the next one. */
+/* Distinct rows of one decoder's input. */
 static int distinct_rows(const decoder *d, int B, int visible)
 {
     return B * (1 + visible) + d->patches;
@@ -86,9 +87,9 @@ void tec_decoder_lay_out(const decoder *d, int B, int visible, decoder_cache *c,
     c->visible = visible;
     tec_sequences_lay_out(d->count * B, &c->all, arena);
     tec_sequences_lay_out(d->count * B, &c->last, arena);
-    c->x = tec_arena_take(arena, (size_t)U * d->width * sizeof(real));
-    c->of = tec_arena_take(arena, R * sizeof *c->of);
-    c->block = tec_arena_take(arena, d->depth * sizeof *c->block);
+    c->x = take_reals(arena, U, d->width);
+    c->of = take_array(arena, R, sizeof *c->of);
+    c->block = take_array(arena, d->depth, sizeof *c->block);
     for (int i = 0; i < d->depth; i++) {
         block_cache laid_out = {0};
         tec_block_lay_out(&d->block[i], R, i > 0 ? R : U, i + 1 < d->depth ? R : M, N, &laid_out, arena);
@@ -98,12 +99,12 @@ void tec_decoder_lay_out(const decoder *d, int B, int visible, decoder_cache *c,
     for (int i = 0; i < d->count; i++) {
         int rows = B * tec_decoder_rows(d, i, visible);
         tec_norm_lay_out(rows, &c->norm[i], arena);
-        c->normed[i] = tec_arena_take(arena, (size_t)rows * d->width * sizeof(real));
-        c->dnormed[i] = tec_arena_take(arena, (size_t)rows * d->width * sizeof(real));
+        c->normed[i] = take_reals(arena, rows, d->width);
+        c->dnormed[i] = take_reals(arena, rows, d->width);
     }
-    c->dlast = tec_arena_take(arena, (size_t)M * d->width * sizeof(real));
-    c->dmiddle = tec_arena_take(arena, (size_t)R * d->width * sizeof(real));
-    c->dx = tec_arena_take(arena, (size_t)U * d->width * sizeof(real));
+    c->dlast = take_reals(arena, M, d->width);
+    c->dmiddle = take_reals(arena, R, d->width);
+    c->dx = take_reals(arena, U, d->width);
 }
 
 void tec_decoder_scratch(const decoder *d, int B, int visible, scratch *s)
@@ -112,7 +113,9 @@ void tec_decoder_scratch(const decoder *d, int B, int visible, scratch *s)
                      1 + d->patches);
 }
 
-/* Decoder i's part of the first block's input: embedded rows and mask tokens, each with its position. */
+/* Adds the positions to the embedded rows of decoder i, and places its mask tokens, with theirs, behind them.
+ *
+ *   x  [B (1 + V) + L, W] */
 static void place_tokens(const decoder *d, int i, const tec_example *example, int B, int V, real *x)
 {
     int W = d->width;
@@ -121,15 +124,18 @@ static void place_tokens(const decoder *d, int i, const tec_example *example, in
 #pragma omp parallel for schedule(static)
     for (int b = 0; b < B; b++)
         for (int l = 0; l < 1 + V; l++) {
-            real *row = x + ((size_t)b * (1 + V) + l) * W;
-            tec_add(row, position + (l ? 1 + (size_t)example[b].shuffle[l - 1] : 0) * W, W, row);
+            real *row = x + reals(b * (1 + V) + l, W);
+            tec_add(row, position + reals(l ? 1 + example[b].shuffle[l - 1] : 0, W), W, row);
         }
-    real *masks = x + (size_t)B * (1 + V) * W;
+    real *masks = x + reals(B * (1 + V), W);
     for (int l = 0; l < d->patches; l++)
-        tec_add(mask_token, position + (1 + (size_t)l) * W, W, masks + (size_t)l * W);
+        tec_add(mask_token, position + reals(1 + l, W), W, masks + reals(l, W));
 }
 
-/* of [B N]: where decoder i's tokens are in the input, whose row `first` is its first. */
+/* In which row of the first block's input each token of a decoder is.
+ *
+ *   first  the decoder's first row there
+ *   of     [B N] */
 static void find_tokens(const decoder *d, const tec_example *example, int B, int V, int first, int *of)
 {
     int N = 1 + d->patches, masks = first + B * (1 + V);
@@ -142,11 +148,11 @@ static void embed(const decoder *d, const tec_example *example, int B, const rea
 {
     int W = d->width, V = c->visible, distinct = distinct_rows(d, B, V);
     for (int i = 0; i < d->count; i++) {
-        real *x = c->x + (size_t)i * distinct * W;
+        real *x = c->x + reals(i * distinct, W);
         tec_linear_forward(z, d->input, tec_params_weight(d->params, d->head[i].embed_weight),
                            tec_params_weight(d->params, d->head[i].embed_bias), B * (1 + V), d->input, W, x, W);
         place_tokens(d, i, example, B, V, x);
-        find_tokens(d, example, B, V, i * distinct, c->of + (size_t)i * B * (1 + d->patches));
+        find_tokens(d, example, B, V, i * distinct, c->of + i * B * (1 + d->patches));
     }
 }
 
@@ -171,17 +177,17 @@ void tec_decoder_forward(const decoder *d, const tec_example *example, int B, co
         in = (block_input){c->block[i].out, d->count * B * (1 + d->patches), NULL};
     }
     for (int i = 0; i < d->count; i++)
-        tec_norm_forward(&d->head[i].norm, in.x + (size_t)c->last.row[i * B] * d->width,
+        tec_norm_forward(&d->head[i].norm, in.x + reals(c->last.row[i * B], d->width),
                          B * tec_decoder_rows(d, i, c->visible), &c->norm[i], c->normed[i]);
 }
 
-/* From dx, the gradient by the first block's input, to those by z, embedding and mask token of decoder i. */
+/* From dx, the gradient of the first block's input, to those of z and of decoder i's embedding and mask token. */
 static void embed_backward(const decoder *d, int i, int B, decoder_cache *c, real *dz)
 {
     int W = d->width, seen = B * (1 + c->visible);
     const tec_params *p = d->params;
-    const real *dx = c->dx + (size_t)i * distinct_rows(d, B, c->visible) * W;
-    tec_bias_backward(dx + (size_t)seen * W, W, d->patches, W, tec_params_grad(p, d->head[i].mask_token));
+    const real *dx = c->dx + reals(i * distinct_rows(d, B, c->visible), W);
+    tec_bias_backward(dx + reals(seen, W), W, d->patches, W, tec_params_grad(p, d->head[i].mask_token));
     tec_linear_backward(dx, W, c->z, d->input, tec_params_weight(p, d->head[i].embed_weight), seen, d->input, W, dz,
                         d->input, i > 0, tec_params_grad(p, d->head[i].embed_weight),
                         tec_params_grad(p, d->head[i].embed_bias));
@@ -191,14 +197,16 @@ void tec_decoder_backward(const decoder *d, int B, decoder_cache *c, const scrat
 {
     const real *x = c->block[d->depth - 1].out;
     for (int i = 0; i < d->count; i++) {
-        size_t at = (size_t)c->last.row[i * B] * d->width;
+        size_t at = reals(c->last.row[i * B], d->width);
         tec_norm_backward(&d->head[i].norm, c->dnormed[i], x + at, B * tec_decoder_rows(d, i, c->visible), &c->norm[i],
                           c->dlast + at, false);
     }
     real *gradient = c->dlast;
     for (int i = d->depth - 1; i >= 0; i--) {
         bool last = i == d->depth - 1, pruned = last && c->last.row[d->count * B] < c->all.row[d->count * B];
-        real *dx = i == 0 ? c->dx : pruned ? c->dmiddle : gradient;
+        real *dx = pruned ? c->dmiddle : gradient;
+        if (i == 0)
+            dx = c->dx;
         tec_block_backward(&d->block[i], last ? &c->last.view : &c->all.view, gradient, &c->block[i], s, dx);
         gradient = dx;
         tec_params_finish(d->params, d->block[i].norm1.weight);

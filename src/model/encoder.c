@@ -1,5 +1,7 @@
+/* The encoder, forward and backward: patch embedding, tokens, positions, blocks, norm. */
 #include "encoder.h"
 
+#include "matrix.h"
 #include "positions.h"
 
 #include "tec/memory.h"
@@ -7,14 +9,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static int patch_pixels(const encoder *e)
 {
     return e->config.channels * e->config.patch * e->config.patch;
 }
 
-/* Tokens before the patches and positions. */
+/* The tokens before the patches, and the position table. */
 static void register_tokens(encoder *e, tec_params *params, const tec_model_config *c)
 {
     const tec_vit_variant *v = &c->variant;
@@ -46,7 +47,7 @@ void tec_encoder_register(encoder *e, tec_params *params, const tec_model_config
     params->param[e->patch_bias].fan_in = patch_pixels(e);
     if (v->pre_norm)
         e->norm_pre = tec_norm_register(params, c->width, shape.norm_eps, "norm_pre");
-    e->block = tec_allocate_zeroed(c->depth, sizeof *e->block);
+    e->block = tec_allocate_zeroed((size_t)c->depth, sizeof *e->block);
     for (int i = 0; i < c->depth; i++) {
         snprintf(name, sizeof name, "blocks.%d", i);
         e->block[i] = tec_block_register(params, &shape, name);
@@ -67,16 +68,15 @@ void tec_encoder_free(encoder *e)
 
 static void lay_out_embedding(const encoder *e, int B, int visible, encoder_cache *c, tec_arena *arena)
 {
-    size_t D = e->config.width;
-    int N = e->prefix + visible;
+    int D = e->config.width, N = e->prefix + visible;
     c->visible = visible;
     tec_sequences_lay_out(B, &c->seq, arena);
-    c->patches = tec_arena_take(arena, (size_t)B * visible * patch_pixels(e) * sizeof(real));
-    c->embedded = tec_arena_take(arena, B * visible * D * sizeof(real));
-    c->x = tec_arena_take(arena, B * N * D * sizeof(real));
-    c->block = tec_arena_take(arena, e->config.depth * sizeof *c->block);
+    c->patches = take_reals(arena, B * visible, patch_pixels(e));
+    c->embedded = take_reals(arena, B * visible, D);
+    c->x = take_reals(arena, B * N, D);
+    c->block = take_array(arena, e->config.depth, sizeof *c->block);
     tec_norm_lay_out(B * N, &c->norm, arena);
-    c->normed = tec_arena_take(arena, B * N * D * sizeof(real));
+    c->normed = take_reals(arena, B * N, D);
 }
 
 void tec_encoder_lay_out(const encoder *e, int B, int visible, encoder_cache *c, tec_arena *arena)
@@ -109,21 +109,20 @@ void tec_encoder_scratch(const encoder *e, int B, int visible, scratch *s)
 void tec_encoder_embed_patches(const encoder *e, const tec_example *example, int B, encoder_cache *c)
 {
     int V = c->visible, P = e->prefix, D = e->config.width, pixels = patch_pixels(e);
-    const real *position = tec_params_weight(e->params, e->pos_embed) + (size_t)(P - e->config.variant.unplaced) * D;
+    const real *position = tec_params_weight(e->params, e->pos_embed) + reals(P - e->config.variant.unplaced, D);
     tec_sequences_clear(&c->seq, P + V);
     tec_sequences_append(&c->seq, B, 0);
 #pragma omp parallel for schedule(static)
     for (int b = 0; b < B; b++)
         tec_patches_gather(example[b].image, e->config.channels, e->config.image_size, e->config.patch,
-                           example[b].shuffle, V, c->patches + (size_t)b * V * pixels);
+                           example[b].shuffle, V, c->patches + reals(b * V, pixels));
     tec_linear_forward(c->patches, pixels, tec_params_weight(e->params, e->patch_weight),
                        tec_params_weight(e->params, e->patch_bias), B * V, pixels, D, c->embedded, D);
 #pragma omp parallel for schedule(static)
     for (int b = 0; b < B; b++) {
-        real *x = c->x + ((size_t)b * (P + V) + P) * D;
+        real *x = c->x + reals(b * (P + V) + P, D);
         for (int i = 0; i < V; i++)
-            tec_add(c->embedded + ((size_t)b * V + i) * D, position + (size_t)example[b].shuffle[i] * D, D,
-                    x + (size_t)i * D);
+            tec_add(c->embedded + reals(b * V + i, D), position + reals(example[b].shuffle[i], D), D, x + reals(i, D));
     }
 }
 
@@ -132,7 +131,7 @@ void tec_encoder_embed(const encoder *e, const tec_example *example, int B, cons
     int D = e->config.width;
     tec_encoder_embed_patches(e, example, B, c);
     for (int b = 0; b < B; b++)
-        tec_add(class_row, tec_params_weight(e->params, e->pos_embed), D, c->x + (size_t)b * (1 + c->visible) * D);
+        tec_add(class_row, tec_params_weight(e->params, e->pos_embed), D, c->x + reals(b * (1 + c->visible), D));
 }
 
 void tec_encoder_forward(const encoder *e, const tec_example *example, int B, const real *class_row, encoder_cache *c,
@@ -152,9 +151,9 @@ static void embed_backward(const encoder *e, int B, const real *d, real *dclass,
     int V = c->visible, D = e->config.width, pixels = patch_pixels(e);
     const tec_params *p = e->params;
     for (int b = 0; b < B; b++) {
-        const real *row = d + (size_t)b * (1 + V) * D;
+        const real *row = d + reals(b * (1 + V), D);
         tec_add(dclass, row, D, dclass);
-        memcpy(c->embedded + (size_t)b * V * D, row + D, (size_t)V * D * sizeof(real));
+        copy_reals(row + D, reals(V, D), c->embedded + reals(b * V, D));
     }
     tec_linear_backward(c->embedded, D, c->patches, pixels, tec_params_weight(p, e->patch_weight), B * V, pixels, D,
                         NULL, 0, 0, tec_params_grad(p, e->patch_weight), tec_params_grad(p, e->patch_bias));
@@ -166,8 +165,8 @@ void tec_encoder_backward(const encoder *e, int B, real *d, const real *extra, r
     int depth = e->config.depth, D = e->config.width, R = B * (1 + c->visible);
     for (int i = depth - 1; i >= 0; i--) {
         if (extra && i < depth - 1)
-            for (size_t r = 0; r < (size_t)R; r++)
-                tec_add(d + r * D, extra + (r * depth + i) * D, D, d + r * D);
+            for (int r = 0; r < R; r++)
+                tec_add(d + reals(r, D), extra + reals(r * depth + i, D), D, d + reals(r, D));
         tec_block_backward(&e->block[i], &c->seq.view, d, &c->block[i], s, d);
         tec_params_finish(e->params, e->block[i].norm1.weight);
     }

@@ -1,5 +1,5 @@
-/* Counts the operations of the model's matrix products, 2 m n k each, from its shapes alone. A backward has twice those
- * of its forward: one product for the gradient of the weights, one for that of the input. */
+/* Counts the operations of the model's matrix products, 2 m n k each, from its shapes alone. A backward has twice as
+ * many as its forward: one product for the gradient of the weights, one for that of the input. */
 #include "tec/flops.h"
 
 /* Rows x inputs x outputs. */
@@ -8,7 +8,8 @@ static double product(double rows, double inputs, double outputs)
     return 2 * rows * inputs * outputs;
 }
 
-/* A block over sequences of N tokens, `queries` of which ask: what makes queries, keys and values, and the rest. */
+/* A block over sequences of N tokens, `queries` of which have a query: the projections to queries, keys and values, and
+ * all other products. */
 static double block_qkv(double N, double queries, double D)
 {
     return product(queries, D, D) + product(N, D, 2 * D);
@@ -34,15 +35,15 @@ static double encoder_blocks(const tec_model_config *c, int N)
     return c->depth * (block_qkv(N, N, c->width) + block_rest(N, N, c->width, hidden_width(c, c->width)));
 }
 
-/* Per group of blocks: what fuses them, and an MLP as wide as the decoders'. */
+/* Per group of blocks: the linear that fuses them, and an MLP as wide as the decoders'. */
 static double encoder_adaptor(const tec_model_config *c, int N)
 {
     double part = (double)c->width * c->depth / c->groups;
     return c->groups * (product(N, part, c->width) + 2 * product(N, c->width, 4.0 * c->decoder_width));
 }
 
-/* Of one decoder, less decoder_once. In its first block queries, keys and values of mask tokens are those of all
- * images; in its last block only the tokens ask that are predicted from. */
+/* One decoder, without decoder_once. In its first block all images share the queries, keys and values of mask tokens;
+ * in its last block only tokens from which something is predicted have queries. */
 static double decoder(const tec_model_config *c, int visible, bool hidden_only)
 {
     int N = 1 + tec_model_patches(c), W = c->decoder_width;
@@ -54,7 +55,7 @@ static double decoder(const tec_model_config *c, int visible, bool hidden_only)
     return sum;
 }
 
-/* What one decoder computes of mask tokens, whatever the number of images. */
+/* What one decoder computes for mask tokens, whatever the number of images. */
 static double decoder_once(const tec_model_config *c)
 {
     return block_qkv(tec_model_patches(c), tec_model_patches(c), c->decoder_width);
@@ -77,7 +78,7 @@ double tec_flops_train(const tec_model_config *c, int count, int visible, int to
         forward += encoder_adaptor(c, 1 + visible);
     if (tec && c->predict_attention)
         forward += decoder(c, visible, false) + attention_prediction(c, topk);
-    double input = 3 * forward + 2 * patch_embedding(c, visible); /* no gradient goes into the image */
+    double input = 3 * forward + 2 * patch_embedding(c, visible); /* the image needs no gradient */
     double once = (tec && c->predict_attention ? 2 : 1) * decoder_once(c);
     if (tec)
         once += 2 * product(1, c->width, 4.0 * c->width); /* the class token's MLP */

@@ -1,7 +1,10 @@
+/* The encoder without backward: features for evaluation, and the targets that TEC learns from. */
+#include "tec/frozen.h"
+
 #include "adaptors.h"
 #include "encoder.h"
+#include "matrix.h"
 
-#include "tec/frozen.h"
 #include "tec/gemm.h"
 #include "tec/memory.h"
 #include "tec/ops.h"
@@ -9,7 +12,6 @@
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct tec_frozen {
     tec_model_config config;
@@ -23,9 +25,9 @@ struct tec_frozen {
     class_adaptor_cache class_cache;
     scratch scratch;
     tec_example *example; /* [batch] */
-    int *every;           /* [L] 0, 1, ... */
-    real *prefix;         /* [P, D] the tokens before the patches, with their positions */
-    real *mean;           /* [L] the class query's logits, mean over heads */
+    int *all_patches;     /* [L]     0, 1, ..., L - 1: all visible, in their own order */
+    real *prefix;         /* [P, D]  the tokens before the patches, with their positions */
+    real *mean;           /* [L]     the class query's logits, mean over heads */
 };
 
 static void lay_out(tec_frozen *f, tec_arena *arena)
@@ -37,10 +39,10 @@ static void lay_out(tec_frozen *f, tec_arena *arena)
     if (f->has_class_mlp)
         tec_class_adaptor_lay_out(&f->class_adaptor, &f->class_cache, arena);
     f->scratch.attention = tec_arena_take(arena, f->scratch.attention_size * sizeof(real));
-    f->example = tec_arena_take(arena, f->batch * sizeof *f->example);
-    f->every = tec_arena_take(arena, L * sizeof *f->every);
-    f->prefix = tec_arena_take(arena, (size_t)f->encoder.prefix * c->width * sizeof(real));
-    f->mean = tec_arena_take(arena, L * sizeof(real));
+    f->example = take_array(arena, f->batch, sizeof *f->example);
+    f->all_patches = take_array(arena, L, sizeof *f->all_patches);
+    f->prefix = take_reals(arena, f->encoder.prefix, c->width);
+    f->mean = take_reals(arena, 1, L);
 }
 
 tec_status tec_frozen_create(tec_frozen **out, const tec_model_config *config, int batch)
@@ -61,18 +63,18 @@ tec_status tec_frozen_create(tec_frozen **out, const tec_model_config *config, i
     tec_arena_reserve(&f->arena);
     lay_out(f, &f->arena);
     for (int l = 0; l < tec_model_patches(config); l++)
-        f->every[l] = l;
+        f->all_patches[l] = l;
     *out = f;
     return TEC_OK;
 }
 
-/* Appends tensor `index`, unless it is -1, to the rows before the patches. */
+/* Copies tensor `index`, unless it is -1, to `row`. Returns where the next one goes. */
 static real *append_tokens(tec_frozen *f, int index, real *row)
 {
     if (index < 0)
         return row;
     size_t count = f->params.param[index].count;
-    memcpy(row, tec_params_weight(&f->params, index), count * sizeof(real));
+    copy_reals(tec_params_weight(&f->params, index), count, row);
     return row + count;
 }
 
@@ -83,7 +85,7 @@ void tec_frozen_class_token(tec_frozen *f, real *out)
         tec_class_adaptor_forward(&f->class_adaptor, &f->class_cache);
         token = f->class_cache.out;
     }
-    memcpy(out, token, f->config.width * sizeof(real));
+    copy_reals(token, reals(1, f->config.width), out);
 }
 
 void tec_frozen_ready(tec_frozen *f)
@@ -134,24 +136,24 @@ size_t tec_frozen_workspace_bytes(const tec_frozen *f)
     return f->arena.size;
 }
 
-/* Returns the input of the first block. */
+/* Returns the input of the first block [B N, D]. */
 static const real *embed(tec_frozen *f, const real *images, int B)
 {
-    size_t pixels = (size_t)f->config.channels * f->config.image_size * f->config.image_size;
-    for (int b = 0; b < B; b++)
-        f->example[b] = (tec_example){.image = images + b * pixels, .shuffle = f->every};
     const encoder *e = &f->encoder;
-    size_t D = f->config.width, prefix = e->prefix * D, N = e->prefix + tec_model_patches(&f->config);
+    int S = f->config.image_size, D = f->config.width, N = e->prefix + tec_model_patches(&f->config);
+    for (int b = 0; b < B; b++)
+        f->example[b] =
+            (tec_example){.image = images + reals(b * f->config.channels * S, S), .shuffle = f->all_patches};
     tec_encoder_embed_patches(e, f->example, B, &f->cache);
     for (int b = 0; b < B; b++)
-        memcpy(f->cache.x + b * N * D, f->prefix, prefix * sizeof(real));
+        copy_reals(f->prefix, reals(e->prefix, D), f->cache.x + reals(b * N, D));
     if (!f->config.variant.pre_norm)
         return f->cache.x;
-    tec_norm_forward(&e->norm_pre, f->cache.x, B * (int)N, &f->cache.norm, f->cache.normed);
+    tec_norm_forward(&e->norm_pre, f->cache.x, B * N, &f->cache.norm, f->cache.normed);
     return f->cache.normed;
 }
 
-/* Runs block i; every block's output is in the same place, which may be its input x. */
+/* Runs block i on x [B N, D]. The outputs of all blocks are in the same place, which may be x. */
 static const real *run_block(tec_frozen *f, int i, const real *x)
 {
     block_cache *c = &f->cache.block[0];
@@ -160,21 +162,29 @@ static const real *run_block(tec_frozen *f, int i, const real *x)
     return c->out;
 }
 
-/* tokens [P + L, D] of one image. */
+const char *tec_pooling_name(tec_pooling pooling)
+{
+    return pooling == TEC_POOL_CLASS ? "cls" : "mean";
+}
+
+/* Features of one image.
+ *
+ *   tokens  [P + L, D]
+ *   out     [D] */
 static void pool(const tec_frozen *f, const real *tokens, tec_pooling pooling, real *out)
 {
     int D = f->config.width, L = tec_model_patches(&f->config);
-    const real *patches = tokens + (size_t)f->encoder.prefix * D;
+    const real *patches = tokens + reals(f->encoder.prefix, D);
     if (pooling == TEC_POOL_CLASS) {
         assert(f->encoder.cls_token >= 0);
-        memcpy(out, tokens, D * sizeof(real));
+        copy_reals(tokens, reals(1, D), out);
         return;
     }
-    memset(out, 0, D * sizeof(real));
+    zero_reals(out, reals(1, D));
     for (int l = 0; l < L; l++)
-        tec_add(out, patches + (size_t)l * D, D, out);
+        tec_add(out, patches + reals(l, D), D, out);
     for (int d = 0; d < D; d++)
-        out[d] /= L;
+        out[d] /= (real)L;
 }
 
 void tec_frozen_features(tec_frozen *f, const real *images, int B, tec_pooling pooling, real *out)
@@ -189,29 +199,35 @@ void tec_frozen_features(tec_frozen *f, const real *images, int B, tec_pooling p
         x = f->cache.normed;
     }
     for (int b = 0; b < B; b++)
-        pool(f, x + (size_t)b * N * D, pooling, (norm_tokens ? out : f->cache.normed) + (size_t)b * D);
+        pool(f, x + reals(b * N, D), pooling, (norm_tokens ? out : f->cache.normed) + reals(b, D));
     if (!norm_tokens)
         tec_norm_forward(&f->encoder.norm, f->cache.normed, B, &f->cache.norm, out);
 }
 
-/* out [n, H, L] = scaled logits of n tokens of an image, whose queries are the rows of q, against all its patches.
- * qkv [P + L, 3 D]. */
+/* Scaled logits of n queries of an image against the keys of all its patches.
+ *
+ *   q    [n, D]        row stride ldq
+ *   qkv  [P + L, 3 D]  of the image
+ *   out  [n, H, L] */
 static void query_logits(const tec_frozen *f, const real *q, int ldq, int n, const real *qkv, real *out)
 {
     int D = f->config.width, H = f->config.heads, L = tec_model_patches(&f->config), width = D / H;
-    const real *k = qkv + (size_t)f->encoder.prefix * 3 * D + D;
+    const real *k = qkv + reals(f->encoder.prefix, 3 * D) + D;
     for (int h = 0; h < H; h++)
         tec_gemm(n, L, width, 1 / (real)sqrt((double)width), tec_plain(q + h * width, ldq),
-                 tec_transposed(k + h * width, 3 * D), 0, out + (size_t)h * L, H * L);
+                 tec_transposed(k + h * width, 3 * D), 0, out + reals(h, L), H * L);
 }
 
-/* topk [K]: the patches with the largest head-mean logit of the class query, largest first. */
+/* The patches with the largest head-mean logit of the class query, largest first.
+ *
+ *   class_logit  [H, L]
+ *   topk         [K] */
 static void pick_patches(tec_frozen *f, const real *class_logit, int K, int *topk)
 {
     int H = f->config.heads, L = tec_model_patches(&f->config);
-    memset(f->mean, 0, L * sizeof(real));
+    zero_reals(f->mean, reals(1, L));
     for (int h = 0; h < H; h++)
-        tec_add(f->mean, class_logit + (size_t)h * L, L, f->mean);
+        tec_add(f->mean, class_logit + reals(h, L), L, f->mean);
     for (int k = 0; k < K; k++) {
         int best = 0;
         for (int l = 1; l < L; l++)
@@ -222,7 +238,11 @@ static void pick_patches(tec_frozen *f, const real *class_logit, int K, int *top
     }
 }
 
-/* The attention targets of one image: attention [1 + K, H, L], the class query's first. */
+/* The attention targets of one image.
+ *
+ *   qkv        [P + L, 3 D]
+ *   attention  [1 + K, H, L]  the class query's first
+ *   topk       [K] */
 static void attention_targets(tec_frozen *f, const real *qkv, int K, real *attention, int *topk)
 {
     int D = f->config.width, H = f->config.heads, L = tec_model_patches(&f->config);
@@ -230,26 +250,27 @@ static void attention_targets(tec_frozen *f, const real *qkv, int K, real *atten
     query_logits(f, qkv, 3 * D, 1, qkv, attention);
     pick_patches(f, attention, K, topk);
     for (int k = 0; k < K; k++)
-        memcpy(picked + (size_t)k * D, qkv + (size_t)(f->encoder.prefix + topk[k]) * 3 * D, D * sizeof(real));
-    query_logits(f, picked, D, K, qkv, attention + (size_t)H * L);
+        copy_reals(qkv + reals(f->encoder.prefix + topk[k], 3 * D), reals(1, D), picked + reals(k, D));
+    query_logits(f, picked, D, K, qkv, attention + reals(H, L));
 }
 
 void tec_frozen_targets(tec_frozen *f, const real *images, int B, int last_layers, int K, real *feature,
                         real *attention, int *topk)
 {
     int D = f->config.width, H = f->config.heads, L = tec_model_patches(&f->config), depth = f->config.depth;
-    size_t P = f->encoder.prefix, N = P + L;
+    int P = f->encoder.prefix, N = P + L;
+    size_t count = reals(B * L, D);
     assert(f->encoder.cls_token >= 0);
     const real *x = embed(f, images, B);
-    memset(feature, 0, (size_t)B * L * D * sizeof(real));
+    zero_reals(feature, count);
     for (int i = 0; i < depth; i++) {
         x = run_block(f, i, x);
         for (int b = 0; b < B && i >= depth - last_layers; b++)
-            tec_add(feature + (size_t)b * L * D, x + (b * N + P) * D, L * D, feature + (size_t)b * L * D);
+            tec_add(feature + reals(b * L, D), x + reals(b * N + P, D), L * D, feature + reals(b * L, D));
     }
-    for (size_t i = 0; i < (size_t)B * L * D; i++)
-        feature[i] /= last_layers;
+    for (size_t i = 0; i < count; i++)
+        feature[i] /= (real)last_layers;
     for (int b = 0; b < B; b++)
-        attention_targets(f, f->cache.block[0].qkv + b * N * 3 * D, K, attention + (size_t)b * (1 + K) * H * L,
-                          topk + (size_t)b * K);
+        attention_targets(f, f->cache.block[0].qkv + reals(b * N, 3 * D), K, attention + reals(b * (1 + K), H * L),
+                          topk + b * K);
 }

@@ -1,4 +1,7 @@
+/* The MLP: fc1, GELU or SwiGLU, fc2, forward and backward. */
 #include "mlp.h"
+
+#include "matrix.h"
 
 #include "tec/ops.h"
 
@@ -15,10 +18,9 @@ mlp tec_mlp_register(tec_params *params, int width, int hidden, bool swiglu, con
 
 void tec_mlp_lay_out(const mlp *m, int R, bool backward, mlp_cache *cache, tec_arena *arena)
 {
-    size_t bytes = (size_t)R * m->hidden * sizeof(real);
-    cache->gelu = tec_arena_take(arena, bytes);
-    cache->derivative = backward ? tec_arena_take(arena, bytes) : NULL;
-    cache->halves = m->swiglu ? tec_arena_take(arena, 2 * bytes) : NULL;
+    cache->gelu = take_reals(arena, R, m->hidden);
+    cache->derivative = backward ? take_reals(arena, R, m->hidden) : NULL;
+    cache->halves = m->swiglu ? take_reals(arena, R, 2 * m->hidden) : NULL;
 }
 
 /* -> cache->gelu */

@@ -1,5 +1,6 @@
-/* Two linears with a GELU between them, as in a transformer block and in both adaptors; or, forward only, SwiGLU: the
- * first linear has two halves, and silu of the one gates the other (arXiv 2002.05202). */
+/* Module model, private. The MLP of transformer blocks and adaptors: two linears with a GELU between them.
+ *
+ * Or SwiGLU (arXiv 2002.05202), forward only: the first linear yields two halves, and silu of one gates the other. */
 #ifndef TEC_MODEL_MLP_H
 #define TEC_MODEL_MLP_H
 
@@ -12,23 +13,32 @@ typedef struct mlp {
     const tec_params *params;
     int width, hidden;
     bool swiglu;
-    int fc1_weight, fc1_bias, fc2_weight, fc2_bias;
+    int fc1_weight, fc1_bias, fc2_weight, fc2_bias; /* indices of the tensors */
 } mlp;
 
-/* What forward leaves for backward. derivative NULL: inference. */
+/* What forward leaves for backward. */
 typedef struct mlp_cache {
-    real *gelu, *derivative; /* [R, hidden] */
-    real *halves;            /* [R, 2 hidden], SwiGLU */
+    real *gelu;       /* [R, hidden] what fc2 is applied to */
+    real *derivative; /* [R, hidden] of the GELU; NULL: inference */
+    real *halves;     /* [R, 2 hidden] SwiGLU; NULL: GELU */
 } mlp_cache;
 
-/* Registers PREFIX.fc1.weight ... */
+/* Registers PREFIX.fc1.weight, PREFIX.fc1.bias, PREFIX.fc2.weight, PREFIX.fc2.bias. */
 mlp tec_mlp_register(tec_params *params, int width, int hidden, bool swiglu, const char *prefix);
 void tec_mlp_lay_out(const mlp *m, int R, bool backward, mlp_cache *cache, tec_arena *arena);
 
-/* y [R, width] = residual [R, width] + fc2(gelu(fc1(x [R, width]))); y may be residual; NULL: no residual. */
+/* y = residual + fc2(gelu(fc1(x)))
+ *
+ *   x         [R, width]
+ *   residual  [R, width]  NULL: none
+ *   y         [R, width]  may be residual */
 void tec_mlp_forward(const mlp *m, const real *x, const real *residual, int R, mlp_cache *cache, real *y);
 
-/* dx = (beta 0) or += (beta 1) the gradient by x; that by the residual is dy itself. hidden [R, hidden] is scratch. */
+/* dx = beta * dx + the gradient, where beta is 0 or 1. The gradient of the residual is dy itself.
+ *
+ *   dy, x   [R, width]
+ *   hidden  [R, hidden]  scratch
+ *   dx      [R, width] */
 void tec_mlp_backward(const mlp *m, const real *dy, const real *x, int R, const mlp_cache *cache, real *hidden,
                       real *dx, real beta);
 

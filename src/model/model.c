@@ -1,4 +1,7 @@
+/* What the kinds of model share: creation, workspace, the loss of patch values. */
 #include "model.h"
+
+#include "matrix.h"
 
 #include "tec/memory.h"
 #include "tec/ops.h"
@@ -11,14 +14,14 @@ tec_status tec_model_create(tec_model **out, const tec_model_config *config, int
     TEC_TRY(tec_model_config_check(config));
     if (config->kind == TEC_MODEL_VIT)
         return tec_fail(TEC_USER_ERROR,
-                        "model: a plain encoder has no loss to train by; the objectives are mae and tec");
+                        "model: a plain encoder has no loss to train with; the objectives are mae and tec");
     int L = tec_model_patches(config);
     if (visible < 1 || visible >= L)
         return tec_fail(TEC_USER_ERROR,
                         "model: %d of %d patches would be visible; at least one must be visible and one hidden",
                         visible, L);
     if (topk < 0 || topk > L)
-        return tec_fail(TEC_USER_ERROR, "model: %d attention queries were asked for, but an image has %d patches", topk,
+        return tec_fail(TEC_USER_ERROR, "model: %d attention queries were requested, but an image has %d patches", topk,
                         L);
 
     tec_model *m = tec_allocate_zeroed(1, sizeof *m);
@@ -101,7 +104,7 @@ double tec_model_patch_loss(tec_model *m, double scale, const real *(*target)(te
     tec_patch_prediction_forward(&m->patches, m->decoder_cache.normed[0], m->B * hidden, m->pred);
     for (int b = 0; b < m->B; b++)
         total +=
-            tec_mse_rows(m->pred + (size_t)b * hidden * outputs, target(m, &m->example[b]),
+            tec_mse_rows(m->pred + reals(b * hidden, outputs), target(m, &m->example[b]),
                          by_patch ? m->example[b].shuffle + m->visible : NULL, hidden, outputs, (real)(scale * mean));
     return total * mean;
 }

@@ -1,4 +1,9 @@
-/* Inside a tec_model: what the two kinds share, and how they differ. */
+/* Module model, private. Inside a tec_model: what its two kinds share, and where they differ.
+ *
+ * Dimensions as in tec/model.h, and
+ *
+ *   B  examples of a micro-batch
+ *   D  width of the encoder */
 #ifndef TEC_MODEL_MODEL_H
 #define TEC_MODEL_MODEL_H
 
@@ -11,7 +16,7 @@
 
 typedef struct model_kind {
     const char *const *loss_names;
-    void (*build)(tec_model *model);                     /* registers every tensor */
+    void (*build)(tec_model *model);                     /* registers all tensors */
     void (*lay_out)(tec_model *model, tec_arena *arena); /* called twice (tec/arena.h) */
     void (*forward)(tec_model *model, const double *weight, double scale, double *loss);
     void (*backward)(tec_model *model);
@@ -24,14 +29,14 @@ struct tec_model {
     tec_model_config config;
     tec_params params;
     tec_arena arena;
-    int batch, visible, topk;   /* most examples in a micro-batch; visible patches; further queries */
-    const tec_example *example; /* of the forward under way */
-    int B;                      /* how many */
+    int batch, visible, topk;   /* most examples of a micro-batch; V; K */
+    const tec_example *example; /* [B] of the forward under way */
+    int B;
 
     encoder encoder;
     decoder decoder;
-    patch_prediction patches;    /* pixels, or features */
-    class_adaptor class_adaptor; /* TEC from here */
+    patch_prediction patches;    /* pixels or features */
+    class_adaptor class_adaptor; /* TEC only, from here on */
     encoder_adaptor encoder_adaptor;
     attention_prediction attention;
 
@@ -41,13 +46,17 @@ struct tec_model {
     encoder_adaptor_cache encoder_adaptor_cache;
     attention_prediction_cache attention_cache;
     scratch scratch;
-    real *pred;   /* [B (L - V), outputs]; after forward the gradient by it */
-    real *target; /* MAE: [L - V, outputs] of one image */
-    real *dz;     /* [B (1 + V), D] gradient by what the decoders see */
-    real *dx;     /* [B (1 + V), D] gradient by the encoder's output */
+    real *pred;   /* [B (L - V), outputs]  after forward its gradient */
+    real *target; /* [L - V, outputs]      MAE: of one image */
+    real *dz;     /* [B (1 + V), D]        gradient of what the decoders see */
+    real *dx;     /* [B (1 + V), D]        gradient of the encoder's output */
 };
 
-/* Mean squared error of `pred` on the hidden patches of every image against target(example), summed over images. */
+/* Compares the hidden patches of every image with target(example). Returns the sum over the images of the mean squared
+ * error, and overwrites model->pred by scale times its gradient.
+ *
+ *   target's result  [L, outputs]      by_patch: rows are patches in their own order
+ *                    [L - V, outputs]  otherwise: rows are the hidden patches */
 double tec_model_patch_loss(tec_model *model, double scale,
                             const real *(*target)(tec_model *model, const tec_example *example), bool by_patch);
 

@@ -1,4 +1,7 @@
+/* The MAE model: encoder, one decoder, pixels. */
 #include "model.h"
+
+#include "matrix.h"
 
 #include "tec/ops.h"
 
@@ -14,16 +17,15 @@ static void build(tec_model *m)
 static void lay_out(tec_model *m, tec_arena *arena)
 {
     int tokens = m->batch * (1 + m->visible), hidden = tec_decoder_rows(&m->decoder, 0, m->visible);
-    size_t pixels = m->patches.outputs;
     tec_encoder_scratch(&m->encoder, m->batch, m->visible, &m->scratch);
     tec_decoder_scratch(&m->decoder, m->batch, m->visible, &m->scratch);
     tec_encoder_lay_out(&m->encoder, m->batch, m->visible, &m->encoder_cache, arena);
     tec_decoder_lay_out(&m->decoder, m->batch, m->visible, &m->decoder_cache, arena);
     tec_scratch_lay_out(&m->scratch, arena);
-    m->pred = tec_arena_take(arena, m->batch * hidden * pixels * sizeof(real));
-    m->target = tec_arena_take(arena, hidden * pixels * sizeof(real));
-    m->dz = tec_arena_take(arena, (size_t)tokens * m->config.width * sizeof(real));
-    m->dx = tec_arena_take(arena, (size_t)tokens * m->config.width * sizeof(real));
+    m->pred = take_reals(arena, m->batch * hidden, m->patches.outputs);
+    m->target = take_reals(arena, hidden, m->patches.outputs);
+    m->dz = take_reals(arena, tokens, m->config.width);
+    m->dx = take_reals(arena, tokens, m->config.width);
 }
 
 static const real *pixel_target(tec_model *m, const tec_example *example)

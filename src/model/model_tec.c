@@ -1,14 +1,15 @@
+/* The TEC model: class-token MLP, encoder, encoder adaptor, two decoders, features and attention. */
 #include "model.h"
 
-#include "tec/ops.h"
+#include "matrix.h"
 
-#include <string.h>
+#include "tec/ops.h"
 
 static void build(tec_model *m)
 {
     const tec_model_config *c = &m->config;
     static const char *const prefix[] = {"forward_fea_decoder.", "forward_att_decoder."};
-    /* Before the encoder, although it needs the encoder's token: backward finishes it last. */
+    /* Before the encoder, whose token it needs: backward completes its gradient last. */
     tec_class_adaptor_register(&m->class_adaptor, &m->params, -1, c->width);
     tec_encoder_register(&m->encoder, &m->params, c);
     m->class_adaptor.token = m->encoder.cls_token;
@@ -23,7 +24,6 @@ static void build(tec_model *m)
 static void lay_out(tec_model *m, tec_arena *arena)
 {
     int tokens = m->batch * (1 + m->visible), hidden = m->batch * tec_decoder_rows(&m->decoder, 0, m->visible);
-    size_t row = m->config.width * sizeof(real);
     tec_encoder_scratch(&m->encoder, m->batch, m->visible, &m->scratch);
     tec_class_adaptor_scratch(&m->class_adaptor, &m->scratch);
     tec_encoder_adaptor_scratch(&m->encoder_adaptor, tokens, &m->scratch);
@@ -35,9 +35,9 @@ static void lay_out(tec_model *m, tec_arena *arena)
     if (m->config.predict_attention)
         tec_attention_prediction_lay_out(&m->attention, m->batch, &m->attention_cache, arena);
     tec_scratch_lay_out(&m->scratch, arena);
-    m->pred = tec_arena_take(arena, (size_t)hidden * m->patches.outputs * sizeof(real));
-    m->dz = tec_arena_take(arena, tokens * row);
-    m->dx = tec_arena_take(arena, tokens * row);
+    m->pred = take_reals(arena, hidden, m->patches.outputs);
+    m->dz = take_reals(arena, tokens, m->config.width);
+    m->dx = take_reals(arena, tokens, m->config.width);
 }
 
 static const real *feature_target(tec_model *m, const tec_example *example)
@@ -62,12 +62,12 @@ static void forward(tec_model *m, const double *weight, double scale, double *lo
                                                             scale * weight[1], &m->attention_cache);
 }
 
-/* Columns of the last block in the adaptor's gradient -> the gradient by the encoder's final norm, dense. */
+/* The last block's columns of the adaptor's gradient, dense: d [B (1 + V), D], gradient of the final norm's output. */
 static void last_block_gradient(tec_model *m, real *d)
 {
-    size_t D = m->config.width, all = D * m->config.depth;
-    for (size_t r = 0; r < (size_t)m->B * (1 + m->visible); r++)
-        memcpy(d + r * D, m->encoder_adaptor_cache.dnormed + (r + 1) * all - D, D * sizeof(real));
+    int D = m->config.width, all = D * m->config.depth;
+    for (int r = 0; r < m->B * (1 + m->visible); r++)
+        copy_reals(m->encoder_adaptor_cache.dnormed + reals(r, all) + all - D, reals(1, D), d + reals(r, D));
 }
 
 static void backward(tec_model *m)
@@ -83,7 +83,7 @@ static void backward(tec_model *m)
     tec_encoder_adaptor_backward(&m->encoder_adaptor, m->dz, tokens, &m->encoder_adaptor_cache, &m->scratch);
     last_block_gradient(m, m->dz);
     tec_norm_backward(&m->encoder.norm, m->dz, e->block[m->config.depth - 1].out, tokens, &e->norm, m->dx, false);
-    memset(m->class_adaptor_cache.dout, 0, D * sizeof(real));
+    zero_reals(m->class_adaptor_cache.dout, reals(1, D));
     tec_encoder_backward(&m->encoder, m->B, m->dx, m->encoder_adaptor_cache.dnormed, m->class_adaptor_cache.dout, e,
                          &m->scratch);
     tec_class_adaptor_backward(&m->class_adaptor, &m->class_adaptor_cache, &m->scratch);

@@ -1,4 +1,7 @@
+/* Registers a layer norm, and calls the operator with its parameters. */
 #include "norm.h"
+
+#include "matrix.h"
 
 norm tec_norm_register(tec_params *params, int width, real eps, const char *name)
 {
@@ -10,8 +13,8 @@ norm tec_norm_register(tec_params *params, int width, real eps, const char *name
 
 void tec_norm_lay_out(int R, norm_cache *cache, tec_arena *arena)
 {
-    cache->mean = tec_arena_take(arena, (size_t)R * sizeof(real));
-    cache->rstd = tec_arena_take(arena, (size_t)R * sizeof(real));
+    cache->mean = take_reals(arena, R, 1);
+    cache->rstd = take_reals(arena, R, 1);
 }
 
 void tec_norm_forward(const norm *n, const real *x, int R, norm_cache *cache, real *y)

@@ -1,7 +1,9 @@
+/* The registry of parameter tensors: order, layout in the flat buffers, initial values. */
 #include "tec/params.h"
 
 #include "tec/memory.h"
 #include "tec/philox.h"
+#include "tec/text.h"
 
 #include <assert.h>
 #include <math.h>
@@ -10,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Tensors start on cache lines. */
+/* In reals: tensors begin on cache lines. */
 enum { ALIGNMENT = 16 };
 
 static size_t padded(size_t count)
@@ -18,44 +20,24 @@ static size_t padded(size_t count)
     return (count + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
-static bool is_bias(const char *name)
-{
-    size_t length = strlen(name);
-    return length >= 5 && strcmp(name + length - 5, ".bias") == 0;
-}
-
-static tec_param *next_param(tec_params *params)
-{
-    if (params->count == params->capacity) {
-        int capacity = params->capacity ? 2 * params->capacity : 64;
-        tec_param *grown = tec_allocate_zeroed(capacity, sizeof *grown);
-        if (params->count)
-            memcpy(grown, params->param, params->count * sizeof *grown);
-        free(params->param);
-        params->param = grown;
-        params->capacity = capacity;
-    }
-    return &params->param[params->count++];
-}
-
 int tec_params_add(tec_params *params, tec_init init, const int dim[4], const char *name_format, ...)
 {
-    tec_param *p = next_param(params);
+    params->param = tec_grow(params->param, (size_t)params->count, &params->capacity, sizeof *params->param);
+    tec_param *p = &params->param[params->count];
+    *p = (tec_param){.init = init, .count = 1};
     va_list arguments;
     va_start(arguments, name_format);
     int length = vsnprintf(p->name, sizeof p->name, name_format, arguments);
     va_end(arguments);
     assert(length < (int)sizeof p->name);
-    p->init = init;
-    p->count = 1;
     for (p->dims = 0; p->dims < 4 && dim[p->dims]; p->dims++) {
         p->dim[p->dims] = dim[p->dims];
-        p->count *= dim[p->dims];
+        p->count *= (size_t)dim[p->dims];
     }
-    p->fan_in = (int)(p->count / p->dim[0]);
+    p->fan_in = (int)(p->count / (size_t)p->dim[0]);
     p->trained = init != TEC_INIT_FIXED;
-    p->decayed = p->trained && p->dims > 1 && !is_bias(p->name);
-    return params->count - 1;
+    p->decayed = p->trained && p->dims > 1 && !tec_string_ends_with(p->name, ".bias");
+    return params->count++;
 }
 
 void tec_params_allocate(tec_params *params, bool with_gradients)
@@ -110,7 +92,8 @@ void tec_params_initialize(tec_params *params, uint64_t seed)
 {
     for (int i = 0; i < params->count; i++)
         if (params->param[i].trained)
-            draw(&params->param[i], tec_philox_start(seed, TEC_STREAM_INIT, i, 0, 0), tec_params_weight(params, i));
+            draw(&params->param[i], tec_philox_start(seed, TEC_STREAM_INIT, (uint64_t)i, 0, 0),
+                 tec_params_weight(params, i));
 }
 
 const tec_param *tec_params_find(const tec_params *params, const char *name)

@@ -1,8 +1,9 @@
+/* The hash of all weights, by which a target store knows its base model. */
 #include "tec/params.h"
 
 #include <string.h>
 
-/* Multiply and fold, a word at a time: fast enough for gigabytes; guards against mix-ups, not against malice. */
+/* Multiply and fold, a word at a time: fast enough for gigabytes. Protects against mix-ups, not against malice. */
 static uint64_t mix(uint64_t hash, uint64_t word)
 {
     hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
@@ -16,7 +17,7 @@ static uint64_t mix_text(uint64_t hash, const char *text)
     return mix(hash, 0);
 }
 
-/* As float32, so that programs of either precision agree about the same file. */
+/* As float32, so that builds of either precision agree about the same file. */
 static uint64_t mix_values(uint64_t hash, const real *value, size_t count)
 {
     for (size_t i = 0; i < count; i++) {

@@ -1,3 +1,4 @@
+/* Sin-cos position embeddings. */
 #include "positions.h"
 
 #include <math.h>

@@ -1,11 +1,13 @@
-/* Fixed two-dimensional sin-cos position embeddings (MAE, arXiv 2111.06377). */
+/* Module model, private. Fixed two-dimensional sin-cos position embeddings (MAE, arXiv 2111.06377). */
 #ifndef TEC_MODEL_POSITIONS_H
 #define TEC_MODEL_POSITIONS_H
 
 #include "tec/real.h"
 
-/* out [1 + grid * grid, width]: row 0 (class token) zero; the first half of a row encodes the column, the second the
- * row. */
+/* Row 0, the class token's, is zero. The first half of every other row encodes the patch's column in the grid, the
+ * second half its row.
+ *
+ *   out  [1 + grid * grid, width]  width a multiple of 4 */
 void tec_positions_fill(int grid, int width, real *out);
 
 #endif

@@ -1,11 +1,13 @@
+/* Predictions and their losses: patch values, and attention maps. */
 #include "prediction.h"
+
+#include "matrix.h"
 
 #include "tec/gemm.h"
 #include "tec/ops.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 patch_prediction tec_patch_prediction_register(tec_params *params, int width, int outputs, const char *name)
 {
@@ -47,20 +49,20 @@ attention_prediction tec_attention_prediction_register(tec_params *params, const
 void tec_attention_prediction_lay_out(const attention_prediction *a, int B, attention_prediction_cache *c,
                                       tec_arena *arena)
 {
-    size_t asking = (size_t)B * (1 + a->topk), tokens = (size_t)B * (1 + a->patches), W = a->width, C = a->base_width;
-    c->query = tec_arena_take(arena, asking * sizeof(int));
-    c->place = tec_arena_take(arena, a->patches * sizeof(int));
-    c->asking = tec_arena_take(arena, asking * W * sizeof(real));
-    c->dasking = tec_arena_take(arena, asking * W * sizeof(real));
-    c->q = tec_arena_take(arena, asking * C * sizeof(real));
-    c->dq = tec_arena_take(arena, asking * C * sizeof(real));
-    c->k = tec_arena_take(arena, tokens * C * sizeof(real));
-    c->dk = tec_arena_take(arena, tokens * C * sizeof(real));
-    c->logit = tec_arena_take(arena, (size_t)(1 + a->topk) * a->patches * sizeof(real));
-    c->softmax = tec_arena_take(arena, a->patches * sizeof(real));
+    int queries = B * (1 + a->topk), tokens = B * (1 + a->patches), W = a->width, C = a->base_width;
+    c->query = take_array(arena, queries, sizeof(int));
+    c->place = take_array(arena, a->patches, sizeof(int));
+    c->query_row = take_reals(arena, queries, W);
+    c->dquery_row = take_reals(arena, queries, W);
+    c->q = take_reals(arena, queries, C);
+    c->dq = take_reals(arena, queries, C);
+    c->k = take_reals(arena, tokens, C);
+    c->dk = take_reals(arena, tokens, C);
+    c->logit = take_reals(arena, 1 + a->topk, a->patches);
+    c->softmax = take_reals(arena, 1, a->patches);
 }
 
-/* Which tokens ask: the class token, then the top-k patches where the shuffle has put them. */
+/* Which tokens are queries: the class token, then the top-k patches at their places in the shuffled order. */
 static void find_queries(const attention_prediction *a, const tec_example *example, int B,
                          attention_prediction_cache *c)
 {
@@ -77,12 +79,12 @@ static void find_queries(const attention_prediction *a, const tec_example *examp
 
 static void project(const attention_prediction *a, int B, const real *normed, attention_prediction_cache *c)
 {
-    int W = a->width, C = a->base_width, asking = B * (1 + a->topk);
+    int W = a->width, C = a->base_width, queries = B * (1 + a->topk);
     const real *weight = tec_params_weight(a->params, a->weight), *bias = tec_params_weight(a->params, a->bias);
-    for (size_t i = 0; i < (size_t)asking; i++)
-        memcpy(c->asking + i * W, normed + (size_t)c->query[i] * W, W * sizeof(real));
-    tec_linear_forward(c->asking, W, weight, bias, asking, W, C, c->q, C);
-    tec_linear_forward(normed, W, weight + (size_t)C * W, bias + C, B * (1 + a->patches), W, C, c->k, C);
+    for (int i = 0; i < queries; i++)
+        copy_reals(normed + reals(c->query[i], W), reals(1, W), c->query_row + reals(i, W));
+    tec_linear_forward(c->query_row, W, weight, bias, queries, W, C, c->q, C);
+    tec_linear_forward(normed, W, weight + reals(C, W), bias + C, B * (1 + a->patches), W, C, c->k, C);
 }
 
 double tec_attention_prediction_forward(const attention_prediction *a, const tec_example *example, int B,
@@ -95,12 +97,13 @@ double tec_attention_prediction_forward(const attention_prediction *a, const tec
     project(a, B, normed, c);
     for (int b = 0; b < B; b++)
         for (int h = 0; h < H; h++) {
-            size_t q = (size_t)b * n * C + (size_t)h * width, k = ((size_t)b * (1 + L) + 1) * C + (size_t)h * width;
-            tec_gemm(n, L, width, root, tec_plain(c->q + q, C), tec_transposed(c->k + k, C), 0, c->logit, L);
-            total += tec_cross_entropy_rows(c->logit, example[b].attention + (size_t)h * L, H * L, example[b].shuffle,
-                                            n, L, a->tau, (real)(scale * mean), c->softmax);
-            tec_gemm(n, width, L, root, tec_plain(c->logit, L), tec_plain(c->k + k, C), 0, c->dq + q, C);
-            tec_gemm(L, width, n, root, tec_transposed(c->logit, L), tec_plain(c->q + q, C), 0, c->dk + k, C);
+            real *q = c->q + reals(b * n, C) + h * width, *dq = c->dq + reals(b * n, C) + h * width;
+            real *k = c->k + reals(b * (1 + L) + 1, C) + h * width, *dk = c->dk + reals(b * (1 + L) + 1, C) + h * width;
+            tec_gemm(n, L, width, root, tec_plain(q, C), tec_transposed(k, C), 0, c->logit, L);
+            total += tec_cross_entropy_rows(c->logit, example[b].attention + reals(h, L), H * L, example[b].shuffle, n,
+                                            L, a->tau, (real)(scale * mean), c->softmax);
+            tec_gemm(n, width, L, root, tec_plain(c->logit, L), tec_plain(k, C), 0, dq, C);
+            tec_gemm(L, width, n, root, tec_transposed(c->logit, L), tec_plain(q, C), 0, dk, C);
         }
     return total * mean;
 }
@@ -108,15 +111,15 @@ double tec_attention_prediction_forward(const attention_prediction *a, const tec
 void tec_attention_prediction_backward(const attention_prediction *a, int B, const real *normed,
                                        attention_prediction_cache *c, real *dnormed)
 {
-    int W = a->width, C = a->base_width, asking = B * (1 + a->topk);
-    size_t keys = (size_t)C * W;
+    int W = a->width, C = a->base_width, queries = B * (1 + a->topk);
+    size_t keys = reals(C, W);
     const real *weight = tec_params_weight(a->params, a->weight);
     real *dweight = tec_params_grad(a->params, a->weight), *dbias = tec_params_grad(a->params, a->bias);
     tec_linear_backward(c->dk, C, normed, W, weight + keys, B * (1 + a->patches), W, C, dnormed, W, 0, dweight + keys,
                         dbias + C);
-    tec_linear_backward(c->dq, C, c->asking, W, weight, asking, W, C, c->dasking, W, 0, dweight, dbias);
-    for (size_t i = 0; i < (size_t)asking; i++) {
-        real *row = dnormed + (size_t)c->query[i] * W;
-        tec_add(row, c->dasking + i * W, W, row);
+    tec_linear_backward(c->dq, C, c->query_row, W, weight, queries, W, C, c->dquery_row, W, 0, dweight, dbias);
+    for (int i = 0; i < queries; i++) {
+        real *row = dnormed + reals(c->query[i], W);
+        tec_add(row, c->dquery_row + reals(i, W), W, row);
     }
 }

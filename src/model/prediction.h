@@ -1,5 +1,11 @@
-/* From a decoder's normed output to a loss and the gradient that starts backward: values of the hidden patches (MAE's
- * pixels, TEC's features) and TEC's attention maps. B images, V visible, L patches, W decoder width. */
+/* Module model, private. From a decoder's normed output to a loss and to the gradient that backward starts from: values
+ * of the hidden patches (MAE's pixels, TEC's features), and TEC's attention maps.
+ *
+ *   B  images
+ *   L  patches of an image, V of them visible
+ *   W  width of the decoder
+ *   C  width of the base model
+ *   K  query patches besides the class token */
 #ifndef TEC_MODEL_PREDICTION_H
 #define TEC_MODEL_PREDICTION_H
 
@@ -8,53 +14,65 @@
 #include "tec/model_config.h"
 #include "tec/params.h"
 
-/* A linear from decoder tokens to `outputs` values per hidden patch, mean squared error. */
+/* ---- values of the hidden patches: a linear from a token to `outputs` values, mean squared error ---- */
+
 typedef struct patch_prediction {
     tec_params *params;
-    int width, outputs, weight, bias;
+    int width, outputs, weight, bias; /* width: W; weight, bias: indices of the tensors */
 } patch_prediction;
 
-/* Registers NAME.weight, NAME.bias. */
+/* Registers NAME.weight and NAME.bias. */
 patch_prediction tec_patch_prediction_register(tec_params *params, int width, int outputs, const char *name);
 
-/* normed [B n, W], n = L - V -> pred [B n, outputs] */
+/*   normed  [rows, W]  rows = B (L - V)
+ *   pred    [rows, outputs] */
 void tec_patch_prediction_forward(const patch_prediction *p, const real *normed, int rows, real *pred);
 
-/* dpred [rows, outputs] -> dnormed [rows, W] */
+/*   dpred    [rows, outputs]
+ *   normed   [rows, W]
+ *   dnormed  [rows, W] */
 void tec_patch_prediction_backward(const patch_prediction *p, const real *dpred, const real *normed, int rows,
                                    real *dnormed);
 
-/* Queries and keys of the base model's attention from decoder tokens; logits scaled by base_width^-0.5 (the whole
- * width, not the head's), softmax over the patches, cross-entropy with softmax(base logits / tau) on the class query
- * and the top-k patch queries (arXiv 2210.11016, section 3.2). */
+/* ---- attention: queries and keys of the base model's attention from decoder tokens ----
+ *
+ * Logits are scaled by C^-0.5 (the whole width, not that of a head). Softmax over the patches, cross-entropy with
+ * softmax(base logits / tau), for the class query and the K query patches (arXiv 2210.11016, section 3.2). */
+
 typedef struct attention_prediction {
     tec_params *params;
-    int width, base_width, base_heads, patches, topk, weight, bias;
+    int width, base_width, base_heads, patches, topk; /* W, C, H, L, K */
+    int weight, bias;                                 /* indices of the tensors */
     real tau;
 } attention_prediction;
 
 typedef struct attention_prediction_cache {
-    int *query;    /* [B (1 + K)] rows of normed that ask */
-    real *asking;  /* [B (1 + K), W] those rows */
-    real *q, *dq;  /* [B (1 + K), C] */
-    real *k, *dk;  /* [B (1 + L), C] with class rows: nothing writes their gradient, it stays zero */
-    real *logit;   /* [1 + K, L] one image and head */
-    real *softmax; /* [L] */
-    real *dasking; /* [B (1 + K), W] */
-    int *place;    /* [L] place of a patch in the shuffled order */
+    int *query;       /* [B (1 + K)]     which rows of normed are queries */
+    real *query_row;  /* [B (1 + K), W]  those rows */
+    real *dquery_row; /* [B (1 + K), W] */
+    real *q, *dq;     /* [B (1 + K), C] */
+    real *k, *dk;     /* [B (1 + L), C]  the class token's rows of dk are never written: they stay zero */
+    real *logit;      /* [1 + K, L]      of one image and head */
+    real *softmax;    /* [L] */
+    int *place;       /* [L]             place of a patch in the shuffled order */
 } attention_prediction_cache;
 
+/* Registers NAME.weight and NAME.bias: queries in the first C rows, keys in the others. */
 attention_prediction tec_attention_prediction_register(tec_params *params, const tec_model_config *config, int topk,
                                                        const char *name);
 void tec_attention_prediction_lay_out(const attention_prediction *a, int B, attention_prediction_cache *cache,
                                       tec_arena *arena);
 
-/* normed [B (1 + L), W], tokens in shuffled order. Returns the sum over images of the mean over queries and heads; the
- * cache holds the gradient of scale times that by q and k afterwards. */
+/* Returns the sum over the images of the mean cross-entropy over queries and heads, and leaves scale times its gradient
+ * by q and k in the cache.
+ *
+ *   example  [B]
+ *   normed   [B (1 + L), W]  tokens in shuffled order */
 double tec_attention_prediction_forward(const attention_prediction *a, const tec_example *example, int B,
                                         const real *normed, double scale, attention_prediction_cache *cache);
 
-/* -> dnormed [B (1 + L), W] */
+/*   normed   [B (1 + L), W]
+ *   dnormed  [B (1 + L), W] */
 void tec_attention_prediction_backward(const attention_prediction *a, int B, const real *normed,
                                        attention_prediction_cache *cache, real *dnormed);
 

@@ -1,9 +1,12 @@
+/* Fills in a tec_sequences. */
 #include "sequences.h"
+
+#include "matrix.h"
 
 void tec_sequences_lay_out(int most, sequences *s, tec_arena *arena)
 {
-    s->first = tec_arena_take(arena, most * sizeof(int));
-    s->row = tec_arena_take(arena, (most + 1) * sizeof(int));
+    s->first = take_array(arena, most, sizeof(int));
+    s->row = take_array(arena, most + 1, sizeof(int));
 }
 
 void tec_sequences_clear(sequences *s, int N)

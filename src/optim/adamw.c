@@ -1,7 +1,7 @@
+/* AdamW: one pass over weights, gradients and moments, shared among threads. */
 #include "tec/adamw.h"
 
 #include "tec/measure.h"
-
 #include "tec/memory.h"
 #include "tec/vector.h"
 
@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One step's constants, rounded once to the precision of the weights: 1 - beta from a rounded beta would be off by up
- * to 1e-4 of itself where beta is close to 1. */
+/* The constants of a step, each rounded to the precision of the weights once: 1 - beta computed from a rounded beta has
+ * a relative error of up to 1e-4 where beta is close to 1. */
 typedef struct step_constants {
     real beta1, beta2, rest1, rest2; /* rest: 1 - beta */
-    real eps, rate, root;            /* rate: lr / bias1; root: 1 / sqrt(bias2) */
+    real eps, rate, root;            /* rate: lr / bias1, root: 1 / sqrt(bias2), bias: 1 - beta^step */
     real keep;                       /* 1 - lr * decay */
     real scale;
 } step_constants;
@@ -35,7 +35,7 @@ TEC_CLONES static real update_block(const step_constants *k, size_t n, real *res
     return square;
 }
 
-/* In blocks, because a float that has summed up millions of squares no longer sees the next one. */
+/* In blocks: added to a float sum of millions of squares, the next one would be rounded away. */
 static double update(const step_constants *k, size_t n, real *w, real *g, real *m, real *v)
 {
     enum { BLOCK = 1024 };
@@ -67,7 +67,7 @@ typedef struct span {
 /* The calling thread's share. */
 static span my_share(span all)
 {
-    size_t count = all.end - all.begin, part = omp_get_thread_num(), parts = omp_get_num_threads();
+    size_t count = all.end - all.begin, part = (size_t)omp_get_thread_num(), parts = (size_t)omp_get_num_threads();
     return (span){all.begin + count * part / parts, all.begin + count * (part + 1) / parts};
 }
 
@@ -77,7 +77,7 @@ static span overlap(span a, span b)
     return (span){begin, end > begin ? end : begin};
 }
 
-/* An OpenMP reduction would add the threads' sums as they come, and differ in the last bits from run to run. */
+/* An OpenMP reduction would add the threads' sums in the order in which they finish: other last bits in every run. */
 static double add_in_order(const double *sum, int count)
 {
     double total = 0;

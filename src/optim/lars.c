@@ -1,3 +1,4 @@
+/* One step of LARS. */
 #include "tec/lars.h"
 
 #include <math.h>

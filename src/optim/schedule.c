@@ -1,3 +1,4 @@
+/* Warm-up and cosine. */
 #include "tec/schedule.h"
 
 #include <math.h>

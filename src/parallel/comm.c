@@ -1,4 +1,8 @@
+/* Ranks: start and end of MPI, agreement on failures, broadcasts, reductions. */
 #include "tec/comm.h"
+
+#include "comm_mpi.h"
+
 #include "tec/log.h"
 #include "tec/memory.h"
 #include "tec/phase.h"
@@ -8,9 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A reduction in pieces that stay in the cache is much faster than one over the whole buffer inside a node, and pieces
- * of this size still fill a network. The results do not depend on it by more than rounding, but for given ranks they
- * do. */
+/* Within a node, a reduction in pieces that fit into the cache is much faster than one over the whole buffer; pieces of
+ * this size still fill a network. Another size rounds differently. */
 #define SUM_BYTES ((size_t)6 << 20)
 #define BROADCAST_BYTES ((size_t)1 << 30) /* MPI counts are int */
 
@@ -21,10 +24,10 @@ typedef struct failure {
 
 static bool is_alone(const tec_comm *comm)
 {
-    return comm->mpi == MPI_COMM_NULL;
+    return !comm->world;
 }
 
-/* For tec_abort, which may be called anywhere, without a communicator at hand. */
+/* For tec_abort, which may be called anywhere, also where no communicator is at hand. */
 static void end_world(tec_status status)
 {
     int rank = 0, finished = 0;
@@ -36,23 +39,30 @@ static void end_world(tec_status status)
     MPI_Abort(MPI_COMM_WORLD, status);
 }
 
+static tec_comm comm_of(MPI_Comm mpi)
+{
+    tec_comm comm = {.world = tec_allocate(sizeof *comm.world)};
+    comm.world->mpi = mpi;
+    MPI_Comm_rank(mpi, &comm.rank);
+    MPI_Comm_size(mpi, &comm.size);
+    return comm;
+}
+
 void tec_comm_start(tec_comm *comm)
 {
     int provided = MPI_THREAD_SINGLE;
     MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &provided);
-    comm->mpi = MPI_COMM_WORLD;
-    MPI_Comm_rank(comm->mpi, &comm->rank);
-    MPI_Comm_size(comm->mpi, &comm->size);
+    *comm = comm_of(MPI_COMM_WORLD);
     tec_log_enable(comm->rank == 0);
     tec_set_abort(end_world);
     if (provided < MPI_THREAD_FUNNELED)
-        tec_abort(tec_fail(TEC_SYSTEM_ERROR, "MPI_Init_thread: this MPI has no MPI_THREAD_FUNNELED; "
-                                             "use one that was built with thread support"));
+        tec_abort(tec_fail(TEC_SYSTEM_ERROR, "MPI_Init_thread: this MPI does not provide MPI_THREAD_FUNNELED; "
+                                             "use one built with thread support"));
 }
 
 void tec_comm_local(tec_comm *comm)
 {
-    *comm = (tec_comm){.mpi = MPI_COMM_NULL, .rank = 0, .size = 1};
+    *comm = (tec_comm){.world = NULL, .rank = 0, .size = 1};
 }
 
 void tec_comm_finish(tec_comm *comm)
@@ -60,17 +70,18 @@ void tec_comm_finish(tec_comm *comm)
     if (!is_alone(comm)) {
         tec_set_abort(NULL);
         MPI_Finalize();
+        free(comm->world);
     }
     tec_comm_local(comm);
 }
 
-/* The watchdog is told who waits for whom. */
+/* The watchdog learns who waits for whom. */
 static void reduce(const tec_comm *comm, void *data, int count, MPI_Datatype type, MPI_Op op)
 {
     if (is_alone(comm))
         return;
     tec_phase_wait(true);
-    MPI_Allreduce(MPI_IN_PLACE, data, count, type, op, comm->mpi);
+    MPI_Allreduce(MPI_IN_PLACE, data, count, type, op, comm->world->mpi);
     tec_phase_wait(false);
 }
 
@@ -105,7 +116,7 @@ void tec_comm_broadcast(const tec_comm *comm, void *data, size_t bytes, int root
     for (size_t done = 0; done < bytes; done += BROADCAST_BYTES) {
         size_t piece = bytes - done < BROADCAST_BYTES ? bytes - done : BROADCAST_BYTES;
         tec_phase_wait(true);
-        MPI_Bcast((char *)data + done, (int)piece, MPI_BYTE, root, comm->mpi);
+        MPI_Bcast((char *)data + done, (int)piece, MPI_BYTE, root, comm->world->mpi);
     }
     tec_phase_wait(false);
 }
@@ -151,26 +162,27 @@ void tec_comm_barrier(const tec_comm *comm)
     if (is_alone(comm))
         return;
     tec_phase_wait(true);
-    MPI_Barrier(comm->mpi);
+    MPI_Barrier(comm->world->mpi);
     tec_phase_wait(false);
 }
 
 tec_comm tec_comm_node(const tec_comm *comm)
 {
-    tec_comm node;
-    tec_comm_local(&node);
+    tec_comm local;
+    MPI_Comm node;
+    tec_comm_local(&local);
     if (is_alone(comm))
-        return node;
-    MPI_Comm_split_type(comm->mpi, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &node.mpi);
-    MPI_Comm_rank(node.mpi, &node.rank);
-    MPI_Comm_size(node.mpi, &node.size);
-    return node;
+        return local;
+    MPI_Comm_split_type(comm->world->mpi, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &node);
+    return comm_of(node);
 }
 
 void tec_comm_node_free(tec_comm *node)
 {
-    if (!is_alone(node))
-        MPI_Comm_free(&node->mpi);
+    if (!is_alone(node)) {
+        MPI_Comm_free(&node->world->mpi);
+        free(node->world);
+    }
     tec_comm_local(node);
 }
 

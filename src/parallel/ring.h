@@ -1,11 +1,12 @@
-/* Sums over the ranks by a ring, for a thread that shares its core with the computation: it sleeps between its looks at
- * what has arrived, and what it sends is cut into messages so small that MPI sends them unasked ("eager"). The
- * operating system then carries them while no one polls; of larger ones, MPI would first ask the receiver, and wait for
- * both sides to look. */
-#ifndef TEC_DIST_RING_H
-#define TEC_DIST_RING_H
+/* Module parallel, private. Sums over the ranks by a ring, for a thread that shares its core with the computation.
+ *
+ * It sleeps between polls, and sends messages so small that MPI sends them without asking the receiver ("eager"). The
+ * operating system then transfers them while nobody polls. With larger messages MPI would first ask the receiver, and
+ * both sides would have to poll. */
+#ifndef TEC_PARALLEL_RING_H
+#define TEC_PARALLEL_RING_H
 
-#include "tec/comm.h"
+#include "comm_mpi.h"
 
 #include <stdatomic.h>
 
@@ -19,8 +20,10 @@ typedef struct ring {
 ring tec_ring_create(const tec_comm *comm, size_t most);
 void tec_ring_free(ring *r);
 
-/* Collective. data [count] becomes the sum over the ranks, the same bits on all of them, in an order of its own: with
- * more than two ranks not to the bit what MPI_Allreduce gives. While *hurry it polls without sleeping. */
+/* Collective. data becomes its sum over the ranks, the same bits on all of them. The order of summation is its own:
+ * with more than two ranks the sums are not those of MPI_Allreduce to the bit. While *hurry it polls without sleeping.
+ *
+ *   data  [count] */
 void tec_ring_sum(ring *r, real *data, size_t count, atomic_bool *hurry);
 
 #endif

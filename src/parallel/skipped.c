@@ -1,3 +1,4 @@
+/* A sorted list of images left out, merged over the ranks when it is reported. */
 #include "tec/skipped.h"
 
 #include "tec/log.h"
@@ -7,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where `sample` is noted, or where it belongs. */
+/* Index of `sample`, or where it is to be inserted. */
 static int64_t place_of(const tec_skipped *s, int64_t sample)
 {
     int64_t low = 0, high = s->count;
@@ -21,36 +22,22 @@ static int64_t place_of(const tec_skipped *s, int64_t sample)
     return low;
 }
 
-static void grow(tec_skipped *s)
-{
-    int64_t capacity = s->capacity ? 2 * s->capacity : 16;
-    int64_t *sample = tec_allocate(capacity * sizeof *sample);
-    char **message = tec_allocate(capacity * sizeof *message);
-    if (s->count) {
-        memcpy(sample, s->sample, s->count * sizeof *sample);
-        memcpy(message, s->message, s->count * sizeof *message);
-    }
-    tec_skipped grown = {.sample = sample, .message = message, .count = s->count, .capacity = capacity};
-    free(s->sample);
-    free(s->message);
-    *s = grown;
-}
-
 void tec_skipped_note(tec_skipped *s, int64_t sample, const char *message)
 {
     int64_t at = place_of(s, sample);
     if (at < s->count && s->sample[at] == sample)
         return;
-    if (s->count == s->capacity)
-        grow(s);
-    memmove(s->sample + at + 1, s->sample + at, (s->count - at) * sizeof *s->sample);
-    memmove(s->message + at + 1, s->message + at, (s->count - at) * sizeof *s->message);
+    size_t count = (size_t)s->count, behind = count - (size_t)at, capacity = s->capacity;
+    s->sample = tec_grow(s->sample, count, &s->capacity, sizeof *s->sample);
+    s->message = tec_grow(s->message, count, &capacity, sizeof *s->message);
+    memmove(s->sample + at + 1, s->sample + at, behind * sizeof *s->sample);
+    memmove(s->message + at + 1, s->message + at, behind * sizeof *s->message);
     s->sample[at] = sample;
-    s->message[at] = tec_string_format("%s", message);
+    s->message[at] = tec_string_copy(message);
     s->count++;
 }
 
-/* All messages, each with the 0 that ends it. */
+/* All messages, each with its terminating 0. The caller frees the text. */
 static char *joined(const tec_skipped *s, size_t *bytes)
 {
     *bytes = 0;
@@ -62,21 +49,22 @@ static char *joined(const tec_skipped *s, size_t *bytes)
     return text;
 }
 
-/* Collective. Notes in `all` what rank `rank` has noted. */
+/* Collective. Adds to `all` what `rank` has noted. */
 static void add_rank(const tec_skipped *mine, const tec_comm *comm, int rank, tec_skipped *all)
 {
     int64_t count = mine->count;
     tec_comm_broadcast(comm, &count, sizeof count, rank);
     if (count == 0)
         return;
-    int64_t *sample = tec_allocate(count * sizeof *sample);
+    size_t sample_bytes = (size_t)count * sizeof(int64_t);
+    int64_t *sample = tec_allocate(sample_bytes);
     char *text = NULL;
     size_t bytes = 0;
     if (rank == comm->rank) {
-        memcpy(sample, mine->sample, count * sizeof *sample);
+        memcpy(sample, mine->sample, sample_bytes);
         text = joined(mine, &bytes);
     }
-    tec_comm_broadcast(comm, sample, count * sizeof *sample, rank);
+    tec_comm_broadcast(comm, sample, sample_bytes, rank);
     tec_comm_share_text(comm, &text, &bytes, rank);
     const char *message = text;
     for (int64_t i = 0; i < count; i++, message += strlen(message) + 1)
@@ -90,7 +78,7 @@ int64_t tec_skipped_report(const tec_skipped *s, const tec_comm *comm, const cha
     int64_t total = s->count;
     tec_skipped all = {0};
     tec_comm_sum_int64(comm, &total, 1);
-    if (total == 0) /* as a rule: spares a broadcast per rank */
+    if (total == 0) /* the usual case: saves a broadcast per rank */
         return 0;
     for (int rank = 0; rank < comm->size; rank++)
         add_rank(s, comm, rank, &all);

@@ -1,3 +1,4 @@
+/* Copies files to a locked directory on each node's own disk, and removes what killed jobs left there. */
 #include "tec/stage.h"
 
 #include "tec/files.h"
@@ -21,8 +22,7 @@
 
 #define PREFIX "tec-stage-"
 #define BLOCK_BYTES ((size_t)8 << 20)
-#define SPARE_BYTES ((int64_t)64 << 20) /* left free beside the copies */
-#define PROGRESS_SECONDS 10
+#define SPARE_BYTES ((int64_t)64 << 20) /* to be left free */
 
 struct tec_stage {
     tec_comm node;
@@ -64,7 +64,7 @@ static void remove_left_behind(const char *dir)
         char *path = tec_path_join(dir, entry->d_name);
         int lock = lock_directory(path, LOCK_NB);
         if (lock >= 0) {
-            tec_log("run.stage: %s was left behind by a job that was killed: removed", path);
+            tec_log("run.stage: removing %s, which a killed job left behind", path);
             remove_tree(path);
             close(lock);
         }
@@ -86,20 +86,20 @@ static tec_status check_room(const char *dir, int64_t bytes)
                     (double)(bytes + SPARE_BYTES) / 1e9);
 }
 
-/* With `dir` locked, so that nobody takes the new directory, which is not locked yet, for one left behind. */
+/* Called with `dir` locked: otherwise another job could take the new directory, not locked yet, for one left behind. */
 static tec_status make_locked(tec_stage *s, const char *dir)
 {
     s->path = tec_string_format("%s/" PREFIX "XXXXXX", dir);
     if (!mkdtemp(s->path)) {
         free(s->path);
         s->path = NULL;
-        return tec_fail(TEC_SYSTEM_ERROR, "%s: no directory can be made there: %s", dir, strerror(errno));
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot create a directory there: %s", dir, strerror(errno));
     }
     s->lock = lock_directory(s->path, LOCK_NB);
     return s->lock >= 0 ? TEC_OK : tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be locked: %s", s->path, strerror(errno));
 }
 
-/* The node's first rank. */
+/* On the node's first rank only. */
 static tec_status make_directory(tec_stage *s, const char *dir, int64_t bytes)
 {
     TEC_TRY(tec_directory_make(dir));
@@ -128,7 +128,7 @@ static tec_status copy_blocks(int from, const tec_stage_file *file, int to, cons
         if (status == TEC_OK)
             status = tec_file_put(to, path, block, size, at);
         if (status == TEC_OK && tec_stop_asked())
-            status = tec_fail(TEC_SYSTEM_ERROR, "a signal came while files were copied");
+            status = tec_fail(TEC_SYSTEM_ERROR, "interrupted by a signal while copying files");
     }
     free(block);
     return status;
@@ -142,7 +142,7 @@ static tec_status copy_file(const tec_stage_file *file, const char *path)
         return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be opened: %s", file->source, strerror(errno));
     tec_status status = TEC_OK;
     if (fstat(from, &info) != 0 || info.st_size != file->bytes)
-        status = tec_fail(TEC_SYSTEM_ERROR, "%s does not have the %lld bytes that it should have", file->source,
+        status = tec_fail(TEC_SYSTEM_ERROR, "%s does not have its expected size of %lld bytes", file->source,
                           (long long)file->bytes);
     if (status == TEC_OK)
         status = tec_file_create(path, file->bytes, &to);
@@ -154,7 +154,7 @@ static tec_status copy_file(const tec_stage_file *file, const char *path)
     return status;
 }
 
-/* Every size-th file of this node's ranks. */
+/* Copies this rank's share: every size-th file, where size is the number of the node's ranks. */
 static tec_status copy_share(const tec_stage *s, const tec_stage_file *file, int64_t files)
 {
     tec_status status = TEC_OK;
@@ -166,13 +166,13 @@ static tec_status copy_share(const tec_stage *s, const tec_stage_file *file, int
         if (status == TEC_OK)
             status = copy_file(&file[i], path);
         free(path);
-        tec_progress(PROGRESS_SECONDS, "stage: %lld of %lld files copied", (long long)i + 1, (long long)files);
+        tec_progress(TEC_PROGRESS_SECONDS, "stage: %lld of %lld files copied", (long long)i + 1, (long long)files);
     }
     tec_progress_end();
     return status;
 }
 
-/* Collective over the node; the same status on its ranks. */
+/* Collective over the node. The same status on all of its ranks. */
 static tec_status fill(tec_stage *s, const char *dir, const tec_stage_file *file, int64_t files)
 {
     int64_t bytes = 0;
@@ -202,7 +202,7 @@ void tec_stage_open(tec_stage **out, const tec_comm *comm, const char *dir, cons
         status = tec_fail(status, "host %s: %s", host, tec_error_message());
     }
     if (tec_comm_agree(comm, status) != TEC_OK)
-        tec_warn("run.stage: %s; files are read where they are on hosts that have no copies", tec_error_message());
+        tec_warn("run.stage: %s; hosts without copies read the files where they are", tec_error_message());
     tec_phase_enter(before);
     *out = s;
 }

@@ -1,7 +1,9 @@
+/* A thread that takes naps, and ends all ranks when the main thread shows no sign of life for too long. */
 #include "tec/watchdog.h"
 
 #include "tec/clock.h"
 #include "tec/log.h"
+#include "tec/minmax.h"
 #include "tec/phase.h"
 #include "tec/stop.h"
 
@@ -11,11 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ENOUGH 4      /* a phase may take so many times the longest one so far */
-#define AFTER_TERM 20 /* seconds: Slurm kills half a minute after SIGTERM unless told otherwise */
-#define ABORT_SECONDS 20
+#define ENOUGH 4         /* a phase may take so many times the longest one so far */
+#define AFTER_TERM 20    /* seconds: Slurm sends SIGKILL half a minute after SIGTERM by default */
+#define ABORT_SECONDS 20 /* until this process ends if MPI_Abort hangs */
 
-/* One for the process. `lock` guards `ending`. */
+/* One per process. `lock` guards `ending`. */
 static struct {
     tec_comm comm;
     double limit; /* seconds */
@@ -25,19 +27,14 @@ static struct {
     bool running, ending;
 } dog = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static double larger(double a, double b)
-{
-    return a > b ? a : b;
-}
-
-/* Seconds without a sign of life that are too many, where there have been `longest` of them before. */
+/* How many seconds may pass without a sign of life; `longest`: the most that have passed so far. */
 static double allowed(const tec_phase_view *view, double longest)
 {
-    double seen = ENOUGH * longest, most = larger(dog.limit * view->patience, seen);
-    if (tec_stop_urgent() && view->patience == 1 && larger(AFTER_TERM, seen) < most)
-        most = larger(AFTER_TERM, seen);
-    /* First those who may be the cause, then the others one after the other: the first to speak ends all. */
-    int turn = dog.comm.rank < 50 ? dog.comm.rank : 50;
+    double seen = ENOUGH * longest, most = tec_max_double(dog.limit * view->patience, seen);
+    if (tec_stop_urgent() && view->patience == 1 && tec_max_double(AFTER_TERM, seen) < most)
+        most = tec_max_double(AFTER_TERM, seen);
+    /* The first to speak ends all: first ranks that may be the cause, then the waiting ones, one after the other. */
+    int turn = tec_min_int(dog.comm.rank, 50);
     return view->waiting ? 1.1 * most + 0.2 * turn : most;
 }
 
@@ -45,7 +42,7 @@ static void bark(const tec_phase_view *view, double idle)
 {
     char host[256] = "?", time[32];
     gethostname(host, sizeof host - 1);
-    /* MPI_Abort is called from a second thread, and the first may hold any lock: this process ends, come what may. */
+    /* MPI_Abort is called from a second thread, and the first may hold any lock: the alarm ends this process anyway. */
     signal(SIGALRM, SIG_DFL);
     alarm(ABORT_SECONDS);
     tec_comm_abort(&dog.comm,
@@ -55,7 +52,7 @@ static void bark(const tec_phase_view *view, double idle)
                             view->waiting ? ", waiting for the other ranks: one of them hangs or has died" : ""));
 }
 
-/* Waits for `seconds`, or until the watchdog is to end: then false. */
+/* Waits for `seconds`. Returns false as soon as the watchdog is to end. */
 static bool doze(double seconds)
 {
     struct timespec until;
@@ -71,17 +68,17 @@ static bool doze(double seconds)
     return goes_on;
 }
 
-/* Time is counted in naps: one that took much longer than asked for shows that this process did not run either. */
+/* Time is counted in naps: if one took much longer than requested, this whole process had been stopped. */
 static void *watch(void *unused)
 {
-    const double nap = dog.limit / 20 < 5 ? dog.limit / 20 : 5;
+    const double nap = tec_min_double(dog.limit / 20, 5);
     unsigned long life = 0;
     double idle = 0, longest = 0, before = tec_seconds();
     while (doze(nap)) {
         tec_phase_view view = tec_phase_look();
         double now = tec_seconds(), took = now - before;
         if (view.life != life) {
-            longest = larger(longest, idle);
+            longest = tec_max_double(longest, idle);
             idle = 0;
         } else {
             idle += took < 2 * nap ? took : nap;
@@ -98,7 +95,7 @@ void tec_watchdog_start(const tec_comm *comm, double minutes)
 {
     sigset_t all, before;
     pthread_condattr_t clock;
-    if (minutes <= 0 || comm->mpi == MPI_COMM_NULL)
+    if (minutes <= 0 || !comm->world)
         return;
     dog.comm = *comm;
     dog.limit = 60 * minutes;
@@ -107,7 +104,7 @@ void tec_watchdog_start(const tec_comm *comm, double minutes)
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     pthread_cond_init(&dog.end, &clock);
     pthread_condattr_destroy(&clock);
-    /* Signals are the main thread's. */
+    /* The main thread handles all signals. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int failed = pthread_create(&dog.thread, NULL, watch, NULL);

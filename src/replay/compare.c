@@ -1,12 +1,13 @@
+/* Relative errors, tensor by tensor. */
 #include "compare.h"
 
 #include "tec/memory.h"
+#include "tec/text.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { NAME_BYTES = 128 };
 
@@ -18,7 +19,7 @@ tec_replay_figure *tec_replay_add_figure(tec_replay_result *result, const char *
     return figure;
 }
 
-/* A NaN is the worst of all: it replaces every number and no number replaces it. */
+/* A NaN is the worst error: it replaces any number, and no number replaces it. */
 static void keep_worst(tec_replay_figure *figure, const char *where, double error)
 {
     if (isnan(figure->error) || error <= figure->error)
@@ -88,17 +89,11 @@ tec_status tec_replay_compare_gradient(tec_replay_figure *figure, const tec_fixt
     return TEC_OK;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t a = strlen(text), b = strlen(end);
-    return a >= b && strcmp(text + a - b, end) == 0;
-}
-
 static replay_span key_rows(const tec_param *p)
 {
-    if (ends_with(p->name, "attn.qkv.bias"))
+    if (tec_string_ends_with(p->name, "attn.qkv.bias"))
         return (replay_span){p->count / 3, 2 * p->count / 3};
-    if (ends_with(p->name, "decoder_qk.bias"))
+    if (tec_string_ends_with(p->name, "decoder_qk.bias"))
         return (replay_span){p->count / 2, p->count};
     return (replay_span){0, 0};
 }

@@ -1,3 +1,4 @@
+/* Reads datasets and attributes of a fixture, with messages that name what is missing. */
 #include "tec/fixture.h"
 
 #include "tec/h5.h"
@@ -7,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of a dataset. A fixture is a small case: what holds more is damaged or something else. */
+/* Of a dataset. Fixtures are small cases: a file with more is damaged, or something else. */
 #define MOST_NUMBERS (1 << 30)
 
 struct tec_fixture {
@@ -20,14 +21,14 @@ tec_status tec_fixture_open(tec_fixture **out, const char *path)
     char format[32];
     tec_fixture *f = tec_allocate_zeroed(1, sizeof *f);
     f->file = H5I_INVALID_HID;
-    f->path = tec_string_format("%s", path);
+    f->path = tec_string_copy(path);
     *out = NULL;
     tec_status status = tec_h5_open(path, &f->file);
     if (status == TEC_OK)
         status = tec_h5_get_text(f->file, path, "format", format, sizeof format);
     if (status == TEC_OK && strcmp(format, "tec-fixture") != 0)
-        status = tec_fail(TEC_USER_ERROR, "%s: its format is \"%s\"; a golden fixture (\"tec-fixture\") is wanted",
-                          path, format);
+        status = tec_fail(TEC_USER_ERROR, "%s: its format is \"%s\"; expected a golden fixture (\"tec-fixture\")", path,
+                          format);
     if (status != TEC_OK) {
         tec_fixture_close(f);
         return status;
@@ -51,16 +52,17 @@ const char *tec_fixture_path(const tec_fixture *f)
     return f->path;
 }
 
-/* HDF5 answers for a path only if all of its beginning is there: ask for the groups on the way first. */
+/* HDF5 can only say whether a path exists where its parents do: checks these first, one by one. */
 bool tec_fixture_has(const tec_fixture *f, const char *name)
 {
     char part[128];
     for (const char *end = name; end; end = *end ? end + 1 : NULL) {
         end = strchrnul(end, '/');
-        if ((size_t)(end - name) >= sizeof part)
+        size_t length = (size_t)(end - name);
+        if (length >= sizeof part)
             return false;
-        memcpy(part, name, end - name);
-        part[end - name] = 0;
+        memcpy(part, name, length);
+        part[length] = 0;
         if (!tec_h5_has(f->file, part))
             return false;
     }

@@ -1,3 +1,4 @@
+/* Reads and checks a fixture's inputs, and makes examples of them. */
 #include "inputs.h"
 
 #include "tec/memory.h"
@@ -16,7 +17,7 @@ void tec_replay_inputs_free(replay_inputs *in)
     free(in->example);
 }
 
-/* A whole number in [least, most] among the attributes of /inputs. */
+/* An attribute of /inputs, a whole number from `least` to `most`. */
 static tec_status read_count(const tec_fixture *f, const char *name, int least, int most, int *out)
 {
     double value;
@@ -28,17 +29,19 @@ static tec_status read_count(const tec_fixture *f, const char *name, int least, 
     return TEC_OK;
 }
 
-/* Each row names n different patches of L. */
+/* Checks that each row names n different patches out of 0 .. L - 1.
+ *
+ *   patch  [rows, n] */
 static tec_status check_patches(const tec_fixture *f, const char *name, const int *patch, int rows, int n, int L)
 {
-    char *seen = tec_allocate(L);
+    char *seen = tec_allocate((size_t)L);
     tec_status status = TEC_OK;
     for (int r = 0; r < rows && status == TEC_OK; r++) {
-        memset(seen, 0, L);
+        memset(seen, 0, (size_t)L);
         for (int i = 0; i < n && status == TEC_OK; i++) {
-            int l = patch[(size_t)r * n + i];
+            int l = *patch++;
             if (l < 0 || l >= L)
-                status = tec_fail(TEC_USER_ERROR, "%s: %s of image %d names patch %d; 0 to %d are there",
+                status = tec_fail(TEC_USER_ERROR, "%s: %s of image %d names patch %d; patches are 0 to %d",
                                   tec_fixture_path(f), name, r, l, L - 1);
             else if (seen[l]++)
                 status = tec_fail(TEC_USER_ERROR, "%s: %s of image %d names patch %d twice", tec_fixture_path(f), name,
@@ -51,28 +54,36 @@ static tec_status check_patches(const tec_fixture *f, const char *name, const in
 
 static tec_status read_targets(const tec_fixture *f, const tec_model_config *c, replay_inputs *in)
 {
-    size_t L = tec_model_patches(c), C = c->base_width, B = in->B;
+    size_t B = (size_t)in->B, L = (size_t)tec_model_patches(c), C = (size_t)c->base_width, H = (size_t)c->base_heads;
     TEC_TRY(tec_fixture_dimension(f, "inputs/topk", 1, &in->K));
-    TEC_TRY(tec_fixture_ints(f, "inputs/topk", B * in->K, &in->topk));
+    size_t K = (size_t)in->K;
+    TEC_TRY(tec_fixture_ints(f, "inputs/topk", B * K, &in->topk));
     TEC_TRY(check_patches(f, "inputs/topk", in->topk, in->B, in->K, (int)L));
     TEC_TRY(tec_fixture_reals(f, "inputs/feature", B * L * C, &in->feature));
     for (size_t b = 0; b < B; b++)
         tec_standardize_patches(in->feature + b * L * C, (int)L, (int)C, in->feature + b * L * C);
-    return tec_fixture_reals(f, "inputs/attention", B * (1 + in->K) * c->base_heads * L, &in->attention);
+    return tec_fixture_reals(f, "inputs/attention", B * (1 + K) * H * L, &in->attention);
+}
+
+/* Numbers of an image. */
+static size_t pixels_of(const tec_model_config *c)
+{
+    return (size_t)c->channels * (size_t)c->image_size * (size_t)c->image_size;
 }
 
 static void make_examples(const tec_model_config *c, replay_inputs *in)
 {
-    size_t L = tec_model_patches(c), pixels = (size_t)c->channels * c->image_size * c->image_size;
-    in->example = tec_allocate_zeroed(in->B, sizeof *in->example);
-    for (size_t b = 0; b < (size_t)in->B; b++) {
+    size_t B = (size_t)in->B, L = (size_t)tec_model_patches(c), C = (size_t)c->base_width, H = (size_t)c->base_heads,
+           K = (size_t)in->K;
+    in->example = tec_allocate_zeroed(B, sizeof *in->example);
+    for (size_t b = 0; b < B; b++) {
         tec_example *example = &in->example[b];
-        example->image = in->images + b * pixels;
+        example->image = in->images + b * pixels_of(c);
         example->shuffle = in->shuffle + b * L;
         if (c->kind == TEC_MODEL_TEC) {
-            example->feature = in->feature + b * L * c->base_width;
-            example->attention = in->attention + b * (1 + in->K) * c->base_heads * L;
-            example->topk = in->topk + b * in->K;
+            example->feature = in->feature + b * L * C;
+            example->attention = in->attention + b * (1 + K) * H * L;
+            example->topk = in->topk + b * K;
         }
     }
 }
@@ -80,17 +91,17 @@ static void make_examples(const tec_model_config *c, replay_inputs *in)
 tec_status tec_replay_inputs_read(const tec_fixture *f, const tec_model_config *c, replay_inputs *in)
 {
     int L = tec_model_patches(c);
-    size_t pixels = (size_t)c->channels * c->image_size * c->image_size;
     TEC_TRY(tec_fixture_dimension(f, "inputs/images", 0, &in->B));
     if (in->B < 1)
         return tec_fail(TEC_USER_ERROR, "%s: inputs/images holds no image", tec_fixture_path(f));
-    TEC_TRY(tec_fixture_reals(f, "inputs/images", in->B * pixels, &in->images));
+    size_t B = (size_t)in->B;
+    TEC_TRY(tec_fixture_reals(f, "inputs/images", B * pixels_of(c), &in->images));
     if (c->kind == TEC_MODEL_VIT) {
         TEC_TRY(read_count(f, "last_layers", 1, c->depth, &in->last_layers));
         return read_count(f, "topk", 0, L, &in->K);
     }
     TEC_TRY(read_count(f, "keep", 1, L - 1, &in->keep));
-    TEC_TRY(tec_fixture_ints(f, "inputs/ids_shuffle", (size_t)in->B * L, &in->shuffle));
+    TEC_TRY(tec_fixture_ints(f, "inputs/ids_shuffle", B * (size_t)L, &in->shuffle));
     TEC_TRY(check_patches(f, "inputs/ids_shuffle", in->shuffle, in->B, L, L));
     if (c->kind == TEC_MODEL_TEC)
         TEC_TRY(read_targets(f, c, in));

@@ -1,3 +1,4 @@
+/* Replays a fixture: losses, gradients and AdamW steps of a model in training, or the targets of a frozen one. */
 #include "tec/replay.h"
 
 #include "compare.h"
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The weights' change under AdamW against rounding: see tec/replay.h. */
+/* In tolerances, for the change of the weights under AdamW: see tec/replay.h. */
 static const double ADAMW_LIMIT = 50;
 
 static const double BOTH[TEC_MAX_LOSSES] = {1, 1};
@@ -55,7 +56,9 @@ static double total_loss(tec_model *model, const replay_inputs *in)
     return loss[0] + loss[1];
 }
 
-/* want [steps + 1]: the loss before each step and after the last. */
+/* Takes AdamW steps and compares the losses.
+ *
+ *   want  [steps + 1]  the loss before each step, and after the last one */
 static void take_steps(tec_model *model, const replay_inputs *in, const adamw_case *c, const real *want,
                        tec_replay_figure *figure)
 {

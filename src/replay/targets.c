@@ -1,3 +1,4 @@
+/* Replays a frozen model's targets. */
 #include "targets.h"
 
 #include "compare.h"
@@ -10,8 +11,9 @@
 #include <stdlib.h>
 
 typedef struct targets {
-    real *feature, *attention; /* [B, L, D], [B, 1+K, H, L] */
-    int *topk;                 /* [B, K] */
+    real *feature;   /* [B, L, D] */
+    real *attention; /* [B, 1 + K, H, L] */
+    int *topk;       /* [B, K] */
 } targets;
 
 static tec_status compare_reals(const tec_fixture *f, const char *name, const char *dataset, const real *got,
@@ -38,25 +40,26 @@ static tec_status compare_topk(const tec_fixture *f, const int *got, size_t coun
 static tec_status compare(const tec_fixture *f, const tec_model_config *c, const replay_inputs *in, targets *got,
                           tec_replay_result *result)
 {
-    size_t L = tec_model_patches(c), D = c->width, B = in->B;
+    size_t B = (size_t)in->B, L = (size_t)tec_model_patches(c), D = (size_t)c->width, H = (size_t)c->heads,
+           K = (size_t)in->K;
     TEC_TRY(compare_reals(f, "feature", "expected/feature", got->feature, B * L * D, result));
     for (size_t b = 0; b < B; b++)
         tec_standardize_patches(got->feature + b * L * D, (int)L, (int)D, got->feature + b * L * D);
     TEC_TRY(compare_reals(f, "feature_normalized", "expected/feature_normalized", got->feature, B * L * D, result));
-    TEC_TRY(
-        compare_reals(f, "attention", "expected/attention", got->attention, B * (1 + in->K) * c->heads * L, result));
-    return compare_topk(f, got->topk, B * in->K, result);
+    TEC_TRY(compare_reals(f, "attention", "expected/attention", got->attention, B * (1 + K) * H * L, result));
+    return compare_topk(f, got->topk, B * K, result);
 }
 
 tec_status tec_replay_targets(const tec_fixture *f, const tec_model_config *c, const replay_inputs *in,
                               tec_replay_result *result)
 {
     tec_frozen *frozen;
-    size_t L = tec_model_patches(c), B = in->B;
+    size_t B = (size_t)in->B, L = (size_t)tec_model_patches(c), D = (size_t)c->width, H = (size_t)c->heads,
+           K = (size_t)in->K;
     TEC_TRY(tec_frozen_create(&frozen, c, in->B));
-    targets got = {.feature = tec_allocate(B * L * c->width * sizeof(real)),
-                   .attention = tec_allocate(B * (1 + in->K) * c->heads * L * sizeof(real)),
-                   .topk = tec_allocate(B * in->K * sizeof(int))};
+    targets got = {.feature = tec_allocate(B * L * D * sizeof(real)),
+                   .attention = tec_allocate(B * (1 + K) * H * L * sizeof(real)),
+                   .topk = tec_allocate(B * K * sizeof(int))};
     tec_status status = tec_checkpoint_read_weights(tec_fixture_path(f), tec_frozen_params(frozen));
     if (status == TEC_OK) {
         tec_frozen_ready(frozen);

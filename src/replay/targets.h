@@ -1,6 +1,6 @@
-/* Fixtures of kind "targets": what a frozen model yields for a base model's images. */
-#ifndef TEC_TRAIN_REPLAY_TARGETS_H
-#define TEC_TRAIN_REPLAY_TARGETS_H
+/* Module replay, private. Fixtures of kind "targets": the targets that a frozen model yields for a few images. */
+#ifndef TEC_REPLAY_TARGETS_H
+#define TEC_REPLAY_TARGETS_H
 
 #include "inputs.h"
 

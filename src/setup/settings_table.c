@@ -155,7 +155,7 @@ const tec_setting tec_settings_table[] = {
 
     {AT(eval, model), TEXT(""),
      .help = "model file to evaluate; `pixels`: the raw pixels as features, a baseline"},
-    {AT(eval, pooling), CHOICE("cls|mean", "cls"),
+    {AT(eval, pooling), CHOICE(TEC_POOLING_WORDS, "cls"),
      .help = "features: the class token, or the mean of the patch tokens"},
     {AT(eval, batch), INT(1, 65536, "64"),
      .help = "images per rank that the model computes at once"},
@@ -194,7 +194,7 @@ const tec_setting tec_settings_table[] = {
      .help = "end all ranks when one makes no progress for so many minutes; 0: off"},
     {AT(run, stage), TEXT(""),
      .help = "directory on a disk of the node (such as $TMPDIR) to which pretrain copies store and pack; \"\": none"},
-    {AT(run, overlap), CHOICE("off|thread", "off"),
+    {AT(run, overlap), CHOICE(TEC_OVERLAP_WORDS, "off"),
      .help = "thread: a helper thread per rank sums up gradients over the ranks while the computation goes on; for slow "
              "networks, such as Ethernet"},
     {AT(run, bucket_mb), INT(1, 1024, "4"),

@@ -7,8 +7,8 @@
 
 #include <jansson.h>
 #include <omp.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,11 +27,9 @@ static json_t *hosts(const tec_comm *comm)
 
 static json_t *mpi_version(const tec_comm *comm)
 {
-    char text[MPI_MAX_LIBRARY_VERSION_STRING] = "none";
-    int length;
-    if (comm->mpi != MPI_COMM_NULL)
-        MPI_Get_library_version(text, &length);
-    text[strcspn(text, ",")] = 0;
+    char text[256] = "none";
+    if (comm->world)
+        tec_comm_library(text, sizeof text);
     return json_string(text);
 }
 

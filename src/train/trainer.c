@@ -52,7 +52,7 @@ static tec_status create_model(tec_trainer *t)
     tec_adamw_create(&t->adamw, params, recipe->beta1, recipe->beta2, recipe->weight_decay);
     t->request = tec_allocate((size_t)t->shape.most * sizeof *t->request);
     t->example = tec_allocate_zeroed((size_t)t->shape.chunk * (size_t)task->inputs, sizeof *t->example);
-    return tec_reducer_create_for(&t->reducer, t->comm, params->grad, params->trained, &t->settings.reduction);
+    return tec_reducer_create(&t->reducer, t->comm, params->grad, params->trained, &t->settings.reduction);
 }
 
 /* tec_feed_next: one more chunk, of the step under way or of the one after it. */

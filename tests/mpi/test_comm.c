@@ -128,10 +128,10 @@ static void test_local(void **state)
     (void)state;
     tec_comm local;
     tec_comm_local(&local);
-    assert_true(local.mpi == MPI_COMM_NULL && local.rank == 0 && local.size == 1);
+    assert_true(!local.world && local.rank == 0 && local.size == 1);
     real data[2] = {1, 2};
     double number = 3;
-    int64_t whole = 4;
+    int64_t whole = 4, copy = 0;
     char *text = tec_string_format("text"), *same = text;
     size_t bytes = 4;
     tec_comm_sum_real(&local, data, 2);
@@ -141,6 +141,8 @@ static void test_local(void **state)
     tec_comm_broadcast(&local, data, sizeof data, 0);
     tec_comm_share_text(&local, &text, &bytes, 0);
     tec_comm_barrier(&local);
+    tec_comm_reduce_rows(&local, &whole, &copy, 1, sizeof whole, NULL, 0);
+    assert_true(copy == 4);
     assert_true(data[0] == 1 && data[1] == 2 && number == 3 && whole == 4 && text == same && bytes == 4);
     assert_int_equal(tec_comm_agree(&local, TEC_OK), TEC_OK);
     tec_fail(TEC_USER_ERROR, "mine");
@@ -148,6 +150,37 @@ static void test_local(void **state)
     assert_string_equal(tec_error_message(), "mine");
     tec_comm_finish(&local);
     free(text);
+}
+
+/* Sorted lists: of each row the greatest numbers of all ranks. */
+enum { ROWS = 5, LISTED = 3 };
+
+static void merge_lists(const void *from, void *into, int rows, size_t row_bytes)
+{
+    assert_int_equal(row_bytes, LISTED * sizeof(int64_t));
+    for (int row = 0; row < rows; row++) {
+        const int64_t *right = (const int64_t *)from + row * LISTED;
+        int64_t *out = (int64_t *)into + row * LISTED, left[LISTED];
+        memcpy(left, out, sizeof left);
+        for (int i = 0, l = 0, r = 0; i < LISTED; i++)
+            out[i] = left[l] > right[r] ? left[l++] : right[r++];
+    }
+}
+
+static void test_reduce_rows(void **state)
+{
+    (void)state;
+    int64_t mine[ROWS][LISTED], all[ROWS][LISTED];
+    for (int owner = 0; owner < comm.size; owner++) {
+        for (int row = 0; row < ROWS; row++)
+            for (int i = 0; i < LISTED; i++)
+                mine[row][i] = 100 * row - i * comm.size + comm.rank;
+        memset(all, 0, sizeof all);
+        tec_comm_reduce_rows(&comm, mine, all, ROWS, sizeof *mine, merge_lists, owner);
+        for (int row = 0; row < ROWS && comm.rank == owner; row++)
+            for (int i = 0; i < LISTED; i++)
+                assert_int_equal(all[row][i], 100 * row + comm.size - 1 - i);
+    }
 }
 
 static void test_share(void **state)
@@ -189,6 +222,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_empty_text),
         cmocka_unit_test(test_sum_real),
         cmocka_unit_test(test_small_reductions),
+        cmocka_unit_test(test_reduce_rows),
         cmocka_unit_test(test_local),
         cmocka_unit_test(test_share),
     };

@@ -23,7 +23,7 @@ static tec_comm comm;
 /* Small whole numbers, whose sum is exact in any order. */
 static real number_of(int rank, int step, size_t i)
 {
-    return (real)((i * 7 + step * 13 + rank * 5) % 1000);
+    return (real)((i * 7 + (size_t)(step * 13 + rank * 5)) % 1000);
 }
 
 static void fill(real *data, int step, size_t first, size_t end)
@@ -68,12 +68,20 @@ static void expect_step(tec_reducer *reducer, real *data, size_t bucket, int ste
     assert_int_equal(next, COUNT);
 }
 
+/* bucket: in reals. */
+static tec_status create(tec_reducer **out, const tec_comm *on, real *data, size_t count, size_t bucket, bool thread)
+{
+    tec_reduction reduction = {.bucket_bytes = bucket * sizeof(real),
+                               .overlap = thread ? TEC_OVERLAP_THREAD : TEC_OVERLAP_OFF};
+    return tec_reducer_create(out, on, data, count, &reduction);
+}
+
 static void expect_steps(const tec_comm *on, size_t bucket, bool thread)
 {
     real *data = tec_allocate((COUNT + 1) * sizeof *data);
     tec_reducer *reducer;
     data[COUNT] = -1;
-    assert_int_equal(tec_reducer_create(&reducer, on, data, COUNT, bucket, thread), TEC_OK);
+    assert_int_equal(create(&reducer, on, data, COUNT, bucket, thread), TEC_OK);
     assert_true(tec_reducer_waited(reducer) == 0);
     for (int step = 0; step < STEPS; step++)
         expect_step(reducer, data, bucket, step, comm.rank == step ? 0 : 100 + 1000 * (size_t)comm.rank);
@@ -97,10 +105,10 @@ static void test_sums(void **state)
 static void sum_random(bool thread, size_t stride, real *data)
 {
     tec_reducer *reducer;
-    tec_philox random = tec_philox_start(5, TEC_STREAM_TEST, comm.rank, 0, 0);
+    tec_philox random = tec_philox_start(5, TEC_STREAM_TEST, (uint64_t)comm.rank, 0, 0);
     for (size_t i = 0; i < COUNT; i++)
         data[i] = (real)tec_philox_normal(&random);
-    assert_int_equal(tec_reducer_create(&reducer, &comm, data, COUNT, 999, thread), TEC_OK);
+    assert_int_equal(create(&reducer, &comm, data, COUNT, 999, thread), TEC_OK);
     for (size_t end = 0; end <= COUNT; end += stride)
         tec_reducer_ready(reducer, end);
     tec_reducer_take_all(reducer);
@@ -139,7 +147,7 @@ static void test_many_messages(void **state)
     real *data = tec_allocate(MANY * sizeof *data);
     tec_reducer *reducer;
     tec_slice slice;
-    assert_int_equal(tec_reducer_create(&reducer, &comm, data, MANY, MANY, true), TEC_OK);
+    assert_int_equal(create(&reducer, &comm, data, MANY, MANY, true), TEC_OK);
     fill(data, 1, 0, MANY);
     assert_true(tec_reducer_take(reducer, &slice));
     assert_int_equal(slice.count, MANY);
@@ -156,7 +164,7 @@ static void test_one_rank(void **state)
     real data[5] = {1, 2, 3, 4, 5};
     tec_reducer *reducer;
     tec_slice slice;
-    assert_int_equal(tec_reducer_create(&reducer, &alone, data, 5, 2, true), TEC_OK);
+    assert_int_equal(create(&reducer, &alone, data, 5, 2, true), TEC_OK);
     tec_reducer_ready(reducer, 3);
     for (size_t i = 0; i < 3; i++) {
         assert_true(tec_reducer_take(reducer, &slice));
@@ -173,7 +181,7 @@ static void end_by_failure(const char *how, int culprit)
 {
     real *data = tec_allocate_zeroed(COUNT, sizeof *data);
     tec_reducer *reducer;
-    if (tec_reducer_create(&reducer, &comm, data, COUNT, 1000, true) != TEC_OK)
+    if (create(&reducer, &comm, data, COUNT, 1000, true) != TEC_OK)
         exit(77);
     tec_reducer_ready(reducer, 5000);
     if (comm.rank == culprit && !strcmp(how, "fail"))

@@ -46,8 +46,8 @@ static void test_all_ranks(void **state)
         snprintf(want, sizeof want, "tec: warning: %d images of the set could not be decoded and were left out:\n",
                  1 + comm.size);
     for (int rank = comm.size - 1; rank >= 0; rank--)
-        length += snprintf(want + length, sizeof want - length, "tec: warning: image %d\n", 40 - rank);
-    snprintf(want + length, sizeof want - length, "tec: warning: image 50\n");
+        length += snprintf(want + length, sizeof want - (size_t)length, "tec: warning: image %d\n", 40 - rank);
+    snprintf(want + length, sizeof want - (size_t)length, "tec: warning: image 50\n");
     assert_string_equal(text, comm.rank == 0 ? want : "");
     tec_skipped_free(&skipped);
 }

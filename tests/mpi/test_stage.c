@@ -142,7 +142,7 @@ static void test_left_behind(void **state)
     assert_true(tec_file_exists(taken));
     assert_true(tec_file_exists(other));
     if (comm.rank == 0)
-        assert_non_null(strstr(said, "tec-stage-killed was left behind"));
+        assert_non_null(strstr(said, "tec-stage-killed, which a killed job left behind"));
     tec_comm_barrier(&comm);
     tec_stage_close(stage);
     tec_comm_barrier(&comm);
@@ -174,7 +174,7 @@ static void test_what_cannot_be_copied(void **state)
     assert_not_copied(cache, "has no room");
     assert_int_equal(entries(cache), 1); /* what is none of ours */
     file[3].bytes = right + 1;
-    assert_not_copied(cache, "file-3 does not have the 3001 bytes");
+    assert_not_copied(cache, "file-3 does not have its expected size of 3001 bytes");
     tec_comm_barrier(&comm);
     assert_int_equal(entries(cache), 1);
     file[3].bytes = right;

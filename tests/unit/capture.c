@@ -1,3 +1,4 @@
+/* What is written to stderr goes to a temporary file meanwhile. */
 #include "capture.h"
 
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* Data, comparisons and central differences for the numerical tests. */
 #include "gradient.h"
 
 #include "tec/memory.h"
@@ -15,21 +16,21 @@ enum { MOST_ARRAYS = 4096, MOST_ELEMENTS = 60 };
 static void *array[MOST_ARRAYS];
 static int arrays;
 
-static void *kept(size_t n, size_t bytes)
+static void *kept(int n, size_t bytes)
 {
     assert_true(arrays < MOST_ARRAYS);
-    return array[arrays++] = tec_allocate_zeroed(n, bytes);
+    return array[arrays++] = tec_allocate_zeroed((size_t)n, bytes);
 }
 
-real *reals(size_t n)
+real *reals(int n)
 {
     real *x = kept(n, sizeof *x);
-    for (size_t i = 0; i < n; i++)
+    for (int i = 0; i < n; i++)
         x[i] = NAN;
     return x;
 }
 
-double *doubles(size_t n)
+double *doubles(int n)
 {
     return kept(n, sizeof(double));
 }
@@ -51,10 +52,10 @@ static tec_philox *stream(void)
     return &random;
 }
 
-double *random_values(size_t n, double size)
+double *random_values(int n, double size)
 {
     double *x = doubles(n);
-    for (size_t i = 0; i < n; i++)
+    for (int i = 0; i < n; i++)
         x[i] = (real)(size * tec_philox_normal(stream()));
     return x;
 }
@@ -72,38 +73,38 @@ int *random_order(int n)
 
 real *rows_of(const double *x, int R, int n, int ld)
 {
-    real *out = reals((size_t)(R - 1) * ld + n);
+    real *out = reals((R - 1) * ld + n);
     for (int i = 0; i < R; i++)
         for (int j = 0; j < n; j++)
             out[i * ld + j] = (real)x[i * n + j];
     return out;
 }
 
-real *copy_of(const double *x, size_t n)
+real *copy_of(const double *x, int n)
 {
-    return rows_of(x, 1, (int)n, (int)n);
+    return rows_of(x, 1, n, n);
 }
 
-double *widened(const real *x, size_t n)
+double *widened(const real *x, int n)
 {
     double *out = doubles(n);
-    for (size_t i = 0; i < n; i++)
+    for (int i = 0; i < n; i++)
         out[i] = x[i];
     return out;
 }
 
-real *added(const real *after, const double *before, size_t n)
+real *added(const real *after, const double *before, int n)
 {
     real *out = reals(n);
-    for (size_t i = 0; i < n; i++)
+    for (int i = 0; i < n; i++)
         out[i] = (real)(after[i] - before[i]);
     return out;
 }
 
-double dot(const double *a, const double *b, size_t n)
+double dot(const double *a, const double *b, int n)
 {
     double sum = 0;
-    for (size_t i = 0; i < n; i++)
+    for (int i = 0; i < n; i++)
         sum += a[i] * b[i];
     return sum;
 }
@@ -124,9 +125,9 @@ void assert_rows(const char *what, const real *got, int ld, const double *want, 
     }
 }
 
-void assert_values(const char *what, const real *got, const double *want, size_t n, double tolerance)
+void assert_values(const char *what, const real *got, const double *want, int n, double tolerance)
 {
-    assert_rows(what, got, (int)n, want, 1, (int)n, tolerance);
+    assert_rows(what, got, n, want, 1, n, tolerance);
 }
 
 void assert_number(const char *what, double got, double want, double tolerance)
@@ -141,12 +142,12 @@ typedef struct line {
     void *context;
     const double *at, *direction;
     double *moved;
-    size_t n, element;
+    int n, element;
 } line;
 
 static double loss_at(const line *l, double t)
 {
-    for (size_t i = 0; i < l->n; i++)
+    for (int i = 0; i < l->n; i++)
         l->moved[i] = l->at[i] + (l->direction ? t * l->direction[i] : t * (i == l->element));
     return l->loss(l->moved, l->context);
 }
@@ -168,26 +169,25 @@ static double relative(double got, double want, double size)
 static double direction_error(line l, const double *gradient, double size)
 {
     double *direction = random_values(l.n, 1), length = sqrt(dot(direction, direction, l.n));
-    for (size_t i = 0; i < l.n; i++)
+    for (int i = 0; i < l.n; i++)
         direction[i] /= length;
     l.direction = direction;
     return relative(dot(gradient, direction, l.n), slope(&l), size);
 }
 
-double gradient_error(gradient_loss loss, void *context, const double *x, const real *gradient, size_t n, size_t most)
+double gradient_error(gradient_loss loss, void *context, const double *x, const real *gradient, int n, int most)
 {
     const double *got = widened(gradient, n);
     line l = {.loss = loss, .context = context, .at = x, .moved = doubles(n), .n = n};
     double size = sqrt(dot(got, got, n) / n), worst = direction_error(l, got, size);
-    for (size_t i = 0; i < n && i < most; i++) {
-        l.element = n <= most ? i : tec_philox_below(stream(), (uint32_t)n);
+    for (int i = 0; i < n && i < most; i++) {
+        l.element = n <= most ? i : (int)tec_philox_below(stream(), (uint32_t)n);
         worst = fmax(worst, relative(got[l.element], slope(&l), size));
     }
     return worst;
 }
 
-void assert_gradient(const char *what, gradient_loss loss, void *context, const double *x, const real *gradient,
-                     size_t n)
+void assert_gradient(const char *what, gradient_loss loss, void *context, const double *x, const real *gradient, int n)
 {
     double error = gradient_error(loss, context, x, gradient, n, MOST_ELEMENTS);
     if (!(error <= GRADIENT_TOLERANCE))

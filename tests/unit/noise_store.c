@@ -1,3 +1,4 @@
+/* A target store of noise. */
 #include "noise_store.h"
 
 #include "tec/philox.h"
@@ -37,7 +38,7 @@ void noise_store_row(const tec_store_spec *spec, int64_t row, tec_store_row *out
     for (int i = 0; out->image && i < pixels(spec); i++)
         out->image[i] = (uint8_t)tec_philox_word(&random);
     out->view =
-        (tec_view){.top = (int)(row % 4), .left = (int)(1 + row % 3), .height = 10, .width = 12, .flip = row % 2};
+        (tec_view){.top = (int)(row % 4), .left = (int)(1 + row % 3), .height = 10, .width = 12, .flip = row % 2 == 1};
     out->sample = row / spec->views;
 }
 
@@ -46,10 +47,10 @@ void noise_store_write(const char *dir, const tec_store_spec *spec, int64_t void
     tec_store_writer *writer;
     bool done;
     int64_t missing;
-    tec_store_row row = {.feature = malloc(features(spec) * sizeof *row.feature),
-                         .attention = malloc(logits(spec) * sizeof *row.attention),
-                         .topk = malloc(spec->topk * sizeof *row.topk),
-                         .image = spec->images ? malloc(pixels(spec)) : NULL};
+    tec_store_row row = {.feature = malloc((size_t)features(spec) * sizeof *row.feature),
+                         .attention = malloc((size_t)logits(spec) * sizeof *row.attention),
+                         .topk = malloc((size_t)spec->topk * sizeof *row.topk),
+                         .image = spec->images ? malloc((size_t)pixels(spec)) : NULL};
     assert_true(row.feature && row.attention && row.topk && (row.image || !spec->images));
     assert_int_equal(tec_store_writer_open(&writer, dir, spec, 0, &done), TEC_OK);
     for (int64_t i = 0; i < spec->samples * spec->views; i++) {

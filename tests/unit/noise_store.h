@@ -1,4 +1,4 @@
-/* A target store of noise, for tests of what reads one: float32 features, views that fit into 16 x 16 pixels. */
+/* Tests. A target store of noise, for tests of what reads one: float32 features, views that fit into 16 x 16 pixels. */
 #ifndef TEC_TESTS_NOISE_STORE_H
 #define TEC_TESTS_NOISE_STORE_H
 

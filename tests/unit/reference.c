@@ -1,3 +1,4 @@
+/* Vision Transformer, TEC and MAE in plain loops of doubles. */
 #include "reference.h"
 
 #include "gradient.h"
@@ -27,7 +28,7 @@ double *reference_linear(const tec_params *params, const char *name, const doubl
     const tec_param *p = find(params, name, ".weight");
     const real *weight = params->weight + p->offset, *bias = params->weight + find(params, name, ".bias")->offset;
     int O = p->dim[0];
-    double *y = doubles((size_t)R * O);
+    double *y = doubles(R * O);
     for (int r = 0; r < R; r++)
         for (int o = 0; o < O; o++) {
             y[r * O + o] = bias[o];
@@ -41,7 +42,7 @@ double *reference_norm(const tec_params *params, const char *name, const double 
 {
     const real *weight = params->weight + find(params, name, ".weight")->offset;
     const real *bias = params->weight + find(params, name, ".bias")->offset;
-    double *y = doubles((size_t)R * D);
+    double *y = doubles(R * D);
     for (int r = 0; r < R; r++) {
         double mean = 0, variance = 0;
         for (int d = 0; d < D; d++)
@@ -79,14 +80,14 @@ static void softmax(double *x, int n)
 static double *attend(const double *qkv, int N, int D, int H, double *logit)
 {
     int width = D / H;
-    double *out = doubles((size_t)N * D), *weight = doubles(N);
+    double *out = doubles(N * D), *weight = doubles(N);
     for (int h = 0; h < H; h++)
         for (int i = 0; i < N; i++) {
             const double *q = qkv + i * 3 * D + h * width;
             for (int j = 0; j < N; j++)
                 weight[j] = dot(q, qkv + j * 3 * D + D + h * width, width) / sqrt(width);
             if (logit)
-                memcpy(logit + (h * N + i) * N, weight, N * sizeof *weight);
+                memcpy(logit + (h * N + i) * N, weight, (size_t)N * sizeof *weight);
             softmax(weight, N);
             for (int d = 0; d < width; d++)
                 for (int j = 0; j < N; j++)
@@ -120,7 +121,7 @@ double *reference_tokens(const tec_params *params, const tec_model_config *c, co
 {
     int D = c->width, S = c->image_size, p = c->patch, pixels = c->channels * p * p, at = 0;
     const real *position = reference_tensor(params, "pos_embed");
-    double *patch = doubles((size_t)n * pixels), *x = doubles((size_t)(1 + n) * D);
+    double *patch = doubles(n * pixels), *x = doubles((1 + n) * D);
     for (int i = 0; i < n; i++)
         for (int channel = 0; channel < c->channels; channel++)
             for (int row = 0; row < p; row++)
@@ -136,8 +137,7 @@ double *reference_tokens(const tec_params *params, const tec_model_config *c, co
     return x;
 }
 
-/* -- decoders and losses --------------------------------------------------------------------------------------------
- */
+/* ---- decoders and losses ---- */
 
 /* Blocks NAME.0 .. NAME.depth-1. each [depth * N * D]: the outputs side by side, as the encoder adaptor sees them, or
  * NULL. */
@@ -152,7 +152,7 @@ static double *blocks(const tec_params *params, const char *name, const double *
         if (i + 1 == depth && each)
             out = reference_norm(params, "norm", out, N, D, 1e-6);
         for (int n = 0; n < N && each; n++)
-            memcpy(each + (n * depth + i) * D, out + n * D, D * sizeof *out);
+            memcpy(each + (n * depth + i) * D, out + n * D, (size_t)D * sizeof *out);
     }
     return out;
 }
@@ -161,14 +161,14 @@ static double *encoder_adaptor(const tec_params *params, const tec_model_config 
 {
     int D = c->width, all = D * c->depth, part = all / c->groups;
     const double *normed = reference_norm(params, "encoder_adaptor.adap_before", each, N, all, 1e-5);
-    double *total = doubles((size_t)N * D);
+    double *total = doubles(N * D);
     for (int g = 0; g < c->groups; g++) {
         char fuse[64], mlp[64];
-        double *x = doubles((size_t)N * part);
+        double *x = doubles(N * part);
         snprintf(fuse, sizeof fuse, "encoder_adaptor.fuse_fcs.%d", g);
         snprintf(mlp, sizeof mlp, "encoder_adaptor.adap_mlps.%d", g);
         for (int n = 0; n < N; n++)
-            memcpy(x + n * part, normed + n * all + g * part, part * sizeof *x);
+            memcpy(x + n * part, normed + n * all + g * part, (size_t)part * sizeof *x);
         double *fused = reference_linear(params, fuse, x, N, part);
         total = sum(total, sum(fused, reference_mlp(params, mlp, fused, N, D), N * D), N * D);
     }
@@ -193,7 +193,7 @@ static double *decode(const tec_params *params, const tec_model_config *c, const
     const double *embedded = reference_linear(params, own(prefix, "decoder_embed"), z, 1 + V, c->width);
     const real *mask = reference_tensor(params, own(prefix, "mask_token")),
                *position = reference_tensor(params, "decoder_pos_embed");
-    double *x = doubles((size_t)(1 + L) * W);
+    double *x = doubles((1 + L) * W);
     for (int d = 0; d < W; d++) {
         x[d] = embedded[d] + position[d];
         for (int l = 0; l < L; l++)
@@ -240,7 +240,7 @@ static double attention_loss(const tec_model_config *c, const double *qk, const 
 static double *pixels(const tec_model_config *c, const real *image)
 {
     int S = c->image_size, p = c->patch, grid = S / p, n = p * p * c->channels;
-    double *out = doubles((size_t)grid * grid * n);
+    double *out = doubles(grid * grid * n);
     for (int y = 0; y < S; y++)
         for (int x = 0; x < S; x++)
             for (int channel = 0; channel < c->channels; channel++)
@@ -268,14 +268,14 @@ void reference_losses(const tec_params *params, const tec_model_config *c, const
     if (tec)
         class_row = reference_mlp(params, "cls_token_mlp", class_row, 1, D);
     double *x = reference_tokens(params, c, class_row, example->image, example->shuffle, V);
-    double *each = doubles((size_t)(1 + V) * D * c->depth);
+    double *each = doubles((1 + V) * D * c->depth);
     const double *z = blocks(params, "blocks", x, 1 + V, D, c->heads, c->depth, each);
     if (tec)
         z = encoder_adaptor(params, c, each, 1 + V);
     const char *prefix = tec ? "forward_fea_decoder." : "";
     const double *pred = decode(params, c, prefix, "decoder_pred", z, example->shuffle, V) + n;
-    loss[0] = mean_square(pred, tec ? widened(example->feature, (size_t)L * n) : pixels(c, example->image), n,
-                          example->shuffle, V, L);
+    loss[0] = mean_square(pred, tec ? widened(example->feature, L * n) : pixels(c, example->image), n, example->shuffle,
+                          V, L);
     loss[1] = 0;
     if (tec && c->predict_attention)
         loss[1] = attention_loss(c, decode(params, c, "forward_att_decoder.", "decoder_qk", z, example->shuffle, V),

@@ -1,21 +1,31 @@
-/* Vision Transformer, TEC and MAE in plain loops of doubles, one image at a time, patches in their own order: what the
- * models' forward passes are compared with. Tensors are found by their public names. Results belong to the test under
- * way (gradient.h). */
+/* Tests. Vision Transformer, TEC and MAE in plain loops of doubles, one image at a time, patches in their own order:
+ * what the models' forward passes are compared with. Tensors are found by their names in checkpoints. Results belong to
+ * the running test (gradient.h). */
 #ifndef TEC_TESTS_REFERENCE_H
 #define TEC_TESTS_REFERENCE_H
 
 #include "tec/model.h"
 
-/* y [R, O] = x [R, I] NAME.weight^T + NAME.bias, O from the tensor */
+/* y = x NAME.weight^T + NAME.bias
+ *
+ *   x  [R, I]
+ *   y  [R, O]  O from the tensor */
 double *reference_linear(const tec_params *params, const char *name, const double *x, int R, int I);
 double *reference_norm(const tec_params *params, const char *name, const double *x, int R, int D, double eps);
 double *reference_mlp(const tec_params *params, const char *name, const double *x, int R, int D);
 
-/* x [N, D] -> [N, D]; logit [H, N, N] scaled, before softmax (NULL: not wanted) */
+/* Returns the block's output.
+ *
+ *   x       [N, D]
+ *   logit   [H, N, N]  scaled, before softmax; NULL: not needed
+ *   result  [N, D] */
 double *reference_block(const tec_params *params, const char *name, const double *x, int N, int D, int H,
                         double *logit);
 
-/* The tokens of a ViT before its first block: class_row [D], then patches keep[0 .. n-1], with positions. [1 + n, D] */
+/* The tokens of a ViT before its first block: the class token, then patches keep[0 .. n - 1], with their positions.
+ *
+ *   class_row  [D]
+ *   result     [1 + n, D] */
 double *reference_tokens(const tec_params *params, const tec_model_config *config, const double *class_row,
                          const real *image, const int *keep, int n);
 

@@ -1,5 +1,4 @@
-/* AdamW against torch.optim.AdamW: four steps in double precision with learning rates that change, one tensor decayed.
- */
+/* AdamW against torch.optim.AdamW: four steps in double precision, changing learning rates, one tensor decayed. */
 #include "tec/adamw.h"
 #include "tec/gemm.h"
 
@@ -126,8 +125,8 @@ static void test_not_finite(void **state)
         tec_adamw_create(&adamw, &params, 0.9, 0.95, weight_decay);
         set_gradient(&params, 0);
         tec_params_grad(&params, 2)[1] = bad[i];
-        assert_false(isfinite(tec_gradient_square(&params)));
-        assert_false(isfinite(tec_adamw_step(&adamw, &params, 1e-3, 1)));
+        assert_true(!isfinite(tec_gradient_square(&params)));
+        assert_true(!isfinite(tec_adamw_step(&adamw, &params, 1e-3, 1)));
         tec_adamw_free(&adamw);
         tec_params_free(&params);
     }

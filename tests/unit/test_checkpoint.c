@@ -1,3 +1,4 @@
+/* Checkpoints: written and read again; what other files hold is refused; a failed write leaves the old one. */
 #include "folder.h"
 
 #include "tec/checkpoint.h"

@@ -1,3 +1,4 @@
+/* CRC-32C: published vectors, any length and alignment, in one go or in pieces. */
 #include "tec/crc32c.h"
 #include "tec/philox.h"
 

@@ -1,3 +1,4 @@
+/* Files: reading, writing under the final name only when complete, directories, what ended processes left. */
 #include "folder.h"
 
 #include "tec/files.h"

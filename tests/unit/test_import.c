@@ -481,7 +481,7 @@ static void test_not_finite(void **state)
  * of [side, side, D]. */
 static const struct {
     int side, new_side, D;
-    real want[50];
+    double want[50];
 } resampled[] = {
     {3, 5, 2, {-0.4932614, 0.9858616, 0.5641066,  -0.05529635, 1.964959,    -1.347709,   0.8615476,  0.2421455,
                -0.032345,  1.446778,  -1.237679,  0.1081787,   -0.09294144, -0.02225286, 1.420043,   -0.1268657,
@@ -509,9 +509,8 @@ static void test_positions(void **state)
             in[j] = (real)((37 * j + 11) % 29) / 7 - 2;
         tec_import_resample_positions(in, side, D, new_side, out);
         for (int j = 0; j < new_side * new_side * D; j++)
-            if (!(fabs((double)out[j] - (double)resampled[i].want[j]) < 2e-6))
-                fail_msg("%d -> %d: value %d is %g, not %g", side, new_side, j, (double)out[j],
-                         (double)resampled[i].want[j]);
+            if (!(fabs((double)out[j] - resampled[i].want[j]) < 2e-6))
+                fail_msg("%d -> %d: value %d is %g, not %g", side, new_side, j, (double)out[j], resampled[i].want[j]);
     }
 }
 

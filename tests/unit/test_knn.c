@@ -25,14 +25,14 @@ static tec_comm comm;
 static tec_features make_features(int count, int width, int classes, double spread, uint32_t part)
 {
     tec_features f = {.total = count, .count = count, .width = width, .classes = classes};
-    f.value = tec_allocate(sizeof(real) * count * width);
-    f.label = tec_allocate(sizeof(int32_t) * count);
+    f.value = tec_allocate(sizeof(real) * (size_t)(count * width));
+    f.label = tec_allocate(sizeof(int32_t) * (size_t)count);
     for (int i = 0; i < count; i++) {
         f.label[i] = (int)((unsigned)i * 7u % (unsigned)classes);
         tec_philox centre = tec_philox_start(1, TEC_STREAM_TEST, (uint64_t)f.label[i], 0, 0);
         tec_philox noise = tec_philox_start(1, TEC_STREAM_TEST, (uint64_t)i, 1 + part, 0);
         for (int j = 0; j < width; j++)
-            f.value[(size_t)i * width + j] = (real)(tec_philox_normal(&centre) + spread * tec_philox_normal(&noise));
+            f.value[i * width + j] = (real)(tec_philox_normal(&centre) + spread * tec_philox_normal(&noise));
     }
     tec_features_normalize(&f);
     return f;
@@ -62,13 +62,12 @@ static void vote_for_row(const tec_features *train, const tec_features *test, in
 static tec_knn_result brute_force(const tec_knn_settings *settings, const tec_features *train, const tec_features *test)
 {
     tec_knn_result result = {.total = test->count};
-    pair *near = tec_allocate(sizeof *near * train->count);
+    pair *near = tec_allocate(sizeof *near * (size_t)train->count);
     for (int t = 0; t < test->count; t++) {
         for (int i = 0; i < train->count; i++) {
             near[i] = (pair){0, i};
             for (int j = 0; j < train->width; j++)
-                near[i].similarity +=
-                    (double)train->value[(size_t)i * train->width + j] * test->value[(size_t)t * train->width + j];
+                near[i].similarity += (double)train->value[i * train->width + j] * test->value[t * train->width + j];
         }
         qsort(near, (size_t)train->count, sizeof *near, by_nearness);
         for (int which = 0; which < 2; which++)
@@ -151,7 +150,7 @@ static void test_near_ties(void **state)
     for (int i = 0; i < train.count; i++) {
         tec_philox noise = tec_philox_start(1, TEC_STREAM_TEST, (uint64_t)i, 9, 0);
         for (int j = 0; j < width; j++)
-            train.value[(size_t)i * width + j] = (real)(train.value[j] * (1 + 2e-7 * tec_philox_normal(&noise)));
+            train.value[i * width + j] = (real)(train.value[j] * (1 + 2e-7 * tec_philox_normal(&noise)));
         train.label[i] = (int)tec_philox_below(&noise, 5);
     }
     tec_knn_result want, got = run(1, 8, &train, &test, &want);

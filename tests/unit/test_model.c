@@ -1,3 +1,4 @@
+/* Models in training: forward against a plain reference, micro-batches, what backward announces. */
 #include "gradient.h"
 #include "reference.h"
 #include "tiny_model.h"
@@ -23,11 +24,16 @@ typedef struct yield {
     const double *grad;
 } yield;
 
+static int trained(const tiny_model *tiny)
+{
+    return (int)tiny->params->trained;
+}
+
 static yield run(tiny_model *tiny, int first, int count, const double weight[2], double scale)
 {
     yield y;
     tiny_model_run(tiny, first, count, weight, scale, y.loss);
-    y.grad = widened(tiny->params->grad, tiny->params->trained);
+    y.grad = widened(tiny->params->grad, trained(tiny));
     return y;
 }
 
@@ -57,10 +63,10 @@ static void test_scale_and_weights(void **state)
     tiny_model tiny = tiny_model_make((int)(intptr_t)*state, 2);
     yield first = run(&tiny, 0, 2, (double[2]){1, 0}, 1), second = run(&tiny, 0, 2, (double[2]){0, 1}, 1),
           mixed = run(&tiny, 0, 2, (double[2]){0.3, 1.7}, 0.25);
-    double *want = doubles(tiny.params->trained);
+    double *want = doubles(trained(&tiny));
     for (size_t i = 0; i < tiny.params->trained; i++)
         want[i] = 0.25 * (0.3 * first.grad[i] + 1.7 * second.grad[i]);
-    assert_values("gradient", tiny.params->grad, want, tiny.params->trained, SUM_TOLERANCE);
+    assert_values("gradient", tiny.params->grad, want, trained(&tiny), SUM_TOLERANCE);
     assert_losses("weights leave the losses alone", second.loss, first.loss);
     assert_losses("scaled losses", mixed.loss, (double[2]){0.25 * first.loss[0], 0.25 * first.loss[1]});
 
@@ -78,7 +84,7 @@ static void test_micro_batches_accumulate(void **state)
     tiny_model_run(&tiny, 0, 1, both, 0.25, loss);
     tec_model_forward(tiny.model, tiny.example + 1, TINY_EXAMPLES - 1, both, 0.25, loss);
     tec_model_backward(tiny.model);
-    assert_values("gradient", tiny.params->grad, whole.grad, tiny.params->trained, SUM_TOLERANCE);
+    assert_values("gradient", tiny.params->grad, whole.grad, trained(&tiny), SUM_TOLERANCE);
     assert_losses("losses", loss, whole.loss);
     tiny_model_free(&tiny);
 }
@@ -92,7 +98,7 @@ static void test_fewer_examples(void **state)
     memcpy(tight.example, roomy.example, sizeof tight.example);
     run(&roomy, 0, TINY_EXAMPLES, both, 1);
     yield got = run(&roomy, 2, 1, both, 1), want = run(&tight, 2, 1, both, 1);
-    assert_values("gradient", roomy.params->grad, want.grad, roomy.params->trained, SUM_TOLERANCE);
+    assert_values("gradient", roomy.params->grad, want.grad, trained(&roomy), SUM_TOLERANCE);
     assert_losses("losses", got.loss, want.loss);
     tiny_model_free(&roomy);
     tiny_model_free(&tight);
@@ -106,7 +112,7 @@ static void test_threads(void **state)
     yield got = run(&two, 0, 3, both, 1);
     tec_threads_set(1);
     yield want = run(&two, 0, 3, both, 1);
-    assert_values("gradient", copy_of(got.grad, two.params->trained), want.grad, two.params->trained, SUM_TOLERANCE);
+    assert_values("gradient", copy_of(got.grad, trained(&two)), want.grad, trained(&two), SUM_TOLERANCE);
     assert_losses("losses", got.loss, want.loss);
     yield again = run(&two, 0, 3, both, 1);
     assert_memory_equal(again.grad, want.grad, two.params->trained * sizeof *want.grad);
@@ -129,12 +135,12 @@ static void test_order_of_patches_says_nothing(void **state)
     tiny_model tiny = tiny_model_make((int)(intptr_t)*state, 1);
     int L = tec_model_patches(&tiny.config), V = tiny.visible, shuffle[64];
     yield want = run(&tiny, 0, 1, both, 1);
-    memcpy(shuffle, tiny.example[0].shuffle, L * sizeof *shuffle);
+    memcpy(shuffle, tiny.example[0].shuffle, (size_t)L * sizeof *shuffle);
     reverse(shuffle, V);
     reverse(shuffle + V, L - V);
     tiny.example[0].shuffle = shuffle;
     yield got = run(&tiny, 0, 1, both, 1);
-    assert_values("gradient", tiny.params->grad, want.grad, tiny.params->trained, SUM_TOLERANCE);
+    assert_values("gradient", tiny.params->grad, want.grad, trained(&tiny), SUM_TOLERANCE);
     assert_losses("losses", got.loss, want.loss);
     tiny_model_free(&tiny);
 }
@@ -154,7 +160,7 @@ static void test_hidden_pixels_are_not_seen(void **state)
     tiny.example[0].image = image;
     yield got = run(&tiny, 0, 1, both, 1);
     assert_losses("losses", got.loss, want.loss);
-    assert_values("gradient", tiny.params->grad, want.grad, tiny.params->trained, 0);
+    assert_values("gradient", tiny.params->grad, want.grad, trained(&tiny), 0);
     tiny_model_free(&tiny);
 }
 
@@ -192,14 +198,13 @@ static void note_announced(void *context, size_t end)
     a->calls++;
 }
 
-/* From the front on, nothing changes any more behind the announcement, and only the tokens' side is left for the end.
- */
+/* What has been announced does not change any more, and only the embedding's side is left for the end. */
 static void test_backward_announces(void **state)
 {
     tiny_model tiny = tiny_model_make((int)(intptr_t)*state, 2);
     const tec_params *p = tiny.params;
     const tec_model_config *c = &tiny.config;
-    announced a = {.grad = p->grad, .kept = reals(p->trained)};
+    announced a = {.grad = p->grad, .kept = reals((int)p->trained)};
     double loss[2];
     tiny_model_run(&tiny, 0, 1, both, 1, loss); /* the gradient is added to, of another example */
     tiny.params->listener = note_announced;

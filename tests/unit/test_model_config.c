@@ -1,3 +1,4 @@
+/* Which architectures are refused, and the names of what differs between two of them. */
 #include "tec/model.h"
 
 #include <math.h>
@@ -37,7 +38,7 @@ static const struct {
     {AT(patch), 0, "patch (0) and image_size (12) must be positive"},
     {AT(patch), -4, "patch (-4)"},
     {AT(image_size), -12, "image_size (-12)"},
-    {AT(patch), 12, "patch (12) leaves one patch of an image of 12 pixels"},
+    {AT(patch), 12, "patch (12) makes a single patch of an image of 12 pixels"},
     {AT(heads), 3, "heads (3) must divide width (16)"},
     {AT(heads), 0, "heads (0)"},
     {AT(width), 0, "width (0)"},
@@ -108,7 +109,7 @@ static void test_training_a_plain_encoder(void **state)
     tec_model_config c = good;
     c.kind = TEC_MODEL_VIT;
     assert_int_equal(tec_model_create(&model, &c, 1, 1, 1), TEC_USER_ERROR);
-    assert_non_null(strstr(tec_error_message(), "no loss to train by"));
+    assert_non_null(strstr(tec_error_message(), "no loss to train with"));
 }
 
 /* What a kind does not have is not asked for. */
@@ -179,7 +180,7 @@ static void test_visible_and_queries(void **state)
     } bad[] = {{0, 1, "0 of 9 patches would be visible"},
                {9, 1, "9 of 9 patches would be visible"},
                {-1, 1, "-1 of 9 patches would be visible"},
-               {3, 10, "10 attention queries were asked for, but an image has 9 patches"},
+               {3, 10, "10 attention queries were requested, but an image has 9 patches"},
                {3, -1, "-1 attention queries"}};
     tec_model *model;
     for (int i = 0; i < 5; i++) {

@@ -1,3 +1,4 @@
+/* Frozen models: features and targets against a plain reference. */
 #include "gradient.h"
 #include "reference.h"
 #include "tiny_model.h"
@@ -64,7 +65,7 @@ static base make(int i)
     tiny_weights(tec_frozen_params(b.frozen));
     b.params = tec_frozen_params(b.frozen);
     const tec_param *position = tec_params_find(b.params, "pos_embed");
-    const double *random = random_values(position->count, 1);
+    const double *random = random_values((int)position->count, 1);
     for (size_t j = 0; j < position->count; j++)
         b.params->weight[position->offset + j] = (real)random[j];
     tec_frozen_ready(b.frozen);
@@ -97,7 +98,7 @@ static void test_features(void **state)
     for (int i = 0; i < BATCH; i++) {
         run_reference(&b, b.images + i * b.pixels, output, NULL);
         const double *y = reference_norm(b.params, "norm", output[b.config->depth - 1], b.N, b.D, 1e-6);
-        memcpy(class_token + i * b.D, y, b.D * sizeof *y);
+        memcpy(class_token + i * b.D, y, (size_t)b.D * sizeof *y);
         for (int j = b.D; j < b.N * b.D; j++)
             mean[i * b.D + j % b.D] += y[j] / b.L;
     }
@@ -147,7 +148,8 @@ static void assert_targets_of_one(const base *b, const real *image, int last_lay
     assert_topk(b, logit, topk, K);
     for (int k = 0; k <= K; k++)
         for (int h = 0; h < b->H; h++)
-            memcpy(want + (k * b->H + h) * L, logit + (h * N + (k ? 1 + topk[k - 1] : 0)) * N + 1, L * sizeof *want);
+            memcpy(want + (k * b->H + h) * L, logit + (h * N + (k ? 1 + topk[k - 1] : 0)) * N + 1,
+                   (size_t)L * sizeof *want);
     assert_values("attention", attention, want, (1 + K) * b->H * L, TOLERANCE);
 }
 
@@ -164,7 +166,7 @@ static void check_targets(const base *b, int last_layers, int K)
         tec_frozen_targets(b->frozen, b->images + i * b->pixels, 1, last_layers, K, alone, map_alone, again);
         assert_values("feature of one image", alone, widened(feature + i * features, features), features, TOLERANCE);
         assert_values("attention of one image", map_alone, widened(attention + i * maps, maps), maps, TOLERANCE);
-        assert_memory_equal(again, topk + i * K, K * sizeof *topk);
+        assert_memory_equal(again, topk + i * K, (size_t)K * sizeof *topk);
     }
 }
 

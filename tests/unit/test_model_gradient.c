@@ -1,3 +1,4 @@
+/* Gradients of whole models against central differences. */
 #include "gradient.h"
 #include "tiny_model.h"
 
@@ -36,8 +37,9 @@ static double tensor_error(tiny_model *tiny, int index)
 {
     const tec_param *p = &tiny->params->param[index];
     tensor t = {tiny, index};
-    const double *x = widened(tec_params_weight(tiny->params, index), p->count);
-    double error = gradient_error(loss, &t, x, tec_params_grad(tiny->params, index), p->count, ELEMENTS);
+    int count = (int)p->count;
+    const double *x = widened(tec_params_weight(tiny->params, index), count);
+    double error = gradient_error(loss, &t, x, tec_params_grad(tiny->params, index), count, ELEMENTS);
     loss(x, &t);
     return error;
 }

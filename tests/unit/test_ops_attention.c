@@ -70,7 +70,7 @@ static double loss(const double *moved, void *context)
     attention a = *(attention *)context;
     a.input[a.moved] = moved;
     reference(&a);
-    return dot(a.dout, a.out, (size_t)a.row[a.seq.count] * a.D);
+    return dot(a.dout, a.out, a.row[a.seq.count] * a.D);
 }
 
 static void make(attention *a, int count, int N, const int *first, int D, int H)
@@ -90,9 +90,9 @@ static void make(attention *a, int count, int N, const int *first, int D, int H)
 
 static real *dense(const real *x, int R, int D, int ld)
 {
-    real *out = reals((size_t)R * D);
+    real *out = reals(R * D);
     for (int r = 0; r < R; r++) {
-        memcpy(out + r * D, x + r * ld, D * sizeof *out);
+        memcpy(out + r * D, x + r * ld, (size_t)D * sizeof *out);
         for (int d = D; d < ld && r + 1 < R; d++)
             assert_true(isnan(x[r * ld + d]));
     }

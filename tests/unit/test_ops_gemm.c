@@ -44,7 +44,7 @@ static void multiply(int m, int n, int k, bool ta, bool tb, real beta, int threa
 static void compare(int m, int n, int k, int threads)
 {
     for (int order = 0; order < 8; order++) {
-        real beta = order & 4 ? 1 : 0;
+        real beta = order & 4 ? (real)1 : (real)0;
         multiply(m, n, k, order & 1, order & 2, beta, 1, one);
         multiply(m, n, k, order & 1, order & 2, beta, threads, many);
         for (int i = 0; i < MOST * (MOST + GAP); i++)

@@ -48,16 +48,15 @@ static double loss(const double *moved, void *context)
     linear l = *(linear *)context;
     l.input[l.moved] = moved;
     reference(&l, l.y);
-    return dot(l.dy, l.y, (size_t)l.shape.R * l.shape.O);
+    return dot(l.dy, l.y, l.shape.R * l.shape.O);
 }
 
 static linear make(shape s)
 {
-    return (linear){
-        .shape = s,
-        .input = {random_values((size_t)s.R * s.I, 1), random_values((size_t)s.O * s.I, 1), random_values(s.O, 1)},
-        .dy = random_values((size_t)s.R * s.O, 1),
-        .y = doubles((size_t)s.R * s.O)};
+    return (linear){.shape = s,
+                    .input = {random_values(s.R * s.I, 1), random_values(s.O * s.I, 1), random_values(s.O, 1)},
+                    .dy = random_values(s.R * s.O, 1),
+                    .y = doubles(s.R * s.O)};
 }
 
 static void test_forward(void **state)
@@ -67,12 +66,12 @@ static void test_forward(void **state)
         for (int with_bias = 0; with_bias < 2; with_bias++) {
             shape s = shapes[i];
             linear l = make(s);
-            double *want = doubles((size_t)s.R * s.O);
-            real *bias = with_bias ? copy_of(l.input[BIAS], s.O) : NULL, *y = reals((size_t)(s.R - 1) * s.ldy + s.O);
+            double *want = doubles(s.R * s.O);
+            real *bias = with_bias ? copy_of(l.input[BIAS], s.O) : NULL, *y = reals((s.R - 1) * s.ldy + s.O);
             l.input[BIAS] = with_bias ? l.input[BIAS] : NULL;
             reference(&l, want);
-            tec_linear_forward(rows_of(l.input[X], s.R, s.I, s.ldx), s.ldx, copy_of(l.input[WEIGHT], (size_t)s.O * s.I),
-                               bias, s.R, s.I, s.O, y, s.ldy);
+            tec_linear_forward(rows_of(l.input[X], s.R, s.I, s.ldx), s.ldx, copy_of(l.input[WEIGHT], s.O * s.I), bias,
+                               s.R, s.I, s.O, y, s.ldy);
             assert_rows("y", y, s.ldy, want, s.R, s.O, VALUE_TOLERANCE);
         }
 }
@@ -82,13 +81,13 @@ static void test_residual(void **state)
     (void)state;
     for (int i = 0; i < SHAPES; i++) {
         shape s = shapes[i];
-        size_t n = (size_t)s.R * s.O;
+        int n = s.R * s.O;
         linear l = make(s);
         double *want = doubles(n), *residual = random_values(n, 1);
-        real *x = copy_of(l.input[X], (size_t)s.R * s.I), *weight = copy_of(l.input[WEIGHT], (size_t)s.O * s.I);
+        real *x = copy_of(l.input[X], s.R * s.I), *weight = copy_of(l.input[WEIGHT], s.O * s.I);
         real *bias = copy_of(l.input[BIAS], s.O), *in_place = copy_of(residual, n), *y = reals(n);
         reference(&l, want);
-        for (size_t j = 0; j < n; j++)
+        for (int j = 0; j < n; j++)
             want[j] += residual[j];
         tec_linear_residual(x, weight, bias, in_place, s.R, s.I, s.O, y);
         assert_values("y", y, want, n, VALUE_TOLERANCE);
@@ -100,9 +99,9 @@ static void test_residual(void **state)
 /* Row-distance [R, n] -> dense; nothing may have been written between the rows. */
 static real *dense(const real *x, int R, int n, int ld)
 {
-    real *out = reals((size_t)R * n);
+    real *out = reals(R * n);
     for (int r = 0; r < R; r++) {
-        memcpy(out + r * n, x + r * ld, n * sizeof *out);
+        memcpy(out + r * n, x + r * ld, (size_t)n * sizeof *out);
         for (int i = n; i < ld && r + 1 < R; i++)
             assert_true(isnan(x[r * ld + i]));
     }
@@ -111,11 +110,11 @@ static real *dense(const real *x, int R, int n, int ld)
 
 static void check_backward(shape s, real beta)
 {
-    size_t weights = (size_t)s.O * s.I, inputs = (size_t)s.R * s.I;
+    int weights = s.O * s.I, inputs = s.R * s.I;
     linear l = make(s);
     const double *dx_before = random_values(inputs, 1), *dweight_before = random_values(weights, 1),
                  *dbias_before = random_values(s.O, 1);
-    real *dx = beta == 1 ? rows_of(dx_before, s.R, s.I, s.ldx) : reals((size_t)(s.R - 1) * s.ldx + s.I);
+    real *dx = beta == 1 ? rows_of(dx_before, s.R, s.I, s.ldx) : reals((s.R - 1) * s.ldx + s.I);
     real *dweight = copy_of(dweight_before, weights), *dbias = copy_of(dbias_before, s.O);
     tec_linear_backward(rows_of(l.dy, s.R, s.O, s.ldy), s.ldy, rows_of(l.input[X], s.R, s.I, s.ldx), s.ldx,
                         copy_of(l.input[WEIGHT], weights), s.R, s.I, s.O, dx, s.ldx, beta, dweight, dbias);
@@ -157,7 +156,7 @@ static void test_bias_backward(void **state)
     for (int c = 0; c < 4; c++)
         for (int R = 1; R <= 9; R++) {
             int O = columns[c], ld = O + R % 3;
-            const double *dy = random_values((size_t)R * O, 1);
+            const double *dy = random_values(R * O, 1);
             double *want = random_values(O, 1);
             real *dbias = copy_of(want, O);
             for (int r = 0; r < R; r++)

@@ -46,7 +46,7 @@ static double loss(const double *moved, void *context)
     layer_norm l = *(layer_norm *)context;
     l.input[l.moved] = moved;
     reference(&l);
-    return dot(l.dy, l.y, (size_t)l.R * l.D * l.parts);
+    return dot(l.dy, l.y, l.R * l.D * l.parts);
 }
 
 static layer_norm make(int R, int D, int parts, double eps)
@@ -66,7 +66,7 @@ static layer_norm make(int R, int D, int parts, double eps)
 /* Part p of the concatenated x as a matrix of its own. */
 static const real *part(const layer_norm *l, int p)
 {
-    real *out = reals((size_t)l->R * l->D);
+    real *out = reals(l->R * l->D);
     for (int i = 0; i < l->R * l->D; i++)
         out[i] = (real)l->input[X][(i / l->D * l->parts + p) * l->D + i % l->D];
     return out;
@@ -75,7 +75,7 @@ static const real *part(const layer_norm *l, int p)
 static void assert_forward(const layer_norm *l, const real *y, const real *mean, const real *rstd)
 {
     reference(l);
-    assert_values("y", y, l->y, (size_t)l->R * l->D * l->parts, VALUE_TOLERANCE);
+    assert_values("y", y, l->y, l->R * l->D * l->parts, VALUE_TOLERANCE);
     assert_values("mean", mean, l->mean, l->R, VALUE_TOLERANCE);
     assert_values("rstd", rstd, l->rstd, l->R, VALUE_TOLERANCE);
 }

@@ -1,3 +1,4 @@
+/* The parameter registry: names, shapes, layout, decay, initial values, position tables. */
 #include "tec/model.h"
 #include "tec/params.h"
 
@@ -129,12 +130,13 @@ static moments moments_of(const tec_params *params, int index)
 {
     moments m = {0};
     const real *w = tec_params_weight(params, index);
-    size_t n = params->param[index].count;
-    for (size_t i = 0; i < n; i++) {
+    size_t count = params->param[index].count;
+    double n = (double)count;
+    for (size_t i = 0; i < count; i++) {
         m.mean += w[i] / n;
         m.most = fmax(m.most, fabs(w[i]));
     }
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < count; i++)
         m.variance += (w[i] - m.mean) * (w[i] - m.mean) / n;
     return m;
 }
@@ -143,7 +145,7 @@ static moments moments_of(const tec_params *params, int index)
 static void assert_uniform(const tec_params *params, int index, double bound)
 {
     moments m = moments_of(params, index);
-    double n = params->param[index].count, third = bound * bound / 3;
+    double n = (double)params->param[index].count, third = bound * bound / 3;
     assert_true(m.most <= bound * (1 + 1e-6) && m.most > 0.98 * bound);
     assert_true(fabs(m.mean) < 5 * sqrt(third / n));
     assert_true(fabs(m.variance - third) < 5 * third * sqrt(0.8 / n));
@@ -207,10 +209,10 @@ static void test_seeds(void **state)
     tec_params_initialize(&other, 1);
     assert_memory_equal(other.weight, params->weight, bytes);
     assert_true(fabs(correlation(tec_params_weight(params, LINEAR), tec_params_weight(params, SAME_AS_LINEAR), n)) <
-                5 / sqrt(n));
+                5 / sqrt((double)n));
     tec_params_initialize(&other, 2);
     assert_true(fabs(correlation(tec_params_weight(params, LINEAR), tec_params_weight(&other, LINEAR), n)) <
-                5 / sqrt(n));
+                5 / sqrt((double)n));
     assert_true(fabs(correlation(tec_params_weight(params, CLASS), tec_params_weight(&other, CLASS), 2000)) <
                 5 / sqrt(2000));
     tec_params_free(&other);

@@ -35,8 +35,8 @@ static void test_published_vectors(void **state)
     }
 }
 
-/* Checkpoints and target stores of earlier versions depend on how arguments become counters: these words are for ever.
- */
+/* Checkpoints and target stores of earlier versions depend on how arguments become counters: these words must not
+ * change. */
 static void test_streams_stay_as_they_are(void **state)
 {
     (void)state;

@@ -1,3 +1,4 @@
+/* The pickle machine: values, what is refused by name, damaged and endless inputs. */
 #include "src/formats/pickle.h"
 
 #include <setjmp.h>

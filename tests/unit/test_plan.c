@@ -121,7 +121,7 @@ static void test_pretrain_memory(void **state)
     assert_int_equal(tec_model_create(&model, &job.model, 8, 49, 15), TEC_OK);
     const tec_params *params = tec_model_params(model);
     assert_true(item(&memory, "weights") == (double)params->total * sizeof(real));
-    assert_true(item(&memory, "moments") == 2.0 * params->trained * sizeof(real));
+    assert_true(item(&memory, "moments") == 2.0 * (double)(params->trained * sizeof(real)));
     assert_true(item(&memory, "activations") == (double)tec_model_workspace_bytes(model));
     tec_model_free(model);
 

@@ -20,8 +20,8 @@ static tec_comm comm;
 static tec_features make_features(int count, int width, int classes)
 {
     tec_features f = {.total = count, .count = count, .width = width, .classes = classes};
-    f.value = tec_allocate(sizeof(real) * count * width);
-    f.label = tec_allocate(sizeof(int32_t) * count);
+    f.value = tec_allocate(sizeof(real) * (size_t)(count * width));
+    f.label = tec_allocate(sizeof(int32_t) * (size_t)count);
     return f;
 }
 

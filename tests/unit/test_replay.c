@@ -242,8 +242,7 @@ static void test_altered_numbers(void **state)
     }
 }
 
-/* Adam makes steps of rounding noise where the true gradient is zero: the key rows do not count, their neighbours do.
- */
+/* Adam turns rounding errors into steps where the true gradient is zero: key rows do not count, their neighbours do. */
 static void test_key_rows(void **state)
 {
     (void)state;

@@ -1,5 +1,4 @@
-/* log.jsonl: every line is JSON with what the run was told to write, and a resumed run goes on where its checkpoint is.
- */
+/* log.jsonl: every line is JSON with what the run was told to write; a resumed run continues at its checkpoint. */
 #include "folder.h"
 
 #include "src/train/run_log.h"

@@ -1,3 +1,4 @@
+/* safetensors files: values, damaged headers and lengths, what is written, failing writes. */
 #include "folder.h"
 
 #include "tec/files.h"

@@ -188,8 +188,7 @@ static void test_override_errors(void **state)
     }
 }
 
-/* An override mends what a file has wrong together with it, and the place of a message is that of the value in force.
- */
+/* An override can correct a file that is wrong without it; a message names the place of the value in force. */
 static void test_checks_come_last(void **state)
 {
     (void)state;

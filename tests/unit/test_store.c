@@ -1,3 +1,4 @@
+/* Target stores: written, read, verified, damaged, refused; int8 and its errors. */
 #include "folder.h"
 #include "noise_store.h"
 

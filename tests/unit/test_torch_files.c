@@ -2,8 +2,7 @@
  *
  *   test_torch_files                   the files in tests/data/torch, damaged ones, written ones
  *   test_torch_files compare FOLDER    every NAME.pth there is what NAME.want says, or refused as NAME.refused says
- *   test_torch_files write FILE        what tests/data/make_torch.py --check expects
- */
+ *   test_torch_files write FILE        what tests/data/make_torch.py --check expects */
 #include "folder.h"
 
 #include "tec/files.h"

@@ -1,3 +1,4 @@
+/* Architectures, weights and examples of the tiny models. */
 #include "tiny_model.h"
 
 #include "gradient.h"
@@ -51,7 +52,7 @@ void tiny_weights(tec_params *params)
         const tec_param *p = &params->param[i];
         real *weight = tec_params_weight(params, i);
         double size = p->init == TEC_INIT_XAVIER ? 0.7 / sqrt(p->fan_in) : p->init == TEC_INIT_TOKEN ? 0.5 : 0.1;
-        const double *random = random_values(p->count, size);
+        const double *random = random_values((int)p->count, size);
         for (size_t j = 0; j < p->count && p->trained; j++)
             weight[j] = (real)(random[j] + (p->init == TEC_INIT_ONE));
     }
@@ -60,15 +61,15 @@ void tiny_weights(tec_params *params)
 static tec_example random_example(const tiny_model *t)
 {
     const tec_model_config *c = &t->config;
-    size_t L = tec_model_patches(c), pixels = (size_t)c->channels * c->image_size * c->image_size,
-           feature = L * c->base_width, attention = (1 + t->topk) * L * c->base_heads;
-    tec_example e = {.image = copy_of(random_values(pixels, 1), pixels), .shuffle = random_order((int)L)};
+    int L = tec_model_patches(c), pixels = c->channels * c->image_size * c->image_size, feature = L * c->base_width,
+        attention = (1 + t->topk) * L * c->base_heads;
+    tec_example e = {.image = copy_of(random_values(pixels, 1), pixels), .shuffle = random_order(L)};
     if (c->kind != TEC_MODEL_TEC)
         return e;
     e.feature = copy_of(random_values(feature, 1), feature);
     if (c->predict_attention) {
         e.attention = copy_of(random_values(attention, 2), attention);
-        e.topk = random_order((int)L);
+        e.topk = random_order(L);
     }
     return e;
 }

@@ -1,0 +1,15 @@
+/* Module parallel, private. What a tec_comm is in MPI: the only header that includes <mpi.h>. */
+#ifndef TEC_PARALLEL_COMM_MPI_H
+#define TEC_PARALLEL_COMM_MPI_H
+
+#include "tec/comm.h"
+
+#include <mpi.h>
+
+#define TEC_MPI_REAL (TEC_REAL_IS_DOUBLE ? MPI_DOUBLE : MPI_FLOAT)
+
+struct tec_comm_world {
+    MPI_Comm mpi;
+};
+
+#endif

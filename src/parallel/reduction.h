@@ -1,0 +1,39 @@
+/* Module parallel, private. Inside a reducer: what the ways of summing its buckets share, and where they differ.
+ *
+ * Buckets are numbered over all steps: each step goes on where the one before it ended, so that no counter is ever
+ * reset while a thread may read it. */
+#ifndef TEC_PARALLEL_REDUCTION_H
+#define TEC_PARALLEL_REDUCTION_H
+
+#include "tec/reducer.h"
+
+/* A way of summing buckets: one row of the table in reducer.c. All functions are called on the main thread. */
+typedef struct reduction_kind {
+    tec_status (*start)(tec_reducer *r);          /* sets r->own; NULL: nothing to start */
+    void (*announce)(tec_reducer *r, size_t end); /* this rank's part of the buckets before `end` is complete */
+    void (*wait)(tec_reducer *r, size_t end);     /* returns once the buckets before `end` are summed */
+    void (*stop)(tec_reducer *r);                 /* frees r->own, also after a failed start; NULL: nothing to stop */
+} reduction_kind;
+
+extern const reduction_kind tec_reduction_thread;
+
+struct tec_reducer {
+    const reduction_kind *kind;
+    const tec_comm *comm;
+    real *data;
+    size_t count, bucket; /* reals in all, and in a bucket */
+    size_t buckets;       /* of a step */
+    size_t first;         /* number of the step's first bucket */
+    size_t taken;         /* of this step */
+    size_t summed;        /* of all steps; the kind counts, and guards it if need be */
+    double waited;
+    void *own; /* the kind's */
+};
+
+static inline tec_slice slice_of(const tec_reducer *r, size_t number)
+{
+    size_t first = number % r->buckets * r->bucket, left = r->count - first;
+    return (tec_slice){first, left < r->bucket ? left : r->bucket};
+}
+
+#endif
