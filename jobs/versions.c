@@ -1,10 +1,10 @@
 /* Which tec this is, and which libraries it runs with. */
 #include "jobs.h"
 
+#include "tec/checkpoint.h"
 #include "tec/gemm.h"
 #include "tec/version.h"
 
-#include <hdf5.h>
 #include <jansson.h>
 #include <png.h>
 #include <stdio.h>
@@ -25,12 +25,11 @@
 
 void tec_versions_print(FILE *out)
 {
-    char mpi[256];
-    unsigned major = 0, minor = 0, release = 0;
+    char mpi[256], hdf5[32];
     tec_comm_library(mpi, sizeof mpi);
-    H5get_libversion(&major, &minor, &release);
+    tec_checkpoint_library(hdf5, sizeof hdf5);
     fprintf(out, "tec %s\n", tec_version());
-    fprintf(out, "%s, %s, HDF5 %u.%u.%u\n", mpi, tec_blas_name(), major, minor, release);
+    fprintf(out, "%s, %s, HDF5 %s\n", mpi, tec_blas_name(), hdf5);
     fprintf(out, "libyaml %s, jansson %s, %s, libpng %s, zlib %s, libzip %s\n", yaml_get_version_string(),
             jansson_version_str(), JPEG_LIBRARY, png_get_libpng_ver(NULL), zlibVersion(), zip_libzip_version());
     fprintf(out, "compiler %s\n", __VERSION__);

@@ -71,4 +71,7 @@ tec_status tec_checkpoint_write(const char *path, const tec_model_config *config
 /* "runs/a/checkpoint.h5" -> "runs/a/checkpoint_prev.h5"; the caller frees it. */
 char *tec_checkpoint_previous(const char *path);
 
+/* The version of the HDF5 library that writes them, "1.10.8", written to `text`. */
+void tec_checkpoint_library(char *text, size_t size);
+
 #endif

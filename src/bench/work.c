@@ -4,7 +4,6 @@
 #include "tec/flops.h"
 #include "tec/memory.h"
 #include "tec/philox.h"
-#include "tec/plan.h"
 
 #include <stdlib.h>
 #include <string.h>

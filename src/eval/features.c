@@ -7,7 +7,7 @@
 #include "tec/log.h"
 #include "tec/memory.h"
 #include "tec/range.h"
-#include "tec/skipped.h"
+#include "tec/skipped_report.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -146,3 +146,10 @@ tec_status tec_checkpoint_write(const char *path, const tec_model_config *config
     free(temporary);
     return status;
 }
+
+void tec_checkpoint_library(char *text, size_t size)
+{
+    unsigned major = 0, minor = 0, release = 0;
+    H5get_libversion(&major, &minor, &release);
+    snprintf(text, size, "%u.%u.%u", major, minor, release);
+}

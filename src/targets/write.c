@@ -8,6 +8,7 @@
 #include "tec/files.h"
 #include "tec/log.h"
 #include "tec/phase.h"
+#include "tec/skipped_report.h"
 #include "tec/stop.h"
 
 #include <math.h>

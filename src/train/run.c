@@ -9,6 +9,7 @@
 #include "tec/log.h"
 #include "tec/phase.h"
 #include "tec/schedule.h"
+#include "tec/skipped_report.h"
 #include "tec/stop.h"
 
 #include <stdio.h>

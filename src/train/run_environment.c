@@ -1,8 +1,8 @@
 /* environment.json: versions, hosts and ranks of a run. */
 #include "run_environment.h"
 
+#include "tec/checkpoint.h"
 #include "tec/gemm.h"
-#include "tec/h5.h"
 #include "tec/version.h"
 
 #include <jansson.h>
@@ -35,10 +35,8 @@ static json_t *mpi_version(const tec_comm *comm)
 
 static json_t *hdf5_version(void)
 {
-    unsigned major = 0, minor = 0, release = 0;
     char text[32];
-    H5get_libversion(&major, &minor, &release);
-    snprintf(text, sizeof text, "%u.%u.%u", major, minor, release);
+    tec_checkpoint_library(text, sizeof text);
     return json_string(text);
 }
 

@@ -1,7 +1,7 @@
 /* Images left out by several ranks: listed together, each once, on every rank the same number. */
 #include "tests/unit/capture.h"
 
-#include "tec/skipped.h"
+#include "tec/skipped_report.h"
 #include "tec/text.h"
 
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* Images left out: noted once, listed in order on stderr. */
 #include "capture.h"
 
-#include "tec/skipped.h"
+#include "tec/skipped_report.h"
 
 #include "tec/log.h"
 

@@ -1,41 +1,11 @@
-/* A sorted list of images left out, merged over the ranks when it is reported. */
-#include "tec/skipped.h"
+/* Lists of images left out, merged over the ranks. */
+#include "tec/skipped_report.h"
 
 #include "tec/log.h"
 #include "tec/memory.h"
-#include "tec/text.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* Index of `sample`, or where it is to be inserted. */
-static int64_t place_of(const tec_skipped *s, int64_t sample)
-{
-    int64_t low = 0, high = s->count;
-    while (low < high) {
-        int64_t middle = low + (high - low) / 2;
-        if (s->sample[middle] < sample)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-void tec_skipped_note(tec_skipped *s, int64_t sample, const char *message)
-{
-    int64_t at = place_of(s, sample);
-    if (at < s->count && s->sample[at] == sample)
-        return;
-    size_t count = (size_t)s->count, behind = count - (size_t)at, capacity = s->capacity;
-    s->sample = tec_grow(s->sample, count, &s->capacity, sizeof *s->sample);
-    s->message = tec_grow(s->message, count, &capacity, sizeof *s->message);
-    memmove(s->sample + at + 1, s->sample + at, behind * sizeof *s->sample);
-    memmove(s->message + at + 1, s->message + at, behind * sizeof *s->message);
-    s->sample[at] = sample;
-    s->message[at] = tec_string_copy(message);
-    s->count++;
-}
 
 /* All messages, each with its terminating 0. The caller frees the text. */
 static char *joined(const tec_skipped *s, size_t *bytes)
@@ -88,13 +58,4 @@ int64_t tec_skipped_report(const tec_skipped *s, const tec_comm *comm, const cha
         tec_warn("%s", all.message[i]);
     tec_skipped_free(&all);
     return total;
-}
-
-void tec_skipped_free(tec_skipped *s)
-{
-    for (int64_t i = 0; i < s->count; i++)
-        free(s->message[i]);
-    free(s->message);
-    free(s->sample);
-    *s = (tec_skipped){0};
 }

@@ -1,0 +1,12 @@
+/* Module parallel, public. The images that any rank has left out, listed together. */
+#ifndef TEC_SKIPPED_REPORT_H
+#define TEC_SKIPPED_REPORT_H
+
+#include "tec/comm.h"
+#include "tec/skipped.h"
+
+/* Collective. Warns on rank 0: how many images of `what` were left out, then one line each, in the order of the
+ * samples. Returns how many, on every rank; an image that several ranks met counts once. */
+int64_t tec_skipped_report(const tec_skipped *skipped, const tec_comm *comm, const char *what);
+
+#endif
