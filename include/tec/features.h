@@ -38,6 +38,12 @@ tec_status tec_features_compute(const tec_comm *comm, const tec_features_setting
                                 tec_frozen *frozen, const char *what, tec_features *out);
 void tec_features_free(tec_features *features);
 
+/* Row `row` of this rank's, [D]. */
+static inline real *tec_features_row(const tec_features *features, int64_t row)
+{
+    return features->value + (size_t)row * (size_t)features->width;
+}
+
 /* Local. Divides every row by its Euclidean norm; a row of zeros stays. */
 void tec_features_normalize(tec_features *features);
 

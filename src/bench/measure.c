@@ -15,7 +15,7 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double median(double *value, int count)
+static double median(double *value, size_t count)
 {
     qsort(value, count, sizeof *value, by_size);
     return (value[(count - 1) / 2] + value[count / 2]) / 2;
@@ -34,17 +34,18 @@ static void collect(tec_bench_result *out)
     memcpy(out->operators, tec_measure_table(), sizeof out->operators);
     out->flops = tec_gemm_flops();
     out->kinds = tec_gemm_measured(&kinds);
-    out->kind = tec_allocate_zeroed(out->kinds, sizeof *out->kind);
-    for (int i = 0; i < out->kinds; i++)
+    const size_t count = (size_t)out->kinds;
+    out->kind = tec_allocate_zeroed(count, sizeof *out->kind);
+    for (size_t i = 0; i < count; i++)
         out->kind[i].in_step = kinds[i];
-    qsort(out->kind, out->kinds, sizeof *out->kind, by_time);
+    qsort(out->kind, count, sizeof *out->kind, by_time);
     getrusage(RUSAGE_SELF, &usage);
-    out->peak_rss_mb = usage.ru_maxrss / 1024.0;
+    out->peak_rss_mb = (double)usage.ru_maxrss / 1024;
 }
 
 tec_status tec_bench_measure(tec_bench_work *work, void *context, int steps, tec_bench_result *out)
 {
-    double *time = tec_allocate(steps * sizeof *time);
+    double *time = tec_allocate((size_t)steps * sizeof *time);
     *out = (tec_bench_result){.steps = steps};
     tec_status status = work(context);
     tec_gemm_forget();
@@ -58,7 +59,7 @@ tec_status tec_bench_measure(tec_bench_work *work, void *context, int steps, tec
     out->total = tec_seconds() - start;
     tec_measure_stop();
     if (status == TEC_OK) {
-        out->median = median(time, steps);
+        out->median = median(time, (size_t)steps);
         collect(out);
     }
     free(time);
@@ -129,14 +130,19 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+static size_t area(int rows, int columns)
+{
+    return (size_t)rows * (size_t)columns;
+}
+
 void tec_bench_measure_warm(tec_bench_result *r)
 {
     size_t a = 1, b = 1, c = 1;
     for (int i = 0; i < r->kinds; i++) {
         const tec_gemm_kind *k = &r->kind[i].in_step;
-        a = larger(a, (size_t)k->m * k->k);
-        b = larger(b, (size_t)k->k * k->n);
-        c = larger(c, (size_t)k->m * k->n);
+        a = larger(a, area(k->m, k->k));
+        b = larger(b, area(k->k, k->n));
+        c = larger(c, area(k->m, k->n));
     }
     real *numbers = tec_allocate((a + b + c) * sizeof *numbers);
     for (size_t i = 0; i < a + b + c; i++)

@@ -40,17 +40,29 @@ static void draw_numbers(tec_philox *random, real *out, size_t count)
         out[i] = (real)(2 * tec_philox_uniform(random) - 1);
 }
 
+static size_t image_numbers(const tec_model_config *config)
+{
+    const size_t side = (size_t)config->image_size;
+    return (size_t)config->channels * side * side;
+}
+
+static size_t attention_numbers(const tec_model_config *config, int heads, int topk)
+{
+    return (size_t)(1 + topk) * (size_t)heads * (size_t)tec_model_patches(config);
+}
+
 tec_bench_examples tec_bench_examples_make(const tec_model_config *c, int batch, int topk)
 {
-    size_t L = tec_model_patches(c), image = (size_t)c->channels * c->image_size * c->image_size,
-           feature = L * c->base_width, attention = (1 + topk) * c->base_heads * L, each = image + feature + attention;
-    tec_bench_examples m = {.example = tec_allocate_zeroed(batch, sizeof *m.example),
-                            .numbers = tec_allocate(batch * each * sizeof *m.numbers),
-                            .indices = tec_allocate(batch * L * sizeof *m.indices)};
+    const size_t B = (size_t)batch, L = (size_t)tec_model_patches(c);
+    const size_t image = image_numbers(c), feature = L * (size_t)c->base_width;
+    const size_t each = image + feature + attention_numbers(c, c->base_heads, topk);
+    tec_bench_examples m = {.example = tec_allocate_zeroed(B, sizeof *m.example),
+                            .numbers = tec_allocate(B * each * sizeof *m.numbers),
+                            .indices = tec_allocate(B * L * sizeof *m.indices)};
     tec_philox random = tec_philox_start(0, TEC_STREAM_TEST, 0, 0, 0);
     int64_t *order = tec_allocate(L * sizeof *order);
-    draw_numbers(&random, m.numbers, batch * each);
-    for (int b = 0; b < batch; b++) {
+    draw_numbers(&random, m.numbers, B * each);
+    for (size_t b = 0; b < B; b++) {
         real *at = m.numbers + b * each;
         int *shuffle = m.indices + b * L;
         tec_philox_permutation(&random, (int64_t)L, order);
@@ -148,15 +160,16 @@ tec_status tec_bench_targets_open(tec_bench_targets *t, const tec_model_config *
 {
     *t = (tec_bench_targets){.batch = batch, .topk = topk};
     TEC_TRY(tec_frozen_create(&t->frozen, config, batch));
-    size_t L = tec_model_patches(config), image = (size_t)config->channels * config->image_size * config->image_size;
+    const size_t B = (size_t)batch, image = image_numbers(config);
+    const size_t feature = (size_t)tec_model_patches(config) * (size_t)config->width;
     tec_philox random = tec_philox_start(0, TEC_STREAM_TEST, 0, 0, 0);
     tec_params_initialize(tec_frozen_params(t->frozen), 0);
     tec_frozen_ready(t->frozen);
-    t->images = tec_allocate(batch * image * sizeof(real));
-    t->feature = tec_allocate(batch * L * config->width * sizeof(real));
-    t->attention = tec_allocate(batch * (1 + topk) * config->heads * L * sizeof(real));
-    t->picked = tec_allocate((size_t)batch * topk * sizeof *t->picked);
-    draw_numbers(&random, t->images, batch * image);
+    t->images = tec_allocate(B * image * sizeof(real));
+    t->feature = tec_allocate(B * feature * sizeof(real));
+    t->attention = tec_allocate(B * attention_numbers(config, config->heads, topk) * sizeof(real));
+    t->picked = tec_allocate(B * (size_t)topk * sizeof *t->picked);
+    draw_numbers(&random, t->images, B * image);
     return TEC_OK;
 }
 

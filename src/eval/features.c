@@ -81,7 +81,7 @@ static tec_status take_images(extraction *x, real *to, int *count)
 static tec_status compute_batch(extraction *x)
 {
     tec_features *out = x->out;
-    real *value = out->value + (size_t)out->count * (size_t)out->width;
+    real *value = tec_features_row(out, out->count);
     int count;
     TEC_TRY(take_images(x, x->frozen ? x->images : value, &count));
     if (x->frozen && count > 0)
@@ -114,7 +114,7 @@ static tec_status compute_all(extraction *x)
 static tec_status number_rows(extraction *x)
 {
     const tec_comm *comm = x->comm;
-    int64_t *count = tec_allocate_zeroed(comm->size, sizeof *count);
+    int64_t *count = tec_allocate_zeroed((size_t)comm->size, sizeof *count);
     count[comm->rank] = x->out->count;
     tec_comm_sum_int64(comm, count, comm->size);
     x->out->first = x->out->total = 0;
@@ -193,7 +193,7 @@ void tec_features_free(tec_features *features)
 void tec_features_normalize(tec_features *features)
 {
     for (int64_t i = 0; i < features->count; i++) {
-        real *row = features->value + (size_t)i * features->width;
+        real *row = tec_features_row(features, i);
         double square = 0;
         for (int j = 0; j < features->width; j++)
             square += (double)row[j] * row[j];

@@ -21,7 +21,6 @@
 #define TEST_ROWS 256
 #define BLOCK_NEIGHBOURS (1 << 18) /* of all rows of a block: fewer rows when k is very large */
 #define TRAIN_ROWS 4096
-#define PROGRESS_SECONDS 10
 #define REAL_EPSILON (TEC_REAL_IS_DOUBLE ? DBL_EPSILON : (double)FLT_EPSILON)
 
 typedef struct neighbour {
@@ -71,8 +70,8 @@ static void rank_candidates(const search *s, const tec_nearest *candidates, cons
     neighbour *near = tec_allocate(count * sizeof *near);
     for (size_t i = 0; i < count; i++) {
         int64_t row = candidates->item[i].row;
-        near[i] = (neighbour){scalar_product(test, train->value + (size_t)row * train->width, train->width),
-                              train->first + row, train->label[row]};
+        near[i] = (neighbour){scalar_product(test, tec_features_row(train, row), train->width), train->first + row,
+                              train->label[row]};
     }
     qsort(near, count, sizeof *near, by_nearness);
     for (size_t i = 0; i < (size_t)s->k; i++)
@@ -84,13 +83,14 @@ static void rank_candidates(const search *s, const tec_nearest *candidates, cons
 static void search_local(search *s, int rows)
 {
     const tec_features *train = s->train;
-    int width = train->width;
+    const int width = train->width;
+    const size_t D = (size_t)width, k = (size_t)s->k;
     for (int i = 0; i < rows; i++)
         tec_nearest_clear(&s->nearest[i]);
     for (int64_t first = 0; first < train->count; first += TRAIN_ROWS) {
         int count = train->count - first < TRAIN_ROWS ? (int)(train->count - first) : TRAIN_ROWS;
         tec_gemm(rows, count, width, 1, tec_plain(s->block, width),
-                 tec_transposed(train->value + (size_t)first * width, width), 0, s->similarity, TRAIN_ROWS);
+                 tec_transposed(tec_features_row(train, first), width), 0, s->similarity, TRAIN_ROWS);
 #pragma omp parallel for schedule(dynamic, 8)
         for (int i = 0; i < rows; i++)
             tec_nearest_add(&s->nearest[i], s->similarity + (size_t)i * TRAIN_ROWS, first, count);
@@ -98,7 +98,7 @@ static void search_local(search *s, int rows)
 #pragma omp parallel for schedule(dynamic, 8)
     for (int i = 0; i < rows; i++) {
         tec_nearest_finish(&s->nearest[i]);
-        rank_candidates(s, &s->nearest[i], s->block + (size_t)i * width, s->mine + (size_t)i * s->k);
+        rank_candidates(s, &s->nearest[i], s->block + (size_t)i * D, s->mine + (size_t)i * k);
     }
 }
 
@@ -106,7 +106,7 @@ static void search_local(search *s, int rows)
 static int vote(const neighbour *near, int k, double temperature, double *votes, int classes, int label)
 {
     int place = 0;
-    memset(votes, 0, classes * sizeof *votes);
+    memset(votes, 0, (size_t)classes * sizeof *votes);
     for (int i = 0; i < k; i++) /* relative to the nearest, so that no temperature overflows */
         votes[near[i].label] += exp((near[i].similarity - near[0].similarity) / temperature);
     if (votes[label] == 0)
@@ -121,9 +121,9 @@ static void count_hits(const search *s, const tec_knn_settings *settings, int ro
                        tec_knn_result *out)
 {
     int classes = s->train->classes;
-    double *votes = tec_allocate(classes * sizeof *votes);
+    double *votes = tec_allocate((size_t)classes * sizeof *votes);
     for (int i = 0; i < rows; i++) {
-        const neighbour *near = s->all + (size_t)i * s->k;
+        const neighbour *near = s->all + (size_t)i * (size_t)s->k;
         for (int which = 0; which < 2; which++) {
             int place = vote(near, settings->k[which], settings->temperature, votes, classes, label[i]);
             out->top1[which] += place < 1;
@@ -151,19 +151,19 @@ static void merge_nearest(const void *from, void *into, int rows, size_t row_byt
 
 static void open_search(search *s)
 {
-    int width = s->train->width;
+    const int width = s->train->width;
     s->rows = s->k <= BLOCK_NEIGHBOURS / TEST_ROWS ? TEST_ROWS : BLOCK_NEIGHBOURS / s->k;
-    unsigned long rows = (unsigned long)s->rows;
+    const size_t rows = (size_t)s->rows, D = (size_t)width, k = (size_t)s->k;
     /* Unit vectors: |computed - exact| <= D eps / 2 in any order of summation. Twice the bound, for the rounded rows.
      */
     real margin = (real)(2 * (width + 2) * REAL_EPSILON);
-    s->block = tec_allocate(rows * width * sizeof(real));
+    s->block = tec_allocate(rows * D * sizeof(real));
     s->similarity = tec_allocate(rows * TRAIN_ROWS * sizeof(real));
     s->nearest = tec_allocate(rows * sizeof *s->nearest);
     for (int i = 0; i < s->rows; i++)
         tec_nearest_open(&s->nearest[i], s->k, margin);
-    s->mine = tec_allocate(rows * s->k * sizeof(neighbour));
-    s->all = tec_allocate(rows * s->k * sizeof(neighbour));
+    s->mine = tec_allocate(rows * k * sizeof(neighbour));
+    s->all = tec_allocate(rows * k * sizeof(neighbour));
 }
 
 static void close_search(search *s)
@@ -196,16 +196,16 @@ tec_status tec_knn_classify(const tec_comm *comm, const tec_knn_settings *settin
         tec_comm_broadcast(comm, &count, sizeof count, owner);
         for (int64_t first = 0; first < count; first += s.rows) {
             int rows = count - first < s.rows ? (int)(count - first) : s.rows;
-            size_t bytes = (size_t)rows * test->width * sizeof(real);
+            size_t bytes = (size_t)rows * (size_t)test->width * sizeof(real);
             if (owner == comm->rank)
-                memcpy(s.block, test->value + (size_t)first * test->width, bytes);
+                memcpy(s.block, tec_features_row(test, first), bytes);
             tec_comm_broadcast(comm, s.block, bytes, owner);
             search_local(&s, rows);
             tec_comm_reduce_rows(comm, s.mine, s.all, rows, (size_t)k * sizeof(neighbour), merge_nearest, owner);
             if (owner == comm->rank)
                 count_hits(&s, settings, rows, test->label + first, out);
             done += rows;
-            tec_progress(PROGRESS_SECONDS, "k-NN: %lld of %lld images, %.0f images/s", (long long)done,
+            tec_progress(TEC_PROGRESS_SECONDS, "k-NN: %lld of %lld images, %.0f images/s", (long long)done,
                          (long long)test->total, (double)done / (tec_seconds() - started));
         }
     }

@@ -10,8 +10,8 @@
 void tec_nearest_open(tec_nearest *n, int k, real margin)
 {
     *n = (tec_nearest){.k = k, .margin = margin, .capacity = 4 * (int64_t)k};
-    n->best = tec_allocate((unsigned long)k * sizeof *n->best);
-    n->item = tec_allocate((unsigned long)n->capacity * sizeof *n->item);
+    n->best = tec_allocate((size_t)k * sizeof *n->best);
+    n->item = tec_allocate((size_t)n->capacity * sizeof *n->item);
 }
 
 void tec_nearest_close(tec_nearest *n)
@@ -70,7 +70,7 @@ static void make_room(tec_nearest *n)
     tec_nearest_finish(n);
     if (2 * n->count <= n->capacity)
         return;
-    tec_candidate *larger = tec_allocate(2 * (unsigned long)n->capacity * sizeof *larger);
+    tec_candidate *larger = tec_allocate(2 * (size_t)n->capacity * sizeof *larger);
     memcpy(larger, n->item, (size_t)n->count * sizeof *larger);
     free(n->item);
     n->item = larger;

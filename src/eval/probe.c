@@ -49,7 +49,7 @@ static void batch_statistics(probe *p, int64_t count)
         for (int j = block; j < end; j++)
             sum[j] = square[j] = 0;
         for (int64_t i = 0; i < count; i++) {
-            const real *value = p->train->value + (size_t)p->row[i] * width;
+            const real *value = tec_features_row(p->train, p->row[i]);
             for (int j = block; j < end; j++) {
                 sum[j] += value[j];
                 square[j] += (double)value[j] * value[j];
@@ -70,19 +70,20 @@ static void batch_statistics(probe *p, int64_t count)
 static void forward(probe *p, const tec_features *features, const int64_t *row, int64_t first, int count,
                     const double *mean, const double *variance)
 {
-    int width = p->width, classes = p->classes;
+    const int width = p->width, classes = p->classes;
+    const size_t D = (size_t)width, C = (size_t)classes;
     double *scale = p->sum; /* free between two batches' statistics */
     const real *bias = p->weight + p->weights;
     for (int j = 0; j < width; j++)
         scale[j] = 1 / sqrt(variance[j] + EPSILON);
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < count; i++) {
-        const real *value = features->value + (size_t)(row ? row[first + i] : first + i) * width;
-        real *x = p->x + (size_t)i * width;
+        const real *value = tec_features_row(features, row ? row[first + i] : first + i);
+        real *x = p->x + (size_t)i * D, *logit = p->logit + (size_t)i * C;
         for (int j = 0; j < width; j++)
             x[j] = (real)((value[j] - mean[j]) * scale[j]);
         for (int c = 0; c < classes; c++)
-            p->logit[(size_t)i * classes + c] = bias[c];
+            logit[c] = bias[c];
     }
     tec_gemm(count, classes, width, 1, tec_plain(p->x, width), tec_transposed(p->weight, width), 1, p->logit, classes);
 }
@@ -105,16 +106,17 @@ static double cross_entropy(real *logit, int classes, int label, int64_t batch)
 /* Sum of the losses of this rank's `count` rows of the batch; their gradient into p->grad. */
 static double backward(probe *p, int64_t count)
 {
-    int width = p->width, classes = p->classes;
+    const int width = p->width, classes = p->classes;
+    const size_t numbers = p->weights + (size_t)classes;
     real *dbias = p->grad + p->weights;
     double loss = 0;
-    for (size_t i = 0; i < p->weights + classes; i++)
+    for (size_t i = 0; i < numbers; i++)
         p->grad[i] = 0;
     for (int64_t first = 0; first < count; first += CHUNK) {
         int rows = count - first < CHUNK ? (int)(count - first) : CHUNK;
         forward(p, p->train, p->row, first, rows, p->mean, p->variance);
         for (int i = 0; i < rows; i++) {
-            real *logit = p->logit + (size_t)i * classes;
+            real *logit = p->logit + (size_t)i * (size_t)classes;
             loss += cross_entropy(logit, classes, p->train->label[p->row[first + i]], p->batch);
             for (int c = 0; c < classes; c++)
                 dbias[c] += logit[c];
@@ -205,7 +207,8 @@ static void evaluate(probe *p, const tec_features *val, tec_probe_result *out)
         int rows = val->count - first < CHUNK ? (int)(val->count - first) : CHUNK;
         forward(p, val, NULL, first, rows, p->run_mean, p->run_variance);
         for (int i = 0; i < rows; i++) {
-            int place = place_of(p->logit + (size_t)i * p->classes, p->classes, val->label[first + i]);
+            const real *score = p->logit + (size_t)i * (size_t)p->classes;
+            int place = place_of(score, p->classes, val->label[first + i]);
             hits[0] += place < 1;
             hits[1] += place < 5;
         }
@@ -230,8 +233,8 @@ static void open_probe(probe *p)
     p->variance = p->sum + 3 * width;
     p->run_mean = p->sum + 4 * width;
     p->run_variance = p->sum + 5 * width;
-    p->order = tec_allocate((unsigned long)p->train->total * sizeof *p->order);
-    p->row = tec_allocate((unsigned long)p->train->count * sizeof *p->row);
+    p->order = tec_allocate((size_t)p->train->total * sizeof *p->order);
+    p->row = tec_allocate((size_t)p->train->count * sizeof *p->row);
     p->x = tec_allocate(CHUNK * width * sizeof(real));
     p->logit = tec_allocate(CHUNK * classes * sizeof(real));
     tec_philox random = tec_philox_start(p->settings->seed, TEC_STREAM_INIT, 0, 0, 0);

@@ -49,10 +49,10 @@ tec_status tec_plan_pretrain_memory(const tec_plan_job *job, tec_plan_memory *ou
     add(out, "program and libraries", PROGRAM_BYTES);
     add(out, "weights", (double)params->total * sizeof(real));
     add(out, "gradients", (double)params->trained * sizeof(real));
-    add(out, "moments of AdamW", 2.0 * params->trained * sizeof(real));
+    add(out, "moments of AdamW", 2.0 * (double)params->trained * sizeof(real));
     add(out, "activations of a micro-batch", (double)tec_model_workspace_bytes(model));
     add(out, "images and targets loaded ahead", loader_bytes(job));
-    add(out, "data set and its order", job->dataset_bytes + 8.0 * job->images);
+    add(out, "data set and its order", job->dataset_bytes + 8.0 * (double)job->images);
     tec_model_free(model);
     return TEC_OK;
 }
@@ -64,13 +64,13 @@ tec_status tec_plan_targets_memory(const tec_plan_job *job, tec_plan_memory *out
     int64_t rows = tec_plan_store_spec(job, job->targets.type).shard_rows;
     int batch = rows < job->targets.batch ? (int)rows : job->targets.batch; /* a small shard never fills a batch */
     TEC_TRY(tec_frozen_create(&frozen, &job->base, batch));
-    double L = tec_model_patches(&job->base), image = image_numbers(job);
+    double L = tec_model_patches(&job->base), image = image_numbers(job), prefetch = job->reading.prefetch;
     double targets = L * job->base.width + (1.0 + job->targets.topk) * job->base.heads * L;
     add(out, "program and libraries", PROGRAM_BYTES);
     add(out, "weights", (double)tec_frozen_params(frozen)->total * sizeof(real));
     add(out, "activations of a batch", (double)tec_frozen_workspace_bytes(frozen));
     add(out, "targets of a batch", batch * targets * (sizeof(real) + sizeof(float)));
-    add(out, "images of batches", batch * image * ((1 + job->reading.prefetch) * sizeof(real) + job->reading.prefetch));
+    add(out, "images of batches", batch * image * ((1 + prefetch) * sizeof(real) + prefetch));
     add(out, "data set", job->dataset_bytes);
     tec_frozen_close(frozen);
     return TEC_OK;

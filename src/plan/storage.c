@@ -40,10 +40,10 @@ tec_status tec_plan_checkpoint_bytes(const tec_plan_job *job, double *bytes)
     tec_model *model;
     TEC_TRY(tec_plan_model(job, &model));
     const tec_params *params = tec_model_params(model);
-    double tensors = 0;
+    double tensors = 0, numbers = (double)params->total + 2.0 * (double)params->trained;
     for (int i = 0; i < params->count; i++)
         tensors += params->param[i].trained ? 3 : 1;
-    *bytes = sizeof(real) * (params->total + 2.0 * params->trained) + tensors * TENSOR_OVERHEAD + CHECKPOINT_OVERHEAD;
+    *bytes = sizeof(real) * numbers + tensors * TENSOR_OVERHEAD + CHECKPOINT_OVERHEAD;
     tec_model_free(model);
     return TEC_OK;
 }

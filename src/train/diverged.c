@@ -19,7 +19,7 @@ static void list_id(id_list *list, int64_t id)
     if (list->length > room)
         return;
     const char *comma = list->length ? ", " : "";
-    list->length += snprintf(list->text + list->length, 32, "%s%lld", comma, (long long)id);
+    list->length += (size_t)snprintf(list->text + list->length, 32, "%s%lld", comma, (long long)id);
     if (list->length > room)
         strcpy(list->text + list->length, ", ...");
 }
@@ -35,7 +35,7 @@ tec_status tec_diverged_loss(int64_t step, const tec_feed_batch *batch, int inpu
 tec_status tec_diverged_gradient(tec_sampler *sampler, int64_t step, const tec_step_result *result)
 {
     id_list ids = {0};
-    tec_request *request = tec_allocate(sampler->batch * sizeof *request);
+    tec_request *request = tec_allocate((size_t)sampler->batch * sizeof *request);
     int count = tec_sampler_step(sampler, step, 0, 1, request);
     for (int i = 0; i < count; i++)
         list_id(&ids, request[i].sample);

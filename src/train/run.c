@@ -49,7 +49,7 @@ typedef struct run {
 static double current_lr(const run *r)
 {
     const tec_recipe *recipe = r->recipe;
-    return tec_schedule_cosine((double)r->state.step / r->epoch_steps, recipe->epochs, recipe->warmup_epochs,
+    return tec_schedule_cosine((double)r->state.step / (double)r->epoch_steps, recipe->epochs, recipe->warmup_epochs,
                                recipe->lr, recipe->min_lr);
 }
 
@@ -107,9 +107,11 @@ static tec_status prepare(run *r)
 static void show_progress(run *r, const tec_step_result *result, double lr)
 {
     char left[32], losses[96] = "";
-    for (int i = 0, length = 0; r->loss_names[i] && length < (int)sizeof losses; i++)
-        length += snprintf(losses + length, sizeof losses - length, " %s %.4f", r->loss_names[i], result->loss[i]);
-    tec_duration(left, (double)(r->total_steps - r->state.step) * result->inputs / r->rate);
+    size_t length = 0;
+    for (int i = 0; r->loss_names[i] && length < sizeof losses; i++)
+        length +=
+            (size_t)snprintf(losses + length, sizeof losses - length, " %s %.4f", r->loss_names[i], result->loss[i]);
+    tec_duration(left, (double)(r->total_steps - r->state.step) * (double)result->inputs / r->rate);
     tec_progress(r->recipe->progress_seconds, "epoch %lld/%d step %lld/%lld%s lr %.2e %.0f images/s, %s left",
                  (long long)r->state.epoch + 1, r->recipe->epochs, (long long)r->state.step, (long long)r->total_steps,
                  losses, lr, r->rate, left);
@@ -125,12 +127,12 @@ static tec_status log_line(run *r, const char *kind, interval *since, double lr,
                          .loss_names = r->loss_names,
                          .lr = lr,
                          .gradient_norm = gradient_norm,
-                         .images_per_second = since->inputs / elapsed,
+                         .images_per_second = (double)since->inputs / elapsed,
                          .wait_share = since->waited / elapsed,
                          .reduce_share = since->reduced / elapsed,
                          .seconds = r->state.seconds};
     for (int i = 0; i < TEC_MAX_LOSSES; i++)
-        line.loss[i] = since->loss[i] / since->steps;
+        line.loss[i] = since->loss[i] / (double)since->steps;
     *since = (interval){.start = now};
     return tec_comm_agree(r->comm, tec_run_log_write(&r->log, &line));
 }
@@ -148,7 +150,7 @@ static void add_step(interval *since, const tec_step_result *result)
 /* Collective. The progress line, and the lines of the log that are due after a step of `seconds`. */
 static tec_status log_step(run *r, const tec_step_result *result, double lr, double seconds)
 {
-    double rate = result->inputs / seconds;
+    double rate = (double)result->inputs / seconds;
     r->rate = r->rate > 0 ? 0.95 * r->rate + 0.05 * rate : rate;
     add_step(&r->since_line, result);
     add_step(&r->since_epoch, result);

@@ -34,9 +34,9 @@ static tec_status cut_back(const char *path, int64_t step)
     TEC_TRY(tec_file_read(path, LONGEST_LOG, &text, &bytes));
     while (kept < bytes) {
         const char *end = memchr(text + kept, '\n', bytes - kept);
-        if (!end || step_of(text + kept, end - text - kept) > step)
+        if (!end || step_of(text + kept, (size_t)(end - text) - kept) > step)
             break;
-        kept = end - text + 1;
+        kept = (size_t)(end - text) + 1;
     }
     tec_status status = kept < bytes ? tec_file_write(path, text, kept) : TEC_OK;
     free(text);

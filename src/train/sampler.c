@@ -16,7 +16,7 @@ tec_status tec_sampler_create(tec_sampler *s, int64_t images, int batch, uint64_
                         "pretrain.batch is %d, but the data set has only %lld images; a smaller batch is needed", batch,
                         (long long)images);
     s->steps_per_epoch = images / batch;
-    s->order = tec_allocate(images * sizeof *s->order);
+    s->order = tec_allocate((size_t)images * sizeof *s->order);
     return TEC_OK;
 }
 
@@ -29,7 +29,7 @@ int tec_sampler_step(tec_sampler *s, int64_t step, int rank, int ranks, tec_requ
 {
     int64_t epoch = step / s->steps_per_epoch, within = step % s->steps_per_epoch;
     if (epoch != s->cached_epoch) {
-        tec_philox random = tec_philox_start(s->seed, TEC_STREAM_ORDER, epoch, 0, 0);
+        tec_philox random = tec_philox_start(s->seed, TEC_STREAM_ORDER, (uint64_t)epoch, 0, 0);
         tec_philox_permutation(&random, s->images, s->order);
         s->cached_epoch = epoch;
     }

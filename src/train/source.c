@@ -84,7 +84,8 @@ tec_view_policy tec_source_policy(const tec_source *s)
 static void draw_masks(const tec_source *s, const tec_feed_item *item, int64_t *order, int *shuffle)
 {
     for (size_t m = 0; m < s->masks; m++, shuffle += s->patches) {
-        tec_philox random = tec_philox_start(s->seed, TEC_STREAM_MASK, item->sample, item->view, (uint32_t)m);
+        tec_philox random =
+            tec_philox_start(s->seed, TEC_STREAM_MASK, (uint64_t)item->sample, (uint32_t)item->view, (uint32_t)m);
         tec_philox_permutation(&random, (int64_t)s->patches, order);
         for (size_t l = 0; l < s->patches; l++)
             shuffle[l] = (int)order[l];
