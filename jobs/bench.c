@@ -11,8 +11,8 @@ enum { OPTION_SIZE, OPTION_BATCH, OPTION_STEPS, OPTION_MICRO_BATCH, OPTION_TARGE
 
 static const tec_option options[] = {
     {"size", TEC_OPTION_CHOICE, "vitt|vitb|tiny",
-     .help = "vitt: ViT-Ti/16 at 224 pixels (decoder 192, the default); vitb: ViT-B/16 at 224 (decoder 512); "
-             "tiny: 32 pixels, patch 4, width 192 (decoder 128)"},
+     .help = "vitt: ViT-Ti/16 at 224 pixels (decoder 192, the default); vitb: ViT-B/16 "
+             "at 224 (decoder 512); tiny: 32 pixels, patch 4, width 192 (decoder 128)"},
     {"batch", TEC_OPTION_WHOLE, "N", .help = "images per step and rank (default 16, 8, 64)", .least = 1, .most = MOST},
     {"steps", TEC_OPTION_WHOLE, "N", .help = "measured steps (default 5); one more goes before them", .least = 1,
      .most = MOST, .otherwise = 5},
@@ -165,11 +165,11 @@ static void print_loader(const tec_bench_run *run)
 {
     if (run->loader.rate == 0)
         return;
-    printf(
-        "\nloader: %.1f images/s a rank from %d thread%s with nothing else to do; steps that use them: %.3f images/s "
-        "a rank, waiting %.2f %% of the time\n",
-        run->loader.rate, run->loader.workers, run->loader.workers > 1 ? "s" : "", run->loader.step_rate,
-        100 * run->loader.wait_share);
+    printf("\n"
+           "loader: %.1f images/s a rank from %d thread%s with nothing else to do; "
+           "steps that use them: %.3f images/s a rank, waiting %.2f %% of the time\n",
+           run->loader.rate, run->loader.workers, run->loader.workers > 1 ? "s" : "", run->loader.step_rate,
+           100 * run->loader.wait_share);
 }
 
 static void print_machine(void)
@@ -261,17 +261,17 @@ static const char *const sections[] = {"data", "run", NULL};
 
 const tec_command tec_command_bench = {
     .name = "bench",
-    .usage = "[--size vitb|vitt|tiny] [--batch N] [--steps N] [--targets] [--brief] [--json FILE] [section.key=value "
-             "...]",
+    .usage = "[--size vitb|vitt|tiny] [--batch N] [--steps N] [--targets] "
+             "[--brief] [--json FILE] [section.key=value ...]",
     .summary = "measure the speed of a training step, or of base targets",
-    .details = "Times whole steps (forward, both losses, backward, sum of the gradients over the ranks, AdamW) on "
-               "random images and targets in memory, and says where the time goes: per operator, and per shape of "
-               "matrix product beside this machine's own sgemm at the same shape, measured in the same process on "
-               "warm buffers. With more than one rank: allreduce of the gradients beside a memcpy of as many bytes. "
-               "With data.train: images per second of decoding and cropping to the size's image size, and the share "
-               "of the time that steps wait for them.\n"
-               "Last line: images per second over all ranks, the share of the steps spent in matrix products (rank "
-               "0), and the peak resident memory of rank 0 after them.",
+    .details = "Times whole steps (forward, both losses, backward, sum of the gradients over the ranks, "
+               "AdamW) on random images and targets in memory, and says where the time goes: per operator, "
+               "and per shape of matrix product beside this machine's own sgemm at the same shape, "
+               "measured in the same process on warm buffers. With more than one rank: allreduce of the "
+               "gradients beside a memcpy of as many bytes. With data.train: images per second of decoding "
+               "and cropping to the size's image size, and the share of the time that steps wait for them.\n"
+               "Last line: images per second over all ranks, the share of the steps spent in "
+               "matrix products (rank 0), and the peak resident memory of rank 0 after them.",
     .options = options,
     .sections = sections,
     .parallel = true,

@@ -16,9 +16,9 @@ enum { OPTION_OUT, OPTION_NAMES, OPTION_FORMAT };
 static const tec_option options[] = {
     {"o", TEC_OPTION_TEXT, "OUT", .help = "the file to write"},
     {"names", TEC_OPTION_CHOICE, "timm|tec|hf",
-     .help =
-         "timm (the default): the encoder, as timm's VisionTransformer has it; tec: all that is in the file, under the "
-         "names of TEC's public checkpoints; hf: Hugging Face's ViTModel, with config.json beside OUT"},
+     .help = "timm (the default): the encoder, as timm's VisionTransformer has it; "
+             "tec: all that is in the file, under the names of TEC's public "
+             "checkpoints; hf: Hugging Face's ViTModel, with config.json beside OUT"},
     {"format", TEC_OPTION_CHOICE, "safetensors|pth", .help = "by default what the ending of OUT says"},
     {0}};
 
@@ -110,26 +110,47 @@ static tec_status write_json_beside(const char *out, const char *name, json_t *o
     return status;
 }
 
-static tec_status write_config(const char *out, const tec_import_facts *facts)
+/* clang-format off */
+static json_t *model_json(const tec_import_facts *facts)
 {
     const tec_model_config *c = &facts->config;
+    return json_pack("{s:[s], s:s, s:i, s:i, s:i, s:i, s:s, s:f, s:i, s:i, s:i, s:b, s:f, s:f}",
+        "architectures", "ViTModel",
+        "model_type", "vit",
+        "hidden_size", c->width,
+        "num_hidden_layers", c->depth,
+        "num_attention_heads", c->heads,
+        "intermediate_size", tec_model_hidden(c),
+        "hidden_act", "gelu",
+        "layer_norm_eps", c->variant.norm_eps,
+        "image_size", c->image_size,
+        "patch_size", c->patch,
+        "num_channels", c->channels,
+        "qkv_bias", 1,
+        "hidden_dropout_prob", 0.0,
+        "attention_probs_dropout_prob", 0.0);
+}
+
+static json_t *preprocessor_json(const tec_import_facts *facts)
+{
+    const int size = facts->config.image_size;
     const double *mean = facts->mean, *std = facts->std;
-    TEC_TRY(
-        write_json_beside(out, "config.json",
-                          json_pack("{s:[s], s:s, s:i, s:i, s:i, s:i, s:s, s:f, s:i, s:i, s:i, s:b, s:f, s:f}",
-                                    "architectures", "ViTModel", "model_type", "vit", "hidden_size", c->width,
-                                    "num_hidden_layers", c->depth, "num_attention_heads", c->heads, "intermediate_size",
-                                    tec_model_hidden(c), "hidden_act", "gelu", "layer_norm_eps", c->variant.norm_eps,
-                                    "image_size", c->image_size, "patch_size", c->patch, "num_channels", c->channels,
-                                    "qkv_bias", 1, "hidden_dropout_prob", 0.0, "attention_probs_dropout_prob", 0.0)));
-    if (!facts->normalised)
-        return TEC_OK;
-    return write_json_beside(out, "preprocessor_config.json",
-                             json_pack("{s:s, s:b, s:b, s:f, s:b, s:{s:i, s:i}, s:[f,f,f], s:[f,f,f]}",
-                                       "image_processor_type", "ViTImageProcessor", "do_normalize", 1, "do_rescale", 1,
-                                       "rescale_factor", 1.0 / 255, "do_resize", 1, "size", "height", c->image_size,
-                                       "width", c->image_size, "image_mean", mean[0], mean[1], mean[2], "image_std",
-                                       std[0], std[1], std[2]));
+    return json_pack("{s:s, s:b, s:b, s:f, s:b, s:{s:i, s:i}, s:[f,f,f], s:[f,f,f]}",
+        "image_processor_type", "ViTImageProcessor",
+        "do_normalize", 1,
+        "do_rescale", 1,
+        "rescale_factor", 1.0 / 255,
+        "do_resize", 1,
+        "size", "height", size, "width", size,
+        "image_mean", mean[0], mean[1], mean[2],
+        "image_std", std[0], std[1], std[2]);
+}
+/* clang-format on */
+
+static tec_status write_config(const char *out, const tec_import_facts *facts)
+{
+    TEC_TRY(write_json_beside(out, "config.json", model_json(facts)));
+    return facts->normalised ? write_json_beside(out, "preprocessor_config.json", preprocessor_json(facts)) : TEC_OK;
 }
 
 /* -- the job -- */
@@ -177,13 +198,11 @@ const tec_command tec_command_export = {
     .name = "export",
     .usage = "MODEL -o OUT [--names timm|tec|hf] [--format safetensors|pth] [base.key=value ...]",
     .summary = "write a model as .safetensors or .pth for other programs",
-    .details =
-        "MODEL is whatever base.model takes. With --names timm and hf the class-token MLP of a TEC model is folded "
-        "into "
-        "its class token and LayerScale into the weights, so that a plain ViT gives the same features. Numbers are "
-        "written as float32, to the bit; heads, norm eps and the images' normalisation go into the metadata of a "
-        ".safetensors file. A .pth file has no place for them: base.heads and its like tell them where they are "
-        "unusual.",
+    .details = "MODEL is whatever base.model takes. With --names timm and hf the class-token MLP of a TEC "
+               "model is folded into its class token and LayerScale into the weights, so that a plain ViT "
+               "gives the same features. Numbers are written as float32, to the bit; heads, norm eps and "
+               "the images' normalisation go into the metadata of a .safetensors file. A .pth file has no "
+               "place for them: base.heads and its like tell them where they are unusual.",
     .options = options,
     .sections = sections,
     .takes_files = true,

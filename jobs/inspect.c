@@ -216,14 +216,12 @@ const tec_command tec_command_inspect = {
     .name = "inspect",
     .usage = "FILE ... [base.key=value ...]",
     .summary = "say what a model file or a target store holds",
-    .details =
-        "FILE is a .safetensors file or the index of a sharded one, a PyTorch file (.pth, .pt, .bin, whether zip or "
-        "older), a tec checkpoint, a golden fixture, a target store (its directory, its manifest or one of its "
-        "shards), or a directory with model.safetensors, pytorch_model.bin or checkpoint.h5. Nothing in it is "
-        "executed.\n\n"
-        "Prints, a line each: format, family and architecture of the model as `base.model=FILE` would take it, number "
-        "of "
-        "parameters, what else the file holds, and every tensor with type and shape.",
+    .details = "FILE is a .safetensors file or the index of a sharded one, a PyTorch file (.pth, "
+               ".pt, .bin, whether zip or older), a tec checkpoint, a golden fixture, a target "
+               "store (its directory, its manifest or one of its shards), or a directory with "
+               "model.safetensors, pytorch_model.bin or checkpoint.h5. Nothing in it is executed.\n\n"
+               "Prints, a line each: format, family and architecture of the model as `base.model=FILE` would "
+               "take it, number of parameters, what else the file holds, and every tensor with type and shape.",
     .sections = sections,
     .takes_files = true,
     .run = run,

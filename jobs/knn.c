@@ -19,9 +19,12 @@ static tec_status write_results(const tec_comm *comm, const tec_settings *settin
     json_t *object = tec_job_evaluation_json(settings, evaluation, normalisation);
     json_t *results = json_array();
     for (int i = 0; i < evaluations(settings); i++)
-        json_array_append_new(results, json_pack("{s:i, s:f, s:f}", "k", settings->knn.k[i],              //
-                                                 "top1", tec_job_percent(result->top1[i], result->total), //
-                                                 "top5", tec_job_percent(result->top5[i], result->total)));
+        /* clang-format off */
+        json_array_append_new(results, json_pack("{s:i, s:f, s:f}",
+            "k", settings->knn.k[i],
+            "top1", tec_job_percent(result->top1[i], result->total),
+            "top5", tec_job_percent(result->top5[i], result->total)));
+    /* clang-format on */
     json_object_set_new(object, "temperature", json_real(settings->knn.temperature));
     json_object_set_new(object, "knn", results);
     json_object_set_new(object, "ranks", json_integer(comm->size));
@@ -68,12 +71,12 @@ const tec_command tec_command_knn = {
     .name = "knn",
     .usage = "eval.model=MODEL data.train=PATH data.val=PATH run.dir=DIR [section.key=value ...]",
     .summary = "k-nearest-neighbour accuracy of a model's features",
-    .details =
-        "Computes the features of both data sets (class token or mean of the patches, eval.pooling) from centre "
-        "crops, and classifies every image of data.val by its nearest training images: cosine similarity, "
-        "votes exp(similarity / knn.temperature), as DINO does. One line per k on standard output, and all of it "
-        "in DIR/knn.json, the settings in DIR/knn.yaml. The result is the same for every number of ranks.\n\n"
-        "eval.model=pixels takes the images themselves as features: what a model has to beat.",
+    .details = "Computes the features of both data sets (class token or mean of the patches, "
+               "eval.pooling) from centre crops, and classifies every image of data.val by its "
+               "nearest training images: cosine similarity, votes exp(similarity / knn.temperature), "
+               "as DINO does. One line per k on standard output, and all of it in DIR/knn.json, the "
+               "settings in DIR/knn.yaml. The result is the same for every number of ranks.\n\n"
+               "eval.model=pixels takes the images themselves as features: what a model has to beat.",
     .sections = sections,
     .parallel = true,
     .run = run,

@@ -91,8 +91,8 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     tec_pack *pack = NULL;
     const int64_t shard_bytes = (int64_t)call->option[OPTION_SHARD_MB].number << 20;
     if (call->file_count != 2)
-        return tec_fail(TEC_USER_ERROR, "tec pack takes a folder of images and the directory of the pack: tec pack "
-                                        "IMAGES PACK");
+        return tec_fail(TEC_USER_ERROR, "tec pack takes a folder of images and the "
+                                        "directory of the pack: tec pack IMAGES PACK");
     const char *folder = call->files[0], *dir = call->files[1];
     tec_status status = open_pack(comm, folder, dir, shard_bytes, &pack);
     if (status == TEC_OK)
@@ -107,13 +107,12 @@ const tec_command tec_command_pack = {
     .name = "pack",
     .usage = "[--shard-mb N] IMAGES PACK",
     .summary = "make a few large files of a folder of images",
-    .details =
-        "Copies the images of a folder, as they are, to a few tar files with an index beside each, for file systems "
-        "that are slow at opening many files. Wherever data.train or data.val names the folder, the pack may stand "
-        "instead: images have the same numbers, labels, crops and fingerprint, so that a target store made from one "
-        "serves the other, and a run may change between them.\n\n"
-        "Files of the pack that are there are kept: started once more, the command makes what is missing. The pack is "
-        "finished when PACK/pack.json is there. `cat PACK/*.tar | tar xi` gives the folder back.",
+    .details = "Copies the images of a folder, as they are, to a few tar files with an index beside each, for "
+               "file systems that are slow at opening many files. Wherever data.train or data.val names the "
+               "folder, the pack may stand instead: images have the same numbers, labels, crops and fingerprint, "
+               "so that a target store made from one serves the other, and a run may change between them.\n\n"
+               "Files of the pack that are there are kept: started once more, the command makes what is missing. "
+               "The pack is finished when PACK/pack.json is there. `cat PACK/*.tar | tar xi` gives the folder back.",
     .options = options,
     .sections = sections,
     .parallel = true,

@@ -240,25 +240,24 @@ static const char *const sections[] = {"data", "model", "base", "targets", "pret
 
 const tec_command tec_command_plan = {
     .name = "plan",
-    .usage = "-c CONFIG.yaml [--nodes N] [--ranks-per-node R] [--bench FILE] [--network GBIT] [--images N] "
-             "[section.key=value ...]",
+    .usage = "-c CONFIG.yaml [--nodes N] [--ranks-per-node R] [--bench "
+             "FILE] [--network GBIT] [--images N] [section.key=value ...]",
     .summary = "say what a configuration takes: node-hours, memory, storage",
-    .details =
-        "Node-hours, memory of a rank, bytes of targets and checkpoints and the share of communication of a job on N "
-        "nodes, from figures of this machine, measured with the job's own model in a few seconds, or from those of "
-        "the nodes (run `mpirun -n R tec bench --json FILE` there, with as many ranks as a node will have: figures "
-        "of one rank alone are too good for a full node).\n"
-        "\n"
-        "How it is computed (P = N R ranks, b = batch / P rounded up, m masks an image, G bytes of gradient):\n"
-        "  step           compute + AdamW + allreduce in the node + between nodes + decoding\n"
-        "  compute        b m F / rate; F counts the model's matrix products, rate is F / time as measured\n"
-        "  AdamW          parameters x measured time of one\n"
-        "  in the node    G / rate as measured among R ranks; else 4 (R - 1) G / memcpy of all cores\n"
-        "  between nodes  2 (N - 1) / N G / (0.87 network) + 2 log2(N) 20 us a bucket (a ring)\n"
-        "  decoding       what exceeds the free cores: b x time of an image - (cores / R - threads) compute\n"
-        "  run            steps x step + checkpoints at 400 MB/s\n"
-        "  memory         the model is laid out as in the run, without being touched\n"
-        "Nothing of the communication is taken to be hidden behind computation.",
+    .details = "Node-hours, memory of a rank, bytes of targets and checkpoints and the share of communication "
+               "of a job on N nodes, from figures of this machine, measured with the job's own model in a few "
+               "seconds, or from those of the nodes (run `mpirun -n R tec bench --json FILE` there, with as "
+               "many ranks as a node will have: figures of one rank alone are too good for a full node).\n\n"
+               "How it is computed (P = N R ranks, b = batch / P "
+               "rounded up, m masks an image, G bytes of gradient):\n"
+               "  step           compute + AdamW + allreduce in the node + between nodes + decoding\n"
+               "  compute        b m F / rate; F counts the model's matrix products, rate is F / time as measured\n"
+               "  AdamW          parameters x measured time of one\n"
+               "  in the node    G / rate as measured among R ranks; else 4 (R - 1) G / memcpy of all cores\n"
+               "  between nodes  2 (N - 1) / N G / (0.87 network) + 2 log2(N) 20 us a bucket (a ring)\n"
+               "  decoding       what exceeds the free cores: b x time of an image - (cores / R - threads) compute\n"
+               "  run            steps x step + checkpoints at 400 MB/s\n"
+               "  memory         the model is laid out as in the run, without being touched\n"
+               "Nothing of the communication is taken to be hidden behind computation.",
     .options = options,
     .sections = sections,
     .run = run,

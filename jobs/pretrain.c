@@ -59,12 +59,12 @@ const tec_command tec_command_pretrain = {
     .name = "pretrain",
     .usage = "[-c CONFIG.yaml] [--fresh [--fresh]] [section.key=value ...]",
     .summary = "train a new model from stored targets (or from pixels)",
-    .details =
-        "objective tec: the model sees a part of the patches and learns to predict the targets in targets.dir.\n"
-        "objective mae: it learns to predict the hidden pixels, which makes a first base model.\n"
-        "Where run.dir holds a checkpoint, the run goes on from it. SIGTERM, SIGUSR1 and the end of the time "
-        "(run.max_minutes, SLURM_JOB_END_TIME) end it after a checkpoint with exit code 0; the file DONE is there once "
-        "all epochs are done.",
+    .details = "objective tec: the model sees a part of the patches "
+               "and learns to predict the targets in targets.dir.\n"
+               "objective mae: it learns to predict the hidden pixels, which makes a first base model.\n"
+               "Where run.dir holds a checkpoint, the run goes on from it. SIGTERM, SIGUSR1 "
+               "and the end of the time (run.max_minutes, SLURM_JOB_END_TIME) end it after a "
+               "checkpoint with exit code 0; the file DONE is there once all epochs are done.",
     .options = options,
     .sections = sections,
     .parallel = true,

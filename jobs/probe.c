@@ -11,17 +11,21 @@ static tec_status write_results(const tec_comm *comm, const tec_settings *settin
                                 const tec_normalisation *normalisation, const tec_probe_result *result, double seconds)
 {
     json_t *object = tec_job_evaluation_json(settings, evaluation, normalisation);
-    json_t *probe = json_pack("{s:f, s:f, s:f, s:i, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:I}", //
-                              "top1", tec_job_percent(result->top1, result->total), "top5",
-                              tec_job_percent(result->top5, result->total), "loss", result->loss, //
-                              "epochs", settings->probe.epochs,                                   //
-                              "batch", (json_int_t)result->batch,                                 //
-                              "steps", (json_int_t)result->steps,                                 //
-                              "lr", result->lr, "min_lr", settings->probe.min_lr,                 //
-                              "warmup_epochs", settings->probe.warmup_epochs,                     //
-                              "weight_decay", settings->probe.weight_decay,                       //
-                              "momentum", settings->probe.momentum,                               //
-                              "seed", (json_int_t)settings->run.seed);
+    /* clang-format off */
+    json_t *probe = json_pack("{s:f, s:f, s:f, s:i, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:I}",
+        "top1", tec_job_percent(result->top1, result->total),
+        "top5", tec_job_percent(result->top5, result->total),
+        "loss", result->loss,
+        "epochs", settings->probe.epochs,
+        "batch", (json_int_t)result->batch,
+        "steps", (json_int_t)result->steps,
+        "lr", result->lr,
+        "min_lr", settings->probe.min_lr,
+        "warmup_epochs", settings->probe.warmup_epochs,
+        "weight_decay", settings->probe.weight_decay,
+        "momentum", settings->probe.momentum,
+        "seed", (json_int_t)settings->run.seed);
+    /* clang-format on */
     json_object_set_new(object, "probe", probe);
     json_object_set_new(object, "ranks", json_integer(comm->size));
     json_object_set_new(object, "seconds", json_real(seconds));
@@ -71,20 +75,17 @@ const tec_command tec_command_probe = {
     .name = "probe",
     .usage = "eval.model=MODEL data.train=PATH data.val=PATH run.dir=DIR [section.key=value ...]",
     .summary = "accuracy of a linear classifier on a model's features",
-    .details =
-        "Computes the features of both data sets (class token or mean of the patches, eval.pooling) and trains a "
-        "linear "
-        "classifier on them, as MAE's linear probe: batch normalisation without affine parameters, LARS, warm-up and "
-        "cosine. Unlike MAE's, which draws a random crop of every image in every epoch, features are computed once, "
-        "from "
-        "centre crops: much faster, and a little lower on large data sets. One line on standard output, and all of it "
-        "in "
-        "DIR/probe.json, the settings in DIR/probe.yaml.\n\n"
-        "The defaults are MAE's for ImageNet. How far LARS gets grows with probe.blr * images * epochs: a data set of "
-        "a few "
-        "ten thousand images needs a larger probe.blr (0.1 * 1281167 / images goes as far as on ImageNet) and a "
-        "smaller probe.batch, such as 512. A probe.batch larger than data.train is reduced to it.\n\n"
-        "eval.model=pixels takes the images themselves as features: what a model has to beat.",
+    .details = "Computes the features of both data sets (class token or mean of the patches, "
+               "eval.pooling) and trains a linear classifier on them, as MAE's linear probe: batch "
+               "normalisation without affine parameters, LARS, warm-up and cosine. Unlike MAE's, "
+               "which draws a random crop of every image in every epoch, features are computed once, "
+               "from centre crops: much faster, and a little lower on large data sets. One line on "
+               "standard output, and all of it in DIR/probe.json, the settings in DIR/probe.yaml.\n\n"
+               "The defaults are MAE's for ImageNet. How far LARS gets grows with probe.blr * "
+               "images * epochs: a data set of a few ten thousand images needs a larger "
+               "probe.blr (0.1 * 1281167 / images goes as far as on ImageNet) and a smaller "
+               "probe.batch, such as 512. A probe.batch larger than data.train is reduced to it.\n\n"
+               "eval.model=pixels takes the images themselves as features: what a model has to beat.",
     .sections = sections,
     .parallel = true,
     .run = run,

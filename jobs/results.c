@@ -49,18 +49,24 @@ json_t *tec_job_evaluation_json(const tec_settings *settings, const tec_evaluati
 {
     const tec_features *train = &evaluation->train, *val = &evaluation->val;
     const double *mean = normalisation->mean, *std = normalisation->std;
-    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:[f,f,f], s:[f,f,f], s:I, s:I, s:I, s:I, s:i, s:i, s:s}", //
-                     "model", settings->eval.model,                                                             //
-                     "pooling", tec_pooling_name((tec_pooling)settings->eval.pooling),                          //
-                     "train", settings->data.train, "val", settings->data.val,                                  //
-                     "image_size", settings->data.image_size, "channels", settings->data.channels,              //
-                     "mean", mean[0], mean[1], mean[2],                                                         //
-                     "std", std[0], std[1], std[2],                                                             //
-                     "training_images", (json_int_t)train->total,                                               //
-                     "training_images_skipped", (json_int_t)train->skipped,                                     //
-                     "test_images", (json_int_t)val->total,                                                     //
-                     "test_images_skipped", (json_int_t)val->skipped,                                           //
-                     "features", train->width, "classes", train->classes, "version", tec_version());
+    /* clang-format off */
+    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:[f,f,f], s:[f,f,f], s:I, s:I, s:I, s:I, s:i, s:i, s:s}",
+        "model", settings->eval.model,
+        "pooling", tec_pooling_name((tec_pooling)settings->eval.pooling),
+        "train", settings->data.train,
+        "val", settings->data.val,
+        "image_size", settings->data.image_size,
+        "channels", settings->data.channels,
+        "mean", mean[0], mean[1], mean[2],
+        "std", std[0], std[1], std[2],
+        "training_images", (json_int_t)train->total,
+        "training_images_skipped", (json_int_t)train->skipped,
+        "test_images", (json_int_t)val->total,
+        "test_images_skipped", (json_int_t)val->skipped,
+        "features", train->width,
+        "classes", train->classes,
+        "version", tec_version());
+    /* clang-format on */
 }
 
 double tec_job_percent(int64_t part, int64_t total)

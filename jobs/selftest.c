@@ -51,12 +51,12 @@ const tec_command tec_command_selftest = {
     .name = "selftest",
     .usage = "FILE.h5 ... [--tol X]",
     .summary = "replay golden fixtures and compare losses and gradients",
-    .details =
-        "Prints a line per file: the relative error of each loss, the worst relative error of a tensor's gradient\n"
-        "(||got - want|| / ||want||) with its name, and, where the file has AdamW steps, the losses along them and "
-        "the\n"
-        "weights' change (allowed 50 times the tolerance: Adam's first steps magnify rounding).\n"
-        "Exit code 0 only if every figure of every file is within the tolerance.",
+    .details = "Prints a line per file: the relative error of each "
+               "loss, the worst relative error of a tensor's gradient\n"
+               "(||got - want|| / ||want||) with its name, and, where "
+               "the file has AdamW steps, the losses along them and the\n"
+               "weights' change (allowed 50 times the tolerance: Adam's first steps magnify rounding).\n"
+               "Exit code 0 only if every figure of every file is within the tolerance.",
     .options = options,
     .takes_files = true,
     .run = run,

@@ -20,8 +20,8 @@ const tec_command tec_command_settings = {
     .name = "settings",
     .usage = "[-c CONFIG.yaml] [section.key=value ...] [section.key ...]",
     .summary = "print the resolved settings, or the values of some",
-    .details = "Without keys: every setting as resolved, as YAML that -c takes. With keys: a line with the value of "
-               "each, texts without quotes, in the order in which they were asked for.",
+    .details = "Without keys: every setting as resolved, as YAML that -c takes. With keys: a line with "
+               "the value of each, texts without quotes, in the order in which they were asked for.",
     .sections = sections,
     .takes_files = true,
     .run = run,

@@ -27,8 +27,8 @@ static tec_status check_base(const tec_settings *settings, const tec_model_confi
                         settings->base.model, base->channels, settings->data.channels);
     if (base->variant.no_class_token)
         return tec_fail(TEC_USER_ERROR,
-                        "base.model %s has no class token, whose attention is one of the targets: take a model that "
-                        "has one",
+                        "base.model %s has no class token, whose attention "
+                        "is one of the targets: take a model that has one",
                         settings->base.model);
     if (settings->targets.topk > L)
         return tec_fail(TEC_USER_ERROR, "targets.topk is %d, but an image has only %d patches", settings->targets.topk,
@@ -84,8 +84,8 @@ static tec_status finish(const tec_targets_job *job, const tec_settings *setting
         return print_store(job, settings);
     tec_comm_sum_double(job->comm, &job->result->error.feature_difference, 4);
     if (job->comm->rank == 0) {
-        printf("target store %s: %lld of %lld shards are not there yet; the worker that makes the last one completes "
-               "the store\n",
+        printf("target store %s: %lld of %lld shards are not there yet; "
+               "the worker that makes the last one completes the store\n",
                dir, (long long)missing, (long long)tec_store_shards(&job->spec));
         if (job->result->error.feature_square > 0)
             print_error(job->spec.type, &job->result->error);
@@ -156,15 +156,14 @@ const tec_command tec_command_targets = {
     .name = "targets",
     .usage = "[-c CONFIG.yaml] [--worker i/n] [--verify] [section.key=value ...]",
     .summary = "run a base model over the images and store its targets",
-    .details =
-        "Writes what base.model says of every view of every image of data.train to targets.dir, as shards that any "
-        "number of "
-        "ranks or workers share. A shard that is there is not made again: started once more, the command makes what is "
-        "missing. The store is complete when its manifest is there. SIGTERM, SIGUSR1 and the end of the time "
-        "(run.max_minutes, SLURM_JOB_END_TIME) end it with exit code 0; finished shards stay.\n\n"
-        "--verify, with the same settings, re-reads every shard (attributes, shapes, checksums, finiteness) and "
-        "recomputes "
-        "targets.verify_samples rows. Exit code 1 and a line about the first thing wrong, 0 when all is well.",
+    .details = "Writes what base.model says of every view of every image of data.train to targets.dir, "
+               "as shards that any number of ranks or workers share. A shard that is there is not made "
+               "again: started once more, the command makes what is missing. The store is complete "
+               "when its manifest is there. SIGTERM, SIGUSR1 and the end of the time (run.max_minutes, "
+               "SLURM_JOB_END_TIME) end it with exit code 0; finished shards stay.\n\n"
+               "--verify, with the same settings, re-reads every shard (attributes, "
+               "shapes, checksums, finiteness) and recomputes targets.verify_samples rows. "
+               "Exit code 1 and a line about the first thing wrong, 0 when all is well.",
     .options = options,
     .sections = sections,
     .parallel = true,

@@ -8,8 +8,8 @@ static tec_status check_labels(const char *key, const char *path, const tec_data
     if (tec_dataset_classes(set) > 0)
         return TEC_OK;
     return tec_fail(TEC_USER_ERROR,
-                    "%s %s has no labels, which an evaluation needs: give class folders (data.labels=folders), or an "
-                    "IDX file with its label file beside it",
+                    "%s %s has no labels, which an evaluation needs: give class folders "
+                    "(data.labels=folders), or an IDX file with its label file beside it",
                     key, path);
 }
 

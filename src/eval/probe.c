@@ -177,8 +177,8 @@ static tec_status train_all(probe *p, tec_probe_result *out)
         if (!isfinite(out->loss)) {
             tec_progress_end();
             return tec_fail(TEC_DIVERGED,
-                            "the linear probe diverged in epoch %d of %d: the loss is not finite; "
-                            "try a lower probe.lr than %g",
+                            "the linear probe diverged in epoch %d of %d: the "
+                            "loss is not finite; try a lower probe.lr than %g",
                             epoch + 1, epochs, p->lr);
         }
         char left[32];

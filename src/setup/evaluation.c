@@ -22,8 +22,8 @@ static tec_status open_model(const tec_comm *comm, const tec_settings *settings,
     const char *model = settings->eval.model, *base = settings->base.model;
     if ((!model || !model[0]) && base && base[0])
         return tec_fail(TEC_USER_ERROR,
-                        "eval.model is not given, and base.model is not what is evaluated: give eval.model=%s, or the "
-                        "new model",
+                        "eval.model is not given, and base.model is not what "
+                        "is evaluated: give eval.model=%s, or the new model",
                         base);
     if (!model || !model[0])
         return tec_fail(TEC_USER_ERROR,

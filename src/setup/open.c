@@ -132,8 +132,8 @@ tec_status tec_setup_store(const tec_comm *comm, const tec_settings *settings, t
     size_t bytes = 0;
     *out = NULL;
     if (!dir[0])
-        return tec_fail(TEC_USER_ERROR, "targets.dir is not given: name the store that `tec targets` wrote, or set "
-                                        "pretrain.objective=mae to train without a base model");
+        return tec_fail(TEC_USER_ERROR, "targets.dir is not given: name the store that `tec targets` wrote, "
+                                        "or set pretrain.objective=mae to train without a base model");
     tec_status status = tec_comm_agree(comm, comm->rank == 0 ? tec_store_manifest(dir, &manifest, &bytes) : TEC_OK);
     if (status == TEC_OK) {
         tec_comm_share_text(comm, &manifest, &bytes, 0);

@@ -35,8 +35,8 @@ const tec_setting tec_settings_table[] = {
     {AT(data, channels), INT(1, 3, "3"),
      .help = "1 (grey) or 3 (RGB)"},
     {AT(data, mean), LIST(TEC_SETTING_NUMBERS, 3, -1000, 1000, "0.485,0.456,0.406"), .one_for_all = true,
-     .help = "subtracted from pixel / 255, per channel or one number for all, for the model that is trained (for one "
-             "that is read: base.mean); default for 1 channel: 0.5"},
+     .help = "subtracted from pixel / 255, per channel or one number for all, for the model "
+             "that is trained (for one that is read: base.mean); default for 1 channel: 0.5"},
     {AT(data, std), LIST(TEC_SETTING_NUMBERS, 3, 0, 1000, "0.229,0.224,0.225"), ABOVE, .one_for_all = true,
      .help = "divides what data.mean left, per channel or one number for all; default for 1 channel: 0.5"},
     {AT(data, crop_scale), LIST(TEC_SETTING_NUMBERS, 2, 0, 1, "0.2,1"), ABOVE,
@@ -78,8 +78,8 @@ const tec_setting tec_settings_table[] = {
     {AT(base, model), TEXT(""),
      .help = "file of the base model: tec checkpoint (.h5), .safetensors, PyTorch (.pth, .pt, .bin)"},
     {AT(base, heads), INT(0, 32768, "0"),
-     .help = "attention heads of the model that a command reads (base.model, eval.model); 0: what its file says, or is "
-             "known of it"},
+     .help = "attention heads of the model that a command reads (base.model, "
+             "eval.model); 0: what its file says, or is known of it"},
     {AT(base, norm_eps), NUMBER(0, 1, "0"), BELOW,
      .help = "eps of its layer norms; 0: what its file says, or is known of it"},
     {AT(base, mean), LIST(TEC_SETTING_NUMBERS, 3, -1000, 1000, "0"), .one_for_all = true,
@@ -195,8 +195,8 @@ const tec_setting tec_settings_table[] = {
     {AT(run, stage), TEXT(""),
      .help = "directory on a disk of the node (such as $TMPDIR) to which pretrain copies store and pack; \"\": none"},
     {AT(run, overlap), CHOICE(TEC_OVERLAP_WORDS, "off"),
-     .help = "thread: a helper thread per rank sums up gradients over the ranks while the computation goes on; for slow "
-             "networks, such as Ethernet"},
+     .help = "thread: a helper thread per rank sums up gradients over the ranks "
+             "while the computation goes on; for slow networks, such as Ethernet"},
     {AT(run, bucket_mb), INT(1, 1024, "4"),
      .help = "megabytes of gradients that are summed up together"},
 };

@@ -182,8 +182,8 @@ static tec_status compare_row(verifying *v, int64_t row, const tec_store_row *ma
     if (!what)
         return TEC_OK;
     return tec_fail(TEC_CHECK_FAILED,
-                    "%s: row %lld of shard %lld (view %d of %s): %s is not what the base model gives now (relative "
-                    "difference %.1e)",
+                    "%s: row %lld of shard %lld (view %d of %s): %s is not "
+                    "what the base model gives now (relative difference %.1e)",
                     v->job->dir, (long long)(row % v->spec.shard_rows), (long long)(row / v->spec.shard_rows),
                     (int)(row % v->spec.views), tec_dataset_name(v->job->set, row / v->spec.views, name, sizeof name),
                     what, fmax(v->worst[0], v->worst[1]));
@@ -223,8 +223,8 @@ static void print_result(verifying *v)
     tec_comm_max_double(comm, v->worst, 2);
     tec_comm_sum_int64(comm, &v->compared, 1);
     if (comm->rank == 0)
-        printf("target store %s: %lld shards are sound; %lld rows recomputed, largest relative difference: feature "
-               "%.2e, attention %.2e\n",
+        printf("target store %s: %lld shards are sound; %lld rows recomputed, "
+               "largest relative difference: feature %.2e, attention %.2e\n",
                v->job->dir, (long long)tec_store_shards(&v->spec), (long long)v->compared, v->worst[0], v->worst[1]);
 }
 

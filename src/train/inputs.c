@@ -49,8 +49,8 @@ void tec_inputs_stage(const tec_comm *comm, const char *dir, tec_inputs *in)
     tec_stage_file *file = list_files(in, &count);
     tec_stop_catch(); /* copies are removed also when a signal comes early */
     if (count == 0)
-        tec_warn("run.stage: data.train is no pack and there is no target store: nothing is copied; make a pack by "
-                 "`tec pack`");
+        tec_warn("run.stage: data.train is no pack and there is no target "
+                 "store: nothing is copied; make a pack by `tec pack`");
     else
         tec_stage_open(&in->stage, comm, dir, file, count);
     if (in->stage)

@@ -54,9 +54,16 @@ char *tec_run_environment_text(const tec_comm *comm)
     json_t *list = hosts(comm);
     char *text = NULL;
     if (comm->rank == 0) {
-        json_t *object = json_pack("{ss so so ss so si si}", "tec", tec_version(), "mpi", mpi_version(comm), "hdf5",
-                                   hdf5_version(), "blas", tec_blas_name(), "started", time_now(), "ranks", comm->size,
-                                   "threads", omp_get_max_threads());
+        /* clang-format off */
+        json_t *object = json_pack("{ss so so ss so si si}",
+            "tec", tec_version(),
+            "mpi", mpi_version(comm),
+            "hdf5", hdf5_version(),
+            "blas", tec_blas_name(),
+            "started", time_now(),
+            "ranks", comm->size,
+            "threads", omp_get_max_threads());
+        /* clang-format on */
         json_object_set(object, "hosts", list);
         text = json_dumps(object, JSON_INDENT(2));
         json_decref(object);
