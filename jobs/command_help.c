@@ -5,25 +5,46 @@
 
 #define COLUMNS 96
 
-/* Fills lines. Empty lines stay, and so do lines that start with a blank. */
+/* Prints the words of one line, broken at COLUMNS, with `indent` blanks before the further lines. `column` is where the
+ * output stands; returns where it stands afterwards. */
+static size_t print_words(const char *line, size_t length, size_t indent, size_t column, FILE *out)
+{
+    const char *end = line + length;
+    for (size_t word; line < end; line += word) {
+        line += strspn(line, " ");
+        word = strcspn(line, " \n");
+        if (column > indent && column + 1 + word > COLUMNS)
+            column = (size_t)fprintf(out, "\n%*s", (int)indent, "") - 1;
+        else if (column > indent)
+            column += fwrite(" ", 1, 1, out);
+        column += fwrite(line, 1, word, out);
+    }
+    return column;
+}
+
+/* Fills paragraphs; empty lines, and lines that start with a blank, stay as they are. */
 static void print_filled(const char *text, FILE *out)
 {
     size_t column = 0;
-    while (*text) {
-        size_t gap = strspn(text, " \n"), word = strcspn(text + gap, " \n");
-        bool line_break = gap > 1 && text[0] == '\n';
-        if (line_break) {
-            column = 0;
-            fwrite(text, 1, gap, out);
-        } else if (column > 0 && column + 1 + word > COLUMNS) {
-            column = 0;
-            fputc('\n', out);
-        } else if (column > 0) {
-            column += fwrite(" ", 1, 1, out);
+    for (size_t length; *text; text += length + (text[length] == '\n')) {
+        length = strcspn(text, "\n");
+        if (length > 0 && *text != ' ') {
+            column = print_words(text, length, 0, column, out);
+            continue;
         }
-        column += fwrite(text + gap, 1, word, out);
-        text += gap + word;
+        fprintf(out, "%s%.*s\n", column > 0 ? "\n" : "", (int)length, text);
+        column = 0;
     }
+    fputs(column > 0 ? "\n" : "", out);
+}
+
+static void print_option(const char *name, const char *help, FILE *out)
+{
+    enum { INDENT = 27 };
+    size_t column = (size_t)fprintf(out, "  %-24s ", name);
+    if (column > INDENT)
+        column = (size_t)fprintf(out, "\n%*s", INDENT, "") - 1;
+    print_words(help, strlen(help), INDENT, column, out);
     fputc('\n', out);
 }
 
@@ -31,14 +52,14 @@ static void print_options(const tec_command *command, FILE *out)
 {
     fputs("\nOptions:\n", out);
     if (command->sections)
-        fputs("  -c CONFIG.yaml           settings file; it may hold settings of other commands too\n", out);
+        print_option("-c CONFIG.yaml", "settings file; it may hold settings of other commands too", out);
     for (const tec_option *option = command->options; option && option->name; option++) {
         char dashed[64], name[128];
         snprintf(name, sizeof name, "%s%s%s", tec_option_dashed(option, dashed, sizeof dashed),
                  option->argument ? " " : "", option->argument ? option->argument : "");
-        fprintf(out, "  %-24s %s\n", name, option->help);
+        print_option(name, option->help, out);
     }
-    fputs("  --help                   this text\n", out);
+    print_option("--help", "this text", out);
 }
 
 void tec_command_print_help(const tec_command *command, FILE *out)

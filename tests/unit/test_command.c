@@ -17,7 +17,8 @@
 
 static const tec_option options[] = {
     {"fresh", .help = "start anew"},
-    {"out", TEC_OPTION_TEXT, "FILE", .help = "where to"},
+    {"out", TEC_OPTION_TEXT, "FILE",
+     .help = "where to, in a text that is long enough for two lines of help: the second one stands below the first"},
     {"tol", TEC_OPTION_NUMBER, "NUMBER", .help = "largest error", .most = 10, .otherwise = 0.5},
     {"worker", TEC_OPTION_PART, "i/n", .help = "do a share"},
     {"steps", TEC_OPTION_WHOLE, "N", .help = "how many", .least = 1, .most = 100, .otherwise = 5},
@@ -25,13 +26,15 @@ static const tec_option options[] = {
     {0}};
 enum { FRESH, OUT, TOL, WORKER, STEPS, NAMES, OPTIONS };
 static const char *const sections[] = {"pretrain", "run", NULL};
-static const tec_command train = {.name = "pretrain",
-                                  .usage = "[-c CONFIG.yaml] [section.key=value ...]",
-                                  .summary = "trains a model",
-                                  .details = "One paragraph that is long enough to need filling, as it has more than "
-                                             "ninety-six characters in its\nsingle line.\n\nAnother:\n  a list",
-                                  .options = options,
-                                  .sections = sections};
+static const tec_command train = {
+    .name = "pretrain",
+    .usage = "[-c CONFIG.yaml] [section.key=value ...]",
+    .summary = "trains a model",
+    .details = "One paragraph that is long enough to need filling, as it has more than "
+               "ninety-six characters in its\nsingle line.\n\nAnother:\n  a     list\n  as it is\n"
+               "and words\nbehind it",
+    .options = options,
+    .sections = sections};
 static const tec_command check = {
     .name = "selftest", .usage = "FILE ...", .summary = "checks", .options = options, .takes_files = true};
 static const tec_command bare = {.name = "bench", .usage = "[--size NAME]", .summary = "measures"};
@@ -262,10 +265,11 @@ static void test_help(void **state)
     static const char start[] =
         "Usage: tec pretrain [-c CONFIG.yaml] [section.key=value ...]\n\ntrains a model\n\n"
         "One paragraph that is long enough to need filling, as it has more than ninety-six characters in\n"
-        "its single line.\n\nAnother:\n  a list\n\nOptions:\n"
+        "its single line.\n\nAnother:\n  a     list\n  as it is\nand words behind it\n\nOptions:\n"
         "  -c CONFIG.yaml           settings file; it may hold settings of other commands too\n"
         "  --fresh                  start anew\n"
-        "  --out FILE               where to\n"
+        "  --out FILE               where to, in a text that is long enough for two lines of help: the\n"
+        "                           second one stands below the first\n"
         "  --tol NUMBER             largest error\n"
         "  --worker i/n             do a share\n"
         "  --steps N                how many\n"
