@@ -1,5 +1,5 @@
-/* Module train, public. What a training run reads: a data set and, for objective tec, a target store; or copies of them
- * on the node. */
+/* Module train, public. What a training run reads: a data set and, with objective tec, a target store, where they are
+ * or copied to the node. */
 #ifndef TEC_INPUTS_H
 #define TEC_INPUTS_H
 
@@ -13,8 +13,8 @@ typedef struct tec_inputs {
     tec_stage *stage; /* NULL: files are read where they are */
 } tec_inputs;
 
-/* Collective. Copies the shards of store and pack to `dir` on each node, and reads them there from now on; where that
- * is not possible a warning says why, and files are read where they are. */
+/* Collective. Copies the shards of store and pack to `dir` on each node; from then on they are read there. If that is
+ * not possible, a warning says why, and files are read where they are. */
 void tec_inputs_stage(const tec_comm *comm, const char *dir, tec_inputs *inputs);
 
 void tec_inputs_close(tec_inputs *inputs); /* collective */

@@ -1,5 +1,5 @@
-/* Module train, public. Which images a step works on: drawn from (seed, epoch) alone, so that no order depends on the
- * number of ranks or on where a run was resumed. Local. */
+/* Module train, public. Which images a step works on. Their order is drawn from (seed, epoch) alone: it depends neither
+ * on the number of ranks nor on where a run was resumed. Local. */
 #ifndef TEC_SAMPLER_H
 #define TEC_SAMPLER_H
 
@@ -16,13 +16,13 @@ typedef struct tec_sampler {
     int64_t *order;       /* [images] */
 } tec_sampler;
 
-/* What is left of an epoch after whole batches is dropped, as PyTorch's drop_last. TEC_USER_ERROR: fewer images than
- * one batch. */
+/* The incomplete batch at the end of an epoch is dropped, as with PyTorch's drop_last. TEC_USER_ERROR: fewer images
+ * than one batch. */
 tec_status tec_sampler_create(tec_sampler *sampler, int64_t images, int batch, uint64_t seed);
 void tec_sampler_free(tec_sampler *sampler);
 
-/* Part `rank` of `ranks` of the global batch of step `step` (counted from the start of the run): fills request[], each
- * with view = epoch, and returns how many (they differ by at most one between ranks; batch need not divide). */
+/* Writes the share of rank `rank` of `ranks` in the global batch of step `step` (counted from the start of the run) to
+ * request[], with view = epoch, and returns its size. Shares differ by at most one; `ranks` need not divide batch. */
 int tec_sampler_step(tec_sampler *sampler, int64_t step, int rank, int ranks, tec_request *request);
 
 #endif

@@ -1,5 +1,5 @@
-/* Module train, public. What pretraining attaches to an image: masks, and the stored targets of a base model. Local. L
- * patches, C base width, H base heads, K top-k. */
+/* Module train, public. What pretraining attaches to an image: masks, and the stored targets of a base model. Local.
+ * L patches, C base width, H base heads, K top-k. */
 #ifndef TEC_SOURCE_H
 #define TEC_SOURCE_H
 
@@ -9,7 +9,7 @@
 
 typedef struct tec_source tec_source;
 
-/* Pointers into what is attached to an item. */
+/* Pointers into the data attached to an item. */
 typedef struct tec_sample {
     real *feature;   /* [L, C] standardised; NULL without a store */
     real *attention; /* [1+K, H, L] */
@@ -17,19 +17,20 @@ typedef struct tec_sample {
     int *shuffle;    /* [masks, L] */
 } tec_sample;
 
-/* `masks` of an image, drawn from `seed`; for `threads` threads. `store` is borrowed; NULL: objective mae. */
+/* Draws `masks` masks per image from `seed`, on up to `threads` threads. `store` is borrowed; NULL: objective mae. */
 tec_source *tec_source_create(const tec_model_config *config, tec_store *store, int masks, uint64_t seed, int threads);
 void tec_source_free(tec_source *source); /* NULL is fine */
 
-size_t tec_source_bytes(const tec_source *source); /* that it attaches to an item */
+size_t tec_source_bytes(const tec_source *source); /* attached to an item */
 tec_sample tec_source_sample(const tec_source *source, const tec_feed_item *item);
 
-/* Which of a feed's policies goes with it: random crops without a store, else the crop or the image of the store. */
+/* The view policy of its feed: random crops without a store, otherwise the stored crop or the stored image. */
 tec_view_policy tec_source_policy(const tec_source *source);
 
-/* A tec_feed_attach whose context is the source; item->view is the epoch. Without a store view number `epoch` is
- * cropped, with one the stored view epoch mod V. Masks come from Philox(seed, image, epoch, mask). TEC_USER_ERROR: the
- * image could not be decoded when the store was written. TEC_SYSTEM_ERROR: the store is damaged or unreadable. */
+/* A tec_feed_attach whose context is the source; item->view is the epoch. Without a store the image is cropped as view
+ * `epoch`; with one, the view is stored view epoch mod V. Masks come from Philox(seed, image, epoch, mask).
+ * TEC_USER_ERROR: the image could not be decoded when the store was written. TEC_SYSTEM_ERROR: the store is damaged or
+ * unreadable. */
 tec_status tec_source_attach(void *source, int thread, tec_feed_item *item);
 
 #endif

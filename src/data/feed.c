@@ -1,5 +1,4 @@
-/* A loader whose slots hold images as a model takes them: cut by a policy, normalised, with what the client attaches.
- */
+/* A loader whose slots hold images ready for a model: cropped by a policy, normalised, with the client's data. */
 #include "tec/feed.h"
 
 #include "tec/memory.h"
@@ -16,11 +15,11 @@ struct tec_feed {
     uint8_t *scratch;     /* [threads, S, S, c]; NULL: squares are kept */
     tec_request *request; /* [batch] */
     tec_feed_item *item;  /* [batch] of the batch that was taken */
-    int under_way;        /* batches asked for and not yet released */
+    int under_way;        /* batches requested and not yet released */
     bool ended;           /* `next` has no more */
 };
 
-/* ---- a slot: image, what is attached, crop, square ---- */
+/* ---- a slot: image, attached data, crop, square ---- */
 
 static size_t slot_bytes(const tec_feed *f)
 {
@@ -33,7 +32,7 @@ static char *attached_of(const tec_feed *f, void *slot)
     return (char *)((real *)slot + f->pixels);
 }
 
-/* Not aligned: what is attached may have any size. */
+/* Unaligned, since the attached data may have any size. */
 static char *crop_of(const tec_feed *f, void *slot)
 {
     return attached_of(f, slot) + f->settings.attached_bytes;
@@ -44,36 +43,36 @@ static uint8_t *square_of(const tec_feed *f, void *slot)
     return (uint8_t *)crop_of(f, slot) + sizeof(tec_view);
 }
 
-/* ---- filling one, on a loader's thread ---- */
+/* ---- filling a slot, on a thread of the loader ---- */
 
-static tec_status cut_center(const tec_feed *f, const tec_image *image, tec_feed_item *item)
+static tec_status crop_center(const tec_feed *f, const tec_image *image, tec_feed_item *item)
 {
     return tec_view_center(image, f->settings.view.size, item->square);
 }
 
-static tec_status cut_crop(const tec_feed *f, const tec_image *image, tec_feed_item *item)
+static tec_status crop_given(const tec_feed *f, const tec_image *image, tec_feed_item *item)
 {
     return tec_view_render(image, &item->crop, f->settings.view.size, item->square);
 }
 
-static tec_status cut_random(const tec_feed *f, const tec_image *image, tec_feed_item *item)
+static tec_status crop_random(const tec_feed *f, const tec_image *image, tec_feed_item *item)
 {
     const tec_feed_view *view = &f->settings.view;
     item->crop = tec_view_draw(&view->crop, view->seed, item->sample, item->view, image->height, image->width);
-    return cut_crop(f, image, item);
+    return crop_given(f, image, item);
 }
 
 /* By tec_view_policy; NULL: the square is there already. */
-typedef tec_status cut_function(const tec_feed *f, const tec_image *image, tec_feed_item *item);
-static cut_function *const cut[] = {
-    [TEC_VIEW_CENTER] = cut_center,
-    [TEC_VIEW_RANDOM] = cut_random,
-    [TEC_VIEW_GIVEN_CROP] = cut_crop,
+typedef tec_status crop_function(const tec_feed *f, const tec_image *image, tec_feed_item *item);
+static crop_function *const crop_by[] = {
+    [TEC_VIEW_CENTER] = crop_center,
+    [TEC_VIEW_RANDOM] = crop_random,
+    [TEC_VIEW_GIVEN_CROP] = crop_given,
     [TEC_VIEW_GIVEN_SQUARE] = NULL,
 };
 
-/* Names the image in the message of a failure that is its own. */
-static tec_status blame(const tec_feed *f, int64_t sample, tec_status status)
+/* Prefixes the message with the image's name if the image is to blame. */
+static tec_status name_image(const tec_feed *f, int64_t sample, tec_status status)
 {
     char name[256];
     if (status == TEC_USER_ERROR)
@@ -81,13 +80,13 @@ static tec_status blame(const tec_feed *f, int64_t sample, tec_status status)
     return status;
 }
 
-static tec_status read_square(const tec_feed *f, cut_function *cut_it, tec_feed_item *item)
+static tec_status read_square(const tec_feed *f, crop_function *crop, tec_feed_item *item)
 {
     tec_image image;
     TEC_TRY(tec_dataset_read(f->set, item->sample, &image));
-    tec_status status = cut_it(f, &image, item);
+    tec_status status = crop(f, &image, item);
     tec_image_free(&image);
-    return blame(f, item->sample, status); /* a given crop of an image that has changed since, say */
+    return name_image(f, item->sample, status); /* for example a given crop of an image that has changed since */
 }
 
 /* tec_fetch */
@@ -101,16 +100,16 @@ static tec_status fill(void *context, int thread, const tec_request *request, vo
                           .square = f->scratch ? f->scratch + (size_t)thread * f->pixels : square_of(f, slot),
                           .attached = attached_of(f, slot)};
     if (f->settings.attach)
-        TEC_TRY(blame(f, item.sample, f->settings.attach(f->settings.source, thread, &item)));
-    if (cut[view->policy])
-        TEC_TRY(read_square(f, cut[view->policy], &item));
+        TEC_TRY(name_image(f, item.sample, f->settings.attach(f->settings.source, thread, &item)));
+    if (crop_by[view->policy])
+        TEC_TRY(read_square(f, crop_by[view->policy], &item));
     tec_pixels_normalize(item.square, view->size, view->channels, view->normalisation.mean, view->normalisation.std,
                          item.image);
     memcpy(crop_of(f, slot), &item.crop, sizeof item.crop);
     return TEC_OK;
 }
 
-/* ---- the owner's side ---- */
+/* ---- on the owner's thread ---- */
 
 tec_status tec_feed_open(tec_feed **out, const tec_dataset *set, const tec_feed_settings *s)
 {

@@ -1,4 +1,4 @@
-/* Messages of a step that diverged. */
+/* Error messages of steps that diverge. */
 #include "diverged.h"
 
 #include "tec/memory.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Sample numbers for a message, which has room for some of them. */
+/* Sample ids for a message, as many as fit. */
 typedef struct id_list {
     char text[512];
     size_t length;

@@ -1,4 +1,4 @@
-/* What a training run reads, and copies of it on a disk of the node. */
+/* The files of a training run, staged on a disk of the node. */
 #include "tec/inputs.h"
 
 #include "tec/files.h"
@@ -47,10 +47,10 @@ void tec_inputs_stage(const tec_comm *comm, const char *dir, tec_inputs *in)
 {
     int64_t count;
     tec_stage_file *file = list_files(in, &count);
-    tec_stop_catch(); /* copies are removed also when a signal comes early */
+    tec_stop_catch(); /* so that a signal during the copying does not leave copies behind */
     if (count == 0)
-        tec_warn("run.stage: data.train is no pack and there is no target "
-                 "store: nothing is copied; make a pack by `tec pack`");
+        tec_warn("run.stage: there is nothing to copy, as data.train is not a pack and there is no target store; "
+                 "`tec pack` makes a pack");
     else
         tec_stage_open(&in->stage, comm, dir, file, count);
     if (in->stage)

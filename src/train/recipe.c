@@ -1,4 +1,4 @@
-/* How a step is divided: the one place that trainer, plan and bench have it from. */
+/* How a step is divided: the one place where trainer, plan and bench get it from. */
 #include "tec/recipe.h"
 
 #include "tec/model.h"

@@ -16,16 +16,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a checkpoint takes is not known before the first; a slow disk. */
+/* A slow disk. How long a checkpoint takes is not known before the first one. */
 #define CHECKPOINT_BYTES_PER_SECOND 1e8
 
-/* Sums over the steps since a line of the log of its kind. */
+/* Sums over the steps since the last log line of the same kind. */
 typedef struct interval {
     double loss[TEC_MAX_LOSSES];
-    double waited, reduced; /* seconds, since `start`, as of tec_step_result */
+    double waited, reduced; /* seconds since `start`, as in tec_step_result */
     double start;
     int64_t inputs; /* since `start` */
-    int64_t steps;  /* those in `loss` */
+    int64_t steps;  /* in `loss` */
 } interval;
 
 typedef struct run {
@@ -39,11 +39,11 @@ typedef struct run {
     interval since_line, since_epoch;
     const char *const *loss_names;
     int64_t epoch_steps, total_steps;
-    double started, seconds_before; /* of the run when this process took it up */
+    double started, seconds_before; /* of training before this process */
     double last_checkpoint;
     tec_deadline deadline;
-    int64_t checkpoint_step; /* of the last checkpoint; -1: there is none */
-    double rate;             /* model inputs per second, a running mean for the progress line */
+    int64_t checkpoint_step; /* of the last checkpoint; -1: none */
+    double rate;             /* model inputs per second, running mean, for the progress line */
 } run;
 
 static double current_lr(const run *r)
@@ -53,8 +53,8 @@ static double current_lr(const run *r)
                                recipe->lr, recipe->min_lr);
 }
 
-/* The state of the run that is resumed, or of a new one. */
-static tec_status take_up(run *r)
+/* Sets the state to that of the run that is resumed, or of a new one. */
+static tec_status start_or_resume(run *r)
 {
     const int32_t ranks = r->comm->size, threads = r->plan->threads;
     bool resumed;
@@ -65,9 +65,9 @@ static tec_status take_up(run *r)
                                .batch = r->recipe->batch};
     TEC_TRY(tec_run_directory_resume(r->comm, r->plan, r->trainer, &r->state, &resumed));
     if (resumed && (r->state.ranks != ranks || r->state.threads != threads))
-        tec_log(
-            "the run had %d ranks with %d threads and has %d with %d now: same images, results equal up to rounding",
-            r->state.ranks, r->state.threads, ranks, threads);
+        tec_log("the run had %d ranks with %d threads and now has %d with %d: "
+                "the same images, the same results up to rounding",
+                r->state.ranks, r->state.threads, ranks, threads);
     r->state.ranks = ranks;
     r->state.threads = threads;
     r->checkpoint_step = resumed ? r->state.step : -1;
@@ -93,7 +93,7 @@ static tec_status prepare(run *r)
     const tec_params *params = tec_model_params(tec_trainer_model(r->trainer));
     tec_deadline_guess_save(&r->deadline,
                             (double)(params->total + 2 * params->trained) * sizeof(real) / CHECKPOINT_BYTES_PER_SECOND);
-    TEC_TRY(take_up(r));
+    TEC_TRY(start_or_resume(r));
     TEC_TRY(tec_run_directory_describe(r->comm, plan));
     tec_status status = TEC_OK;
     if (r->comm->rank == 0) {
@@ -117,7 +117,7 @@ static void show_progress(run *r, const tec_step_result *result, double lr)
                  losses, lr, r->rate, left);
 }
 
-/* Collective. Writes a line about an interval and starts the next. */
+/* Collective. Logs an interval and starts the next one. */
 static tec_status log_line(run *r, const char *kind, interval *since, double lr, double gradient_norm)
 {
     double now = tec_seconds(), elapsed = now - since->start;
@@ -147,7 +147,7 @@ static void add_step(interval *since, const tec_step_result *result)
     since->steps++;
 }
 
-/* Collective. The progress line, and the lines of the log that are due after a step of `seconds`. */
+/* Collective. Shows progress, and writes the log lines that are due, after a step of `seconds`. */
 static tec_status log_step(run *r, const tec_step_result *result, double lr, double seconds)
 {
     double rate = (double)result->inputs / seconds;
@@ -162,7 +162,7 @@ static tec_status log_step(run *r, const tec_step_result *result, double lr, dou
     return TEC_OK;
 }
 
-/* Names the checkpoint to go back to in the message of a step that failed. */
+/* Appends to the message of a diverged step which checkpoint to go back to. */
 static void name_last_checkpoint(const run *r)
 {
     char *path = tec_run_directory_checkpoint_path(r->plan);
@@ -174,7 +174,7 @@ static void name_last_checkpoint(const run *r)
     free(path);
 }
 
-/* Collective. One step, with its place in the state and in the log. */
+/* Collective. One step, counted and logged. */
 static tec_status take_step(run *r, unsigned ask, tec_step_result *result)
 {
     double lr = current_lr(r), start = tec_seconds();
@@ -212,7 +212,7 @@ static tec_status save(run *r)
     return status;
 }
 
-/* What this rank asks for at the next step. */
+/* What this rank requests with the next step. */
 static unsigned requests(const run *r)
 {
     const tec_recipe *recipe = r->recipe;
@@ -246,7 +246,7 @@ static tec_status train(run *r)
             tec_progress_end();
             tec_log("stopped at step %lld of %lld after a checkpoint%s; the same command continues",
                     (long long)r->state.step, (long long)r->total_steps,
-                    tec_deadline_near(&r->deadline) ? ", before the time is over" : "");
+                    tec_deadline_near(&r->deadline) ? ", as the time limit is near" : "");
             return TEC_OK;
         }
     }

@@ -18,27 +18,27 @@ char *tec_run_directory_checkpoint_path(const tec_run_plan *plan)
     return tec_path_join(plan->dir, "checkpoint.h5");
 }
 
-/* Is what the file holds a run that these settings continue? */
+/* Do these settings continue the run in the file? */
 static tec_status check_same_run(const tec_run_plan *plan, const char *path, const tec_model_config *found,
                                  const tec_run_state *state)
 {
     const char *difference = tec_model_config_difference(found, &plan->task->model);
     const char *remedy = "give another run.dir, or --fresh twice to overwrite the run";
     if (difference)
-        return tec_fail(TEC_USER_ERROR, "%s: %s differs from the settings'; %s", path, difference, remedy);
+        return tec_fail(TEC_USER_ERROR, "%s: %s differs from the settings; %s", path, difference, remedy);
     if (state->dataset != tec_dataset_fingerprint(plan->set))
-        return tec_fail(TEC_USER_ERROR, "%s: the run was made with another data set, or its files have changed; %s",
+        return tec_fail(TEC_USER_ERROR, "%s: the run was trained on another data set, or its files have changed; %s",
                         path, remedy);
     if (state->seed != plan->recipe.seed)
-        return tec_fail(TEC_USER_ERROR, "%s: the run has run.seed %llu, the settings %llu; %s", path,
+        return tec_fail(TEC_USER_ERROR, "%s: the run has run.seed %llu, the settings have %llu; %s", path,
                         (unsigned long long)state->seed, (unsigned long long)plan->recipe.seed, remedy);
     if (state->batch != plan->recipe.batch)
-        return tec_fail(TEC_USER_ERROR, "%s: the run has pretrain.batch %d, the settings %d; %s", path, state->batch,
-                        plan->recipe.batch, remedy);
+        return tec_fail(TEC_USER_ERROR, "%s: the run has pretrain.batch %d, the settings have %d; %s", path,
+                        state->batch, plan->recipe.batch, remedy);
     return TEC_OK;
 }
 
-/* *damaged: the file itself is at fault, so that an older one may serve. */
+/* *damaged: the file itself is bad, so an older one may do. */
 static tec_status read_checkpoint(const tec_run_plan *plan, const char *path, tec_trainer *trainer,
                                   tec_run_state *state, bool *damaged)
 {
@@ -55,15 +55,15 @@ static tec_status read_checkpoint(const tec_run_plan *plan, const char *path, te
     return check_same_run(plan, path, &found, state);
 }
 
-/* The checkpoint and the one before it; the caller frees both. */
+/* The last checkpoint and the one before it; the caller frees both. */
 static void checkpoint_paths(const tec_run_plan *plan, char **path, char **previous)
 {
     *path = tec_run_directory_checkpoint_path(plan);
     *previous = tec_checkpoint_previous(*path);
 }
 
-/* The checkpoint before the last, whose reading has failed with this thread's last message; `damaged` NULL: it is not
- * there. What is damaged makes room for the next checkpoint, but people may want to look at it. */
+/* Reads the previous checkpoint instead of the last one, which could not be read (this thread's last message says why),
+ * or is missing (`damaged` NULL). The damaged file makes room for the next checkpoint, but is kept for inspection. */
 static tec_status go_back(const tec_run_plan *plan, const char *damaged, const char *previous, tec_trainer *trainer,
                           tec_run_state *state)
 {
@@ -113,8 +113,8 @@ static tec_status refuse_to_overwrite(const tec_run_plan *plan)
     const char *there = tec_file_exists(path) ? path : tec_file_exists(previous) ? previous : NULL;
     tec_status status = TEC_OK;
     if (there)
-        status = tec_fail(TEC_USER_ERROR,
-                          "%s is there: --fresh would overwrite the run; give --fresh twice if that is meant", there);
+        status =
+            tec_fail(TEC_USER_ERROR, "%s exists: --fresh would overwrite the run; give --fresh twice to do so", there);
     free(previous);
     free(path);
     return status;
@@ -134,7 +134,7 @@ tec_status tec_run_directory_resume(const tec_comm *comm, const tec_run_plan *pl
     TEC_TRY(tec_comm_agree(comm, status));
     tec_comm_broadcast(comm, found, sizeof *found, 0);
     tec_comm_broadcast(comm, state, sizeof *state, 0);
-    /* Of a new run too: another processor's mathematical library may round the first weights otherwise. */
+    /* Of a new run too: the math library may round initial weights differently on another processor. */
     tec_comm_broadcast(comm, params->weight, params->total * sizeof(real), 0);
     tec_comm_broadcast(comm, adamw->m, params->trained * sizeof(real), 0);
     tec_comm_broadcast(comm, adamw->v, params->trained * sizeof(real), 0);

@@ -15,9 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-static const double PATIENCE = 5; /* seconds: what the ranks of a job that is being ended may still need */
+static const double PATIENCE = 5; /* seconds that an owner that is being shut down may still need */
 
-/* errno of the lock, 0: it is ours */
+/* Returns 0 if the lock is ours, else errno. */
 static int try_lock(int fd)
 {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -33,7 +33,7 @@ static bool is_held(int failed)
     return failed == EAGAIN || failed == EACCES;
 }
 
-/* Only for messages: that it cannot be written is no reason not to train. */
+/* For the message of others; training goes on if it cannot be written. */
 static void sign(const run_lock *lock)
 {
     char host[HOST_NAME_MAX + 1] = "";
@@ -52,8 +52,8 @@ static tec_status refuse(const run_lock *lock, const char *dir)
     ssize_t length = pread(lock->fd, owner, sizeof owner - 1, 0);
     owner[length > 0 ? length : 0] = 0;
     return tec_fail(TEC_USER_ERROR,
-                    "%s: another process trains in this directory (%s); wait for its end, or give another run.dir", dir,
-                    owner[0] ? owner : "unknown");
+                    "%s: another process trains in this directory (%s); wait until it ends, or give another run.dir",
+                    dir, owner[0] ? owner : "unknown");
 }
 
 tec_status tec_run_lock_take(const char *dir, run_lock *lock)
@@ -71,14 +71,15 @@ tec_status tec_run_lock_take(const char *dir, run_lock *lock)
     if (is_held(failed))
         return refuse(lock, dir);
     if (failed)
-        tec_warn("%s: cannot be locked (%s): see to it that no other job trains in this directory", lock->path,
+        tec_warn("%s: cannot be locked (%s); make sure that no other job trains in this directory", lock->path,
                  strerror(failed));
     lock->owned = true;
     sign(lock);
     return TEC_OK;
 }
 
-/* The file stays, empty: another process may have opened it and wait, and who comes next would lock a new one. */
+/* The file stays, empty: if it were removed, a process that waits for it and one that comes later and creates a new
+ * file would both get a lock. */
 void tec_run_lock_release(run_lock *lock)
 {
     if (lock->owned)

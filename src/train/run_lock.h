@@ -1,9 +1,9 @@
-/* Module train, private. One training at a time in a run directory: two of them would write over each other's log and
+/* Module train, private. One training run at a time in a run directory: two would overwrite each other's log and
  * checkpoints.
  *
- * A POSIX record lock on DIR/lock. The kernel gives it back when its owner ends, in whatever way, so that a run that
- * was killed can go on at once; it holds between nodes on NFS, Lustre (mounted with `flock`) and GPFS. A lock made of
- * the file's mere existence would outlive a killed owner, and a heartbeat would have the next job wait for it. */
+ * A POSIX record lock on DIR/lock. The kernel releases it when its owner ends, however that happens, so that a killed
+ * run can be continued at once. It works across nodes on NFS, Lustre (mounted with `flock`) and GPFS. A lock file that
+ * counts by its mere existence would outlive a killed owner, and with a heartbeat the next job would have to wait. */
 #ifndef TEC_TRAIN_RUN_LOCK_H
 #define TEC_TRAIN_RUN_LOCK_H
 
@@ -17,9 +17,9 @@ typedef struct run_lock {
     bool owned;
 } run_lock;
 
-/* Rank 0, where the directory is there. Waits a few seconds for an owner that is about to end. TEC_USER_ERROR: another
- * process trains there, which the message names. Where the file system has no locks it warns, and goes on. Release it
- * also after a failure. */
+/* Rank 0; the directory must exist. Waits a few seconds for an owner that is about to end. TEC_USER_ERROR: another
+ * process, named in the message, trains there. If the file system has no locks, warns and goes on. Release it also
+ * after a failure. */
 tec_status tec_run_lock_take(const char *dir, run_lock *lock);
 void tec_run_lock_release(run_lock *lock); /* of {.fd = -1}: nothing */
 

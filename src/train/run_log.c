@@ -1,4 +1,4 @@
-/* Lines of log.jsonl, and cutting it back to the step that a run is resumed at. */
+/* Writes log.jsonl, and truncates it to the step at which a run is resumed. */
 #include "run_log.h"
 
 #include "tec/files.h"
@@ -24,7 +24,7 @@ static int64_t step_of(const char *line, size_t length)
     return number;
 }
 
-/* Rewrites the log without what comes after `step`; a line cut short by a kill has no step and goes as well. */
+/* Rewrites the log without the lines after `step`; a line cut short by a kill has no step and is dropped too. */
 static tec_status cut_back(const char *path, int64_t step)
 {
     char *text;
@@ -69,7 +69,7 @@ tec_status tec_run_log_write(run_log *log, const run_log_line *line)
     char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(object);
     if (!text)
-        return tec_fail(TEC_SYSTEM_ERROR, "%s: a line cannot be put into words: out of memory", log->path);
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: a line cannot be formatted: out of memory", log->path);
     int failed = fprintf(log->file, "%s\n", text) < 0 || fflush(log->file) != 0;
     free(text);
     return failed ? cannot_write(log) : TEC_OK;

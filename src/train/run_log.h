@@ -1,5 +1,5 @@
-/* Module train, private. log.jsonl of a run: one JSON object a line, for every logging interval ("kind": "step") and
- * epoch ("kind": "epoch"). */
+/* Module train, private. log.jsonl of a run: one JSON object per line, for every logging interval ("kind": "step") and
+ * every epoch ("kind": "epoch"). */
 #ifndef TEC_TRAIN_RUN_LOG_H
 #define TEC_TRAIN_RUN_LOG_H
 
@@ -16,16 +16,16 @@ typedef struct run_log {
 
 typedef struct run_log_line {
     const char *kind;
-    int64_t epoch, step; /* epoch counts from 1; steps done */
+    int64_t epoch, step; /* epoch under way, from 1; steps done */
     const char *const *loss_names;
     double loss[TEC_MAX_LOSSES]; /* means over the interval or epoch */
     double lr, gradient_norm, images_per_second;
-    /* of the interval's time: waiting for data; for other ranks and sums of gradients */
-    double wait_share, reduce_share;
-    double seconds; /* of the run so far */
+    double wait_share;   /* of the time: waiting for data */
+    double reduce_share; /* of the time: waiting for other ranks and the gradient allreduce */
+    double seconds;      /* of the run so far */
 } run_log_line;
 
-/* Opens DIR/log.jsonl; lines of later steps than `step`, which a resumed run will write again, are dropped. */
+/* Opens DIR/log.jsonl and drops the lines after `step`, which a resumed run writes again. */
 tec_status tec_run_log_open(run_log *log, const char *dir, int64_t step);
 tec_status tec_run_log_write(run_log *log, const run_log_line *line);
 void tec_run_log_close(run_log *log);

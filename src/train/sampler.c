@@ -1,4 +1,4 @@
-/* The order of an epoch, and the part of each rank in a step. */
+/* The order of an epoch, and each rank's part of a step. */
 #include "tec/sampler.h"
 
 #include "tec/comm.h"
@@ -13,7 +13,7 @@ tec_status tec_sampler_create(tec_sampler *s, int64_t images, int batch, uint64_
     *s = (tec_sampler){.images = images, .batch = batch, .seed = seed, .cached_epoch = -1};
     if (images < batch)
         return tec_fail(TEC_USER_ERROR,
-                        "pretrain.batch is %d, but the data set has only %lld images; a smaller batch is needed", batch,
+                        "pretrain.batch is %d, but the data set has only %lld images; give a smaller batch", batch,
                         (long long)images);
     s->steps_per_epoch = images / batch;
     s->order = tec_allocate((size_t)images * sizeof *s->order);

@@ -1,4 +1,4 @@
-/* Masks and stored targets of a sample, on the threads of a feed. */
+/* Draws masks and reads stored targets, on the threads of a feed. */
 #include "tec/source.h"
 
 #include "tec/memory.h"
@@ -7,16 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A thread's own: too large for its stack where images are large. */
+/* Of one thread; too large for its stack if images are large. */
 typedef struct scratch {
     int64_t *order; /* [L] */
-    float *targets; /* feature and attention as the store has them; NULL where that is the type of a sample */
+    float *targets; /* feature and attention as stored; NULL if `real` is float, as they are read in place then */
 } scratch;
 
 struct tec_source {
     tec_store *store;
     uint64_t seed;
-    size_t feature, attention, topk, patches, masks; /* numbers of elements */
+    size_t feature, attention, topk; /* elements per sample */
+    size_t patches, masks;
     int threads;
     scratch *scratch; /* [threads] */
 };
@@ -98,7 +99,7 @@ static void widen(const float *in, size_t n, real *out)
         out[i] = in[i];
 }
 
-/* The stored row into `sample`, its image into the item's square; the crop that the targets belong to. */
+/* Reads the stored row into `sample`, its image into the item's square, and the crop that its targets belong to. */
 static tec_status read_targets(const tec_source *s, const scratch *mine, tec_feed_item *item, tec_sample *sample)
 {
     const tec_store_spec *spec = tec_store_get_spec(s->store);
@@ -107,7 +108,7 @@ static tec_status read_targets(const tec_source *s, const scratch *mine, tec_fee
                          .attention = mine->targets ? mine->targets + s->feature : (float *)sample->attention,
                          .topk = sample->topk,
                          .image = spec->images ? item->square : NULL};
-    if (tec_store_read(s->store, number, &row) != TEC_OK) /* never to be skipped as a bad image would be */
+    if (tec_store_read(s->store, number, &row) != TEC_OK) /* must not be skipped as a bad image */
         return tec_fail(TEC_SYSTEM_ERROR, "%s", tec_error_message());
     if (row.sample < 0)
         return tec_fail(TEC_USER_ERROR, "could not be decoded when the target store was written");

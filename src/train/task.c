@@ -14,7 +14,7 @@ void tec_task_free(tec_task *task)
     *task = (tec_task){0};
 }
 
-/* ---- pretraining: the hidden patches of every mask of an image ---- */
+/* ---- pretraining: predicts the hidden patches of an image, mask by mask ---- */
 
 typedef struct pretraining {
     tec_source *source;

@@ -1,4 +1,4 @@
-/* One step: a rank's part of the global batch, chunk by chunk, the sum over the ranks, AdamW. */
+/* A step: this rank's part of the global batch, chunk by chunk; gradient allreduce; AdamW. */
 #include "tec/trainer.h"
 
 #include "diverged.h"
@@ -21,11 +21,11 @@ struct tec_trainer {
     tec_sampler sampler;
     tec_step_shape shape;
     tec_feed *feed;
-    tec_request *request; /* [shape.most] those of step `asked` */
-    int64_t asked, last;  /* the step whose chunks are being asked for, and where the run ends */
-    int asked_images;     /* of that step */
+    tec_request *request; /* [shape.most] of step `asked` */
+    int64_t asked, last;  /* the step whose chunks are being requested; the step at which the run ends */
+    int asked_images;     /* of step `asked` */
     tec_example *example; /* [chunk, inputs] */
-    bool pending;         /* the last micro-batch of the step awaits its backward */
+    bool pending;         /* the backward of the step's last micro-batch is still to come */
     int64_t step;         /* the next one */
 };
 
@@ -34,13 +34,13 @@ static int smaller(int a, int b)
     return a < b ? a : b;
 }
 
-/* Model inputs of a step over all ranks, if every image can be read. */
+/* Model inputs of a step over all ranks, provided that every image can be read. */
 static double global_inputs(const tec_trainer *t)
 {
     return (double)t->recipe->batch * t->task->inputs;
 }
 
-/* The model, sized for what this rank computes at once. */
+/* The model, sized for a micro-batch, with its optimiser and buffers. */
 static tec_status create_model(tec_trainer *t)
 {
     const tec_task *task = t->task;
@@ -55,7 +55,7 @@ static tec_status create_model(tec_trainer *t)
     return tec_reducer_create(&t->reducer, t->comm, params->grad, params->trained, &t->settings.reduction);
 }
 
-/* tec_feed_next: one more chunk, of the step under way or of the one after it. */
+/* tec_feed_next: the next chunk, of the step under way or of the one after it. */
 static int next_chunk(void *trainer, tec_request *request)
 {
     tec_trainer *t = trainer;
@@ -151,7 +151,7 @@ void tec_trainer_start(tec_trainer *t, int64_t first, int64_t last)
 }
 
 /* Forward and backward of a chunk; adds to the losses and to the number of inputs. The backward of the step's last
- * micro-batch is left for finish_backward. */
+ * micro-batch is left to finish_backward. */
 static tec_status compute_chunk(tec_trainer *t, const tec_feed_batch *batch, bool last, double *loss, int64_t *inputs)
 {
     double scale = 1 / global_inputs(t);
@@ -170,8 +170,8 @@ static tec_status compute_chunk(tec_trainer *t, const tec_feed_batch *batch, boo
     return TEC_OK;
 }
 
-/* This rank's part of a step but for its last backward, which still needs the last chunk; the gradient is that of the
- * sum over the part, divided by the global batch. */
+/* This rank's part of a step except its last backward, which still needs the last chunk. The gradient is the sum over
+ * the part, divided by the global batch. */
 static tec_status compute(tec_trainer *t, double *loss, int64_t *inputs)
 {
     for (int at = 0; at < t->shape.images; at += t->shape.chunk) {
@@ -185,7 +185,7 @@ static tec_status compute(tec_trainer *t, double *loss, int64_t *inputs)
     return TEC_OK;
 }
 
-/* The last backward, in which the gradient becomes complete from the front on. */
+/* The last backward, during which the gradient buffer is completed from front to back. */
 static void finish_backward(tec_trainer *t)
 {
     tec_params *params = tec_model_params(t->model);
@@ -200,7 +200,7 @@ static void finish_backward(tec_trainer *t)
         tec_feed_release(t->feed);
 }
 
-/* Sums over the ranks what the step needs to go on: losses, inputs, failures, requests. */
+/* Sums over the ranks what all must know before they continue: losses, inputs, failures, requests. */
 static tec_status agree_on_losses(tec_trainer *t, tec_status mine, int64_t inputs, const double *loss, unsigned ask,
                                   tec_step_result *result)
 {
@@ -211,7 +211,7 @@ static tec_status agree_on_losses(tec_trainer *t, tec_status mine, int64_t input
     result->asked = (sum[4] > 0 ? TEC_ASK_CHECKPOINT : 0) | (sum[5] > 0 ? TEC_ASK_STOP : 0);
     result->inputs = (int64_t)sum[2];
     if (result->inputs == 0)
-        return tec_fail(TEC_USER_ERROR, "step %lld: not one image of the batch could be decoded",
+        return tec_fail(TEC_USER_ERROR, "step %lld: none of the images of the batch could be decoded",
                         (long long)t->step + 1);
     double share = global_inputs(t) / sum[2];
     for (int i = 0; i < TEC_MAX_LOSSES; i++)
@@ -219,7 +219,7 @@ static tec_status agree_on_losses(tec_trainer *t, tec_status mine, int64_t input
     return TEC_OK;
 }
 
-/* The factor that brings the gradient's norm down to recipe->clip_norm, as torch.nn.utils.clip_grad_norm_. */
+/* The factor that limits the gradient's norm to recipe->clip_norm, as torch.nn.utils.clip_grad_norm_ does. */
 static double clip_factor(const tec_trainer *t, double scale)
 {
     double most = t->recipe->clip_norm;
@@ -227,7 +227,8 @@ static double clip_factor(const tec_trainer *t, double scale)
     return norm > most ? most / (norm + 1e-6) : 1;
 }
 
-/* Of the gradient that AdamW uses. Slices are updated as they come; where the norm is limited, once all are there. */
+/* Returns the squared norm of the gradient that AdamW used. Slices are updated as they arrive, or, with clipping, once
+ * all have arrived. */
 static double update_slices(tec_trainer *t, double lr, double scale, double *clip)
 {
     tec_params *params = tec_model_params(t->model);
@@ -251,7 +252,7 @@ static tec_status update(tec_trainer *t, double lr, tec_step_result *result)
     finish_backward(t);
     double square = update_slices(t, lr, scale, &clip);
     result->gradient_norm = sqrt(square) / clip;
-    /* All ranks have the same gradient, but other processors may round its norm otherwise: none may go on alone. */
+    /* All ranks have the same gradient, but other processors may round its norm differently: none may go on alone. */
     bool finite = isfinite(result->gradient_norm);
     return tec_comm_agree(t->comm, finite ? TEC_OK : tec_diverged_gradient(&t->sampler, t->step, result));
 }
@@ -263,7 +264,7 @@ tec_status tec_trainer_step(tec_trainer *t, double lr, unsigned ask, tec_step_re
     *result = (tec_step_result){0};
     tec_status status = compute(t, loss, &inputs);
     result->waited = tec_feed_waited(t->feed) - waited;
-    /* Before the first bucket: once buckets are under way no rank may leave the step. */
+    /* Before the first bucket: once buckets are under way, no rank may leave the step. */
     double start = tec_seconds();
     TEC_TRY(agree_on_losses(t, status, inputs, loss, ask, result));
     result->reduced = tec_seconds() - start;

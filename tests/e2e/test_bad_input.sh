@@ -96,7 +96,7 @@ make_folder noise 4
 for file in noise/*/*; do
     echo noise >"$file"
 done
-bad 'not one image of the batch could be decoded' ranks 2 pretrain "${skip[@]}" \
+bad 'none of the images of the batch could be decoded' ranks 2 pretrain "${skip[@]}" \
     pretrain.objective=mae data.train=noise pretrain.batch=8 run.dir=noisy
 
 say "model files"

@@ -18,7 +18,7 @@ until_done() {
     while [[ ! -f $mark ]]; do
         ((stops < 60)) || fail "$mark is not there after $stops starts"
         run "$@"
-        [[ -f $mark ]] || grep -q 'before the time is over' "$err" || fail "stopped, but does not say that time is short"
+        [[ -f $mark ]] || grep -q 'time limit is near' "$err" || fail "stopped, but does not say that time is short"
         stops=$((stops + 1))
     done
     say "$stops starts until $mark"
@@ -42,7 +42,7 @@ expect_no_temporaries limited/run
 
 say "the end of a Slurm job"
 export SLURM_JOB_END_TIME=$(($(date +%s) + 5))
-expect_exit 0 'stopped at step [0-9]+ of .* before the time is over' ranks 2 "${endless[@]}" run.dir=slurm
+expect_exit 0 'stopped at step [0-9]+ of .* time limit is near' ranks 2 "${endless[@]}" run.dir=slurm
 sanitized || (($(date +%s) <= SLURM_JOB_END_TIME)) || fail "ended after SLURM_JOB_END_TIME"
 [[ ! -f slurm/DONE ]] || fail "a run that was stopped is marked as done"
 expect_file slurm/checkpoint.h5
