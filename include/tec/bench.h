@@ -1,4 +1,4 @@
-/* Module bench, public. What `tec bench` measures, in parts that `tec plan` uses too. */
+/* Module bench, public. What `tec bench` measures, in parts that `tec plan` also uses. */
 #ifndef TEC_BENCH_H
 #define TEC_BENCH_H
 
@@ -25,26 +25,27 @@ typedef struct tec_bench_size {
 extern const tec_bench_size tec_bench_sizes[]; /* vitt, vitb, tiny */
 tec_model_config tec_bench_config(const tec_bench_size *size);
 
-/* -- images from a data set, fetched ahead of the steps -- */
+/* -- images of a data set, read ahead of the steps -- */
 
 typedef struct tec_bench_images {
     tec_feed *feed;
     int batch;          /* images that are read together */
-    int64_t next, size; /* the sample to ask for next, of so many */
+    int64_t next, size; /* the next sample to be requested; samples in the data set */
 } tec_bench_images;
 
-/* Batches of `batch` images of `set` cut as `view` says, over and over; the feed's batches are taken and released by
- * the caller. `set` is borrowed, `images` must stay where it is. TEC_SYSTEM_ERROR: no memory, no threads. */
+/* Reads batches of `batch` images of `set`, cropped as `view` says, again and again from the start of the set; the
+ * caller takes and releases the feed's batches. `set` is borrowed; `images` must not be moved. TEC_SYSTEM_ERROR: no
+ * memory, no threads. */
 tec_status tec_bench_images_open(tec_bench_images *images, const tec_dataset *set, const tec_feed_view *view,
                                  const tec_reading *reading, int batch);
 void tec_bench_images_close(tec_bench_images *images);
 
-/* Images per second with nothing else to do. */
+/* Images per second while nothing is computed. */
 tec_status tec_bench_images_rate(tec_bench_images *images, double *rate);
 
-/* -- training steps and base targets on random numbers in memory -- */
+/* -- training steps and base targets of random numbers in memory -- */
 
-/* Examples of random numbers: the speed does not depend on what is learnt. */
+/* Examples of random numbers: speed does not depend on the values. */
 typedef struct tec_bench_examples {
     tec_example *example; /* [batch] */
     real *numbers;
@@ -60,8 +61,8 @@ typedef struct tec_bench_training {
     tec_adamw adamw;
     tec_reducer *reducer;
     tec_bench_examples examples;
-    int batch, micro_batch, visible, topk; /* batch: of this rank */
-    tec_bench_images *images;              /* NULL: the examples' */
+    int batch, micro_batch, visible, topk; /* batch: per rank */
+    tec_bench_images *images;              /* where images come from; NULL: from the examples */
 } tec_bench_training;
 
 /* Local. TEC_USER_ERROR: an impossible architecture. */
@@ -79,49 +80,52 @@ typedef struct tec_bench_targets {
 tec_status tec_bench_targets_open(tec_bench_targets *targets, const tec_model_config *config, int batch, int topk);
 void tec_bench_targets_close(tec_bench_targets *targets);
 
-/* Work that is measured: a training step (collective), or the targets of a batch (local). */
+/* The work that is measured: a training step (collective), or the targets of a batch (local). */
 typedef tec_status tec_bench_work(void *context);
 tec_bench_work tec_bench_training_step, tec_bench_targets_step;
 
-/* Flops of the products of such a step. */
+/* Floating-point operations of the matrix products of such a step. */
 double tec_bench_training_flops(const tec_bench_training *training);
 double tec_bench_targets_flops(const tec_bench_targets *targets);
 
 /* -- measuring -- */
 
 typedef struct tec_bench_kind {
-    tec_gemm_kind in_step; /* calls and seconds of all measured steps */
-    double warm_seconds;   /* of one such product, back to back on warm buffers; 0: not measured */
+    tec_gemm_kind in_step; /* calls and seconds, over all measured steps */
+    double warm_seconds;   /* of one product of this kind, repeated on warm buffers; 0: not measured */
 } tec_bench_kind;
 
 typedef struct tec_bench_result {
     int steps;
-    double median, total; /* seconds of a step, of all measured steps */
-    double flops;         /* of the products of all measured steps that the main thread saw */
+    double median, total; /* seconds of a step, and of all measured steps */
+    double flops;         /* of matrix products of the main thread, over all measured steps */
     tec_measured operators[TEC_OPERATORS];
-    tec_bench_kind *kind; /* longest first */
+    tec_bench_kind *kind; /* [kinds], by time, longest first */
     int kinds;
-    double peak_rss_mb; /* so far */
+    double peak_rss_mb; /* peak resident memory so far */
 } tec_bench_result;
 
 /* Runs `work` once, then `steps` times under measurement. Free with tec_bench_result_free, also after a failure. */
 tec_status tec_bench_measure(tec_bench_work *work, void *context, int steps, tec_bench_result *out);
 void tec_bench_result_free(tec_bench_result *result);
 
-/* Fills in warm_seconds: this machine's own rate at the same shapes. */
+/* Measures warm_seconds of every kind of product: what BLAS itself takes for the same shape on this machine. */
 void tec_bench_measure_warm(tec_bench_result *result);
 
+/* The share of matrix products in the time of the measured steps. */
 double tec_bench_gemm_share(const tec_bench_result *result);
-/* Seconds of the measured steps outside AdamW, the allreduce and waiting for data. */
+/* Seconds of the measured steps without AdamW, allreduce and waiting for data. */
 double tec_bench_compute_seconds(const tec_bench_result *result);
-/* What of the measured steps the products would take at the rates of warm buffers. */
+/* The share that products would take if they all ran at the rates of warm buffers. */
 double tec_bench_warm_share(const tec_bench_result *result);
 
-/* Collective. Seconds of the allreduce of the gradient as a step does it, and of a memcpy of as much on all ranks at
- * once; medians, of the slowest rank. */
 typedef struct tec_bench_reduce {
-    double bytes, seconds, copy_seconds;
+    double bytes;        /* of the gradient */
+    double seconds;      /* of its allreduce, as in a step */
+    double copy_seconds; /* of a memcpy of as many bytes on all ranks at once */
 } tec_bench_reduce;
+
+/* Collective. Medians of the slowest rank. */
 tec_bench_reduce tec_bench_measure_reduce(const tec_bench_training *training);
 
 /* Bytes per second of memcpy on all cores of this node at once. */
@@ -134,25 +138,27 @@ typedef struct tec_bench_run {
     tec_model_config config;
     int ranks, threads, batch, micro_batch;
     double images_per_second;
-    double flops;      /* of all products of a step, one rank */
-    double rate;       /* flops per second of computation, one rank */
-    double parameters; /* trained; 0 with targets */
+    double flops;      /* floating-point operations of the products of a step, per rank */
+    double rate;       /* flops per second of computation, per rank */
+    double parameters; /* that are trained; 0 for targets */
     tec_bench_result result;
-    tec_bench_reduce reduce; /* seconds 0: one rank */
+    tec_bench_reduce reduce; /* seconds 0: not measured, with one rank */
     struct {
-        double rate, step_rate, wait_share; /* rate 0: no data set */
+        double rate;       /* images per second while nothing is computed; 0: not measured, without a data set */
+        double step_rate;  /* images per second of steps that use them */
+        double wait_share; /* of the time of these steps, waiting for images */
         int workers;
     } loader;
 } tec_bench_run;
 
-/* Adds the run to the file (which is made where there is none), in place of an earlier one of the same size, kind and
- * ranks. TEC_USER_ERROR: the file is no bench file, or of another machine. */
+/* Adds the run to the file, which is created if need be; it replaces an earlier run of the same size, kind and ranks.
+ * TEC_USER_ERROR: not a bench file, or one of another machine. */
 tec_status tec_bench_json_add(const char *path, const tec_bench_run *run);
 
-/* A new object. TEC_USER_ERROR: no such file, no JSON, or none of ours. */
+/* Returns a new object. TEC_USER_ERROR: no such file, not JSON, or not a bench file. */
 tec_status tec_bench_json_read(const char *path, json_t **out);
 
-/* CPU, cores, memory, compiler, BLAS, MPI and version; a new object. */
+/* CPU, cores, memory, compiler, BLAS, MPI and version, as a new object. */
 json_t *tec_bench_machine(void);
 
 #endif

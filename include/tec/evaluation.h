@@ -1,4 +1,4 @@
-/* Module eval, public. What k-NN and linear probe start from: the features of a training and a validation set. */
+/* Module eval, public. The input of k-NN and linear probe: features of a training set and a validation set. */
 #ifndef TEC_EVALUATION_H
 #define TEC_EVALUATION_H
 
@@ -8,13 +8,13 @@ typedef struct tec_evaluation {
     tec_features train, val;
 } tec_evaluation;
 
-/* Local. Labels are positions in sorted lists of classes: lists that differ would silently score the wrong classes.
- * TEC_USER_ERROR: no labels, or a class of `val` that `train` does not have under the same number; the paths are for
- * the message. */
+/* Local. Do the labels of the two sets mean the same? A label is an index into the sorted list of classes, so with
+ * lists that differ the wrong classes would be scored silently. TEC_USER_ERROR: no labels, or a class of `val` that
+ * does not have the same number in `train`. The paths are for messages. */
 tec_status tec_evaluation_check(const tec_dataset *train, const char *train_path, const tec_dataset *val,
                                 const char *val_path);
 
-/* Collective; as tec_features_compute for both. Free with tec_evaluation_free, also after a failure. */
+/* Collective. tec_features_compute for both. Free with tec_evaluation_free, also after a failure. */
 tec_status tec_evaluation_compute(const tec_comm *comm, const tec_features_settings *settings, const tec_dataset *train,
                                   const tec_dataset *val, tec_frozen *frozen, tec_evaluation *out);
 void tec_evaluation_free(tec_evaluation *evaluation);

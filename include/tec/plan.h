@@ -1,8 +1,12 @@
 /* Module plan, public. What a job will need, before it is submitted: floating-point operations, memory, storage, time.
- * Local; nothing is computed and no memory but addresses is taken.
+ * Local; nothing is computed, and memory is reserved but not touched.
  *
- * Letters: P = nodes * ranks_per_node ranks, R ranks of a node, T threads of a rank, G bytes of the gradient, b =
- * ceil(batch / P) images of the busiest rank in a step, m masks of an image. All rates are those of one rank. */
+ *   P   ranks: nodes * ranks_per_node         G   bytes of the gradient
+ *   N   nodes                                 b   images per step of the busiest rank: ceil(batch / P)
+ *   R   ranks per node                        m   masks per image
+ *   T   threads per rank                      F   floating-point operations per model input
+ *
+ * All rates are per rank. */
 #ifndef TEC_PLAN_H
 #define TEC_PLAN_H
 
@@ -17,23 +21,23 @@
 
 #include <stdint.h>
 
-/* -- the machine, as `tec bench` measures it -- */
+/* -- the machine, as measured by `tec bench` -- */
 
 typedef struct tec_plan_machine {
     int cores;               /* of a node */
     double memory;           /* bytes of a node */
-    double train_rate;       /* flops of the above / seconds of a whole forward and backward */
-    double targets_rate;     /* the same for targets */
-    double update_seconds;   /* AdamW, per parameter */
-    double node_reduce_rate; /* bytes of gradient per second, summed over the R ranks of a node */
-    double network_rate;     /* bytes per second into a node, and out of it at the same time */
-    double fetch_seconds;    /* of a core, to decode, crop and normalise an image and read its targets; 0: not known */
-    double disk_rate;        /* bytes per second of a checkpoint, flushed */
+    double train_rate;       /* flops of matrix products / seconds of the whole forward and backward */
+    double targets_rate;     /* the same for base targets */
+    double update_seconds;   /* of AdamW, per parameter */
+    double node_reduce_rate; /* bytes of gradient per second that an allreduce among the R ranks of a node sums */
+    double network_rate;     /* bytes per second into a node, and at the same time out of it */
+    double fetch_seconds;    /* of one core, to decode, crop and normalise an image and read its targets; 0: unknown */
+    double disk_rate;        /* bytes per second of writing a checkpoint, flushed */
 } tec_plan_machine;
 
-/* Without a measurement of an allreduce: every hop of a ring over R ranks copies 1/R of the gradient into shared memory
- * and out of it, 2 (R - 1) hops: 4 (R - 1) G bytes pass the node's memory. copy_rate: bytes per second of memcpy on
- * all cores of a node at once. */
+/* An estimate, for when no allreduce was measured. In a ring of R ranks each of 2 (R - 1) hops copies 1/R of the
+ * gradient into shared memory and out of it, on every rank: 4 (R - 1) G bytes in all. copy_rate: bytes per second of
+ * memcpy on all cores of a node at once. */
 double tec_plan_node_reduce_rate(double copy_rate, int ranks_per_node);
 
 /* -- the job -- */
@@ -41,11 +45,11 @@ double tec_plan_node_reduce_rate(double copy_rate, int ranks_per_node);
 typedef struct tec_plan_job {
     tec_recipe recipe;
     tec_model_config model; /* objective tec: with base_width and base_heads */
-    int inputs, visible;    /* model inputs of an image, and their visible patches */
+    int inputs, visible;    /* model inputs per image, and their visible patches */
     tec_feed_view view;     /* of its images */
     tec_reading reading;
     tec_reduction reduction;
-    int threads; /* of a rank */
+    int threads; /* per rank */
 
     tec_model_config base; /* objective tec: whose targets are made */
     struct {
@@ -56,7 +60,7 @@ typedef struct tec_plan_job {
     } targets; /* objective tec */
 
     int64_t images;
-    double dataset_bytes; /* in the memory of every rank: a list of files, or the whole of an IDX file */
+    double dataset_bytes; /* in the memory of every rank: a list of files, or a whole IDX file */
     int nodes, ranks_per_node;
 } tec_plan_job;
 
@@ -72,53 +76,57 @@ typedef struct tec_plan_memory {
     double bytes; /* of all items */
 } tec_plan_memory;
 
-/* `tec pretrain`, or `tec targets`, under `job`. Lays the model out as the program does, without touching it.
+/* Of `tec pretrain` and of `tec targets`. Lays the model out as the program does, without touching its memory.
  * TEC_USER_ERROR: an impossible architecture. */
 tec_status tec_plan_pretrain_memory(const tec_plan_job *job, tec_plan_memory *out);
 tec_status tec_plan_targets_memory(const tec_plan_job *job, tec_plan_memory *out);
 
 /* -- bytes on the disk -- */
 
-/* A checkpoint with its optimiser state; the run directory holds two, and a third one while it is written. */
+/* Of a checkpoint with optimiser state. The run directory holds two, and a third while it is being written. */
 tec_status tec_plan_checkpoint_bytes(const tec_plan_job *job, double *bytes);
-/* The target store in a storage type. */
+/* Of the target store with the given storage type. */
 double tec_plan_store_bytes(const tec_plan_job *job, tec_target_type type);
 
 /* -- time -- */
 
 typedef struct tec_plan_time {
     int64_t steps;
-    double compute, update, fetch; /* seconds of a step; fetch: what no core was free for */
-    double node_reduce, network_reduce;
-    double step;       /* their sum */
-    double checkpoint; /* seconds of one, written by rank 0 while all wait */
+    double compute, update;             /* seconds per step: forward and backward; AdamW */
+    double node_reduce, network_reduce; /* seconds per step: allreduce inside a node, between nodes */
+    double fetch;                       /* seconds per step: decoding for which no core is free */
+    double step;                        /* their sum */
+    double checkpoint;                  /* seconds of one, written by rank 0 while all wait */
     int64_t checkpoints;
     double seconds; /* of the whole run */
     double node_hours;
-    double targets_seconds; /* to make the store; 0 with objective mae */
+    double targets_seconds; /* to make the store; 0 for objective mae */
     double targets_node_hours;
 } tec_plan_time;
 
-/* compute        = b m F / train_rate                    F: flops of an input
- * update         = parameters * update_seconds
- * node_reduce    = G / node_reduce_rate                  R > 1
- * network_reduce = 2 (N - 1) / N * G / (0.87 network_rate) + 2 log2(N) 20 us per bucket              N > 1 nodes
- *                  (a ring; 0.87 is what a simulated fat tree of 16 to 1024 nodes leaves of its line rate)
- * fetch          = max(0, b fetch_seconds - free cores of a rank * compute), free: cores / R - T, 0 to data.workers
- * seconds        = steps * step + checkpoints * (bytes / disk_rate)
- * Communication counts in full: nothing of it is taken to be hidden. */
+/* With the letters above:
+ *
+ *   compute          b m F / train_rate
+ *   update           parameters * update_seconds
+ *   node_reduce      G / node_reduce_rate, if R > 1
+ *   network_reduce   2 (N - 1) / N * G / (0.87 network_rate) + 2 log2(N) * 20 us per bucket, if N > 1 (a ring; on a
+ *                    simulated fat tree of 16 to 1024 nodes it reaches 0.87 of the line rate)
+ *   fetch            max(0, b * fetch_seconds - free * compute), where free = cores / R - T, within 0 and workers
+ *   seconds          steps * step + checkpoints * checkpoint
+ *
+ * No communication is assumed to overlap with computation. */
 tec_status tec_plan_time_of(const tec_plan_job *job, const tec_plan_machine *machine, tec_plan_time *out);
 
-/* -- where the figures of a machine come from -- */
+/* -- measuring a machine -- */
 
 /* Measures this machine with the job's own model: steps of one micro-batch, targets of a few images, AdamW, memcpy on
- * all cores, and decoding where `set` is not NULL. A few seconds; takes the memory that the job takes. */
+ * all cores and, unless `set` is NULL, decoding. Takes a few seconds, and as much memory as the job. */
 tec_status tec_plan_machine_measure(const tec_comm *comm, const tec_plan_job *job, const tec_dataset *set,
                                     tec_plan_machine *out);
 
-/* From a file that `tec bench --json` wrote: of the runs with as many ranks as a node has (or the nearest number), the
- * one whose image takes the most similar number of operations. *used: its size, owned by the caller. TEC_USER_ERROR: no
- * such file, or without training steps. */
+/* Takes the measurements from a file of `tec bench --json`: of the runs whose number of ranks is nearest to that of a
+ * node, the one with the most similar number of operations per image. *used describes it; the caller frees it.
+ * TEC_USER_ERROR: no such file, or no training steps in it. */
 tec_status tec_plan_machine_read(const char *path, const tec_plan_job *job, tec_plan_machine *out, char **used);
 
 #endif

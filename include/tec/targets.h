@@ -1,5 +1,5 @@
-/* Module targets, public. Base targets: what a frozen model says of every view of every image, written to a target
- * store, and a store checked against what the model says now. */
+/* Module targets, public. Base targets: runs a frozen model over every view of every image and writes its outputs to a
+ * target store; verifies a store by recomputing some of them. */
 #ifndef TEC_TARGETS_H
 #define TEC_TARGETS_H
 
@@ -9,32 +9,32 @@
 #include "tec/frozen.h"
 #include "tec/store.h"
 
-/* What came of writing, on this rank. */
+/* What this rank has written. */
 typedef struct tec_targets_result {
     int64_t made; /* rows */
     tec_store_error error;
 } tec_targets_result;
 
-/* Everything that is pointed to is borrowed. */
+/* All pointers are borrowed. */
 typedef struct tec_targets_job {
     const tec_comm *comm;
     const char *dir; /* of the store */
     tec_store_spec spec;
     const tec_dataset *set;
     tec_frozen *frozen; /* created for `batch` images */
-    int batch;          /* images per rank that it computes at once */
+    int batch;          /* images that it computes at once, per rank */
     tec_reading reading;
-    int worker, workers; /* this is worker 0 .. workers - 1: it makes the shards worker, worker + workers, ... */
+    int worker, workers; /* 0 <= worker < workers; it makes the shards worker, worker + workers, ... */
     tec_deadline deadline;
     tec_targets_result *result;
 } tec_targets_job;
 
-/* Collective; the same status everywhere. Makes the shards of this worker that are not there. SIGTERM, SIGUSR1 and the
- * end of the time stop it with TEC_OK: shards that are finished stay, those under way are given up. */
+/* Collective; the same status everywhere. Makes the missing shards of this worker. SIGTERM, SIGUSR1 and the deadline
+ * stop it with TEC_OK: finished shards are kept, those under way are abandoned. */
 tec_status tec_targets_write(const tec_targets_job *job);
 
-/* Collective; the same status everywhere. Re-reads the whole `store` over the ranks, then recomputes `samples` rows.
- * TEC_CHECK_FAILED with the first thing found wrong. */
+/* Collective; the same status everywhere. Re-reads the whole `store`, shared among the ranks, then recomputes `samples`
+ * rows. TEC_CHECK_FAILED: the message says what is wrong first. */
 tec_status tec_targets_verify(const tec_targets_job *job, tec_store *store, int samples);
 
 #endif

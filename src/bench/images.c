@@ -1,4 +1,4 @@
-/* Images of a data set for `tec bench`: how fast they come, and whether the steps have to wait for them. */
+/* Images of a data set for `tec bench`: how fast they are read, and whether steps have to wait for them. */
 #include "tec/bench.h"
 
 #include "tec/clock.h"

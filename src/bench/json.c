@@ -1,4 +1,4 @@
-/* bench.json: the figures of one machine, one object a run. */
+/* bench.json: the measurements of one machine, one object per run. */
 #include "tec/bench.h"
 
 #include "tec/files.h"
@@ -176,16 +176,16 @@ tec_status tec_bench_json_read(const char *path, json_t **out)
     if (!*out)
         return tec_fail(TEC_USER_ERROR, "%s:%d:%d: %s", path, error.line, error.column, error.text);
     const char *format = json_string_value(json_object_get(*out, "format"));
-    bool right = format && strcmp(format, FORMAT) == 0 && json_is_array(json_object_get(*out, "runs")) &&
-                 json_integer_value(json_object_get(*out, "version")) == VERSION;
-    if (right)
+    bool ours = format && strcmp(format, FORMAT) == 0 && json_is_array(json_object_get(*out, "runs")) &&
+                json_integer_value(json_object_get(*out, "version")) == VERSION;
+    if (ours)
         return TEC_OK;
     json_decref(*out);
     *out = NULL;
-    return tec_fail(TEC_USER_ERROR, "%s was not written by `tec bench --json`, or by another version of it", path);
+    return tec_fail(TEC_USER_ERROR, "%s was not written by `tec bench --json`, or by a different version of it", path);
 }
 
-/* Figures of two machines, or of two builds, do not belong together. */
+/* Measurements of two machines, or of two builds, do not belong in one file. */
 static tec_status check_machine(const char *path, const json_t *file)
 {
     json_t *mine = tec_bench_machine();
@@ -193,8 +193,8 @@ static tec_status check_machine(const char *path, const json_t *file)
     json_decref(mine);
     return same ? TEC_OK
                 : tec_fail(TEC_USER_ERROR,
-                           "%s holds figures of another machine, or of another "
-                           "build of tec; name another file, or remove it",
+                           "%s holds measurements of another machine, or of another build of tec; "
+                           "give another file, or remove it",
                            path);
 }
 
@@ -225,7 +225,7 @@ tec_status tec_bench_json_add(const char *path, const tec_bench_run *run)
         replace_run(json_object_get(file, "runs"), run_json(run));
         char *text = json_dumps(file, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
         status = text ? tec_file_write(path, text, strlen(text))
-                      : tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be put into words: out of memory", path);
+                      : tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be formatted: out of memory", path);
         free(text);
     }
     json_decref(file);

@@ -1,4 +1,5 @@
-/* How `tec bench` measures: medians of steps, the operators inside them, and the machine's own rates beside them. */
+/* How `tec bench` measures: the median of steps, the operators inside them, and, for comparison, the machine's own
+ * rates. */
 #include "tec/bench.h"
 #include "tec/clock.h"
 #include "tec/memory.h"
@@ -93,7 +94,7 @@ double tec_bench_warm_share(const tec_bench_result *r)
 /* -- the machine's own rates -- */
 
 enum { SAMPLES = 5 };
-static const double SAMPLE_SECONDS = 2e-3; /* at least, so that the clock does not show */
+static const double SAMPLE_SECONDS = 2e-3; /* at least, so that the resolution of the clock does not matter */
 
 typedef struct product {
     const tec_gemm_kind *kind;
@@ -184,8 +185,8 @@ double tec_bench_copy_rate(void)
     int cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
     double time[SAMPLES];
     char *from = tec_allocate((size_t)cores * BYTES), *to = tec_allocate((size_t)cores * BYTES);
-    memset(from, 1, (size_t)cores * BYTES); /* pages that nothing was written to are one and the same in the cache */
-    for (int i = -1; i < SAMPLES; i++) {    /* the first pass brings the pages */
+    memset(from, 1, (size_t)cores * BYTES); /* pages never written to would all be the one zero page */
+    for (int i = -1; i < SAMPLES; i++) {    /* the first pass maps the pages of `to` */
         double start = tec_seconds();
 #pragma omp parallel for num_threads(cores) schedule(static, 1)
         for (int c = 0; c < cores; c++)

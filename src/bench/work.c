@@ -1,4 +1,4 @@
-/* The work that `tec bench` measures: training steps and base targets of known sizes. */
+/* The work that `tec bench` measures: training steps and base targets of fixed sizes. */
 #include "tec/bench.h"
 
 #include "tec/flops.h"

@@ -1,4 +1,4 @@
-/* Two data sets that go together, and their features. */
+/* Checks that two data sets have the same classes, and computes their features. */
 #include "tec/evaluation.h"
 
 #include <string.h>
@@ -9,7 +9,7 @@ static tec_status check_labels(const char *key, const char *path, const tec_data
         return TEC_OK;
     return tec_fail(TEC_USER_ERROR,
                     "%s %s has no labels, which an evaluation needs: give class folders "
-                    "(data.labels=folders), or an IDX file with its label file beside it",
+                    "(data.labels=folders), or an IDX file with its label file next to it",
                     key, path);
 }
 
@@ -22,7 +22,8 @@ tec_status tec_evaluation_check(const tec_dataset *train, const char *train_path
     for (int i = 0; i < tec_dataset_classes(val); i++) {
         const char *name = tec_dataset_class_name(val, i);
         if (i >= classes)
-            return tec_fail(TEC_USER_ERROR, "data.val %s has the class %s, data.train %s only the %d classes before it",
+            return tec_fail(TEC_USER_ERROR,
+                            "data.val %s has the class %s, but data.train %s has only the %d classes before it",
                             val_path, name, train_path, classes);
         if (strcmp(name, tec_dataset_class_name(train, i)) != 0)
             return tec_fail(TEC_USER_ERROR, "class %d is %s in data.val %s, but %s in data.train %s", i, name, val_path,

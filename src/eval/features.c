@@ -1,4 +1,5 @@
-/* Features of a data set in parallel: threads decode ahead, the model computes, rows stay where they were made. */
+/* Features of a data set, in parallel: threads decode ahead, the model computes, rows stay on the rank that made
+ * them. */
 #include "tec/features.h"
 
 #include "tec/augment.h"
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCHES_BETWEEN_AGREEMENTS 16 /* a failure on one rank ends the others after so many batches */
+#define BATCHES_BETWEEN_AGREEMENTS 16 /* how soon a failure on one rank ends the others */
 
 typedef struct extraction {
     const tec_comm *comm;
@@ -23,7 +24,7 @@ typedef struct extraction {
     tec_frozen *frozen;
     const char *what;
     tec_features *out;
-    tec_range batches; /* of the data set, that are this rank's */
+    tec_range batches; /* of this rank */
     int64_t asked, done;
     int batch;
     real *images; /* [batch, c, S, S], those that could be read */
@@ -54,7 +55,7 @@ static tec_status check_finite(const extraction *x, const real *value, size_t co
     return TEC_OK;
 }
 
-static void say_progress(const extraction *x)
+static void show_progress(const extraction *x)
 {
     int64_t total = tec_dataset_size(x->set);
     double share = (double)x->done / (double)x->batches.count, seconds = tec_seconds() - x->started;
@@ -64,7 +65,7 @@ static void say_progress(const extraction *x)
                  tec_duration(left, seconds * (1 / share - 1)));
 }
 
-/* The next images behind those that are there already: packed where the model takes them, or as features themselves. */
+/* Takes the next batch, with its labels: images for the model, or pixels as features, go to `to`. */
 static tec_status take_images(extraction *x, real *to, int *count)
 {
     tec_feed_batch batch;
@@ -88,7 +89,7 @@ static tec_status compute_batch(extraction *x)
         tec_frozen_features(x->frozen, x->images, count, x->settings->pooling, value);
     out->count += count;
     x->done++;
-    say_progress(x);
+    show_progress(x);
     return check_finite(x, value, (size_t)count * (size_t)out->width);
 }
 
@@ -110,7 +111,7 @@ static tec_status compute_all(extraction *x)
     return status;
 }
 
-/* Numbers the rows of all ranks through. */
+/* Numbers the rows consecutively over all ranks. */
 static tec_status number_rows(extraction *x)
 {
     const tec_comm *comm = x->comm;

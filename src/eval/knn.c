@@ -1,9 +1,9 @@
-/* k-NN over features that are spread over the ranks.
+/* k-NN over features that are distributed over the ranks.
  *
- * Blocks of test rows go from their owner to all ranks; each rank multiplies a block with its training rows piece by
- * piece and keeps the nearest. A matrix product rounds differently with the shape of its operands, and so with the
- * number of ranks: it only selects candidates, within its error bound of the k-th best, which are then compared by one
- * scalar product of fixed order. */
+ * Blocks of test rows are broadcast by their owner; each rank multiplies a block by its training rows, piece by piece,
+ * and keeps the nearest. How a matrix product rounds depends on the shape of its operands, and so on the number of
+ * ranks. Therefore it only selects candidates, all rows within its error bound of the k-th best, and these are compared
+ * by scalar products summed in a fixed order. */
 #include "tec/knn.h"
 
 #include "nearest.h"
@@ -19,29 +19,29 @@
 #include <string.h>
 
 #define TEST_ROWS 256
-#define BLOCK_NEIGHBOURS (1 << 18) /* of all rows of a block: fewer rows when k is very large */
+#define BLOCK_NEIGHBOURS (1 << 18) /* over all rows of a block, which has fewer rows if k is very large */
 #define TRAIN_ROWS 4096
 #define REAL_EPSILON (TEC_REAL_IS_DOUBLE ? DBL_EPSILON : (double)FLT_EPSILON)
 
 typedef struct neighbour {
     double similarity;
-    int64_t index; /* of the training row among all; -1: none */
+    int64_t index; /* of the training row, over all ranks; -1: none */
     int64_t label;
 } neighbour;
 
 typedef struct search {
     const tec_comm *comm;
     const tec_features *train;
-    int k;                /* the larger one */
+    int k;                /* the larger of the two */
     int rows;             /* R, of a block */
     real *block;          /* [R, D] */
     real *similarity;     /* [R, TRAIN_ROWS] */
     tec_nearest *nearest; /* [R] */
     neighbour *mine;      /* [R, k] among this rank's training rows */
-    neighbour *all;       /* [R, k] among all, on the owner of the block */
+    neighbour *all;       /* [R, k] among all training rows; on the owner of the block */
 } search;
 
-/* Eight partial sums in double: the same bits for the same rows wherever they lie. */
+/* Eight partial sums in double: the same bits for the same rows, wherever they are. */
 static double scalar_product(const real *a, const real *b, int count)
 {
     double part[8] = {0};
@@ -62,7 +62,7 @@ static int by_nearness(const void *left, const void *right)
     return (a->index > b->index) - (a->index < b->index);
 }
 
-/* The k nearest of the candidates by exact similarity, nearest first. */
+/* The k nearest candidates by exact similarity, nearest first. */
 static void rank_candidates(const search *s, const tec_nearest *candidates, const real *test, neighbour *out)
 {
     const tec_features *train = s->train;
@@ -79,7 +79,7 @@ static void rank_candidates(const search *s, const tec_nearest *candidates, cons
     free(near);
 }
 
-/* The k nearest of this rank's training rows for each of the block's `rows`. */
+/* For each of the block's `rows`, the k nearest of this rank's training rows. */
 static void search_local(search *s, int rows)
 {
     const tec_features *train = s->train;
@@ -102,7 +102,7 @@ static void search_local(search *s, int rows)
     }
 }
 
-/* Place of `label` in the vote of the k nearest; the number of classes when nobody voted for it. */
+/* Place of `label` in the vote of the k nearest, from 0; the number of classes if it got no vote. */
 static int vote(const neighbour *near, int k, double temperature, double *votes, int classes, int label)
 {
     int place = 0;
@@ -116,7 +116,7 @@ static int vote(const neighbour *near, int k, double temperature, double *votes,
     return place;
 }
 
-/* Counts the hits of a block; on its owner. */
+/* On the owner of a block: counts its hits. */
 static void count_hits(const search *s, const tec_knn_settings *settings, int rows, const int32_t *label,
                        tec_knn_result *out)
 {
@@ -134,7 +134,7 @@ static void count_hits(const search *s, const tec_knn_settings *settings, int ro
     free(votes);
 }
 
-/* A tec_comm_merge: of each row, a sorted list, the k nearest of both. */
+/* A tec_comm_merge: rows are sorted lists, of which the k nearest of both are kept. */
 static void merge_nearest(const void *from, void *into, int rows, size_t row_bytes)
 {
     int k = (int)(row_bytes / sizeof(neighbour));
@@ -154,8 +154,7 @@ static void open_search(search *s)
     const int width = s->train->width;
     s->rows = s->k <= BLOCK_NEIGHBOURS / TEST_ROWS ? TEST_ROWS : BLOCK_NEIGHBOURS / s->k;
     const size_t rows = (size_t)s->rows, D = (size_t)width, k = (size_t)s->k;
-    /* Unit vectors: |computed - exact| <= D eps / 2 in any order of summation. Twice the bound, for the rounded rows.
-     */
+    /* For unit vectors |computed - exact| <= D eps / 2 in any order of summation. Twice that, as rows are rounded. */
     real margin = (real)(2 * (width + 2) * REAL_EPSILON);
     s->block = tec_allocate(rows * D * sizeof(real));
     s->similarity = tec_allocate(rows * TRAIN_ROWS * sizeof(real));

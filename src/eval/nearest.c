@@ -1,4 +1,4 @@
-/* Candidates for the k nearest, kept in a heap with a margin for rounding. */
+/* Candidates for the k nearest: a heap of the k largest similarities, and all rows within a margin of it. */
 #include "nearest.h"
 
 #include "tec/memory.h"
@@ -33,7 +33,7 @@ static void heap_add(real *heap, int count, real value)
     heap[at] = value;
 }
 
-/* Puts `value` in the place of the smallest. */
+/* Replaces the smallest by `value`. */
 static void heap_replace(real *heap, int count, real value)
 {
     int at = 0;
@@ -48,7 +48,7 @@ static void heap_replace(real *heap, int count, real value)
     heap[at] = value;
 }
 
-/* What a candidate has to reach. */
+/* The least similarity of a candidate. */
 static real threshold(const tec_nearest *n)
 {
     return n->best_count < n->k ? -(real)INFINITY : n->best[0] - n->margin;
@@ -64,7 +64,7 @@ void tec_nearest_finish(tec_nearest *n)
     n->count = kept;
 }
 
-/* Drops what has fallen behind since it was added; doubles the list when that frees less than half of it. */
+/* Drops rows that are no candidates any more; doubles the list if more than half of it remains. */
 static void make_room(tec_nearest *n)
 {
     tec_nearest_finish(n);

@@ -1,5 +1,5 @@
-/* Module eval, private. Which of many rows may be among the k of largest similarity, when a similarity is only known to
- * within an error. Local; one thread per selection. */
+/* Module eval, private. Selects the rows that may be among the k most similar, when similarities are known only up to
+ * an error. Local; one thread per selection. */
 #ifndef TEC_NEAREST_H
 #define TEC_NEAREST_H
 
@@ -15,7 +15,7 @@ typedef struct tec_candidate {
 typedef struct tec_nearest {
     int k;
     real margin; /* twice the largest error of a similarity */
-    real *best;  /* [k], a heap: the smallest of the k largest similarities so far on top */
+    real *best;  /* [k] the largest similarities so far, a heap with the smallest of them on top */
     int best_count;
     tec_candidate *item; /* [count] rows that may be among the k nearest */
     int64_t count, capacity;
@@ -25,11 +25,11 @@ void tec_nearest_open(tec_nearest *n, int k, real margin);
 void tec_nearest_close(tec_nearest *n);
 void tec_nearest_clear(tec_nearest *n);
 
-/* Rows first, first + 1, ... with these similarities. */
+/* Adds rows first .. first + count - 1 with similarity[count]. */
 void tec_nearest_add(tec_nearest *n, const real *similarity, int64_t first, int count);
 
-/* Leaves only the final candidates in item: every row within the margin of the k-th best. At least k if so many were
- * added. */
+/* Reduces item to the final candidates: all rows within the margin of the k-th best. There are at least k of them if so
+ * many rows were added. */
 void tec_nearest_finish(tec_nearest *n);
 
 #endif

@@ -1,4 +1,4 @@
-/* Linear probe on features that stay where they were computed; only sums over columns and gradients travel. */
+/* Linear probe. Features stay on the rank that computed them; only column sums and gradients are exchanged. */
 #include "tec/probe.h"
 
 #include "tec/clock.h"
@@ -13,8 +13,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define CHUNK 1024 /* rows that are normalised and multiplied at once */
-#define COLUMNS 64 /* a block of columns is summed by one thread, in the order of the rows */
+#define CHUNK 1024 /* rows normalised and multiplied at once */
+#define COLUMNS 64 /* columns summed by one thread, in the order of the rows */
 #define EPSILON 1e-6
 #define STATISTICS_MOMENTUM 0.1
 #define TRUST 0.001
@@ -28,17 +28,18 @@ typedef struct probe {
     int64_t batch; /* B, global */
     double lr;
     size_t weights;                  /* classes * D */
-    real *weight, *grad, *moment;    /* [classes, D] and behind it the bias [classes] */
-    double *sum;                     /* [2, D]: of a batch, of its squares */
-    double *mean, *variance;         /* [D], of the batch */
-    double *run_mean, *run_variance; /* [D], for evaluation */
-    int64_t *order, *row;            /* [N] this epoch's; [n] rows of the batch that are on this rank */
+    real *weight, *grad, *moment;    /* [classes, D], followed by the bias [classes] */
+    double *sum;                     /* [2, D] of a batch and of its squares */
+    double *mean, *variance;         /* [D] of the batch */
+    double *run_mean, *run_variance; /* [D] running, for evaluation */
+    int64_t *order;                  /* [N] of this epoch */
+    int64_t *row;                    /* [n] rows of the batch on this rank */
     real *x, *logit;                 /* [CHUNK, D], [CHUNK, classes] */
 } probe;
 
 /* -- batch normalisation -- */
 
-/* Column sums over `count` of the local rows, then over all ranks: mean and biased variance of the global batch. */
+/* Mean and biased variance of the global batch: column sums over this rank's `count` rows, then over the ranks. */
 static void batch_statistics(probe *p, int64_t count)
 {
     int width = p->width;
@@ -66,13 +67,14 @@ static void batch_statistics(probe *p, int64_t count)
     }
 }
 
-/* Rows `row` (NULL: from `first` on) of `features`, normalised, into p->x; their scores into p->logit. */
+/* Normalises `count` rows into p->x and computes their scores, p->logit: rows row[first], row[first + 1], ... of
+ * `features`, or with `row` NULL first, first + 1, ... */
 static void forward(probe *p, const tec_features *features, const int64_t *row, int64_t first, int count,
                     const double *mean, const double *variance)
 {
     const int width = p->width, classes = p->classes;
     const size_t D = (size_t)width, C = (size_t)classes;
-    double *scale = p->sum; /* free between two batches' statistics */
+    double *scale = p->sum; /* unused between the statistics of two batches */
     const real *bias = p->weight + p->weights;
     for (int j = 0; j < width; j++)
         scale[j] = 1 / sqrt(variance[j] + EPSILON);
@@ -90,7 +92,7 @@ static void forward(probe *p, const tec_features *features, const int64_t *row, 
 
 /* -- training -- */
 
-/* Cross-entropy of one row; its scores become the gradient, for a mean over `batch` rows. */
+/* Cross-entropy of one row. Replaces its scores by the gradient of the mean over `batch` rows. */
 static double cross_entropy(real *logit, int classes, int label, int64_t batch)
 {
     double most = logit[0], total = 0, target = logit[label];
@@ -103,7 +105,7 @@ static double cross_entropy(real *logit, int classes, int label, int64_t batch)
     return log(total) + most - target;
 }
 
-/* Sum of the losses of this rank's `count` rows of the batch; their gradient into p->grad. */
+/* Returns the sum of the losses of this rank's `count` rows of the batch; their gradient goes to p->grad. */
 static double backward(probe *p, int64_t count)
 {
     const int width = p->width, classes = p->classes;
@@ -126,7 +128,7 @@ static double backward(probe *p, int64_t count)
     return loss;
 }
 
-/* This rank's rows of batch `number` of the epoch, in the epoch's order. */
+/* Selects this rank's rows of batch `number` of the epoch, in the epoch's order; returns how many. */
 static int64_t take_rows(probe *p, int64_t number)
 {
     int64_t count = 0;
@@ -177,8 +179,8 @@ static tec_status train_all(probe *p, tec_probe_result *out)
         if (!isfinite(out->loss)) {
             tec_progress_end();
             return tec_fail(TEC_DIVERGED,
-                            "the linear probe diverged in epoch %d of %d: the "
-                            "loss is not finite; try a lower probe.lr than %g",
+                            "the linear probe diverged in epoch %d of %d: the loss is not finite; "
+                            "try a probe.lr below %g",
                             epoch + 1, epochs, p->lr);
         }
         char left[32];
@@ -191,7 +193,7 @@ static tec_status train_all(probe *p, tec_probe_result *out)
 
 /* -- evaluation -- */
 
-/* How many classes score higher than `label`; of equal scores the lower class is the higher. */
+/* How many classes score higher than `label`; of equal scores the lower class comes first. */
 static int place_of(const real *score, int classes, int label)
 {
     int place = 0;
@@ -219,7 +221,7 @@ static void evaluate(probe *p, const tec_features *val, tec_probe_result *out)
     out->top5 = hits[1];
 }
 
-/* -- the whole -- */
+/* -- all of it -- */
 
 static void open_probe(probe *p)
 {
@@ -268,7 +270,7 @@ tec_status tec_probe_run(const tec_comm *comm, const tec_probe_settings *setting
                .batch = settings->batch};
     if (p.batch > train->total) {
         p.batch = train->total;
-        tec_log("linear probe: probe.batch is %d, but there are only %lld training images: taking all of them a step",
+        tec_log("linear probe: probe.batch is %d, but there are only %lld training images: each step takes all of them",
                 settings->batch, (long long)p.batch);
     }
     p.lr = settings->lr > 0 ? settings->lr : settings->blr * (double)p.batch / 256;

@@ -1,4 +1,4 @@
-/* The figures of a machine: measured at once, or read from a file of tec bench. */
+/* The performance of a machine: measured now, or read from a file of tec bench. */
 #include "plan_parts.h"
 
 #include "tec/bench.h"
@@ -13,8 +13,7 @@
 
 enum { STEPS = 5, TARGET_IMAGES = 8 };
 
-/* What nobody has measured: a checkpoint on a parallel file system or a local disk. */
-static const double DISK_RATE = 400e6;
+static const double DISK_RATE = 400e6; /* assumed, not measured: a parallel file system, or a local disk */
 
 static tec_status measure_training(const tec_comm *comm, const tec_plan_job *job, tec_plan_machine *out)
 {
@@ -88,20 +87,20 @@ static double number_of(const json_t *object, const char *key)
     return json_number_value(json_object_get(object, key));
 }
 
-static bool is_of(const json_t *run, const char *what)
+static bool is_of_kind(const json_t *run, const char *what)
 {
     const char *text = json_string_value(json_object_get(run, "what"));
     return text && strcmp(text, what) == 0 && number_of(run, "rate") > 0 && number_of(run, "flops_per_image") > 0;
 }
 
-/* Of the runs of a kind: the nearest number of ranks first, the nearest number of operations second. */
+/* Of the runs of a kind, the one with the nearest number of ranks and, among those, of operations per image. */
 static const json_t *nearest(const json_t *runs, const char *what, int ranks, double flops)
 {
     const json_t *best = NULL;
     double best_ranks = INFINITY, best_flops = INFINITY;
     for (size_t i = 0; i < json_array_size(runs); i++) {
         const json_t *run = json_array_get(runs, i);
-        if (!is_of(run, what))
+        if (!is_of_kind(run, what))
             continue;
         double by_ranks = fabs(log(number_of(run, "ranks") / ranks));
         double by_flops = fabs(log(number_of(run, "flops_per_image") / flops));
@@ -114,14 +113,14 @@ static const json_t *nearest(const json_t *runs, const char *what, int ranks, do
     return best;
 }
 
-/* Rates grow with the threads of a rank; nothing is lost by the others. */
+/* Rates are assumed proportional to the threads of a rank. */
 static double thread_factor(const tec_plan_job *job, const json_t *run)
 {
     double threads = number_of(run, "threads");
     return job->threads / (threads > 0 ? threads : 1);
 }
 
-/* An allreduce that was measured among as many ranks goes before one that is estimated. */
+/* An allreduce measured with the same number of ranks is preferred to the estimate. */
 static void take_step_run(const tec_plan_job *job, const json_t *run, tec_plan_machine *out)
 {
     const json_t *allreduce = json_object_get(run, "allreduce"), *loader = json_object_get(run, "loader");
@@ -144,7 +143,8 @@ static tec_status take_file(const char *path, const json_t *file, const tec_plan
     out->cores = (int)number_of(machine, "cores");
     out->memory = number_of(machine, "memory_bytes");
     if (!step || out->cores < 1 || number_of(file, "copy_rate") <= 0)
-        return tec_fail(TEC_USER_ERROR, "%s holds no training steps; `tec bench --json %s` adds them", path, path);
+        return tec_fail(TEC_USER_ERROR, "%s has no measurements of training steps; `tec bench --json %s` adds them",
+                        path, path);
     set_node(job, number_of(file, "copy_rate"), out);
     take_step_run(job, step, out);
     if (job->model.kind == TEC_MODEL_TEC)

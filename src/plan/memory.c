@@ -1,4 +1,4 @@
-/* Memory of a rank: what the program lays out, without touching it. */
+/* Memory of a rank: what the program allocates, laid out but not touched. */
 #include "tec/plan.h"
 
 #include "plan_parts.h"
@@ -7,7 +7,7 @@
 #include "tec/frozen.h"
 #include "tec/range.h"
 
-/* Code, libraries, MPI and BLAS's own buffers, resident before a model is there. Measured with Open MPI 4.1 and
+/* Code, libraries, and the buffers of MPI and BLAS: resident before there is a model. Measured with Open MPI 4.1 and
  * OpenBLAS 0.3 on x86-64. */
 static const double PROGRAM_BYTES = 34e6;
 
@@ -26,12 +26,12 @@ static double image_numbers(const tec_plan_job *job)
     return (double)job->model.channels * job->model.image_size * job->model.image_size;
 }
 
-/* Slots of the loader, and a crop and a stored row for each of its threads. */
+/* Slots of the loader, plus a crop and a stored row per thread. */
 static double loader_bytes(const tec_plan_job *job)
 {
     const tec_reading *reading = &job->reading;
-    double L = tec_model_patches(&job->model), image = image_numbers(job), targets = 0, row = 0,
-           topk = tec_plan_topk(job);
+    double L = tec_model_patches(&job->model), image = image_numbers(job), topk = tec_plan_topk(job);
+    double targets = 0, row = 0;
     if (job->model.kind == TEC_MODEL_TEC) {
         targets = L * job->base.width + (1.0 + topk) * job->base.heads * L;
         row = tec_plan_row_bytes(job, job->targets.type);
@@ -62,7 +62,7 @@ tec_status tec_plan_targets_memory(const tec_plan_job *job, tec_plan_memory *out
     tec_frozen *frozen;
     *out = (tec_plan_memory){0};
     int64_t rows = tec_plan_store_spec(job, job->targets.type).shard_rows;
-    int batch = rows < job->targets.batch ? (int)rows : job->targets.batch; /* a small shard never fills a batch */
+    int batch = rows < job->targets.batch ? (int)rows : job->targets.batch; /* small shards do not fill a batch */
     TEC_TRY(tec_frozen_create(&frozen, &job->base, batch));
     double L = tec_model_patches(&job->base), image = image_numbers(job), prefetch = job->reading.prefetch;
     double targets = L * job->base.width + (1.0 + job->targets.topk) * job->base.heads * L;

@@ -1,4 +1,4 @@
-/* The model and the step of a job, as a trainer makes them. */
+/* The model and the step of a job, as in training. */
 #include "plan_parts.h"
 
 tec_step_shape tec_plan_shape(const tec_plan_job *job)

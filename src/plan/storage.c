@@ -1,9 +1,9 @@
-/* Bytes on the disk: checkpoints and target stores. */
+/* Bytes on disk: checkpoints and target stores. */
 #include "plan_parts.h"
 
 #include <string.h>
 
-/* HDF5's own: object headers and alignment of a dataset in a checkpoint, of a shard. Measured. */
+/* What HDF5 adds: object headers and alignment, per tensor of a checkpoint, per checkpoint, per shard. Measured. */
 static const double TENSOR_OVERHEAD = 600, CHECKPOINT_OVERHEAD = 8e3, SHARD_OVERHEAD = 12e3;
 
 tec_store_spec tec_plan_store_spec(const tec_plan_job *job, tec_target_type type)

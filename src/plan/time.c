@@ -1,13 +1,12 @@
-/* Seconds of a step and of a run, from the figures of a machine. */
+/* Seconds of a step and of a run, given the performance of a machine. */
 #include "plan_parts.h"
 
 #include "tec/flops.h"
 
 #include <math.h>
 
-/* What a simulated fat tree of 16 to 1024 nodes leaves of its line rate to a ring; what a message takes beside its
- * bytes. */
-static const double NETWORK_EFFICIENCY = 0.87, MESSAGE_SECONDS = 20e-6;
+static const double NETWORK_EFFICIENCY = 0.87; /* of a ring on a simulated fat tree of 16 to 1024 nodes */
+static const double MESSAGE_SECONDS = 20e-6;   /* latency and software, per message */
 
 double tec_plan_node_reduce_rate(double copy_rate, int ranks_per_node)
 {
@@ -23,14 +22,14 @@ static double network_reduce(const tec_plan_job *job, const tec_plan_machine *ma
            2 * ceil(log2(N)) * MESSAGE_SECONDS * ceil(bytes / bucket);
 }
 
-/* Cores without a rank that the decoding threads of a rank can have. */
+/* Cores without a rank that are left to the decoding threads of a rank. */
 static double spare_cores(const tec_plan_job *job, const tec_plan_machine *machine)
 {
     double spare = (double)machine->cores / job->ranks_per_node - job->threads;
     return fmin(fmax(0, spare), job->reading.workers);
 }
 
-/* Seconds of a step that decoding takes from the computation: what the cores without a rank cannot do meanwhile. */
+/* Seconds per step that decoding takes from the computation: what spare cores cannot do in the meantime. */
 static double fetch_exposed(const tec_plan_job *job, const tec_plan_machine *machine, int images, double compute)
 {
     return fmax(0, images * machine->fetch_seconds - spare_cores(job, machine) * compute);

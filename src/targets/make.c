@@ -1,4 +1,4 @@
-/* From images to rows of a target store. */
+/* Computes rows of a target store from images. */
 #include "make.h"
 
 #include "tec/memory.h"
@@ -86,7 +86,7 @@ static float *narrow(const real *in, size_t count, float *out)
     return out;
 }
 
-/* The row of the n-th image computed. */
+/* Makes the row of the n-th image that was computed. */
 static void fill_row(target_maker *m, size_t n, const tec_feed_item *item)
 {
     size_t K = (size_t)m->spec.topk;

@@ -1,4 +1,4 @@
-/* tec targets --verify: is the store whole, and does it hold what the base model says? */
+/* tec targets --verify: is the store undamaged, and does the base model still give what it holds? */
 #include "tec/memory.h"
 #include "tec/targets.h"
 
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TOLERANCE 1e-3    /* between two machines: other orders of summation, magnified by small variances */
+#define TOLERANCE 1e-3    /* between two machines: orders of summation differ, small variances magnify that */
 #define HALF_STEP 0x1p-11 /* relative rounding error of float16 */
 #define SMALLEST_HALF 0x1p-25
 
@@ -21,11 +21,11 @@ typedef struct verifying {
     tec_store_spec spec;
     target_maker maker;
     tec_store_row stored; /* one row of the store */
-    int64_t *rows;        /* those that this rank recomputes */
+    int64_t *rows;        /* [count] that this rank recomputes */
     int64_t count, asked;
-    int samples; /* rows that all ranks recompute */
-    int64_t compared;
-    double worst[2]; /* relative difference of feature and attention */
+    int samples;      /* rows that all ranks together recompute */
+    int64_t compared; /* by this rank */
+    double worst[2];  /* largest relative difference of feature and attention */
 } verifying;
 
 /* -- comparison of a row -- */
@@ -46,7 +46,7 @@ static double square_distance(const float *x, const float *y, int64_t count)
     return sum;
 }
 
-/* Square of the rounding error that the storage type may at most have made in all of the feature. */
+/* Bound on the squared rounding error of a whole feature, by its storage type. */
 static double feature_rounding(const verifying *v, const float *feature)
 {
     const int L = v->spec.patches, C = v->spec.width;
@@ -64,7 +64,7 @@ static double feature_rounding(const verifying *v, const float *feature)
     return sum;
 }
 
-/* The same of the attention of one query, [H, L]. */
+/* The same for the attention of one query, [H, L]. */
 static double attention_rounding(const verifying *v, const float *logit)
 {
     const int L = v->spec.patches, H = v->spec.heads;
@@ -82,7 +82,7 @@ static double attention_rounding(const verifying *v, const float *logit)
     return sum;
 }
 
-/* Keeps the worst relative difference in *worst; is it explained by rounding? */
+/* Does rounding explain the difference? Updates *worst, the largest relative difference. */
 static bool close_enough(double distance, double square, double rounding, double *worst)
 {
     double relative = square > 0 ? sqrt(distance / square) : sqrt(distance);
@@ -91,8 +91,8 @@ static bool close_enough(double distance, double square, double rounding, double
     return sqrt(distance) <= TOLERANCE * sqrt(square) + sqrt(rounding);
 }
 
-/* Mean over the heads of the class query's logit of a patch: what the top-k patches are chosen by. */
-static double rank_of_patch(const verifying *v, const float *attention, int patch)
+/* The class query's logit of a patch, averaged over the heads: the top-k patches are those where it is largest. */
+static double mean_logit(const verifying *v, const float *attention, int patch)
 {
     double sum = 0;
     for (int h = 0; h < v->spec.heads; h++)
@@ -100,8 +100,8 @@ static double rank_of_patch(const verifying *v, const float *attention, int patc
     return sum / v->spec.heads;
 }
 
-/* Query by query: where two patches have nearly the same logit, another machine may have them in the other order, and
- * their rows are not to be compared then. */
+/* Compares query by query. If two patches have nearly the same logit, their order may differ on another machine, and
+ * their rows cannot be compared. */
 static bool attention_agrees(verifying *v, const tec_store_row *made)
 {
     const int64_t row = (int64_t)v->spec.heads * v->spec.patches;
@@ -110,8 +110,8 @@ static bool attention_agrees(verifying *v, const tec_store_row *made)
         const float *is = v->stored.attention + q * row, *want = made->attention + q * row;
         double square = square_sum(want, row);
         if (q > 0 && v->stored.topk[q - 1] != made->topk[q - 1]) {
-            double a = rank_of_patch(v, made->attention, v->stored.topk[q - 1]);
-            double b = rank_of_patch(v, made->attention, made->topk[q - 1]);
+            double a = mean_logit(v, made->attention, v->stored.topk[q - 1]);
+            double b = mean_logit(v, made->attention, made->topk[q - 1]);
             if (fabs(a - b) > 2 * TOLERANCE * scale)
                 return false;
             continue;
@@ -122,7 +122,7 @@ static bool attention_agrees(verifying *v, const tec_store_row *made)
     return true;
 }
 
-/* What differs; NULL: nothing. */
+/* What differs, in words; NULL: nothing. */
 static const char *difference(verifying *v, const tec_store_row *made)
 {
     const tec_store_row *is = &v->stored;
@@ -141,7 +141,7 @@ static const char *difference(verifying *v, const tec_store_row *made)
     return attention_agrees(v, made) ? NULL : "the attention";
 }
 
-/* -- the whole store -- */
+/* -- the store -- */
 
 static tec_status verify_shards(verifying *v)
 {
@@ -159,7 +159,7 @@ static tec_status verify_shards(verifying *v)
     return status;
 }
 
-/* Spread evenly over the store, the first and the last shard among them. */
+/* The rows to recompute: evenly spaced over the store, from the first row to the last. */
 static void choose_rows(verifying *v)
 {
     const tec_comm *comm = v->job->comm;
@@ -182,8 +182,8 @@ static tec_status compare_row(verifying *v, int64_t row, const tec_store_row *ma
     if (!what)
         return TEC_OK;
     return tec_fail(TEC_CHECK_FAILED,
-                    "%s: row %lld of shard %lld (view %d of %s): %s is not "
-                    "what the base model gives now (relative difference %.1e)",
+                    "%s: row %lld of shard %lld (view %d of %s): %s differs from what the base model gives now "
+                    "(relative difference %.1e)",
                     v->job->dir, (long long)(row % v->spec.shard_rows), (long long)(row / v->spec.shard_rows),
                     (int)(row % v->spec.views), tec_dataset_name(v->job->set, row / v->spec.views, name, sizeof name),
                     what, fmax(v->worst[0], v->worst[1]));

@@ -1,4 +1,4 @@
-/* Writing the shards that are missing: rank r takes every size-th of them. */
+/* Writes the missing shards: of n ranks, each takes every n-th. */
 #include "tec/clock.h"
 #include "tec/memory.h"
 #include "tec/targets.h"
@@ -14,26 +14,26 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define BATCHES_BETWEEN_AGREEMENTS 4 /* a failure on one rank ends the others after so many batches */
+#define BATCHES_BETWEEN_AGREEMENTS 4 /* how soon a failure on one rank ends the others */
 
-/* Where a rank stands in the rows of its shards: batches never span two shards. */
+/* A position among the rows of a rank's shards. Batches never span two shards. */
 typedef struct position {
-    int64_t shard; /* among the rank's own */
-    int64_t row;   /* within it */
+    int64_t shard; /* index among the rank's own */
+    int64_t row;   /* within the shard */
 } position;
 
 typedef struct writing {
     const tec_targets_job *job;
     target_maker maker;
-    int64_t *shard, shards; /* this rank's */
-    int64_t rows, done;     /* of them */
-    int64_t batches;
-    position asked, computed;
+    int64_t *shard, shards;   /* this rank's shards, and how many */
+    int64_t rows, done;       /* in these shards */
+    int64_t batches;          /* in these shards */
+    position asked, computed; /* the next batch to be requested, and to be computed */
     tec_store_writer *writer;
     double started;
-    double shard_started, longest_shard; /* seconds, of this rank's */
-    double longest_round;                /* between two agreements */
-    bool idle;                           /* no time for one more shard */
+    double shard_started, longest_shard; /* seconds, of this rank */
+    double longest_round;                /* seconds between two agreements */
+    bool idle;                           /* there is no time for another shard */
 } writing;
 
 static int64_t rows_of_shard(const tec_store_spec *spec, int64_t shard)
@@ -99,7 +99,7 @@ static tec_status commit(writing *w)
     return status;
 }
 
-static void say_progress(const writing *w)
+static void show_progress(const writing *w)
 {
     double seconds = tec_seconds() - w->started, rate = (double)w->done / seconds;
     char left[32];
@@ -108,8 +108,8 @@ static void say_progress(const writing *w)
                  tec_duration(left, (double)(w->rows - w->done) / rate));
 }
 
-/* Makes the next batch of rows, opening and committing shards on the way. A shard that another worker has finished
- * meanwhile is passed over. */
+/* Makes the next batch of rows, and opens and commits shards on the way. A shard that another worker has finished in
+ * the meantime is skipped. */
 static tec_status make_batch(writing *w)
 {
     bool there;
@@ -131,12 +131,12 @@ static tec_status make_batch(writing *w)
     }
     w->done += count;
     advance(w, &w->computed, count);
-    say_progress(w);
+    show_progress(w);
     return w->computed.row == 0 && w->writer ? commit(w) : TEC_OK;
 }
 
-/* Collective. Does a rank have to stop before the next agreement? Shards under way are given up then: only whole ones
- * count, and whether the rest would fit is not known. */
+/* Collective. Must any rank stop before the next agreement? Shards under way are then abandoned: only complete ones
+ * count, and whether there is time to complete them is not known. */
 static bool stop_now(writing *w, double round)
 {
     w->longest_round = fmax(w->longest_round, round);
@@ -165,13 +165,13 @@ static tec_status make_all(writing *w)
     }
     tec_progress_end();
     if (stopped || w->idle)
-        tec_log("stopped %s; the same command makes what is missing",
-                tec_stop_asked() ? "by a signal" : "before the time is over");
+        tec_log("stopped %s; the same command makes the missing shards",
+                tec_stop_asked() ? "by a signal" : "as the time limit is near");
     return status;
 }
 
-/* Rank 0 looks at every shard of this worker, so that one of another store stops all before any work is done.
- * missing[0] is their number. */
+/* On rank 0: checks every shard of this worker, so that a shard of another store is refused before any work is done,
+ * and lists the missing ones in missing[1 ..]; missing[0] is their number. */
 static tec_status list_missing(const tec_targets_job *job, int64_t **missing, size_t *bytes)
 {
     int64_t shards = tec_store_shards(&job->spec), count = 0;
@@ -199,7 +199,7 @@ static void take_share(writing *w, const int64_t *missing)
     }
     tec_log("%lld shards of up to %lld rows to make%s", (long long)missing[0], (long long)w->job->spec.shard_rows,
             missing[0] > 0 && missing[0] < comm->size
-                ? "; ranks beyond their number idle: a smaller targets.shard_mb makes more"
+                ? ", fewer than ranks, some of which idle: a smaller targets.shard_mb makes more shards"
                 : "");
 }
 

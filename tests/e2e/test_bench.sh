@@ -47,7 +47,7 @@ expect_exit 2 'other.json was not written by .tec bench --json' tec bench "${sma
 echo '{' >broken.json
 expect_exit 2 'broken.json:' tec bench "${small[@]}" --brief --json broken.json
 sed 's/"cores": [0-9]*/"cores": 77/' bench.json >elsewhere.json
-expect_exit 2 'figures of another machine' tec bench "${small[@]}" --brief --json elsewhere.json
+expect_exit 2 'measurements of another machine' tec bench "${small[@]}" --brief --json elsewhere.json
 echo no picture >photos/left/0.jpg
 expect_exit 2 'photos/left/0.jpg' ranks 2 bench "${small[@]}" data.train=photos
 

@@ -89,5 +89,5 @@ expect_exit 2 'nodes 1.5: a whole number' tec plan --bench bench.json --images 9
 expect_exit 2 'network -1' tec plan --bench bench.json --images 9999 --network -1
 expect_exit 2 'nowhere.json' tec plan --bench nowhere.json --images 9999
 echo '{"format": "tec-bench", "version": 1, "machine": {}, "runs": []}' >empty.json
-expect_exit 2 'empty.json holds no training steps' tec plan --bench empty.json --images 9999
+expect_exit 2 'empty.json has no measurements of training steps' tec plan --bench empty.json --images 9999
 expect_exit 2 'divi|heads' tec plan --bench bench.json --images 9999 model.heads=5

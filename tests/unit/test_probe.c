@@ -123,7 +123,7 @@ static void test_diverged(void **state)
     tec_probe_settings settings = {.epochs = 30, .batch = 128, .lr = 1e300, .momentum = 0.9};
     tec_probe_result got;
     assert_int_equal(tec_probe_run(&comm, &settings, &train, &val, &got), TEC_DIVERGED);
-    assert_non_null(strstr(tec_error_message(), "try a lower probe.lr than 1e+300"));
+    assert_non_null(strstr(tec_error_message(), "try a probe.lr below 1e+300"));
     tec_features_free(&train);
     tec_features_free(&val);
 }
