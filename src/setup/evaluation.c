@@ -1,4 +1,4 @@
-/* What an evaluation starts from: two data sets and a model that go together, and their features. */
+/* The input of an evaluation: opens two data sets and a model, checks that they go together, computes features. */
 #include "tec/setup.h"
 
 #include <string.h>
@@ -14,7 +14,7 @@ static tec_status check_model(const tec_settings *settings, const tec_model_conf
     return TEC_OK;
 }
 
-/* *normalisation stays as it is for `pixels`, where there is no model. */
+/* For `pixels` there is no model, and *normalisation stays as it is. */
 static tec_status open_model(const tec_comm *comm, const tec_settings *settings, tec_frozen **out,
                              tec_normalisation *normalisation)
 {
@@ -22,12 +22,11 @@ static tec_status open_model(const tec_comm *comm, const tec_settings *settings,
     const char *model = settings->eval.model, *base = settings->base.model;
     if ((!model || !model[0]) && base && base[0])
         return tec_fail(TEC_USER_ERROR,
-                        "eval.model is not given, and base.model is not what "
-                        "is evaluated: give eval.model=%s, or the new model",
+                        "eval.model is not given, and base.model is not what is evaluated: "
+                        "give eval.model=%s, or the new model",
                         base);
     if (!model || !model[0])
-        return tec_fail(TEC_USER_ERROR,
-                        "eval.model is not given: name a model file, or `pixels` for the images themselves");
+        return tec_fail(TEC_USER_ERROR, "eval.model is not given: name a model file, or `pixels` for the raw pixels");
     if (strcmp(model, "pixels") == 0)
         return TEC_OK;
     TEC_TRY(tec_setup_frozen(comm, settings, model, settings->eval.batch, out, normalisation));

@@ -1,4 +1,4 @@
-/* What a training run reads, opened and held against the settings. */
+/* Opens what a training run reads, and checks it against the settings. */
 #include "tec/setup.h"
 
 #include "tec/checkpoint.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Collective. The hash of base.model's encoder, or 0 where none is named. */
+/* Collective. The hash of base.model's encoder, or 0 if none is given. */
 static tec_status hash_base(const tec_comm *comm, const tec_settings *settings, uint64_t *hash)
 {
     tec_frozen *frozen;
@@ -20,20 +20,20 @@ static tec_status hash_base(const tec_comm *comm, const tec_settings *settings, 
     return TEC_OK;
 }
 
-/* The images of the store are those of its data set, whatever has become of data.train. */
+/* The data set of the images in the store, whatever has become of data.train. */
 static tec_status stand_in(const tec_settings *settings, const tec_store *store, tec_dataset **out)
 {
     const tec_store_spec *spec = tec_store_get_spec(store);
     if (settings->data.max_train > 0 && settings->data.max_train < spec->samples)
         return tec_fail(TEC_USER_ERROR, "the target store %s has %lld images, but data.max_train is %lld",
                         settings->targets.dir, (long long)spec->samples, (long long)settings->data.max_train);
-    tec_log("images are read from the target store %s; data.train is not looked at", settings->targets.dir);
+    tec_log("images are read from the target store %s, not from data.train", settings->targets.dir);
     *out = tec_dataset_stand_in(settings->targets.dir, spec->samples, spec->dataset);
     return TEC_OK;
 }
 
-/* Refuses a store that these settings and data do not call for; without base.model, whatever base it has is taken. How
- * the base's images were normalised is the base's affair: crops are normalised anew for the new model. */
+/* Refuses a store that does not match these settings and this data set. Without base.model any base is accepted. How
+ * images were normalised for the base does not matter: crops are normalised again for the new model. */
 static tec_status check_store(const tec_settings *settings, const tec_model_config *config, uint64_t base_hash,
                               const tec_inputs *in)
 {

@@ -1,4 +1,4 @@
-/* The architecture that settings ask for: presets, and what is given beside them. */
+/* The architecture that settings describe: a preset, and what they give besides. */
 #include "tec/settings.h"
 
 #include <stdlib.h>
@@ -7,7 +7,7 @@ typedef struct preset {
     int patch, width, depth, heads, decoder_width, decoder_depth, decoder_heads;
 } preset;
 
-/* Indexed by tec_preset; 0: has to be given. */
+/* By tec_preset; 0: must be given. */
 static const preset presets[] = {
     [TEC_PRESET_NONE] = {16, 0, 0, 0, 0, 0, 0},
     [TEC_PRESET_VIT_TINY] = {16, 192, 12, 3, 192, 2, 6},
@@ -22,11 +22,11 @@ static tec_status choose(int *out, int given, int of_preset, const char *key)
 {
     *out = given ? given : of_preset;
     if (!*out)
-        return tec_fail(TEC_USER_ERROR, "model.%s must be given when model.preset is none", key);
+        return tec_fail(TEC_USER_ERROR, "model.%s must be given, as model.preset is none", key);
     return TEC_OK;
 }
 
-/* depth / 3 in TEC's models (depth 12 and 24); where that does not divide the depth, fewer and larger groups. */
+/* depth / 3 in TEC's models (depth 12 and 24); if that does not divide the depth, fewer and larger groups. */
 static int default_groups(int depth)
 {
     int groups = depth < 3 ? 1 : depth / 3;

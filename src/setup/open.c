@@ -1,4 +1,4 @@
-/* Data sets, models and stores that settings name: read by rank 0, opened on all. */
+/* Opens the data sets, models and stores that settings name: rank 0 reads, all ranks get them. */
 #include "tec/setup.h"
 
 #include "tec/files.h"
@@ -64,7 +64,7 @@ tec_status tec_setup_import(const tec_settings *settings, const char *path, tec_
     return tec_import_open(out, path, &options);
 }
 
-/* Opens the file, says what it is, and what it will be for the images of this job. */
+/* Opens the file and logs what it is; *config is what it becomes for the images of this job. */
 static tec_status recognise(const tec_settings *settings, const char *path, tec_import **import,
                             tec_model_config *config, tec_normalisation *normalisation)
 {
@@ -82,8 +82,7 @@ static tec_status recognise(const tec_settings *settings, const char *path, tec_
     return TEC_OK;
 }
 
-/* The file is read once, whatever the number of ranks: thousands of ranks opening one file stall a parallel file
- * system. */
+/* The file is read by one rank only: thousands of ranks that open the same file stall a parallel file system. */
 tec_status tec_setup_frozen(const tec_comm *comm, const tec_settings *settings, const char *path, int batch,
                             tec_frozen **out, tec_normalisation *normalisation)
 {

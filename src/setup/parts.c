@@ -1,4 +1,4 @@
-/* Settings as the small structs that modules take. */
+/* From settings to the small structs that modules take. */
 #include "tec/setup.h"
 
 #include <string.h>

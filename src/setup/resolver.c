@@ -1,4 +1,4 @@
-/* Messages about a value, with the place where it stands. */
+/* Error messages about a value, with the place where it was given. */
 #include "resolver.h"
 
 #include <stdarg.h>

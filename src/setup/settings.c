@@ -1,4 +1,4 @@
-/* Defaults, then the YAML text, then the overrides, then what no row of the table can check alone. */
+/* Resolves settings: defaults, YAML text, overrides, then the checks that involve several settings. */
 #include "resolver.h"
 
 #include "tec/text.h"
@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Lists are written with commas, in brackets or not: "0.5,0.5,0.5", "[0.5, 0.5, 0.5]". `text` is cut up. One part more
- * than a list can hold is told apart from fewer. */
+/* Splits a list, with or without brackets: "0.5,0.5,0.5", "[0.5, 0.5, 0.5]". Writes 0 bytes into `text`. Returns the
+ * number of parts, which may be more than a list can hold; part[] then has the first ones. */
 static int split_list(char *text, const char *part[TEC_SETTING_LENGTH])
 {
     int count = 0;
@@ -26,7 +26,7 @@ static int split_list(char *text, const char *part[TEC_SETTING_LENGTH])
     return count;
 }
 
-/* `text` is cut up. */
+/* Writes 0 bytes into `text`. */
 static tec_status assign_text(tec_resolver *resolver, int index, tec_place place, char *text)
 {
     const char *part[TEC_SETTING_LENGTH] = {text};
@@ -45,7 +45,7 @@ static tec_status set_defaults(tec_resolver *resolver)
     return status;
 }
 
-/* "section.key=value"; `text` is cut up. */
+/* "section.key=value"; writes 0 bytes into `text`. */
 static tec_status apply_override(tec_resolver *resolver, char *text)
 {
     char message[640];
@@ -69,7 +69,7 @@ static tec_status apply_override(tec_resolver *resolver, char *text)
     return assign_text(resolver, index, TEC_PLACE_COMMAND_LINE, value);
 }
 
-/* One channel needs one number; ImageNet's default has three. */
+/* With one channel there must be one number, and the default, which is ImageNet's, becomes 0.5. */
 static tec_status settle_channels(tec_resolver *resolver, const char *key, double *value)
 {
     int index = tec_setting_find("data", key), channels = resolver->settings->data.channels;
@@ -77,12 +77,12 @@ static tec_status settle_channels(tec_resolver *resolver, const char *key, doubl
     if (channels == 1 && place.line == 0)
         value[0] = value[1] = value[2] = 0.5;
     else if (channels == 1 && resolver->given[index] != 1)
-        return tec_resolver_fail(resolver, place, "data.%s: %d numbers, but data.channels is 1", key,
+        return tec_resolver_fail(resolver, place, "data.%s: %d numbers are given, but data.channels is 1", key,
                                  resolver->given[index]);
     return TEC_OK;
 }
 
-/* Half a normalisation is none. */
+/* Both or neither. */
 static tec_status check_base_normalisation(const tec_resolver *resolver)
 {
     const double *mean = resolver->settings->base.mean, *std = resolver->settings->base.std;
@@ -91,7 +91,7 @@ static tec_status check_base_normalisation(const tec_resolver *resolver)
     if (all || (!some && !shifted))
         return TEC_OK;
     return tec_resolver_fail(resolver, resolver->place[tec_setting_find("base", some ? "std" : "mean")],
-                             "base.mean and base.std go together, and every number of base.std is above 0");
+                             "base.mean and base.std must be given together, and base.std must be above 0");
 }
 
 static tec_status check_order(const tec_resolver *resolver, const char *key, const double *value)
@@ -99,7 +99,7 @@ static tec_status check_order(const tec_resolver *resolver, const char *key, con
     if (value[0] <= value[1])
         return TEC_OK;
     return tec_resolver_fail(resolver, resolver->place[tec_setting_find("data", key)],
-                             "data.%s: the smaller number comes first, got %g and %g", key, value[0], value[1]);
+                             "data.%s: the smaller number must come first, got %g and %g", key, value[0], value[1]);
 }
 
 static tec_status check_together(tec_resolver *resolver)

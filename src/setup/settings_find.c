@@ -1,4 +1,4 @@
-/* Looking settings up by name, and what to say when there is no such name. */
+/* Finds settings by name, and suggests another name when there is none. */
 #include "settings_table.h"
 
 #include "tec/settings.h"
@@ -25,7 +25,7 @@ bool tec_settings_has_section(const char *section)
     return false;
 }
 
-/* Appends the printed text; what does not fit is cut off. */
+/* Appends formatted text; what does not fit is cut off. */
 static void append(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 static void append(char *text, size_t size, const char *format, ...)
 {
@@ -54,7 +54,15 @@ char *tec_setting_range(const tec_setting *s, char *text, size_t size)
     return text;
 }
 
-/* All places where the key does exist: "`targets.batch`, `pretrain.batch` or `probe.batch`". Returns how many. */
+/* What stands before item `i` of a list in words. */
+static const char *between(int i, int count, const char *last)
+{
+    if (i == 0)
+        return "";
+    return i == count - 1 ? last : ", ";
+}
+
+/* Lists the sections that do have the key: "`targets.batch`, `pretrain.batch` or `probe.batch`". Returns how many. */
 static int name_owners(const char *key, char *text, size_t size)
 {
     int owner[TEC_SETTINGS_MOST], owners = 0;
@@ -63,15 +71,11 @@ static int name_owners(const char *key, char *text, size_t size)
             owner[owners++] = i;
     text[0] = '\0';
     for (int i = 0; i < owners; i++)
-        append(text, size, "%s`%s.%s`",
-               i == 0            ? ""
-               : i == owners - 1 ? " or "
-                                 : ", ",
-               tec_settings_table[owner[i]].section, key);
+        append(text, size, "%s`%s.%s`", between(i, owners, " or "), tec_settings_table[owner[i]].section, key);
     return owners;
 }
 
-/* The nearest key of the section (NULL: of any section). */
+/* The most similar key of the section (NULL: of any section). */
 static const tec_setting *nearest_key(const char *section, const char *key)
 {
     const char *name[TEC_SETTINGS_MOST] = {NULL};
@@ -122,7 +126,7 @@ char *tec_setting_unknown_section(const char *section, char *text, size_t size)
     else {
         append(text, size, "; there are ");
         for (int i = 0; i < names; i++)
-            append(text, size, "%s%s", i == 0 ? "" : i == names - 1 ? " and " : ", ", name[i]);
+            append(text, size, "%s%s", between(i, names, " and "), name[i]);
     }
     return text;
 }

@@ -1,4 +1,4 @@
-/* Settings for people: the resolved file and the list of --help, both from the table. */
+/* Prints settings as YAML, or the value of one. */
 #include "settings_table.h"
 #include "tec/utf8.h"
 
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The fewest digits that give the same number back. */
+/* Prints the fewest digits that give the same number when they are read. */
 static void print_number(double value, FILE *out)
 {
     char text[40];
@@ -21,7 +21,7 @@ static void print_number(double value, FILE *out)
     fputs(text, out);
 }
 
-/* Control characters, and what YAML takes for a line break or does not allow. */
+/* Control characters, and what YAML treats as a line break or does not allow. */
 static bool must_escape(int32_t code)
 {
     return code < 0x20 || (code >= 0x7f && code <= 0xa0) || code == 0x2028 || code == 0x2029 || code == 0xfffe ||
@@ -33,7 +33,7 @@ static void print_text(const char *text, FILE *out)
     fputc('"', out);
     for (const char *start = text; *text; start = text) {
         int32_t code = tec_utf8_next(&text);
-        if (code < 0) /* our own strings were checked when they were read */
+        if (code < 0) /* impossible: strings are checked when they are read */
             break;
         if (code == '"' || code == '\\')
             fprintf(out, "\\%c", (char)code);
@@ -153,6 +153,6 @@ tec_status tec_settings_text(const tec_settings *settings, char **text, size_t *
     FILE *stream = open_memstream(text, bytes);
     tec_status status = stream ? tec_settings_print(settings, stream) : TEC_SYSTEM_ERROR;
     if (!stream || fclose(stream) != 0)
-        status = tec_fail(TEC_SYSTEM_ERROR, "the settings cannot be put into words: out of memory");
+        status = tec_fail(TEC_SYSTEM_ERROR, "the settings cannot be formatted: out of memory");
     return status;
 }

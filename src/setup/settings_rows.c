@@ -1,4 +1,4 @@
-/* The rows of the table of settings as texts, for help and manuals. */
+/* The rows of the settings table as texts, for help and manuals. */
 #include "settings_table.h"
 
 #include "tec/settings.h"

@@ -1,4 +1,4 @@
-/* The table of settings; what a row says drives reading, checking, printing and help. */
+/* The settings table, which drives reading, checking, printing and help. */
 #include "settings_table.h"
 
 #include "tec/settings.h"

@@ -1,7 +1,6 @@
-/* Module setup, private. The one table of settings: what each is called, where it lies in tec_settings, what it may be.
- */
-#ifndef TEC_CONFIG_SETTINGS_TABLE_H
-#define TEC_CONFIG_SETTINGS_TABLE_H
+/* Module setup, private. The settings table: name, place in tec_settings, type, range, default and help of each. */
+#ifndef TEC_SETUP_SETTINGS_TABLE_H
+#define TEC_SETUP_SETTINGS_TABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,25 +25,24 @@ typedef struct tec_setting {
     size_t offset; /* in tec_settings */
     tec_setting_type type;
     int length;       /* of a list, else 1 */
-    bool one_for_all; /* a list: one number stands for all */
+    bool one_for_all; /* of a list: a single number stands for all */
     double low, high;
     bool low_open, high_open; /* the bound itself is out of range */
     const char *choices;      /* "a|b|c" */
-    const char *default_text; /* the default as it would be written on the command line */
+    const char *default_text; /* as on the command line */
     const char *help;
 } tec_setting;
 
 extern const tec_setting tec_settings_table[];
 extern const int tec_settings_count;
 
-/* The row of section.key, -1 when there is none. */
+/* The row of section.key; -1: there is none. */
 int tec_setting_find(const char *section, const char *key);
 
-/* "0 < x < 1", "x >= 0", "auto | folders | none", "" when there is nothing to say. Written to `text`, which is
- * returned. */
+/* Writes the range to `text` and returns it: "0 < x < 1", "x >= 0", "auto | folders | none", or "" if there is none. */
 char *tec_setting_range(const tec_setting *setting, char *text, size_t size);
 
-/* "unknown key `mask_ration` in pretrain; did you mean `mask_ratio`?" written to `text`, which is returned. */
+/* Write a message to `text` and return it: "unknown key `mask_ration` in pretrain; did you mean `mask_ratio`?". */
 char *tec_setting_unknown(const char *section, const char *key, char *text, size_t size);
 char *tec_setting_unknown_section(const char *section, char *text, size_t size);
 

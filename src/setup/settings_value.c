@@ -1,4 +1,4 @@
-/* One value: from text to its member of tec_settings, with every check that needs nothing but its row of the table. */
+/* Parses one value, checks it against its row of the table, and stores it in tec_settings. */
 #include "resolver.h"
 #include "tec/text.h"
 #include "tec/utf8.h"
@@ -12,7 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* What went wrong with one text; "" when nothing did. */
+/* What is wrong with a text; "": nothing. */
 typedef char complaint[512];
 
 static void parse_switch(const char *text, bool *out, complaint problem)
@@ -56,7 +56,7 @@ static void check_range(const tec_setting *s, double value, const char *text, co
                  tec_setting_range(s, range, sizeof range));
 }
 
-/* strtod would also take hexadecimal numbers, "nan" and "infinity". */
+/* strtod would also accept hexadecimal numbers, "nan" and "infinity". */
 static void parse_number(const tec_setting *s, const char *text, double *out, complaint problem)
 {
     char *end = NULL;
@@ -84,7 +84,7 @@ static void parse_int64(const tec_setting *s, const char *text, int64_t *out, co
         snprintf(problem, sizeof(complaint), "`%.80s` is not a whole number", text);
         return;
     }
-    *out = strtoll(text, NULL, 10); /* clamped where it overflows, which every range of the table excludes */
+    *out = strtoll(text, NULL, 10); /* overflow gives the largest int64_t, which no range of the table includes */
     check_range(s, (double)*out, text, problem);
 }
 
@@ -110,7 +110,8 @@ static void parse_uint64(const tec_setting *s, const char *text, uint64_t *out, 
 static void parse_text(const char *text, char **out, complaint problem)
 {
     if (!tec_utf8_valid(text)) {
-        snprintf(problem, sizeof(complaint), "the text is not UTF-8, and could not be written to a settings file");
+        snprintf(problem, sizeof(complaint),
+                 "the text is not valid UTF-8, and could not be written to a settings file");
         return;
     }
     free(*out);

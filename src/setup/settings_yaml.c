@@ -1,4 +1,4 @@
-/* Settings from YAML: sections of `key: value`, a value being a scalar or a list of numbers. */
+/* Reads settings from YAML: sections of `key: value`, where a value is a scalar or a list of numbers. */
 #include "resolver.h"
 
 #include "tec/text.h"
@@ -12,7 +12,7 @@ typedef struct reader {
     const char *text;
     size_t bytes;
     yaml_parser_t parser;
-    yaml_event_t event; /* the current one; deleted by the next */
+    yaml_event_t event; /* the current one; next() deletes it */
 } reader;
 
 static tec_place place_of(yaml_mark_t mark)
@@ -25,7 +25,7 @@ static tec_place here(const reader *r)
     return place_of(r->event.start_mark);
 }
 
-/* The decoder of characters knows an offset in bytes only. */
+/* The character decoder reports a byte offset only. */
 static tec_place place_of_offset(const reader *r, size_t offset)
 {
     tec_place place = {1, 1};
@@ -61,7 +61,7 @@ static tec_status next(reader *r)
     return TEC_OK;
 }
 
-/* The current event as text, NULL when it is not a scalar or holds a NUL byte. */
+/* The text of the current event; NULL: it is not a scalar, or has a NUL byte. */
 static const char *scalar(const reader *r)
 {
     const char *text = (const char *)r->event.data.scalar.value;
@@ -120,7 +120,7 @@ static tec_status read_value(reader *r, int index)
     return tec_resolver_assign(r->resolver, index, here(r), &text, 1);
 }
 
-/* From the start of a section's mapping to its end. */
+/* Reads a section, from the start of its mapping to the end. */
 static tec_status read_section(reader *r, const char *section)
 {
     char message[640];
@@ -135,14 +135,14 @@ static tec_status read_section(reader *r, const char *section)
             return tec_resolver_fail(r->resolver, place, "%s",
                                      tec_setting_unknown(section, scalar(r), message, sizeof message));
         if (r->resolver->place[index].line > 0)
-            return tec_resolver_fail(r->resolver, place, "duplicate key `%s` in %s (line %ld has it already)",
+            return tec_resolver_fail(r->resolver, place, "duplicate key `%s` in %s (already in line %ld)",
                                      tec_settings_table[index].key, section, r->resolver->place[index].line);
         TEC_TRY(next(r));
         TEC_TRY(read_value(r, index));
     }
 }
 
-/* A section's name is taken from the table: the event that held it is gone when its keys are read. */
+/* Sets *section to the name in the table, as the event with the name is gone when the keys are read. */
 static tec_status read_section_name(const reader *r, long *seen_at, const char **section)
 {
     char message[640];
@@ -152,7 +152,7 @@ static tec_status read_section_name(const reader *r, long *seen_at, const char *
         if (strcmp(*section, scalar(r)))
             continue;
         if (seen_at[i])
-            return tec_resolver_fail(r->resolver, here(r), "duplicate section `%s` (line %ld has it already)", *section,
+            return tec_resolver_fail(r->resolver, here(r), "duplicate section `%s` (already in line %ld)", *section,
                                      seen_at[i]);
         seen_at[i] = here(r).line;
         return TEC_OK;
@@ -163,7 +163,7 @@ static tec_status read_section_name(const reader *r, long *seen_at, const char *
 
 static tec_status read_sections(reader *r)
 {
-    long seen_at[TEC_SETTINGS_MOST] = {0}; /* line of a section, by its first row in the table */
+    long seen_at[TEC_SETTINGS_MOST] = {0}; /* the line of each section, by its first row in the table */
     const char *section = NULL;
     if (is_nothing(r))
         return TEC_OK;
@@ -194,7 +194,8 @@ static tec_status read_stream(reader *r)
     TEC_TRY(next(r)); /* the end of the document */
     TEC_TRY(next(r));
     if (r->event.type != YAML_STREAM_END_EVENT)
-        return tec_resolver_fail(r->resolver, here(r), "a second document; settings are one document");
+        return tec_resolver_fail(r->resolver, here(r),
+                                 "settings must be a single YAML document, and this is the second");
     return TEC_OK;
 }
 

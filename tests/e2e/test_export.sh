@@ -77,7 +77,7 @@ shifted=("${targets[@]}" targets.dir=shifted targets.store_images=true base.mean
 run tec "${shifted[@]}"
 expect_exit 0 'shards are sound' tec "${shifted[@]}" --verify
 expect_exit 2 'made with mean = \[0.2\], this run wants \[0.5\] \(base.mean\)' tec "${shifted[@]}" base.mean=0 base.std=0
-expect_exit 2 'base.mean and base.std go together' tec "${shifted[@]}" base.std=0
+expect_exit 2 'base.mean and base.std must be given together' tec "${shifted[@]}" base.std=0
 run tec pretrain -c tiny.yaml targets.dir=shifted run.dir=images pretrain.epochs=2
 run tec "${shifted[@]}" targets.dir=bare targets.store_images=false
 run tec pretrain -c tiny.yaml targets.dir=bare run.dir=files pretrain.epochs=2

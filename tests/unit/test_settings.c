@@ -286,7 +286,7 @@ static void test_model_config(void **state)
                                   "decoder_heads: 2}\npretrain: {objective: mae}"),
                      TEC_OK);
     assert_int_equal(tec_settings_model_config(&settings, &c), TEC_USER_ERROR);
-    assert_string_equal(tec_error_message(), "model.decoder_depth must be given when model.preset is none");
+    assert_string_equal(tec_error_message(), "model.decoder_depth must be given, as model.preset is none");
 }
 
 /* Every depth has a default; it is the published depth / 3 wherever that divides the depth. */
