@@ -1,4 +1,4 @@
-/* tec bench: the speed of a training step, or of base targets, on this machine. */
+/* tec bench: measures the speed of training steps, or of base targets, on this machine. */
 #include "tec/bench.h"
 
 #include "jobs.h"
@@ -14,13 +14,13 @@ static const tec_option options[] = {
      .help = "vitt: ViT-Ti/16 at 224 pixels (decoder 192, the default); vitb: ViT-B/16 "
              "at 224 (decoder 512); tiny: 32 pixels, patch 4, width 192 (decoder 128)"},
     {"batch", TEC_OPTION_WHOLE, "N", .help = "images per step and rank (default 16, 8, 64)", .least = 1, .most = MOST},
-    {"steps", TEC_OPTION_WHOLE, "N", .help = "measured steps (default 5); one more goes before them", .least = 1,
+    {"steps", TEC_OPTION_WHOLE, "N", .help = "measured steps, after one that is not (default 5)", .least = 1,
      .most = MOST, .otherwise = 5},
-    {"micro-batch", TEC_OPTION_WHOLE, "N", .help = "images computed at once (default: as training chooses)", .least = 1,
+    {"micro-batch", TEC_OPTION_WHOLE, "N", .help = "images computed at once (default: as in training)", .least = 1,
      .most = MOST},
-    {"targets", .help = "measure the base model's targets instead of training steps"},
-    {"brief", .help = "the closing lines alone, without the measurements of the tables"},
-    {"json", TEC_OPTION_TEXT, "FILE", .help = "add everything to this file, which holds the runs of one machine"},
+    {"targets", .help = "measure base targets instead of training steps"},
+    {"brief", .help = "print only the closing lines, and skip the measurements for the tables"},
+    {"json", TEC_OPTION_TEXT, "FILE", .help = "add all results to this file, which has the runs of one machine"},
     {0}};
 
 /* Collective. The same steps again, with images from data.train. */
@@ -92,7 +92,7 @@ static tec_status measure_targets(const tec_bench_size *size, tec_bench_run *run
 
 /* ---- the tables ---- */
 
-enum { MOST_KINDS = 24 }; /* in the table; the file of --json has all */
+enum { MOST_KINDS = 24 }; /* in the table; the --json file has all */
 
 static void print_operators(const tec_bench_run *run)
 {
@@ -217,7 +217,7 @@ static tec_status report(const tec_comm *comm, bool brief, const char *json, tec
     tec_comm_sum_double(comm, &run->images_per_second, 1);
     run->rate = run->flops * run->result.steps / tec_bench_compute_seconds(&run->result);
     if (!brief)
-        tec_bench_measure_warm(&run->result); /* on all ranks, which load the machine as they do in a step */
+        tec_bench_measure_warm(&run->result); /* on all ranks, so that the machine is as busy as in a step */
     tec_status status = TEC_OK;
     if (comm->rank == 0) {
         if (json)
@@ -229,10 +229,9 @@ static tec_status report(const tec_comm *comm, bool brief, const char *json, tec
     return tec_comm_agree(comm, status);
 }
 
-/* Where an option is not given its number is 0. */
-static int or_default(const tec_argument *argument, int standard)
+static int number_or(const tec_argument *argument, int otherwise)
 {
-    return argument->times ? (int)argument->number : standard;
+    return argument->times ? (int)argument->number : otherwise;
 }
 
 static tec_status run(tec_comm *comm, const tec_invocation *call)
@@ -245,10 +244,10 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
                          .config = tec_bench_config(size),
                          .ranks = comm->size,
                          .threads = tec_settings_threads(&call->settings),
-                         .batch = or_default(&option[OPTION_BATCH], size->batch),
+                         .batch = number_or(&option[OPTION_BATCH], size->batch),
                          .result = {.steps = (int)option[OPTION_STEPS].number}};
     run.micro_batch =
-        or_default(&option[OPTION_MICRO_BATCH], targets ? run.batch : tec_model_micro_batch(&run.config, run.batch));
+        number_or(&option[OPTION_MICRO_BATCH], targets ? run.batch : tec_model_micro_batch(&run.config, run.batch));
     tec_status status = targets ? tec_comm_agree(comm, measure_targets(size, &run))
                                 : measure_training(comm, &call->settings, size, brief, &run);
     if (status == TEC_OK)
@@ -261,17 +260,17 @@ static const char *const sections[] = {"data", "run", NULL};
 
 const tec_command tec_command_bench = {
     .name = "bench",
-    .usage = "[--size vitb|vitt|tiny] [--batch N] [--steps N] [--targets] "
-             "[--brief] [--json FILE] [section.key=value ...]",
-    .summary = "measure the speed of a training step, or of base targets",
-    .details = "Times whole steps (forward, both losses, backward, sum of the gradients over the ranks, "
-               "AdamW) on random images and targets in memory, and says where the time goes: per operator, "
-               "and per shape of matrix product beside this machine's own sgemm at the same shape, "
-               "measured in the same process on warm buffers. With more than one rank: allreduce of the "
-               "gradients beside a memcpy of as many bytes. With data.train: images per second of decoding "
-               "and cropping to the size's image size, and the share of the time that steps wait for them.\n"
-               "Last line: images per second over all ranks, the share of the steps spent in "
-               "matrix products (rank 0), and the peak resident memory of rank 0 after them.",
+    .usage = "[--size vitt|vitb|tiny] [--batch N] [--steps N] [--micro-batch N] [--targets] [--brief] "
+             "[--json FILE] [section.key=value ...]",
+    .summary = "measure the speed of training steps, or of base targets",
+    .details = "Times whole steps (forward, both losses, backward, allreduce of the gradients, AdamW) on "
+               "random images and targets in memory, and shows where the time goes: per operator, and "
+               "per shape of matrix product, next to this machine's own sgemm for that shape, measured "
+               "in the same process on warm buffers. With several ranks: the allreduce of the gradients "
+               "next to a memcpy of as many bytes. With data.train: images per second of decoding and "
+               "cropping to the image size of --size, and the share of time that steps wait for them.\n\n"
+               "Last line: images per second over all ranks, the share of matrix "
+               "products in the steps (rank 0), and the peak resident memory of rank 0.",
     .options = options,
     .sections = sections,
     .parallel = true,

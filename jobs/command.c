@@ -1,4 +1,4 @@
-/* The command line of one command: options by its table, -c, key=value, files. */
+/* Parses the command line of a command: options by its table, -c, key=value, files. */
 #include "command.h"
 #include "tec/files.h"
 #include "tec/memory.h"
@@ -14,7 +14,7 @@
 
 #define MOST_YAML_BYTES ((size_t)1 << 20)
 
-/* A command line while it is being read. Everything but `files` is borrowed. */
+/* A command line while it is being parsed. Everything but `files` is borrowed. */
 typedef struct line {
     const tec_command *command;
     tec_invocation *out;
@@ -93,7 +93,7 @@ static bool has_option(const tec_command *command, const char *name)
     return false;
 }
 
-/* ---- arguments by type ---- */
+/* ---- arguments of options, by type ---- */
 
 static tec_status wrong_argument(const tec_option *option, const char *text, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -117,11 +117,11 @@ static tec_status parse_number(const tec_option *option, const char *text, doubl
     if (number && *out <= option->most && (whole ? *out >= option->least : *out > option->least))
         return TEC_OK;
     if (whole)
-        return wrong_argument(option, text, "a whole number from %.0f to %.0f is wanted", option->least, option->most);
-    return wrong_argument(option, text, "a number above %g, at most %g, is wanted", option->least, option->most);
+        return wrong_argument(option, text, "expected a whole number from %.0f to %.0f", option->least, option->most);
+    return wrong_argument(option, text, "expected a number above %g, at most %g", option->least, option->most);
 }
 
-/* The words of a choice are ended by | or 0. */
+/* Words end with | or a 0 byte. */
 static tec_status parse_choice(const tec_option *option, const char *text, int *out)
 {
     size_t length = strlen(text);
@@ -132,14 +132,14 @@ static tec_status parse_choice(const tec_option *option, const char *text, int *
             return TEC_OK;
         word += size + (word[size] == '|');
     }
-    return wrong_argument(option, text, "one of %s is wanted", option->argument);
+    return wrong_argument(option, text, "expected one of %s", option->argument);
 }
 
 static tec_status parse_part(const tec_option *option, const char *text, tec_argument *out)
 {
     char rest;
     if (sscanf(text, "%d/%d%c", &out->part, &out->parts, &rest) != 2 || out->part < 1 || out->part > out->parts)
-        return wrong_argument(option, text, "give i/n with i from 1 to n, as in 3/16");
+        return wrong_argument(option, text, "expected i/n with i from 1 to n, such as 3/16");
     out->part--;
     return TEC_OK;
 }
@@ -168,9 +168,9 @@ static void set_defaults(const tec_command *command, tec_argument *argument)
             .number = command->options[i].otherwise, .choice = (int)command->options[i].otherwise, .parts = 1};
 }
 
-/* ---- the line ---- */
+/* ---- the command line ---- */
 
-/* --name, --name ARGUMENT, --name=ARGUMENT; `name` without the dashes. */
+/* --name, --name ARGUMENT, --name=ARGUMENT; `name` is without the dashes. */
 static tec_status take_option(line *l, const char *name)
 {
     char dashed[64];
@@ -199,16 +199,17 @@ static tec_status take_option(line *l, const char *name)
 static tec_status take_config(line *l)
 {
     if (!l->command->sections)
-        return tec_fail(TEC_USER_ERROR, "command line: tec %s reads no settings, it takes no -c", l->command->name);
+        return tec_fail(TEC_USER_ERROR, "command line: tec %s reads no settings, so -c is not accepted",
+                        l->command->name);
     if (l->at == l->argc)
         return tec_fail(TEC_USER_ERROR, "command line: -c needs an argument: -c CONFIG.yaml");
     if (l->config)
-        return tec_fail(TEC_USER_ERROR, "command line: -c is given twice; one settings file is read");
+        return tec_fail(TEC_USER_ERROR, "command line: -c is given twice; only one settings file can be read");
     l->config = l->argv[l->at++];
     return TEC_OK;
 }
 
-/* Is it "word=...", or "word.word=...", rather than a path? */
+/* Is it "word=..." or "word.word=..." rather than a path? */
 static bool looks_like_override(const char *text)
 {
     const char *c = text;
@@ -229,10 +230,10 @@ static tec_status take_override(line *l, const char *text)
 {
     char *section = tec_string_format("%s", text);
     section[strcspn(section, ".=")] = '\0';
-    bool useless = tec_settings_has_section(section) && !reads_section(l->command, section);
+    bool no_effect = tec_settings_has_section(section) && !reads_section(l->command, section);
     free(section);
-    if (useless)
-        return tec_fail(TEC_USER_ERROR, "command line: `%.80s` would do nothing: tec %s does not read the section",
+    if (no_effect)
+        return tec_fail(TEC_USER_ERROR, "command line: `%.80s` would have no effect: tec %s does not read that section",
                         text, l->command->name);
     l->overrides[l->override_count++] = text;
     return TEC_OK;
@@ -243,9 +244,8 @@ static tec_status take_other(line *l, const char *text)
     if (l->command->sections && looks_like_override(text))
         return take_override(l, text);
     if (!l->command->takes_files)
-        return tec_fail(TEC_USER_ERROR,
-                        "command line: unexpected argument `%.80s`; %s`tec %s --help` says what there is", text,
-                        l->command->sections ? "settings are written section.key=value; " : "", l->command->name);
+        return tec_fail(TEC_USER_ERROR, "command line: unexpected argument `%.80s`; %ssee `tec %s --help`", text,
+                        l->command->sections ? "settings are given as section.key=value; " : "", l->command->name);
     l->files[l->out->file_count++] = text;
     return TEC_OK;
 }

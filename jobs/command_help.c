@@ -1,4 +1,4 @@
-/* What `tec COMMAND --help` prints. */
+/* Prints `tec --help` and `tec COMMAND --help`. */
 #include "command.h"
 
 #include <string.h>
@@ -52,7 +52,7 @@ static void print_options(const tec_command *command, FILE *out)
 {
     fputs("\nOptions:\n", out);
     if (command->sections)
-        print_option("-c CONFIG.yaml", "settings file; it may hold settings of other commands too", out);
+        print_option("-c CONFIG.yaml", "settings file; it may also have settings of other commands", out);
     for (const tec_option *option = command->options; option && option->name; option++) {
         char dashed[64], name[128];
         snprintf(name, sizeof name, "%s%s%s", tec_option_dashed(option, dashed, sizeof dashed),
@@ -72,7 +72,7 @@ void tec_command_print_help(const tec_command *command, FILE *out)
     print_options(command, out);
     if (!command->sections)
         return;
-    fputs("\nSettings (section.key=DEFAULT); the command line goes before the settings file:\n", out);
+    fputs("\nSettings (section.key=DEFAULT); the command line overrides the settings file:\n", out);
     tec_settings_help(command->sections, out);
 }
 
@@ -81,7 +81,7 @@ void tec_commands_print_help(FILE *out)
     fputs("tec pretrains a new Vision Transformer from an existing one, on CPUs, with MPI.\n"
           "\n"
           "Usage: tec COMMAND [-c CONFIG.yaml] [section.key=value ...]\n"
-          "       mpirun -n RANKS tec COMMAND ...      (or srun; commands marked * take any number of ranks)\n"
+          "       mpirun -n RANKS tec COMMAND ...      (or srun; commands marked * run on any number of ranks)\n"
           "\n"
           "Commands:\n",
           out);
@@ -89,9 +89,9 @@ void tec_commands_print_help(FILE *out)
         fprintf(out, " %c %-10s %s\n", (*command)->parallel ? '*' : ' ', (*command)->name, (*command)->summary);
     fputs("\n"
           "tec help COMMAND (or tec COMMAND --help) lists the options and settings of a command; tec --version (-V)\n"
-          "says which tec this is, and with which libraries.\n"
+          "prints the versions of tec and of its libraries.\n"
           "\n"
-          "Exit code: 0 done; 1 a check that was asked for did not pass; 2 a mistake in settings, command line or\n"
-          "input files; 3 the machine failed (memory, disk, MPI); 4 training diverged (the loss is not finite).\n",
+          "Exit codes: 0 done; 1 a requested check failed; 2 a mistake in settings, command line or input files;\n"
+          "3 the machine failed (memory, disk, MPI); 4 training diverged (the loss is not finite).\n",
           out);
 }

@@ -1,4 +1,4 @@
-/* tec export: any model that tec reads, as a file that other programs load. */
+/* tec export: writes any model that tec reads as a file for other programs. */
 #include "jobs.h"
 
 #include "tec/files.h"
@@ -16,13 +16,12 @@ enum { OPTION_OUT, OPTION_NAMES, OPTION_FORMAT };
 static const tec_option options[] = {
     {"o", TEC_OPTION_TEXT, "OUT", .help = "the file to write"},
     {"names", TEC_OPTION_CHOICE, "timm|tec|hf",
-     .help = "timm (the default): the encoder, as timm's VisionTransformer has it; "
-             "tec: all that is in the file, under the names of TEC's public "
-             "checkpoints; hf: Hugging Face's ViTModel, with config.json beside OUT"},
-    {"format", TEC_OPTION_CHOICE, "safetensors|pth", .help = "by default what the ending of OUT says"},
+     .help = "timm (the default): the encoder, as timm's VisionTransformer; tec: everything in the file, with the "
+             "names of TEC's public checkpoints; hf: Hugging Face's ViTModel, with config.json next to OUT"},
+    {"format", TEC_OPTION_CHOICE, "safetensors|pth", .help = "by default chosen by the extension of OUT"},
     {0}};
 
-typedef enum file_format { SAFETENSORS, PTH, UNTOLD } file_format;
+typedef enum file_format { SAFETENSORS, PTH, UNKNOWN } file_format;
 
 static const struct {
     const char *ending;
@@ -45,7 +44,7 @@ static file_format format_of(const char *path)
         if (length > ending && strcmp(path + length - ending, endings[i].ending) == 0)
             return endings[i].format;
     }
-    return UNTOLD;
+    return UNKNOWN;
 }
 
 static tec_status make_plan(const tec_invocation *call, export_plan *plan)
@@ -54,30 +53,29 @@ static tec_status make_plan(const tec_invocation *call, export_plan *plan)
     *plan = (export_plan){.out = call->option[OPTION_OUT].text,
                           .names = (tec_export_names)call->option[OPTION_NAMES].choice};
     if (call->file_count != 1)
-        return tec_fail(TEC_USER_ERROR, "command line: %d model files; name one: tec export MODEL -o OUT",
+        return tec_fail(TEC_USER_ERROR, "command line: %d model files are given, expected one: tec export MODEL -o OUT",
                         call->file_count);
     plan->model = call->files[0];
     if (!plan->out || !plan->out[0])
-        return tec_fail(TEC_USER_ERROR, "command line: where to? tec export %s -o OUT.safetensors", plan->model);
+        return tec_fail(TEC_USER_ERROR, "command line: no output file is given: tec export %s -o OUT.safetensors",
+                        plan->model);
     plan->format = format->times ? (file_format)format->choice : format_of(plan->out);
-    if (plan->format == UNTOLD)
-        return tec_fail(TEC_USER_ERROR,
-                        "%s: the ending does not say in which format (.safetensors, .pth, .pt, .bin): give --format",
+    if (plan->format == UNKNOWN)
+        return tec_fail(TEC_USER_ERROR, "%s: the extension is none of .safetensors, .pth, .pt, .bin: give --format",
                         plan->out);
     return TEC_OK;
 }
 
-/* -- what stands beside the tensors -- */
+/* -- metadata -- */
 
-/* Facts that no tensor tells, as src/import/sidecar.c reads them. Ends with NULL; the texts are the caller's to free.
- */
-enum { METADATA = 13 };
+enum { METADATA = 13 }; /* strings, at most: keys, values, NULL */
 
 static char *three(const double value[3])
 {
     return tec_string_format("%.17g,%.17g,%.17g", value[0], value[1], value[2]);
 }
 
+/* What tensors do not tell, as src/import/sidecar.c reads it. Ends with NULL; the caller frees the strings. */
 static void make_metadata(const tec_import_facts *facts, char *metadata[METADATA])
 {
     int n = 0;
@@ -153,7 +151,7 @@ static tec_status write_config(const char *out, const tec_import_facts *facts)
     return facts->normalised ? write_json_beside(out, "preprocessor_config.json", preprocessor_json(facts)) : TEC_OK;
 }
 
-/* -- the job -- */
+/* -- the command -- */
 
 static tec_status write_tensors(const export_plan *plan, const tec_import_facts *facts, const tec_export *tensors)
 {
@@ -198,11 +196,11 @@ const tec_command tec_command_export = {
     .name = "export",
     .usage = "MODEL -o OUT [--names timm|tec|hf] [--format safetensors|pth] [base.key=value ...]",
     .summary = "write a model as .safetensors or .pth for other programs",
-    .details = "MODEL is whatever base.model takes. With --names timm and hf the class-token MLP of a TEC "
-               "model is folded into its class token and LayerScale into the weights, so that a plain ViT "
-               "gives the same features. Numbers are written as float32, to the bit; heads, norm eps and "
-               "the images' normalisation go into the metadata of a .safetensors file. A .pth file has no "
-               "place for them: base.heads and its like tell them where they are unusual.",
+    .details = "MODEL is any file that base.model accepts. With --names timm and hf the class-token MLP of a TEC "
+               "model is folded into its class token, and layer scale into the weights, so that a plain ViT gives "
+               "the same features. Weights are written as float32, unrounded. The metadata of a .safetensors file "
+               "also has the heads, the norm eps and the normalisation of images. A .pth file has no metadata: "
+               "where these are unusual, they must be given when it is read (base.heads and so on).",
     .options = options,
     .sections = sections,
     .takes_files = true,

@@ -1,4 +1,4 @@
-/* tec help: what the program and its commands take, for people and as pages made of the same tables. */
+/* tec help: help on the program and its commands, as text or as manual, man page and bash completion. */
 #include "jobs.h"
 #include "pages.h"
 
@@ -6,9 +6,10 @@
 
 enum { OPTION_PAGE };
 
-static const tec_option options[] = {{"page", TEC_OPTION_CHOICE, "markdown|man|bash",
-                                      .help = "all of it as docs/manual.md, as a man page, or as completion for bash"},
-                                     {0}};
+static const tec_option options[] = {
+    {"page", TEC_OPTION_CHOICE, "markdown|man|bash",
+     .help = "print everything as docs/manual.md, as a man page, or as bash completion"},
+    {0}};
 
 static tec_status run(tec_comm *comm, const tec_invocation *call)
 {
@@ -32,7 +33,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
 const tec_command tec_command_help = {
     .name = "help",
     .usage = "[COMMAND ...] [--page markdown|man|bash]",
-    .summary = "say what the program, or a command, takes",
+    .summary = "show help on the program, or on a command",
     .options = options,
     .takes_files = true,
     .run = run,

@@ -1,4 +1,4 @@
-/* tec inspect FILE ...: what a model file, a checkpoint, a fixture or a target store holds. */
+/* tec inspect FILE ...: shows what a model file, a checkpoint, a fixture or a target store contains. */
 #include "jobs.h"
 
 #include "tec/files.h"
@@ -66,7 +66,7 @@ static tec_status inspect_shard(const char *path)
 
 /* ---- model files ---- */
 
-/* A copy with ? in place of control characters, so that a name in a file cannot act on the terminal; the caller frees
+/* A copy with ? in place of control characters, so that names in a file cannot control the terminal; the caller frees
  * it. */
 static char *printable(const char *text)
 {
@@ -85,8 +85,8 @@ static void print_line(const char *before, const char *name, const char *between
     free(shown_name);
 }
 
-/* "" where it is not recognised, which is said and is no failure: the file may hold something else. The caller frees
- * it. */
+/* Prints what the model is and returns the prefix of its tensors, which the caller frees. A file without a model is not
+ * an error: that is printed, and the prefix is "". */
 static char *print_model(const char *path, const tec_settings *settings)
 {
     tec_import *import;
@@ -103,7 +103,7 @@ static char *print_model(const char *path, const tec_settings *settings)
     return prefix;
 }
 
-/* Of the model: what stands under its prefix. */
+/* The number of parameters and tensors under the prefix of the model. */
 static void print_sums(const tec_tensor_file *file, const char *prefix)
 {
     int64_t parameters = 0;
@@ -201,7 +201,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
 {
     (void)comm;
     if (call->file_count == 0)
-        return tec_fail(TEC_USER_ERROR, "no file was named: tec inspect FILE ...");
+        return tec_fail(TEC_USER_ERROR, "no file is given: tec inspect FILE ...");
     for (int i = 0; i < call->file_count; i++) {
         if (i)
             putchar('\n');
@@ -215,13 +215,13 @@ static const char *const sections[] = {"base", NULL};
 const tec_command tec_command_inspect = {
     .name = "inspect",
     .usage = "FILE ... [base.key=value ...]",
-    .summary = "say what a model file or a target store holds",
-    .details = "FILE is a .safetensors file or the index of a sharded one, a PyTorch file (.pth, "
-               ".pt, .bin, whether zip or older), a tec checkpoint, a golden fixture, a target "
-               "store (its directory, its manifest or one of its shards), or a directory with "
-               "model.safetensors, pytorch_model.bin or checkpoint.h5. Nothing in it is executed.\n\n"
-               "Prints, a line each: format, family and architecture of the model as `base.model=FILE` would "
-               "take it, number of parameters, what else the file holds, and every tensor with type and shape.",
+    .summary = "show what a model file or a target store contains",
+    .details = "FILE is a .safetensors file or the index of a sharded one, a PyTorch file (.pth, .pt, "
+               ".bin, in zip format or older), a tec checkpoint, a golden fixture, a target store "
+               "(its directory, its manifest or a shard), or a directory with model.safetensors, "
+               "pytorch_model.bin or checkpoint.h5. No code in the file is executed.\n\n"
+               "Prints format, family and architecture of the model, as `base.model=FILE` would read it, the "
+               "number of parameters, what else is in the file, and every tensor with its type and shape.",
     .sections = sections,
     .takes_files = true,
     .run = run,

@@ -1,4 +1,4 @@
-/* Module jobs, private. The commands of the program, and what several of them do in the same way. */
+/* Module jobs, private. The commands of the program, and what several of them share. */
 #ifndef TEC_JOBS_H
 #define TEC_JOBS_H
 
@@ -12,18 +12,18 @@ extern const tec_command tec_command_pretrain, tec_command_targets, tec_command_
     tec_command_export, tec_command_pack, tec_command_inspect, tec_command_settings, tec_command_selftest,
     tec_command_bench, tec_command_plan, tec_command_help;
 
-/* What `tec --version` prints: tec, and the libraries it runs with. */
+/* Prints the versions of tec and of its libraries, for `tec --version`. */
 void tec_versions_print(FILE *out);
 
-/* Collective. Rank 0 writes `object` to DIR/NAME, whole or not at all; the directory is there. Borrows `object`, which
- * only rank 0 needs to have. */
+/* Collective. Rank 0 writes `object` to DIR/NAME, completely or not at all; the directory must exist. Borrows `object`,
+ * which the other ranks need not have. */
 tec_status tec_job_write_json(const tec_comm *comm, const char *dir, const char *name, const json_t *object);
 
-/* Collective. Rank 0 writes the resolved settings to NAME in run.dir, as YAML that `-c` takes. */
+/* Collective. Rank 0 writes the resolved settings to NAME in run.dir, as YAML for `-c`. */
 tec_status tec_job_write_settings(const tec_comm *comm, const tec_settings *settings, const char *name);
 
-/* The settings that features depend on and the sizes that came of them, as a new JSON object for knn.json or
- * probe.json. `normalisation`: of the images. */
+/* A new JSON object for knn.json or probe.json: the settings that features depend on, and the sizes of both sets.
+ * `normalisation`: of the images. */
 json_t *tec_job_evaluation_json(const tec_settings *settings, const tec_evaluation *evaluation,
                                 const tec_normalisation *normalisation);
 

@@ -1,4 +1,4 @@
-/* tec knn: weighted k-nearest-neighbour accuracy of a model's features. */
+/* tec knn: evaluates a model's features by weighted k-nearest neighbours. */
 #include "jobs.h"
 
 #include "tec/knn.h"
@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-/* knn.k may be one number, which then stands in both places. */
+/* With a single knn.k both numbers are the same. */
 static int evaluations(const tec_settings *settings)
 {
     return settings->knn.k[0] == settings->knn.k[1] ? 1 : 2;
@@ -69,14 +69,13 @@ static const char *const sections[] = {"data", "base", "eval", "knn", "run", NUL
 
 const tec_command tec_command_knn = {
     .name = "knn",
-    .usage = "eval.model=MODEL data.train=PATH data.val=PATH run.dir=DIR [section.key=value ...]",
-    .summary = "k-nearest-neighbour accuracy of a model's features",
-    .details = "Computes the features of both data sets (class token or mean of the patches, "
-               "eval.pooling) from centre crops, and classifies every image of data.val by its "
-               "nearest training images: cosine similarity, votes exp(similarity / knn.temperature), "
-               "as DINO does. One line per k on standard output, and all of it in DIR/knn.json, the "
-               "settings in DIR/knn.yaml. The result is the same for every number of ranks.\n\n"
-               "eval.model=pixels takes the images themselves as features: what a model has to beat.",
+    .usage = "[-c CONFIG.yaml] eval.model=MODEL data.train=PATH data.val=PATH run.dir=DIR [section.key=value ...]",
+    .summary = "evaluate a model's features by k-nearest neighbours",
+    .details = "Computes the features of both data sets from centre crops (eval.pooling: class token, or mean of the "
+               "patches) and classifies every image of data.val by its nearest training images, as DINO does: by "
+               "cosine similarity, with votes exp(similarity / knn.temperature). Prints one line per k; DIR/knn.json "
+               "has all results, DIR/knn.yaml the settings. The result does not depend on the number of ranks.\n\n"
+               "eval.model=pixels uses the raw pixels as features: the baseline that a model has to beat.",
     .sections = sections,
     .parallel = true,
     .run = run,

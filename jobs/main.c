@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* What was printed may still be in a buffer, and the disk full. */
+/* Output may still be in a buffer, and the disk may be full. */
 static tec_status flush_results(tec_status status)
 {
     if ((fflush(stdout) || ferror(stdout)) && status == TEC_OK)
@@ -55,7 +55,8 @@ int main(int argc, char **argv)
     else if (!strcmp(name, "--version") || !strcmp(name, "-V"))
         tec_versions_print(stdout);
     else
-        status = argc > 1 ? tec_command_unknown(name) : tec_fail(TEC_USER_ERROR, "no command; `tec --help` lists them");
+        status = argc > 1 ? tec_command_unknown(name)
+                          : tec_fail(TEC_USER_ERROR, "no command is given; `tec --help` lists them");
     status = flush_results(status);
     if (status != TEC_OK)
         tec_log_error(-1, tec_error_message());

@@ -1,4 +1,4 @@
-/* tec pack: many small image files become a few large ones. */
+/* tec pack: packs many small image files into a few large ones. */
 #include "jobs.h"
 
 #include "tec/clock.h"
@@ -14,11 +14,11 @@
 enum { OPTION_SHARD_MB };
 
 static const tec_option options[] = {{"shard-mb", TEC_OPTION_WHOLE, "N",
-                                      .help = "about how many megabytes a file of the pack holds (default 1024)",
+                                      .help = "approximate size of a file of the pack, in megabytes (default 1024)",
                                       .least = 1, .most = 1048576, .otherwise = 1024},
                                      {0}};
 
-/* Collective. Rank 0 lists the folder, all ranks plan the same pack. */
+/* Collective. Rank 0 lists the folder; all ranks plan the same pack. */
 static tec_status open_pack(const tec_comm *comm, const char *folder, const char *dir, int64_t shard_bytes,
                             tec_pack **out)
 {
@@ -36,8 +36,8 @@ static tec_status open_pack(const tec_comm *comm, const char *folder, const char
     return status;
 }
 
-/* Rank 0 looks, so that a directory that holds another pack stops all before anything is written.
- * missing[0] is their number. */
+/* On rank 0: checks all shards, so that a directory with another pack is refused before anything is written, and lists
+ * the missing ones in missing[1 ..]; missing[0] is their number. */
 static tec_status list_missing(const tec_pack *pack, const char *dir, int64_t *missing)
 {
     tec_file_remove_stale(dir, "shard-");
@@ -50,7 +50,7 @@ static tec_status list_missing(const tec_pack *pack, const char *dir, int64_t *m
     return TEC_OK;
 }
 
-/* Collective. Rank r writes every size-th of the missing shards. */
+/* Collective. Of n ranks, each writes every n-th missing shard. */
 static tec_status write_missing(const tec_comm *comm, const tec_pack *pack, const int64_t *missing)
 {
     tec_status status = TEC_OK;
@@ -91,8 +91,8 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     tec_pack *pack = NULL;
     const int64_t shard_bytes = (int64_t)call->option[OPTION_SHARD_MB].number << 20;
     if (call->file_count != 2)
-        return tec_fail(TEC_USER_ERROR, "tec pack takes a folder of images and the "
-                                        "directory of the pack: tec pack IMAGES PACK");
+        return tec_fail(TEC_USER_ERROR,
+                        "expected a folder of images and a directory for the pack: tec pack IMAGES PACK");
     const char *folder = call->files[0], *dir = call->files[1];
     tec_status status = open_pack(comm, folder, dir, shard_bytes, &pack);
     if (status == TEC_OK)
@@ -106,13 +106,13 @@ static const char *const sections[] = {"run", NULL};
 const tec_command tec_command_pack = {
     .name = "pack",
     .usage = "[--shard-mb N] IMAGES PACK",
-    .summary = "make a few large files of a folder of images",
-    .details = "Copies the images of a folder, as they are, to a few tar files with an index beside each, for "
-               "file systems that are slow at opening many files. Wherever data.train or data.val names the "
-               "folder, the pack may stand instead: images have the same numbers, labels, crops and fingerprint, "
-               "so that a target store made from one serves the other, and a run may change between them.\n\n"
-               "Files of the pack that are there are kept: started once more, the command makes what is missing. "
-               "The pack is finished when PACK/pack.json is there. `cat PACK/*.tar | tar xi` gives the folder back.",
+    .summary = "pack a folder of images into a few large files",
+    .details = "Copies the images of a folder, unchanged, to a few tar files with an index each, for file "
+               "systems on which opening many files is slow. Wherever data.train or data.val names the folder, "
+               "the pack can be used instead: images have the same numbers, labels, crops and fingerprint, so "
+               "a target store made from one can be used with the other, and a run can switch between them.\n\n"
+               "Existing files of the pack are kept: started once more, the command makes the missing ones. The "
+               "pack is complete when PACK/pack.json is there. `cat PACK/*.tar | tar xi` restores the folder.",
     .options = options,
     .sections = sections,
     .parallel = true,

@@ -1,4 +1,4 @@
-/* tec.1, in the macros of man(7). */
+/* tec.1, in man(7) macros. */
 #include "pages.h"
 
 #include "command.h"
@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* Backslashes and hyphens mean themselves, and no line begins with a control character. */
+/* Escapes backslashes and hyphens, and control characters at the start of a line. */
 static void print_text(const char *text, FILE *out)
 {
     bool start = true;
@@ -30,7 +30,7 @@ static void print_line(const char *text, FILE *out)
     fputc('\n', out);
 }
 
-/* Paragraphs; lines that start with blanks stay as they are. */
+/* Paragraphs are filled; lines that start with a blank are kept. */
 static void print_details(const char *text, FILE *out)
 {
     bool block = false;
@@ -98,19 +98,19 @@ void tec_page_man(FILE *out)
         ".SH NAME\ntec \\- pretrain a new Vision Transformer from an existing one, on CPU clusters\n"
         ".SH SYNOPSIS\n.B tec\n.I COMMAND\n[\\fB\\-c\\fR \\fICONFIG.yaml\\fR] [\\fIsection.key\\fR=\\fIvalue\\fR ...]\n"
         ".br\n.B mpirun \\-n\n.I RANKS\n.B tec\n.I COMMAND ...\n"
-        ".SH DESCRIPTION\nA frozen base model looks at every image once and its targets are stored; a new model\n"
-        "then sees a quarter of the patches of each image and learns to predict them.\n"
+        ".SH DESCRIPTION\nA frozen base model is run once over every image, and its targets are stored; a new model\n"
+        "then sees a quarter of the patches of each image and learns to predict the targets.\n"
         "Results go to standard output, messages to standard error.\n"
         ".SH COMMANDS\n",
         out);
     for (const tec_command *const *command = tec_commands; *command; command++)
         print_command(*command, out);
-    fputs(".SH SETTINGS\nIn a YAML file (\\fB\\-c\\fR) or on the command line, which goes before it; shown with "
+    fputs(".SH SETTINGS\nFrom a YAML file (\\fB\\-c\\fR) and the command line, which overrides the file; shown with "
           "their defaults.\n",
           out);
     print_settings(out);
     fputs(".SH EXIT STATUS\n"
-          ".TP\n.B 0\ndone\n.TP\n.B 1\na check that was asked for did not pass\n"
+          ".TP\n.B 0\ndone\n.TP\n.B 1\na requested check failed\n"
           ".TP\n.B 2\na mistake in settings, command line or input files\n"
           ".TP\n.B 3\nthe machine failed (memory, disk, MPI)\n"
           ".TP\n.B 4\ntraining diverged (the loss is not finite)\n"

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* A cell of a table: what would end it, or be taken for HTML, is escaped. */
+/* A cell of a table: escapes what would end it or be read as HTML. */
 static void print_cell(const char *text, FILE *out)
 {
     for (; *text; text++) {
@@ -18,7 +18,7 @@ static void print_cell(const char *text, FILE *out)
     }
 }
 
-/* Paragraphs; lines that start with blanks stay as they are, as a block. */
+/* Paragraphs; lines that start with a blank become a block of code. */
 static void print_details(const char *text, FILE *out)
 {
     bool block = false;
@@ -90,13 +90,13 @@ void tec_page_markdown(FILE *out)
 {
     fputs(
         "# Manual\n\n"
-        "Every command and every setting. This page is made from the program's own tables by `make docs`; `tec help\n"
+        "All commands and settings. This page is generated from the program's own tables by `make docs`; `tec help\n"
         "COMMAND` prints the same.\n\n"
         "A command takes options, a settings file (`-c CONFIG.yaml`) and single settings (`section.key=value`), which\n"
-        "win over the file. Results go to standard output, messages to standard error.\n\n"
+        "override the file. Results go to standard output, messages to standard error.\n\n"
         "| exit code | meaning |\n|---|---|\n"
         "| 0 | done |\n"
-        "| 1 | a check that was asked for did not pass |\n"
+        "| 1 | a requested check failed |\n"
         "| 2 | a mistake in settings, command line or input files |\n"
         "| 3 | the machine failed: memory, disk, MPI |\n"
         "| 4 | training diverged: the loss is not finite |\n\n"
@@ -106,7 +106,7 @@ void tec_page_markdown(FILE *out)
         print_command(*command, out);
     fputs("\n## Settings\n\n"
           "As `key: value` below the name of the section in a YAML file, or as `section.key=value` on the command\n"
-          "line. `tec settings -c CONFIG.yaml` prints what a file comes to.\n",
+          "line. `tec settings -c CONFIG.yaml` prints the settings that result from a file.\n",
           out);
     print_settings(out);
 }

@@ -1,5 +1,4 @@
-/* Module jobs, private. The manual, the man page and the completion of bash, made of the tables of commands and
- * settings. */
+/* Module jobs, private. Manual, man page and bash completion, generated from the tables of commands and settings. */
 #ifndef TEC_PAGES_H
 #define TEC_PAGES_H
 
@@ -7,6 +6,6 @@
 
 void tec_page_markdown(FILE *out); /* docs/manual.md */
 void tec_page_man(FILE *out);      /* tec.1 */
-void tec_page_bash(FILE *out);     /* bash-completion */
+void tec_page_bash(FILE *out);     /* bash completion */
 
 #endif

@@ -1,4 +1,4 @@
-/* tec plan: what a configuration takes on a cluster, before anything is submitted. */
+/* tec plan: estimates what a configuration needs on a cluster, before anything is submitted. */
 #include "jobs.h"
 
 #include "tec/bench.h"
@@ -15,19 +15,19 @@ enum { OPTION_NODES, OPTION_RANKS, OPTION_BENCH, OPTION_NETWORK, OPTION_IMAGES }
 
 static const tec_option options[] = {
     {"nodes", TEC_OPTION_WHOLE, "N", .help = "nodes of the job (default 1)", .least = 1, .most = 1e6, .otherwise = 1},
-    {"ranks-per-node", TEC_OPTION_WHOLE, "R", .help = "ranks on each of them (default: cores / run.threads)",
-     .least = 1, .most = 4096},
+    {"ranks-per-node", TEC_OPTION_WHOLE, "R", .help = "ranks on each node (default: cores / run.threads)", .least = 1,
+     .most = 4096},
     {"bench", TEC_OPTION_TEXT, "FILE",
-     .help = "figures of the nodes, from `tec bench --json` there (default: this machine is measured now)"},
-    {"network", TEC_OPTION_NUMBER, "GBIT", .help = "Gbit/s of a node's network (default 100)", .most = 1e5,
+     .help = "performance of the nodes, from `tec bench --json` (default: measure this machine now)"},
+    {"network", TEC_OPTION_NUMBER, "GBIT", .help = "network bandwidth of a node in Gbit/s (default 100)", .most = 1e5,
      .otherwise = 100},
-    {"images", TEC_OPTION_WHOLE, "N", .help = "training images, where data.train is not at hand", .least = 1,
+    {"images", TEC_OPTION_WHOLE, "N", .help = "number of training images, if data.train is not available", .least = 1,
      .most = 1e15},
     {0}};
 
 static const double GBIT = 1e9 / 8;
 
-/* That of a model file in any format, for the images of this job. */
+/* The architecture in a model file of any format, for the images of this job. */
 static tec_status read_architecture(const tec_settings *settings, const char *path, tec_model_config *out)
 {
     tec_import *import;
@@ -37,7 +37,7 @@ static tec_status read_architecture(const tec_settings *settings, const char *pa
     return status;
 }
 
-/* The base model's own architecture where its file is there, the new model's otherwise. */
+/* The base model's architecture, from its file; if there is none, the new model's. */
 static tec_status choose_models(const tec_settings *settings, tec_model_config *model, tec_model_config *base,
                                 bool *guessed)
 {
@@ -53,7 +53,7 @@ static tec_status choose_models(const tec_settings *settings, tec_model_config *
     return tec_model_config_check(model);
 }
 
-/* In the memory of a rank: an IDX file as a whole, of a folder the names of its files. */
+/* In the memory of a rank: a whole IDX file, or the file names of a folder. */
 static double dataset_bytes(const tec_dataset *set, double images)
 {
     enum { NAME = 128 };
@@ -61,7 +61,7 @@ static double dataset_bytes(const tec_dataset *set, double images)
     char name[256] = "";
     if (set)
         tec_dataset_name(set, tec_dataset_size(set) - 1, name, sizeof name);
-    const char *number = strrchr(name, '['); /* of a file that holds many; max_train takes them from all of it */
+    const char *number = strrchr(name, '['); /* "FILE[17]" of an IDX file, all of which max_train samples */
     if (!number || tec_dataset_read(set, 0, &image) != TEC_OK)
         return images * NAME;
     double pixels = (double)image.width * image.height;
@@ -78,7 +78,7 @@ static tec_status open_images(const tec_comm *comm, const tec_invocation *call, 
         TEC_TRY(tec_setup_dataset(comm, s, true, set));
         job->images = tec_dataset_size(*set);
     } else if (given == 0) {
-        return tec_fail(TEC_USER_ERROR, "how many images are there? Name them by data.train, or give --images N");
+        return tec_fail(TEC_USER_ERROR, "the number of images is unknown: give data.train, or --images N");
     }
     if (given > 0)
         job->images = (int64_t)given;
@@ -240,24 +240,24 @@ static const char *const sections[] = {"data", "model", "base", "targets", "pret
 
 const tec_command tec_command_plan = {
     .name = "plan",
-    .usage = "-c CONFIG.yaml [--nodes N] [--ranks-per-node R] [--bench "
-             "FILE] [--network GBIT] [--images N] [section.key=value ...]",
-    .summary = "say what a configuration takes: node-hours, memory, storage",
-    .details = "Node-hours, memory of a rank, bytes of targets and checkpoints and the share of communication "
-               "of a job on N nodes, from figures of this machine, measured with the job's own model in a few "
-               "seconds, or from those of the nodes (run `mpirun -n R tec bench --json FILE` there, with as "
-               "many ranks as a node will have: figures of one rank alone are too good for a full node).\n\n"
-               "How it is computed (P = N R ranks, b = batch / P "
-               "rounded up, m masks an image, G bytes of gradient):\n"
-               "  step           compute + AdamW + allreduce in the node + between nodes + decoding\n"
-               "  compute        b m F / rate; F counts the model's matrix products, rate is F / time as measured\n"
-               "  AdamW          parameters x measured time of one\n"
-               "  in the node    G / rate as measured among R ranks; else 4 (R - 1) G / memcpy of all cores\n"
-               "  between nodes  2 (N - 1) / N G / (0.87 network) + 2 log2(N) 20 us a bucket (a ring)\n"
-               "  decoding       what exceeds the free cores: b x time of an image - (cores / R - threads) compute\n"
+    .usage = "-c CONFIG.yaml [--nodes N] [--ranks-per-node R] [--bench FILE] [--network GBIT] [--images N] "
+             "[section.key=value ...]",
+    .summary = "estimate node-hours, memory and storage of a configuration",
+    .details = "Estimates, for a job on N nodes, node-hours, memory of a rank, bytes of targets "
+               "and checkpoints, and the share of communication. The performance of the machine is "
+               "measured here, with the job's own model, in a few seconds, or taken from --bench "
+               "FILE: run `mpirun -n R tec bench --json FILE` on such a node, with as many ranks "
+               "as a node will have (a single rank alone is faster than each rank of a full node).\n\n"
+               "The estimate, with P = N R ranks, b = batch / P rounded up, m masks per image, G bytes of gradient:\n"
+               "  step           compute + AdamW + allreduce inside a node + between nodes + decoding\n"
+               "  compute        b m F / rate; F counts the model's matrix products, rate is F / measured time\n"
+               "  AdamW          parameters x measured time per parameter\n"
+               "  inside a node  G / rate measured among R ranks; otherwise 4 (R - 1) G / memcpy rate of all cores\n"
+               "  between nodes  2 (N - 1) / N G / (0.87 network) + 2 log2(N) 20 us per bucket (a ring)\n"
+               "  decoding       what exceeds the free cores: b x time per image - (cores / R - threads) compute\n"
                "  run            steps x step + checkpoints at 400 MB/s\n"
-               "  memory         the model is laid out as in the run, without being touched\n"
-               "Nothing of the communication is taken to be hidden behind computation.",
+               "  memory         the model is laid out as in the run, but its memory is not touched\n"
+               "No communication is assumed to overlap with computation.",
     .options = options,
     .sections = sections,
     .run = run,

@@ -1,4 +1,4 @@
-/* tec pretrain: trains a new model, from a base model's stored targets (tec) or from pixels (mae). */
+/* tec pretrain: trains a new model from a base model's stored targets (objective tec) or from pixels (mae). */
 #include "jobs.h"
 
 #include "tec/log.h"
@@ -8,8 +8,7 @@
 enum { OPTION_FRESH };
 
 static const tec_option options[] = {
-    {"fresh",
-     .help = "start a new run; where the run directory holds one it is overwritten only if this is given twice"},
+    {"fresh", .help = "start a new run; if run.dir already has one, it is overwritten only if this is given twice"},
     {0}};
 
 /* Collective. */
@@ -58,13 +57,13 @@ static const char *const sections[] = {"data", "model", "base", "targets", "pret
 const tec_command tec_command_pretrain = {
     .name = "pretrain",
     .usage = "[-c CONFIG.yaml] [--fresh [--fresh]] [section.key=value ...]",
-    .summary = "train a new model from stored targets (or from pixels)",
-    .details = "objective tec: the model sees a part of the patches "
-               "and learns to predict the targets in targets.dir.\n"
-               "objective mae: it learns to predict the hidden pixels, which makes a first base model.\n"
-               "Where run.dir holds a checkpoint, the run goes on from it. SIGTERM, SIGUSR1 "
-               "and the end of the time (run.max_minutes, SLURM_JOB_END_TIME) end it after a "
-               "checkpoint with exit code 0; the file DONE is there once all epochs are done.",
+    .summary = "train a new model from stored targets, or from pixels",
+    .details = "With objective tec the model sees a part of the patches of each image "
+               "and learns to predict the targets in targets.dir; with objective mae it "
+               "learns to predict the hidden pixels, which gives a first base model.\n\n"
+               "If run.dir has a checkpoint, the run continues from it. SIGTERM, SIGUSR1 and "
+               "the time limit (run.max_minutes, SLURM_JOB_END_TIME) end the run with a "
+               "checkpoint and exit code 0; the file DONE is written when all epochs are done.",
     .options = options,
     .sections = sections,
     .parallel = true,

@@ -1,4 +1,4 @@
-/* tec probe: accuracy of a linear classifier on a model's frozen features. */
+/* tec probe: evaluates a model's frozen features by a linear classifier. */
 #include "jobs.h"
 
 #include "tec/probe.h"
@@ -73,19 +73,18 @@ static const char *const sections[] = {"data", "base", "eval", "probe", "run", N
 
 const tec_command tec_command_probe = {
     .name = "probe",
-    .usage = "eval.model=MODEL data.train=PATH data.val=PATH run.dir=DIR [section.key=value ...]",
-    .summary = "accuracy of a linear classifier on a model's features",
-    .details = "Computes the features of both data sets (class token or mean of the patches, "
-               "eval.pooling) and trains a linear classifier on them, as MAE's linear probe: batch "
-               "normalisation without affine parameters, LARS, warm-up and cosine. Unlike MAE's, "
-               "which draws a random crop of every image in every epoch, features are computed once, "
-               "from centre crops: much faster, and a little lower on large data sets. One line on "
-               "standard output, and all of it in DIR/probe.json, the settings in DIR/probe.yaml.\n\n"
+    .usage = "[-c CONFIG.yaml] eval.model=MODEL data.train=PATH data.val=PATH run.dir=DIR [section.key=value ...]",
+    .summary = "evaluate a model's features by a linear classifier",
+    .details = "Computes the features of both data sets from centre crops (eval.pooling: class token, or mean of the "
+               "patches) and trains a linear classifier on them, as MAE's linear probe does: batch normalisation "
+               "without affine parameters, LARS, warm-up and cosine. MAE draws a random crop of every image in every "
+               "epoch; here features are computed only once, which is much faster, and gives slightly lower accuracy "
+               "on large data sets. Prints one line; DIR/probe.json has all results, DIR/probe.yaml the settings.\n\n"
                "The defaults are MAE's for ImageNet. How far LARS gets grows with probe.blr * "
-               "images * epochs: a data set of a few ten thousand images needs a larger "
-               "probe.blr (0.1 * 1281167 / images goes as far as on ImageNet) and a smaller "
-               "probe.batch, such as 512. A probe.batch larger than data.train is reduced to it.\n\n"
-               "eval.model=pixels takes the images themselves as features: what a model has to beat.",
+               "images * epochs: a data set of a few ten thousand images needs a larger probe.blr "
+               "(0.1 * 1281167 / images goes as far as on ImageNet) and a smaller probe.batch, "
+               "such as 512. A probe.batch larger than the training set is reduced to its size.\n\n"
+               "eval.model=pixels uses the raw pixels as features: the baseline that a model has to beat.",
     .sections = sections,
     .parallel = true,
     .run = run,

@@ -1,4 +1,4 @@
-/* What a command leaves in the run directory: its results and the settings that led to them. */
+/* What commands write to the run directory: results, and the settings that led to them. */
 #include "jobs.h"
 
 #include "tec/files.h"

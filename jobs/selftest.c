@@ -9,11 +9,12 @@
 enum { OPTION_TOL };
 
 static const tec_option options[] = {{"tol", TEC_OPTION_NUMBER, "X",
-                                      .help = "largest relative error that passes (default 1e-4)", .most = INFINITY,
+                                      .help = "largest relative error allowed (default 1e-4)", .most = INFINITY,
                                       .otherwise = 1e-4},
                                      {0}};
 
-/* One line: every figure with its error, and where a tensor was the worst. Returns whether all are within limits. */
+/* Prints a line with the error of every figure, and the tensor where it is largest. Returns whether all are within
+ * limits. */
 static bool report(const char *path, const tec_replay_result *result, double tolerance)
 {
     bool passed = true;
@@ -36,7 +37,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     double tolerance = call->option[OPTION_TOL].number;
     int failed = 0;
     if (call->file_count == 0)
-        return tec_fail(TEC_USER_ERROR, "no fixture was named: tec selftest FILE.h5 ...");
+        return tec_fail(TEC_USER_ERROR, "no fixture is given: tec selftest FILE.h5 ...");
     for (int i = 0; i < call->file_count; i++) {
         tec_replay_result result;
         TEC_TRY(tec_replay(call->files[i], &result));
@@ -51,12 +52,11 @@ const tec_command tec_command_selftest = {
     .name = "selftest",
     .usage = "FILE.h5 ... [--tol X]",
     .summary = "replay golden fixtures and compare losses and gradients",
-    .details = "Prints a line per file: the relative error of each "
-               "loss, the worst relative error of a tensor's gradient\n"
-               "(||got - want|| / ||want||) with its name, and, where "
-               "the file has AdamW steps, the losses along them and the\n"
-               "weights' change (allowed 50 times the tolerance: Adam's first steps magnify rounding).\n"
-               "Exit code 0 only if every figure of every file is within the tolerance.",
+    .details = "Prints one line per file: the relative error of each loss, the largest relative "
+               "error of a tensor's gradient (||got - want|| / ||want||) with its name, and, if "
+               "the file has AdamW steps, the errors of the losses along them and of the weights' "
+               "change (50 times the tolerance is allowed for it, as Adam's first steps magnify "
+               "rounding). Exit code 0 only if every figure of every file is within the tolerance.",
     .options = options,
     .takes_files = true,
     .run = run,

@@ -1,4 +1,4 @@
-/* tec settings: what a configuration comes to, for people and for scripts. */
+/* tec settings: prints the settings that result from a configuration, for people and for scripts. */
 #include "jobs.h"
 
 #include <stdio.h>
@@ -20,8 +20,8 @@ const tec_command tec_command_settings = {
     .name = "settings",
     .usage = "[-c CONFIG.yaml] [section.key=value ...] [section.key ...]",
     .summary = "print the resolved settings, or the values of some",
-    .details = "Without keys: every setting as resolved, as YAML that -c takes. With keys: a line with "
-               "the value of each, texts without quotes, in the order in which they were asked for.",
+    .details = "Without keys: all settings as resolved, as YAML for -c. With keys: the value "
+               "of each on a line of its own, texts without quotes, in the given order.",
     .sections = sections,
     .takes_files = true,
     .run = run,

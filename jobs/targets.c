@@ -1,4 +1,4 @@
-/* tec targets: runs a base model over the images and writes what it says of them, or checks what was written. */
+/* tec targets: runs a base model over the images and stores its targets, or verifies a store. */
 #include "jobs.h"
 
 #include "tec/checkpoint.h"
@@ -16,7 +16,7 @@ enum { OPTION_WORKER, OPTION_VERIFY };
 static const tec_option options[] = {
     {"worker", TEC_OPTION_PART, "i/n",
      .help = "work as the i-th of n independent workers (1/n .. n/n), as in a Slurm array"},
-    {"verify", .help = "check a store instead: re-read every shard, recompute targets.verify_samples rows"},
+    {"verify", .help = "verify a store instead: re-read every shard, recompute targets.verify_samples rows"},
     {0}};
 
 static tec_status check_base(const tec_settings *settings, const tec_model_config *base)
@@ -27,8 +27,8 @@ static tec_status check_base(const tec_settings *settings, const tec_model_confi
                         settings->base.model, base->channels, settings->data.channels);
     if (base->variant.no_class_token)
         return tec_fail(TEC_USER_ERROR,
-                        "base.model %s has no class token, whose attention "
-                        "is one of the targets: take a model that has one",
+                        "base.model %s has no class token, whose attention is one of the targets: "
+                        "use a model that has one",
                         settings->base.model);
     if (settings->targets.topk > L)
         return tec_fail(TEC_USER_ERROR, "targets.topk is %d, but an image has only %d patches", settings->targets.topk,
@@ -42,7 +42,7 @@ static tec_status check_base(const tec_settings *settings, const tec_model_confi
 static tec_status check_settings(const tec_settings *settings)
 {
     if (!settings->base.model[0])
-        return tec_fail(TEC_USER_ERROR, "base.model is not given: name the model file whose targets are wanted");
+        return tec_fail(TEC_USER_ERROR, "base.model is not given: name the model file whose targets are to be stored");
     if (!settings->targets.dir[0])
         return tec_fail(TEC_USER_ERROR, "targets.dir is not given: name a directory for the target store");
     return TEC_OK;
@@ -73,7 +73,7 @@ static tec_status print_store(const tec_targets_job *job, const tec_settings *se
     return TEC_OK;
 }
 
-/* Collective. The manifest is written by whoever finds that nothing is missing any more. */
+/* Collective. Whoever finds that no shard is missing any more writes the manifest. */
 static tec_status finish(const tec_targets_job *job, const tec_settings *settings)
 {
     const char *dir = job->dir;
@@ -156,14 +156,14 @@ const tec_command tec_command_targets = {
     .name = "targets",
     .usage = "[-c CONFIG.yaml] [--worker i/n] [--verify] [section.key=value ...]",
     .summary = "run a base model over the images and store its targets",
-    .details = "Writes what base.model says of every view of every image of data.train to targets.dir, "
-               "as shards that any number of ranks or workers share. A shard that is there is not made "
-               "again: started once more, the command makes what is missing. The store is complete "
-               "when its manifest is there. SIGTERM, SIGUSR1 and the end of the time (run.max_minutes, "
-               "SLURM_JOB_END_TIME) end it with exit code 0; finished shards stay.\n\n"
-               "--verify, with the same settings, re-reads every shard (attributes, "
-               "shapes, checksums, finiteness) and recomputes targets.verify_samples rows. "
-               "Exit code 1 and a line about the first thing wrong, 0 when all is well.",
+    .details = "Runs base.model over every view of every image of data.train and writes its targets to "
+               "targets.dir, as shards that any number of ranks or workers share. Existing shards are "
+               "not made again: started once more, the command makes the missing ones. The store is "
+               "complete when it has a manifest. SIGTERM, SIGUSR1 and the time limit (run.max_minutes, "
+               "SLURM_JOB_END_TIME) end the command with exit code 0; finished shards are kept.\n\n"
+               "--verify, with the same settings, re-reads every shard (attributes, shapes, "
+               "checksums, finiteness) and recomputes targets.verify_samples rows. Exit code "
+               "0 if all is well; 1, with one line about the first thing that is wrong.",
     .options = options,
     .sections = sections,
     .parallel = true,

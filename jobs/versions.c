@@ -1,4 +1,4 @@
-/* Which tec this is, and which libraries it runs with. */
+/* Versions of tec and of the libraries that it uses. */
 #include "jobs.h"
 
 #include "tec/checkpoint.h"
@@ -12,7 +12,7 @@
 #include <yaml.h>
 #include <zip.h>
 #include <zlib.h>
-/* Behind stdio.h, which it needs. */
+/* After stdio.h, which it needs. */
 #include <jpeglib.h>
 
 #ifdef LIBJPEG_TURBO_VERSION

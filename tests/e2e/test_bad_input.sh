@@ -19,7 +19,7 @@ say "command line"
 bad() {
     expect_exit 2 "$@"
 }
-bad 'no command; `tec --help`' tec
+bad 'no command is given; `tec --help`' tec
 bad 'unknown command `pretrian`; did you mean `pretrain`' tec pretrian
 bad 'unknown command `-q`' tec -q
 bad 'unknown option `--frsh` .*did you mean `--fresh`' tec pretrain --frsh
@@ -29,8 +29,8 @@ bad '--worker 3/2: .*i from 1 to n' tec targets --worker 3/2
 bad '-c needs an argument' tec pretrain -c
 bad '-c is given twice' tec pretrain -c tiny.yaml -c tiny.yaml
 bad 'unexpected argument `tiny.yaml`' tec pretrain tiny.yaml
-bad 'no fixture was named' tec selftest
-bad '--size huge: no such size' tec bench --size huge
+bad 'no fixture is given' tec selftest
+bad '--size huge: expected one of vitt' tec bench --size huge
 
 say "settings"
 bad 'unknown key `mask_ration` in pretrain; did you mean `mask_ratio`' tec "${mae[@]}" pretrain.mask_ration=0.5

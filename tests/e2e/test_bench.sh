@@ -40,8 +40,8 @@ for key in cpu compiler blas copy_rate rate update_seconds flops_per_image own_g
 done
 
 say "mistakes"
-expect_exit 2 'size huge: no such size' tec bench --size huge
-expect_exit 2 'steps 0: a whole number' tec bench --steps 0
+expect_exit 2 'size huge: expected one of vitt' tec bench --size huge
+expect_exit 2 'steps 0: expected a whole number' tec bench --steps 0
 echo '{"format": "other"}' >other.json
 expect_exit 2 'other.json was not written by .tec bench --json' tec bench "${small[@]}" --brief --json other.json
 echo '{' >broken.json

@@ -13,12 +13,12 @@ run tec "${targets[@]}" targets.dir=store
 run tec pretrain -c tiny.yaml targets.dir=store run.dir=new pretrain.epochs=2
 
 say "what tec export refuses"
-expect_exit 2 'name one: tec export MODEL -o OUT' tec export -o out.pth
-expect_exit 2 'where to\? tec export base/checkpoint.h5 -o OUT' tec export base/checkpoint.h5
+expect_exit 2 'expected one: tec export MODEL -o OUT' tec export -o out.pth
+expect_exit 2 'no output file is given: tec export base/checkpoint.h5 -o OUT' tec export base/checkpoint.h5
 expect_exit 2 'option `-o` needs an argument: -o OUT' tec export base/checkpoint.h5 -o
 expect_exit 2 'unknown option `-q`' tec export base/checkpoint.h5 -q out.pth
-expect_exit 2 'out.onnx: the ending does not say in which format' tec export base/checkpoint.h5 -o out.onnx
-expect_exit 2 '--names keras: there are timm, tec, hf' tec export base/checkpoint.h5 -o out.pth --names keras
+expect_exit 2 'out.onnx: the extension is none of .safetensors' tec export base/checkpoint.h5 -o out.onnx
+expect_exit 2 '--names keras: expected one of timm' tec export base/checkpoint.h5 -o out.pth --names keras
 expect_exit 2 'absent.h5: No such file' tec export absent.h5 -o out.pth
 expect_exit 3 'no/such/directory' tec export base/checkpoint.h5 -o no/such/directory/out.pth
 

@@ -61,7 +61,7 @@ rm store/manifest.json
 expect_exit 2 'the target store store is not finished' tec inspect store
 
 say "files that are none"
-expect_exit 2 'no file was named' tec inspect
+expect_exit 2 'no file is given' tec inspect
 expect_exit 2 'absent: No such file' tec inspect absent
 expect_exit 2 'tiny.yaml is not a model file of a known format' tec inspect tiny.yaml
 expect_exit 2 'train is a directory without model.safetensors' tec inspect train
@@ -69,7 +69,7 @@ head -c 60 a.safetensors >cut.safetensors
 expect_exit 2 'cut.safetensors: a header of .* is it cut short' tec inspect cut.safetensors
 head -c 3000 base/checkpoint.h5 >cut.h5
 expect_exit 2 'cut.h5: cannot be opened; is it cut short' tec inspect cut.h5
-expect_exit 2 'tec inspect does not read the section' tec inspect a.safetensors run.seed=1
+expect_exit 2 'tec inspect does not read that section' tec inspect a.safetensors run.seed=1
 
 say "a real model"
 if [[ -n ${TEC_TEST_DATA:-} ]]; then

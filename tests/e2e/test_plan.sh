@@ -83,9 +83,9 @@ run tec plan --bench bench.json --images 1281167 --nodes 16 --ranks-per-node 64
 grep -q 'MORE THAN A NODE HAS' "$out" || fail "a plan that does not fit a node is not marked"
 
 say "mistakes"
-expect_exit 2 'how many images' tec plan --bench bench.json
+expect_exit 2 'number of images is unknown' tec plan --bench bench.json
 expect_exit 2 'only 10 images' tec plan --bench bench.json --images 10
-expect_exit 2 'nodes 1.5: a whole number' tec plan --bench bench.json --images 9999 --nodes 1.5
+expect_exit 2 'nodes 1.5: expected a whole number' tec plan --bench bench.json --images 9999 --nodes 1.5
 expect_exit 2 'network -1' tec plan --bench bench.json --images 9999 --network -1
 expect_exit 2 'nowhere.json' tec plan --bench nowhere.json --images 9999
 echo '{"format": "tec-bench", "version": 1, "machine": {}, "runs": []}' >empty.json

@@ -187,42 +187,39 @@ static void test_errors(void **state)
         {&train, {"--fres"}, "command line: unknown option `--fres` of tec pretrain; did you mean `--fresh`?"},
         {&train, {"--fresh=1"}, "command line: option `--fresh` takes no argument"},
         {&train, {"--tol"}, "command line: option `--tol` needs an argument: --tol NUMBER"},
-        {&train, {"--tol="}, "command line: --tol : a number above 0, at most 10, is wanted"},
-        {&train, {"--tol=0"}, "command line: --tol 0: a number above 0, at most 10, is wanted"},
-        {&train, {"--tol=1x"}, "command line: --tol 1x: a number above 0, at most 10, is wanted"},
-        {&train, {"--tol=nan"}, "command line: --tol nan: a number above 0, at most 10, is wanted"},
-        {&train, {"--tol=11"}, "command line: --tol 11: a number above 0, at most 10, is wanted"},
-        {&train, {"--steps", "0"}, "command line: --steps 0: a whole number from 1 to 100 is wanted"},
-        {&train, {"--steps", "1.5"}, "command line: --steps 1.5: a whole number from 1 to 100 is wanted"},
-        {&train, {"--steps", "101"}, "command line: --steps 101: a whole number from 1 to 100 is wanted"},
-        {&train, {"--worker", "0/2"}, "command line: --worker 0/2: give i/n with i from 1 to n, as in 3/16"},
-        {&train, {"--worker", "3/2"}, "command line: --worker 3/2: give i/n with i from 1 to n, as in 3/16"},
-        {&train, {"--worker", "1/2/"}, "command line: --worker 1/2/: give i/n with i from 1 to n, as in 3/16"},
-        {&train, {"--names", "tim"}, "command line: --names tim: one of timm|tec|hf is wanted"},
-        {&train, {"--names", "timm|tec"}, "command line: --names timm|tec: one of timm|tec|hf is wanted"},
+        {&train, {"--tol="}, "command line: --tol : expected a number above 0, at most 10"},
+        {&train, {"--tol=0"}, "command line: --tol 0: expected a number above 0, at most 10"},
+        {&train, {"--tol=1x"}, "command line: --tol 1x: expected a number above 0, at most 10"},
+        {&train, {"--tol=nan"}, "command line: --tol nan: expected a number above 0, at most 10"},
+        {&train, {"--tol=11"}, "command line: --tol 11: expected a number above 0, at most 10"},
+        {&train, {"--steps", "0"}, "command line: --steps 0: expected a whole number from 1 to 100"},
+        {&train, {"--steps", "1.5"}, "command line: --steps 1.5: expected a whole number from 1 to 100"},
+        {&train, {"--steps", "101"}, "command line: --steps 101: expected a whole number from 1 to 100"},
+        {&train, {"--worker", "0/2"}, "command line: --worker 0/2: expected i/n with i from 1 to n, such as 3/16"},
+        {&train, {"--worker", "3/2"}, "command line: --worker 3/2: expected i/n with i from 1 to n, such as 3/16"},
+        {&train, {"--worker", "1/2/"}, "command line: --worker 1/2/: expected i/n with i from 1 to n, such as 3/16"},
+        {&train, {"--names", "tim"}, "command line: --names tim: expected one of timm|tec|hf"},
+        {&train, {"--names", "timm|tec"}, "command line: --names timm|tec: expected one of timm|tec|hf"},
         {&train, {"-c"}, "command line: -c needs an argument: -c CONFIG.yaml"},
         {&train,
          {"a.yaml"},
-         "command line: unexpected argument `a.yaml`; settings are written section.key=value; "
-         "`tec pretrain --help` says what there is"},
+         "command line: unexpected argument `a.yaml`; settings are given as section.key=value; "
+         "see `tec pretrain --help`"},
         {&train,
          {"./a=b"},
-         "command line: unexpected argument `./a=b`; settings are written section.key=value; "
-         "`tec pretrain --help` says what there is"},
+         "command line: unexpected argument `./a=b`; settings are given as section.key=value; "
+         "see `tec pretrain --help`"},
         {&train,
          {""},
-         "command line: unexpected argument ``; settings are written section.key=value; `tec pretrain "
-         "--help` says what there is"},
+         "command line: unexpected argument ``; settings are given as section.key=value; see `tec pretrain --help`"},
         {&train, {"pretrain.epohcs=3"}, "command line: unknown key `epohcs` in pretrain; did you mean `epochs`?"},
         {&train,
          {"epochs=3"},
          "command line: unknown section `epochs`; did you mean `pretrain.epochs` or "
          "`probe.epochs`?"},
-        {&train, {"knn.k=3"}, "command line: `knn.k=3` would do nothing: tec pretrain does not read the section"},
-        {&check, {"-c", "a.yaml"}, "command line: tec selftest reads no settings, it takes no -c"},
-        {&bare,
-         {"run.seed=1"},
-         "command line: unexpected argument `run.seed=1`; `tec bench --help` says what there is"},
+        {&train, {"knn.k=3"}, "command line: `knn.k=3` would have no effect: tec pretrain does not read that section"},
+        {&check, {"-c", "a.yaml"}, "command line: tec selftest reads no settings, so -c is not accepted"},
+        {&bare, {"run.seed=1"}, "command line: unexpected argument `run.seed=1`; see `tec bench --help`"},
         {&bare, {"--fresh"}, "command line: unknown option `--fresh`; `tec bench --help` lists the options"},
     };
     for (size_t i = 0; i < LENGTH(wrong); i++) {
@@ -230,7 +227,7 @@ static void test_errors(void **state)
         assert_string_equal(tec_error_message(), wrong[i].want);
     }
     assert_int_equal(PARSE(&train, "-c", "a", "-c", "b"), TEC_USER_ERROR);
-    assert_string_equal(tec_error_message(), "command line: -c is given twice; one settings file is read");
+    assert_string_equal(tec_error_message(), "command line: -c is given twice; only one settings file can be read");
 }
 
 static void test_asking_for_help(void **state)
@@ -266,7 +263,7 @@ static void test_help(void **state)
         "Usage: tec pretrain [-c CONFIG.yaml] [section.key=value ...]\n\ntrains a model\n\n"
         "One paragraph that is long enough to need filling, as it has more than ninety-six characters in\n"
         "its single line.\n\nAnother:\n  a     list\n  as it is\nand words behind it\n\nOptions:\n"
-        "  -c CONFIG.yaml           settings file; it may hold settings of other commands too\n"
+        "  -c CONFIG.yaml           settings file; it may also have settings of other commands\n"
         "  --fresh                  start anew\n"
         "  --out FILE               where to, in a text that is long enough for two lines of help: the\n"
         "                           second one stands below the first\n"
