@@ -233,29 +233,30 @@ static void test_help(void **state)
     FILE *out = open_memstream(&text, &bytes);
     tec_settings_help(sections, out);
     fclose(out);
-    assert_string_equal(text, "  knn.k=10,20                          1 or 2 whole numbers, 1 <= x <= 100000\n"
-                              "      neighbours that vote: two evaluations, or one number\n"
-                              "  knn.temperature=0.07                 number, x > 0\n"
-                              "      a neighbour's vote weighs exp(similarity / temperature)\n"
-                              "  run.dir=runs/default                 text\n"
-                              "      directory of the run: log, checkpoints, resolved settings\n"
-                              "  run.seed=0                           whole number, 0 <= x < 2^64\n"
-                              "      every random draw follows from it\n"
-                              "  run.threads=0                        whole number, 0 <= x <= 4096\n"
-                              "      compute threads per rank; 0: OMP_NUM_THREADS, or 1\n"
-                              "  run.max_minutes=0                    number, x >= 0\n"
-                              "      stop in time for a checkpoint before so many minutes are over; 0: only before "
-                              "SLURM_JOB_END_TIME, if set\n"
-                              "  run.watchdog_minutes=30              number, x >= 0\n"
-                              "      end all ranks when one makes no progress for so many minutes; 0: off\n"
-                              "  run.stage=                           text\n"
-                              "      directory on a disk of the node (such as $TMPDIR) to which pretrain copies store "
-                              "and pack; \"\": none\n"
-                              "  run.overlap=off                      off | thread\n"
-                              "      thread: a helper thread per rank sums up gradients over the ranks while the "
-                              "computation goes on; for slow networks, such as Ethernet\n"
-                              "  run.bucket_mb=4                      whole number, 1 <= x <= 1024\n"
-                              "      megabytes of gradients that are summed up together\n");
+    assert_string_equal(text,
+                        "  knn.k=10,20                          1 or 2 whole numbers, 1 <= x <= 100000\n"
+                        "      neighbours that vote: one number, or two for two evaluations\n"
+                        "  knn.temperature=0.07                 number, x > 0\n"
+                        "      the weight of a neighbour's vote is exp(similarity / temperature)\n"
+                        "  run.dir=runs/default                 text\n"
+                        "      run directory: log, checkpoints, resolved settings\n"
+                        "  run.seed=0                           whole number, 0 <= x < 2^64\n"
+                        "      seed of all random draws\n"
+                        "  run.threads=0                        whole number, 0 <= x <= 4096\n"
+                        "      compute threads per rank; 0: OMP_NUM_THREADS, or 1\n"
+                        "  run.max_minutes=0                    number, x >= 0\n"
+                        "      time limit in minutes, before which a run writes a checkpoint and stops; 0: none but "
+                        "SLURM_JOB_END_TIME, if set\n"
+                        "  run.watchdog_minutes=30              number, x >= 0\n"
+                        "      end all ranks if one makes no progress for so many minutes; 0: off\n"
+                        "  run.stage=                           text\n"
+                        "      directory on a disk of the node (such as $TMPDIR) to which pretrain copies store "
+                        "and pack; \"\": no copies\n"
+                        "  run.overlap=off                      off | thread\n"
+                        "      thread: a helper thread per rank sums gradients over the ranks during the "
+                        "computation; for slow networks, such as Ethernet\n"
+                        "  run.bucket_mb=4                      whole number, 1 <= x <= 1024\n"
+                        "      megabytes of gradients per allreduce\n");
     free(text);
 }
 
