@@ -14,7 +14,7 @@ static const tec_option options[] = {
      .help = "vitt: ViT-Ti/16 at 224 pixels (decoder 192, the default); vitb: ViT-B/16 "
              "at 224 (decoder 512); tiny: 32 pixels, patch 4, width 192 (decoder 128)"},
     {"batch", TEC_OPTION_WHOLE, "N", .help = "images per step and rank (default 16, 8, 64)", .least = 1, .most = MOST},
-    {"steps", TEC_OPTION_WHOLE, "N", .help = "measured steps, after one that is not (default 5)", .least = 1,
+    {"steps", TEC_OPTION_WHOLE, "N", .help = "measured steps, after one for warm-up (default 5)", .least = 1,
      .most = MOST, .otherwise = 5},
     {"micro-batch", TEC_OPTION_WHOLE, "N", .help = "images computed at once (default: as in training)", .least = 1,
      .most = MOST},

@@ -1,17 +1,18 @@
-/* Completion for bash: commands, their options and settings, words of choices, else files. */
+/* Bash completion: commands, their options and settings, the words of choices, otherwise files. */
 #include "pages.h"
 
 #include "command.h"
 
 #include <string.h>
 
-/* "a|b|c" -> "a b c" */
+/* "a|b|c" as "a b c". */
 static void print_words(const char *choices, FILE *out)
 {
     for (; *choices; choices++)
         fputc(*choices == '|' ? ' ' : *choices, out);
 }
 
+/* `valued`: only those that take an argument. */
 static void print_options(const tec_command *command, bool valued, FILE *out)
 {
     char name[64];
@@ -39,7 +40,7 @@ static void print_commands(FILE *out)
         fprintf(out, " %s", (*command)->name);
 }
 
-/* The words that may follow --option of any command. */
+/* The words that may follow each option that is a choice. */
 static void print_choices(FILE *out)
 {
     char name[64];
@@ -70,10 +71,11 @@ static void print_values(FILE *out)
         }
 }
 
-/* The variables of the script: what the command takes, what is completed, and which words may stand there. */
-static void print_cases(FILE *out)
+/* The first half of the script. Sets what the command takes (options, valued, sections), the option or setting whose
+ * value is to be completed (key), and its possible values (words). */
+static void print_variables(FILE *out)
 {
-    fputs("# Completion of tec for bash: commands, options, settings and their values, else files.\n"
+    fputs("# Bash completion for tec: commands, options, settings and their values, otherwise files.\n"
           "_tec() {\n"
           "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}\n"
           "    local options='' valued='' sections='' words='' key='' start='' name\n"
@@ -82,20 +84,21 @@ static void print_cases(FILE *out)
           out);
     for (const tec_command *const *command = tec_commands; *command; command++)
         print_command(*command, out);
-    fputs("    esac\n"
-          "    # The setting or option whose value is wanted. The = of key=value is a word of its own to bash, unless\n"
-          "    # COMP_WORDBREAKS has no =.\n"
-          "    if [[ $word == = ]]; then\n"
-          "        key=$before word=''\n"
-          "    elif [[ $before == = ]]; then\n"
-          "        key=${COMP_WORDS[COMP_CWORD - 2]}\n"
-          "    elif [[ $word == ?*=* ]]; then\n"
-          "        key=${word%%=*} start=${word%%=*}= word=${word#*=}\n"
-          "    elif [[ \" $valued \" == *\" $before \"* ]]; then\n"
-          "        key=$before\n"
-          "    fi\n"
-          "    case $key in\n",
-          out);
+    fputs(
+        "    esac\n"
+        "    # The setting or option whose value is to be completed. To bash the = of key=value is a word by itself,\n"
+        "    # unless COMP_WORDBREAKS has no =.\n"
+        "    if [[ $word == = ]]; then\n"
+        "        key=$before word=''\n"
+        "    elif [[ $before == = ]]; then\n"
+        "        key=${COMP_WORDS[COMP_CWORD - 2]}\n"
+        "    elif [[ $word == ?*=* ]]; then\n"
+        "        key=${word%%=*} start=${word%%=*}= word=${word#*=}\n"
+        "    elif [[ \" $valued \" == *\" $before \"* ]]; then\n"
+        "        key=$before\n"
+        "    fi\n"
+        "    case $key in\n",
+        out);
     print_values(out);
     fputs("    esac\n"
           "    case \"$command $key\" in\n",
@@ -104,8 +107,9 @@ static void print_cases(FILE *out)
     fputs("    esac\n", out);
 }
 
-/* Words where there are none by then, and the answer. */
-static void print_answer(FILE *out)
+/* The second half: where no value is to be completed, `words` are commands, options or keys. Completes them, or
+ * files. */
+static void print_completion(FILE *out)
 {
     fputs("    if ((COMP_CWORD == 1)); then\n"
           "        words='--help --version",
@@ -142,6 +146,6 @@ static void print_answer(FILE *out)
 
 void tec_page_bash(FILE *out)
 {
-    print_cases(out);
-    print_answer(out);
+    print_variables(out);
+    print_completion(out);
 }

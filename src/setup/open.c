@@ -38,7 +38,7 @@ done:
     return status;
 }
 
-/* Of the settings that stand in a checkpoint. */
+/* Reads data.mean and data.std from the settings in a checkpoint; false: these settings cannot be read. */
 static bool read_normalisation(const char *yaml, double mean[3], double std[3])
 {
     tec_settings settings;
