@@ -1,7 +1,7 @@
 /* tec bench: measures the speed of training steps, or of base targets, on this machine. */
-#include "tec/bench.h"
-
 #include "jobs.h"
+
+#include "tec/bench.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* Parses the command line of a command: options by its table, -c, key=value, files. */
 #include "command.h"
+
 #include "tec/files.h"
 #include "tec/memory.h"
 #include "tec/suggest.h"

@@ -1,9 +1,8 @@
 /* tec knn: evaluates a model's features by weighted k-nearest neighbours. */
 #include "jobs.h"
 
-#include "tec/knn.h"
-
 #include "tec/clock.h"
+#include "tec/knn.h"
 
 #include <stdio.h>
 
@@ -18,13 +17,14 @@ static tec_status write_results(const tec_comm *comm, const tec_settings *settin
 {
     json_t *object = tec_job_evaluation_json(settings, evaluation, normalisation);
     json_t *results = json_array();
-    for (int i = 0; i < evaluations(settings); i++)
+    for (int i = 0; i < evaluations(settings); i++) {
         /* clang-format off */
         json_array_append_new(results, json_pack("{s:i, s:f, s:f}",
             "k", settings->knn.k[i],
             "top1", tec_job_percent(result->top1[i], result->total),
             "top5", tec_job_percent(result->top5[i], result->total)));
-    /* clang-format on */
+        /* clang-format on */
+    }
     json_object_set_new(object, "temperature", json_real(settings->knn.temperature));
     json_object_set_new(object, "knn", results);
     json_object_set_new(object, "ranks", json_integer(comm->size));

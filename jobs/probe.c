@@ -1,9 +1,8 @@
 /* tec probe: evaluates a model's frozen features by a linear classifier. */
 #include "jobs.h"
 
-#include "tec/probe.h"
-
 #include "tec/clock.h"
+#include "tec/probe.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,7 @@
 /* How `tec bench` measures: the median of steps, the operators inside them, and, for comparison, the machine's own
  * rates. */
 #include "tec/bench.h"
+
 #include "tec/clock.h"
 #include "tec/memory.h"
 

@@ -7,6 +7,7 @@
 #include "tec/knn.h"
 
 #include "nearest.h"
+
 #include "tec/clock.h"
 #include "tec/gemm.h"
 #include "tec/log.h"

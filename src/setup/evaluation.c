@@ -6,7 +6,7 @@
 static tec_status check_model(const tec_settings *settings, const tec_model_config *model)
 {
     if (model->channels != settings->data.channels)
-        return tec_fail(TEC_USER_ERROR, "eval.model %s takes images of %d channels, but data.channels is %d",
+        return tec_fail(TEC_USER_ERROR, "eval.model %s takes %d-channel images, but data.channels is %d",
                         settings->eval.model, model->channels, settings->data.channels);
     if (model->variant.no_class_token && settings->eval.pooling == TEC_POOL_CLASS)
         return tec_fail(TEC_USER_ERROR, "eval.model %s has no class token: set eval.pooling=mean",

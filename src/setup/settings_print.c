@@ -1,8 +1,9 @@
 /* Prints settings as YAML, or the value of one. */
-#include "settings_table.h"
-#include "tec/utf8.h"
-
 #include "tec/settings.h"
+
+#include "settings_table.h"
+
+#include "tec/utf8.h"
 
 #include <errno.h>
 #include <inttypes.h>

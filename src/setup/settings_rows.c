@@ -1,7 +1,7 @@
 /* The rows of the settings table as texts, for help and manuals. */
-#include "settings_table.h"
-
 #include "tec/settings.h"
+
+#include "settings_table.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* Parses one value, checks it against its row of the table, and stores it in tec_settings. */
 #include "resolver.h"
-#include "tec/text.h"
-#include "tec/utf8.h"
 
 #include "tec/suggest.h"
+#include "tec/text.h"
+#include "tec/utf8.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,10 +1,10 @@
 /* tec targets --verify: is the store undamaged, and does the base model still give what it holds? */
-#include "tec/memory.h"
 #include "tec/targets.h"
 
 #include "make.h"
 
 #include "tec/log.h"
+#include "tec/memory.h"
 
 #include <math.h>
 #include <stdio.h>

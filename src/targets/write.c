@@ -1,12 +1,12 @@
 /* Writes the missing shards: of n ranks, each takes every n-th. */
-#include "tec/clock.h"
-#include "tec/memory.h"
 #include "tec/targets.h"
 
 #include "make.h"
 
+#include "tec/clock.h"
 #include "tec/files.h"
 #include "tec/log.h"
+#include "tec/memory.h"
 #include "tec/phase.h"
 #include "tec/skipped_report.h"
 #include "tec/stop.h"

@@ -121,13 +121,13 @@ patch nan.h5 "$(ones_in nan.h5)" 000 000 300 177
 bad 'nan.h5: tensor pos_embed holds a value that is not finite \(-?nan' ranks 2 "${knn[@]}" eval.model=nan.h5
 bad 'nan.h5: tensor pos_embed holds a value that is not finite' tec targets -c tiny.yaml base.model=nan.h5 \
     targets.dir=nan
-bad 'takes images of 1 channels, but data.channels is 3' ranks 2 "${knn[@]}" eval.model=base/checkpoint.h5 \
+bad 'takes 1-channel images, but data.channels is 3' ranks 2 "${knn[@]}" eval.model=base/checkpoint.h5 \
     data.channels=3
 bad 'patches of 7 x 7 pixels, which do not divide images of 54 x 54 pixels \(data.image_size\): 49 would do' \
     tec "${knn[@]}" eval.model=base/checkpoint.h5 data.image_size=54
 targets=(targets -c tiny.yaml base.model=base/checkpoint.h5 targets.dir=new)
 bad 'base.model is not given' tec "${targets[@]}" base.model=
-bad 'takes images of 1 channels, but data.channels is 3' tec "${targets[@]}" data.channels=3
+bad 'takes 1-channel images, but data.channels is 3' tec "${targets[@]}" data.channels=3
 bad 'targets.topk is 17, but an image has only 16 patches' tec "${targets[@]}" targets.topk=17
 bad 'targets.last_layers is 4, but base.model .* has only 3 blocks' ranks 2 "${targets[@]}" targets.last_layers=4
 
