@@ -145,8 +145,8 @@ static void print_kinds(const tec_bench_run *run)
     }
     if (r->kinds > MOST_KINDS)
         printf("%20s %3s %7s %10.3f %6.2f%%\n", "other shapes", "", "", 1e3 * left / r->steps, 100 * left / r->total);
-    printf("own sgemm: the same product again and again on warm buffers, in this process. At these rates the products\n"
-           "would take %.1f %% of the step; the best of them is %.1f GFLOP/s.\n",
+    printf("own sgemm: the same product, repeated on warm buffers in this process. At these rates the products would\n"
+           "take %.1f %% of the step; the best of them reaches %.1f GFLOP/s.\n",
            100 * tec_bench_warm_share(r), best);
 }
 
@@ -166,8 +166,8 @@ static void print_loader(const tec_bench_run *run)
     if (run->loader.rate == 0)
         return;
     printf("\n"
-           "loader: %.1f images/s a rank from %d thread%s with nothing else to do; "
-           "steps that use them: %.3f images/s a rank, waiting %.2f %% of the time\n",
+           "loader: %.1f images/s per rank from %d thread%s while nothing is computed; "
+           "steps that use them: %.3f images/s per rank, waiting %.2f %% of the time\n",
            run->loader.rate, run->loader.workers, run->loader.workers > 1 ? "s" : "", run->loader.step_rate,
            100 * run->loader.wait_share);
 }

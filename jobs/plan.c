@@ -138,7 +138,7 @@ static void print_time(const tec_plan_job *job, const tec_plan_time *t)
                 {"AdamW", t->update},
                 {"allreduce inside a node", t->node_reduce},
                 {"allreduce between nodes", t->network_reduce},
-                {"decoding no core is free for", t->fetch}};
+                {"decoding beyond free cores", t->fetch}};
     for (size_t i = 0; i < sizeof part / sizeof *part; i++)
         printf("  %-34s %9.4f s %6.2f %%\n", part[i].name, part[i].seconds, 100 * part[i].seconds / t->step);
     printf("  %-34s %9.2f\n", "images/s", job->recipe.batch / t->step);
@@ -178,14 +178,14 @@ static tec_status find_machine(const tec_comm *comm, const tec_invocation *call,
     char *used = NULL;
     if (path) {
         TEC_TRY(tec_plan_machine_read(path, job, machine, &used));
-        printf("figures of %s (%s)\n", path, used);
+        printf("performance from %s (%s)\n", path, used);
         free(used);
     } else {
-        puts("figures of this machine, measured now, with one rank and nothing beside it");
+        puts("performance of this machine, measured now by a single rank");
         TEC_TRY(tec_plan_machine_measure(comm, job, set, machine));
     }
     machine->network_rate = gbit * GBIT;
-    printf("  %.1f GFLOP/s a rank in training steps, allreduce %.2f GB/s in a node, network %.0f Gbit/s\n",
+    printf("  %.1f GFLOP/s per rank in training steps, allreduce %.2f GB/s inside a node, network %.0f Gbit/s\n",
            machine->train_rate / 1e9, isinf(machine->node_reduce_rate) ? 0 : machine->node_reduce_rate / 1e9, gbit);
     return TEC_OK;
 }
@@ -211,9 +211,9 @@ static void print_heading(const tec_plan_job *job, const tec_plan_machine *machi
            job->nodes > 1 ? "s" : "", job->ranks_per_node, job->ranks_per_node > 1 ? "s" : "", job->threads,
            job->threads > 1 ? "s" : "", job->recipe.batch);
     if (job->model.kind == TEC_MODEL_TEC && guessed)
-        puts("base.model is not at hand: it is taken to have the new model's architecture");
+        puts("base.model is not available: it is assumed to have the architecture of the new model");
     if (machine->fetch_seconds == 0)
-        puts("what decoding an image costs is not known: it is taken to be nothing");
+        puts("the cost of decoding an image is unknown, and assumed to be zero");
 }
 
 static tec_status run(tec_comm *comm, const tec_invocation *call)

@@ -76,7 +76,7 @@ diff "$plan.checkpoint" "$plan" >&2 || fail "the plan depends on the base model'
 
 say "figures of another machine"
 run tec plan -c job.yaml --bench bench.json --nodes 4 --ranks-per-node 8 --network 10 --images 100000
-grep -q '^figures of bench.json (tiny, 1 rank)' "$out" || fail "the plan does not say whose figures it uses"
+grep -q '^performance from bench.json (tiny, 1 rank)' "$out" || fail "the plan does not say whose performance it uses"
 grep -q '^100000 images, 4 nodes x 8 ranks x 1 thread' "$out" || fail "the plan is of another job"
 grep -Eq '^communication share [0-9.]+ %' "$out" || fail "no share of communication"
 run tec plan --bench bench.json --images 1281167 --nodes 16 --ranks-per-node 64
