@@ -13,6 +13,8 @@ How a file is compared goes by its name:
     *.out            the text (standard output), but for IGNORED_NUMBERS
     *.err, *.help    the text (messages, help), but for IGNORED_NUMBERS and IGNORED_LINES: a difference is a rewording
     all others       the bytes
+
+Settings, wherever they are written, are compared without their comments, which repeat the help texts.
 """
 import difflib
 import os
@@ -34,12 +36,16 @@ IGNORED_NUMBERS = (
     r"(?<=\.)[^ /]+\.[0-9]+(?=\.[0-9]+\.tmp\b)",  # host and process in the name of a temporary file
     r"(?<=/tec-stage-)\w{6}",  # run.stage: a directory of no other name
     r"(?<=^  run\.seconds: ).*",  # tec inspect CHECKPOINT
+    r"(?<=^  run\.settings: text of )[0-9]+(?= bytes$)",  # with its comments
 )
 # Progress: whether such a line is written depends on the time.
 IGNORED_LINES = re.compile(
     r"tec: (epoch [0-9]+/|targets: [0-9]+ of |features of the \w+ images: [0-9]+ of |linear probe: epoch [0-9]+ of |"
     r"(k-NN|verify|pack|stage): [0-9]+ of )"
 )
+
+COMMENT = re.compile(r"^ *# .*\n", re.MULTILINE)  # in settings
+SETTINGS = "/run/settings"  # in a checkpoint
 
 EXCERPT = 8  # lines
 
@@ -91,7 +97,10 @@ def contents_of(path):
     found = {}
 
     def add(name, thing):
-        if isinstance(thing, h5py.Dataset):
+        if name == SETTINGS:  # its type has its length
+            text = COMMENT.sub("", thing[()].decode(errors="replace"))
+            found[name] = ("dataset, settings", None, text.encode(), text.encode())
+        elif isinstance(thing, h5py.Dataset):
             layout = (thing.id.get_type().encode(), thing.maxshape, thing.chunks, thing.compression,
                       thing.id.get_create_plist().get_layout(), thing.id.get_create_plist().get_nfilters())
             found[name] = ("dataset, " + describe_space(thing), layout, raw(thing[()]), thing[()])
@@ -158,7 +167,7 @@ def differences_json(first, second):
 
 def timeless(path, leave_out):
     lines = [line for line in read_text(path).splitlines(True) if not (leave_out and IGNORED_LINES.match(line))]
-    text = "".join(lines)
+    text = COMMENT.sub("", "".join(lines))
     for number in IGNORED_NUMBERS:
         text = re.sub(number, "*", text, flags=re.MULTILINE)
     return text
@@ -185,10 +194,12 @@ def compare_file(label, first, second, path):
         told = differences_json(*pair)
     elif ending == ".out" or words:
         told = differences_text(*pair, words)
+    elif ending == ".yaml":
+        texts = [COMMENT.sub("", read_text(file)) for file in pair]
+        told = diff_of(*texts) if texts[0] != texts[1] else []
     else:
         a, b = read_bytes(pair[0]), read_bytes(pair[1])
-        told = [] if a == b else diff_of(read_text(pair[0]), read_text(pair[1])) if ending == ".yaml" else \
-            differing_bytes(a, b)
+        told = differing_bytes(a, b) if a != b else []
     print(("reworded" if words else "DIFFERS") if told else "same ", label + path)
     for line in told if words else first_lines(told):
         print("    " + line if words else "    " + line[:300])
