@@ -229,7 +229,7 @@ static bool reads_section(const tec_command *command, const char *name)
 
 static tec_status take_override(line *l, const char *text)
 {
-    char *section = tec_string_format("%s", text);
+    char *section = tec_string_copy(text);
     section[strcspn(section, ".=")] = '\0';
     bool no_effect = tec_settings_has_section(section) && !reads_section(l->command, section);
     free(section);

@@ -2,6 +2,7 @@
 #include "jobs.h"
 
 #include "tec/files.h"
+#include "tec/json.h"
 #include "tec/memory.h"
 #include "tec/text.h"
 #include "tec/version.h"
@@ -28,14 +29,9 @@ tec_status tec_job_write_settings(const tec_comm *comm, const tec_settings *sett
 
 static tec_status write_json(const char *dir, const char *name, const json_t *object)
 {
-    char *text = json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
-    if (!text)
-        return tec_fail(TEC_SYSTEM_ERROR, "%s/%s: the results cannot be formatted: out of memory", dir, name);
-    char *lines = tec_string_format("%s\n", text), *path = tec_path_join(dir, name);
-    tec_status status = tec_file_write(path, lines, strlen(lines));
+    char *path = tec_path_join(dir, name);
+    tec_status status = tec_json_write(path, object, 9);
     free(path);
-    free(lines);
-    free(text);
     return status;
 }
 

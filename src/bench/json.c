@@ -2,6 +2,7 @@
 #include "tec/bench.h"
 
 #include "tec/files.h"
+#include "tec/json.h"
 #include "tec/version.h"
 
 #include <stdio.h>
@@ -223,10 +224,7 @@ tec_status tec_bench_json_add(const char *path, const tec_bench_run *run)
     tec_status status = check_machine(path, file);
     if (status == TEC_OK) {
         replace_run(json_object_get(file, "runs"), run_json(run));
-        char *text = json_dumps(file, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
-        status = text ? tec_file_write(path, text, strlen(text))
-                      : tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be formatted: out of memory", path);
-        free(text);
+        status = tec_json_write(path, file, 9);
     }
     json_decref(file);
     return status;

@@ -4,6 +4,7 @@
 
 #include "tec/clock.h"
 #include "tec/memory.h"
+#include "tec/minmax.h"
 
 #include <omp.h>
 #include <stdlib.h>
@@ -127,11 +128,6 @@ static double seconds_of(const product *p)
     return median(time, SAMPLES);
 }
 
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 static size_t area(int rows, int columns)
 {
     return (size_t)rows * (size_t)columns;
@@ -142,9 +138,9 @@ void tec_bench_measure_warm(tec_bench_result *r)
     size_t a = 1, b = 1, c = 1;
     for (int i = 0; i < r->kinds; i++) {
         const tec_gemm_kind *k = &r->kind[i].in_step;
-        a = larger(a, area(k->m, k->k));
-        b = larger(b, area(k->k, k->n));
-        c = larger(c, area(k->m, k->n));
+        a = tec_max_size(a, area(k->m, k->k));
+        b = tec_max_size(b, area(k->k, k->n));
+        c = tec_max_size(c, area(k->m, k->n));
     }
     real *numbers = tec_allocate((a + b + c) * sizeof *numbers);
     for (size_t i = 0; i < a + b + c; i++)

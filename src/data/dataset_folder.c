@@ -38,7 +38,7 @@ static tec_status visit(walk *w, DIR *dir, const struct dirent *entry, const cha
     bool there = !fstatat(dirfd(dir), entry->d_name, &info, 0);
     if (!there && !image)
         return TEC_OK;
-    char *path = *relative ? tec_path_join(relative, entry->d_name) : tec_string_format("%s", entry->d_name);
+    char *path = *relative ? tec_path_join(relative, entry->d_name) : tec_string_copy(entry->d_name);
     tec_status status = TEC_OK;
     if (!there)
         status = tec_fail(TEC_USER_ERROR, "%s/%s: %s", w->root, path, strerror(errno));

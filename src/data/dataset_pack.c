@@ -180,7 +180,7 @@ static void read_from(tec_dataset *set, const char *dir)
 {
     pack *p = set->own;
     free(p->copy);
-    p->copy = tec_string_format("%s", dir);
+    p->copy = tec_string_copy(dir);
 }
 
 const tec_dataset_kind tec_dataset_pack = {

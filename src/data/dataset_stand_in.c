@@ -22,7 +22,7 @@ tec_dataset *tec_dataset_stand_in(const char *name, int64_t samples, uint64_t fi
 {
     tec_dataset *set = tec_allocate_zeroed(1, sizeof *set);
     set->kind = &stand_in;
-    set->list = tec_string_format("%s", name);
+    set->list = tec_string_copy(name);
     set->root = set->list;
     set->total = set->size = samples;
     set->fingerprint = fingerprint;

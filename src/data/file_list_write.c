@@ -20,7 +20,7 @@ tec_found_file *tec_found_add(tec_found *found, const char *path)
         found->file = larger;
     }
     tec_found_file *file = &found->file[found->count++];
-    *file = (tec_found_file){.path = tec_string_format("%s", path)};
+    *file = (tec_found_file){.path = tec_string_copy(path)};
     return file;
 }
 

@@ -4,6 +4,7 @@
 #include "pack_parts.h"
 #include "tec/crc32c.h"
 #include "tec/files.h"
+#include "tec/json.h"
 #include "tec/memory.h"
 #include "tec/phase.h"
 #include "tec/text.h"
@@ -77,7 +78,7 @@ tec_status tec_pack_open(tec_pack **out, const char *list, size_t bytes, const c
     tec_pack *p = tec_allocate_zeroed(1, sizeof *p);
     p->list = tec_allocate(bytes);
     memcpy(p->list, list, bytes);
-    p->dir = tec_string_format("%s", dir);
+    p->dir = tec_string_copy(dir);
     tec_status status = read_list(p, bytes);
     if (status == TEC_OK)
         deal_out(p, shard_bytes);
@@ -254,12 +255,10 @@ tec_status tec_pack_finish(const tec_pack *p)
     }
     json_t *json = json_pack("{s:s, s:i, s:s, s:I, s:o}", "format", PACK_FORMAT, "version", PACK_VERSION, "software",
                              tec_version(), "images", (json_int_t)p->images, "shards", shards);
-    char *text = json_dumps(json, JSON_INDENT(1)), *path = tec_path_join(p->dir, PACK_FILE);
+    char *path = tec_path_join(p->dir, PACK_FILE);
     if (status == TEC_OK)
-        status =
-            text ? tec_file_write(path, text, strlen(text)) : tec_fail(TEC_SYSTEM_ERROR, "%s: out of memory", path);
+        status = tec_json_write(path, json, 9);
     free(path);
-    free(text);
     json_decref(json);
     return status;
 }

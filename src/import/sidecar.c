@@ -49,7 +49,7 @@ static bool three_numbers(const char *text, double out[3])
     return sscanf(text, "%lf,%lf,%lf", &out[0], &out[1], &out[2]) == 3;
 }
 
-/* As jobs/export.c writes them. */
+/* As `tec export` writes them. */
 static void read_metadata(const tec_import *import, import_sidecar *said)
 {
     double mean[3], std[3];

@@ -13,6 +13,7 @@
 #if defined __x86_64__
 
 #include "tec/error.h"
+#include "tec/minmax.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -23,11 +24,6 @@
 enum { VECTOR = TILE_VECTOR, DEPTH = 384, ACROSS = 768, DOWN = 96, RUN = 8, WIDE = TILE_VECTORS * VECTOR };
 
 typedef real quad __attribute__((vector_size(4 * sizeof(real)), aligned(sizeof(real)), may_alias));
-
-static int smaller(int a, int b)
-{
-    return a < b ? a : b;
-}
 
 /* Tiles read packed rows of a fastest, but packing costs: it pays where enough tiles read each row. */
 static bool packs_left(const product *p)
@@ -48,7 +44,7 @@ typedef struct span {
 static span span_at(const product *p, int first, int end)
 {
     int left = end - first, most = left > WIDE && left <= WIDE + VECTOR ? 2 * VECTOR : WIDE;
-    int columns = smaller(left, most), width = (columns + VECTOR - 1) / VECTOR * VECTOR;
+    int columns = tec_min_int(left, most), width = (columns + VECTOR - 1) / VECTOR * VECTOR;
     bool twice = p->beta == 0 && p->k <= DEPTH && end >= width;
     return twice ? (span){first + columns - width, width, width} : (span){first, columns, width};
 }
@@ -110,7 +106,7 @@ FAST static void pack_transposed(const real *b, int ldb, int depth, int columns,
     for (int j = 0; j < width; j += 4) {
         const real *row[4];
         for (int i = 0; i < 4; i++)
-            row[i] = b + (long)smaller(j + i, columns - 1) * ldb;
+            row[i] = b + (long)tec_min_int(j + i, columns - 1) * ldb;
         int l = 0;
         for (; l + 4 <= depth; l += 4) {
             __builtin_prefetch(b + (long)(j + AHEAD + (l >> 2 & 3)) * ldb + l);
@@ -131,7 +127,7 @@ FAST static void pack_block(const product *p, int first, int depth, int left, in
     for (int l = 0; l < depth; l += run)
         for (int j = left, width; j < right; j += width) {
             span at = span_at(p, j, right);
-            int rows = smaller(run, depth - l);
+            int rows = tec_min_int(run, depth - l);
             long row = first + l;
             real *to = panels + (long)(j - left) * depth + (long)l * at.width;
             width = at.width;
@@ -164,7 +160,7 @@ static void compute_border(const tile *t, int rows, int vectors, int columns)
 /* Where part `part` of `parts` nearly equal parts of `total` begins; the first ones are longer by one. */
 static int part_begin(int total, int part, int parts)
 {
-    return total / parts * part + smaller(part, total % parts);
+    return total / parts * part + tec_min_int(part, total % parts);
 }
 
 /* Rows of c are computed in bands of nearly equal height, a tile high. These are the bands that are computed together,
@@ -177,7 +173,7 @@ typedef struct row_bands {
 static row_bands bands_from(int first, int bands, int m)
 {
     row_bands b;
-    b.count = smaller(DOWN / TILE_ROWS, bands - first);
+    b.count = tec_min_int(DOWN / TILE_ROWS, bands - first);
     for (int i = 0; i <= b.count; i++)
         b.top[i] = part_begin(m, first + i, bands);
     return b;
@@ -191,7 +187,7 @@ FAST static void pack_columns(const real *a, int lda, const row_bands *b, int de
             const real *from = a + (long)first * lda + b->top[i];
             real *band = bands + ((long)i * depth + first) * TILE_ROWS;
             int rows = b->top[i + 1] - b->top[i], left = b->top[b->count] - b->top[i],
-                run = smaller(RUN, depth - first);
+                run = tec_min_int(RUN, depth - first);
             for (int l = 0; l < run; l++, from += lda, band += TILE_ROWS) {
                 __builtin_prefetch(from + (long)RUN * lda);
                 if (left >= TILE_ROWS)
@@ -295,7 +291,7 @@ static void run(const product *p)
 {
     room *packed = thread_room();
     for (int left = 0; left < p->n; left += ACROSS)
-        compute_columns(p, left, smaller(left + ACROSS, p->n), packed);
+        compute_columns(p, left, tec_min_int(left + ACROSS, p->n), packed);
 }
 
 static bool suits(const product *p)

@@ -38,7 +38,7 @@ static tec_status set_defaults(tec_resolver *resolver)
 {
     tec_status status = TEC_OK;
     for (int i = 0; i < tec_settings_count && status == TEC_OK; i++) {
-        char *text = tec_string_format("%s", tec_settings_table[i].default_text);
+        char *text = tec_string_copy(tec_settings_table[i].default_text);
         status = assign_text(resolver, i, (tec_place){0, 0}, text);
         free(text);
     }
@@ -123,7 +123,7 @@ tec_status tec_settings_resolve(tec_settings *out, const tec_settings_source *so
     if (source->yaml)
         TEC_TRY(tec_resolver_read_yaml(&resolver, source->yaml, source->yaml_bytes));
     for (int i = 0; i < source->override_count; i++) {
-        char *text = tec_string_format("%s", source->overrides[i]);
+        char *text = tec_string_copy(source->overrides[i]);
         tec_status status = apply_override(&resolver, text);
         free(text);
         TEC_TRY(status);

@@ -115,7 +115,7 @@ static void parse_text(const char *text, char **out, complaint problem)
         return;
     }
     free(*out);
-    *out = tec_string_format("%s", text);
+    *out = tec_string_copy(text);
 }
 
 static void parse(const tec_setting *s, const char *text, void *out, int element, complaint problem)

@@ -96,7 +96,7 @@ static tec_status read_list(reader *r, int index)
         if ((status = need_scalar(r, "a number")) != TEC_OK)
             break;
         if (count < TEC_SETTING_LENGTH)
-            text[count] = tec_string_format("%s", scalar(r));
+            text[count] = tec_string_copy(scalar(r));
         count++;
     }
     if (status == TEC_OK)

@@ -2,6 +2,7 @@
 #include "store_parts.h"
 
 #include "tec/files.h"
+#include "tec/json.h"
 #include "tec/version.h"
 
 #include <stdlib.h>
@@ -36,13 +37,7 @@ static tec_status list_shards(const char *dir, const tec_store_spec *spec, json_
 static tec_status write_manifest(const char *dir, const json_t *manifest)
 {
     char *path = tec_path_join(dir, STORE_MANIFEST);
-    char *text = json_dumps(manifest, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
-    tec_status status;
-    if (text)
-        status = tec_file_write(path, text, strlen(text));
-    else
-        status = tec_fail(TEC_SYSTEM_ERROR, "%s: out of memory", path);
-    free(text);
+    tec_status status = tec_json_write(path, manifest, 17);
     free(path);
     return status;
 }

@@ -11,7 +11,7 @@
 
 static char *name_below(const char *folder, const char *path)
 {
-    return tec_path_join(folder, strrchr(path, '/') + 1);
+    return tec_path_join(folder, tec_path_name(path));
 }
 
 static tec_stage_file *list_files(const tec_inputs *in, int64_t *count)

@@ -67,7 +67,7 @@ static void checkpoint_paths(const tec_run_plan *plan, char **path, char **previ
 static tec_status go_back(const tec_run_plan *plan, const char *damaged, const char *previous, tec_trainer *trainer,
                           tec_run_state *state)
 {
-    char *reason = tec_string_format("%s", tec_error_message());
+    char *reason = tec_string_copy(tec_error_message());
     char *kept = tec_path_join(plan->dir, "checkpoint_damaged.h5");
     bool unreadable;
     tec_status status = read_checkpoint(plan, previous, trainer, state, &unreadable);
@@ -185,19 +185,13 @@ static tec_status write_file(const tec_run_plan *plan, const char *name, const c
 
 tec_status tec_run_directory_describe(const tec_comm *comm, const tec_run_plan *plan)
 {
-    char *environment = tec_run_environment_text(comm);
-    tec_status status = TEC_OK;
-    if (comm->rank == 0) {
-        status = write_file(plan, "settings.yaml", plan->settings);
-        if (status == TEC_OK && !environment)
-            status = tec_fail(
-                TEC_SYSTEM_ERROR,
-                "%s: environment.json cannot be formatted: out of memory, or a host name that is not UTF-8", plan->dir);
-        if (status == TEC_OK)
-            status = write_file(plan, "environment.json", environment);
-    }
-    free(environment);
-    return tec_comm_agree(comm, status);
+    char *path = tec_path_join(plan->dir, "environment.json");
+    tec_status status = comm->rank == 0 ? write_file(plan, "settings.yaml", plan->settings) : TEC_OK;
+    status = tec_comm_agree(comm, status);
+    if (status == TEC_OK)
+        status = tec_run_environment_write(comm, path);
+    free(path);
+    return status;
 }
 
 tec_status tec_run_directory_done(const tec_run_plan *plan)

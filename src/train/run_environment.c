@@ -3,6 +3,7 @@
 
 #include "tec/checkpoint.h"
 #include "tec/gemm.h"
+#include "tec/json.h"
 #include "tec/version.h"
 
 #include <jansson.h>
@@ -49,10 +50,10 @@ static json_t *time_now(void)
     return json_string(text);
 }
 
-char *tec_run_environment_text(const tec_comm *comm)
+tec_status tec_run_environment_write(const tec_comm *comm, const char *path)
 {
     json_t *list = hosts(comm);
-    char *text = NULL;
+    tec_status status = TEC_OK;
     if (comm->rank == 0) {
         /* clang-format off */
         json_t *object = json_pack("{ss so so ss so si si}",
@@ -65,9 +66,9 @@ char *tec_run_environment_text(const tec_comm *comm)
             "threads", omp_get_max_threads());
         /* clang-format on */
         json_object_set(object, "hosts", list);
-        text = json_dumps(object, JSON_INDENT(2));
+        status = tec_json_write(path, object, 9);
         json_decref(object);
     }
     json_decref(list);
-    return text;
+    return tec_comm_agree(comm, status);
 }

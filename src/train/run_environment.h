@@ -1,11 +1,10 @@
-/* Module train, private. Where, and with which versions, a run was trained. */
+/* Module train, private. Where and with what a run was made. */
 #ifndef TEC_TRAIN_RUN_ENVIRONMENT_H
 #define TEC_TRAIN_RUN_ENVIRONMENT_H
 
 #include "tec/comm.h"
 
-/* Collective. JSON on rank 0 (the caller frees it), NULL elsewhere: versions of tec, MPI, BLAS and HDF5, start time,
- * ranks, and the host of every rank. */
-char *tec_run_environment_text(const tec_comm *comm);
+/* Collective. Rank 0 writes versions, hosts, ranks and the time to `path` (environment.json). */
+tec_status tec_run_environment_write(const tec_comm *comm, const char *path);
 
 #endif

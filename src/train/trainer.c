@@ -5,6 +5,7 @@
 
 #include "tec/clock.h"
 #include "tec/memory.h"
+#include "tec/minmax.h"
 #include "tec/sampler.h"
 
 #include <math.h>
@@ -28,11 +29,6 @@ struct tec_trainer {
     bool pending;         /* the backward of the step's last micro-batch is still to come */
     int64_t step;         /* the next one */
 };
-
-static int smaller(int a, int b)
-{
-    return a < b ? a : b;
-}
 
 /* Model inputs of a step over all ranks, provided that every image can be read. */
 static double global_inputs(const tec_trainer *t)
@@ -67,7 +63,7 @@ static int next_chunk(void *trainer, tec_request *request)
         return 0;
     if (t->asked_images == 0)
         tec_sampler_step(&t->sampler, t->asked, t->comm->rank, t->comm->size, t->request);
-    int count = smaller(t->shape.chunk, t->shape.images - t->asked_images);
+    int count = tec_min_int(t->shape.chunk, t->shape.images - t->asked_images);
     for (int i = 0; i < count; i++)
         request[i] = t->request[t->asked_images + i];
     t->asked_images += count;
@@ -158,7 +154,7 @@ static tec_status compute_chunk(tec_trainer *t, const tec_feed_batch *batch, boo
     int count = batch->count * t->task->inputs;
     t->task->examples(t->task->own, batch, t->example);
     for (int at = 0; at < count; at += t->shape.micro_batch) {
-        int n = smaller(count - at, t->shape.micro_batch);
+        int n = tec_min_int(count - at, t->shape.micro_batch);
         tec_model_forward(t->model, t->example + at, n, t->task->weight, scale, loss);
         if (!isfinite(loss[0] + loss[1]))
             return tec_diverged_loss(t->step, batch, t->task->inputs, at, n, loss[0] + loss[1]);

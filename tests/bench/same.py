@@ -9,7 +9,9 @@ for help texts and messages), LABEL and the path, and below it what differs.
 How a file is compared goes by its name:
 
     *.h5             structure, types and bytes of all groups, datasets and attributes
-    *.json, *.jsonl  the text, but for the values of IGNORED_KEYS
+    *.json           members and values to the last digit, but for those of IGNORED_KEYS; white space is no part of it
+    *.jsonl          the text, but for the values of IGNORED_KEYS
+    plan-*.out       the numbers, in their order; a difference in the words around them is a rewording
     *.out            the text (standard output), but for IGNORED_NUMBERS
     *.err, *.help    the text (messages, help), but for IGNORED_NUMBERS and IGNORED_LINES: a difference is a rewording
     all others       the bytes
@@ -17,6 +19,7 @@ How a file is compared goes by its name:
 Settings, wherever they are written, are compared without their comments, which repeat the help texts.
 """
 import difflib
+import json
 import os
 import re
 import sys
@@ -165,6 +168,23 @@ def differences_json(first, second):
     return diff_of(*texts) if texts[0] != texts[1] else []
 
 
+def members(path):
+    """One line per member, with the digits as they stand in the file."""
+    value = json.loads(read_text(path), parse_float=lambda digits: ["digits", digits])
+    for key in IGNORED_KEYS.get(os.path.basename(path), ()):
+        value.pop(key, None)
+    return json.dumps(value, indent=1) + "\n"
+
+
+def differences_members(first, second):
+    texts = [members(path) for path in (first, second)]
+    return diff_of(*texts) if texts[0] != texts[1] else []
+
+
+def numbers_of(path):
+    return re.findall(r"[0-9][0-9.]*", timeless(path, False))
+
+
 def timeless(path, leave_out):
     lines = [line for line in read_text(path).splitlines(True) if not (leave_out and IGNORED_LINES.match(line))]
     text = COMMENT.sub("", "".join(lines))
@@ -183,6 +203,7 @@ def differences_text(first, second, leave_out):
 def compare_file(label, first, second, path):
     ending = os.path.splitext(path)[1]
     words = ending in (".err", ".help")
+    report = re.match(r"plan-.*\.out$", os.path.basename(path))
     pair = os.path.join(first, path), os.path.join(second, path)
     there = [os.path.isfile(file) for file in pair]
     if not all(there):
@@ -190,8 +211,13 @@ def compare_file(label, first, second, path):
         words = False
     elif ending == ".h5":
         told = differences_h5(*pair)
-    elif ending in (".json", ".jsonl"):
+    elif ending == ".json":
+        told = differences_members(*pair)
+    elif ending == ".jsonl":
         told = differences_json(*pair)
+    elif report:
+        told = differences_text(*pair, False)
+        words = numbers_of(pair[0]) == numbers_of(pair[1])
     elif ending == ".out" or words:
         told = differences_text(*pair, words)
     elif ending == ".yaml":

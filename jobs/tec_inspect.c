@@ -70,7 +70,7 @@ static tec_status inspect_shard(const char *path)
  * it. */
 static char *printable(const char *text)
 {
-    char *copy = tec_string_format("%s", text);
+    char *copy = tec_string_copy(text);
     for (char *c = copy; *c; c++)
         if (iscntrl((unsigned char)*c))
             *c = '?';
@@ -92,10 +92,10 @@ static char *print_model(const char *path, const tec_settings *settings)
     tec_import *import;
     if (tec_setup_import(settings, path, &import) != TEC_OK) {
         printf("model: not recognised: %s\n", tec_error_message());
-        return tec_string_format("%s", "");
+        return tec_string_copy("");
     }
     const tec_import_facts *facts = tec_import_get_facts(import);
-    char *prefix = tec_string_format("%s", facts->prefix), *line = tec_import_describe(import);
+    char *prefix = tec_string_copy(facts->prefix), *line = tec_import_describe(import);
     print_line("family: ", facts->family, "", "");
     print_line("model: ", line, "", "");
     free(line);
@@ -173,21 +173,13 @@ static bool directory_has(const char *directory, const char *name)
     return has;
 }
 
-/* "DIR/manifest.json" -> "DIR"; the caller frees it. */
-static char *directory_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? tec_string_format("%.*s", slash == path ? 1 : (int)(slash - path), path) : tec_string_format(".");
-}
-
 static tec_status inspect(const char *path, const tec_settings *settings)
 {
-    const char *slash = strrchr(path, '/');
     if (is_directory(path)) {
         if (directory_has(path, "manifest.json") || directory_has(path, "shard-00000.h5"))
             return inspect_store(path);
-    } else if (strcmp(slash ? slash + 1 : path, "manifest.json") == 0) {
-        char *directory = directory_of(path);
+    } else if (strcmp(tec_path_name(path), "manifest.json") == 0) {
+        char *directory = tec_path_directory(path);
         tec_status status = inspect_store(directory);
         free(directory);
         return status;

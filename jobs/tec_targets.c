@@ -50,9 +50,9 @@ static tec_status check_settings(const tec_settings *settings)
 
 static void print_error(tec_target_type type, const tec_store_error *e)
 {
-    static const char *const words[] = {"float32", "float16", "int8"};
-    printf("storage %s: relative error of feature %.2e, of attention (%s) %.2e\n", words[type],
-           sqrt(e->feature_difference / e->feature_square), type == TEC_TARGET_INT8 ? "int8" : "float16",
+    printf("storage %s: relative error of feature %.2e, of attention (%s) %.2e\n", tec_target_type_name(type),
+           sqrt(e->feature_difference / e->feature_square),
+           tec_target_type_name(type == TEC_TARGET_INT8 ? TEC_TARGET_INT8 : TEC_TARGET_FLOAT16),
            sqrt(e->attention_difference / e->attention_square));
 }
 

@@ -112,12 +112,10 @@ static void print_memory(const char *title, const tec_plan_memory *memory, const
 
 static void print_store(const tec_plan_job *job)
 {
-    static const char *const types[] = {
-        [TEC_TARGET_FLOAT32] = "float32", [TEC_TARGET_FLOAT16] = "float16", [TEC_TARGET_INT8] = "int8"};
     double half = tec_plan_store_bytes(job, TEC_TARGET_FLOAT16);
     for (int type = TEC_TARGET_FLOAT32; type <= TEC_TARGET_INT8; type++) {
         char name[64], more[64];
-        snprintf(name, sizeof name, "target store, %s", types[type]);
+        snprintf(name, sizeof name, "target store, %s", tec_target_type_name((tec_target_type)type));
         snprintf(more, sizeof more, "  %.3f of float16%s", tec_plan_store_bytes(job, (tec_target_type)type) / half,
                  type == (int)job->targets.type ? ", as the settings say" : "");
         print_bytes(name, tec_plan_store_bytes(job, (tec_target_type)type), more);

@@ -2,6 +2,7 @@
 #include "jobs.h"
 
 #include "tec/files.h"
+#include "tec/json.h"
 #include "tec/log.h"
 #include "tec/tensor_write.h"
 #include "tec/text.h"
@@ -38,12 +39,9 @@ typedef struct export_plan {
 
 static file_format format_of(const char *path)
 {
-    size_t length = strlen(path);
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        size_t ending = strlen(endings[i].ending);
-        if (length > ending && strcmp(path + length - ending, endings[i].ending) == 0)
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (strlen(path) > strlen(endings[i].ending) && tec_string_ends_with(path, endings[i].ending))
             return endings[i].format;
-    }
     return UNKNOWN;
 }
 
@@ -79,7 +77,7 @@ static char *three(const double value[3])
 static void make_metadata(const tec_import_facts *facts, char *metadata[METADATA])
 {
     int n = 0;
-#define ENTRY(key, value) (metadata[n++] = tec_string_format("%s", key), metadata[n++] = (value))
+#define ENTRY(key, value) (metadata[n++] = tec_string_copy(key), metadata[n++] = (value))
     ENTRY("format", tec_string_format("pt"));
     ENTRY("software", tec_string_format("tec %s", tec_version()));
     ENTRY("tec_heads", tec_string_format("%d", facts->config.heads));
@@ -94,16 +92,9 @@ static void make_metadata(const tec_import_facts *facts, char *metadata[METADATA
 
 static tec_status write_json_beside(const char *out, const char *name, json_t *object)
 {
-    const char *slash = strrchr(out, '/');
-    char *dir = slash ? tec_string_format("%.*s", slash == out ? 1 : (int)(slash - out), out) : tec_string_format(".");
-    char *path = tec_path_join(dir, name), *text = json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
-    char *lines = tec_string_format("%s\n", text ? text : "");
-    tec_status status = text ? tec_file_write(path, lines, strlen(lines))
-                             : tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be formatted: out of memory", path);
-    free(lines);
-    free(text);
+    char *path = tec_path_beside(out, name);
+    tec_status status = tec_json_write(path, object, 15);
     free(path);
-    free(dir);
     json_decref(object);
     return status;
 }

@@ -1,0 +1,13 @@
+/* Module base, public. JSON files. Local. */
+#ifndef TEC_JSON_H
+#define TEC_JSON_H
+
+#include "tec/error.h"
+
+#include <jansson.h>
+
+/* Writes `object`, indented, numbers with `digits` significant digits, to a file as tec_file_write does. NULL: no memory
+ * was left to make it, as jansson says so. TEC_SYSTEM_ERROR: the disk, no memory, or a text that is not UTF-8. */
+tec_status tec_json_write(const char *path, const json_t *object, int digits);
+
+#endif

@@ -1,0 +1,20 @@
+/* JSON files. */
+#include "tec/json.h"
+
+#include "tec/files.h"
+#include "tec/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+tec_status tec_json_write(const char *path, const json_t *object, int digits)
+{
+    char *text = object ? json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(digits)) : NULL;
+    if (!text)
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be formatted: out of memory, or a text that is not UTF-8", path);
+    char *lines = tec_string_format("%s\n", text);
+    tec_status status = tec_file_write(path, lines, strlen(lines));
+    free(lines);
+    free(text);
+    return status;
+}
