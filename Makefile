@@ -17,7 +17,7 @@ PKG_CONFIG ?= pkg-config
 V ?=
 Q := $(if $(V),,@)
 OPTIMISE ?= -O3
-WARN := -Wall -Wextra -Wshadow
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes
 PACKAGES := yaml-0.1 libjpeg libpng zlib jansson libzip
 HDF5_PACKAGE ?= $(firstword $(foreach p,hdf5 hdf5-serial hdf5-openmpi,$(shell $(PKG_CONFIG) --exists $(p) && echo $(p))))
 BLAS_LIBS ?= $(shell $(PKG_CONFIG) --libs openblas 2>/dev/null || echo -lopenblas)
@@ -238,8 +238,8 @@ deps-lint:
 	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(LINTERS) libomp-dev
 
 tidy:
-	@printf '%s\n' $(LIBRARY_SOURCES) $(PROGRAM_SOURCES) | OMPI_CC=clang xargs -P 2 -n 16 sh -c \
-		'clang-tidy --quiet "$$@" -- $(CPPFLAGS) $(CFLAGS) $(shell mpicc --showme:compile)' tidy
+	@printf '%s\n' $(LIBRARY_SOURCES) $(PROGRAM_SOURCES) | xargs -P $$(nproc) -n 16 sh -c \
+		'clang-tidy --quiet "$$@" -- $(CPPFLAGS) $(CFLAGS) $(shell mpicc --showme:compile) 2>/dev/null' tidy
 
 # Lines and branches that the tests reach. Without Slurm, and without what measures time or sanitizes.
 coverage: deps
@@ -248,13 +248,14 @@ coverage: deps
 	-@BUILD=$(BUILD)/coverage SLURM=no tests/check
 	@BUILD=$(BUILD)/coverage tests/coverage
 
+HEADER_FILES := $(wildcard include/tec/*.h src/*/*.h jobs/*.h tests/*/*.h)
 lint:
-	clang-format --dry-run --Werror $(ALL_SOURCES) $(wildcard include/tec/*.h src/*/*.h jobs/*.h tests/*/*.h)
-	$(if $(SCRIPTS),shellcheck $(SCRIPTS))
-	$(MAKE) BUILD=$(BUILD)/clang OMPI_CC=clang WARN='$(WARN) -Werror' all test-programs
+	@clang-format --dry-run --Werror $(ALL_SOURCES) $(HEADER_FILES)
+	@shellcheck -x $(SCRIPTS)
+	@$(PARALLEL_MAKE) BUILD=$(BUILD)/clang OMPI_CC=clang WARN='$(WARN) -Werror' all test-programs
 
 format:
-	clang-format -i $(ALL_SOURCES) $(wildcard include/tec/*.h src/*/*.h jobs/*.h tests/*/*.h)
+	clang-format -i $(ALL_SOURCES) $(HEADER_FILES)
 
 clean:
 	rm -rf $(BUILD)

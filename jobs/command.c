@@ -48,7 +48,7 @@ tec_status tec_command_unknown(const char *name)
 
 bool tec_command_asks_help(int argc, char **argv)
 {
-    for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
             return true;
     return false;
@@ -177,7 +177,7 @@ static tec_status take_option(line *l, const char *name)
     char dashed[64];
     int length = (int)strcspn(name, "="), i = 0, count = count_options(l->command);
     const tec_option *option = l->command->options;
-    while (i < count && ((int)strlen(option[i].name) != length || strncmp(option[i].name, name, (size_t)length)))
+    while (i < count && ((int)strlen(option[i].name) != length || strncmp(option[i].name, name, (size_t)length) != 0))
         i++;
     if (i == count)
         return unknown_option(l->command, name, length);

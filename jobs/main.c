@@ -46,7 +46,7 @@ int main(int argc, char **argv)
     const tec_command *command = tec_command_find(name);
     tec_status status = TEC_OK;
     if (command && !tec_command_asks_help(argc - 1, argv + 1))
-        return run_command(command, argc - 1, argv + 1);
+        return (int)run_command(command, argc - 1, argv + 1);
 
     if (command)
         tec_command_print_help(command, stdout);
@@ -60,5 +60,5 @@ int main(int argc, char **argv)
     status = flush_results(status);
     if (status != TEC_OK)
         tec_log_error(-1, tec_error_message());
-    return status;
+    return (int)status;
 }

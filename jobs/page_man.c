@@ -8,20 +8,23 @@
 #include <string.h>
 
 /* Escapes backslashes and hyphens, and control characters at the start of a line. */
-static void print_text(const char *text, FILE *out)
+static void print_part(const char *text, size_t length, FILE *out)
 {
-    bool start = true;
-    for (; *text; text++) {
-        if (start && (*text == '.' || *text == '\''))
+    for (size_t i = 0; i < length; i++) {
+        if ((i == 0 || text[i - 1] == '\n') && (text[i] == '.' || text[i] == '\''))
             fputs("\\&", out);
-        if (*text == '\\')
+        if (text[i] == '\\')
             fputs("\\e", out);
-        else if (*text == '-')
+        else if (text[i] == '-')
             fputs("\\-", out);
         else
-            fputc(*text, out);
-        start = *text == '\n';
+            fputc(text[i], out);
     }
+}
+
+static void print_text(const char *text, FILE *out)
+{
+    print_part(text, strlen(text), out);
 }
 
 static void print_line(const char *text, FILE *out)
@@ -35,16 +38,14 @@ static void print_details(const char *text, FILE *out)
 {
     bool block = false;
     while (*text) {
-        char line[1024];
         size_t length = strcspn(text, "\n");
         bool indented = *text == ' ';
-        snprintf(line, sizeof line, "%.*s", (int)length, text);
         if (indented != block)
             fputs(indented ? ".PP\n.nf\n" : ".fi\n", out);
         if (length == 0)
-            fputs(".PP\n", out);
-        else
-            print_line(line, out);
+            fputs(".PP", out);
+        print_part(text, length, out);
+        fputc('\n', out);
         block = indented;
         text += length + (text[length] == '\n');
     }

@@ -74,7 +74,7 @@ static void print_settings(FILE *out)
     const char *section = "";
     tec_setting_row row;
     for (int i = 0; tec_settings_row(i, &row); i++) {
-        if (strcmp(section, row.section))
+        if (strcmp(section, row.section) != 0)
             fprintf(out, "\n### %s\n\n| key | default | values | meaning |\n|---|---|---|---|\n", row.section);
         section = row.section;
         fprintf(out, "| `%s.%s` | ", row.section, row.key);

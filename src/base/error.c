@@ -41,5 +41,5 @@ void tec_abort(tec_status status)
     if (end_all_ranks)
         end_all_ranks(status);
     tec_log_error(-1, last_message);
-    exit(status);
+    exit((int)status);
 }

@@ -9,7 +9,7 @@
 
 tec_status tec_json_write(const char *path, const json_t *object, int digits)
 {
-    char *text = object ? json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(digits)) : NULL;
+    char *text = object ? json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION((size_t)digits)) : NULL;
     if (!text)
         return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be formatted: out of memory, or a text that is not UTF-8", path);
     char *lines = tec_string_format("%s\n", text);

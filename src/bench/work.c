@@ -151,9 +151,9 @@ tec_status tec_bench_training_step(void *context)
 double tec_bench_training_flops(const tec_bench_training *t)
 {
     const tec_model_config *config = tec_model_get_config(t->model);
-    int rest = t->batch % t->micro_batch;
-    double whole = tec_flops_train(config, t->micro_batch, t->visible, t->topk);
-    return t->batch / t->micro_batch * whole + (rest ? tec_flops_train(config, rest, t->visible, t->topk) : 0);
+    int whole = t->batch / t->micro_batch, rest = t->batch % t->micro_batch;
+    double each = tec_flops_train(config, t->micro_batch, t->visible, t->topk);
+    return whole * each + (rest ? tec_flops_train(config, rest, t->visible, t->topk) : 0);
 }
 
 tec_status tec_bench_targets_open(tec_bench_targets *t, const tec_model_config *config, int batch, int topk)

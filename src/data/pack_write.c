@@ -181,7 +181,7 @@ static tec_status put_file(const tec_pack *p, int64_t i, FILE *tar, const char *
         status = tec_fail(TEC_USER_ERROR, "%s has %zu bytes, but had %lld when the folder was listed: start again",
                           path, bytes, (long long)p->size[i]);
     if (status == TEC_OK) {
-        fprintf(index, "%lld %zu %08x %s%c", (long long)(*offset + head_bytes), bytes, tec_crc32c(0, data, bytes),
+        fprintf(index, "%lld %zu %08x %s%c", (long long)*offset + head_bytes, bytes, tec_crc32c(0, data, bytes),
                 p->path[i], 0);
         tec_pack_entry_write_head(p->path[i], p->size[i], head);
         status = put(tar, name, head, (size_t)head_bytes);

@@ -141,7 +141,7 @@ static tec_status check_activation(const tec_import *import, const json_t *confi
     if ((!act || strcmp(act, "gelu") == 0) && (!timm || !strstr(timm, "quickgelu")))
         return TEC_OK;
     return tec_fail(TEC_USER_ERROR, "%s: config.json beside it says that its activation is %s; only gelu is supported",
-                    import->path, act && strcmp(act, "gelu") ? act : "quickgelu");
+                    import->path, act && strcmp(act, "gelu") != 0 ? act : "quickgelu");
 }
 
 static tec_status read_config(const tec_import *import, const json_t *config, import_sidecar *said)

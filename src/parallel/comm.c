@@ -36,7 +36,7 @@ static void end_world(tec_status status)
         return;
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     tec_log_error(rank, tec_error_message());
-    MPI_Abort(MPI_COMM_WORLD, status);
+    MPI_Abort(MPI_COMM_WORLD, (int)status);
 }
 
 static tec_comm comm_of(MPI_Comm mpi)
@@ -93,7 +93,7 @@ tec_status tec_comm_agree(const tec_comm *comm, tec_status mine)
     reduce(comm, &first, 1, MPI_INT, MPI_MIN);
     if (first == INT_MAX)
         return TEC_OK;
-    failure failed = {.status = mine};
+    failure failed = {.status = (int)mine};
     if (first == comm->rank)
         memcpy(failed.message, tec_error_message(), strlen(tec_error_message()) + 1);
     tec_comm_broadcast(comm, &failed, sizeof failed, first);

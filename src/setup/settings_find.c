@@ -81,7 +81,7 @@ static const tec_setting *nearest_key(const char *section, const char *key)
     const char *name[TEC_SETTINGS_MOST] = {NULL};
     int row[TEC_SETTINGS_MOST], names = 0;
     for (int i = 0; i < tec_settings_count; i++) {
-        if (section && strcmp(tec_settings_table[i].section, section))
+        if (section && strcmp(tec_settings_table[i].section, section) != 0)
             continue;
         row[names] = i;
         name[names++] = tec_settings_table[i].key;
@@ -115,7 +115,7 @@ char *tec_setting_unknown_section(const char *section, char *text, size_t size)
     const char *name[TEC_SETTINGS_MOST] = {NULL};
     int names = 0;
     for (int i = 0; i < tec_settings_count; i++)
-        if (names == 0 || strcmp(name[names - 1], tec_settings_table[i].section))
+        if (names == 0 || strcmp(name[names - 1], tec_settings_table[i].section) != 0)
             name[names++] = tec_settings_table[i].section;
     const char *nearest = tec_suggest(section, name, names);
     snprintf(text, size, "unknown section `%.80s`", section);

@@ -86,7 +86,7 @@ static bool all_equal(const tec_setting *s, const void *value)
 {
     size_t size = s->type == TEC_SETTING_INTS ? sizeof(int) : sizeof(double);
     for (int i = 1; i < s->length; i++)
-        if (memcmp(value, (const char *)value + (size_t)i * size, size))
+        if (memcmp(value, (const char *)value + (size_t)i * size, size) != 0)
             return false;
     return true;
 }
@@ -111,7 +111,7 @@ tec_status tec_settings_print(const tec_settings *settings, FILE *out)
     fputs("# Every setting of this run, as resolved. `tec COMMAND -c THIS_FILE` gives the same again.\n", out);
     for (int i = 0; i < tec_settings_count; i++) {
         const tec_setting *s = &tec_settings_table[i];
-        if (strcmp(section, s->section))
+        if (strcmp(section, s->section) != 0)
             fprintf(out, "\n%s:\n", s->section);
         section = s->section;
         tec_setting_range(s, range, sizeof range);

@@ -149,7 +149,7 @@ static tec_status read_section_name(const reader *r, long *seen_at, const char *
     TEC_TRY(need_scalar(r, "a section"));
     for (int i = 0; i < tec_settings_count; i++) {
         *section = tec_settings_table[i].section;
-        if (strcmp(*section, scalar(r)))
+        if (strcmp(*section, scalar(r)) != 0)
             continue;
         if (seen_at[i])
             return tec_resolver_fail(r->resolver, here(r), "duplicate section `%s` (already in line %ld)", *section,

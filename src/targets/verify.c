@@ -5,6 +5,8 @@
 
 #include "tec/log.h"
 #include "tec/memory.h"
+#include "tec/minmax.h"
+#include "tec/range.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -22,10 +24,11 @@ typedef struct verifying {
     target_maker maker;
     tec_store_row stored; /* one row of the store */
     int64_t *rows;        /* [count] that this rank recomputes */
-    int64_t count, asked;
-    int samples;      /* rows that all ranks together recompute */
-    int64_t compared; /* by this rank */
-    double worst[2];  /* largest relative difference of feature and attention */
+    int64_t count, asked; /* asked: of them, of the feed */
+    int64_t most;         /* count of the rank that recomputes most */
+    int samples;          /* rows that all ranks together recompute */
+    int64_t compared;     /* by this rank */
+    double worst[2];      /* largest relative difference of feature and attention */
 } verifying;
 
 /* -- comparison of a row -- */
@@ -163,10 +166,9 @@ static tec_status verify_shards(verifying *v)
 static void choose_rows(verifying *v)
 {
     const tec_comm *comm = v->job->comm;
-    int64_t total = v->spec.samples * v->spec.views, wanted = v->samples;
-    if (wanted > total)
-        wanted = total;
-    v->rows = tec_allocate((size_t)(wanted / comm->size + 1) * sizeof *v->rows);
+    const int64_t total = v->spec.samples * v->spec.views, wanted = tec_min_int64(v->samples, total);
+    v->most = tec_share(wanted, 0, comm->size).count;
+    v->rows = tec_allocate((size_t)v->most * sizeof *v->rows);
     for (int64_t i = comm->rank; i < wanted; i += comm->size)
         v->rows[v->count++] = wanted > 1 ? (int64_t)((double)i * (double)(total - 1) / (double)(wanted - 1)) : 0;
 }
@@ -202,9 +204,8 @@ static int next_rows(void *context, tec_request *request)
 static tec_status recompute(verifying *v)
 {
     const tec_comm *comm = v->job->comm;
-    int64_t per_rank = v->samples / comm->size + 1;
     tec_status status = TEC_OK;
-    for (int64_t done = 0; done < per_rank && status == TEC_OK; done += v->job->batch) {
+    for (int64_t done = 0; done < v->most && status == TEC_OK; done += v->job->batch) {
         int count = 0;
         if (done < v->count) {
             status = tec_target_maker_take(&v->maker, &count);

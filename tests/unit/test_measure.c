@@ -96,9 +96,9 @@ static void test_names(void **state)
 {
     (void)state;
     for (int i = 0; i < TEC_OPERATORS; i++) {
-        assert_non_null(tec_operator_name(i));
+        assert_non_null(tec_operator_name((tec_operator)i));
         for (int j = 0; j < i; j++)
-            assert_string_not_equal(tec_operator_name(i), tec_operator_name(j));
+            assert_string_not_equal(tec_operator_name((tec_operator)i), tec_operator_name((tec_operator)j));
     }
 }
 

@@ -186,7 +186,7 @@ static void test_backend(void **state)
     bool mine = false;
 #endif
     for (int order = 0; order < 4; order++) {
-        tec_transpose left = order & 1, right = order >> 1;
+        tec_transpose left = (tec_transpose)(order & 1), right = (tec_transpose)(order >> 1);
         assert_string_equal(tec_gemm_backend(197, 192, 64, left, right), mine ? "own" : "library");
         assert_string_equal(tec_gemm_backend(2, 2, 1, left, right), mine ? "own" : "library");
         assert_string_equal(tec_gemm_backend(1, 192, 64, left, right), "library");

@@ -203,7 +203,7 @@ static void test_gemm(void **state)
             for (int l = 0; l < k; l++)
                 want[i] += 1.5 * element(a, stride, ta, i / n, l) * element(b, stride, tb, l, i % n);
             want[i] += beta * before[i];
-            before[i] = beta ? before[i] : NAN;
+            before[i] = beta != 0 ? before[i] : NAN;
         }
         real *c = rows_of(before, m, n, ldc);
         tec_gemm(m, n, k, (real)1.5, (tec_matrix){copy_of(a, stride * stride), stride, ta},
