@@ -5,7 +5,9 @@ NODES=4
 # shellcheck source=tests/slurm/lib.sh
 source "$(dirname "$0")/lib.sh"
 fashion_mnist small.yaml
-base=(-c small.yaml pretrain.objective=mae pretrain.epochs=1 run.dir=base)
+# A base that keeps a task busy for some seconds, so that there is time to stop and to cancel it.
+base=(-c small.yaml pretrain.objective=mae model.width=96 model.depth=12 model.heads=3 pretrain.stop_after_steps=1
+    run.dir=base)
 settings=(-c "$here/small.yaml" base.model="$here/base/checkpoint.h5" targets.shard_mb=1 targets.views=6
     targets.batch=8)
 script=$repository/slurm/targets.sbatch
