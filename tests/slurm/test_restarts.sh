@@ -7,8 +7,9 @@ NODES=4 CPUS=16
 source "$(dirname "$0")/lib.sh"
 fashion_mnist small.yaml
 # Relative run.dir in directories of their own: checkpoints hold the settings, which are then the same. A checkpoint is
-# written when somebody asks for it, and every second.
-settings=(-c "$here/small.yaml" pretrain.objective=mae run.dir=run pretrain.epochs=9 pretrain.batch=20
+# written when somebody asks for it, and every second. The model keeps a fast machine busy for some seconds, so that
+# there is time for things to happen.
+settings=(-c "$here/small.yaml" model.width=96 model.depth=8 pretrain.objective=mae run.dir=run pretrain.epochs=9 pretrain.batch=20
     pretrain.checkpoint_epochs=1000 pretrain.checkpoint_minutes=0.02 run.watchdog_minutes=0.1
     data.max_val=100 probe.epochs=1)
 nodes=n1,n2
