@@ -13,16 +13,19 @@ static CBLAS_TRANSPOSE order(tec_matrix x)
     return x.transpose == TEC_TRANSPOSED ? CblasTrans : CblasNoTrans;
 }
 
-/* CBLAS adds a product to what c holds, and to nothing else: bias and `from` are put there first. */
+/* CBLAS adds a product to what c holds, and to nothing else: bias and `from` are put there first. The compiler cannot
+ * tell that storing to c leaves *p as it is, hence the copies. */
 static real put_addends(const product *p)
 {
-    if (!p->bias && p->from == p->c)
-        return p->beta;
-    for (int i = 0; i < p->m; i++)
-        for (int j = 0; j < p->n; j++) {
-            long at = (long)i * p->ldc + j;
-            p->c[at] = (p->bias ? p->bias[j] : 0) + (p->beta != 0 ? p->beta * p->from[at] : 0);
-        }
+    const real *bias = p->bias, *from = p->from;
+    const real beta = p->beta;
+    const int n = p->n;
+    real *c = p->c;
+    if (!bias && from == c)
+        return beta;
+    for (int i = 0; i < p->m; i++, c += p->ldc, from += p->ldc)
+        for (int j = 0; j < n; j++)
+            c[j] = (bias ? bias[j] : 0) + (beta != 0 ? beta * from[j] : 0);
     return 1;
 }
 
