@@ -19,6 +19,14 @@ else
     echo "SKIPPED: the man page: there is no groff"
 fi
 
+say "which tec this is, and with which libraries"
+for option in --version -V; do
+    run tec $option
+    for name in '^tec ' MPI HDF5 libyaml jansson libjpeg libpng zlib libzip; do
+        grep -q "$name" "$out" || fail "tec $option does not say $name"
+    done
+done
+
 # ---- completion ----
 
 run tec help --page bash
