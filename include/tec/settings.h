@@ -92,7 +92,7 @@ typedef struct tec_settings {
     } knn;
     struct {
         int epochs, batch;
-        double blr, lr, min_lr; /* lr 0: blr * batch / 256 */
+        double blr, lr, min_lr; /* lr 0: blr * batch / 256; batch 0, blr 0: by the size of the set */
         double warmup_epochs, weight_decay, momentum;
     } probe;
     struct {

@@ -170,10 +170,11 @@ const tec_setting tec_settings_table[] = {
 
     {AT(probe, epochs), INT(1, 1000000, "90"),
      .help = "passes over the training features"},
-    {AT(probe, batch), INT(1, 100000000, "16384"),
-     .help = "global batch: features per step over all ranks"},
-    {AT(probe, blr), NUMBER(0, INFINITY, "0.1"), ABOVE,
-     .help = "base learning rate, for 256 features per step"},
+    {AT(probe, batch), INT(0, 100000000, "0"),
+     .help = "global batch: features per step over all ranks; 0: a tenth of the training images, at most 16384"},
+    {AT(probe, blr), NUMBER(0, INFINITY, "0"),
+     .help = "base learning rate, for 256 features per step; 0: 0.1 or, with fewer than 163840 training images, "
+             "16384 / images"},
     {AT(probe, lr), NUMBER(0, INFINITY, "0"),
      .help = "learning rate; 0: blr * batch / 256"},
     {AT(probe, min_lr), NUMBER(0, INFINITY, "0"),
