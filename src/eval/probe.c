@@ -311,6 +311,9 @@ tec_status tec_probe_run(const tec_comm *comm, const tec_probe_settings *setting
                .classes = train->classes,
                .batch = batch_of(settings, train->total)};
     p.lr = lr_of(settings, p.batch, train->total);
+    if (train->total % p.batch)
+        tec_log("linear probe: %lld images in batches of %lld: %lld are left out of each epoch, others every time",
+                (long long)train->total, (long long)p.batch, (long long)(train->total % p.batch));
     *out = (tec_probe_result){.lr = p.lr, .batch = p.batch, .steps = settings->epochs * (train->total / p.batch)};
     open_probe(&p);
     tec_status status = train_all(&p, out);

@@ -114,7 +114,7 @@ const tec_setting tec_settings_table[] = {
     {AT(pretrain, epochs), INT(1, 1000000, "100"),
      .help = "passes over the training images"},
     {AT(pretrain, batch), INT(1, 100000000, "256"),
-     .help = "global batch: images per step over all ranks"},
+     .help = "global batch: images per step over all ranks; what is left at the end of an epoch is left out of it"},
     {AT(pretrain, micro_batch), INT(0, 65536, "0"),
      .help = "masked images that a rank computes at once; 0: chosen by the model's size"},
     {AT(pretrain, mask_ratio), NUMBER(0, 1, "0.75"), BETWEEN,
