@@ -3,12 +3,9 @@
 
 #include "tec/files.h"
 #include "tec/json.h"
-#include "tec/memory.h"
-#include "tec/text.h"
 #include "tec/version.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static tec_status write_settings(const tec_settings *settings, const char *name)
 {

@@ -13,11 +13,11 @@ static const tec_option options[] = {
 
 /* Collective. */
 static tec_status train(const tec_comm *comm, const tec_settings *settings, const tec_inputs *inputs, int fresh,
-                        const tec_model_config *model)
+                        const tec_model_config *model, tec_deadline deadline)
 {
     char *text = NULL;
     size_t bytes;
-    TEC_TRY(tec_settings_text(settings, &text, &bytes));
+    TEC_TRY(tec_comm_agree(comm, tec_settings_text(settings, &text, &bytes)));
     const tec_pretraining pretraining = tec_setup_pretraining(settings, model);
     tec_task task = tec_task_pretraining(&pretraining, inputs->store, settings->data.workers);
     const tec_run_plan plan = {.dir = settings->run.dir,
@@ -29,7 +29,7 @@ static tec_status train(const tec_comm *comm, const tec_settings *settings, cons
                                .reduction = tec_setup_reduction(settings),
                                .threads = tec_settings_threads(settings),
                                .fresh = fresh,
-                               .deadline = tec_deadline_read(settings->run.max_minutes)};
+                               .deadline = deadline};
     tec_log("%lld images, %d ranks, %d images a step, run directory %s", (long long)tec_dataset_size(inputs->set),
             comm->size, plan.recipe.batch, plan.dir);
     tec_status status = tec_run_training(comm, &plan);
@@ -43,11 +43,12 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     const tec_settings *settings = &call->settings;
     tec_model_config model;
     tec_inputs inputs;
+    tec_deadline deadline = tec_deadline_read(settings->run.max_minutes); /* setup takes of the time, too */
     TEC_TRY(tec_settings_model_config(settings, &model));
     TEC_TRY(tec_setup_directory(comm, settings->run.dir));
     tec_status status = tec_setup_inputs(comm, settings, &model, &inputs);
     if (status == TEC_OK)
-        status = train(comm, settings, &inputs, call->option[OPTION_FRESH].times, &model);
+        status = train(comm, settings, &inputs, call->option[OPTION_FRESH].times, &model, deadline);
     tec_inputs_close(&inputs);
     return status;
 }

@@ -202,6 +202,15 @@ void tec_feed_release(tec_feed *f)
     tec_feed_ahead(f);
 }
 
+void tec_feed_skip(tec_feed *f)
+{
+    tec_batch batch;
+    tec_feed_ahead(f);
+    if (f->under_way > 0)
+        tec_loader_wait(f->loader, &batch);
+    tec_feed_release(f);
+}
+
 void tec_feed_pack(const tec_feed *f, const tec_feed_batch *batch, real *images)
 {
     for (int i = 0; i < batch->count; i++)

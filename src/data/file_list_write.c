@@ -11,14 +11,7 @@
 
 tec_found_file *tec_found_add(tec_found *found, const char *path)
 {
-    if (found->count == found->room) {
-        found->room = found->room ? 2 * found->room : 1024;
-        tec_found_file *larger = tec_allocate(found->room * sizeof *larger);
-        if (found->count)
-            memcpy(larger, found->file, found->count * sizeof *larger);
-        free(found->file);
-        found->file = larger;
-    }
+    found->file = tec_grow(found->file, found->count, &found->room, sizeof *found->file);
     tec_found_file *file = &found->file[found->count++];
     *file = (tec_found_file){.path = tec_string_copy(path)};
     return file;

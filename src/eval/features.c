@@ -13,7 +13,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define BATCHES_BETWEEN_AGREEMENTS 16 /* how soon a failure on one rank ends the others */
 

@@ -1,8 +1,6 @@
 /* Bytes on disk: checkpoints and target stores. */
 #include "plan_parts.h"
 
-#include <string.h>
-
 /* What HDF5 adds: object headers and alignment, per tensor of a checkpoint, per checkpoint, per shard. Measured. */
 static const double TENSOR_OVERHEAD = 600, CHECKPOINT_OVERHEAD = 8e3, SHARD_OVERHEAD = 12e3;
 

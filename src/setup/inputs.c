@@ -4,7 +4,6 @@
 #include "tec/checkpoint.h"
 #include "tec/log.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* Collective. The hash of base.model's encoder, or 0 if none is given. */

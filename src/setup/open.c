@@ -3,9 +3,7 @@
 
 #include "tec/files.h"
 #include "tec/log.h"
-#include "tec/text.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

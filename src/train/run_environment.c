@@ -9,7 +9,6 @@
 #include <jansson.h>
 #include <omp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
