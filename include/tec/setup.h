@@ -19,6 +19,15 @@ tec_reduction tec_setup_reduction(const tec_settings *settings);
 tec_feed_view tec_setup_view(const tec_settings *settings); /* random crops, for training */
 tec_recipe tec_setup_recipe(const tec_settings *settings);  /* of pretraining */
 
+/* What tec_setup_compare compares with. Both are borrowed. */
+typedef struct tec_setup_now {
+    const tec_settings *settings;
+    const char *const *sections; /* that the command reads, ends with NULL: others do not count */
+} tec_setup_now;
+
+/* A tec_run_compare; `now`: a tec_setup_now. */
+tec_status tec_setup_compare(const void *now, const char *yaml, tec_run_changes *out);
+
 /* `model`: as tec_setup_inputs has completed it. */
 tec_pretraining tec_setup_pretraining(const tec_settings *settings, const tec_model_config *model);
 

@@ -19,6 +19,7 @@
 #define ABOVE .low_open = true
 #define BETWEEN .low_open = true, .high_open = true
 #define BELOW .high_open = true
+#define KEPT .kept = true
 
 /* clang-format off */
 const tec_setting tec_settings_table[] = {
@@ -35,10 +36,10 @@ const tec_setting tec_settings_table[] = {
      .help = "side of the square that the model sees, in pixels"},
     {AT(data, channels), INT(1, 3, "3"),
      .help = "1 (grey) or 3 (RGB)"},
-    {AT(data, mean), LIST(TEC_SETTING_NUMBERS, 3, -1000, 1000, "0.485,0.456,0.406"), .one_for_all = true,
+    {AT(data, mean), LIST(TEC_SETTING_NUMBERS, 3, -1000, 1000, "0.485,0.456,0.406"), .one_for_all = true, KEPT,
      .help = "subtracted from pixel / 255, per channel or one number for all, for the model "
              "that is trained (base.mean: for one that is read); default with 1 channel: 0.5"},
-    {AT(data, std), LIST(TEC_SETTING_NUMBERS, 3, 0, 1000, "0.229,0.224,0.225"), ABOVE, .one_for_all = true,
+    {AT(data, std), LIST(TEC_SETTING_NUMBERS, 3, 0, 1000, "0.229,0.224,0.225"), ABOVE, .one_for_all = true, KEPT,
      .help = "divides pixel / 255 - data.mean, per channel or one number for all; default with 1 channel: 0.5"},
     {AT(data, crop_scale), LIST(TEC_SETTING_NUMBERS, 2, 0, 1, "0.2,1"), ABOVE,
      .help = "smallest and largest area of a random crop, as shares of the image"},

@@ -1,6 +1,7 @@
 /* The members of a specification by table (checking, formatting, comparing), and the rows and shards that follow. */
 #include "store_parts.h"
 
+#include "tec/hash.h"
 #include "tec/minmax.h"
 
 #include <stddef.h>
@@ -191,6 +192,20 @@ char *tec_store_field_text(const spec_field *field, const tec_store_spec *spec, 
         break;
     }
     return text;
+}
+
+uint64_t tec_store_identity(const tec_store_spec *spec)
+{
+    uint64_t hash = 0;
+    for (const spec_field *f = tec_store_spec_fields; f->h5.name; f++) {
+        char value[160];
+        if (f->h5.offset == offsetof(tec_store_spec, images) || f->h5.offset == offsetof(tec_store_spec, shard_rows))
+            continue;
+        tec_store_field_text(f, spec, value, sizeof value);
+        hash = tec_hash_bytes(hash, f->h5.name, strlen(f->h5.name));
+        hash = tec_hash_bytes(hash, value, strlen(value));
+    }
+    return hash;
 }
 
 static bool same(const spec_field *field, const tec_store_spec *a, const tec_store_spec *b)

@@ -4,11 +4,11 @@
 #include "run_directory.h"
 #include "run_lock.h"
 #include "run_log.h"
+#include "run_schedule.h"
 
 #include "tec/clock.h"
 #include "tec/log.h"
 #include "tec/phase.h"
-#include "tec/schedule.h"
 #include "tec/skipped_report.h"
 #include "tec/stop.h"
 
@@ -35,6 +35,7 @@ typedef struct run {
     tec_trainer *trainer;
     tec_skipped skipped;
     tec_run_state state;
+    tec_run_changes changes; /* on rank 0, of a resumed run */
     run_log log;
     interval since_line, since_epoch;
     const char *const *loss_names;
@@ -46,11 +47,12 @@ typedef struct run {
     double rate;             /* model inputs per second, running mean, for the progress line */
 } run;
 
-static double current_lr(const run *r)
+static void say_changes(const run *r)
 {
-    const tec_recipe *recipe = r->recipe;
-    return tec_schedule_cosine((double)r->state.step / (double)r->epoch_steps, recipe->epochs, recipe->warmup_epochs,
-                               recipe->lr, recipe->min_lr);
+    char *text = tec_run_changes_text(&r->changes, NULL);
+    if (*text)
+        tec_log("settings changed since step %lld: %s", (long long)r->state.step, text);
+    free(text);
 }
 
 /* Sets the state to that of the run that is resumed, or of a new one. */
@@ -58,12 +60,22 @@ static tec_status start_or_resume(run *r)
 {
     const int32_t ranks = r->comm->size, threads = r->plan->threads;
     bool resumed;
+    tec_status status = TEC_OK;
     r->state = (tec_run_state){.ranks = ranks,
                                .threads = threads,
                                .dataset = tec_dataset_fingerprint(r->plan->set),
                                .seed = r->recipe->seed,
                                .batch = r->recipe->batch};
-    TEC_TRY(tec_run_directory_resume(r->comm, r->plan, r->trainer, &r->state, &resumed));
+    TEC_TRY(tec_run_directory_resume(r->comm, r->plan, r->trainer, &r->state, &r->changes, &resumed));
+    if (r->comm->rank == 0) {
+        say_changes(r);
+        status = run_schedule_settle(r->plan, resumed, &r->changes, r->epoch_steps, &r->state);
+    }
+    TEC_TRY(tec_comm_agree(r->comm, status));
+    tec_comm_broadcast(r->comm, &r->state, sizeof r->state, 0);
+    r->state.base = r->plan->base;
+    r->state.store = r->plan->store;
+    r->total_steps = run_schedule_end(r->recipe, &r->state, r->epoch_steps);
     if (resumed && (r->state.ranks != ranks || r->state.threads != threads))
         tec_log("the run had %d ranks with %d threads and now has %d with %d: "
                 "the same images, the same results up to rounding",
@@ -89,17 +101,20 @@ static tec_status prepare(run *r)
                                                        .skipped = &r->skipped}));
     r->loss_names = tec_model_loss_names(tec_trainer_model(r->trainer));
     r->epoch_steps = tec_trainer_steps_per_epoch(r->trainer);
-    r->total_steps = r->epoch_steps * r->recipe->epochs;
     const tec_params *params = tec_model_params(tec_trainer_model(r->trainer));
     tec_deadline_guess_save(&r->deadline,
                             (double)(params->total + 2 * params->trained) * sizeof(real) / CHECKPOINT_BYTES_PER_SECOND);
     TEC_TRY(start_or_resume(r));
-    TEC_TRY(tec_run_directory_describe(r->comm, plan));
+    bool idle = r->state.step >= r->total_steps; /* a run that is done keeps the settings that it was done with */
+    if (!idle)
+        TEC_TRY(tec_run_directory_describe(r->comm, plan, &r->changes, r->checkpoint_step >= 0));
     tec_status status = TEC_OK;
     if (r->comm->rank == 0) {
         status = tec_run_directory_clear(plan, r->checkpoint_step >= 0);
         if (status == TEC_OK)
             status = tec_run_log_open(&r->log, plan->dir, r->state.step);
+        if (status == TEC_OK && !idle)
+            status = tec_run_log_changes(&r->log, r->state.epoch + 1, r->state.step, &r->changes);
     }
     return tec_comm_agree(r->comm, status);
 }
@@ -177,7 +192,7 @@ static void name_last_checkpoint(const run *r)
 /* Collective. One step, counted and logged. */
 static tec_status take_step(run *r, unsigned ask, tec_step_result *result)
 {
-    double lr = current_lr(r), start = tec_seconds();
+    double lr = run_schedule_lr(r->recipe, &r->state, r->epoch_steps), start = tec_seconds();
     tec_status status = tec_trainer_step(r->trainer, lr, ask, result);
     if (status == TEC_DIVERGED)
         name_last_checkpoint(r);
@@ -251,7 +266,11 @@ static tec_status train(run *r)
         }
     }
     tec_progress_end();
-    tec_log("all %d epochs are done: %lld steps", r->recipe->epochs, (long long)r->state.step);
+    if (r->state.finish_steps > 0)
+        tec_log("finished at step %lld: the learning rate fell over the last %lld steps (--finish)",
+                (long long)r->state.step, (long long)r->state.finish_steps);
+    else
+        tec_log("all %d epochs are done: %lld steps", r->recipe->epochs, (long long)r->state.step);
     return tec_comm_agree(r->comm, r->comm->rank == 0 ? tec_run_directory_done(r->plan) : TEC_OK);
 }
 
@@ -270,6 +289,7 @@ tec_status tec_run_training(const tec_comm *comm, const tec_run_plan *plan)
         tec_skipped_report(&r.skipped, comm, "the training set");
     tec_run_log_close(&r.log);
     tec_skipped_free(&r.skipped);
+    tec_run_changes_free(&r.changes);
     tec_trainer_free(r.trainer);
     tec_run_lock_release(&lock);
     return status;
