@@ -34,8 +34,9 @@ typedef struct tec_dataset_kind {
      * folder or file come before those which take any. info: of stat. */
     bool (*matches)(const char *path, const struct stat *info);
 
-    /* Writes the list from behind the title on. TEC_USER_ERROR as in tec_dataset_scan. */
-    tec_status (*scan)(const char *path, tec_label_mode labels, FILE *list);
+    /* Writes the list from behind the title on. skip: as tec_dataset_scan_skipping does. TEC_USER_ERROR as in
+     * tec_dataset_scan. */
+    tec_status (*scan)(const char *path, tec_label_mode labels, bool skip, FILE *list);
 
     /* Reads the list from behind the title on; fills own, root, total, fingerprint and, with labels, classes,
      * class_name and label. `close` frees own, also after a failure. */

@@ -173,6 +173,12 @@ static tec_feed_item item_of(const tec_feed *f, const tec_batch *batch, int inde
     return item;
 }
 
+static tec_status fail_image(tec_status status, const char *message)
+{
+    return tec_fail(status, "%s%s", message,
+                    status == TEC_USER_ERROR ? "; data.on_bad_image=skip leaves out images that cannot be read" : "");
+}
+
 tec_status tec_feed_take(tec_feed *f, tec_feed_batch *out)
 {
     tec_batch batch;
@@ -188,7 +194,7 @@ tec_status tec_feed_take(tec_feed *f, tec_feed_batch *out)
         else if (batch.status[i] == TEC_USER_ERROR && f->settings.skipped)
             tec_skipped_note(f->settings.skipped, batch.request[i].sample, batch.message[i]);
         else
-            return tec_fail(batch.status[i], "%s", batch.message[i]);
+            return fail_image(batch.status[i], batch.message[i]);
     }
     return TEC_OK;
 }

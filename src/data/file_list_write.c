@@ -112,6 +112,11 @@ static bool has_images_at_top(const tec_found *found)
     return false;
 }
 
+bool tec_found_is_labelled(const tec_found *found, tec_label_mode labels)
+{
+    return labels == TEC_LABELS_FOLDERS || (labels == TEC_LABELS_AUTO && !has_images_at_top(found));
+}
+
 tec_status tec_found_write(tec_found *found, const char *root, tec_label_mode labels, FILE *list)
 {
     if (found->count)
@@ -123,7 +128,7 @@ tec_status tec_found_write(tec_found *found, const char *root, tec_label_mode la
         return tec_fail(TEC_USER_ERROR, "%s: no image (%s) in %s", root, tec_image_endings(endings, sizeof endings),
                         labels == TEC_LABELS_FOLDERS ? "any class folder of it" : "it or below");
     fprintf(list, "%s%c", root, 0);
-    if (labels == TEC_LABELS_FOLDERS || (labels == TEC_LABELS_AUTO && !has_images_at_top(found)))
+    if (tec_found_is_labelled(found, labels))
         write_labelled(found, list);
     else
         write_unlabelled(found, list);

@@ -18,8 +18,10 @@ tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings,
     char *list = NULL;
     size_t bytes = 0;
     tec_status status = TEC_OK;
+    bool skip = settings->data.on_bad_image == TEC_BAD_IMAGE_SKIP;
     if (comm->rank == 0)
-        status = tec_dataset_scan(path, (tec_label_mode)settings->data.labels, &list, &bytes);
+        status = (skip ? tec_dataset_scan_skipping : tec_dataset_scan)(path, (tec_label_mode)settings->data.labels,
+                                                                       &list, &bytes);
     status = tec_comm_agree(comm, status);
     if (status != TEC_OK)
         goto done;
