@@ -6,6 +6,7 @@
 
 typedef struct tec_evaluation {
     tec_features train, val;
+    tec_preprocessing preprocessing; /* that both were computed with, nothing left open */
 } tec_evaluation;
 
 /* Local. Do the labels of the two sets mean the same? A label is an index into the sorted list of classes, so with

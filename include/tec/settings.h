@@ -85,6 +85,9 @@ typedef struct tec_settings {
         char *model;
         int pooling; /* tec_pooling: cls | mean */
         int batch;
+        int resize;        /* tec_resize: auto | shorter | squash | whole */
+        double crop_pct;   /* 0: not given */
+        int interpolation; /* tec_filter: auto | bicubic | bilinear | lanczos */
     } eval;
     struct {
         int k[2];

@@ -118,6 +118,11 @@ int64_t tec_dataset_size(const tec_dataset *set)
     return set->size;
 }
 
+bool tec_dataset_one_size(const tec_dataset *set)
+{
+    return set->kind->one_size;
+}
+
 int tec_dataset_classes(const tec_dataset *set)
 {
     return set->classes;

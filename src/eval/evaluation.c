@@ -35,7 +35,8 @@ tec_status tec_evaluation_check(const tec_dataset *train, const char *train_path
 tec_status tec_evaluation_compute(const tec_comm *comm, const tec_features_settings *settings, const tec_dataset *train,
                                   const tec_dataset *val, tec_frozen *frozen, tec_evaluation *out)
 {
-    *out = (tec_evaluation){0};
+    *out = (tec_evaluation){.preprocessing = tec_preprocessing_complete(settings->preprocessing,
+                                                                        tec_preprocessing_mae(settings->image_size))};
     TEC_TRY(tec_features_compute(comm, settings, train, frozen, "training", &out->train));
     return tec_features_compute(comm, settings, val, frozen, "validation", &out->val);
 }

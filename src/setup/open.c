@@ -84,11 +84,12 @@ static tec_status recognise(const tec_settings *settings, const char *path, tec_
 
 /* The file is read by one rank only: thousands of ranks that open the same file stall a parallel file system. */
 tec_status tec_setup_frozen(const tec_comm *comm, const tec_settings *settings, const char *path, int batch,
-                            tec_frozen **out, tec_normalisation *normalisation)
+                            tec_frozen **out, tec_normalisation *normalisation, tec_preprocessing *preprocessing)
 {
     struct {
         tec_model_config config;
         tec_normalisation normalisation;
+        tec_preprocessing preprocessing;
     } found = {0};
     tec_import *import = NULL;
     tec_frozen *frozen = NULL;
@@ -97,6 +98,8 @@ tec_status tec_setup_frozen(const tec_comm *comm, const tec_settings *settings, 
         comm, comm->rank == 0 ? recognise(settings, path, &import, &found.config, &found.normalisation) : TEC_OK);
     if (status != TEC_OK)
         goto done;
+    if (comm->rank == 0)
+        found.preprocessing = tec_import_get_facts(import)->preprocessing;
     tec_comm_broadcast(comm, &found, sizeof found, 0);
     status = tec_comm_agree(comm, tec_frozen_create(&frozen, &found.config, batch));
     if (status != TEC_OK)
@@ -109,6 +112,8 @@ tec_status tec_setup_frozen(const tec_comm *comm, const tec_settings *settings, 
     tec_frozen_ready(frozen);
     if (normalisation)
         *normalisation = found.normalisation;
+    if (preprocessing)
+        *preprocessing = found.preprocessing;
     *out = frozen;
     frozen = NULL;
 done:

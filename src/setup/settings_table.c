@@ -161,6 +161,15 @@ const tec_setting tec_settings_table[] = {
      .help = "features: the class token, or the mean of the patch tokens"},
     {AT(eval, batch), INT(1, 65536, "64"),
      .help = "images that the model computes at once, per rank"},
+    {AT(eval, resize), CHOICE(TEC_RESIZE_WORDS, "auto"),
+     .help = "how an image is resized to image_size / crop_pct before its central square is evaluated: shorter: its shorter "
+             "side; squash: both sides; whole: as shorter, but an image that has data.image_size already is used as it is; "
+             "auto: as a sidecar of the model says, else shorter, as MAE does (IDX: whole)"},
+    {AT(eval, crop_pct), NUMBER(0, 1, "0"),
+     .help = "share of the resized image that is evaluated; 0: as a sidecar of the model says, else MAE's: "
+             "0.875 up to 224 pixels, 1 above"},
+    {AT(eval, interpolation), CHOICE(TEC_FILTER_WORDS, "auto"),
+     .help = "filter of that resizing; auto: as a sidecar of the model says, else bicubic"},
 
     {AT(knn, k), LIST(TEC_SETTING_INTS, 2, 1, 100000, "10,20"), .one_for_all = true,
      .help = "neighbours that vote: one number, or two for two evaluations"},
