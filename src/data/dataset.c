@@ -87,6 +87,7 @@ tec_status tec_dataset_open(tec_dataset **out, const char *list, size_t bytes, i
         return status;
     }
     set->size = limit > 0 && limit < set->total ? limit : set->total;
+    set->content = set->fingerprint;
     set->fingerprint = tec_hash_bytes(set->fingerprint, &set->size, sizeof set->size);
     *out = set;
     return TEC_OK;

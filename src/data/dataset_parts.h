@@ -64,6 +64,7 @@ struct tec_dataset {
     int channels;            /* that tec_dataset_read delivers */
     int64_t total, size;     /* samples there are, samples the limit leaves */
     uint64_t fingerprint;    /* of all samples there are; tec_dataset_open adds the limit */
+    uint64_t content;        /* the same without the limit */
     int classes;             /* 0 without labels */
     const char **class_name; /* [classes] */
     int *label;              /* [total]; NULL without labels */

@@ -48,13 +48,19 @@ static int by_name(const void *a, const void *b)
 static void drop_unclassed(tec_found *found, const char *root)
 {
     size_t kept = 0;
+    char *first = NULL;
     for (size_t i = 0; i < found->count; i++)
         if (strchr(found->file[i].path, '/'))
             found->file[kept++] = found->file[i];
+        else if (!first)
+            first = found->file[i].path;
         else
             free(found->file[i].path);
-    if (kept < found->count)
-        tec_warn("%s: %zu images outside of class folders are ignored", root, found->count - kept);
+    size_t left = found->count - kept;
+    if (left)
+        tec_warn("%s: %zu image%s outside of class folders %s left out (%s%s)", root, left, left == 1 ? "" : "s",
+                 left == 1 ? "is" : "are", first, left == 1 ? "" : ", ...");
+    free(first);
     found->count = kept;
 }
 
@@ -111,12 +117,25 @@ static void write_unlabelled(const tec_found *found, FILE *list)
         write_file(found, i, -1, list);
 }
 
-static bool has_images_at_top(const tec_found *found)
+/* Images beside folders: the folders are then not taken for classes. */
+static void warn_of_loose(const char *root, const char *first, size_t loose, size_t count)
 {
+    if (loose && loose < count)
+        tec_warn(
+            "%s: %zu of its %zu images lie%s beside its folders (%s%s), so that these are not taken for classes and all "
+            "images are unlabelled; data.labels=folders leaves %s out, data.labels=none is for unlabelled images",
+            root, loose, count, loose == 1 ? "s" : "", first, loose == 1 ? "" : ", ...", loose == 1 ? "it" : "them");
+}
+
+static bool has_images_at_top(const tec_found *found, const char *root)
+{
+    const char *first = NULL;
+    size_t loose = 0;
     for (size_t i = 0; i < found->count; i++)
-        if (!strchr(found->file[i].path, '/'))
-            return true;
-    return false;
+        if (!strchr(found->file[i].path, '/') && !loose++)
+            first = found->file[i].path;
+    warn_of_loose(root, first, loose, found->count);
+    return loose > 0;
 }
 
 tec_status tec_found_write(tec_found *found, const char *root, tec_label_mode labels, FILE *list)
@@ -130,7 +149,7 @@ tec_status tec_found_write(tec_found *found, const char *root, tec_label_mode la
         return tec_fail(TEC_USER_ERROR, "%s: no image (%s) in %s", root, tec_image_endings(endings, sizeof endings),
                         labels == TEC_LABELS_FOLDERS ? "any class folder of it" : "it or below");
     fprintf(list, "%s%c", root, 0);
-    if (labels == TEC_LABELS_FOLDERS || (labels == TEC_LABELS_AUTO && !has_images_at_top(found)))
+    if (labels == TEC_LABELS_FOLDERS || (labels == TEC_LABELS_AUTO && !has_images_at_top(found, root)))
         write_labelled(found, list);
     else
         write_unlabelled(found, list);

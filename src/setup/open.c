@@ -2,6 +2,7 @@
 #include "tec/setup.h"
 
 #include "tec/files.h"
+#include "tec/hints.h"
 #include "tec/log.h"
 #include "tec/text.h"
 
@@ -32,6 +33,11 @@ tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings,
     if (status != TEC_OK) {
         tec_dataset_close(*out);
         *out = NULL;
+    } else if (comm->rank == 0) {
+        char *hint = tec_hint_folders(*out, key, path);
+        if (hint)
+            tec_warn("%s", hint);
+        free(hint);
     }
 done:
     free(list);
