@@ -63,6 +63,8 @@ json_t *tec_job_evaluation_json(const tec_settings *settings, const tec_evaluati
         "classes", train->classes,
         "version", tec_version());
     /* clang-format on */
+    if (settings->data.val_labels[0])
+        json_object_set_new(object, "val_labels", json_string(settings->data.val_labels));
     const tec_preprocessing *p = &evaluation->preprocessing;
     json_object_set_new(object, "resize", json_string(tec_resize_name(p->resize)));
     json_object_set_new(object, "crop_pct", json_real(p->crop_pct));

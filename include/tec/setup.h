@@ -33,8 +33,14 @@ tec_store_spec tec_setup_store_spec(const tec_settings *settings, const tec_mode
 
 /* -- opening what settings name -- */
 
-/* Collective. Rank 0 lists data.train (`training`) or data.val, all ranks open it. */
+/* Collective. Rank 0 lists data.train (`training`) or data.val, all ranks open it. With data.val_labels data.val has no
+ * labels yet. */
 tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings, bool training, tec_dataset **out);
+
+/* Collective; the same status everywhere. Gives data.val the labels of data.val_labels, if there is such a file, for the
+ * classes of data.train. TEC_USER_ERROR: as tec_labels_read. */
+tec_status tec_setup_val_labels(const tec_comm *comm, const tec_settings *settings, const tec_dataset *train,
+                                tec_dataset *val);
 
 /* Local. Opens and recognises a model file of any format, with what base.* says about it. Errors as of
  * tec_import_open. */

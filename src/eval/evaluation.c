@@ -19,8 +19,8 @@ static tec_status check_labels(const char *key, const char *path, const tec_data
                                         key, path, why)
                              : tec_fail(TEC_USER_ERROR,
                                         "%s %s has no labels, which an evaluation needs: give class folders "
-                                        "(data.labels=folders), or an IDX file with its label file next to it",
-                                        key, path);
+                                        "(data.labels=folders), or an IDX file with its label file next to it%s",
+                                        key, path, strcmp(key, "data.val") ? "" : ", or data.val_labels=FILE");
     free(why);
     return status;
 }

@@ -84,6 +84,8 @@ tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settin
     if (status == TEC_OK)
         status = tec_setup_dataset(comm, settings, false, &val);
     if (status == TEC_OK)
+        status = tec_setup_val_labels(comm, settings, train, val);
+    if (status == TEC_OK)
         status = tec_evaluation_check(train, settings->data.train, val, settings->data.val);
     if (status == TEC_OK && comm->rank == 0)
         tec_evaluation_warn(train, settings->data.train, val, settings->data.val);

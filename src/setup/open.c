@@ -21,8 +21,10 @@ tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings,
     char *list = NULL;
     size_t bytes = 0;
     tec_status status = TEC_OK;
+    bool labelled_later = !training && settings->data.val_labels[0];
+    tec_label_mode labels = labelled_later ? TEC_LABELS_NONE : (tec_label_mode)settings->data.labels;
     if (comm->rank == 0)
-        status = tec_dataset_scan(path, (tec_label_mode)settings->data.labels, &list, &bytes);
+        status = tec_dataset_scan(path, labels, &list, &bytes);
     status = tec_comm_agree(comm, status);
     if (status != TEC_OK)
         goto done;

@@ -29,6 +29,14 @@ const tec_setting tec_settings_table[] = {
      .help = "validation images, in the same forms"},
     {AT(data, labels), CHOICE("auto|folders|none", "auto"),
      .help = "where class labels come from: folders: the first folder level; none: nowhere; auto: whatever is found"},
+    {AT(data, val_labels), TEXT(""),
+     .help = "file with the labels of data.val: one a line, in the order of the images' names (as ILSVRC2012's), or lines of "
+             "a file and its label (CSV, tabs or blanks); a label is a class of data.train, or a number"},
+    {AT(data, val_classes), TEXT(""),
+     .help = "file that says which class a number in data.val_labels means: lines such as `n02119789 1`, or names only"},
+    {AT(data, val_numbers), CHOICE(TEC_NUMBERING_WORDS, "ask"),
+     .help = "from where numbers count the classes (data.val_classes without numbers, else data.train's, sorted); "
+             "ask: numbers of which nothing says what they mean are an error"},
     {AT(data, on_bad_image), CHOICE("stop|skip", "stop"),
      .help = "what to do about images that cannot be decoded: stop, or leave them out and list them"},
     {AT(data, image_size), INT(1, 4096, "224"),

@@ -82,3 +82,87 @@ expect_exit 2 'stray has no labels, because 1 of its images lies beside the clas
 expect_exit 0 'warning: stray: 1 of its 13 images lies beside its folders \(cover.jpg\)' tec "${pretrain[@]}" data.train=stray
 expect_exit 0 'warning: stray: 1 image outside of class folders is left out \(cover.jpg\)' tec "${knn[@]}" \
     data.train=stray data.val=parent/val data.labels=folders
+
+say "labels of a flat data.val from a file: in the order of names, by file, by number"
+# Four classes, in sorted order b, d, e, k, each of copies of one picture; val/ has one of each and one more of the first.
+declare -A picture=([n02100735]=rgb.png [n02110185]=grey.png [n02119789]=progressive.jpg [n01440764]=grey1.png)
+sequence=(n02119789 n02100735 n01440764 n02110185 n02119789)
+mkdir flat
+for class in "${!picture[@]}"; do
+    mkdir -p "wordnet/$class"
+    for i in 1 2; do cp "$repository/tests/data/images/${picture[$class]}" "wordnet/$class/$i.${picture[$class]##*.}"; done
+done
+for i in "${!sequence[@]}"; do
+    file=${picture[${sequence[i]}]}
+    cp "$repository/tests/data/images/$file" "flat/ILSVRC2012_val_0000000$i.${file##*.}"
+done
+printf '%s\n' "${sequence[@]}" >in-order.txt
+# id CLASS: as ILSVRC2012 counts, where n01440764 is 449.
+id() {
+    case $1 in n02119789) echo 1 ;; n02100735) echo 2 ;; n02110185) echo 3 ;; *) echo 449 ;; esac
+}
+place() {
+    case $1 in n01440764) echo "$2" ;; n02100735) echo $(($2 + 1)) ;; n02110185) echo $(($2 + 2)) ;; *) echo $(($2 + 3)) ;; esac
+}
+truth=ILSVRC2012_validation_ground_truth.txt
+for class in "${sequence[@]}"; do
+    id "$class" >>$truth
+    place "$class" 0 >>from-0
+    place "$class" 1 >>from-1
+done
+printf '%s\r\n' 'n02119789 1 kit_fox' 'n02100735 2 English_setter' 'n02110185 3 Siberian_husky' 'n01440764 449 tench' \
+    'n01443537 450 goldfish' >map
+printf '%s\n' 'n01440764 tench, Tinca tinca' n02100735 n02110185 n02119789 >names
+echo 'ImageId,PredictionString' >kaggle.csv
+echo 'file;label' >semicolons.csv
+for i in 4 1 3 2 0; do
+    stem=ILSVRC2012_val_0000000$i class=${sequence[i]}
+    file=$(basename flat/$stem.*)
+    echo "$stem,$class $i 2 3 4 $class 5 6 7 8" >>kaggle.csv
+    printf '"%s";"%s"\n' "$file" "$class" >>semicolons.csv
+    printf '%s\t%s\t0\t0\t62\t62\n' "$file" "$class" >>tabbed
+    echo "flat/$file $(place "$class" 0)" >>places
+    echo "$class ./$file" >>reversed
+done
+labels=("${knn[@]}" data.train=wordnet data.val=flat data.channels=3)
+for given in in-order.txt kaggle.csv semicolons.csv tabbed reversed "places data.val_numbers=from_0" "from-0 data.val_numbers=from_0" \
+    "from-1 data.val_numbers=from_1" "$truth data.val_classes=map" "from-0 data.val_classes=names data.val_numbers=from_0"; do
+    read -r file more <<<"$given"
+    # shellcheck disable=SC2086 # words
+    run ranks 2 "${labels[@]}" data.val_labels="$file" $more
+    holds "$(number top1 <run/knn.json) == 100" || fail "$given: k-NN of copies is $(number top1 <run/knn.json) %"
+done
+run tec "${labels[@]}" data.val_labels=in-order.txt data.max_val=3
+holds "$(number test_images <run/knn.json) == 3 && $(number top1 <run/knn.json) == 100" || fail "labels and data.max_val"
+grep -q '"val_labels": "in-order.txt"' run/knn.json || fail "knn.json does not name the labels"
+
+say "what cannot be told is asked for"
+refused() {
+    local pattern=$1 file=$2
+    shift 2
+    expect_exit 2 "$pattern" ranks 2 "${labels[@]}" data.val_labels="$file" "$@"
+}
+refused "$truth:1: which class .* number 1.*n02119789 1.*not in sorted order" $truth
+refused "$truth:1: which class" $truth data.val_numbers=from_1
+refused 'from-0:1: which class of data.train is number 3.*data.val_numbers=from_0' from-0
+refused 'from-0:3: number 0, but the 4 classes of data.train are 1 to 4' from-0 data.val_numbers=from_1
+refused 'names has names without numbers: .*from_0.*from_1' from-0 data.val_classes=names
+echo goldfish 1 >other-classes
+refused 'other-classes: no line names a class of data.train, such as n01440764' $truth data.val_classes=other-classes
+sed 3s/764/765/ in-order.txt >typo
+refused 'typo:3: `n01440765` is no class of data.train; did you mean `n01440764`' typo
+head -n 4 in-order.txt >short
+refused 'short has 4 labels, one a line, but data.val flat has 5 images' short
+head -n 4 tabbed >short
+refused 'short has no label for 1 of the 5 images of data.val flat .*00000000.jpg' short
+{ cat tabbed && sed -n '1s/n02119789/n02100735/p' tabbed; } >twice
+refused 'twice:6: .*another class, n02119789' twice
+printf 'a.jpg n02119789\nb.jpg n02119789\n' >strange
+refused 'no line names an image of data.val flat: its line 1 is `a.jpg n02119789`, the first image is flat/ILSVRC' strange
+: >empty
+refused 'empty is empty' empty
+refused 'absent: No such file' absent
+{ cat tabbed && printf 'other.jpg\tn02119789\n'; } >further
+expect_exit 0 'warning: data.val_labels further: 1 lines name no image' tec "${labels[@]}" data.val_labels=further
+expect_exit 2 'data.val_numbers has no effect without data.val_labels' tec "${labels[@]}" data.val_numbers=from_1
+expect_exit 2 'data.val flat has no labels.*data.val_labels=FILE' tec "${labels[@]}"
