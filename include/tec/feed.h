@@ -31,8 +31,9 @@ typedef struct tec_feed_view {
     tec_view_policy policy;
     int size, channels; /* S, c */
     tec_normalisation normalisation;
-    tec_crop_settings crop; /* TEC_VIEW_RANDOM */
-    uint64_t seed;          /* TEC_VIEW_RANDOM */
+    tec_crop_settings crop;          /* TEC_VIEW_RANDOM */
+    uint64_t seed;                   /* TEC_VIEW_RANDOM */
+    tec_preprocessing preprocessing; /* TEC_VIEW_CENTER; zeroed: MAE's */
 } tec_feed_view;
 
 /* A sample ready for the model. Pointers lead into the feed's memory and are valid as long as the batch. */

@@ -47,7 +47,7 @@ static uint8_t *square_of(const tec_feed *f, void *slot)
 
 static tec_status crop_center(const tec_feed *f, const tec_image *image, tec_feed_item *item)
 {
-    return tec_view_center(image, f->settings.view.size, item->square);
+    return tec_view_center(image, &f->settings.view.preprocessing, f->settings.view.size, item->square);
 }
 
 static tec_status crop_given(const tec_feed *f, const tec_image *image, tec_feed_item *item)
