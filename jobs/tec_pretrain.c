@@ -29,7 +29,8 @@ static tec_status train(const tec_comm *comm, const tec_settings *settings, cons
                                .reduction = tec_setup_reduction(settings),
                                .threads = tec_settings_threads(settings),
                                .fresh = fresh,
-                               .deadline = tec_deadline_read(settings->run.max_minutes)};
+                               .deadline = tec_deadline_read(settings->run.max_minutes),
+                               .lock_minutes = settings->run.lock_minutes};
     tec_log("%lld images, %d ranks, %d images a step, run directory %s", (long long)tec_dataset_size(inputs->set),
             comm->size, plan.recipe.batch, plan.dir);
     tec_status status = tec_run_training(comm, &plan);

@@ -16,6 +16,7 @@ typedef struct tec_run_plan {
     int threads;           /* per rank */
     int fresh;             /* how often --fresh was given: 0 resumes, 1 refuses to overwrite, 2 starts over */
     tec_deadline deadline; /* rank 0's is used */
+    double lock_minutes;   /* a restarted job waits so long for another process that trains in `dir` */
 } tec_run_plan;
 
 /* Collective; the same status on every rank. The run directory holds checkpoint.h5 and checkpoint_prev.h5
@@ -24,8 +25,8 @@ typedef struct tec_run_plan {
  * Resumes from the checkpoint if there is one. If it is damaged, it is kept as checkpoint_damaged.h5, and the run
  * resumes from the previous one with a warning. When a run is started over, its old checkpoints are removed once the
  * new run is ready to train. SIGTERM, SIGUSR1 and an approaching deadline end the run with a checkpoint after the next
- * step: TEC_OK, but no DONE. TEC_USER_ERROR: the directory holds a run with another model, data set, seed or batch, or
- * another process is training in it. */
+ * step: TEC_OK, but no DONE. TEC_USER_ERROR: the directory holds a run with another model, data set, seed or batch.
+ * TEC_SYSTEM_ERROR: another process is training in it, and does not end while this one waits. */
 tec_status tec_run_training(const tec_comm *comm, const tec_run_plan *plan);
 
 #endif

@@ -101,6 +101,7 @@ typedef struct tec_settings {
         int threads;             /* compute threads per rank; 0: OMP_NUM_THREADS, or 1 */
         double max_minutes;      /* 0: no limit but SLURM_JOB_END_TIME */
         double watchdog_minutes; /* 0: off */
+        double lock_minutes;     /* a restarted job waits so long for the lock of dir */
         char *stage;             /* "": files are read where they are */
         int overlap;             /* tec_overlap: off | thread */
         int bucket_mb;

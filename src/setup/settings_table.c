@@ -195,6 +195,9 @@ const tec_setting tec_settings_table[] = {
              "0: none but SLURM_JOB_END_TIME, if set"},
     {AT(run, watchdog_minutes), NUMBER(0, INFINITY, "30"),
      .help = "end all ranks if one makes no progress for so many minutes; 0: off"},
+    {AT(run, lock_minutes), NUMBER(0, INFINITY, "5"),
+     .help = "a restarted job waits so many minutes for another process that still trains in run.dir; "
+             "other jobs wait 15 seconds at most"},
     {AT(run, stage), TEXT(""),
      .help = "directory on a disk of the node (such as $TMPDIR) to "
              "which pretrain copies store and pack; \"\": no copies"},

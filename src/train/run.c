@@ -260,7 +260,7 @@ tec_status tec_run_training(const tec_comm *comm, const tec_run_plan *plan)
     run r = {.comm = comm, .plan = plan, .recipe = &plan->recipe, .checkpoint_step = -1, .deadline = plan->deadline};
     run_lock lock = {.fd = -1};
     tec_stop_catch();
-    tec_status status = tec_comm_agree(comm, comm->rank == 0 ? tec_run_lock_take(plan->dir, &lock) : TEC_OK);
+    tec_status status = tec_run_lock_take(comm, plan->dir, plan->lock_minutes, &lock);
     if (status == TEC_OK)
         status = prepare(&r);
     if (status == TEC_OK)

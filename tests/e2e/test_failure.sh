@@ -80,11 +80,20 @@ start_ranks 2 pretrain -c tiny.yaml pretrain.objective=mae run.dir=shared pretra
 wait_for "step 20" has_lines shared/log.jsonl 20
 first=("$job" "$out" "$err")
 out=$here/.out2 err=$here/.err2
-expect_exit 2 "shared: another process trains in this directory \(process $(cut -d' ' -f1 pid.0) on .*\)" \
-    ranks 2 pretrain -c tiny.yaml pretrain.objective=mae run.dir=shared
-job=${first[0]} out=${first[1]} err=${first[2]}
+owner="another process trains in this directory \\(process $(cut -d' ' -f1 pid.0) on [^ ,]*\\)"
+expect_exit 3 "shared: $owner, still after" ranks 2 pretrain -c tiny.yaml pretrain.objective=mae run.dir=shared \
+    run.lock_minutes=0.03
+say "a job that is restarted waits for the first, and goes on from its checkpoint"
+SLURM_RESTART_COUNT=1 ranks 2 pretrain -c tiny.yaml pretrain.objective=mae run.dir=shared pretrain.epochs=100000 \
+    pretrain.stop_after_steps=1 >"$out" 2>"$err" </dev/null &
+second=$!
+job=$second wait_for "the second one" grep -Eq "tec: shared: $owner: waiting up to 5 min" "$err"
+err2=$err job=${first[0]} out=${first[1]} err=${first[2]}
 signal_mpirun USR1
 end_of_job
 ((code == 0)) || fail "the first run ended with exit code $code"
+wait "$second" || { cat "$err2" >&2 && fail "the second run ended with exit code $?"; }
+grep -q 'tec: shared: the lock is free after' "$err2" || { cat "$err2" >&2 && fail "the second run does not say so"; }
+grep -q 'resuming shared/checkpoint.h5' "$err2" || fail "the second run does not go on from the first one's checkpoint"
 sed -n 's/.*"kind":"step".*"step":\([0-9]*\),.*/\1/p' shared/log.jsonl | awk '$1 != NR { exit 1 }' ||
     fail "the log is no run of one process: $(head -n 3 shared/log.jsonl)"
