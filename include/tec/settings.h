@@ -74,8 +74,9 @@ typedef struct tec_settings {
         bool norm_pix;
         double blr, lr, min_lr; /* lr 0: blr * batch * masks_per_image / 256 */
         double warmup_epochs, weight_decay, beta1, beta2;
-        double clip_norm; /* 0: off */
-        int log_steps;    /* steps per line of log.jsonl */
+        double clip_norm;  /* 0: off */
+        int log_steps;     /* steps per line of log.jsonl */
+        int compare_steps; /* steps between comparisons of the ranks' weights; 0: only before checkpoints */
         double progress_seconds;
         int checkpoint_epochs;     /* epochs between checkpoints; there is one at the end in any case */
         double checkpoint_minutes; /* minutes between further checkpoints; 0: none */

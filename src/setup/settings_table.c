@@ -146,6 +146,9 @@ const tec_setting tec_settings_table[] = {
      .help = "maximum norm of the gradient; 0: no clipping"},
     {AT(pretrain, log_steps), INT(1, 1000000000, "20"),
      .help = "steps per line of log.jsonl"},
+    {AT(pretrain, compare_steps), INT(0, 1000000000, "100"),
+     .help = "steps between checks that all ranks have the same weights and moments, which "
+             "are checked before every checkpoint too; 0: only there"},
     {AT(pretrain, progress_seconds), NUMBER(0, INFINITY, "10"),
      .help = "seconds between progress lines, if stderr is not a terminal"},
     {AT(pretrain, checkpoint_epochs), INT(1, 1000000, "1"),
