@@ -43,7 +43,8 @@ static tec_status train(const tec_comm *comm, const tec_invocation *call, const 
                                .finish = (int64_t)call->option[OPTION_FINISH].number,
                                .threads = tec_settings_threads(settings),
                                .fresh = call->option[OPTION_FRESH].times,
-                               .deadline = deadline};
+                               .deadline = deadline,
+                               .lock_minutes = settings->run.lock_minutes};
     tec_log("%lld images, %d ranks, %d images a step, run directory %s", (long long)tec_dataset_size(inputs->set),
             comm->size, plan.recipe.batch, plan.dir);
     tec_status status = tec_run_training(comm, &plan);

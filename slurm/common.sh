@@ -164,6 +164,7 @@ run_ranks() {
 #   is_done    has all been done, given that the exit code is 0?
 #   script     the array ("$SLURM_SCRIPTS/NAME.sbatch" "$@")
 #   progress   prints something that changes whenever a restart would begin from further on
+#   rival      prints the number of another job that does the same work, if there may be one
 # NOTES is the small file that remembers progress from one attempt to the next. Ends the job unless all is done.
 run_restarted() {
     local notes=$1 before count=0 past=
@@ -185,11 +186,21 @@ run_restarted() {
     case $code in
     2) die 2 "exit code 2: a mistake in settings or data, which a restart would only repeat" ;;
     4) die 4 "exit code 4: training diverged, which a restart would only repeat" ;;
+    3) refuse_rival ;;&
     0) say "stopped before the end" ;;
     *) say "the ranks ended with exit code $code" ;;
     esac
     [[ $(progress) != "$before" ]] || ((count + 1 <= restarts)) || give_up $((count + 1)) $((code ? code : 3))
     restart
+}
+
+# refuse_rival: a job that finds another one at its work, and alive, is one too many. One whose owner is gone goes on.
+refuse_rival() {
+    local other state
+    ! declare -F rival >/dev/null || other=$(rival)
+    [[ -n ${other:-} && $other != "$SLURM_JOB_ID" ]] || return 0
+    state=$(squeue -h -j "$other" -o %T 2>/dev/null)
+    [[ $state != RUNNING ]] || die 3 "exit code 3: job $other does the same work, and is running"
 }
 
 # pass_over_steps N: a slurmstepd that was killed leaves files behind on its node with which no step of the same number

@@ -19,6 +19,7 @@ typedef struct tec_recipe {
     uint64_t seed;                     /* of the initial weights and the order of images */
 
     int log_steps;             /* steps per line of log.jsonl */
+    int compare_steps;         /* steps between comparisons of the ranks' weights; 0: only before checkpoints */
     double progress_seconds;   /* between progress lines, if stderr is not a terminal */
     int checkpoint_epochs;     /* epochs between checkpoints; there is one at the end in any case */
     double checkpoint_minutes; /* minutes between further checkpoints; 0: none */

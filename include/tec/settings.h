@@ -78,8 +78,9 @@ typedef struct tec_settings {
         bool norm_pix;
         double blr, lr, min_lr; /* lr 0: blr * batch * masks_per_image / 256 */
         double warmup_epochs, weight_decay, beta1, beta2;
-        double clip_norm; /* 0: off */
-        int log_steps;    /* steps per line of log.jsonl */
+        double clip_norm;  /* 0: off */
+        int log_steps;     /* steps per line of log.jsonl */
+        int compare_steps; /* steps between comparisons of the ranks' weights; 0: only before checkpoints */
         double progress_seconds;
         int checkpoint_epochs;     /* epochs between checkpoints; there is one at the end in any case */
         double checkpoint_minutes; /* minutes between further checkpoints; 0: none */
@@ -108,6 +109,7 @@ typedef struct tec_settings {
         int threads;             /* compute threads per rank; 0: OMP_NUM_THREADS, or 1 */
         double max_minutes;      /* 0: no limit but SLURM_JOB_END_TIME */
         double watchdog_minutes; /* 0: off */
+        double lock_minutes;     /* a restarted job waits so long for the lock of dir */
         char *stage;             /* "": files are read where they are */
         int overlap;             /* tec_overlap: off | thread */
         int bucket_mb;

@@ -58,6 +58,7 @@ tec_recipe tec_setup_recipe(const tec_settings *s)
                         .clip_norm = s->pretrain.clip_norm,
                         .seed = s->run.seed,
                         .log_steps = s->pretrain.log_steps,
+                        .compare_steps = s->pretrain.compare_steps,
                         .progress_seconds = s->pretrain.progress_seconds,
                         .checkpoint_epochs = s->pretrain.checkpoint_epochs,
                         .checkpoint_minutes = s->pretrain.checkpoint_minutes,

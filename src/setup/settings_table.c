@@ -155,6 +155,9 @@ const tec_setting tec_settings_table[] = {
      .help = "maximum norm of the gradient; 0: no clipping"},
     {AT(pretrain, log_steps), INT(1, 1000000000, "20"),
      .help = "steps per line of log.jsonl"},
+    {AT(pretrain, compare_steps), INT(0, 1000000000, "100"),
+     .help = "steps between checks that all ranks have the same weights and moments, which "
+             "are checked before every checkpoint too; 0: only there"},
     {AT(pretrain, progress_seconds), NUMBER(0, INFINITY, "10"),
      .help = "seconds between progress lines, if stderr is not a terminal"},
     {AT(pretrain, checkpoint_epochs), INT(1, 1000000, "1"),
@@ -213,6 +216,9 @@ const tec_setting tec_settings_table[] = {
              "0: none but SLURM_JOB_END_TIME, if set"},
     {AT(run, watchdog_minutes), NUMBER(0, INFINITY, "30"),
      .help = "end all ranks if one makes no progress for so many minutes; 0: off"},
+    {AT(run, lock_minutes), NUMBER(0, INFINITY, "5"),
+     .help = "a restarted job waits so many minutes for another process that still trains in run.dir; "
+             "other jobs wait 15 seconds at most"},
     {AT(run, stage), TEXT(""),
      .help = "directory on a disk of the node (such as $TMPDIR) to "
              "which pretrain copies store and pack; \"\": no copies"},

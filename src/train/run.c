@@ -5,6 +5,7 @@
 #include "run_lock.h"
 #include "run_log.h"
 #include "run_schedule.h"
+#include "same_weights.h"
 
 #include "tec/clock.h"
 #include "tec/log.h"
@@ -44,6 +45,7 @@ typedef struct run {
     double last_checkpoint;
     tec_deadline deadline;
     int64_t checkpoint_step; /* of the last checkpoint; -1: none */
+    int64_t compared_step;   /* at which the ranks' weights were last compared */
     double rate;             /* model inputs per second, running mean, for the progress line */
 } run;
 
@@ -177,16 +179,31 @@ static tec_status log_step(run *r, const tec_step_result *result, double lr, dou
     return TEC_OK;
 }
 
-/* Appends to the message of a diverged step which checkpoint to go back to. */
-static void name_last_checkpoint(const run *r)
+/* Appends to the message of a step that failed which checkpoint to go back to. */
+static tec_status name_last_checkpoint(const run *r, tec_status status)
 {
     char *path = tec_run_directory_checkpoint_path(r->plan);
     if (r->checkpoint_step >= 0)
-        tec_fail(TEC_DIVERGED, "%s; the last good checkpoint is %s (step %lld)", tec_error_message(), path,
+        tec_fail(status, "%s; the last good checkpoint is %s (step %lld)", tec_error_message(), path,
                  (long long)r->checkpoint_step);
     else
-        tec_fail(TEC_DIVERGED, "%s; there is no checkpoint yet", tec_error_message());
+        tec_fail(status, "%s; there is no checkpoint yet", tec_error_message());
     free(path);
+    return status;
+}
+
+/* Collective. A checkpoint is only written if all ranks have the same weights, so that the last one is always good. */
+static tec_status compare_weights(run *r)
+{
+    if (r->compared_step == r->state.step)
+        return TEC_OK;
+    r->compared_step = r->state.step;
+    tec_status status =
+        tec_same_weights(r->comm, tec_model_params(tec_trainer_model(r->trainer)), tec_trainer_adamw(r->trainer));
+    if (status == TEC_OK)
+        return TEC_OK;
+    tec_fail(status, "step %lld: %s", (long long)r->state.step, tec_error_message());
+    return name_last_checkpoint(r, status);
 }
 
 /* Collective. One step, counted and logged. */
@@ -195,7 +212,7 @@ static tec_status take_step(run *r, unsigned ask, tec_step_result *result)
     double lr = run_schedule_lr(r->recipe, &r->state, r->epoch_steps), start = tec_seconds();
     tec_status status = tec_trainer_step(r->trainer, lr, ask, result);
     if (status == TEC_DIVERGED)
-        name_last_checkpoint(r);
+        name_last_checkpoint(r, status);
     TEC_TRY(status);
     r->state.step++;
     r->state.epoch_step++;
@@ -208,7 +225,8 @@ static tec_status take_step(run *r, unsigned ask, tec_step_result *result)
         r->state.epoch_step = 0;
     }
     memcpy(r->state.loss_sum, r->since_epoch.loss, sizeof r->state.loss_sum);
-    return TEC_OK;
+    int every = r->recipe->compare_steps;
+    return every > 0 && r->state.step % every == 0 ? compare_weights(r) : TEC_OK;
 }
 
 /* Collective. */
@@ -217,6 +235,7 @@ static tec_status save(run *r)
     tec_status status = TEC_OK;
     double start = tec_seconds();
     tec_phase_enter(TEC_PHASE_SAVE);
+    TEC_TRY(compare_weights(r));
     if (r->comm->rank == 0)
         status = tec_run_directory_checkpoint(r->plan, r->trainer, &r->state);
     r->last_checkpoint = tec_seconds();
@@ -279,7 +298,7 @@ tec_status tec_run_training(const tec_comm *comm, const tec_run_plan *plan)
     run r = {.comm = comm, .plan = plan, .recipe = &plan->recipe, .checkpoint_step = -1, .deadline = plan->deadline};
     run_lock lock = {.fd = -1};
     tec_stop_catch();
-    tec_status status = tec_comm_agree(comm, comm->rank == 0 ? tec_run_lock_take(plan->dir, &lock) : TEC_OK);
+    tec_status status = tec_run_lock_take(comm, plan->dir, plan->lock_minutes, &lock);
     if (status == TEC_OK)
         status = prepare(&r);
     if (status == TEC_OK)
