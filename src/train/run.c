@@ -4,6 +4,7 @@
 #include "run_directory.h"
 #include "run_lock.h"
 #include "run_log.h"
+#include "run_save.h"
 
 #include "tec/clock.h"
 #include "tec/log.h"
@@ -40,10 +41,9 @@ typedef struct run {
     const char *const *loss_names;
     int64_t epoch_steps, total_steps;
     double started, seconds_before; /* of training before this process */
-    double last_checkpoint;
     tec_deadline deadline;
-    int64_t checkpoint_step; /* of the last checkpoint; -1: none */
-    double rate;             /* model inputs per second, running mean, for the progress line */
+    run_saving saving;
+    double rate; /* model inputs per second, running mean, for the progress line */
 } run;
 
 static double current_lr(const run *r)
@@ -70,7 +70,7 @@ static tec_status start_or_resume(run *r)
                 r->state.ranks, r->state.threads, ranks, threads);
     r->state.ranks = ranks;
     r->state.threads = threads;
-    r->checkpoint_step = resumed ? r->state.step : -1;
+    r->saving.step = resumed ? r->state.step : -1;
     r->seconds_before = r->state.seconds;
     memcpy(r->since_epoch.loss, r->state.loss_sum, sizeof r->since_epoch.loss);
     r->since_epoch.steps = r->state.epoch_step;
@@ -94,10 +94,13 @@ static tec_status prepare(run *r)
     tec_deadline_guess_save(&r->deadline,
                             (double)(params->total + 2 * params->trained) * sizeof(real) / CHECKPOINT_BYTES_PER_SECOND);
     TEC_TRY(start_or_resume(r));
+    const bool resumed = r->saving.step >= 0;
+    TEC_TRY(
+        tec_comm_agree(r->comm, r->comm->rank == 0 ? tec_run_saving_room(plan, params, &r->state, resumed) : TEC_OK));
     TEC_TRY(tec_run_directory_describe(r->comm, plan));
     tec_status status = TEC_OK;
     if (r->comm->rank == 0) {
-        status = tec_run_directory_clear(plan, r->checkpoint_step >= 0);
+        status = tec_run_directory_clear(plan, resumed);
         if (status == TEC_OK)
             status = tec_run_log_open(&r->log, plan->dir, r->state.step);
     }
@@ -165,13 +168,9 @@ static tec_status log_step(run *r, const tec_step_result *result, double lr, dou
 /* Appends to the message of a diverged step which checkpoint to go back to. */
 static void name_last_checkpoint(const run *r)
 {
-    char *path = tec_run_directory_checkpoint_path(r->plan);
-    if (r->checkpoint_step >= 0)
-        tec_fail(TEC_DIVERGED, "%s; the last good checkpoint is %s (step %lld)", tec_error_message(), path,
-                 (long long)r->checkpoint_step);
-    else
-        tec_fail(TEC_DIVERGED, "%s; there is no checkpoint yet", tec_error_message());
-    free(path);
+    char *last = tec_run_saving_last(&r->saving, r->plan);
+    tec_fail(TEC_DIVERGED, "%s; %s", tec_error_message(), last);
+    free(last);
 }
 
 /* Collective. One step, counted and logged. */
@@ -196,18 +195,21 @@ static tec_status take_step(run *r, unsigned ask, tec_step_result *result)
     return TEC_OK;
 }
 
-/* Collective. */
-static tec_status save(run *r)
+/* Collective. A checkpoint, and unless it is the `last` one the run goes on if it cannot be written. */
+static tec_status save(run *r, bool last)
 {
     tec_status status = TEC_OK;
     double start = tec_seconds();
     tec_phase_enter(TEC_PHASE_SAVE);
     if (r->comm->rank == 0)
         status = tec_run_directory_checkpoint(r->plan, r->trainer, &r->state);
-    r->last_checkpoint = tec_seconds();
-    r->checkpoint_step = r->state.step;
-    tec_deadline_note_save(&r->deadline, r->last_checkpoint - start);
     status = tec_comm_agree(r->comm, status);
+    if (status == TEC_OK) {
+        tec_deadline_note_save(&r->deadline, tec_seconds() - start);
+        tec_run_saving_done(&r->saving, r->recipe, r->state.step);
+    } else {
+        status = tec_run_saving_failed(&r->saving, r->plan, r->state.step, status, last);
+    }
     tec_phase_enter(TEC_PHASE_COMPUTE);
     return status;
 }
@@ -217,7 +219,7 @@ static unsigned requests(const run *r)
 {
     const tec_recipe *recipe = r->recipe;
     unsigned ask = 0;
-    if (recipe->checkpoint_minutes > 0 && tec_seconds() - r->last_checkpoint > 60 * recipe->checkpoint_minutes)
+    if (tec_seconds() > r->saving.next)
         ask |= TEC_ASK_CHECKPOINT;
     if (tec_stop_asked() || (recipe->stop_after_steps > 0 && r->state.step + 1 >= recipe->stop_after_steps))
         ask |= TEC_ASK_STOP;
@@ -232,32 +234,40 @@ static bool checkpoint_due(const run *r, unsigned asked)
     return asked || epoch_done || r->state.step == r->total_steps;
 }
 
+/* Collective. The log is complete before the run is. */
+static tec_status finish_log(run *r)
+{
+    tec_progress_end();
+    return tec_comm_agree(r->comm, tec_run_log_flush(&r->log));
+}
+
 static tec_status train(run *r)
 {
-    r->started = r->last_checkpoint = r->since_line.start = r->since_epoch.start = tec_seconds();
+    r->started = r->since_line.start = r->since_epoch.start = tec_seconds();
+    tec_run_saving_done(&r->saving, r->recipe, r->saving.step);
     tec_trainer_start(r->trainer, r->state.step, r->total_steps);
     tec_phase_enter(TEC_PHASE_COMPUTE);
     while (r->state.step < r->total_steps) {
         tec_step_result result;
         TEC_TRY(take_step(r, requests(r), &result));
         if (checkpoint_due(r, result.asked))
-            TEC_TRY(save(r));
+            TEC_TRY(save(r, (result.asked & TEC_ASK_STOP) || r->state.step == r->total_steps));
         if ((result.asked & TEC_ASK_STOP) && r->state.step < r->total_steps) {
-            tec_progress_end();
+            TEC_TRY(finish_log(r));
             tec_log("stopped at step %lld of %lld after a checkpoint%s; the same command continues",
                     (long long)r->state.step, (long long)r->total_steps,
                     tec_deadline_near(&r->deadline) ? ", as the time limit is near" : "");
             return TEC_OK;
         }
     }
-    tec_progress_end();
+    TEC_TRY(finish_log(r));
     tec_log("all %d epochs are done: %lld steps", r->recipe->epochs, (long long)r->state.step);
     return tec_comm_agree(r->comm, r->comm->rank == 0 ? tec_run_directory_done(r->plan) : TEC_OK);
 }
 
 tec_status tec_run_training(const tec_comm *comm, const tec_run_plan *plan)
 {
-    run r = {.comm = comm, .plan = plan, .recipe = &plan->recipe, .checkpoint_step = -1, .deadline = plan->deadline};
+    run r = {.comm = comm, .plan = plan, .recipe = &plan->recipe, .deadline = plan->deadline, .saving.step = -1};
     run_lock lock = {.fd = -1};
     tec_stop_catch();
     tec_status status = tec_comm_agree(comm, comm->rank == 0 ? tec_run_lock_take(plan->dir, &lock) : TEC_OK);
