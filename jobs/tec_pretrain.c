@@ -32,14 +32,14 @@ static void say_what(const tec_comm *comm, const tec_run_plan *plan)
 
 /* Collective. */
 static tec_status train(const tec_comm *comm, const tec_invocation *call, const tec_inputs *inputs,
-                        const tec_model_config *model)
+                        const tec_model_config *model, tec_deadline deadline)
 {
     const tec_settings *settings = &call->settings;
     const tec_setup_now now = {settings, sections};
     const tec_store_spec *spec = inputs->store ? tec_store_get_spec(inputs->store) : NULL;
     char *text = NULL;
     size_t bytes;
-    TEC_TRY(tec_settings_text(settings, &text, &bytes));
+    TEC_TRY(tec_comm_agree(comm, tec_settings_text(settings, &text, &bytes)));
     const tec_pretraining pretraining = tec_setup_pretraining(settings, model);
     tec_task task = tec_task_pretraining(&pretraining, inputs->store, settings->data.workers);
     const tec_run_plan plan = {.dir = settings->run.dir,
@@ -56,7 +56,8 @@ static tec_status train(const tec_comm *comm, const tec_invocation *call, const 
                                .finish = (int64_t)call->option[OPTION_FINISH].number,
                                .threads = tec_settings_threads(settings),
                                .fresh = call->option[OPTION_FRESH].times,
-                               .deadline = tec_deadline_read(settings->run.max_minutes)};
+                               .deadline = deadline,
+                               .lock_minutes = settings->run.lock_minutes};
     say_what(comm, &plan);
     tec_status status = tec_run_training(comm, &plan);
     tec_task_free(&task);
@@ -69,11 +70,12 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     const tec_settings *settings = &call->settings;
     tec_model_config model;
     tec_inputs inputs;
+    tec_deadline deadline = tec_deadline_read(settings->run.max_minutes); /* setup takes of the time, too */
     TEC_TRY(tec_settings_model_config(settings, &model));
     TEC_TRY(tec_setup_directory(comm, settings->run.dir));
     tec_status status = tec_setup_inputs(comm, settings, &model, &inputs);
     if (status == TEC_OK)
-        status = train(comm, call, &inputs, &model);
+        status = train(comm, call, &inputs, &model, deadline);
     tec_inputs_close(&inputs);
     return status;
 }
@@ -91,8 +93,8 @@ const tec_command tec_command_pretrain = {
         "If run.dir has a checkpoint, the run continues from it. It keeps its model, objective, data set, seed, "
         "batch, base model, target store and normalisation; whatever else has changed is said, logged with its "
         "step in log.jsonl, and the former settings are kept as settings_1.yaml, ... More pretrain.epochs "
-        "continue on the longer cosine; fewer than are done are refused, and --finish ends a run early. SIGTERM, SIGUSR1, Ctrl-C and "
-        "the time limit (run.max_minutes, SLURM_JOB_END_TIME) end the run with a "
+        "continue on the longer cosine; fewer than are done are refused, and --finish ends a run early. "
+        "SIGTERM, SIGUSR1, Ctrl-C and the time limit (run.max_minutes, SLURM_JOB_END_TIME) end the run with a "
         "checkpoint and exit code 0; the file DONE is written when all epochs are done.",
     .options = options,
     .sections = sections,

@@ -47,6 +47,7 @@ typedef struct tec_run_plan {
     int threads;              /* per rank */
     int fresh;                /* how often --fresh was given: 0 resumes, 1 refuses to overwrite, 2 starts over */
     tec_deadline deadline;    /* rank 0's is used */
+    double lock_minutes;      /* a restarted job waits so long for another process that trains in `dir` */
 } tec_run_plan;
 
 /* Collective; the same status on every rank. The run directory holds checkpoint.h5 and checkpoint_prev.h5
@@ -63,7 +64,8 @@ typedef struct tec_run_plan {
  * knows of it, so that a restart goes on with that.
  *
  * TEC_USER_ERROR: the directory holds a run with another model, data set, seed, batch, base model, store or
- * normalisation, or one that has done more than recipe.epochs, or another process is training in it. */
+ * normalisation, or has done more than recipe.epochs.
+ * TEC_SYSTEM_ERROR: another process is training in it, and does not end while this one waits. */
 tec_status tec_run_training(const tec_comm *comm, const tec_run_plan *plan);
 
 #endif

@@ -113,7 +113,8 @@ int64_t tec_store_shard_rows(const tec_store_spec *spec, int megabytes)
     return tec_min_int64(tec_max_int64(rows, smallest), largest);
 }
 
-int tec_store_field_count(const spec_field *field, const tec_store_spec *spec)
+/* The number of elements in use: of mean and std one for each channel. */
+static int elements(const spec_field *field, const tec_store_spec *spec)
 {
     return field->h5.count == 3 && spec->channels < 3 ? spec->channels : field->h5.count;
 }
@@ -175,7 +176,7 @@ char *tec_store_field_text(const spec_field *field, const tec_store_spec *spec, 
         break;
     case TEC_H5_DOUBLE:
         snprintf(text, size, "[");
-        for (int i = 0; i < tec_store_field_count(field, spec); i++) {
+        for (int i = 0; i < elements(field, spec); i++) {
             char number[40];
             snprintf(number, sizeof number, "%s%.9g", i ? ", " : "", ((const double *)member)[i]);
             append(text, size, number);
@@ -211,7 +212,7 @@ static bool same(const spec_field *field, const tec_store_spec *a, const tec_sto
 {
     if (field->h5.kind == TEC_H5_DOUBLE) {
         const double *x = member_of(a, field), *y = member_of(b, field);
-        for (int i = 0; i < tec_store_field_count(field, a); i++)
+        for (int i = 0; i < elements(field, a); i++)
             if (x[i] != y[i])
                 return false;
         return true;

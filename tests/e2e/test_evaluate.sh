@@ -26,7 +26,7 @@ pixels=(-c tiny.yaml eval.model=pixels run.dir=run)
 
 say "probe: batch and rate by the size of the set, named in the result; a loss near that of guessing is warned of"
 expect_exit 0 'probe top1 100.00 .*, batch 30, lr 6.4, loss 0\.' ranks 2 probe "${pixels[@]}"
-! grep -q 'warning' "$err" || fail "a warning about a probe that has learnt everything"
+! grep -q 'warning: linear probe' "$err" || fail "a warning about a probe that has learnt everything"
 [[ $(number batch <run/probe.json) == 30 ]] || fail "probe.json does not hold the batch"
 expect_exit 0 'linear probe: 300 images in batches of 128: 44 are left out' tec probe "${pixels[@]}" probe.batch=128
 warning='warning: linear probe: the loss ends at 1.[34][0-9]*, not far from the 1.3863 = ln\(4\) of guessing: .*batch was 300, the learning rate 0.0001'
