@@ -28,9 +28,7 @@ static tec_status write_results(const tec_comm *comm, const tec_settings *settin
     json_object_set_new(object, "probe", probe);
     json_object_set_new(object, "ranks", json_integer(comm->size));
     json_object_set_new(object, "seconds", json_real(seconds));
-    tec_status status = tec_job_write_json(comm, settings->run.dir, "probe.json", object);
-    if (status == TEC_OK)
-        status = tec_job_write_settings(comm, settings, "probe.yaml");
+    tec_status status = tec_job_write_results(comm, settings, "probe", object);
     json_decref(object);
     return status;
 }
@@ -51,7 +49,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     tec_normalisation normalisation;
     tec_probe_result result;
     double started = tec_seconds();
-    tec_status status = tec_setup_evaluation(comm, settings, &evaluation, &normalisation);
+    tec_status status = tec_setup_evaluation(comm, settings, NULL, &evaluation, &normalisation);
     if (status == TEC_OK)
         status = tec_probe_run(comm, &probe, &evaluation.train, &evaluation.val, &result);
     if (status != TEC_OK)

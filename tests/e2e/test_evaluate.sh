@@ -24,6 +24,42 @@ make_settings tiny.yaml
 sed -i '/^probe:/d' tiny.yaml
 pixels=(-c tiny.yaml eval.model=pixels run.dir=run)
 
+say "k-NN: what can be told beforehand is told before any feature is computed"
+at_once() {
+    ! grep -q 'features of' "$err" || fail "features were computed before the mistake was told"
+}
+expect_exit 2 'knn.k is 301, but there are only 300 training images; give a smaller' \
+    ranks 2 knn "${pixels[@]}" knn.k=10,301
+at_once
+make_folder train-photos 12
+make_folder val-photos 3
+head -c 600 val-photos/left/2.jpg >cut.jpg && mv cut.jpg val-photos/left/2.jpg
+photos=("${pixels[@]}" data.train=train-photos data.val=val-photos)
+for command in knn probe; do
+    expect_exit 2 'val-photos/left/2.jpg: truncated JPEG' ranks 2 $command "${photos[@]}"
+    ! grep -q 'features of the training' "$err" || fail "a bad validation image is told after the training set"
+done
+expect_exit 2 'knn.k is 24, but there are only 23 training images' tec knn -c tiny.yaml eval.model=pixels run.dir=run \
+    data.train=train-photos data.val=train-photos data.max_train=23 knn.k=24
+at_once
+
+say "k-NN twice in one directory: the earlier results are kept"
+run tec knn "${pixels[@]}" run.dir=twice knn.k=3
+mkdir before && cp twice/knn.* before
+expect_exit 0 'earlier results in twice/knn.json are kept as twice/knn_1.json' ranks 2 knn "${pixels[@]}" run.dir=twice \
+    knn.k=5
+for ending in json yaml; do
+    cmp before/knn.$ending twice/knn_1.$ending >"$out" || fail "the earlier knn.$ending is not kept"
+done
+[[ $(number k <twice/knn.json) == 5 && $(number k <twice/knn_1.json) == 3 ]] || fail "knn.json has other results"
+rm twice/knn_1.json # its knn_1.yaml is still there
+expect_exit 0 'kept as twice/knn_2.json' tec knn "${pixels[@]}" run.dir=twice knn.k=7
+[[ $(number k <twice/knn_2.json) == 5 ]] || fail "the second results are not kept"
+for _ in 1 2; do
+    run tec probe "${pixels[@]}" run.dir=twice probe.epochs=2
+done
+expect_file twice/probe_1.yaml
+
 say "probe: batch and rate by the size of the set, named in the result; a loss near that of guessing is warned of"
 expect_exit 0 'probe top1 100.00 .*, batch 30, lr 6.4, loss 0\.' ranks 2 probe "${pixels[@]}"
 ! grep -q 'warning: linear probe' "$err" || fail "a warning about a probe that has learnt everything"
