@@ -4,6 +4,7 @@
 
 #include "tec/augment.h"
 #include "tec/clock.h"
+#include "tec/findings_report.h"
 #include "tec/loader.h"
 #include "tec/log.h"
 #include "tec/memory.h"
@@ -180,6 +181,7 @@ tec_status tec_features_compute(const tec_comm *comm, const tec_features_setting
         char name[64];
         snprintf(name, sizeof name, "the %s set", what);
         out->skipped = tec_skipped_report(&x.skipped, comm, name);
+        tec_findings_report(set, comm, name);
     }
     tec_feed_close(x.feed);
     tec_skipped_free(&x.skipped);

@@ -2,12 +2,31 @@
 #include "tec/setup.h"
 
 #include "tec/files.h"
+#include "tec/findings_report.h"
 #include "tec/log.h"
 #include "tec/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* On rank 0: looks at a few images, so that what is to be said about all of them is said before the work and not after
+ * it. An image that cannot be decoded is left for its turn. */
+static void look_at(const tec_dataset *set, const char *key)
+{
+    enum { LOOKS = 8 };
+    int64_t size = tec_dataset_size(set), looks = size < LOOKS ? size : LOOKS;
+    char what[64];
+    tec_comm alone;
+    tec_comm_local(&alone);
+    for (int64_t i = 0; i < looks; i++) {
+        tec_image image;
+        if (tec_dataset_read(set, i * size / looks, &image) == TEC_OK)
+            tec_image_free(&image);
+    }
+    snprintf(what, sizeof what, "%s (a look at %lld images)", key, (long long)looks);
+    tec_findings_report(set, &alone, what);
+}
 
 tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings, bool training, tec_dataset **out)
 {
@@ -34,7 +53,11 @@ tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings,
     if (status != TEC_OK) {
         tec_dataset_close(*out);
         *out = NULL;
+        goto done;
     }
+    tec_dataset_decode_as(*out, settings->data.strict_images, settings->data.exif_orientation == TEC_EXIF_APPLY);
+    if (comm->rank == 0)
+        look_at(*out, key);
 done:
     free(list);
     return status;
