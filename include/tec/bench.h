@@ -53,9 +53,6 @@ typedef struct tec_bench_examples {
     int *indices;
 } tec_bench_examples;
 
-tec_bench_examples tec_bench_examples_make(const tec_model_config *config, int batch, int topk);
-void tec_bench_examples_free(tec_bench_examples *examples);
-
 typedef struct tec_bench_training {
     const tec_comm *comm;
     tec_model *model;

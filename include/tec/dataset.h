@@ -52,7 +52,8 @@ void tec_dataset_close(tec_dataset *set); /* NULL is fine */
 tec_dataset *tec_dataset_stand_in(const char *name, int64_t samples, uint64_t fingerprint);
 
 int64_t tec_dataset_size(const tec_dataset *set);
-int tec_dataset_classes(const tec_dataset *set); /* 0 without labels */
+bool tec_dataset_one_size(const tec_dataset *set); /* is it certain that all images have one size? IDX */
+int tec_dataset_classes(const tec_dataset *set);   /* 0 without labels */
 const char *tec_dataset_class_name(const tec_dataset *set, int label);
 int tec_dataset_label(const tec_dataset *set, int64_t sample); /* -1 without labels */
 

@@ -97,6 +97,7 @@ tec_status tec_dataset_open(tec_dataset **out, const char *list, size_t bytes, i
         return status;
     }
     set->size = limit > 0 && limit < set->total ? limit : set->total;
+    set->content = set->fingerprint;
     set->fingerprint = tec_hash_bytes(set->fingerprint, &set->size, sizeof set->size);
     set->findings = tec_findings_create(set->size);
     *out = set;
@@ -128,6 +129,11 @@ static int64_t index_of(const tec_dataset *set, int64_t sample)
 int64_t tec_dataset_size(const tec_dataset *set)
 {
     return set->size;
+}
+
+bool tec_dataset_one_size(const tec_dataset *set)
+{
+    return set->kind->one_size;
 }
 
 int tec_dataset_classes(const tec_dataset *set)

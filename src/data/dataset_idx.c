@@ -258,6 +258,7 @@ static tec_status read_item(const tec_dataset *set, int64_t index, tec_image *ou
 
 const tec_dataset_kind tec_dataset_idx = {
     .title = "tec-list 1 idx",
+    .one_size = true,
     .matches = matches,
     .scan = scan,
     .open = open_images,

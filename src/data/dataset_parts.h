@@ -29,6 +29,7 @@ const char *tec_list_next(tec_list_cursor *cursor);
 /* `index` counts all samples that there are, before a limit. */
 typedef struct tec_dataset_kind {
     const char *title; /* the first text of its lists */
+    bool one_size;     /* all images have the same */
 
     /* Is `path` such a set? The first kind of the table that says yes scans it, so that kinds which look inside a
      * folder or file come before those which take any. info: of stat. */
@@ -66,6 +67,7 @@ struct tec_dataset {
     tec_findings *findings;  /* about the samples */
     int64_t total, size;     /* samples there are, samples the limit leaves */
     uint64_t fingerprint;    /* of all samples there are; tec_dataset_open adds the limit */
+    uint64_t content;        /* the same without the limit */
     int classes;             /* 0 without labels */
     const char **class_name; /* [classes] */
     int *label;              /* [total]; NULL without labels */

@@ -47,7 +47,7 @@ static uint8_t *square_of(const tec_feed *f, void *slot)
 
 static tec_status crop_center(const tec_feed *f, const tec_image *image, tec_feed_item *item)
 {
-    return tec_view_center(image, f->settings.view.size, item->square);
+    return tec_view_center(image, &f->settings.view.preprocessing, f->settings.view.size, item->square);
 }
 
 static tec_status crop_given(const tec_feed *f, const tec_image *image, tec_feed_item *item)
@@ -206,6 +206,15 @@ void tec_feed_release(tec_feed *f)
     tec_loader_release(f->loader);
     f->under_way--;
     tec_feed_ahead(f);
+}
+
+void tec_feed_skip(tec_feed *f)
+{
+    tec_batch batch;
+    tec_feed_ahead(f);
+    if (f->under_way > 0)
+        tec_loader_wait(f->loader, &batch);
+    tec_feed_release(f);
 }
 
 void tec_feed_pack(const tec_feed *f, const tec_feed_batch *batch, real *images)

@@ -14,7 +14,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define BATCHES_BETWEEN_AGREEMENTS 16 /* how soon a failure on one rank ends the others */
 
@@ -148,7 +147,8 @@ static tec_status open_extraction(extraction *x)
                          &(tec_feed_settings){.view = {.policy = TEC_VIEW_CENTER,
                                                        .size = s->image_size,
                                                        .channels = s->channels,
-                                                       .normalisation = x->frozen ? s->normalisation : none},
+                                                       .normalisation = x->frozen ? s->normalisation : none,
+                                                       .preprocessing = s->preprocessing},
                                               .threads = s->reading.workers,
                                               .depth = s->reading.prefetch,
                                               .batch = x->batch,

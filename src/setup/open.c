@@ -3,8 +3,8 @@
 
 #include "tec/files.h"
 #include "tec/findings_report.h"
+#include "tec/hints.h"
 #include "tec/log.h"
-#include "tec/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +28,14 @@ static void look_at(const tec_dataset *set, const char *key)
     tec_findings_report(set, &alone, what);
 }
 
+static void warn_of_folders(const tec_dataset *set, const char *key, const char *path)
+{
+    char *hint = tec_hint_folders(set, key, path);
+    if (hint)
+        tec_warn("%s", hint);
+    free(hint);
+}
+
 tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings, bool training, tec_dataset **out)
 {
     const char *key = training ? "data.train" : "data.val";
@@ -40,9 +48,10 @@ tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings,
     size_t bytes = 0;
     tec_status status = TEC_OK;
     bool skip = settings->data.on_bad_image == TEC_BAD_IMAGE_SKIP;
+    bool labelled_later = !training && settings->data.val_labels[0];
+    tec_label_mode labels = labelled_later ? TEC_LABELS_NONE : (tec_label_mode)settings->data.labels;
     if (comm->rank == 0)
-        status = (skip ? tec_dataset_scan_skipping : tec_dataset_scan)(path, (tec_label_mode)settings->data.labels,
-                                                                       &list, &bytes);
+        status = (skip ? tec_dataset_scan_skipping : tec_dataset_scan)(path, labels, &list, &bytes);
     status = tec_comm_agree(comm, status);
     if (status != TEC_OK)
         goto done;
@@ -56,8 +65,10 @@ tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings,
         goto done;
     }
     tec_dataset_decode_as(*out, settings->data.strict_images, settings->data.exif_orientation == TEC_EXIF_APPLY);
-    if (comm->rank == 0)
+    if (comm->rank == 0) {
+        warn_of_folders(*out, key, path);
         look_at(*out, key);
+    }
 done:
     free(list);
     return status;
@@ -109,11 +120,12 @@ static tec_status recognise(const tec_settings *settings, const char *path, tec_
 
 /* The file is read by one rank only: thousands of ranks that open the same file stall a parallel file system. */
 tec_status tec_setup_frozen(const tec_comm *comm, const tec_settings *settings, const char *path, int batch,
-                            tec_frozen **out, tec_normalisation *normalisation)
+                            tec_frozen **out, tec_normalisation *normalisation, tec_preprocessing *preprocessing)
 {
     struct {
         tec_model_config config;
         tec_normalisation normalisation;
+        tec_preprocessing preprocessing;
     } found = {0};
     tec_import *import = NULL;
     tec_frozen *frozen = NULL;
@@ -122,6 +134,8 @@ tec_status tec_setup_frozen(const tec_comm *comm, const tec_settings *settings, 
         comm, comm->rank == 0 ? recognise(settings, path, &import, &found.config, &found.normalisation) : TEC_OK);
     if (status != TEC_OK)
         goto done;
+    if (comm->rank == 0)
+        found.preprocessing = tec_import_get_facts(import)->preprocessing;
     tec_comm_broadcast(comm, &found, sizeof found, 0);
     status = tec_comm_agree(comm, tec_frozen_create(&frozen, &found.config, batch));
     if (status != TEC_OK)
@@ -134,6 +148,8 @@ tec_status tec_setup_frozen(const tec_comm *comm, const tec_settings *settings, 
     tec_frozen_ready(frozen);
     if (normalisation)
         *normalisation = found.normalisation;
+    if (preprocessing)
+        *preprocessing = found.preprocessing;
     *out = frozen;
     frozen = NULL;
 done:

@@ -9,6 +9,7 @@
 #include "tec/sampler.h"
 #include "tec/skipped_report.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,6 +177,7 @@ static tec_status compute(tec_trainer *t, double *loss, int64_t *inputs)
         tec_feed_batch batch;
         bool last = at + t->shape.chunk >= t->shape.images;
         TEC_TRY(tec_feed_take(t->feed, &batch));
+        assert(batch.asked > 0); /* tec_trainer_start was called once, before the first step */
         TEC_TRY(compute_chunk(t, &batch, last, loss, inputs));
         if (!last)
             tec_feed_release(t->feed);
