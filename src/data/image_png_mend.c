@@ -40,9 +40,10 @@ static bool is_type(const uint8_t *chunk, const char *type)
 /* Is the chunk there as a whole, `room` bytes at most, and undamaged? */
 static bool is_sound(const uint8_t *chunk, size_t room)
 {
+    if (room < FRAME || number(chunk) > room - FRAME)
+        return false;
     size_t length = number(chunk);
-    return room >= FRAME && length <= room - FRAME &&
-           number(chunk + 8 + length) == (uint32_t)crc32(0, chunk + 4, (uInt)length + 4);
+    return number(chunk + 8 + length) == (uint32_t)crc32(0, chunk + 4, (uInt)length + 4);
 }
 
 static bool looks_like_chunk(const uint8_t *chunk)
@@ -92,7 +93,7 @@ static bool read_data(parts *p, const uint8_t *data, size_t bytes, size_t at)
         p->bad_chunk = true;
         at = length <= bytes - at - FRAME ? at + FRAME + length : bytes;
     }
-    p->ended = at < bytes && is_sound(data + at, bytes - at);
+    p->ended = is_sound(data + at, bytes - at);
     return p->packed != NULL;
 }
 

@@ -5,17 +5,18 @@
 #include "tec/findings_report.h"
 #include "tec/hints.h"
 #include "tec/log.h"
+#include "tec/minmax.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* On rank 0: looks at a few images, so that what is to be said about all of them is said before the work and not after
- * it. An image that cannot be decoded is left for its turn. */
-static void look_at(const tec_dataset *set, const char *key)
+ * it. One that cannot be decoded is an error in its turn, or else skipped, and then warned of here. */
+static void look_at(const tec_dataset *set, const char *key, bool skip)
 {
     enum { LOOKS = 8 };
-    int64_t size = tec_dataset_size(set), looks = size < LOOKS ? size : LOOKS;
+    int64_t size = tec_dataset_size(set), looks = tec_min_int64(size, LOOKS), bad = 0;
     char what[64];
     tec_comm alone;
     tec_comm_local(&alone);
@@ -23,8 +24,12 @@ static void look_at(const tec_dataset *set, const char *key)
         tec_image image;
         if (tec_dataset_read(set, i * size / looks, &image) == TEC_OK)
             tec_image_free(&image);
+        else
+            bad++;
     }
     snprintf(what, sizeof what, "%s (a look at %lld images)", key, (long long)looks);
+    if (skip && bad > 0)
+        tec_warn("%s: %lld cannot be decoded and will be left out (%s)", what, (long long)bad, tec_error_message());
     tec_findings_report(set, &alone, what);
 }
 
@@ -67,7 +72,7 @@ tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings,
     tec_dataset_decode_as(*out, settings->data.strict_images, settings->data.exif_orientation == TEC_EXIF_APPLY);
     if (comm->rank == 0) {
         warn_of_folders(*out, key, path);
-        look_at(*out, key);
+        look_at(*out, key, skip);
     }
 done:
     free(list);

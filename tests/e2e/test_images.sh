@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Images that can be read, but about which there is something to say: damage, orientation, values that hardly differ.
+# shellcheck disable=SC2016 # the backquotes are those of the messages
 # shellcheck source=tests/e2e/lib.sh
 source "$(dirname "$0")/lib.sh"
 
@@ -44,6 +45,16 @@ say "evaluation says it too, for both sets"
 run ranks 2 knn -c tiny.yaml data.train=photos data.val=photos eval.model=base/checkpoint.h5 run.dir=run knn.k=3
 said 'the training set: damaged images'
 said 'the (validation|test) set: damaged images'
+
+say "a class that loses all its images while they are read"
+make_folder cut 2
+for file in cut/left/*; do
+    head -c 500 "$fixtures/progressive.jpg" >"$file"
+done
+expect_exit 2 'none of the 2 training images of class `left` could be decoded' ranks 2 knn -c tiny.yaml \
+    data.on_bad_image=skip data.train=cut data.val=cut eval.model=pixels run.dir=run knn.k=1
+said '2 images of the training set could not be decoded'
+said 'data.train \(a look at 4 images\): 2 cannot be decoded and will be left out \(cut/left/[01].jpg: truncated JPEG'
 
 say "images that use little of their range"
 tr '\000-\377' '\000-\037\000-\037\000-\037\000-\037\000-\037\000-\037\000-\037\000-\037' <train/images-idx3-ubyte |
