@@ -45,6 +45,8 @@ static void fail(j_common_ptr codec)
     if (r->errors.msg_code == JWRN_JPEG_EOF || r->errors.msg_code == JERR_INPUT_EOF)
         tec_fail(TEC_USER_ERROR, "%s: truncated JPEG: the data ends after %zu bytes, before the image does", r->name,
                  r->bytes);
+    else if (r->errors.msg_code == JERR_SOF_UNSUPPORTED || r->errors.msg_code == JERR_BAD_PRECISION)
+        tec_fail(TEC_USER_ERROR, "%s: JPEG of a kind that is not supported and has to be converted: %s", r->name, text);
     else if (inside)
         tec_fail(TEC_USER_ERROR, "%s: damaged JPEG near byte %zu: %s", r->name, r->bytes - left, text);
     else

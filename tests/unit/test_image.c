@@ -328,6 +328,21 @@ static void test_sizes_that_cannot_be(void **state)
     }
 }
 
+static void test_other_kinds_of_jpeg(void **state)
+{
+    (void)state;
+    size_t bytes, frame = 0;
+    uint8_t *jpeg = read_fixture("rgb420.jpg", &bytes);
+    while (!(jpeg[frame] == 0xff && jpeg[frame + 1] == 0xc0))
+        frame++;
+    jpeg[frame + 4] = 12; /* bits */
+    assert_refused(jpeg, bytes, "JPEG of a kind that is not supported and has to be converted: ");
+    jpeg[frame + 4] = 8;
+    jpeg[frame + 1] = 0xc3; /* lossless */
+    assert_refused(jpeg, bytes, "JPEG of a kind that is not supported and has to be converted: ");
+    free(jpeg);
+}
+
 static void test_thousands_of_scans(void **state)
 {
     (void)state;
@@ -429,6 +444,7 @@ int main(void)
         cmocka_unit_test(test_truncation_is_named),
         cmocka_unit_test(test_flipped_bits),
         cmocka_unit_test(test_sizes_that_cannot_be),
+        cmocka_unit_test(test_other_kinds_of_jpeg),
         cmocka_unit_test(test_thousands_of_scans),
         cmocka_unit_test(test_not_an_image),
         cmocka_unit_test(test_other_formats_are_named),
