@@ -25,7 +25,8 @@
 const tec_setting tec_settings_table[] = {
     {AT(data, train), TEXT(""),
      .help = "training images: a folder (with class folders, or unlabelled), a pack of one, "
-             "or an IDX file, gzipped or not"},
+             "or an IDX file, gzipped or not; what of a folder is neither JPEG nor PNG, "
+             "by name or content, is counted in a warning"},
     {AT(data, val), TEXT(""),
      .help = "validation images, in the same forms"},
     {AT(data, labels), CHOICE("auto|folders|none", "auto"),
@@ -40,6 +41,12 @@ const tec_setting tec_settings_table[] = {
              "ask: numbers of which nothing says what they mean are an error"},
     {AT(data, on_bad_image), CHOICE("stop|skip", "stop"),
      .help = "what to do about images that cannot be decoded: stop, or leave them out and list them"},
+    {AT(data, strict_images), SWITCH("false"),
+     .help = "treat every damaged image as one that cannot be decoded; false: those that Pillow decodes "
+             "are decoded as there, and counted in a warning"},
+    {AT(data, exif_orientation), CHOICE("ignore|apply", "ignore"),
+     .help = "ignore: images are taken as they are stored, as torchvision does; apply: they are turned upright "
+             "by the orientation in their EXIF data"},
     {AT(data, image_size), INT(1, 4096, "224"),
      .help = "side of the square that the model sees, in pixels"},
     {AT(data, channels), INT(1, 3, "3"),
