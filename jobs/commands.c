@@ -6,6 +6,7 @@ const tec_command *const tec_commands[] = {
     &tec_command_targets,
     &tec_command_knn,
     &tec_command_probe,
+    &tec_command_check,
     &tec_command_export,
     &tec_command_pack,
     &tec_command_inspect,
