@@ -72,6 +72,9 @@ tec_status tec_checkpoint_read_run(const char *path, const tec_params *params, r
 tec_status tec_checkpoint_write(const char *path, const tec_model_config *config, const tec_params *params,
                                 const real *m, const real *v, const tec_run_state *state, const char *settings_yaml);
 
+/* About how many bytes such a file has, with the optimiser's moments if it is of a `run`. */
+int64_t tec_checkpoint_bytes(const tec_params *params, bool run);
+
 /* "runs/a/checkpoint.h5" -> "runs/a/checkpoint_prev.h5"; the caller frees it. */
 char *tec_checkpoint_previous(const char *path);
 
