@@ -1,6 +1,7 @@
 /* The table of commands. */
 #include "jobs.h"
 
+/* clang-format off */
 const tec_command *const tec_commands[] = {
     &tec_command_pretrain,
     &tec_command_targets,
@@ -17,3 +18,4 @@ const tec_command *const tec_commands[] = {
     &tec_command_help,
     NULL,
 };
+/* clang-format on */
