@@ -430,6 +430,7 @@ def compare(path, expect, heads, eps):
         t = load_safetensors(path)
     else:
         t = torch.load(path, map_location="cpu", weights_only=True)
+        t = t.get("model", t)
     if "embeddings.cls_token" in t:
         with open(os.path.join(os.path.dirname(path), "config.json")) as f:
             config = json.load(f)
