@@ -135,17 +135,27 @@ static json_t *model_json(const tec_import_facts *facts)
         "attention_probs_dropout_prob", 0.0);
 }
 
+/* As `tec knn` prepares images for this model: BitImageProcessor is the one that can also cut the centre out. */
 static json_t *preprocessor_json(const tec_import_facts *facts)
 {
+    static const int resample[] = {[TEC_FILTER_BICUBIC] = 3, [TEC_FILTER_BILINEAR] = 2, [TEC_FILTER_LANCZOS] = 1};
     const int size = facts->config.image_size;
     const double *mean = facts->mean, *std = facts->std;
-    return json_pack("{s:s, s:b, s:b, s:f, s:b, s:{s:i, s:i}, s:[f,f,f], s:[f,f,f]}",
-        "image_processor_type", "ViTImageProcessor",
+    const tec_preprocessing p = tec_preprocessing_complete(facts->preprocessing, tec_preprocessing_mae(size));
+    const int resized = (int)(size / p.crop_pct);
+    json_t *to = p.resize == TEC_RESIZE_SQUASH ? json_pack("{s:i, s:i}", "height", resized, "width", resized)
+                                               : json_pack("{s:i}", "shortest_edge", resized);
+    return json_pack("{s:b, s:s, s:b, s:b, s:f, s:b, s:o, s:i, s:b, s:{s:i, s:i}, s:[f,f,f], s:[f,f,f]}",
+        "tec_defaults", facts->preprocessing_from == NULL, /* nobody has said how images are resized */
+        "image_processor_type", p.resize == TEC_RESIZE_SQUASH ? "DeiTImageProcessor" : "BitImageProcessor",
         "do_normalize", 1,
         "do_rescale", 1,
         "rescale_factor", 1.0 / 255,
         "do_resize", 1,
-        "size", "height", size, "width", size,
+        "size", to,
+        "resample", resample[p.filter],
+        "do_center_crop", 1,
+        "crop_size", "height", size, "width", size,
         "image_mean", mean[0], mean[1], mean[2],
         "image_std", std[0], std[1], std[2]);
 }

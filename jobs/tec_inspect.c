@@ -242,7 +242,7 @@ static tec_status check_expectation(const tec_invocation *call)
     TEC_TRY(tec_setup_import(&call->settings, path, &import));
     printf("file: %s\n", path);
     print_facts(import, path, TEC_USE_WEIGHTS);
-    tec_status status = tec_setup_compare(import, expect, &found);
+    tec_status status = tec_setup_expect(import, expect, &found);
     if (status == TEC_OK)
         status = print_comparison(path, expect, &found, call->option[OPTION_TOLERANCE].number);
     tec_import_close(import);

@@ -11,6 +11,7 @@
 #ifndef TEC_IMPORT_H
 #define TEC_IMPORT_H
 
+#include "tec/augment.h"
 #include "tec/error.h"
 #include "tec/model_config.h"
 #include "tec/params.h"
@@ -42,15 +43,6 @@ typedef struct tec_import_options {
     bool (*read_normalisation)(const char *yaml, double mean[3], double std[3]);
 } tec_import_options;
 
-/* How images become the model's input, as a file beside the model says. */
-typedef struct tec_preparation {
-    const char *from;   /* "config.json"; NULL: nothing says so, and the rest is 0 */
-    const char *filter; /* "bicubic", "bilinear", ...; NULL: not said */
-    bool squash;        /* both sides are resized, not the short one */
-    double crop_pct;    /* side of the central square / side before it is cut out; 0: not said */
-    int size;           /* side of that square; 0: not said */
-} tec_preparation;
-
 typedef struct tec_import_facts {
     tec_model_config config; /* as in the file; kind TEC if there is a class-token MLP, else VIT */
     char family[40];         /* "DINOv2", "Hugging Face ViTMAE", "timm ViT", "ViT of tec" */
@@ -59,10 +51,10 @@ typedef struct tec_import_facts {
     bool normalised;         /* are mean and std known? */
     double mean[3], std[3];
     tec_interpolation interpolation;
-    tec_preparation preparation;
+    tec_preprocessing preprocessing; /* of evaluation, as a sidecar says; what it does not say stays zero */
     const char *heads_from, *norm_eps_from, *mean_from; /* "base.heads", "config.json", "width / 64" */
-    const char *activation_from, *interpolation_from;
-    bool heads_known, activation_known; /* false: a guess */
+    const char *activation_from, *interpolation_from, *preprocessing_from; /* the last NULL: nothing says so */
+    bool heads_known, activation_known;                                    /* false: a guess */
     const char *blocks_unknown; /* the tensor that leaves open what its blocks compute; NULL: they are a plain ViT's */
     int unused;                 /* tensors known not to be needed, such as a classifier */
     char unused_example[80];    /* the name of the first of them */

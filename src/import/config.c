@@ -93,18 +93,34 @@ static void take_normalisation(const json_t *mean, const json_t *std, double sca
     }
 }
 
-/* -- preparation of the images -- */
+/* -- how images become the model's input -- */
 
-/* The filters' names, in the order of Pillow's numbers. */
-static const char *const filters[] = {"nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"};
+/* The filters' names, in the order of Pillow's numbers, and ours; AUTO: there is none. */
+static const struct {
+    const char *name;
+    tec_filter filter;
+} filters[] = {
+    {"nearest", TEC_FILTER_AUTO},    {"lanczos", TEC_FILTER_LANCZOS}, {"bilinear", TEC_FILTER_BILINEAR},
+    {"bicubic", TEC_FILTER_BICUBIC}, {"box", TEC_FILTER_AUTO},        {"hamming", TEC_FILTER_AUTO},
+};
 enum { FILTERS = sizeof filters / sizeof *filters };
 
-static const char *filter_named(const char *name)
+/* What evaluation cannot do as the sidecar says, it says. */
+static void warn_unsupported(const tec_import *import, const char *from, const char *what, const char *name,
+                             const char *key)
+{
+    tec_warn("%s: %s beside it says %s %.40s, which is not supported here: %s decides", import->path, from, what, name,
+             key);
+}
+
+static tec_filter filter_of(const tec_import *import, const char *from, const char *name)
 {
     for (int i = 0; name && i < FILTERS; i++)
-        if (strcmp(name, filters[i]) == 0)
-            return filters[i];
-    return NULL;
+        if (strcmp(name, filters[i].name) == 0 && filters[i].filter != TEC_FILTER_AUTO)
+            return filters[i].filter;
+    if (name)
+        warn_unsupported(import, from, "that images are resized by", name, "eval.interpolation");
+    return TEC_FILTER_AUTO;
 }
 
 static int side_of(const json_t *size)
@@ -114,17 +130,34 @@ static int side_of(const json_t *size)
                : 0;
 }
 
-/* timm's pretrained_cfg. */
-static void take_timm_preparation(const json_t *object, import_sidecar *said)
+static void take_preprocessing(const tec_import *import, const char *from, tec_preprocessing p, import_sidecar *said)
 {
+    if (p.crop_pct > 1) {
+        warn_unsupported(import, from, "that images are padded at the border, that is", "crop_pct > 1",
+                         "eval.crop_pct");
+        p.crop_pct = 0;
+    }
+    if (p.resize == TEC_RESIZE_AUTO && p.crop_pct <= 0 && p.filter == TEC_FILTER_AUTO)
+        return;
+    said->preprocessing = p;
+    said->preprocessing_from = from;
+}
+
+/* timm's pretrained_cfg. */
+static void take_timm_preprocessing(const tec_import *import, const json_t *object, import_sidecar *said)
+{
+    const char *filter = text_of(object, "interpolation"), *mode = text_of(object, "crop_mode");
     const json_t *crop = json_object_get(object, "crop_pct");
-    const char *filter = filter_named(text_of(object, "interpolation")), *mode = text_of(object, "crop_mode");
-    tec_preparation p = {.from = CONFIG, .filter = filter, .squash = mode && strcmp(mode, "squash") == 0};
+    if (!filter && !mode && !json_is_number(crop))
+        return;
+    tec_preprocessing p = {.filter = filter_of(import, CONFIG, filter), .resize = TEC_RESIZE_SHORTER};
+    if (mode && strcmp(mode, "squash") == 0)
+        p.resize = TEC_RESIZE_SQUASH;
+    else if (mode && strcmp(mode, "center") != 0)
+        warn_unsupported(import, CONFIG, "crop_mode", mode, "eval.resize");
     if (json_is_number(crop) && json_number_value(crop) > 0)
         p.crop_pct = json_number_value(crop);
-    p.size = side_of(json_array_get(json_object_get(object, "input_size"), 2));
-    if (p.filter || p.crop_pct > 0)
-        said->preparation = p;
+    take_preprocessing(import, CONFIG, p, said);
 }
 
 static bool is_off(const json_t *object, const char *key)
@@ -132,28 +165,39 @@ static bool is_off(const json_t *object, const char *key)
     return json_is_false(json_object_get(object, key));
 }
 
-/* Hugging Face's: resized to `size` (a number or shortest_edge: the short side; height: both), then the central
- * crop_size. Without a centre crop the resized image is the input. */
-static void take_hf_preparation(const json_t *images, import_sidecar *said)
+/* Is it the image processor of these models? Files of all ages call it by another key. */
+static bool is_processor_of(const json_t *images, const char *model)
+{
+    const char *type = text_of(images, "image_processor_type"), *older = text_of(images, "feature_extractor_type");
+    return (type && tec_string_starts_with(type, model)) || (older && tec_string_starts_with(older, model));
+}
+
+/* Hugging Face's: resized to `size` (height: both sides; shortest_edge: the short side; a number alone: both, but the
+ * short side of CLIP's), then the central crop_size. Without a centre crop the resized image is the input. */
+static void take_hf_preprocessing(const tec_import *import, const json_t *images, import_sidecar *said)
 {
     const json_t *size = json_object_get(images, "size"), *crop = json_object_get(images, "crop_size");
     const json_t *resample = json_object_get(images, "resample");
-    tec_preparation p = {.from = PREPROCESSOR};
     int shortest = side_of(json_object_get(size, "shortest_edge")), height = side_of(json_object_get(size, "height"));
+    if (side_of(size) && is_processor_of(images, "CLIP"))
+        shortest = side_of(size);
     int resized = shortest ? shortest : height ? height : side_of(size);
     int cut = json_is_object(crop) ? side_of(json_object_get(crop, "height")) : side_of(crop);
     if (is_off(images, "do_resize") || resized == 0)
         return;
     bool crops = cut > 0 && !is_off(images, "do_center_crop");
-    p.squash = shortest == 0;
-    p.size = crops ? cut : resized;
-    p.crop_pct = (double)p.size / resized;
+    tec_preprocessing p = {.resize = shortest ? TEC_RESIZE_SHORTER : TEC_RESIZE_SQUASH,
+                           .crop_pct = crops ? (double)cut / resized : 1};
+    while ((int)(cut / p.crop_pct) < resized && crops) /* evaluation divides again, and rounds down */
+        p.crop_pct = nextafter(p.crop_pct, 0);
     if (json_is_integer(resample) && json_integer_value(resample) >= 0 && json_integer_value(resample) < FILTERS)
-        p.filter = filters[json_integer_value(resample)];
-    said->preparation = p;
+        p.filter = filter_of(import, PREPROCESSOR, filters[json_integer_value(resample)].name);
+    else if (is_processor_of(images, "ViT"))
+        p.filter = TEC_FILTER_BILINEAR; /* its default */
+    take_preprocessing(import, PREPROCESSOR, p, said);
 }
 
-void tec_import_read_preprocessor(const json_t *images, import_sidecar *said)
+void tec_import_read_preprocessor(const tec_import *import, const json_t *images, import_sidecar *said)
 {
     const json_t *factor = json_object_get(images, "rescale_factor");
     double scale = 255 * (json_is_number(factor) ? json_number_value(factor) : 1.0 / 255);
@@ -172,7 +216,8 @@ void tec_import_read_preprocessor(const json_t *images, import_sidecar *said)
         take_normalisation(json_object_get(images, "image_mean"), json_object_get(images, "image_std"), scale,
                            PREPROCESSOR, said);
     }
-    take_hf_preparation(images, said);
+    if (!json_is_true(json_object_get(images, "tec_defaults"))) /* of an export: only what evaluation does anyway */
+        take_hf_preprocessing(import, images, said);
 }
 
 /* -- what is computed -- */
@@ -315,7 +360,7 @@ static tec_status read_timm(const tec_import *import, const json_t *config, impo
     for (int i = 0; i < 2; i++) { /* older files have them at the top */
         const json_t *object = i ? about : config;
         take_normalisation(json_object_get(object, "mean"), json_object_get(object, "std"), 1, CONFIG, said);
-        take_timm_preparation(object, said);
+        take_timm_preprocessing(import, object, said);
     }
     return TEC_OK;
 }

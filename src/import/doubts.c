@@ -15,10 +15,10 @@ static int collect(const tec_import *import, tec_import_use use, char *doubt[MOS
     const tec_import_facts *f = &import->facts;
     int n = 0;
     if (f->blocks_unknown)
-        doubt[n++] =
-            tec_string_format("whether its positions are rotary and where the norms of its blocks stand, which "
-                              "its tensor `%.100s` leaves open (base.architecture=NAME, as timm calls it)",
-                              f->blocks_unknown);
+        doubt[n++] = tec_string_format(
+            "whether its positions are rotary and where the norms of its blocks stand, which "
+            "its tensor `%.100s` leaves open (base.architecture=NAME, as timm calls it; vit: a plain ViT)",
+            f->blocks_unknown);
     if (use >= TEC_USE_HASH && !f->activation_known)
         doubt[n++] = tec_string_format("its activation (base.activation=gelu, gelu_tanh or quick_gelu)");
     if (use >= TEC_USE_FEATURES && !f->heads_known)

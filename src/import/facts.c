@@ -110,7 +110,7 @@ static const struct {
 } known[] = {
     {.architecture = "vit_base_patch16_gap_*", .width = 768, .depth = 12, .heads = 16},
     {.architecture = "vit_base_patch*_siglip_*", .width = 768, .depth = 12, .heads = 12},
-    {.family = "MoCo v3", .width = 384, .depth = 12, .heads = 12},
+    {.family = "MoCo v3", .width = 384, .heads = 12},
     {.width = 64, .depth = 6, .heads = 2}, /* timm's test_vit */
     {.width = 64, .depth = 8, .heads = 2},
     {.width = 96, .depth = 9, .heads = 3},
@@ -403,7 +403,8 @@ tec_status tec_import_gather_facts(tec_import *import, const tec_import_options 
     choose_interpolation(import, &said);
     f->config.variant.norm_eps = said.norm_eps;
     f->norm_eps_from = said.norm_eps_from;
-    f->preparation = said.preparation;
+    f->preprocessing = said.preprocessing;
+    f->preprocessing_from = said.preprocessing_from;
     f->normalised = said.normalised;
     f->mean_from = said.mean_from;
     memcpy(f->mean, said.mean, sizeof f->mean);

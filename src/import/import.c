@@ -1,7 +1,6 @@
 /* Opening a model file as a ViT, in the order of the steps, and describing what was recognised. */
 #include "import_parts.h"
 
-#include "tec/files.h"
 #include "tec/memory.h"
 #include "tec/text.h"
 
@@ -92,17 +91,18 @@ static void describe_activation(const tec_import_facts *f, FILE *out)
         fprintf(out, "; %s (%s)", tec_activation_name(v->activation), f->activation_from);
 }
 
-/* "; images resized by bicubic, centre of 0.9 (config.json)" */
-static void describe_preparation(const tec_preparation *p, FILE *out)
+/* "; images resized by bicubic, crop_pct 0.9 (config.json)" */
+static void describe_preprocessing(const tec_import_facts *f, FILE *out)
 {
-    if (!p->from)
+    const tec_preprocessing *p = &f->preprocessing;
+    if (!f->preprocessing_from)
         return;
-    fprintf(out, "; images resized%s", p->squash ? " to a square" : "");
-    if (p->filter)
-        fprintf(out, " by %s", p->filter);
+    fprintf(out, "; images resized%s", p->resize == TEC_RESIZE_SQUASH ? " to a square" : "");
+    if (p->filter != TEC_FILTER_AUTO)
+        fprintf(out, " by %s", tec_filter_name(p->filter));
     if (p->crop_pct > 0)
         fprintf(out, ", crop_pct %.4g", p->crop_pct);
-    fprintf(out, " (%s)", p->from);
+    fprintf(out, " (%s)", f->preprocessing_from);
 }
 
 static void describe_normalisation(const tec_import_facts *f, FILE *out)
@@ -138,7 +138,7 @@ char *tec_import_describe(const tec_import *import)
     describe_activation(f, out);
     fprintf(out, "; norm eps %g (%s)", c->variant.norm_eps, f->norm_eps_from);
     describe_normalisation(f, out);
-    describe_preparation(&f->preparation, out);
+    describe_preprocessing(f, out);
     if (f->unused)
         fprintf(out, "; %d tensor%s not needed (%s%s)", f->unused, f->unused > 1 ? "s" : "", f->unused_example,
                 f->unused > 1 ? " ..." : "");

@@ -51,14 +51,15 @@ typedef struct import_sidecar {
     int activation, interpolation; /* 1 + their value */
     char architecture[80];         /* timm's */
     bool plain_blocks;             /* they are those of a plain ViT */
-    tec_preparation preparation;
+    tec_preprocessing preprocessing;
+    const char *preprocessing_from;
     const char *heads_from, *norm_eps_from, *mean_from, *activation_from, *interpolation_from, *architecture_from;
 } import_sidecar;
 
 /* What config.json says, Hugging Face's or timm's, and preprocessor_config.json. TEC_USER_ERROR: the model computes
  * something that this program cannot. */
 tec_status tec_import_read_config(const tec_import *import, const json_t *config, import_sidecar *said);
-void tec_import_read_preprocessor(const json_t *images, import_sidecar *said);
+void tec_import_read_preprocessor(const tec_import *import, const json_t *images, import_sidecar *said);
 
 /* Does timm's architecture of that name compute what a plain ViT does? TEC_USER_ERROR: no, or it is not known. `from`
  * says who calls it so: "config.json beside it", "base.architecture", "its file name". */

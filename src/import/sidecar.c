@@ -190,7 +190,7 @@ static tec_status read_directory(const tec_import *import, import_sidecar *said)
     if (status == TEC_OK && config && ours)
         status = tec_import_read_config(import, config, said);
     if (status == TEC_OK && images)
-        tec_import_read_preprocessor(images, said);
+        tec_import_read_preprocessor(import, images, said);
     json_decref(images);
     json_decref(config);
     return status;

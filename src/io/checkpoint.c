@@ -262,7 +262,8 @@ static tec_status read_state(hid_t file, const char *path, tec_run_state *state)
     tec_status status = TEC_OK;
     memset(state, 0, sizeof *state);
     for (const tec_h5_field *f = tec_checkpoint_run_fields; status == TEC_OK && f->name; f++)
-        status = tec_h5_get_field(group, path, f, state);
+        if (!(f->use & TEC_CHECKPOINT_OPTIONAL) || tec_h5_has_attribute(group, f->name))
+            status = tec_h5_get_field(group, path, f, state);
     H5Gclose(group);
     if (status == TEC_OK && (state->step < 0 || state->epoch < 0 || state->epoch_step < 0 || state->images < 0))
         status = tec_fail(TEC_USER_ERROR, "%s: the position of the run is negative", path);

@@ -13,7 +13,7 @@ typedef struct slope {
 static const slope QUICK = {(real)1.702, 0};
 static const slope TANH = {(real)1.5957691216057308, (real)(1.5957691216057308 * 0.044715)};
 
-TEC_CLONES static void forward_only(real *x, const real *bias, rows r, int O, slope s)
+TEC_CLONES static void approximate(real *x, const real *bias, tec_rows r, int O, slope s)
 {
     for (long i = r.begin; i < r.end; i++) {
         real *restrict xi = x + i * O;
@@ -30,7 +30,7 @@ static void forward_all(real *x, const real *bias, int R, int O, slope s)
 {
     TEC_MEASURE(TEC_OPERATOR_GELU);
 #pragma omp parallel
-    forward_only(x, bias, thread_rows(R), O, s);
+    approximate(x, bias, tec_thread_rows(R), O, s);
 }
 
 void tec_gelu_tanh_forward_only(real *x, const real *bias, int R, int O)

@@ -115,7 +115,7 @@ static tec_status open_frozen(tec_import *import, const expectation *e, const ch
     return TEC_OK;
 }
 
-tec_status tec_setup_compare(tec_import *import, const char *path, tec_comparison *out)
+tec_status tec_setup_expect(tec_import *import, const char *path, tec_comparison *out)
 {
     expectation e = {0};
     tec_frozen *frozen = NULL;

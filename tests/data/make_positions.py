@@ -21,14 +21,19 @@ def interpolate(how, grid, side, new):
     return F.interpolate(grid, size=(new, new), mode="bicubic", align_corners=True)  # torchvision
 
 
-torch.manual_seed(1)
-for how in "antialias", "plain", "offset", "corners":
-    for side, new in (7, 3), (5, 8), (2, 5), (6, 2):
-        table = torch.randn(side * side, D)
-        grid = table.reshape(1, side, side, D).permute(0, 3, 1, 2)
-        out = interpolate(how, grid, side, new)
-        assert out.shape[2:] == (new, new)
-        out = out.permute(0, 2, 3, 1).reshape(new * new, D)
-        print(how, side, new, D)
-        for numbers in table, out:
-            print(" ".join(f"{x:.7g}" for x in numbers.flatten().tolist()))
+def main():
+    torch.manual_seed(1)
+    for how in "antialias", "plain", "offset", "corners":
+        for side, new in (7, 3), (5, 8), (2, 5), (6, 2):
+            table = torch.randn(side * side, D)
+            grid = table.reshape(1, side, side, D).permute(0, 3, 1, 2)
+            out = interpolate(how, grid, side, new)
+            assert out.shape[2:] == (new, new)
+            out = out.permute(0, 2, 3, 1).reshape(new * new, D)
+            print(how, side, new, D)
+            for numbers in table, out:
+                print(" ".join(f"{x:.7g}" for x in numbers.flatten().tolist()))
+
+
+if __name__ == "__main__":
+    main()

@@ -57,6 +57,13 @@ static const expectation expected[] = {
     {"bfloat16", "vit.safetensors", "timm ViT", "", 2, 0},
     {"larger", "vit.safetensors", "timm ViT", "", 2, 0},
     {"smaller", "vit.safetensors", "DINOv2", "", 2, 0.485},
+    {"dino_larger", "checkpoint.pth", "DINO", "teacher.backbone.", 6, 0.485},
+    {"dinov2_smaller", "model.pth", "DINOv2", "", 2, 0.485},
+    {"hf_dinov2_smaller", "model.safetensors", "Hugging Face Dinov2", "", 2, 0.485},
+    {"mae_larger", "mae.pth", "MAE", "model.", 2, 0.485},
+    {"torchvision_smaller", "vit_b_16.pth", "torchvision ViT", "", 2, 0.485},
+    {"clip_quickgelu", "model.safetensors", "CLIP", "", 2, 0},
+    {"siglip", "model.safetensors", "timm ViT", "", 2, 0.5},
 };
 /* clang-format on */
 enum { FAMILIES = sizeof expected / sizeof *expected };
