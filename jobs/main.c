@@ -20,14 +20,17 @@ static tec_status run_command(const tec_command *command, int argc, char **argv)
 {
     tec_comm comm;
     tec_invocation call;
-    if (command->parallel)
+    if (command->parallel) {
+        tec_watchdog_start(tec_command_watchdog(command, argc, argv));
         tec_comm_start(&comm);
-    else
+    } else {
         tec_comm_local(&comm);
+    }
     tec_status status = tec_command_parse(command, &comm, argc, argv, &call);
     if (status == TEC_OK) {
         tec_threads_set(tec_settings_threads(&call.settings));
-        tec_watchdog_start(&comm, call.settings.run.watchdog_minutes);
+        if (command->parallel)
+            tec_watchdog_change(&comm, call.settings.run.watchdog_minutes);
         status = command->run(&comm, &call);
         tec_progress_end();
     }
@@ -35,8 +38,8 @@ static tec_status run_command(const tec_command *command, int argc, char **argv)
     status = tec_comm_agree(&comm, flush_results(status));
     if (status != TEC_OK && comm.rank == 0)
         tec_log_error(-1, tec_error_message());
-    tec_watchdog_end();
     tec_comm_finish(&comm);
+    tec_watchdog_end();
     return status;
 }
 
