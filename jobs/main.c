@@ -6,6 +6,7 @@
 #include "tec/watchdog.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 /* Output may still be in a buffer, and the disk may be full. */
@@ -48,6 +49,7 @@ int main(int argc, char **argv)
     const char *name = argc > 1 ? argv[1] : "";
     const tec_command *command = tec_command_find(name);
     tec_status status = TEC_OK;
+    signal(SIGXFSZ, SIG_IGN); /* a file too large for `ulimit -f` is a write that fails */
     if (command && !tec_command_asks_help(argc - 1, argv + 1))
         return (int)run_command(command, argc - 1, argv + 1);
 

@@ -48,9 +48,9 @@ take_site() {
     name=${program:-tec}
     program=$(realpath "$(command -v "$name")" 2>/dev/null) ||
         die 2 "there is no program $name: run make, or set program"
-    [[ $launcher == srun || $launcher == mpirun ]] || die 2 "launcher is $launcher: srun or mpirun is wanted"
-    [[ $restart_by =~ ^(requeue|submit|none)$ ]] || die 2 "restart_by is $restart_by: requeue, submit or none is wanted"
-    [[ $restarts =~ ^[0-9]+$ ]] || die 2 "restarts is $restarts: a whole number is wanted"
+    [[ $launcher == srun || $launcher == mpirun ]] || die 2 "launcher is $launcher: expected srun or mpirun"
+    [[ $restart_by =~ ^(requeue|submit|none)$ ]] || die 2 "restart_by is $restart_by: expected requeue, submit or none"
+    [[ $restarts =~ ^[0-9]+$ ]] || die 2 "restarts is $restarts: expected a whole number"
 }
 
 # read_settings KEY ... -- ARGUMENT ...: what -c and key=value in the arguments of a job come to, as ${setting[KEY]}. A
@@ -120,7 +120,7 @@ launch_command() {
     cores) launch+=(--map-by "$by:PE=$threads" --bind-to core) ;;
     sockets) launch+=(--map-by "$by" --bind-to socket) ;;
     ldoms) launch+=(--map-by "$by" --bind-to numa) ;;
-    *) die 2 "bind is $bind: cores, sockets, ldoms or none is wanted" ;;
+    *) die 2 "bind is $bind: expected cores, sockets, ldoms or none" ;;
     esac
 }
 

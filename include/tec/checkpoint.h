@@ -40,6 +40,10 @@ typedef struct tec_run_state {
     uint64_t seed;
     double loss_sum[2]; /* of each loss over the steps of the current epoch so far */
     int64_t images;     /* images seen since the start of the run */
+    /* Files of version 0.1 do not have these, which are then 0. */
+    uint64_t base, store;              /* tec_store_spec.base and tec_store_identity; 0: objective mae */
+    int64_t finish_from, finish_steps; /* --finish: from which step on, over how many; 0: not given */
+    double finish_lr;                  /* the learning rate at finish_from */
 } tec_run_state;
 
 /* Reads the architecture. The kinds "pretrain" and "targets" of fixtures are TEC_MODEL_TEC and TEC_MODEL_VIT.
@@ -67,6 +71,9 @@ tec_status tec_checkpoint_read_run(const char *path, const tec_params *params, r
  * TEC_SYSTEM_ERROR: the disk (the message says which call and why; no existing file is lost). */
 tec_status tec_checkpoint_write(const char *path, const tec_model_config *config, const tec_params *params,
                                 const real *m, const real *v, const tec_run_state *state, const char *settings_yaml);
+
+/* About how many bytes such a file has, with the optimiser's moments if it is of a `run`. */
+int64_t tec_checkpoint_bytes(const tec_params *params, bool run);
 
 /* "runs/a/checkpoint.h5" -> "runs/a/checkpoint_prev.h5"; the caller frees it. */
 char *tec_checkpoint_previous(const char *path);

@@ -9,9 +9,10 @@
 
 typedef struct tec_recipe {
     int epochs;
-    int batch;         /* global: images per step over all ranks */
-    int micro_batch;   /* model inputs that a rank computes at once; 0: tec_model_micro_batch */
-    double lr, min_lr; /* after warm-up, and at the end of the cosine */
+    int batch;       /* global: images per step over all ranks */
+    int micro_batch; /* model inputs that a rank computes at once; 0: tec_model_micro_batch */
+    double lr,
+        min_lr; /* after warm-up (tec_setup_recipe scales pretrain.blr to the batch), and at the end of the cosine */
     double warmup_epochs;
     double beta1, beta2, weight_decay; /* of AdamW */
     double clip_norm;                  /* of the gradient; 0: no clipping */

@@ -9,6 +9,7 @@
 #include "tec/dataset.h"
 #include "tec/error.h"
 #include "tec/frozen.h"
+#include "tec/label_file.h"
 #include "tec/model_config.h"
 #include "tec/reducer.h"
 #include "tec/store.h"
@@ -33,6 +34,9 @@ typedef struct tec_settings {
     struct {
         char *train, *val; /* paths; "" when not given */
         int labels;        /* tec_label_mode: auto | folders | none */
+        char *val_labels;  /* a file with the labels of val; "": none */
+        char *val_classes; /* a file that says which class a number in it means; "": none */
+        int val_numbers;   /* tec_numbering: ask | from_0 | from_1 */
         int on_bad_image;  /* tec_on_bad_image: stop | skip */
         int image_size, channels;
         double mean[3], std[3]; /* default: ImageNet's, or 0.5 with 1 channel */
@@ -86,6 +90,9 @@ typedef struct tec_settings {
         char *model;
         int pooling; /* tec_pooling: cls | mean */
         int batch;
+        int resize;        /* tec_resize: auto | shorter | squash | whole */
+        double crop_pct;   /* 0: not given */
+        int interpolation; /* tec_filter: auto | bicubic | bilinear | lanczos */
     } eval;
     struct {
         int k[2];

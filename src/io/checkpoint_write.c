@@ -147,6 +147,20 @@ tec_status tec_checkpoint_write(const char *path, const tec_model_config *config
     return status;
 }
 
+/* What HDF5 adds, object headers and alignment. Measured. */
+#define TENSOR_OVERHEAD 600
+#define FILE_OVERHEAD 8000
+
+int64_t tec_checkpoint_bytes(const tec_params *params, bool run)
+{
+    int64_t tensors = params->count, numbers = (int64_t)params->total;
+    for (int i = 0; i < params->count && run; i++)
+        tensors += params->param[i].trained ? 2 : 0;
+    if (run)
+        numbers += 2 * (int64_t)params->trained;
+    return numbers * (int64_t)sizeof(real) + tensors * TENSOR_OVERHEAD + FILE_OVERHEAD;
+}
+
 void tec_checkpoint_library(char *text, size_t size)
 {
     unsigned major = 0, minor = 0, release = 0;

@@ -1,10 +1,10 @@
 /* Bytes on disk: checkpoints and target stores. */
 #include "plan_parts.h"
 
-#include <string.h>
+#include "tec/checkpoint.h"
 
-/* What HDF5 adds: object headers and alignment, per tensor of a checkpoint, per checkpoint, per shard. Measured. */
-static const double TENSOR_OVERHEAD = 600, CHECKPOINT_OVERHEAD = 8e3, SHARD_OVERHEAD = 12e3;
+/* What HDF5 adds to a shard: object headers and alignment. Measured. */
+static const double SHARD_OVERHEAD = 12e3;
 
 tec_store_spec tec_plan_store_spec(const tec_plan_job *job, tec_target_type type)
 {
@@ -39,11 +39,7 @@ tec_status tec_plan_checkpoint_bytes(const tec_plan_job *job, double *bytes)
 {
     tec_model *model;
     TEC_TRY(tec_plan_model(job, &model));
-    const tec_params *params = tec_model_params(model);
-    double tensors = 0, numbers = (double)params->total + 2.0 * (double)params->trained;
-    for (int i = 0; i < params->count; i++)
-        tensors += params->param[i].trained ? 3 : 1;
-    *bytes = sizeof(real) * numbers + tensors * TENSOR_OVERHEAD + CHECKPOINT_OVERHEAD;
+    *bytes = (double)tec_checkpoint_bytes(tec_model_params(model), true);
     tec_model_free(model);
     return TEC_OK;
 }

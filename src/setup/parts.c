@@ -17,6 +17,13 @@ tec_normalisation tec_setup_normalisation(const tec_settings *s)
     return out;
 }
 
+tec_preprocessing tec_setup_preprocessing(const tec_settings *s)
+{
+    return (tec_preprocessing){.resize = (tec_resize)s->eval.resize,
+                               .crop_pct = s->eval.crop_pct,
+                               .filter = (tec_filter)s->eval.interpolation};
+}
+
 tec_reduction tec_setup_reduction(const tec_settings *s)
 {
     return (tec_reduction){.bucket_bytes = (size_t)s->run.bucket_mb << 20, .overlap = (tec_overlap)s->run.overlap};

@@ -4,12 +4,13 @@
 #include "run_directory.h"
 #include "run_lock.h"
 #include "run_log.h"
+#include "run_save.h"
+#include "run_schedule.h"
 #include "same_weights.h"
 
 #include "tec/clock.h"
 #include "tec/log.h"
 #include "tec/phase.h"
-#include "tec/schedule.h"
 #include "tec/skipped_report.h"
 #include "tec/stop.h"
 
@@ -36,23 +37,24 @@ typedef struct run {
     tec_trainer *trainer;
     tec_skipped skipped;
     tec_run_state state;
+    tec_run_changes changes; /* on rank 0, of a resumed run */
     run_log log;
     interval since_line, since_epoch;
     const char *const *loss_names;
     int64_t epoch_steps, total_steps;
     double started, seconds_before; /* of training before this process */
-    double last_checkpoint;
     tec_deadline deadline;
-    int64_t checkpoint_step; /* of the last checkpoint; -1: none */
-    int64_t compared_step;   /* at which the ranks' weights were last compared */
-    double rate;             /* model inputs per second, running mean, for the progress line */
+    run_saving saving;
+    int64_t compared_step; /* at which the ranks' weights were last compared */
+    double rate;           /* model inputs per second, running mean, for the progress line */
 } run;
 
-static double current_lr(const run *r)
+static void say_changes(const run *r)
 {
-    const tec_recipe *recipe = r->recipe;
-    return tec_schedule_cosine((double)r->state.step / (double)r->epoch_steps, recipe->epochs, recipe->warmup_epochs,
-                               recipe->lr, recipe->min_lr);
+    char *text = tec_run_changes_text(&r->changes, NULL);
+    if (*text)
+        tec_log("settings changed since step %lld: %s", (long long)r->state.step, text);
+    free(text);
 }
 
 /* Sets the state to that of the run that is resumed, or of a new one. */
@@ -60,19 +62,29 @@ static tec_status start_or_resume(run *r)
 {
     const int32_t ranks = r->comm->size, threads = r->plan->threads;
     bool resumed;
+    tec_status status = TEC_OK;
     r->state = (tec_run_state){.ranks = ranks,
                                .threads = threads,
                                .dataset = tec_dataset_fingerprint(r->plan->set),
                                .seed = r->recipe->seed,
                                .batch = r->recipe->batch};
-    TEC_TRY(tec_run_directory_resume(r->comm, r->plan, r->trainer, &r->state, &resumed));
+    TEC_TRY(tec_run_directory_resume(r->comm, r->plan, r->trainer, &r->state, &r->changes, &resumed));
+    if (r->comm->rank == 0) {
+        say_changes(r);
+        status = run_schedule_settle(r->plan, resumed, &r->changes, r->epoch_steps, &r->state);
+    }
+    TEC_TRY(tec_comm_agree(r->comm, status));
+    tec_comm_broadcast(r->comm, &r->state, sizeof r->state, 0);
+    r->state.base = r->plan->base;
+    r->state.store = r->plan->store;
+    r->total_steps = run_schedule_end(r->recipe, &r->state, r->epoch_steps);
     if (resumed && (r->state.ranks != ranks || r->state.threads != threads))
         tec_log("the run had %d ranks with %d threads and now has %d with %d: "
                 "the same images, the same results up to rounding",
                 r->state.ranks, r->state.threads, ranks, threads);
     r->state.ranks = ranks;
     r->state.threads = threads;
-    r->checkpoint_step = resumed ? r->state.step : -1;
+    r->saving.step = resumed ? r->state.step : -1;
     r->seconds_before = r->state.seconds;
     memcpy(r->since_epoch.loss, r->state.loss_sum, sizeof r->since_epoch.loss);
     r->since_epoch.steps = r->state.epoch_step;
@@ -91,17 +103,24 @@ static tec_status prepare(run *r)
                                                        .skipped = &r->skipped}));
     r->loss_names = tec_model_loss_names(tec_trainer_model(r->trainer));
     r->epoch_steps = tec_trainer_steps_per_epoch(r->trainer);
-    r->total_steps = r->epoch_steps * r->recipe->epochs;
     const tec_params *params = tec_model_params(tec_trainer_model(r->trainer));
     tec_deadline_guess_save(&r->deadline,
                             (double)(params->total + 2 * params->trained) * sizeof(real) / CHECKPOINT_BYTES_PER_SECOND);
     TEC_TRY(start_or_resume(r));
-    TEC_TRY(tec_run_directory_describe(r->comm, plan));
+    const bool resumed = r->saving.step >= 0;
+    bool idle = r->state.step >= r->total_steps; /* a run that is done keeps the settings that it was done with */
+    if (!idle) {
+        bool asks = r->comm->rank == 0;
+        TEC_TRY(tec_comm_agree(r->comm, asks ? tec_run_saving_room(plan, params, &r->state, resumed) : TEC_OK));
+        TEC_TRY(tec_run_directory_describe(r->comm, plan, &r->changes, resumed));
+    }
     tec_status status = TEC_OK;
     if (r->comm->rank == 0) {
-        status = tec_run_directory_clear(plan, r->checkpoint_step >= 0);
+        status = tec_run_directory_clear(plan, resumed);
         if (status == TEC_OK)
             status = tec_run_log_open(&r->log, plan->dir, r->state.step);
+        if (status == TEC_OK && !idle)
+            status = tec_run_log_changes(&r->log, r->state.epoch + 1, r->state.step, &r->changes);
     }
     return tec_comm_agree(r->comm, status);
 }
@@ -167,13 +186,9 @@ static tec_status log_step(run *r, const tec_step_result *result, double lr, dou
 /* Appends to the message of a step that failed which checkpoint to go back to. */
 static tec_status name_last_checkpoint(const run *r, tec_status status)
 {
-    char *path = tec_run_directory_checkpoint_path(r->plan);
-    if (r->checkpoint_step >= 0)
-        tec_fail(status, "%s; the last good checkpoint is %s (step %lld)", tec_error_message(), path,
-                 (long long)r->checkpoint_step);
-    else
-        tec_fail(status, "%s; there is no checkpoint yet", tec_error_message());
-    free(path);
+    char *last = tec_run_saving_last(&r->saving, r->plan);
+    tec_fail(status, "%s; %s", tec_error_message(), last);
+    free(last);
     return status;
 }
 
@@ -194,7 +209,7 @@ static tec_status compare_weights(run *r)
 /* Collective. One step, counted and logged. */
 static tec_status take_step(run *r, unsigned ask, tec_step_result *result)
 {
-    double lr = current_lr(r), start = tec_seconds();
+    double lr = run_schedule_lr(r->recipe, &r->state, r->epoch_steps), start = tec_seconds();
     tec_status status = tec_trainer_step(r->trainer, lr, ask, result);
     if (status == TEC_DIVERGED)
         name_last_checkpoint(r, status);
@@ -214,8 +229,8 @@ static tec_status take_step(run *r, unsigned ask, tec_step_result *result)
     return every > 0 && r->state.step % every == 0 ? compare_weights(r) : TEC_OK;
 }
 
-/* Collective. */
-static tec_status save(run *r)
+/* Collective. A checkpoint, and unless it is the `last` one the run goes on if it cannot be written. */
+static tec_status save(run *r, bool last)
 {
     tec_status status = TEC_OK;
     double start = tec_seconds();
@@ -223,10 +238,13 @@ static tec_status save(run *r)
     TEC_TRY(compare_weights(r));
     if (r->comm->rank == 0)
         status = tec_run_directory_checkpoint(r->plan, r->trainer, &r->state);
-    r->last_checkpoint = tec_seconds();
-    r->checkpoint_step = r->state.step;
-    tec_deadline_note_save(&r->deadline, r->last_checkpoint - start);
     status = tec_comm_agree(r->comm, status);
+    if (status == TEC_OK) {
+        tec_deadline_note_save(&r->deadline, tec_seconds() - start);
+        tec_run_saving_done(&r->saving, r->recipe, r->state.step);
+    } else {
+        status = tec_run_saving_failed(&r->saving, r->plan, r->state.step, status, last);
+    }
     tec_phase_enter(TEC_PHASE_COMPUTE);
     return status;
 }
@@ -236,7 +254,7 @@ static unsigned requests(const run *r)
 {
     const tec_recipe *recipe = r->recipe;
     unsigned ask = 0;
-    if (recipe->checkpoint_minutes > 0 && tec_seconds() - r->last_checkpoint > 60 * recipe->checkpoint_minutes)
+    if (tec_seconds() > r->saving.next)
         ask |= TEC_ASK_CHECKPOINT;
     if (tec_stop_asked() || (recipe->stop_after_steps > 0 && r->state.step + 1 >= recipe->stop_after_steps))
         ask |= TEC_ASK_STOP;
@@ -251,32 +269,44 @@ static bool checkpoint_due(const run *r, unsigned asked)
     return asked || epoch_done || r->state.step == r->total_steps;
 }
 
+/* Collective. The log is complete before the run is. */
+static tec_status finish_log(run *r)
+{
+    tec_progress_end();
+    return tec_comm_agree(r->comm, tec_run_log_flush(&r->log));
+}
+
 static tec_status train(run *r)
 {
-    r->started = r->last_checkpoint = r->since_line.start = r->since_epoch.start = tec_seconds();
+    r->started = r->since_line.start = r->since_epoch.start = tec_seconds();
+    tec_run_saving_done(&r->saving, r->recipe, r->saving.step);
     tec_trainer_start(r->trainer, r->state.step, r->total_steps);
     tec_phase_enter(TEC_PHASE_COMPUTE);
     while (r->state.step < r->total_steps) {
         tec_step_result result;
         TEC_TRY(take_step(r, requests(r), &result));
         if (checkpoint_due(r, result.asked))
-            TEC_TRY(save(r));
+            TEC_TRY(save(r, (result.asked & TEC_ASK_STOP) || r->state.step == r->total_steps));
         if ((result.asked & TEC_ASK_STOP) && r->state.step < r->total_steps) {
-            tec_progress_end();
+            TEC_TRY(finish_log(r));
             tec_log("stopped at step %lld of %lld after a checkpoint%s; the same command continues",
                     (long long)r->state.step, (long long)r->total_steps,
                     tec_deadline_near(&r->deadline) ? ", as the time limit is near" : "");
             return TEC_OK;
         }
     }
-    tec_progress_end();
-    tec_log("all %d epochs are done: %lld steps", r->recipe->epochs, (long long)r->state.step);
+    TEC_TRY(finish_log(r));
+    if (r->state.finish_steps > 0)
+        tec_log("finished at step %lld: the learning rate fell over the last %lld steps (--finish)",
+                (long long)r->state.step, (long long)r->state.finish_steps);
+    else
+        tec_log("all %d epochs are done: %lld steps", r->recipe->epochs, (long long)r->state.step);
     return tec_comm_agree(r->comm, r->comm->rank == 0 ? tec_run_directory_done(r->plan) : TEC_OK);
 }
 
 tec_status tec_run_training(const tec_comm *comm, const tec_run_plan *plan)
 {
-    run r = {.comm = comm, .plan = plan, .recipe = &plan->recipe, .checkpoint_step = -1, .deadline = plan->deadline};
+    run r = {.comm = comm, .plan = plan, .recipe = &plan->recipe, .deadline = plan->deadline, .saving.step = -1};
     run_lock lock = {.fd = -1};
     tec_stop_catch();
     tec_status status = tec_run_lock_take(comm, plan->dir, plan->lock_minutes, &lock);
@@ -289,6 +319,7 @@ tec_status tec_run_training(const tec_comm *comm, const tec_run_plan *plan)
         tec_skipped_report(&r.skipped, comm, "the training set");
     tec_run_log_close(&r.log);
     tec_skipped_free(&r.skipped);
+    tec_run_changes_free(&r.changes);
     tec_trainer_free(r.trainer);
     tec_run_lock_release(&lock);
     return status;

@@ -9,7 +9,6 @@
 #include <jansson.h>
 #include <omp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 static json_t *hosts(const tec_comm *comm)

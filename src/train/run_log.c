@@ -2,26 +2,27 @@
 #include "run_log.h"
 
 #include "tec/files.h"
+#include "tec/log.h"
+#include "tec/text.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const size_t LONGEST_LOG = (size_t)1 << 30;
 
-static tec_status cannot_write(const run_log *log)
-{
-    return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", log->path, strerror(errno));
-}
-
-static int64_t step_of(const char *line, size_t length)
+/* Does the line tell of something after `step`? One of changed settings tells of the steps after its own. */
+static bool is_later(const char *line, size_t length, int64_t step)
 {
     json_t *object = json_loadb(line, length, 0, NULL);
-    json_t *step = json_object_get(object, "step");
-    int64_t number = json_is_integer(step) ? json_integer_value(step) : INT64_MAX;
+    json_t *number = json_object_get(object, "step"), *kind = json_object_get(object, "kind");
+    bool settings = json_is_string(kind) && strcmp(json_string_value(kind), "settings") == 0;
+    bool later = !json_is_integer(number) || json_integer_value(number) + settings > step;
     json_decref(object);
-    return number;
+    return later;
 }
 
 /* Rewrites the log without the lines after `step`; a line cut short by a kill has no step and is dropped too. */
@@ -34,7 +35,7 @@ static tec_status cut_back(const char *path, int64_t step)
     TEC_TRY(tec_file_read(path, LONGEST_LOG, &text, &bytes));
     while (kept < bytes) {
         const char *end = memchr(text + kept, '\n', bytes - kept);
-        if (!end || step_of(text + kept, (size_t)(end - text) - kept) > step)
+        if (!end || is_later(text + kept, (size_t)(end - text) - kept, step))
             break;
         kept = (size_t)(end - text) + 1;
     }
@@ -48,13 +49,59 @@ tec_status tec_run_log_open(run_log *log, const char *dir, int64_t step)
     log->path = tec_path_join(dir, "log.jsonl");
     if (step > 0)
         TEC_TRY(cut_back(log->path, step));
-    log->file = fopen(log->path, step > 0 ? "a" : "w");
-    return log->file ? TEC_OK : cannot_write(log);
+    log->fd = open(log->path, O_WRONLY | O_CREAT | O_CLOEXEC | (step > 0 ? 0 : O_TRUNC), 0666);
+    log->bytes = log->fd < 0 ? -1 : lseek(log->fd, 0, SEEK_END);
+    if (log->bytes < 0)
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", log->path, strerror(errno));
+    return TEC_OK;
+}
+
+tec_status tec_run_log_flush(run_log *log)
+{
+    if (!log->pending)
+        return TEC_OK;
+    size_t length = strlen(log->pending);
+    tec_status status = tec_file_put(log->fd, log->path, log->pending, length, log->bytes);
+    if (status != TEC_OK) {
+        (void)!ftruncate(log->fd, log->bytes); /* readers see whole lines only */
+        return status;
+    }
+    log->bytes += (int64_t)length;
+    free(log->pending);
+    log->pending = NULL;
+    return TEC_OK;
+}
+
+/* Takes over `text`, a line without its end. */
+static void add_line(run_log *log, char *text)
+{
+    bool waiting = log->pending != NULL;
+    char *lines = tec_string_format("%s%s\n", waiting ? log->pending : "", text);
+    free(text);
+    free(log->pending);
+    log->pending = lines;
+    if (tec_run_log_flush(log) != TEC_OK && !waiting) {
+        tec_progress_end();
+        tec_warn("%s; training goes on, and the lines are written once that is possible", tec_error_message());
+    } else if (waiting && !log->pending) {
+        tec_log("%s: the lines that could not be written are written now", log->path);
+    }
+}
+
+/* Appends a line; takes the object over. */
+static tec_status put(run_log *log, json_t *object)
+{
+    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    json_decref(object);
+    if (!text)
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: a line cannot be formatted: out of memory", log->path);
+    add_line(log, text);
+    return TEC_OK;
 }
 
 tec_status tec_run_log_write(run_log *log, const run_log_line *line)
 {
-    if (!log->file)
+    if (!log->path)
         return TEC_OK;
     json_t *object =
         json_pack("{ss sI sI}", "kind", line->kind, "epoch", (json_int_t)line->epoch, "step", (json_int_t)line->step);
@@ -66,18 +113,28 @@ tec_status tec_run_log_write(run_log *log, const run_log_line *line)
     json_object_set_new(object, "wait_share", json_real(line->wait_share));
     json_object_set_new(object, "reduce_share", json_real(line->reduce_share));
     json_object_set_new(object, "seconds", json_real(line->seconds));
-    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    json_decref(object);
-    if (!text)
-        return tec_fail(TEC_SYSTEM_ERROR, "%s: a line cannot be formatted: out of memory", log->path);
-    int failed = fprintf(log->file, "%s\n", text) < 0 || fflush(log->file) != 0;
-    free(text);
-    return failed ? cannot_write(log) : TEC_OK;
+    return put(log, object);
+}
+
+tec_status tec_run_log_changes(run_log *log, int64_t epoch, int64_t step, const tec_run_changes *changes)
+{
+    if (!log->path || changes->count == 0)
+        return TEC_OK;
+    json_t *list = json_object();
+    for (int i = 0; i < changes->count; i++) {
+        const tec_run_change *c = &changes->change[i];
+        json_object_set_new(list, c->key, json_pack("{ss ss}", "was", c->was, "is", c->is));
+    }
+    return put(log, json_pack("{ss sI sI so}", "kind", "settings", "epoch", (json_int_t)epoch, "step", (json_int_t)step,
+                              "changes", list));
 }
 
 void tec_run_log_close(run_log *log)
 {
-    if (log->file)
-        fclose(log->file);
+    if (!log->path)
+        return;
+    if (log->fd >= 0)
+        close(log->fd);
+    free(log->pending);
     free(log->path);
 }

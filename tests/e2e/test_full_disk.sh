@@ -24,26 +24,68 @@ new_disk() {
 }
 training=(pretrain -c "$here/tiny.yaml" pretrain.objective=mae run.dir=run)
 
-say "no room for the second checkpoint: the first is whole, and the run goes on from it"
 in_folder roomy run ranks 2 "${training[@]}"
-new_disk 1m
-expect_exit 3 'run/checkpoint.h5.tmp: no room for [0-9]+ bytes: No space left on device' \
+each=$(stat -c %s roomy/run/checkpoint.h5)
+
+say "no room for three checkpoints, or for one more: said at the start"
+new_disk $((2 * each))
+expect_exit 3 'run: no room: .* are free, but a checkpoint has .* needs .*; make room there, or give another run.dir' \
     in_folder disk ranks 2 "${training[@]}"
-expect_no_temporaries disk
-expect_exit 3 'run/checkpoint.h5.tmp: no room for' in_folder disk ranks 2 "${training[@]}"
-mount -o remount,size=10m disk
+[[ ! -f disk/run/log.jsonl && ! -f disk/run/settings.yaml ]] || fail "the run had begun"
+in_folder disk run ranks 2 "${training[@]}" pretrain.epochs=1
+expect_exit 3 'run: no room: ' in_folder disk ranks 2 "${training[@]}"
+mount -o remount,size=$((5 * each)) disk
 expect_exit 0 'resuming run/checkpoint.h5 at step 20' in_folder disk ranks 2 "${training[@]}"
 expect_same_log roomy/run/log.jsonl disk/run/log.jsonl
-expect_same_checkpoint roomy/run/checkpoint.h5 disk/run/checkpoint.h5
 
-say "no room for the log"
-new_disk 32k
-expect_exit 3 'run/log.jsonl: cannot be written: No space left on device' \
-    in_folder disk ranks 2 "${training[@]}" pretrain.epochs=50 pretrain.checkpoint_epochs=1000
+# says PATTERN: has the run printed a line like that?
+says() {
+    grep -Eq "$1" "$err"
+}
+# says_on_full_disk PATTERN: the same; another program takes all room that there is, also what old checkpoints leave.
+says_on_full_disk() {
+    head -c 100m /dev/zero >>disk/another 2>/dev/null || true
+    says "$1"
+}
+endless=("${training[@]}" run.dir=disk/run pretrain.epochs=100000 pretrain.log_steps=5)
+
+say "a disk that is full for some time: training goes on, log and checkpoints are written later"
+new_disk $((20 * each))
+start_ranks 2 "${endless[@]}"
+wait_for "the second checkpoint" has_file disk/run/checkpoint_prev.h5
+wait_for "a warning" says_on_full_disk 'warning: no checkpoint at step [0-9]+ \(attempt 1\): disk/run/checkpoint.h5.tmp: (no room for .*|cannot be written): No space left on device; training goes on, the last good checkpoint is disk/run/checkpoint(_prev)?.h5 \(step [0-9]+\); the next attempt'
+wait_for "the log to be kept" says_on_full_disk 'warning: disk/run/log.jsonl: cannot be written: No space left on device; training goes on'
+rm disk/another
+wait_for "a checkpoint" says 'the checkpoint of step [0-9]+ is written, after [0-9]+ that could not be'
+signal_rank USR1 1
+end_of_job
+((code == 0)) || fail "exit code $code"
+says 'stopped at step [0-9]+ of [0-9]+ after a checkpoint' || fail "it is not said that there is a checkpoint"
+sed -n 's/^{"kind":"step".*"step":\([0-9]*\).*/\1/p' disk/run/log.jsonl | awk '$1 != 5 * NR { exit 1 }' ||
+    fail "a line of the log is missing"
+run tec pretrain "${endless[@]:1}" pretrain.stop_after_steps=1
+expect_no_temporaries disk
+
+say "a disk that stays full: exit code 3, and the last good checkpoint is whole"
+new_disk $((20 * each))
+start_ranks 2 "${endless[@]}"
+wait_for "the second checkpoint" has_file disk/run/checkpoint_prev.h5
+wait_for "a warning" says_on_full_disk 'warning: no checkpoint at step [0-9]+ \(attempt 1\)'
+signal_rank USR1 0
+end_of_job
+((code == 3)) || fail "exit code $code instead of 3"
+last='the last good checkpoint is disk/run/checkpoint(_prev)?.h5 \(step ([0-9]+)\)'
+says "error: .*No space left on device; the run ends at step [0-9]+ without a checkpoint of it, $last: the same command" ||
+    fail "it is not said where the run goes on"
+step=$(grep 'tec: error' "$err" | sed -E "s#.*$last.*#\\2#")
+! says 'after a checkpoint; the same' || fail "it is said that there is a checkpoint"
+rm disk/another
+expect_exit 0 "resuming disk/run/checkpoint(_prev)?.h5 at step $step\$" \
+    tec pretrain "${endless[@]:1}" pretrain.stop_after_steps=$((step + 1))
 
 say "no room for the settings"
 new_disk 4k
-expect_exit 3 'run/settings.yaml.*No space left on device' in_folder disk ranks 2 "${training[@]}"
+expect_exit 3 'run: no room: ' in_folder disk ranks 2 "${training[@]}"
 
 say "no room for a shard: the ones before it stay, and are not made again"
 targets=(targets -c "$here/tiny.yaml" base.model="$here/roomy/run/checkpoint.h5" targets.dir=store

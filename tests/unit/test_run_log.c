@@ -1,4 +1,5 @@
 /* log.jsonl: every line is JSON with what the run was told to write; a resumed run continues at its checkpoint. */
+#include "capture.h"
 #include "folder.h"
 
 #include "src/train/run_log.h"
@@ -8,11 +9,13 @@
 
 #include <math.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -182,21 +185,47 @@ static void test_not_writable(void **state)
     free(path);
 }
 
+/* Files may have `bytes` bytes at most, as on a disk that is full. */
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* Lines that find no room are kept, no half of one is left, and they are written once there is room. */
 static void test_full_disk(void **state)
 {
     (void)state;
+    char said[2000];
+    size_t before;
     run_log log = {0};
-    char *path = tec_path_join(directory, "log.jsonl");
-    unlink(path);
-    assert_int_equal(symlink("/dev/full", path), 0);
-    assert_int_equal(tec_run_log_open(&log, directory, 0), TEC_OK);
-    run_log_line line = {.kind = "step", .loss_names = two_losses, .step = 1};
-    assert_int_equal(tec_run_log_write(&log, &line), TEC_SYSTEM_ERROR);
-    assert_non_null(strstr(tec_error_message(), path));
-    assert_non_null(strstr(tec_error_message(), "No space left"));
+    run_log_line line = {.kind = "step", .loss_names = two_losses, .step = 4};
+    signal(SIGXFSZ, SIG_IGN);
+    write_steps(0, 1, 3);
+    free(log_text(&before));
+    assert_int_equal(tec_run_log_open(&log, directory, 3), TEC_OK);
+    capture *c = capture_begin();
+    limit_files(before + 10);
+    assert_int_equal(tec_run_log_write(&log, &line), TEC_OK);
+    expect_steps(3);
+    line.step = 5;
+    assert_int_equal(tec_run_log_write(&log, &line), TEC_OK);
+    assert_int_equal(tec_run_log_flush(&log), TEC_SYSTEM_ERROR);
+    assert_non_null(strstr(tec_error_message(), "log.jsonl: cannot be written: File too large"));
+    expect_steps(3);
+    limit_files(RLIM_INFINITY);
+    line.step = 6;
+    assert_int_equal(tec_run_log_write(&log, &line), TEC_OK);
+    assert_int_equal(tec_run_log_flush(&log), TEC_OK);
+    capture_end(c, said, sizeof said);
+    expect_steps(6);
+    char *warned = strstr(said, "warning: ");
+    assert_true(warned && strstr(warned, "training goes on"));
+    assert_null(strstr(warned + 1, "warning: ")); /* once */
+    assert_non_null(strstr(warned, "are written now"));
     tec_run_log_close(&log);
-    unlink(path);
-    free(path);
 }
 
 /* A rank that keeps no log may be asked all the same. */
