@@ -2,10 +2,12 @@
 #include "jobs.h"
 
 #include "tec/gemm.h"
+#include "tec/launcher.h"
 #include "tec/log.h"
 #include "tec/watchdog.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <signal.h>
 #include <string.h>
 
@@ -15,6 +17,18 @@ static tec_status flush_results(tec_status status)
     if ((fflush(stdout) || ferror(stdout)) && status == TEC_OK)
         return tec_fail(TEC_SYSTEM_ERROR, "the results cannot be written to standard output: %s", strerror(errno));
     return status;
+}
+
+/* One of several processes that share the work without MPI, by --worker i/n? The number may be that of a job array,
+ * which would be the same for all processes of a job. */
+static bool is_worker(const tec_command *command, const tec_invocation *call)
+{
+    if (getenv("SLURM_ARRAY_TASK_ID"))
+        return false;
+    for (int i = 0; command->options && command->options[i].name; i++)
+        if (command->options[i].type == TEC_OPTION_PART && call->option[i].times > 0)
+            return true;
+    return false;
 }
 
 static tec_status run_command(const tec_command *command, int argc, char **argv)
@@ -28,6 +42,8 @@ static tec_status run_command(const tec_command *command, int argc, char **argv)
         tec_comm_local(&comm);
     }
     tec_status status = tec_command_parse(command, &comm, argc, argv, &call);
+    if (status == TEC_OK && command->parallel && !is_worker(command, &call))
+        status = tec_launcher_check(&comm);
     if (status == TEC_OK) {
         tec_threads_set(tec_settings_threads(&call.settings));
         if (command->parallel)
