@@ -210,6 +210,17 @@ void tec_comm_max_double(const tec_comm *comm, double *data, int count)
     reduce(comm, data, count, MPI_DOUBLE, MPI_MAX);
 }
 
+void tec_comm_least(const tec_comm *comm, double *value, int *rank)
+{
+    struct {
+        double value;
+        int rank;
+    } least = {*value, comm->rank};
+    reduce(comm, &least, 1, MPI_DOUBLE_INT, MPI_MINLOC);
+    *value = least.value;
+    *rank = least.rank;
+}
+
 bool tec_comm_same(const tec_comm *comm, uint64_t value)
 {
     uint64_t most[2] = {value, ~value};
