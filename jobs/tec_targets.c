@@ -150,8 +150,8 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
         status = tec_setup_dataset(comm, settings, true, &set);
     if (status == TEC_OK) {
         job.set = set;
-        job.spec = tec_setup_store_spec(settings, tec_frozen_config(job.frozen),
-                                        tec_params_hash(tec_frozen_params(job.frozen)), &normalisation, set);
+        job.spec = tec_setup_store_spec(settings, tec_frozen_config(job.frozen), tec_frozen_hash(job.frozen),
+                                        &normalisation, set);
         status = call->option[OPTION_VERIFY].times ? verify_store(&job, settings) : write_store(&job, settings);
     }
     tec_dataset_close(set);

@@ -61,11 +61,24 @@ tec_status tec_setup_val_labels(const tec_comm *comm, const tec_settings *settin
 tec_status tec_setup_import(const tec_settings *settings, const char *path, tec_import **out);
 
 /* Collective; the same status everywhere. Rank 0 reads the encoder of a model file of any format, for images of
- * data.image_size pixels, and logs what it has found; all ranks get it. *normalisation (NULL: not wanted) is the first
- * that is known of: base.mean and base.std, the file's own, that of the model's family, data.mean and data.std.
- * *preprocessing (NULL: not wanted) is what the file's sidecar says, zero where it says nothing. */
+ * data.image_size pixels, and logs what it has found; all ranks get it. *normalisation is the first that is known of:
+ * base.mean and base.std, the file's own, that of the model's family; NULL: the model is only to be recognised by its
+ * tec_frozen_hash. *preprocessing (NULL: not wanted) is what the file's sidecar says, zero where it says nothing.
+ * TEC_USER_ERROR: also something that this use depends on and that nothing tells. */
 tec_status tec_setup_frozen(const tec_comm *comm, const tec_settings *settings, const char *path, int batch,
                             tec_frozen **out, tec_normalisation *normalisation, tec_preprocessing *preprocessing);
+
+/* How a model's features differ from what somebody computed elsewhere, by tec_pooling. */
+typedef struct tec_comparison {
+    int images;
+    bool compared[2];
+    double error[2]; /* the largest relative error of an image */
+} tec_comparison;
+
+/* Local. Runs the model on `images` [B, c, S, S], normalised pixels, of the file at `path` and compares with its `cls`
+ * and `mean` [B, D], those that are there. TEC_USER_ERROR: something that features depend on is only guessed; the file
+ * does not hold such tensors; the model does not take such images. */
+tec_status tec_setup_expect(tec_import *import, const char *path, tec_comparison *out);
 
 /* Collective. Rank 0 makes the run directory and its parents. TEC_USER_ERROR: it is not writable. */
 tec_status tec_setup_directory(const tec_comm *comm, const char *dir);
