@@ -105,6 +105,18 @@ diff -r before fewer >"$out" || fail "a run that is done has changed"
 expect_exit 0 'pretrain.epochs was 5 and is 7: .* at step 70 instead of 50, .* is 0.0005 instead of 0' \
     ranks 2 "${mae[@]}" run.dir=fewer pretrain.epochs=7
 
+say "a step to stop at that is behind the run: nothing is done, and that is said; checkpoints of version 0.1 go on"
+cp -r stopped before-stop
+for stop in 43 10; do
+    expect_exit 0 "has come to step 43 of 80, and pretrain.stop_after_steps is $stop: nothing to do" \
+        ranks 2 "${mae[@]}" run.dir=stopped pretrain.stop_after_steps=$stop
+done
+cmp before-stop/checkpoint.h5 stopped/checkpoint.h5 >"$out" || fail "a run that had nothing to do has gone on"
+diff before-stop/settings.yaml stopped/settings.yaml >"$out" || fail "settings.yaml holds what the run never had"
+sed -i 's/finish_from/xxxxxx_xxxx/; s/finish_steps/xxxxxx_xxxxx/; s/finish_lr/xxxxxx_xx/' before-stop/checkpoint.h5
+expect_exit 0 'resuming before-stop/checkpoint.h5 at step 43' tec "${mae[@]}" run.dir=before-stop \
+    pretrain.stop_after_steps=44
+
 say "--finish: the rate falls over so many steps, over restarts too"
 finish=("${mae[@]}" run.dir=finished pretrain.epochs=3 --finish 20)
 expect_exit 0 '--finish: the learning rate falls from 0.00109 to 0 over the next 20 steps, .* at step 63, in epoch 7 of 8' \
