@@ -1,4 +1,5 @@
 /* Writing PyTorch's zip form: a pickle of an OrderedDict of tensors, and the bytes of each in an entry of its own. */
+#include "tec/temporary.h"
 #include "tec/tensor_write.h"
 
 #include "tec/files.h"
