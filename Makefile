@@ -61,8 +61,7 @@ all: $(BUILD)/tec
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
 	@echo 'Targets: all deps deps-tests deps-slurm install demo demo-long check check-slurm fuzz bench bench-compare' \
-		'bench-torch bench-int8 bench-network bench-ranks bench-same deps-lint lint layers tidy coverage format docs' \
-		'install clean'
+		'bench-torch bench-int8 bench-network bench-ranks bench-same deps-lint lint layers tidy coverage format docs clean'
 
 $(BUILD)/tec: $(PROGRAM_OBJECTS) $(BUILD)/libtec.a
 	$(if $(V),,@echo "  LINK $@")
@@ -183,15 +182,18 @@ SHARE = $(DESTDIR)$(PREFIX)/share
 install: all
 	install -D $(BUILD)/tec $(DESTDIR)$(PREFIX)/bin/tec
 	install -d $(SHARE)/man/man1 $(SHARE)/bash-completion/completions $(SHARE)/tec/slurm $(SHARE)/tec/configs
-	$(BUILD)/tec help --page man > $(SHARE)/man/man1/tec.1
-	$(BUILD)/tec help --page bash > $(SHARE)/bash-completion/completions/tec
+	@$(BUILD)/tec help --page man > $(BUILD)/tec.1
+	@$(BUILD)/tec help --page bash > $(BUILD)/tec.bash
+	install -m 644 $(BUILD)/tec.1 $(SHARE)/man/man1/tec.1
+	install -m 644 $(BUILD)/tec.bash $(SHARE)/bash-completion/completions/tec
 	install slurm/submit $(SHARE)/tec/slurm
 	install -m 644 slurm/common.sh slurm/site.example slurm/*.sbatch $(SHARE)/tec/slurm
 	install -m 644 configs/*.yaml $(SHARE)/tec/configs
 
 # What is made of the tables of commands and settings.
 docs: all
-	$(BUILD)/tec help --page markdown > docs/manual.md
+	@$(BUILD)/tec help --page markdown > $(BUILD)/manual.md
+	cp $(BUILD)/manual.md docs/manual.md
 
 demo demo-long: deps
 	@$(PARALLEL_MAKE) all
@@ -238,8 +240,9 @@ deps-lint:
 	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(LINTERS) libomp-dev
 
 tidy:
+	@command -v clang-tidy >/dev/null || { echo 'make tidy needs clang-tidy: make deps-lint'; exit 1; }
 	@printf '%s\n' $(LIBRARY_SOURCES) $(PROGRAM_SOURCES) | xargs -P $$(nproc) -n 16 sh -c \
-		'clang-tidy --quiet "$$@" -- $(CPPFLAGS) $(CFLAGS) $(shell mpicc --showme:compile) 2>/dev/null' tidy
+		'clang-tidy --quiet "$$@" -- $(CPPFLAGS) $(CFLAGS) $(shell $(CC) --showme:compile) 2>/dev/null' tidy
 
 # Lines and branches that the tests reach. Without Slurm, and without what measures time or sanitizes.
 coverage: deps

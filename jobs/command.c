@@ -113,12 +113,14 @@ static tec_status parse_number(const tec_option *option, const char *text, doubl
 {
     char *end;
     bool whole = option->type == TEC_OPTION_WHOLE;
-    *out = strtod(text, &end);
-    bool number = end > text && !*end && isfinite(*out) && (!whole || *out == floor(*out));
+    *out = whole ? (double)strtoll(text, &end, 10) : strtod(text, &end);
+    bool number = end > text && !*end && isfinite(*out);
     if (number && *out <= option->most && (whole ? *out >= option->least : *out > option->least))
         return TEC_OK;
     if (whole)
         return wrong_argument(option, text, "expected a whole number from %.0f to %.0f", option->least, option->most);
+    if (isinf(option->most))
+        return wrong_argument(option, text, "expected a number above %g", option->least);
     return wrong_argument(option, text, "expected a number above %g, at most %g", option->least, option->most);
 }
 

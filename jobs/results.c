@@ -3,12 +3,9 @@
 
 #include "tec/files.h"
 #include "tec/json.h"
-#include "tec/memory.h"
-#include "tec/text.h"
 #include "tec/version.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static tec_status write_settings(const tec_settings *settings, const char *name)
 {
@@ -46,7 +43,7 @@ json_t *tec_job_evaluation_json(const tec_settings *settings, const tec_evaluati
     const tec_features *train = &evaluation->train, *val = &evaluation->val;
     const double *mean = normalisation->mean, *std = normalisation->std;
     /* clang-format off */
-    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:[f,f,f], s:[f,f,f], s:I, s:I, s:I, s:I, s:i, s:i, s:s}",
+    json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:[f,f,f], s:[f,f,f], s:I, s:I, s:I, s:I, s:i, s:i, s:s}",
         "model", settings->eval.model,
         "pooling", tec_pooling_name((tec_pooling)settings->eval.pooling),
         "train", settings->data.train,
@@ -63,6 +60,13 @@ json_t *tec_job_evaluation_json(const tec_settings *settings, const tec_evaluati
         "classes", train->classes,
         "version", tec_version());
     /* clang-format on */
+    if (settings->data.val_labels[0])
+        json_object_set_new(object, "val_labels", json_string(settings->data.val_labels));
+    const tec_preprocessing *p = &evaluation->preprocessing;
+    json_object_set_new(object, "resize", json_string(tec_resize_name(p->resize)));
+    json_object_set_new(object, "crop_pct", json_real(p->crop_pct));
+    json_object_set_new(object, "interpolation", json_string(tec_filter_name(p->filter)));
+    return object;
 }
 
 double tec_job_percent(int64_t part, int64_t total)

@@ -5,19 +5,28 @@
 
 #include <stdlib.h>
 
-enum { OPTION_FRESH };
+enum { OPTION_FRESH, OPTION_FINISH };
 
 static const tec_option options[] = {
     {"fresh", .help = "start a new run; if run.dir already has one, it is overwritten only if this is given twice"},
+    {"finish", TEC_OPTION_WHOLE, "N",
+     .help = "end the run that is in run.dir: within the next N steps the learning rate falls from what it is to "
+             "pretrain.min_lr, and the run is done",
+     .least = 1, .most = 1e12},
     {0}};
 
+static const char *const sections[] = {"data", "model", "base", "targets", "pretrain", "run", NULL};
+
 /* Collective. */
-static tec_status train(const tec_comm *comm, const tec_settings *settings, const tec_inputs *inputs, int fresh,
-                        const tec_model_config *model)
+static tec_status train(const tec_comm *comm, const tec_invocation *call, const tec_inputs *inputs,
+                        const tec_model_config *model, tec_deadline deadline)
 {
+    const tec_settings *settings = &call->settings;
+    const tec_setup_now now = {settings, sections};
+    const tec_store_spec *spec = inputs->store ? tec_store_get_spec(inputs->store) : NULL;
     char *text = NULL;
     size_t bytes;
-    TEC_TRY(tec_settings_text(settings, &text, &bytes));
+    TEC_TRY(tec_comm_agree(comm, tec_settings_text(settings, &text, &bytes)));
     const tec_pretraining pretraining = tec_setup_pretraining(settings, model);
     tec_task task = tec_task_pretraining(&pretraining, inputs->store, settings->data.workers);
     const tec_run_plan plan = {.dir = settings->run.dir,
@@ -27,9 +36,15 @@ static tec_status train(const tec_comm *comm, const tec_settings *settings, cons
                                .set = inputs->set,
                                .reading = tec_setup_reading(settings),
                                .reduction = tec_setup_reduction(settings),
+                               .compare = tec_setup_compare,
+                               .now = &now,
+                               .base = spec ? spec->base : 0,
+                               .store = spec ? tec_store_identity(spec) : 0,
+                               .finish = (int64_t)call->option[OPTION_FINISH].number,
                                .threads = tec_settings_threads(settings),
-                               .fresh = fresh,
-                               .deadline = tec_deadline_read(settings->run.max_minutes)};
+                               .fresh = call->option[OPTION_FRESH].times,
+                               .deadline = deadline,
+                               .lock_minutes = settings->run.lock_minutes};
     tec_log("%lld images, %d ranks, %d images a step, run directory %s", (long long)tec_dataset_size(inputs->set),
             comm->size, plan.recipe.batch, plan.dir);
     tec_status status = tec_run_training(comm, &plan);
@@ -43,27 +58,30 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     const tec_settings *settings = &call->settings;
     tec_model_config model;
     tec_inputs inputs;
+    tec_deadline deadline = tec_deadline_read(settings->run.max_minutes); /* setup takes of the time, too */
     TEC_TRY(tec_settings_model_config(settings, &model));
     TEC_TRY(tec_setup_directory(comm, settings->run.dir));
     tec_status status = tec_setup_inputs(comm, settings, &model, &inputs);
     if (status == TEC_OK)
-        status = train(comm, settings, &inputs, call->option[OPTION_FRESH].times, &model);
+        status = train(comm, call, &inputs, &model, deadline);
     tec_inputs_close(&inputs);
     return status;
 }
 
-static const char *const sections[] = {"data", "model", "base", "targets", "pretrain", "run", NULL};
-
 const tec_command tec_command_pretrain = {
     .name = "pretrain",
-    .usage = "[-c CONFIG.yaml] [--fresh [--fresh]] [section.key=value ...]",
+    .usage = "[-c CONFIG.yaml] [--fresh [--fresh] | --finish N] [section.key=value ...]",
     .summary = "train a new model from stored targets, or from pixels",
-    .details = "With objective tec the model sees a part of the patches of each image "
-               "and learns to predict the targets in targets.dir; with objective mae it "
-               "learns to predict the hidden pixels, which gives a first base model.\n\n"
-               "If run.dir has a checkpoint, the run continues from it. SIGTERM, SIGUSR1 and "
-               "the time limit (run.max_minutes, SLURM_JOB_END_TIME) end the run with a "
-               "checkpoint and exit code 0; the file DONE is written when all epochs are done.",
+    .details =
+        "With objective tec the model sees a part of the patches of each image "
+        "and learns to predict the targets in targets.dir; with objective mae it "
+        "learns to predict the hidden pixels, which gives a first base model.\n\n"
+        "If run.dir has a checkpoint, the run continues from it. It keeps its model, objective, data set, seed, "
+        "batch, base model, target store and normalisation; whatever else has changed is said, logged with its "
+        "step in log.jsonl, and the former settings are kept as settings_1.yaml, ... More pretrain.epochs "
+        "continue on the longer cosine; fewer than are done are refused, and --finish ends a run early. SIGTERM, SIGUSR1 and "
+        "the time limit (run.max_minutes, SLURM_JOB_END_TIME) end the run with a "
+        "checkpoint and exit code 0; the file DONE is written when all epochs are done.",
     .options = options,
     .sections = sections,
     .parallel = true,

@@ -135,7 +135,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     tec_dataset *set = NULL;
     tec_normalisation normalisation;
     TEC_TRY(check_settings(settings));
-    TEC_TRY(tec_setup_frozen(comm, settings, settings->base.model, job.batch, &job.frozen, &normalisation));
+    TEC_TRY(tec_setup_frozen(comm, settings, settings->base.model, job.batch, &job.frozen, &normalisation, NULL));
     tec_status status = check_base(settings, tec_frozen_config(job.frozen));
     if (status == TEC_OK)
         status = tec_setup_dataset(comm, settings, true, &set);

@@ -23,6 +23,12 @@
 #define JPEG_LIBRARY "libjpeg"
 #endif
 
+#ifdef __clang__
+#define COMPILER __VERSION__ /* says that it is Clang */
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
+
 void tec_versions_print(FILE *out)
 {
     char mpi[256], hdf5[32];
@@ -32,5 +38,5 @@ void tec_versions_print(FILE *out)
     fprintf(out, "%s, %s, HDF5 %s\n", mpi, tec_blas_name(), hdf5);
     fprintf(out, "libyaml %s, jansson %s, %s, libpng %s, zlib %s, libzip %s\n", yaml_get_version_string(),
             jansson_version_str(), JPEG_LIBRARY, png_get_libpng_ver(NULL), zlibVersion(), zip_libzip_version());
-    fprintf(out, "compiler %s\n", __VERSION__);
+    fprintf(out, "compiled by %s\n", COMPILER);
 }

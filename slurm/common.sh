@@ -48,9 +48,9 @@ take_site() {
     name=${program:-tec}
     program=$(realpath "$(command -v "$name")" 2>/dev/null) ||
         die 2 "there is no program $name: run make, or set program"
-    [[ $launcher == srun || $launcher == mpirun ]] || die 2 "launcher is $launcher: srun or mpirun is wanted"
-    [[ $restart_by =~ ^(requeue|submit|none)$ ]] || die 2 "restart_by is $restart_by: requeue, submit or none is wanted"
-    [[ $restarts =~ ^[0-9]+$ ]] || die 2 "restarts is $restarts: a whole number is wanted"
+    [[ $launcher == srun || $launcher == mpirun ]] || die 2 "launcher is $launcher: expected srun or mpirun"
+    [[ $restart_by =~ ^(requeue|submit|none)$ ]] || die 2 "restart_by is $restart_by: expected requeue, submit or none"
+    [[ $restarts =~ ^[0-9]+$ ]] || die 2 "restarts is $restarts: expected a whole number"
 }
 
 # read_settings KEY ... -- ARGUMENT ...: what -c and key=value in the arguments of a job come to, as ${setting[KEY]}. A
@@ -120,7 +120,7 @@ launch_command() {
     cores) launch+=(--map-by "$by:PE=$threads" --bind-to core) ;;
     sockets) launch+=(--map-by "$by" --bind-to socket) ;;
     ldoms) launch+=(--map-by "$by" --bind-to numa) ;;
-    *) die 2 "bind is $bind: cores, sockets, ldoms or none is wanted" ;;
+    *) die 2 "bind is $bind: expected cores, sockets, ldoms or none" ;;
     esac
 }
 
@@ -164,6 +164,7 @@ run_ranks() {
 #   is_done    has all been done, given that the exit code is 0?
 #   script     the array ("$SLURM_SCRIPTS/NAME.sbatch" "$@")
 #   progress   prints something that changes whenever a restart would begin from further on
+#   rival      prints the number of another job that does the same work, if there may be one
 # NOTES is the small file that remembers progress from one attempt to the next. Ends the job unless all is done.
 run_restarted() {
     local notes=$1 before count=0 past=
@@ -185,11 +186,21 @@ run_restarted() {
     case $code in
     2) die 2 "exit code 2: a mistake in settings or data, which a restart would only repeat" ;;
     4) die 4 "exit code 4: training diverged, which a restart would only repeat" ;;
+    3) refuse_rival ;;&
     0) say "stopped before the end" ;;
     *) say "the ranks ended with exit code $code" ;;
     esac
     [[ $(progress) != "$before" ]] || ((count + 1 <= restarts)) || give_up $((count + 1)) $((code ? code : 3))
     restart
+}
+
+# refuse_rival: a job that finds another one at its work, and alive, is one too many. One whose owner is gone goes on.
+refuse_rival() {
+    local other state
+    ! declare -F rival >/dev/null || other=$(rival)
+    [[ -n ${other:-} && $other != "$SLURM_JOB_ID" ]] || return 0
+    state=$(squeue -h -j "$other" -o %T 2>/dev/null)
+    [[ $state != RUNNING ]] || die 3 "exit code 3: job $other does the same work, and is running"
 }
 
 # pass_over_steps N: a slurmstepd that was killed leaves files behind on its node with which no step of the same number

@@ -4,6 +4,7 @@
 #ifndef TEC_AUGMENT_H
 #define TEC_AUGMENT_H
 
+#include "tec/bicubic.h"
 #include "tec/image.h"
 #include "tec/real.h"
 
@@ -25,12 +26,37 @@ typedef struct tec_crop_settings {
  * Philox(seed, TEC_STREAM_VIEW, image, view): the same on any number of ranks. */
 tec_view tec_view_draw(const tec_crop_settings *crop, uint64_t seed, int64_t image, int view, int height, int width);
 
-/* The view for evaluation. The short side is resized to int(S / crop_pct), where crop_pct is 224 / 256 for S <= 224 and
- * 1 above, as MAE does; then the central S x S pixels are kept. An image that is S x S already is copied as it is.
- * Returns TEC_OK.
+/* How evaluation resizes an image to R = int(S / crop_pct) pixels, before the central S x S are kept. */
+typedef enum tec_resize {
+    TEC_RESIZE_AUTO,    /* not said */
+    TEC_RESIZE_SHORTER, /* the shorter side becomes R */
+    TEC_RESIZE_SQUASH,  /* both sides become R, whatever the shape */
+    TEC_RESIZE_WHOLE    /* as SHORTER, but an image of S x S pixels is used as it is */
+} tec_resize;
+#define TEC_RESIZE_WORDS "auto|shorter|squash|whole"
+
+/* What a user, or the sidecar of a model, says of it. Zeroed: nothing. */
+typedef struct tec_preprocessing {
+    tec_resize resize;
+    double crop_pct; /* 0 < crop_pct <= 1; 0: not said */
+    tec_filter filter;
+} tec_preprocessing;
+
+const char *tec_resize_name(tec_resize resize);
+
+/* What `known` leaves open is taken from `more`. */
+tec_preprocessing tec_preprocessing_complete(tec_preprocessing known, tec_preprocessing more);
+
+/* What MAE does: the shorter side, bicubic, crop_pct 224 / 256 for S <= 224 and 1 above. */
+tec_preprocessing tec_preprocessing_mae(int size);
+
+/* "shorter side resized to 256 pixels (bicubic), central 224 x 224 kept"; the caller frees it. */
+char *tec_preprocessing_describe(tec_preprocessing preprocessing, int size);
+
+/* The view for evaluation; what `preprocessing` leaves open is done as MAE does. Returns TEC_OK.
  *
  *   out  [S, S, c] */
-tec_status tec_view_center(const tec_image *image, int size, uint8_t *out);
+tec_status tec_view_center(const tec_image *image, const tec_preprocessing *preprocessing, int size, uint8_t *out);
 
 /* Cuts `view` out of the image, resizes it and mirrors it: bit for bit what torchvision makes of a PIL image,
  * image.crop(view).resize((S, S), BICUBIC). Nothing outside the crop has an influence. TEC_USER_ERROR: the view does

@@ -31,6 +31,7 @@ typedef struct tec_bench_images {
     tec_feed *feed;
     int batch;          /* images that are read together */
     int64_t next, size; /* the next sample to be requested; samples in the data set */
+    tec_skipped skipped;
 } tec_bench_images;
 
 /* Reads batches of `batch` images of `set`, cropped as `view` says, again and again from the start of the set; the
@@ -51,9 +52,6 @@ typedef struct tec_bench_examples {
     real *numbers;
     int *indices;
 } tec_bench_examples;
-
-tec_bench_examples tec_bench_examples_make(const tec_model_config *config, int batch, int topk);
-void tec_bench_examples_free(tec_bench_examples *examples);
 
 typedef struct tec_bench_training {
     const tec_comm *comm;

@@ -1,9 +1,18 @@
-/* Module base, public. Bicubic resampling with antialiasing, as in Pillow and PyTorch: which inputs make an output, and
- * their weights. Local. */
+/* Module base, public. Bicubic resampling with antialiasing, as in Pillow and PyTorch, and Pillow's other filters: which
+ * inputs make an output, and their weights. Local. */
 #ifndef TEC_BICUBIC_H
 #define TEC_BICUBIC_H
 
 #include <stdint.h>
+
+typedef enum tec_filter { TEC_FILTER_AUTO, TEC_FILTER_BICUBIC, TEC_FILTER_BILINEAR, TEC_FILTER_LANCZOS } tec_filter;
+#define TEC_FILTER_WORDS "auto|bicubic|bilinear|lanczos"
+
+/* As tec_bicubic_taps and tec_bicubic_window, for any filter; TEC_FILTER_AUTO is bicubic. */
+int tec_filter_taps(tec_filter filter, int in, int64_t out);
+int tec_filter_window(tec_filter filter, int in, int64_t out, int64_t index, int *first, double *weight);
+
+const char *tec_filter_name(tec_filter filter);
 
 /* The largest number of inputs that an output depends on when `in` values are resampled to `out`. */
 int tec_bicubic_taps(int in, int64_t out);

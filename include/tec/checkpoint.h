@@ -40,6 +40,10 @@ typedef struct tec_run_state {
     uint64_t seed;
     double loss_sum[2]; /* of each loss over the steps of the current epoch so far */
     int64_t images;     /* images seen since the start of the run */
+    /* Files of version 0.1 do not have these, which are then 0. */
+    uint64_t base, store;              /* tec_store_spec.base and tec_store_identity; 0: objective mae */
+    int64_t finish_from, finish_steps; /* --finish: from which step on, over how many; 0: not given */
+    double finish_lr;                  /* the learning rate at finish_from */
 } tec_run_state;
 
 /* Reads the architecture. The kinds "pretrain" and "targets" of fixtures are TEC_MODEL_TEC and TEC_MODEL_VIT.

@@ -14,7 +14,8 @@ extern const char *const tec_checkpoint_kinds[];
 /* Members of tec_model_config; `use` is a set of 1 << tec_model_kind. Ends with name NULL. */
 extern const tec_h5_field tec_checkpoint_config_fields[];
 
-/* Members of tec_run_state. Ends with name NULL. */
+/* Members of tec_run_state; `use` TEC_CHECKPOINT_OPTIONAL: files of version 0.1 lack it. Ends with name NULL. */
+#define TEC_CHECKPOINT_OPTIONAL 1u
 extern const tec_h5_field tec_checkpoint_run_fields[];
 
 /* Opens a checkpoint or a fixture; close it with H5Fclose. TEC_USER_ERROR: not readable, or neither of them. */

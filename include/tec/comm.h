@@ -23,6 +23,9 @@ void tec_comm_start(tec_comm *comm);
 void tec_comm_local(tec_comm *comm); /* one rank without MPI */
 void tec_comm_finish(tec_comm *comm);
 
+/* Local. The host that a rank runs on, as gethostname says, cut at 63 bytes. Owned by comm. */
+const char *tec_comm_host(const tec_comm *comm, int rank);
+
 /* Collective. Ranks may call with different statuses; all return the same: that of the lowest rank that failed, whose
  * message becomes every rank's last message ("rank 3: ..." unless it is rank 0's). */
 tec_status tec_comm_agree(const tec_comm *comm, tec_status mine);
@@ -49,6 +52,14 @@ void tec_comm_sum_double(const tec_comm *comm, double *data, int count);
 void tec_comm_sum_int64(const tec_comm *comm, int64_t *data, int count);
 void tec_comm_max_double(const tec_comm *comm, double *data, int count);
 void tec_comm_barrier(const tec_comm *comm);
+
+/* Collective. Have all ranks called with the same value? */
+bool tec_comm_same(const tec_comm *comm, uint64_t value);
+
+/* Collective. Every rank's value, for every rank.
+ *
+ *   all  [size] */
+void tec_comm_gather(const tec_comm *comm, uint64_t mine, uint64_t *all);
 
 /* Merges each row of `from` into the same row of `into`. The result must not depend on the order in which rows are
  * merged: MPI chooses it.

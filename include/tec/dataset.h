@@ -20,16 +20,24 @@ typedef struct tec_dataset tec_dataset;
 
 /* For one rank: lists what is at `path`, which is
  *
- *   a folder   walked to any depth, links followed (but no loops of them), sorted bytewise by relative path; files not
- *              named .jpg, .jpeg or .png in any case are ignored. Classes are the first folders that hold an image at
- *              any depth, sorted bytewise; a folder without images gets no number
+ *   a folder   walked to any depth, links followed (but no loops of them), sorted bytewise by relative path. Images
+ *              are files with the ending of a format that is read (.jpg, .jpeg, .jpe, .jfif, .png, in any case), and
+ *              those of any other name that begin as one does. What is passed over is counted by ending and kind, in
+ *              one warning: files that are no images (those of text, such as .txt and .json, are told by their name
+ *              alone), hidden ones and what systems leave behind, links that lead nowhere. Classes are the first
+ *              folders that hold an image at any depth, sorted bytewise; a folder without files gets no number
  *   a pack     of a folder
  *   IDX        an image file, gzipped or not; labels are looked for under its name with labels-idx1 in place of
  *              images-idx3. Only the header is read here
  *
  * *list (the caller frees it) is a row of texts, each ended by a 0 byte, ready to be broadcast. TEC_USER_ERROR: no such
- * path, no image in it, a folder that cannot be read, no IDX header. */
+ * path, no image in it, a folder that cannot be read, no IDX header, a dead link that is named as an image, a class
+ * that has files none of which is an image (but text). */
 tec_status tec_dataset_scan(const char *path, tec_label_mode labels, char **list, size_t *bytes);
+
+/* The same for a job that leaves out images which cannot be read: a dead link that is named as an image is a sample,
+ * which tec_dataset_read refuses. */
+tec_status tec_dataset_scan_skipping(const char *path, tec_label_mode labels, char **list, size_t *bytes);
 
 /* On every rank: opens what tec_dataset_scan has listed. Reads no directory; reads IDX files into memory. `channels` (1
  * or 3) is what tec_dataset_read delivers. `limit` > 0 keeps only so many samples, evenly spaced over the list, so that
@@ -43,7 +51,8 @@ void tec_dataset_close(tec_dataset *set); /* NULL is fine */
 tec_dataset *tec_dataset_stand_in(const char *name, int64_t samples, uint64_t fingerprint);
 
 int64_t tec_dataset_size(const tec_dataset *set);
-int tec_dataset_classes(const tec_dataset *set); /* 0 without labels */
+bool tec_dataset_one_size(const tec_dataset *set); /* is it certain that all images have one size? IDX */
+int tec_dataset_classes(const tec_dataset *set);   /* 0 without labels */
 const char *tec_dataset_class_name(const tec_dataset *set, int label);
 int tec_dataset_label(const tec_dataset *set, int64_t sample); /* -1 without labels */
 

@@ -6,13 +6,19 @@
 
 typedef struct tec_evaluation {
     tec_features train, val;
+    tec_preprocessing preprocessing; /* that both were computed with, nothing left open */
 } tec_evaluation;
 
 /* Local. Do the labels of the two sets mean the same? A label is an index into the sorted list of classes, so with
- * lists that differ the wrong classes would be scored silently. TEC_USER_ERROR: no labels, or a class of `val` that
- * does not have the same number in `train`. The paths are for messages. */
+ * lists that differ the wrong classes would be scored silently. TEC_USER_ERROR: no labels, a class of `val` that does
+ * not have the same number in `train`, or training images of only one class. The paths are for messages. */
 tec_status tec_evaluation_check(const tec_dataset *train, const char *train_path, const tec_dataset *val,
                                 const char *val_path);
+
+/* Local, for one rank. Warns of what makes figures say nothing: the sets share their images (tec_hint_shared, which looks
+ * at the paths), or there are too few classes for top-5. */
+void tec_evaluation_warn(const tec_dataset *train, const char *train_path, const tec_dataset *val,
+                         const char *val_path);
 
 /* Collective. tec_features_compute for both. Free with tec_evaluation_free, also after a failure. */
 tec_status tec_evaluation_compute(const tec_comm *comm, const tec_features_settings *settings, const tec_dataset *train,

@@ -22,6 +22,7 @@ typedef struct tec_features {
 typedef struct tec_features_settings {
     int image_size, channels;        /* S, c */
     tec_normalisation normalisation; /* that the model was trained with */
+    tec_preprocessing preprocessing; /* zeroed: MAE's */
     tec_reading reading;
     int batch; /* images that the model computes at once, per rank */
     tec_pooling pooling;

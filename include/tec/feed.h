@@ -2,7 +2,8 @@
  * `next` requests. Batches are delivered in the order of the requests, whatever the timing. Used by training, base
  * targets, feature extraction and benchmarks.
  *
- * Local; a feed belongs to one thread. Allocates only when opened. S image size, c channels. */
+ * Local; a feed belongs to one thread. Allocates only when opened, and for the messages of images
+ * that are left out. S image size, c channels. */
 #ifndef TEC_FEED_H
 #define TEC_FEED_H
 
@@ -30,8 +31,9 @@ typedef struct tec_feed_view {
     tec_view_policy policy;
     int size, channels; /* S, c */
     tec_normalisation normalisation;
-    tec_crop_settings crop; /* TEC_VIEW_RANDOM */
-    uint64_t seed;          /* TEC_VIEW_RANDOM */
+    tec_crop_settings crop;          /* TEC_VIEW_RANDOM */
+    uint64_t seed;                   /* TEC_VIEW_RANDOM */
+    tec_preprocessing preprocessing; /* TEC_VIEW_CENTER; zeroed: MAE's */
 } tec_feed_view;
 
 /* A sample ready for the model. Pointers lead into the feed's memory and are valid as long as the batch. */
@@ -45,7 +47,8 @@ typedef struct tec_feed_item {
     void *attached;  /* [attached_bytes], aligned as `real` */
 } tec_feed_item;
 
-/* Fills in the requests of the next batch, at most settings.batch, and returns how many; 0: there are no more. Called
+/* Fills in the requests of the next batch, at most settings.batch, and returns how many; 0: there are no more, and
+ * the feed does not ask again. Called
  * on the owner's thread, ahead of the batch that is being worked on. */
 typedef int tec_feed_next(void *context, tec_request *request);
 
@@ -88,6 +91,9 @@ void tec_feed_ahead(tec_feed *feed);
  * cannot be read and such images are not skipped: its status and message. */
 tec_status tec_feed_take(tec_feed *feed, tec_feed_batch *out);
 void tec_feed_release(tec_feed *feed);
+
+/* Waits for the next batch and drops it: what it holds, or could not be read, is of no interest. */
+void tec_feed_skip(tec_feed *feed);
 
 /* Copies the images of a batch to images [count, c, S, S]. */
 void tec_feed_pack(const tec_feed *feed, const tec_feed_batch *batch, real *images);

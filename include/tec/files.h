@@ -57,9 +57,6 @@ tec_status tec_file_publish_once(const char *temporary, const char *path);
 /* Flushes a file to the disk. */
 tec_status tec_file_flush(const char *path);
 
-/* Flushes the directory that contains `path`: from then on a rename of `path` survives a power failure. */
-tec_status tec_file_sync_directory(const char *path);
-
 /* Makes a directory and its parents unless it exists. TEC_USER_ERROR: it cannot be made, or not be written to. */
 tec_status tec_directory_make(const char *path);
 

@@ -45,7 +45,8 @@ void tec_gemm_bias(int m, int n, int k, tec_matrix a, tec_matrix b, const real *
 /* The yardstick: c = a b by CBLAS, even where our own kernel suits, on the calling thread and not measured. */
 void tec_gemm_by_library(int m, int n, int k, tec_matrix a, tec_matrix b, real *c, int ldc);
 
-/* What computes a product of that shape on this processor: "own" or "library". */
+/* What computes a product of that shape on this processor: "own" or "library". For
+ * tests. */
 const char *tec_gemm_backend(int m, int n, int k, tec_transpose a, tec_transpose b);
 
 /* ---- what was computed ---- */

@@ -10,6 +10,7 @@
 #ifndef TEC_IMPORT_H
 #define TEC_IMPORT_H
 
+#include "tec/augment.h"
 #include "tec/error.h"
 #include "tec/model_config.h"
 #include "tec/params.h"
@@ -35,6 +36,7 @@ typedef struct tec_import_facts {
     char prefix[200];        /* what precedes every name: "teacher.backbone.", or "" */
     bool normalised;         /* are mean and std known? */
     double mean[3], std[3];
+    tec_preprocessing preprocessing; /* of evaluation, as a sidecar says; what it does not say stays zero */
     const char *heads_from, *norm_eps_from, *mean_from; /* "base.heads", "config.json", "width / 64" */
     int unused;                                         /* tensors known not to be needed, such as a classifier */
     char unused_example[80];                            /* the name of the first of them */

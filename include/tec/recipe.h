@@ -9,15 +9,17 @@
 
 typedef struct tec_recipe {
     int epochs;
-    int batch;         /* global: images per step over all ranks */
-    int micro_batch;   /* model inputs that a rank computes at once; 0: tec_model_micro_batch */
-    double lr, min_lr; /* after warm-up, and at the end of the cosine */
+    int batch;       /* global: images per step over all ranks */
+    int micro_batch; /* model inputs that a rank computes at once; 0: tec_model_micro_batch */
+    double lr,
+        min_lr; /* after warm-up (tec_setup_recipe scales pretrain.blr to the batch), and at the end of the cosine */
     double warmup_epochs;
     double beta1, beta2, weight_decay; /* of AdamW */
     double clip_norm;                  /* of the gradient; 0: no clipping */
     uint64_t seed;                     /* of the initial weights and the order of images */
 
     int log_steps;             /* steps per line of log.jsonl */
+    int compare_steps;         /* steps between comparisons of the ranks' weights; 0: only before checkpoints */
     double progress_seconds;   /* between progress lines, if stderr is not a terminal */
     int checkpoint_epochs;     /* epochs between checkpoints; there is one at the end in any case */
     double checkpoint_minutes; /* minutes between further checkpoints; 0: none */

@@ -9,6 +9,7 @@
 #include "tec/dataset.h"
 #include "tec/error.h"
 #include "tec/frozen.h"
+#include "tec/label_file.h"
 #include "tec/model_config.h"
 #include "tec/reducer.h"
 #include "tec/store.h"
@@ -33,6 +34,9 @@ typedef struct tec_settings {
     struct {
         char *train, *val; /* paths; "" when not given */
         int labels;        /* tec_label_mode: auto | folders | none */
+        char *val_labels;  /* a file with the labels of val; "": none */
+        char *val_classes; /* a file that says which class a number in it means; "": none */
+        int val_numbers;   /* tec_numbering: ask | from_0 | from_1 */
         int on_bad_image;  /* tec_on_bad_image: stop | skip */
         int image_size, channels;
         double mean[3], std[3]; /* default: ImageNet's, or 0.5 with 1 channel */
@@ -74,8 +78,9 @@ typedef struct tec_settings {
         bool norm_pix;
         double blr, lr, min_lr; /* lr 0: blr * batch * masks_per_image / 256 */
         double warmup_epochs, weight_decay, beta1, beta2;
-        double clip_norm; /* 0: off */
-        int log_steps;    /* steps per line of log.jsonl */
+        double clip_norm;  /* 0: off */
+        int log_steps;     /* steps per line of log.jsonl */
+        int compare_steps; /* steps between comparisons of the ranks' weights; 0: only before checkpoints */
         double progress_seconds;
         int checkpoint_epochs;     /* epochs between checkpoints; there is one at the end in any case */
         double checkpoint_minutes; /* minutes between further checkpoints; 0: none */
@@ -85,6 +90,9 @@ typedef struct tec_settings {
         char *model;
         int pooling; /* tec_pooling: cls | mean */
         int batch;
+        int resize;        /* tec_resize: auto | shorter | squash | whole */
+        double crop_pct;   /* 0: not given */
+        int interpolation; /* tec_filter: auto | bicubic | bilinear | lanczos */
     } eval;
     struct {
         int k[2];
@@ -101,6 +109,7 @@ typedef struct tec_settings {
         int threads;             /* compute threads per rank; 0: OMP_NUM_THREADS, or 1 */
         double max_minutes;      /* 0: no limit but SLURM_JOB_END_TIME */
         double watchdog_minutes; /* 0: off */
+        double lock_minutes;     /* a restarted job waits so long for the lock of dir */
         char *stage;             /* "": files are read where they are */
         int overlap;             /* tec_overlap: off | thread */
         int bucket_mb;

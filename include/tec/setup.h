@@ -15,9 +15,19 @@
 
 tec_reading tec_setup_reading(const tec_settings *settings);
 tec_normalisation tec_setup_normalisation(const tec_settings *settings); /* data.mean, data.std */
+tec_preprocessing tec_setup_preprocessing(const tec_settings *settings); /* eval.*; zero where nothing is given */
 tec_reduction tec_setup_reduction(const tec_settings *settings);
 tec_feed_view tec_setup_view(const tec_settings *settings); /* random crops, for training */
 tec_recipe tec_setup_recipe(const tec_settings *settings);  /* of pretraining */
+
+/* What tec_setup_compare compares with. Both are borrowed. */
+typedef struct tec_setup_now {
+    const tec_settings *settings;
+    const char *const *sections; /* that the command reads, ends with NULL: others do not count */
+} tec_setup_now;
+
+/* A tec_run_compare; `now`: a tec_setup_now. */
+tec_status tec_setup_compare(const void *now, const char *yaml, tec_run_changes *out);
 
 /* `model`: as tec_setup_inputs has completed it. */
 tec_pretraining tec_setup_pretraining(const tec_settings *settings, const tec_model_config *model);
@@ -32,8 +42,14 @@ tec_store_spec tec_setup_store_spec(const tec_settings *settings, const tec_mode
 
 /* -- opening what settings name -- */
 
-/* Collective. Rank 0 lists data.train (`training`) or data.val, all ranks open it. */
+/* Collective. Rank 0 lists data.train (`training`) or data.val, all ranks open it. With data.val_labels data.val has no
+ * labels yet. */
 tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings, bool training, tec_dataset **out);
+
+/* Collective; the same status everywhere. Gives data.val the labels of data.val_labels, if there is such a file, for the
+ * classes of data.train. TEC_USER_ERROR: as tec_labels_read. */
+tec_status tec_setup_val_labels(const tec_comm *comm, const tec_settings *settings, const tec_dataset *train,
+                                tec_dataset *val);
 
 /* Local. Opens and recognises a model file of any format, with what base.* says about it. Errors as of
  * tec_import_open. */
@@ -41,9 +57,10 @@ tec_status tec_setup_import(const tec_settings *settings, const char *path, tec_
 
 /* Collective; the same status everywhere. Rank 0 reads the encoder of a model file of any format, for images of
  * data.image_size pixels, and logs what it has found; all ranks get it. *normalisation (NULL: not wanted) is the first
- * that is known of: base.mean and base.std, the file's own, that of the model's family, data.mean and data.std. */
+ * that is known of: base.mean and base.std, the file's own, that of the model's family, data.mean and data.std.
+ * *preprocessing (NULL: not wanted) is what the file's sidecar says, zero where it says nothing. */
 tec_status tec_setup_frozen(const tec_comm *comm, const tec_settings *settings, const char *path, int batch,
-                            tec_frozen **out, tec_normalisation *normalisation);
+                            tec_frozen **out, tec_normalisation *normalisation, tec_preprocessing *preprocessing);
 
 /* Collective. Rank 0 makes the run directory and its parents. TEC_USER_ERROR: it is not writable. */
 tec_status tec_setup_directory(const tec_comm *comm, const char *dir);

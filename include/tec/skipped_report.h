@@ -9,4 +9,8 @@
  * samples. Returns how many, on every rank; an image that several ranks met counts once. */
 int64_t tec_skipped_report(const tec_skipped *skipped, const tec_comm *comm, const char *what);
 
+/* Collective. Fails with TEC_USER_ERROR on all ranks, for there is nothing left to work on: `what` ("none of the images
+ * could be decoded"), how many images any rank has left out, and the first three of them with their reasons. */
+tec_status tec_skipped_fail(const tec_skipped *skipped, const tec_comm *comm, const char *what);
+
 #endif

@@ -63,6 +63,9 @@ typedef struct tec_store_spec {
     int64_t shard_rows; /* a multiple of views */
 } tec_store_spec;
 
+/* A hash of everything in a spec that decides which numbers a store holds: all but images and shard_rows. Local. */
+uint64_t tec_store_identity(const tec_store_spec *spec);
+
 /* One row in memory. The caller owns the buffers. */
 typedef struct tec_store_row {
     float *feature;   /* [L, C], standardised over the patches */

@@ -10,15 +10,15 @@
 /* The most columns whose sums over rows a thread keeps on its stack at a time. */
 enum { THREAD_COLUMNS = 4096 };
 
-typedef struct rows {
+typedef struct tec_rows {
     int begin, end;
-} rows;
+} tec_rows;
 
 /* The calling thread's range of R rows. Call it inside a parallel region. */
-static inline rows thread_rows(int R)
+static inline tec_rows tec_thread_rows(int R)
 {
     long part = omp_get_thread_num(), parts = omp_get_num_threads();
-    return (rows){(int)(R * part / parts), (int)(R * (part + 1) / parts)};
+    return (tec_rows){(int)(R * part / parts), (int)(R * (part + 1) / parts)};
 }
 
 /* sum += partial, one thread after the other in a fixed order. Every thread of a parallel region must call it.

@@ -1,4 +1,4 @@
-/* Weights of bicubic resampling, to the bit those of Pillow. */
+/* Weights of resampling, to the bit those of Pillow. */
 #include "tec/bicubic.h"
 
 #include "tec/minmax.h"
@@ -16,26 +16,69 @@ static double cubic(double x)
     return 0;
 }
 
-int tec_bicubic_taps(int in, int64_t out)
+static double triangle(double x)
+{
+    return tec_max_double(1 - fabs(x), 0);
+}
+
+static double sinc(double x)
+{
+    const double pi = 3.14159265358979323846;
+    return x == 0 ? 1 : sin(x * pi) / (x * pi);
+}
+
+static double lanczos(double x)
+{
+    return x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0;
+}
+
+/* By tec_filter. */
+static const struct {
+    const char *name;
+    double support;
+    double (*value)(double x);
+} filters[] = {
+    [TEC_FILTER_AUTO] = {"auto", 2, cubic},
+    [TEC_FILTER_BICUBIC] = {"bicubic", 2, cubic},
+    [TEC_FILTER_BILINEAR] = {"bilinear", 1, triangle},
+    [TEC_FILTER_LANCZOS] = {"lanczos", 3, lanczos},
+};
+
+const char *tec_filter_name(tec_filter filter)
+{
+    return filters[filter].name;
+}
+
+int tec_filter_taps(tec_filter filter, int in, int64_t out)
 {
     double ratio = (double)in / (double)out;
-    double taps = ceil(2 * tec_max_double(ratio, 1)) * 2 + 1;
+    double taps = ceil(filters[filter].support * tec_max_double(ratio, 1)) * 2 + 1;
     return taps < in ? (int)taps : in;
 }
 
 /* Every operation in Pillow's order: a difference in the last bit could change a weight of the 8-bit resize. */
-int tec_bicubic_window(int in, int64_t out, int64_t index, int *first, double *weight)
+int tec_filter_window(tec_filter filter, int in, int64_t out, int64_t index, int *first, double *weight)
 {
     double scale = (double)in / (double)out, stretch = tec_max_double(scale, 1);
-    double support = 2 * stretch, squeeze = 1 / stretch;
+    double support = filters[filter].support * stretch, squeeze = 1 / stretch;
     double center = ((double)index + 0.5) * scale, sum = 0;
     int begin = (int)(center - support + 0.5), end = (int)(center + support + 0.5);
     begin = tec_max_int(begin, 0);
     end = tec_min_int(end, in);
     for (int k = 0; k < end - begin; k++)
-        sum += weight[k] = cubic((k + begin - center + 0.5) * squeeze);
+        sum += weight[k] = filters[filter].value((k + begin - center + 0.5) * squeeze);
     for (int k = 0; k < end - begin; k++)
         weight[k] = sum != 0 ? weight[k] / sum : weight[k];
     *first = begin;
     return end - begin;
+}
+
+int tec_bicubic_taps(int in, int64_t out)
+{
+    return tec_filter_taps(TEC_FILTER_BICUBIC, in, out);
+}
+
+int tec_bicubic_window(int in, int64_t out, int64_t index, int *first, double *weight)
+{
+    return tec_filter_window(TEC_FILTER_BICUBIC, in, out, index, first, weight);
 }

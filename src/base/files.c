@@ -127,7 +127,8 @@ tec_status tec_file_flush(const char *path)
     return sync_path(path, 0);
 }
 
-tec_status tec_file_sync_directory(const char *path)
+/* Flushes the directory that contains `path`: from then on a rename of `path` survives a power failure. */
+static tec_status sync_directory(const char *path)
 {
     char *directory = tec_path_directory(path);
     tec_status status = sync_path(directory, O_DIRECTORY);
@@ -144,7 +145,7 @@ tec_status tec_file_publish(const char *temporary, const char *path)
         unlink(temporary);
         return status;
     }
-    return tec_file_sync_directory(path);
+    return sync_directory(path);
 }
 
 tec_status tec_file_publish_once(const char *temporary, const char *path)
@@ -155,7 +156,7 @@ tec_status tec_file_publish_once(const char *temporary, const char *path)
     if (status == TEC_OK && !linked && errno != EEXIST && !tec_file_exists(path))
         return tec_file_publish(temporary, path); /* a file system without hard links */
     unlink(temporary);
-    return linked ? tec_file_sync_directory(path) : status;
+    return linked ? sync_directory(path) : status;
 }
 
 tec_status tec_file_create(const char *path, int64_t bytes, int *fd)

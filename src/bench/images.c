@@ -21,6 +21,7 @@ tec_status tec_bench_images_open(tec_bench_images *b, const tec_dataset *set, co
                                               .threads = reading->workers,
                                               .depth = 1 + reading->prefetch,
                                               .batch = batch,
+                                              .skipped = reading->skip ? &b->skipped : NULL,
                                               .next = next_images,
                                               .order = b});
 }
@@ -28,6 +29,7 @@ tec_status tec_bench_images_open(tec_bench_images *b, const tec_dataset *set, co
 void tec_bench_images_close(tec_bench_images *b)
 {
     tec_feed_close(b->feed);
+    tec_skipped_free(&b->skipped);
 }
 
 tec_status tec_bench_images_rate(tec_bench_images *b, double *rate)
@@ -40,7 +42,7 @@ tec_status tec_bench_images_rate(tec_bench_images *b, double *rate)
         tec_status status = tec_feed_take(b->feed, &batch);
         tec_feed_release(b->feed);
         TEC_TRY(status);
-        done += batch.count;
+        done += batch.asked;
     }
     *rate = (double)done / (tec_seconds() - start);
     return TEC_OK;

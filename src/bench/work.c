@@ -6,7 +6,6 @@
 #include "tec/philox.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 const tec_bench_size tec_bench_sizes[] = {
     {"vitt", 224, 16, 192, 3, 192, 6, .topk = 15, .batch = 16, .mask_ratio = 0.75},
@@ -51,7 +50,7 @@ static size_t attention_numbers(const tec_model_config *config, int heads, int t
     return (size_t)(1 + topk) * (size_t)heads * (size_t)tec_model_patches(config);
 }
 
-tec_bench_examples tec_bench_examples_make(const tec_model_config *c, int batch, int topk)
+static tec_bench_examples make_examples(const tec_model_config *c, int batch, int topk)
 {
     const size_t B = (size_t)batch, L = (size_t)tec_model_patches(c);
     const size_t image = image_numbers(c), feature = L * (size_t)c->base_width;
@@ -74,7 +73,7 @@ tec_bench_examples tec_bench_examples_make(const tec_model_config *c, int batch,
     return m;
 }
 
-void tec_bench_examples_free(tec_bench_examples *m)
+static void free_examples(tec_bench_examples *m)
 {
     free(m->example);
     free(m->numbers);
@@ -93,7 +92,7 @@ tec_status tec_bench_training_open(tec_bench_training *t, const tec_comm *comm, 
     tec_params *params = tec_model_params(t->model);
     tec_params_initialize(params, 0);
     tec_adamw_create(&t->adamw, params, 0.9, 0.95, 0.05);
-    t->examples = tec_bench_examples_make(config, batch, topk);
+    t->examples = make_examples(config, batch, topk);
     tec_status status = tec_reducer_create(&t->reducer, comm, params->grad, params->trained, reduction);
     if (status != TEC_OK)
         tec_bench_training_close(t);
@@ -105,7 +104,7 @@ void tec_bench_training_close(tec_bench_training *t)
     if (!t->model)
         return;
     tec_reducer_free(t->reducer);
-    tec_bench_examples_free(&t->examples);
+    free_examples(&t->examples);
     tec_adamw_free(&t->adamw);
     tec_model_free(t->model);
     *t = (tec_bench_training){0};

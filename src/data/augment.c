@@ -1,13 +1,11 @@
 /* Drawing crops, cutting them out of images, and normalising pixels. */
 #include "tec/augment.h"
 
-#include "resample.h"
 #include "tec/clones.h"
 #include "tec/philox.h"
 
 #include <assert.h>
 #include <math.h>
-#include <string.h>
 
 #define CROP_TRIES 10
 
@@ -54,26 +52,6 @@ tec_view tec_view_draw(const tec_crop_settings *crop, uint64_t seed, int64_t ima
     tec_view drawn = draw_crop(crop, &p, height, width);
     drawn.flip = crop->flip && tec_philox_uniform(&p) < 0.5;
     return drawn;
-}
-
-/* One of two axes that are resized by the same factor, so that the shorter becomes `to`; then the central `size`
- * pixels. */
-static tec_axis central_axis(int length, int shorter, int to, int size)
-{
-    tec_axis axis = {.in = length, .out = (int64_t)((double)to * length / shorter), .count = size};
-    axis.begin = (int64_t)rint((double)(axis.out - size) / 2);
-    return axis;
-}
-
-tec_status tec_view_center(const tec_image *image, int size, uint8_t *out)
-{
-    assert(size > 0);
-    bool ready = image->height == size && image->width == size;
-    int to = ready || size > 224 ? size : (int)(size / (224.0 / 256.0));
-    int shorter = image->height < image->width ? image->height : image->width;
-    tec_resample(image->pixels, (size_t)image->width * (size_t)image->channels, image->channels,
-                 central_axis(image->height, shorter, to, size), central_axis(image->width, shorter, to, size), out);
-    return TEC_OK;
 }
 
 static void mirror(uint8_t *pixels, int size, int channels)

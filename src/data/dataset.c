@@ -24,7 +24,7 @@ static const tec_dataset_kind *find_kind(const char *path, const struct stat *in
     return NULL;
 }
 
-static tec_status scan_into(const char *path, tec_label_mode labels, FILE *list)
+static tec_status scan_into(const char *path, tec_label_mode labels, bool skip, FILE *list)
 {
     struct stat info;
     if (stat(path, &info))
@@ -34,17 +34,17 @@ static tec_status scan_into(const char *path, tec_label_mode labels, FILE *list)
     if (!kind)
         return tec_fail(TEC_USER_ERROR, "%s: neither a folder nor a file", path);
     fprintf(list, "%s%c", kind->title, 0);
-    return kind->scan(path, labels, list);
+    return kind->scan(path, labels, skip, list);
 }
 
-tec_status tec_dataset_scan(const char *path, tec_label_mode labels, char **list, size_t *bytes)
+static tec_status scan_any(const char *path, tec_label_mode labels, bool skip, char **list, size_t *bytes)
 {
     *list = NULL;
     *bytes = 0;
     FILE *stream = open_memstream(list, bytes);
     if (!stream)
         return tec_fail(TEC_SYSTEM_ERROR, "%s: no memory for the list of images", path);
-    tec_status status = scan_into(path, labels, stream);
+    tec_status status = scan_into(path, labels, skip, stream);
     bool failed = ferror(stream);
     if ((fclose(stream) || failed) && status == TEC_OK)
         status = tec_fail(TEC_SYSTEM_ERROR, "%s: no memory for the list of images", path);
@@ -54,6 +54,16 @@ tec_status tec_dataset_scan(const char *path, tec_label_mode labels, char **list
         *bytes = 0;
     }
     return status;
+}
+
+tec_status tec_dataset_scan(const char *path, tec_label_mode labels, char **list, size_t *bytes)
+{
+    return scan_any(path, labels, false, list, bytes);
+}
+
+tec_status tec_dataset_scan_skipping(const char *path, tec_label_mode labels, char **list, size_t *bytes)
+{
+    return scan_any(path, labels, true, list, bytes);
 }
 
 /* ---- opening ---- */
@@ -87,6 +97,7 @@ tec_status tec_dataset_open(tec_dataset **out, const char *list, size_t bytes, i
         return status;
     }
     set->size = limit > 0 && limit < set->total ? limit : set->total;
+    set->content = set->fingerprint;
     set->fingerprint = tec_hash_bytes(set->fingerprint, &set->size, sizeof set->size);
     *out = set;
     return TEC_OK;
@@ -116,6 +127,11 @@ static int64_t index_of(const tec_dataset *set, int64_t sample)
 int64_t tec_dataset_size(const tec_dataset *set)
 {
     return set->size;
+}
+
+bool tec_dataset_one_size(const tec_dataset *set)
+{
+    return set->kind->one_size;
 }
 
 int tec_dataset_classes(const tec_dataset *set)

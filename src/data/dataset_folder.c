@@ -3,21 +3,29 @@
 
 #include "file_list.h"
 #include "image_codec.h"
+#include "passed_over.h"
 #include "tec/files.h"
+#include "tec/log.h"
 #include "tec/memory.h"
 #include "tec/pack.h"
 #include "tec/text.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- scan ---- */
 
 typedef struct walk {
     const char *root;
     tec_found *found;
+    bool skip; /* images that cannot be read are left out later on, so that a dead link may be one */
+    tec_passed_over over;
+    char *lost;   /* the first class none of whose files is an image, and what they are; NULL: none */
+    int64_t lose; /* such classes */
 } walk;
 
 /* The folders that we are in, up to the root: one that comes up again is a loop of symbolic links. */
@@ -29,23 +37,138 @@ typedef struct level {
 
 static tec_status walk_folder(walk *w, const char *relative, const level *above);
 
+/* The first bytes of a file, at most TEC_FORMAT_BYTES: how many; -1: it cannot be read. */
+static ssize_t look_into(int dir, const char *name, uint8_t *data)
+{
+    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    ssize_t got = fd < 0 ? -1 : pread(fd, data, TEC_FORMAT_BYTES, 0);
+    if (fd >= 0)
+        close(fd);
+    return got;
+}
+
+static void lose_class(walk *w, const char *name, const char *reason)
+{
+    if (w->lose++ == 0)
+        w->lost = tec_string_format("no image of class `%s` can be read: %s", name, reason);
+}
+
+/* Notes a class that has files, none of which is an image, and a folder without any. */
+static void note_class(walk *w, const char *name, const tec_passed_over *over)
+{
+    char *files = tec_passed_over_files(over);
+    if (over->lost == 0)
+        tec_passed_over_note(&w->over, TEC_PASSED_FOLDER, name);
+    else
+        lose_class(w, name, over->files ? files : "a dead link");
+    free(files);
+}
+
+/* Files are taken for images by their names, as they are too many to be opened. In each class one is looked into, or as
+ * many as it takes to find an image: a class without any would be noticed by nobody who skips bad images. */
+static void check_class(walk *w, const char *name, size_t first)
+{
+    uint8_t data[TEC_FORMAT_BYTES];
+    for (size_t i = first; i < w->found->count; i++) {
+        char *path = tec_path_join(w->root, w->found->file[i].path);
+        ssize_t got = look_into(AT_FDCWD, path, data);
+        bool image = got >= 0 && tec_image_starts(data, (size_t)got);
+        if (got < 0)
+            tec_fail(TEC_USER_ERROR, "%s: %s", w->found->file[i].path, strerror(errno));
+        else if (!image)
+            tec_image_refuse(data, (size_t)got, w->found->file[i].path);
+        free(path);
+        if (image)
+            return;
+    }
+    char *reason = tec_string_format("%zu files are named as images, but hold none (%s)", w->found->count - first,
+                                     tec_error_message());
+    lose_class(w, name, reason);
+    free(reason);
+}
+
+/* A folder at the top is a class, if there are classes. */
+static tec_status walk_class(walk *w, const char *name, const level *here)
+{
+    size_t images = w->found->count;
+    tec_passed_over before = w->over;
+    w->over = (tec_passed_over){0};
+    tec_status status = walk_folder(w, name, here);
+    tec_passed_over mine = w->over;
+    w->over = before;
+    if (status == TEC_OK && w->found->count > images)
+        check_class(w, name, images);
+    else if (status == TEC_OK && mine.other[TEC_PASSED_LOOP].count == 0)
+        note_class(w, name, &mine);
+    tec_passed_over_add(&w->over, &mine);
+    tec_passed_over_free(&mine);
+    return status;
+}
+
+static tec_status visit_dead_link(walk *w, const char *name, const char *path, bool top)
+{
+    int reason = errno;
+    if (tec_image_is_named(name) && w->skip) {
+        tec_found_add(w->found, path);
+    } else if (tec_image_is_named(name)) {
+        return tec_fail(TEC_USER_ERROR,
+                        "%s/%s: %s: remove the link, or leave such images out by data.on_bad_image=skip", w->root, path,
+                        strerror(reason));
+    } else {
+        tec_passed_over link = {.lost = 1};
+        if (top)
+            note_class(w, name, &link);
+        tec_passed_over_note(&w->over, TEC_PASSED_LINK, path);
+    }
+    return TEC_OK;
+}
+
+/* Looks into a file whose name does not say that it is an image. */
+static void visit_other_file(walk *w, DIR *dir, const char *name, const char *path, long long bytes)
+{
+    uint8_t data[TEC_FORMAT_BYTES];
+    ssize_t got = look_into(dirfd(dir), name, data);
+    if (got < 0)
+        tec_passed_over_note_file(&w->over, name, &tec_file_format_unreadable);
+    else if (tec_image_starts(data, (size_t)got))
+        tec_found_add(w->found, path)->bytes = bytes;
+    else
+        tec_passed_over_note_file(&w->over, name, tec_file_format_of(data, (size_t)got));
+}
+
+static tec_status visit_found(walk *w, DIR *dir, const char *name, const char *path, const level *here)
+{
+    struct stat info;
+    bool top = path == name;
+    if (fstatat(dirfd(dir), name, &info, 0))
+        return visit_dead_link(w, name, path, top);
+    if (S_ISDIR(info.st_mode))
+        return top ? walk_class(w, path, here) : walk_folder(w, path, here);
+    if (!S_ISREG(info.st_mode))
+        tec_passed_over_note(&w->over, TEC_PASSED_SPECIAL, path);
+    else if (tec_image_is_named(name))
+        tec_found_add(w->found, path)->bytes = (long long)info.st_size;
+    else
+        visit_other_file(w, dir, name, path, (long long)info.st_size);
+    return TEC_OK;
+}
+
+/* A file of text, of which there may be one for each image, is told by its name alone. */
 static tec_status visit(walk *w, DIR *dir, const struct dirent *entry, const char *relative, const level *here)
 {
-    bool image = tec_image_is_named(entry->d_name);
-    if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") || (entry->d_type == DT_REG && !image))
+    const char *name = entry->d_name;
+    if (!strcmp(name, ".") || !strcmp(name, ".."))
         return TEC_OK;
-    struct stat info;
-    bool there = !fstatat(dirfd(dir), entry->d_name, &info, 0);
-    if (!there && !image)
+    if (tec_passed_over_is_junk(name)) {
+        tec_passed_over_note(&w->over, TEC_PASSED_JUNK, name);
         return TEC_OK;
-    char *path = *relative ? tec_path_join(relative, entry->d_name) : tec_string_copy(entry->d_name);
-    tec_status status = TEC_OK;
-    if (!there)
-        status = tec_fail(TEC_USER_ERROR, "%s/%s: %s", w->root, path, strerror(errno));
-    else if (S_ISDIR(info.st_mode))
-        status = walk_folder(w, path, here);
-    else if (S_ISREG(info.st_mode) && image)
-        tec_found_add(w->found, path)->bytes = (long long)info.st_size;
+    }
+    if (entry->d_type == DT_REG && tec_passed_over_is_text(name)) {
+        tec_passed_over_note_file(&w->over, name, NULL);
+        return TEC_OK;
+    }
+    char *path = *relative ? tec_path_join(relative, name) : NULL;
+    tec_status status = visit_found(w, dir, name, path ? path : name, here);
     free(path);
     return status;
 }
@@ -69,8 +192,10 @@ static tec_status walk_folder(walk *w, const char *relative, const level *above)
         goto done;
     }
     level here = {info.st_dev, info.st_ino, above};
-    if (is_loop(&here))
+    if (is_loop(&here)) {
+        tec_passed_over_note(&w->over, TEC_PASSED_LOOP, relative);
         goto done;
+    }
     while (status == TEC_OK) {
         errno = 0;
         const struct dirent *entry = readdir(dir);
@@ -93,15 +218,49 @@ static bool matches(const char *path, const struct stat *info)
     return S_ISDIR(info->st_mode);
 }
 
-static tec_status scan(const char *root, tec_label_mode labels, FILE *list)
+static tec_status refuse_empty(const char *root, const tec_passed_over *over)
+{
+    char endings[256], *files = tec_passed_over_files(over);
+    tec_status status =
+        tec_fail(TEC_USER_ERROR, "%s: no image (%s, or by content) in it or below%s%s", root,
+                 tec_image_endings(endings, sizeof endings), over->files ? ", but " : "", over->files ? files : "");
+    free(files);
+    return status;
+}
+
+static tec_status refuse_lost(const walk *w)
+{
+    char more[64] = "";
+    if (w->lose > 1)
+        snprintf(more, sizeof more, " (and %lld more such classes)", (long long)w->lose - 1);
+    return tec_fail(TEC_USER_ERROR,
+                    "%s: %s%s; mend or convert them (to JPEG or PNG), move the folder away, or set data.labels=none",
+                    w->root, w->lost, more);
+}
+
+static tec_status judge(walk *w, tec_label_mode labels, FILE *list)
+{
+    if (w->found->count == 0 && tec_pack_is_begun(w->root))
+        return tec_fail(TEC_USER_ERROR, "%s: this pack is not finished (no pack.json): run `tec pack` again", w->root);
+    if (w->found->count == 0)
+        return refuse_empty(w->root, &w->over);
+    if (w->lost && tec_found_is_labelled(w->found, labels))
+        return refuse_lost(w);
+    if (w->lost)
+        tec_warn("%s: %s", w->root, w->lost);
+    tec_passed_over_say(&w->over, w->root);
+    return tec_found_write(w->found, w->root, labels, list);
+}
+
+static tec_status scan(const char *root, tec_label_mode labels, bool skip, FILE *list)
 {
     tec_found found = {0};
-    walk w = {.root = root, .found = &found};
+    walk w = {.root = root, .found = &found, .skip = skip};
     tec_status status = walk_folder(&w, "", NULL);
-    if (status == TEC_OK && found.count == 0 && tec_pack_is_begun(root))
-        status = tec_fail(TEC_USER_ERROR, "%s: this pack is not finished (no pack.json): run `tec pack` again", root);
-    else if (status == TEC_OK)
-        status = tec_found_write(&found, root, labels, list);
+    if (status == TEC_OK)
+        status = judge(&w, labels, list);
+    free(w.lost);
+    tec_passed_over_free(&w.over);
     tec_found_free(&found);
     return status;
 }

@@ -146,8 +146,9 @@ static bool matches(const char *path, const struct stat *info)
     return S_ISREG(info->st_mode);
 }
 
-static tec_status scan(const char *path, tec_label_mode labels, FILE *list)
+static tec_status scan(const char *path, tec_label_mode labels, bool skip, FILE *list)
 {
+    (void)skip;
     if (labels == TEC_LABELS_FOLDERS)
         return tec_fail(TEC_USER_ERROR, "%s is a file, but labels by folder were requested: give a folder", path);
     idx_file images;
@@ -254,6 +255,7 @@ static tec_status read_item(const tec_dataset *set, int64_t index, tec_image *ou
 
 const tec_dataset_kind tec_dataset_idx = {
     .title = "tec-list 1 idx",
+    .one_size = true,
     .matches = matches,
     .scan = scan,
     .open = open_images,

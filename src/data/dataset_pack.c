@@ -59,8 +59,9 @@ static bool matches(const char *path, const struct stat *info)
     return S_ISDIR(info->st_mode) && tec_pack_is_one(path);
 }
 
-static tec_status scan(const char *root, tec_label_mode labels, FILE *list)
+static tec_status scan(const char *root, tec_label_mode labels, bool skip, FILE *list)
 {
+    (void)skip;
     char *path = tec_path_join(root, PACK_FILE);
     tec_found found = {.packed = true};
     json_error_t error;

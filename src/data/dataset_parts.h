@@ -29,13 +29,15 @@ const char *tec_list_next(tec_list_cursor *cursor);
 /* `index` counts all samples that there are, before a limit. */
 typedef struct tec_dataset_kind {
     const char *title; /* the first text of its lists */
+    bool one_size;     /* all images have the same */
 
     /* Is `path` such a set? The first kind of the table that says yes scans it, so that kinds which look inside a
      * folder or file come before those which take any. info: of stat. */
     bool (*matches)(const char *path, const struct stat *info);
 
-    /* Writes the list from behind the title on. TEC_USER_ERROR as in tec_dataset_scan. */
-    tec_status (*scan)(const char *path, tec_label_mode labels, FILE *list);
+    /* Writes the list from behind the title on. skip: as tec_dataset_scan_skipping does. TEC_USER_ERROR as in
+     * tec_dataset_scan. */
+    tec_status (*scan)(const char *path, tec_label_mode labels, bool skip, FILE *list);
 
     /* Reads the list from behind the title on; fills own, root, total, fingerprint and, with labels, classes,
      * class_name and label. `close` frees own, also after a failure. */
@@ -63,6 +65,7 @@ struct tec_dataset {
     int channels;            /* that tec_dataset_read delivers */
     int64_t total, size;     /* samples there are, samples the limit leaves */
     uint64_t fingerprint;    /* of all samples there are; tec_dataset_open adds the limit */
+    uint64_t content;        /* the same without the limit */
     int classes;             /* 0 without labels */
     const char **class_name; /* [classes] */
     int *label;              /* [total]; NULL without labels */

@@ -47,7 +47,7 @@ static uint8_t *square_of(const tec_feed *f, void *slot)
 
 static tec_status crop_center(const tec_feed *f, const tec_image *image, tec_feed_item *item)
 {
-    return tec_view_center(image, f->settings.view.size, item->square);
+    return tec_view_center(image, &f->settings.view.preprocessing, f->settings.view.size, item->square);
 }
 
 static tec_status crop_given(const tec_feed *f, const tec_image *image, tec_feed_item *item)
@@ -173,6 +173,12 @@ static tec_feed_item item_of(const tec_feed *f, const tec_batch *batch, int inde
     return item;
 }
 
+static tec_status fail_image(tec_status status, const char *message)
+{
+    return tec_fail(status, "%s%s", message,
+                    status == TEC_USER_ERROR ? "; data.on_bad_image=skip leaves out images that cannot be read" : "");
+}
+
 tec_status tec_feed_take(tec_feed *f, tec_feed_batch *out)
 {
     tec_batch batch;
@@ -188,7 +194,7 @@ tec_status tec_feed_take(tec_feed *f, tec_feed_batch *out)
         else if (batch.status[i] == TEC_USER_ERROR && f->settings.skipped)
             tec_skipped_note(f->settings.skipped, batch.request[i].sample, batch.message[i]);
         else
-            return tec_fail(batch.status[i], "%s", batch.message[i]);
+            return fail_image(batch.status[i], batch.message[i]);
     }
     return TEC_OK;
 }
@@ -200,6 +206,15 @@ void tec_feed_release(tec_feed *f)
     tec_loader_release(f->loader);
     f->under_way--;
     tec_feed_ahead(f);
+}
+
+void tec_feed_skip(tec_feed *f)
+{
+    tec_batch batch;
+    tec_feed_ahead(f);
+    if (f->under_way > 0)
+        tec_loader_wait(f->loader, &batch);
+    tec_feed_release(f);
 }
 
 void tec_feed_pack(const tec_feed *f, const tec_feed_batch *batch, real *images)

@@ -37,6 +37,9 @@ typedef struct tec_found {
 tec_found_file *tec_found_add(tec_found *found, const char *path);
 void tec_found_free(tec_found *found);
 
+/* Are the first folders of the files their classes? */
+bool tec_found_is_labelled(const tec_found *found, tec_label_mode labels);
+
 /* Sorts the files by path and writes the list. TEC_USER_ERROR: no files. */
 tec_status tec_found_write(tec_found *found, const char *root, tec_label_mode labels, FILE *list);
 

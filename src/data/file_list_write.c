@@ -11,14 +11,7 @@
 
 tec_found_file *tec_found_add(tec_found *found, const char *path)
 {
-    if (found->count == found->room) {
-        found->room = found->room ? 2 * found->room : 1024;
-        tec_found_file *larger = tec_allocate(found->room * sizeof *larger);
-        if (found->count)
-            memcpy(larger, found->file, found->count * sizeof *larger);
-        free(found->file);
-        found->file = larger;
-    }
+    found->file = tec_grow(found->file, found->count, &found->room, sizeof *found->file);
     tec_found_file *file = &found->file[found->count++];
     *file = (tec_found_file){.path = tec_string_copy(path)};
     return file;
@@ -48,13 +41,19 @@ static int by_name(const void *a, const void *b)
 static void drop_unclassed(tec_found *found, const char *root)
 {
     size_t kept = 0;
+    char *first = NULL;
     for (size_t i = 0; i < found->count; i++)
         if (strchr(found->file[i].path, '/'))
             found->file[kept++] = found->file[i];
+        else if (!first)
+            first = found->file[i].path;
         else
             free(found->file[i].path);
-    if (kept < found->count)
-        tec_warn("%s: %zu images outside of class folders are ignored", root, found->count - kept);
+    size_t left = found->count - kept;
+    if (left)
+        tec_warn("%s: %zu image%s outside of class folders %s left out (%s%s)", root, left, left == 1 ? "" : "s",
+                 left == 1 ? "is" : "are", first, left == 1 ? "" : ", ...");
+    free(first);
     found->count = kept;
 }
 
@@ -111,12 +110,34 @@ static void write_unlabelled(const tec_found *found, FILE *list)
         write_file(found, i, -1, list);
 }
 
-static bool has_images_at_top(const tec_found *found)
+/* How many images lie beside the folders, and the first of them. */
+static size_t count_loose(const tec_found *found, const char **first)
 {
+    size_t loose = 0;
+    *first = NULL;
     for (size_t i = 0; i < found->count; i++)
-        if (!strchr(found->file[i].path, '/'))
-            return true;
-    return false;
+        if (!strchr(found->file[i].path, '/') && !loose++)
+            *first = found->file[i].path;
+    return loose;
+}
+
+bool tec_found_is_labelled(const tec_found *found, tec_label_mode labels)
+{
+    const char *first;
+    return labels == TEC_LABELS_FOLDERS || (labels == TEC_LABELS_AUTO && !count_loose(found, &first));
+}
+
+/* The folders are not taken for classes where images lie beside them. */
+static void warn_of_loose(const tec_found *found, const char *root)
+{
+    const char *first;
+    size_t loose = count_loose(found, &first);
+    if (loose && loose < found->count)
+        tec_warn(
+            "%s: %zu of its %zu images lie%s beside its folders (%s%s), so that these are not taken for classes and all "
+            "images are unlabelled; data.labels=folders leaves %s out, data.labels=none is for unlabelled images",
+            root, loose, found->count, loose == 1 ? "s" : "", first, loose == 1 ? "" : ", ...",
+            loose == 1 ? "it" : "them");
 }
 
 tec_status tec_found_write(tec_found *found, const char *root, tec_label_mode labels, FILE *list)
@@ -129,8 +150,10 @@ tec_status tec_found_write(tec_found *found, const char *root, tec_label_mode la
     if (!found->count)
         return tec_fail(TEC_USER_ERROR, "%s: no image (%s) in %s", root, tec_image_endings(endings, sizeof endings),
                         labels == TEC_LABELS_FOLDERS ? "any class folder of it" : "it or below");
+    if (labels == TEC_LABELS_AUTO)
+        warn_of_loose(found, root);
     fprintf(list, "%s%c", root, 0);
-    if (labels == TEC_LABELS_FOLDERS || (labels == TEC_LABELS_AUTO && !has_images_at_top(found)))
+    if (tec_found_is_labelled(found, labels))
         write_labelled(found, list);
     else
         write_unlabelled(found, list);

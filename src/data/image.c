@@ -1,6 +1,7 @@
 /* Which codec an image file is for. */
 #include "tec/image.h"
 
+#include "file_format.h"
 #include "image_codec.h"
 
 #include <assert.h>
@@ -26,14 +27,18 @@ static void append(char *text, size_t size, const char *between, const char *wor
     snprintf(text + used, size - used, "%s%s", used ? between : "", word);
 }
 
-static tec_status refuse(const uint8_t *data, size_t bytes, const char *name)
+tec_status tec_image_refuse(const uint8_t *data, size_t bytes, const char *name)
 {
     enum { START = 8 }; /* bytes that tell kinds of files apart */
     char names[256] = "";
+    const tec_file_format *format = tec_file_format_of(data, bytes);
     for (int i = 0; i < CODECS; i++)
         append(names, sizeof names, bytes < START ? " or " : " nor ", codecs[i]->name);
     if (bytes < START)
         return tec_fail(TEC_USER_ERROR, "%s: %zu bytes are not an image (%s expected)", name, bytes, names);
+    if (format)
+        return tec_fail(TEC_USER_ERROR, "%s: neither %s, but %s%s", name, names, format->what,
+                        format->image ? ", which has to be converted" : "");
     return tec_fail(TEC_USER_ERROR, "%s: neither %s (starts with %02x %02x %02x %02x)", name, names, data[0], data[1],
                     data[2], data[3]);
 }
@@ -43,12 +48,17 @@ tec_status tec_image_decode(tec_image *out, const void *data, size_t bytes, int 
     assert(channels == 1 || channels == 3);
     *out = (tec_image){0};
     const tec_image_codec *codec = find_codec(data, bytes);
-    tec_status status = codec ? codec->decode(out, data, bytes, name) : refuse(data, bytes, name);
+    tec_status status = codec ? codec->decode(out, data, bytes, name) : tec_image_refuse(data, bytes, name);
     if (status == TEC_OK)
         status = tec_image_convert(out, channels, name);
     if (status != TEC_OK)
         tec_image_free(out);
     return status;
+}
+
+bool tec_image_starts(const uint8_t *data, size_t bytes)
+{
+    return find_codec(data, bytes) != NULL;
 }
 
 /* ---- names of files ---- */

@@ -9,7 +9,7 @@
 
 typedef struct tec_image_codec {
     const char *name;       /* for messages: "JPEG" */
-    const char *endings[4]; /* of file names, in lower case; at most 3, then NULL */
+    const char *endings[5]; /* of file names, in lower case; at most 4, then NULL */
 
     /* Do these bytes begin such a file? */
     bool (*matches)(const uint8_t *data, size_t bytes);
@@ -20,6 +20,12 @@ typedef struct tec_image_codec {
 } tec_image_codec;
 
 extern const tec_image_codec tec_image_jpeg, tec_image_png;
+
+/* Does a file that begins with these bytes have a codec? */
+bool tec_image_starts(const uint8_t *data, size_t bytes);
+
+/* Fails with TEC_USER_ERROR: says what a file that has no codec is instead. */
+tec_status tec_image_refuse(const uint8_t *data, size_t bytes, const char *name);
 
 /* Has a file of that name one of the endings, in any case? */
 bool tec_image_is_named(const char *file);

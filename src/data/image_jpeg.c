@@ -142,4 +142,4 @@ static bool matches(const uint8_t *data, size_t bytes)
     return bytes >= sizeof start && !memcmp(data, start, sizeof start);
 }
 
-const tec_image_codec tec_image_jpeg = {"JPEG", {".jpg", ".jpeg"}, matches, decode};
+const tec_image_codec tec_image_jpeg = {"JPEG", {".jpg", ".jpeg", ".jpe", ".jfif"}, matches, decode};

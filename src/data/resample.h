@@ -2,6 +2,8 @@
 #ifndef TEC_DATA_RESAMPLE_H
 #define TEC_DATA_RESAMPLE_H
 
+#include "tec/bicubic.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +18,7 @@ typedef struct tec_axis {
  *
  *   in   [y.in, x.in, channels]        row_bytes from one row to the next
  *   out  [y.count, x.count, channels] */
-void tec_resample(const uint8_t *in, size_t row_bytes, int channels, tec_axis y, tec_axis x, uint8_t *out);
+void tec_resample(const uint8_t *in, size_t row_bytes, int channels, tec_filter filter, tec_axis y, tec_axis x,
+                  uint8_t *out);
 
 #endif

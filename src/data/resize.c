@@ -7,7 +7,6 @@
 #include "tec/augment.h"
 
 #include "resample.h"
-#include "tec/bicubic.h"
 #include "tec/clones.h"
 #include "tec/memory.h"
 
@@ -19,17 +18,17 @@
 #define WEIGHT_BITS (32 - 8 - 2)
 
 /* Output pixel i is the sum over k < count[i] of weight[i * taps + k] * input[first[i] + k]. */
-typedef struct filter {
+typedef struct weights {
     int taps;
     int *first, *count;
     int32_t *weight;
-} filter;
+} weights;
 
 /* Weights are rounded to fixed point as Pillow rounds them. */
-static void filter_fill(filter *f, const tec_axis *axis, double *scratch)
+static void weights_fill(weights *f, tec_filter filter, const tec_axis *axis, double *scratch)
 {
     for (int i = 0; i < axis->count; i++) {
-        f->count[i] = tec_bicubic_window(axis->in, axis->out, axis->begin + i, &f->first[i], scratch);
+        f->count[i] = tec_filter_window(filter, axis->in, axis->out, axis->begin + i, &f->first[i], scratch);
         for (int k = 0; k < f->count[i]; k++) {
             double weight = scratch[k] * (1 << WEIGHT_BITS);
             f->weight[(size_t)i * (size_t)f->taps + (size_t)k] = (int32_t)(weight < 0 ? weight - 0.5 : weight + 0.5);
@@ -38,19 +37,19 @@ static void filter_fill(filter *f, const tec_axis *axis, double *scratch)
 }
 
 /* One allocation holds the scratch memory and, behind it, the tables. */
-static void filter_make(filter *f, const tec_axis *axis)
+static void weights_make(weights *f, tec_filter filter, const tec_axis *axis)
 {
     size_t count = (size_t)axis->count;
-    f->taps = tec_bicubic_taps(axis->in, axis->out);
+    f->taps = tec_filter_taps(filter, axis->in, axis->out);
     double *scratch = tec_allocate((size_t)f->taps * sizeof *scratch + count * (size_t)f->taps * sizeof *f->weight +
                                    2 * count * sizeof *f->first);
     f->weight = (int32_t *)(scratch + f->taps);
     f->first = f->weight + count * (size_t)f->taps;
     f->count = f->first + count;
-    filter_fill(f, axis, scratch);
+    weights_fill(f, filter, axis, scratch);
 }
 
-static void filter_free(filter *f)
+static void weights_free(weights *f)
 {
     free((double *)f->weight - f->taps);
 }
@@ -78,7 +77,7 @@ __attribute__((always_inline)) static inline void weighted_sum(const uint8_t *in
  *   band  [width * channels, LANES]   scratch
  *   out   [rows, count, channels]     out_stride from one row to the next */
 TEC_CLONES static void horizontal_band(const uint8_t *in, size_t row_bytes, int rows, int width, int channels,
-                                       const filter *f, int count, uint8_t *band, uint8_t *out, size_t out_stride)
+                                       const weights *f, int count, uint8_t *band, uint8_t *out, size_t out_stride)
 {
     for (int l = 0; l < LANES; l++) {
         const uint8_t *row = in + (size_t)(l < rows ? l : rows - 1) * row_bytes;
@@ -97,7 +96,7 @@ TEC_CLONES static void horizontal_band(const uint8_t *in, size_t row_bytes, int 
 
 /*   in   rows of `stride` bytes, padded to a multiple of LANES
  *   out  [count, row_bytes], not padded */
-TEC_CLONES static void vertical_pass(const uint8_t *in, size_t stride, const filter *f, int count, uint8_t *out,
+TEC_CLONES static void vertical_pass(const uint8_t *in, size_t stride, const weights *f, int count, uint8_t *out,
                                      size_t row_bytes)
 {
     for (int y = 0; y < count; y++)
@@ -112,28 +111,29 @@ TEC_CLONES static void vertical_pass(const uint8_t *in, size_t stride, const fil
         }
 }
 
-static void horizontal_pass(const uint8_t *in, size_t row_bytes, int rows, int channels, const tec_axis *x,
-                            uint8_t *out, size_t out_stride)
+static void horizontal_pass(const uint8_t *in, size_t row_bytes, int rows, int channels, tec_filter filter,
+                            const tec_axis *x, uint8_t *out, size_t out_stride)
 {
-    filter f;
-    filter_make(&f, x);
+    weights f;
+    weights_make(&f, filter, x);
     uint8_t *band = tec_allocate((size_t)x->in * (size_t)channels * LANES);
     for (int y = 0; y < rows; y += LANES)
         horizontal_band(in + (size_t)y * row_bytes, row_bytes, rows - y < LANES ? rows - y : LANES, x->in, channels, &f,
                         x->count, band, out + (size_t)y * out_stride, out_stride);
     free(band);
-    filter_free(&f);
+    weights_free(&f);
 }
 
-void tec_resample(const uint8_t *in, size_t row_bytes, int channels, tec_axis y, tec_axis x, uint8_t *out)
+void tec_resample(const uint8_t *in, size_t row_bytes, int channels, tec_filter filter, tec_axis y, tec_axis x,
+                  uint8_t *out)
 {
     assert(y.in > 0 && x.in > 0 && y.begin >= 0 && y.begin + y.count <= y.out);
     assert(x.begin >= 0 && x.begin + x.count <= x.out);
     bool resize_y = y.in != y.out, resize_x = x.in != x.out;
-    filter f = {0};
+    weights f = {0};
     int top = (int)(resize_y ? 0 : y.begin), rows = y.count;
     if (resize_y) {
-        filter_make(&f, &y);
+        weights_make(&f, filter, &y);
         top = f.first[0];
         rows = f.first[y.count - 1] + f.count[y.count - 1] - top;
         for (int i = 0; i < y.count; i++)
@@ -144,7 +144,7 @@ void tec_resample(const uint8_t *in, size_t row_bytes, int channels, tec_axis y,
     uint8_t *between = resize_y ? tec_allocate_zeroed((size_t)rows, stride) : out;
     const uint8_t *start = in + (size_t)top * row_bytes;
     if (resize_x)
-        horizontal_pass(start, row_bytes, rows, channels, &x, between, stride);
+        horizontal_pass(start, row_bytes, rows, channels, filter, &x, between, stride);
     else
         for (int i = 0; i < rows; i++)
             memcpy(between + (size_t)i * stride, start + (size_t)i * row_bytes + (size_t)x.begin * (size_t)channels,
@@ -152,7 +152,7 @@ void tec_resample(const uint8_t *in, size_t row_bytes, int channels, tec_axis y,
     if (resize_y) {
         vertical_pass(between, stride, &f, y.count, out, out_bytes);
         free(between);
-        filter_free(&f);
+        weights_free(&f);
     }
 }
 
@@ -162,6 +162,6 @@ tec_status tec_resize_bicubic(const uint8_t *in, int height, int width, int chan
     assert(out_height > 0 && out_width > 0);
     tec_axis y = {.in = height, .out = out_height, .count = out_height};
     tec_axis x = {.in = width, .out = out_width, .count = out_width};
-    tec_resample(in, row_bytes, channels, y, x, out);
+    tec_resample(in, row_bytes, channels, TEC_FILTER_BICUBIC, y, x, out);
     return TEC_OK;
 }

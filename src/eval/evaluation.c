@@ -1,23 +1,60 @@
 /* Checks that two data sets have the same classes, and computes their features. */
 #include "tec/evaluation.h"
 
+#include "tec/hints.h"
+#include "tec/log.h"
+#include "tec/memory.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 static tec_status check_labels(const char *key, const char *path, const tec_dataset *set)
 {
     if (tec_dataset_classes(set) > 0)
         return TEC_OK;
-    return tec_fail(TEC_USER_ERROR,
-                    "%s %s has no labels, which an evaluation needs: give class folders "
-                    "(data.labels=folders), or an IDX file with its label file next to it",
-                    key, path);
+    char *why = tec_hint_unlabelled(set);
+    tec_status status = *why ? tec_fail(TEC_USER_ERROR,
+                                        "%s %s has no labels%s: remove them, or set data.labels=folders, which leaves "
+                                        "them out",
+                                        key, path, why)
+                             : tec_fail(TEC_USER_ERROR,
+                                        "%s %s has no labels, which an evaluation needs: give class folders "
+                                        "(data.labels=folders), or an IDX file with its label file next to it%s",
+                                        key, path, strcmp(key, "data.val") ? "" : ", or data.val_labels=FILE");
+    free(why);
+    return status;
 }
 
-tec_status tec_evaluation_check(const tec_dataset *train, const char *train_path, const tec_dataset *val,
+/* How many classes have an image. */
+static int count_present(const tec_dataset *set)
+{
+    int classes = tec_dataset_classes(set), count = 0;
+    bool *seen = tec_allocate_zeroed((size_t)classes, sizeof *seen);
+    for (int64_t i = 0; i < tec_dataset_size(set) && count < 2; i++) {
+        int label = tec_dataset_label(set, i);
+        count += label >= 0 && !seen[label];
+        if (label >= 0)
+            seen[label] = true;
+    }
+    free(seen);
+    return count;
+}
+
+static tec_status check_several(const char *key, const char *path, const tec_dataset *set)
+{
+    if (count_present(set) > 1)
+        return TEC_OK;
+    int label = tec_dataset_label(set, 0);
+    return tec_fail(
+        TEC_USER_ERROR,
+        "%s %s: all %lld images are of one class, %s: every answer would be right, so nothing can be evaluated; "
+        "give the folder that holds the class folders",
+        key, path, (long long)tec_dataset_size(set), tec_dataset_class_name(set, label));
+}
+
+static tec_status check_classes(const tec_dataset *train, const char *train_path, const tec_dataset *val,
                                 const char *val_path)
 {
-    TEC_TRY(check_labels("data.train", train_path, train));
-    TEC_TRY(check_labels("data.val", val_path, val));
     int classes = tec_dataset_classes(train);
     for (int i = 0; i < tec_dataset_classes(val); i++) {
         const char *name = tec_dataset_class_name(val, i);
@@ -32,10 +69,32 @@ tec_status tec_evaluation_check(const tec_dataset *train, const char *train_path
     return TEC_OK;
 }
 
+tec_status tec_evaluation_check(const tec_dataset *train, const char *train_path, const tec_dataset *val,
+                                const char *val_path)
+{
+    TEC_TRY(check_labels("data.train", train_path, train));
+    TEC_TRY(check_labels("data.val", val_path, val));
+    TEC_TRY(check_classes(train, train_path, val, val_path));
+    return check_several("data.train", train_path, train);
+}
+
+void tec_evaluation_warn(const tec_dataset *train, const char *train_path, const tec_dataset *val, const char *val_path)
+{
+    int classes = tec_dataset_classes(train);
+    const char *shared = tec_hint_shared(val, val_path, train, train_path);
+    if (shared)
+        tec_warn("data.val %s %s data.train %s: images are evaluated by themselves, and the figures say nothing about "
+                 "new ones: give images that are not in data.train",
+                 val_path, shared, train_path);
+    if (classes < 6)
+        tec_warn("there are only %d classes: top-5 says nothing, look at top-1", classes);
+}
+
 tec_status tec_evaluation_compute(const tec_comm *comm, const tec_features_settings *settings, const tec_dataset *train,
                                   const tec_dataset *val, tec_frozen *frozen, tec_evaluation *out)
 {
-    *out = (tec_evaluation){0};
+    *out = (tec_evaluation){.preprocessing = tec_preprocessing_complete(settings->preprocessing,
+                                                                        tec_preprocessing_mae(settings->image_size))};
     TEC_TRY(tec_features_compute(comm, settings, train, frozen, "training", &out->train));
     return tec_features_compute(comm, settings, val, frozen, "validation", &out->val);
 }

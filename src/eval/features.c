@@ -13,7 +13,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define BATCHES_BETWEEN_AGREEMENTS 16 /* how soon a failure on one rank ends the others */
 
@@ -124,9 +123,11 @@ static tec_status number_rows(extraction *x)
         x->out->total += count[rank];
     }
     free(count);
-    if (x->out->total == 0)
-        return tec_fail(TEC_USER_ERROR, "none of the %s images could be decoded", x->what);
-    return TEC_OK;
+    if (x->out->total > 0)
+        return TEC_OK;
+    char what[96];
+    snprintf(what, sizeof what, "none of the %s images could be decoded", x->what);
+    return tec_skipped_fail(&x->skipped, comm, what);
 }
 
 static tec_status open_extraction(extraction *x)
@@ -145,7 +146,8 @@ static tec_status open_extraction(extraction *x)
                          &(tec_feed_settings){.view = {.policy = TEC_VIEW_CENTER,
                                                        .size = s->image_size,
                                                        .channels = s->channels,
-                                                       .normalisation = x->frozen ? s->normalisation : none},
+                                                       .normalisation = x->frozen ? s->normalisation : none,
+                                                       .preprocessing = s->preprocessing},
                                               .threads = s->reading.workers,
                                               .depth = s->reading.prefetch,
                                               .batch = x->batch,
@@ -172,11 +174,12 @@ tec_status tec_features_compute(const tec_comm *comm, const tec_features_setting
     tec_status status = tec_comm_agree(comm, open_extraction(&x));
     if (status == TEC_OK)
         status = compute_all(&x);
+    if (status == TEC_OK)
+        status = number_rows(&x);
     if (status == TEC_OK) {
         char name[64];
         snprintf(name, sizeof name, "the %s set", what);
         out->skipped = tec_skipped_report(&x.skipped, comm, name);
-        status = number_rows(&x);
     }
     tec_feed_close(x.feed);
     tec_skipped_free(&x.skipped);

@@ -3,7 +3,6 @@
 
 #include "tec/files.h"
 #include "tec/memory.h"
-#include "tec/text.h"
 
 #include <errno.h>
 #include <fcntl.h>

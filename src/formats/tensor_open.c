@@ -23,6 +23,26 @@ static char *find_in_directory(const char *directory)
     return NULL;
 }
 
+/* Names the other program's model in the directory, if there is one. */
+static tec_status fail_directory(const char *directory)
+{
+    static const char *const others[] = {"tf_model.h5", "flax_model.msgpack", "saved_model.pb", "model.onnx"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        char *path = tec_path_join(directory, others[i]);
+        bool there = tec_file_exists(path);
+        free(path);
+        if (there)
+            return tec_fail(TEC_USER_ERROR,
+                            "%s is a directory with %s, which is not read, but without model.safetensors or "
+                            "pytorch_model.bin: take the same model in one of these forms",
+                            directory, others[i]);
+    }
+    return tec_fail(TEC_USER_ERROR,
+                    "%s is a directory without model.safetensors, pytorch_model.bin or checkpoint.h5: name the model "
+                    "file",
+                    directory);
+}
+
 tec_status tec_tensor_file_open(tec_tensor_file **out, const char *path)
 {
     struct stat info;
@@ -31,10 +51,7 @@ tec_status tec_tensor_file_open(tec_tensor_file **out, const char *path)
     if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
         inside = find_in_directory(path);
         if (!inside)
-            return tec_fail(TEC_USER_ERROR,
-                            "%s is a directory without model.safetensors, pytorch_model.bin or checkpoint.h5: name the "
-                            "model file",
-                            path);
+            return fail_directory(path);
         path = inside;
     }
     /* Without O_NONBLOCK, opening a named pipe would block. */

@@ -28,9 +28,19 @@ static const struct {
     {"\3757zXZ", 5, "compressed by xz: unpack it first"},
     {"\x28\xb5\x2f\xfd", 4, "compressed by zstd: unpack it first"},
     {"GGUF", 4, "a GGUF file, which is not read: use the model's .safetensors or .pth"},
-    {"\x93NUMPY", 6, "a NumPy array, not a model"},
+    {"\x93NUMPY", 6, "a NumPy array (.npy), not a model: take a .safetensors or PyTorch's .pth"},
     {"\x89PNG", 4, "an image"},
     {"\xff\xd8\xff", 3, "an image"},
+};
+
+/* Other programs' models that no first bytes give away, by the end of the file's name. */
+static const struct {
+    const char *ending, *is;
+} foreign[] = {
+    {".msgpack", "a model of Flax (JAX)"},  {".onnx", "an ONNX graph"},
+    {".pb", "a TensorFlow graph"},          {".index", "an index of a TensorFlow checkpoint"},
+    {".tflite", "a TensorFlow Lite model"}, {".mlmodel", "a model of Core ML"},
+    {".engine", "a TensorRT engine"},       {".ckpt", "a checkpoint of TensorFlow or another program"},
 };
 
 /* The length of the header in 8 bytes, the upper ones 0 in a sane file, then JSON. */
@@ -58,6 +68,11 @@ static tec_status refuse(const char *path, const unsigned char *head, size_t byt
         return tec_fail(TEC_USER_ERROR,
                         "%s is a tar archive: unpack it first (PyTorch's form from before version 0.2 is not read)",
                         path);
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+        if (tec_string_ends_with(path, foreign[i].ending))
+            return tec_fail(TEC_USER_ERROR,
+                            "%s is %s, which is not read: take the same model as .safetensors or PyTorch's .pth", path,
+                            foreign[i].is);
     return tec_fail(TEC_USER_ERROR,
                     "%s is not a model file of a known format: neither safetensors, nor PyTorch's (.pth, .pt, .bin), "
                     "nor tec's own HDF5",

@@ -133,6 +133,34 @@ static tec_status open_archive(tec_tensor_file *file, torch_zip *data)
     return status;
 }
 
+/* Zip archives that people mistake for PyTorch's, by the end of an entry's name. */
+static const struct {
+    const char *entry, *is;
+} others[] = {
+    {".npy", "an archive of NumPy arrays (.npz), as Google publishes ViTs for JAX, which is not read: take the same "
+             "model from timm or Hugging Face, as .safetensors"},
+    {"model.weights.h5", "a model of Keras (.keras), which is not read: take the same model as .safetensors or "
+                         "PyTorch's .pth"},
+    {".safetensors", "a zip archive around a model file: unpack it first"},
+    {".pth", "a zip archive around a model file: unpack it first"},
+    {".pt", "a zip archive around a model file: unpack it first"},
+    {".bin", "a zip archive around a model file: unpack it first"},
+    {".h5", "a zip archive around a model file: unpack it first"},
+    {".mlmodel", "a model of Core ML, which is not read: take the same model as .safetensors or PyTorch's .pth"},
+};
+
+static tec_status not_torch(const tec_tensor_file *file, const torch_zip *data)
+{
+    zip_int64_t count = zip_get_num_entries(data->zip, 0);
+    for (size_t k = 0; k < sizeof others / sizeof *others; k++)
+        for (zip_int64_t i = 0; i < count; i++) {
+            const char *name = zip_get_name(data->zip, (zip_uint64_t)i, ZIP_FL_ENC_RAW);
+            if (name && tec_string_ends_with(name, others[k].entry))
+                return tec_fail(TEC_USER_ERROR, "%s is %s", file->path, others[k].is);
+        }
+    return tec_fail(TEC_USER_ERROR, "%s is a zip archive, but not one of PyTorch's: it has no data.pkl", file->path);
+}
+
 /* Finds NAME/data.pkl, and thereby NAME. */
 static tec_status find_pickle(const tec_tensor_file *file, torch_zip *data, zip_uint64_t *index)
 {
@@ -147,7 +175,7 @@ static tec_status find_pickle(const tec_tensor_file *file, torch_zip *data, zip_
             return TEC_OK;
         }
     }
-    return tec_fail(TEC_USER_ERROR, "%s is a zip archive, but not one of PyTorch's: it has no data.pkl", file->path);
+    return not_torch(file, data);
 }
 
 static bool find_entry(const torch_zip *data, const char *name, zip_uint64_t *index)

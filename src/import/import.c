@@ -1,7 +1,6 @@
 /* Opening a model file as a ViT, in the order of the steps, and describing what was recognised. */
 #include "import_parts.h"
 
-#include "tec/files.h"
 #include "tec/memory.h"
 #include "tec/text.h"
 

@@ -5,7 +5,6 @@
 #include "tec/checkpoint.h"
 #include "tec/files.h"
 #include "tec/log.h"
-#include "tec/text.h"
 
 #include <jansson.h>
 #include <stdio.h>

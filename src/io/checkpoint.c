@@ -21,9 +21,29 @@ static const struct {
     {"tec-fixture", "mae", TEC_MODEL_MAE},         {"tec-fixture", "pretrain", TEC_MODEL_TEC},
 };
 
-/* `format`: what the attribute says, "" if there is none. */
-static tec_status not_ours(const char *path, const char *format)
+/* Keras writes its version and its layers' names as attributes of the root, Keras 3 a group of layers. */
+static bool is_of_keras(hid_t file)
 {
+    static const char *const attribute[] = {"keras_version", "layer_names", "model_config"};
+    static const char *const group[] = {"model_weights", "_layer_checkpoint_dependencies", "layers",
+                                        "optimizer_weights"};
+    for (size_t i = 0; i < sizeof attribute / sizeof *attribute; i++)
+        if (tec_h5_has_attribute(file, attribute[i]))
+            return true;
+    for (size_t i = 0; i < sizeof group / sizeof *group; i++)
+        if (tec_h5_has(file, group[i]))
+            return true;
+    return false;
+}
+
+/* `format`: what the attribute says, "" if there is none. */
+static tec_status not_ours(hid_t file, const char *path, const char *format)
+{
+    if (!format[0] && is_of_keras(file))
+        return tec_fail(TEC_USER_ERROR,
+                        "%s holds the weights of a Keras or TensorFlow model (.h5), which is not read: take the same "
+                        "model as .safetensors or PyTorch's .pth",
+                        path);
     const char *but = format[0] ? " but \"" : "", *end = format[0] ? "\"" : "";
     return tec_fail(TEC_USER_ERROR, "%s is not a model file of tec (its root has no attribute format = \"%s\"%s%s%s)",
                     path, TEC_CHECKPOINT_FORMAT, but, format, end);
@@ -38,7 +58,7 @@ tec_status tec_checkpoint_open(const char *path, hid_t *file, tec_model_kind *mo
     if (!tec_h5_has_attribute(*file, "format") ||
         tec_h5_get_text(*file, path, "format", format, sizeof format) != TEC_OK ||
         (strcmp(format, TEC_CHECKPOINT_FORMAT) != 0 && strcmp(format, "tec-fixture") != 0))
-        status = not_ours(path, format);
+        status = not_ours(*file, path, format);
     else
         status = tec_h5_get_numbers(*file, path, "version", H5T_NATIVE_INT, 1, &version);
     if (status == TEC_OK && version != TEC_CHECKPOINT_VERSION)
@@ -242,7 +262,8 @@ static tec_status read_state(hid_t file, const char *path, tec_run_state *state)
     tec_status status = TEC_OK;
     memset(state, 0, sizeof *state);
     for (const tec_h5_field *f = tec_checkpoint_run_fields; status == TEC_OK && f->name; f++)
-        status = tec_h5_get_field(group, path, f, state);
+        if (!(f->use & TEC_CHECKPOINT_OPTIONAL) || tec_h5_has_attribute(group, f->name))
+            status = tec_h5_get_field(group, path, f, state);
     H5Gclose(group);
     if (status == TEC_OK && (state->step < 0 || state->epoch < 0 || state->epoch_step < 0 || state->images < 0))
         status = tec_fail(TEC_USER_ERROR, "%s: the position of the run is negative", path);

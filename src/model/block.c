@@ -141,7 +141,7 @@ static void rows_scatter_add(const tec_sequences *seq, const block_input *in, wh
 {
 #pragma omp parallel
     {
-        rows columns = thread_rows(width);
+        tec_rows columns = tec_thread_rows(width);
         int n = columns.end - columns.begin;
         for (int s = 0; s < seq->count; s++) {
             const real *from = d + begin_of(seq, s, which) * ldd + columns.begin;

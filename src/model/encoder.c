@@ -126,7 +126,7 @@ void tec_encoder_embed_patches(const encoder *e, const tec_example *example, int
     }
 }
 
-void tec_encoder_embed(const encoder *e, const tec_example *example, int B, const real *class_row, encoder_cache *c)
+static void embed(const encoder *e, const tec_example *example, int B, const real *class_row, encoder_cache *c)
 {
     int D = e->config.width;
     tec_encoder_embed_patches(e, example, B, c);
@@ -137,7 +137,7 @@ void tec_encoder_embed(const encoder *e, const tec_example *example, int B, cons
 void tec_encoder_forward(const encoder *e, const tec_example *example, int B, const real *class_row, encoder_cache *c,
                          const scratch *s)
 {
-    tec_encoder_embed(e, example, B, class_row, c);
+    embed(e, example, B, class_row, c);
     block_input in = {c->x, B * (1 + c->visible), NULL};
     for (int i = 0; i < e->config.depth; i++) {
         tec_block_forward(&e->block[i], &c->seq.view, in, &c->block[i], s);

@@ -55,14 +55,10 @@ void tec_encoder_scratch(const encoder *e, int B, int visible, scratch *s);
  *   example  [B] */
 void tec_encoder_embed_patches(const encoder *e, const tec_example *example, int B, encoder_cache *cache);
 
-/* The same, and the class token.
+/* The same and the class token, all blocks, the final norm: the outputs are in cache->block[i].out and cache->normed.
  *
  *   example    [B]
  *   class_row  [D]  without its position */
-void tec_encoder_embed(const encoder *e, const tec_example *example, int B, const real *class_row,
-                       encoder_cache *cache);
-
-/* tec_encoder_embed, all blocks, the final norm: the outputs are in cache->block[i].out and cache->normed. */
 void tec_encoder_forward(const encoder *e, const tec_example *example, int B, const real *class_row,
                          encoder_cache *cache, const scratch *s);
 

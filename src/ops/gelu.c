@@ -36,7 +36,7 @@ static inline normal normal_at(real u)
 }
 #endif
 
-TEC_CLONES static void forward(real *x, const real *bias, rows r, int O, real *y)
+TEC_CLONES static void forward(real *x, const real *bias, tec_rows r, int O, real *y)
 {
     for (long i = r.begin; i < r.end; i++) {
         real *restrict xi = x + i * O, *restrict yi = y + i * O;
@@ -50,7 +50,7 @@ TEC_CLONES static void forward(real *x, const real *bias, rows r, int O, real *y
     }
 }
 
-TEC_CLONES static void forward_only(real *x, const real *bias, rows r, int O)
+TEC_CLONES static void forward_only(real *x, const real *bias, tec_rows r, int O)
 {
     for (long i = r.begin; i < r.end; i++) {
         real *restrict xi = x + i * O;
@@ -63,7 +63,7 @@ TEC_CLONES static void forward_only(real *x, const real *bias, rows r, int O)
 }
 
 /* Multiplies n columns of dy [R, O] by those of the derivative and adds the columns up in sum [n]. */
-TEC_CLONES static void backward(real *dy, const real *derivative, rows r, int O, int n, real *restrict sum)
+TEC_CLONES static void backward(real *dy, const real *derivative, tec_rows r, int O, int n, real *restrict sum)
 {
     for (long i = r.begin; i < r.end; i++) {
         real *restrict d = dy + i * O;
@@ -79,14 +79,14 @@ void tec_gelu_forward(real *x, const real *bias, int R, int O, real *y)
 {
     TEC_MEASURE(TEC_OPERATOR_GELU);
 #pragma omp parallel
-    forward(x, bias, thread_rows(R), O, y);
+    forward(x, bias, tec_thread_rows(R), O, y);
 }
 
 void tec_gelu_forward_only(real *x, const real *bias, int R, int O)
 {
     TEC_MEASURE(TEC_OPERATOR_GELU);
 #pragma omp parallel
-    forward_only(x, bias, thread_rows(R), O);
+    forward_only(x, bias, tec_thread_rows(R), O);
 }
 
 void tec_gelu_backward(real *dy, const real *derivative, int R, int O, real *dbias)
@@ -96,7 +96,7 @@ void tec_gelu_backward(real *dy, const real *derivative, int R, int O, real *dbi
     for (int first = 0; first < O; first += THREAD_COLUMNS) {
         real partial[THREAD_COLUMNS] = {0};
         int n = O - first < THREAD_COLUMNS ? O - first : THREAD_COLUMNS;
-        backward(dy + first, derivative + first, thread_rows(R), O, n, partial);
+        backward(dy + first, derivative + first, tec_thread_rows(R), O, n, partial);
         thread_sum(partial, n, dbias + first);
     }
 }

@@ -68,7 +68,7 @@ void tec_layernorm_concat_forward(const real *const *x, int parts, const real *w
     TEC_MEASURE(TEC_OPERATOR_LAYERNORM);
 #pragma omp parallel
     {
-        rows r = thread_rows(R);
+        tec_rows r = tec_thread_rows(R);
         for (long i = r.begin; i < r.end; i++) {
             real sum = 0, square = 0, all = (real)parts * (real)D;
             for (int p = 0; p < parts; p++)
@@ -99,7 +99,7 @@ static void backward(const real *dy, const real *const *x, int parts, const real
         int all = parts * D;
         real partial[2 * all];
         memset(partial, 0, sizeof partial);
-        rows r = thread_rows(R);
+        tec_rows r = tec_thread_rows(R);
         for (long i = r.begin; i < r.end; i++) {
             real sum = 0, product = 0;
             for (int p = 0, at = 0; p < parts; p++, at += D)

@@ -6,7 +6,7 @@
 #include "tec/threads.h"
 #include "tec/vector.h"
 
-TEC_CLONES static void add_columns(const real *dy, int lddy, rows r, int O, real *restrict sum)
+TEC_CLONES static void add_columns(const real *dy, int lddy, tec_rows r, int O, real *restrict sum)
 {
     long i = r.begin;
     for (; i + 4 <= r.end; i += 4) {
@@ -38,7 +38,7 @@ void tec_bias_backward(const real *dy, int lddy, int R, int O, real *dbias)
     for (int first = 0; first < O; first += THREAD_COLUMNS) {
         real partial[THREAD_COLUMNS] = {0};
         int n = O - first < THREAD_COLUMNS ? O - first : THREAD_COLUMNS;
-        add_columns(dy + first, lddy, thread_rows(R), n, partial);
+        add_columns(dy + first, lddy, tec_thread_rows(R), n, partial);
         thread_sum(partial, n, dbias + first);
     }
 }

@@ -4,7 +4,7 @@
 #include "tec/threads.h"
 #include "tec/vector.h"
 
-TEC_CLONES static void swiglu(const real *x, rows r, int O, real *y)
+TEC_CLONES static void swiglu(const real *x, tec_rows r, int O, real *y)
 {
     for (long i = r.begin; i < r.end; i++) {
         const real *restrict a = x + i * 2 * O, *restrict b = a + O;
@@ -20,5 +20,5 @@ TEC_CLONES static void swiglu(const real *x, rows r, int O, real *y)
 void tec_swiglu_forward(const real *x, int R, int O, real *y)
 {
 #pragma omp parallel
-    swiglu(x, thread_rows(R), O, y);
+    swiglu(x, tec_thread_rows(R), O, y);
 }

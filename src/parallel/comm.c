@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Within a node, a reduction in pieces that fit into the cache is much faster than one over the whole buffer; pieces of
  * this size still fill a network. Another size rounds differently. */
@@ -41,11 +42,34 @@ static void end_world(tec_status status)
 
 static tec_comm comm_of(MPI_Comm mpi)
 {
-    tec_comm comm = {.world = tec_allocate(sizeof *comm.world)};
+    tec_comm comm = {.world = tec_allocate_zeroed(1, sizeof *comm.world)};
     comm.world->mpi = mpi;
     MPI_Comm_rank(mpi, &comm.rank);
     MPI_Comm_size(mpi, &comm.size);
     return comm;
+}
+
+static void end_of(tec_comm *comm)
+{
+    free(comm->world->host);
+    free(comm->world);
+    tec_comm_local(comm);
+}
+
+static void my_host(tec_host name)
+{
+    memset(name, 0, sizeof(tec_host));
+    gethostname(name, sizeof(tec_host) - 1);
+}
+
+static void gather_hosts(const tec_comm *comm)
+{
+    tec_host mine;
+    my_host(mine);
+    comm->world->host = tec_allocate((size_t)comm->size * sizeof(tec_host));
+    tec_phase_wait(true);
+    MPI_Allgather(mine, (int)sizeof mine, MPI_BYTE, comm->world->host, (int)sizeof mine, MPI_BYTE, comm->world->mpi);
+    tec_phase_wait(false);
 }
 
 void tec_comm_start(tec_comm *comm)
@@ -58,6 +82,7 @@ void tec_comm_start(tec_comm *comm)
     if (provided < MPI_THREAD_FUNNELED)
         tec_abort(tec_fail(TEC_SYSTEM_ERROR, "MPI_Init_thread: this MPI does not provide MPI_THREAD_FUNNELED; "
                                              "use one built with thread support"));
+    gather_hosts(comm);
 }
 
 void tec_comm_local(tec_comm *comm)
@@ -70,9 +95,17 @@ void tec_comm_finish(tec_comm *comm)
     if (!is_alone(comm)) {
         tec_set_abort(NULL);
         MPI_Finalize();
-        free(comm->world);
+        end_of(comm);
     }
-    tec_comm_local(comm);
+}
+
+const char *tec_comm_host(const tec_comm *comm, int rank)
+{
+    static tec_host here;
+    if (!is_alone(comm) && comm->world->host)
+        return comm->world->host[rank];
+    my_host(here);
+    return here;
 }
 
 /* The watchdog learns who waits for whom. */
@@ -157,6 +190,24 @@ void tec_comm_max_double(const tec_comm *comm, double *data, int count)
     reduce(comm, data, count, MPI_DOUBLE, MPI_MAX);
 }
 
+bool tec_comm_same(const tec_comm *comm, uint64_t value)
+{
+    uint64_t most[2] = {value, ~value};
+    reduce(comm, most, 2, MPI_UINT64_T, MPI_MAX);
+    return most[0] == ~most[1];
+}
+
+void tec_comm_gather(const tec_comm *comm, uint64_t mine, uint64_t *all)
+{
+    if (is_alone(comm)) {
+        all[0] = mine;
+        return;
+    }
+    tec_phase_wait(true);
+    MPI_Allgather(&mine, 1, MPI_UINT64_T, all, 1, MPI_UINT64_T, comm->world->mpi);
+    tec_phase_wait(false);
+}
+
 void tec_comm_barrier(const tec_comm *comm)
 {
     if (is_alone(comm))
@@ -181,9 +232,8 @@ void tec_comm_node_free(tec_comm *node)
 {
     if (!is_alone(node)) {
         MPI_Comm_free(&node->world->mpi);
-        free(node->world);
+        end_of(node);
     }
-    tec_comm_local(node);
 }
 
 bool tec_comm_first_of_node(const tec_comm *comm)

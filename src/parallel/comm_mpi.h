@@ -8,8 +8,11 @@
 
 #define TEC_MPI_REAL (TEC_REAL_IS_DOUBLE ? MPI_DOUBLE : MPI_FLOAT)
 
+typedef char tec_host[64];
+
 struct tec_comm_world {
     MPI_Comm mpi;
+    tec_host *host; /* [ranks]; NULL: of a node, where nobody asks */
 };
 
 #endif

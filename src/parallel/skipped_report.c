@@ -3,6 +3,7 @@
 
 #include "tec/log.h"
 #include "tec/memory.h"
+#include "tec/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -43,19 +44,42 @@ static void add_rank(const tec_skipped *mine, const tec_comm *comm, int rank, te
     free(sample);
 }
 
+/* Collective. What all ranks have noted. */
+static tec_skipped merged(const tec_skipped *mine, const tec_comm *comm)
+{
+    tec_skipped all = {0};
+    for (int rank = 0; rank < comm->size; rank++)
+        add_rank(mine, comm, rank, &all);
+    return all;
+}
+
 int64_t tec_skipped_report(const tec_skipped *s, const tec_comm *comm, const char *what)
 {
     int64_t total = s->count;
-    tec_skipped all = {0};
     tec_comm_sum_int64(comm, &total, 1);
     if (total == 0) /* the usual case: saves a broadcast per rank */
         return 0;
-    for (int rank = 0; rank < comm->size; rank++)
-        add_rank(s, comm, rank, &all);
+    tec_skipped all = merged(s, comm);
     total = all.count;
     tec_warn("%lld images of %s could not be decoded and were left out:", (long long)total, what);
     for (int64_t i = 0; i < all.count; i++)
         tec_warn("%s", all.message[i]);
     tec_skipped_free(&all);
     return total;
+}
+
+tec_status tec_skipped_fail(const tec_skipped *s, const tec_comm *comm, const char *what)
+{
+    enum { NAMED = 3 };
+    tec_skipped all = merged(s, comm);
+    char *text = tec_string_format("%lld were left out so far, the first of them: ", (long long)all.count);
+    for (int64_t i = 0; i < all.count && i < NAMED; i++) {
+        char *longer = tec_string_format("%s%s%s", text, i ? "; " : "", all.message[i]);
+        free(text);
+        text = longer;
+    }
+    tec_status status = tec_fail(TEC_USER_ERROR, "%s; %s", what, text);
+    free(text);
+    tec_skipped_free(&all);
+    return status;
 }

@@ -2,7 +2,6 @@
 #include "plan_parts.h"
 
 #include "tec/bench.h"
-#include "tec/files.h"
 #include "tec/flops.h"
 #include "tec/text.h"
 

@@ -3,9 +3,7 @@
 
 #include "plan_parts.h"
 
-#include "tec/comm.h"
 #include "tec/frozen.h"
-#include "tec/range.h"
 
 /* Code, libraries, and the buffers of MPI and BLAS: resident before there is a model. Measured with Open MPI 4.1 and
  * OpenBLAS 0.3 on x86-64. */

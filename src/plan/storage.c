@@ -3,8 +3,6 @@
 
 #include "tec/checkpoint.h"
 
-#include <string.h>
-
 /* What HDF5 adds to a shard: object headers and alignment. Measured. */
 static const double SHARD_OVERHEAD = 12e3;
 

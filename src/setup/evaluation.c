@@ -1,6 +1,9 @@
 /* The input of an evaluation: opens two data sets and a model, checks that they go together, computes features. */
 #include "tec/setup.h"
 
+#include "tec/log.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 static tec_status check_model(const tec_settings *settings, const tec_model_config *model)
@@ -14,9 +17,9 @@ static tec_status check_model(const tec_settings *settings, const tec_model_conf
     return TEC_OK;
 }
 
-/* For `pixels` there is no model, and *normalisation stays as it is. */
+/* For `pixels` there is no model, and *normalisation and *preprocessing stay as they are. */
 static tec_status open_model(const tec_comm *comm, const tec_settings *settings, tec_frozen **out,
-                             tec_normalisation *normalisation)
+                             tec_normalisation *normalisation, tec_preprocessing *preprocessing)
 {
     *out = NULL;
     const char *model = settings->eval.model, *base = settings->base.model;
@@ -29,7 +32,7 @@ static tec_status open_model(const tec_comm *comm, const tec_settings *settings,
         return tec_fail(TEC_USER_ERROR, "eval.model is not given: name a model file, or `pixels` for the raw pixels");
     if (strcmp(model, "pixels") == 0)
         return TEC_OK;
-    TEC_TRY(tec_setup_frozen(comm, settings, model, settings->eval.batch, out, normalisation));
+    TEC_TRY(tec_setup_frozen(comm, settings, model, settings->eval.batch, out, normalisation, preprocessing));
     tec_status status = check_model(settings, tec_frozen_config(*out));
     if (status != TEC_OK) {
         tec_frozen_close(*out);
@@ -38,32 +41,59 @@ static tec_status open_model(const tec_comm *comm, const tec_settings *settings,
     return status;
 }
 
+/* What the settings say, then what the model's sidecar says, then MAE; IDX images, which are small and filled to the edge,
+ * are not cut unless somebody says so. */
+static tec_preprocessing choose_preprocessing(const tec_settings *settings, tec_preprocessing model, bool idx)
+{
+    tec_preprocessing said = tec_preprocessing_complete(tec_setup_preprocessing(settings), model);
+    if (idx && said.resize == TEC_RESIZE_AUTO && said.crop_pct <= 0)
+        said.resize = TEC_RESIZE_WHOLE;
+    bool open = said.resize == TEC_RESIZE_AUTO && said.crop_pct <= 0 && said.filter == TEC_FILTER_AUTO;
+    char *text = tec_preprocessing_describe(said, settings->data.image_size);
+    tec_log("evaluation: %s%s (eval.resize, eval.crop_pct and eval.interpolation choose)", text,
+            open ? ", as MAE does" : "");
+    free(text);
+    return said;
+}
+
+static tec_status compute(const tec_comm *comm, const tec_settings *settings, const tec_features_settings *features,
+                          const tec_dataset *train, const tec_dataset *val, tec_frozen *frozen, tec_evaluation *out)
+{
+    tec_features_settings complete = *features;
+    complete.image_size = settings->data.image_size;
+    complete.channels = settings->data.channels;
+    complete.reading = tec_setup_reading(settings);
+    complete.batch = settings->eval.batch;
+    complete.pooling = (tec_pooling)settings->eval.pooling;
+    complete.model = settings->eval.model;
+    complete.preprocessing = choose_preprocessing(settings, features->preprocessing,
+                                                  tec_dataset_one_size(train) && tec_dataset_one_size(val));
+    return tec_evaluation_compute(comm, &complete, train, val, frozen, out);
+}
+
 tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settings, tec_evaluation *out,
                                 tec_normalisation *normalisation)
 {
     tec_dataset *train = NULL, *val = NULL;
     tec_frozen *frozen = NULL;
+    tec_features_settings features = {.normalisation = tec_setup_normalisation(settings)};
     *out = (tec_evaluation){0};
-    *normalisation = tec_setup_normalisation(settings);
-    tec_status status = open_model(comm, settings, &frozen, normalisation);
+    tec_status status = open_model(comm, settings, &frozen, &features.normalisation, &features.preprocessing);
     if (status == TEC_OK)
         status = tec_setup_dataset(comm, settings, true, &train);
     if (status == TEC_OK)
         status = tec_setup_dataset(comm, settings, false, &val);
     if (status == TEC_OK)
+        status = tec_setup_val_labels(comm, settings, train, val);
+    if (status == TEC_OK)
         status = tec_evaluation_check(train, settings->data.train, val, settings->data.val);
+    if (status == TEC_OK && comm->rank == 0)
+        tec_evaluation_warn(train, settings->data.train, val, settings->data.val);
     if (status == TEC_OK)
         status = tec_setup_directory(comm, settings->run.dir);
-    if (status == TEC_OK) {
-        const tec_features_settings features = {.image_size = settings->data.image_size,
-                                                .channels = settings->data.channels,
-                                                .normalisation = *normalisation,
-                                                .reading = tec_setup_reading(settings),
-                                                .batch = settings->eval.batch,
-                                                .pooling = (tec_pooling)settings->eval.pooling,
-                                                .model = settings->eval.model};
-        status = tec_evaluation_compute(comm, &features, train, val, frozen, out);
-    }
+    if (status == TEC_OK)
+        status = compute(comm, settings, &features, train, val, frozen, out);
+    *normalisation = features.normalisation;
     tec_frozen_close(frozen);
     tec_dataset_close(val);
     tec_dataset_close(train);

@@ -4,7 +4,6 @@
 #include "tec/checkpoint.h"
 #include "tec/log.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* Collective. The hash of base.model's encoder, or 0 if none is given. */
@@ -14,7 +13,7 @@ static tec_status hash_base(const tec_comm *comm, const tec_settings *settings, 
     *hash = 0;
     if (!settings->base.model[0])
         return TEC_OK;
-    TEC_TRY(tec_setup_frozen(comm, settings, settings->base.model, 1, &frozen, NULL));
+    TEC_TRY(tec_setup_frozen(comm, settings, settings->base.model, 1, &frozen, NULL, NULL));
     *hash = tec_params_hash(tec_frozen_params(frozen));
     tec_frozen_close(frozen);
     return TEC_OK;

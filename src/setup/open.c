@@ -2,10 +2,9 @@
 #include "tec/setup.h"
 
 #include "tec/files.h"
+#include "tec/hints.h"
 #include "tec/log.h"
-#include "tec/text.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,8 +19,11 @@ tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings,
     char *list = NULL;
     size_t bytes = 0;
     tec_status status = TEC_OK;
+    bool skip = settings->data.on_bad_image == TEC_BAD_IMAGE_SKIP;
+    bool labelled_later = !training && settings->data.val_labels[0];
+    tec_label_mode labels = labelled_later ? TEC_LABELS_NONE : (tec_label_mode)settings->data.labels;
     if (comm->rank == 0)
-        status = tec_dataset_scan(path, (tec_label_mode)settings->data.labels, &list, &bytes);
+        status = (skip ? tec_dataset_scan_skipping : tec_dataset_scan)(path, labels, &list, &bytes);
     status = tec_comm_agree(comm, status);
     if (status != TEC_OK)
         goto done;
@@ -32,6 +34,11 @@ tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings,
     if (status != TEC_OK) {
         tec_dataset_close(*out);
         *out = NULL;
+    } else if (comm->rank == 0) {
+        char *hint = tec_hint_folders(*out, key, path);
+        if (hint)
+            tec_warn("%s", hint);
+        free(hint);
     }
 done:
     free(list);
@@ -84,11 +91,12 @@ static tec_status recognise(const tec_settings *settings, const char *path, tec_
 
 /* The file is read by one rank only: thousands of ranks that open the same file stall a parallel file system. */
 tec_status tec_setup_frozen(const tec_comm *comm, const tec_settings *settings, const char *path, int batch,
-                            tec_frozen **out, tec_normalisation *normalisation)
+                            tec_frozen **out, tec_normalisation *normalisation, tec_preprocessing *preprocessing)
 {
     struct {
         tec_model_config config;
         tec_normalisation normalisation;
+        tec_preprocessing preprocessing;
     } found = {0};
     tec_import *import = NULL;
     tec_frozen *frozen = NULL;
@@ -97,6 +105,8 @@ tec_status tec_setup_frozen(const tec_comm *comm, const tec_settings *settings, 
         comm, comm->rank == 0 ? recognise(settings, path, &import, &found.config, &found.normalisation) : TEC_OK);
     if (status != TEC_OK)
         goto done;
+    if (comm->rank == 0)
+        found.preprocessing = tec_import_get_facts(import)->preprocessing;
     tec_comm_broadcast(comm, &found, sizeof found, 0);
     status = tec_comm_agree(comm, tec_frozen_create(&frozen, &found.config, batch));
     if (status != TEC_OK)
@@ -109,6 +119,8 @@ tec_status tec_setup_frozen(const tec_comm *comm, const tec_settings *settings, 
     tec_frozen_ready(frozen);
     if (normalisation)
         *normalisation = found.normalisation;
+    if (preprocessing)
+        *preprocessing = found.preprocessing;
     *out = frozen;
     frozen = NULL;
 done:

@@ -17,6 +17,13 @@ tec_normalisation tec_setup_normalisation(const tec_settings *s)
     return out;
 }
 
+tec_preprocessing tec_setup_preprocessing(const tec_settings *s)
+{
+    return (tec_preprocessing){.resize = (tec_resize)s->eval.resize,
+                               .crop_pct = s->eval.crop_pct,
+                               .filter = (tec_filter)s->eval.interpolation};
+}
+
 tec_reduction tec_setup_reduction(const tec_settings *s)
 {
     return (tec_reduction){.bucket_bytes = (size_t)s->run.bucket_mb << 20, .overlap = (tec_overlap)s->run.overlap};
@@ -51,6 +58,7 @@ tec_recipe tec_setup_recipe(const tec_settings *s)
                         .clip_norm = s->pretrain.clip_norm,
                         .seed = s->run.seed,
                         .log_steps = s->pretrain.log_steps,
+                        .compare_steps = s->pretrain.compare_steps,
                         .progress_seconds = s->pretrain.progress_seconds,
                         .checkpoint_epochs = s->pretrain.checkpoint_epochs,
                         .checkpoint_minutes = s->pretrain.checkpoint_minutes,

@@ -104,6 +104,18 @@ static void print_value(const tec_setting *s, const void *value, FILE *out)
         fputc(']', out);
 }
 
+char *tec_setting_text(const tec_setting *setting, const tec_settings *settings)
+{
+    char *text = NULL;
+    size_t bytes;
+    FILE *stream = open_memstream(&text, &bytes);
+    if (stream)
+        print_value(setting, (const char *)settings + setting->offset, stream);
+    if (!stream || fclose(stream) != 0)
+        tec_abort(tec_fail(TEC_SYSTEM_ERROR, "a setting cannot be formatted: out of memory"));
+    return text;
+}
+
 tec_status tec_settings_print(const tec_settings *settings, FILE *out)
 {
     char range[256];

@@ -19,6 +19,7 @@
 #define ABOVE .low_open = true
 #define BETWEEN .low_open = true, .high_open = true
 #define BELOW .high_open = true
+#define KEPT .kept = true
 
 /* clang-format off */
 const tec_setting tec_settings_table[] = {
@@ -29,16 +30,24 @@ const tec_setting tec_settings_table[] = {
      .help = "validation images, in the same forms"},
     {AT(data, labels), CHOICE("auto|folders|none", "auto"),
      .help = "where class labels come from: folders: the first folder level; none: nowhere; auto: whatever is found"},
+    {AT(data, val_labels), TEXT(""),
+     .help = "file with the labels of data.val: one a line, in the order of the images' names (as ILSVRC2012's), or lines of "
+             "a file and its label (CSV, tabs or blanks); a label is a class of data.train, or a number"},
+    {AT(data, val_classes), TEXT(""),
+     .help = "file that says which class a number in data.val_labels means: lines such as `n02119789 1`, or names only"},
+    {AT(data, val_numbers), CHOICE(TEC_NUMBERING_WORDS, "ask"),
+     .help = "from where numbers count the classes (data.val_classes without numbers, else data.train's, sorted); "
+             "ask: numbers of which nothing says what they mean are an error"},
     {AT(data, on_bad_image), CHOICE("stop|skip", "stop"),
      .help = "what to do about images that cannot be decoded: stop, or leave them out and list them"},
     {AT(data, image_size), INT(1, 4096, "224"),
      .help = "side of the square that the model sees, in pixels"},
     {AT(data, channels), INT(1, 3, "3"),
      .help = "1 (grey) or 3 (RGB)"},
-    {AT(data, mean), LIST(TEC_SETTING_NUMBERS, 3, -1000, 1000, "0.485,0.456,0.406"), .one_for_all = true,
+    {AT(data, mean), LIST(TEC_SETTING_NUMBERS, 3, -1000, 1000, "0.485,0.456,0.406"), .one_for_all = true, KEPT,
      .help = "subtracted from pixel / 255, per channel or one number for all, for the model "
              "that is trained (base.mean: for one that is read); default with 1 channel: 0.5"},
-    {AT(data, std), LIST(TEC_SETTING_NUMBERS, 3, 0, 1000, "0.229,0.224,0.225"), ABOVE, .one_for_all = true,
+    {AT(data, std), LIST(TEC_SETTING_NUMBERS, 3, 0, 1000, "0.229,0.224,0.225"), ABOVE, .one_for_all = true, KEPT,
      .help = "divides pixel / 255 - data.mean, per channel or one number for all; default with 1 channel: 0.5"},
     {AT(data, crop_scale), LIST(TEC_SETTING_NUMBERS, 2, 0, 1, "0.2,1"), ABOVE,
      .help = "smallest and largest area of a random crop, as shares of the image"},
@@ -146,6 +155,9 @@ const tec_setting tec_settings_table[] = {
      .help = "maximum norm of the gradient; 0: no clipping"},
     {AT(pretrain, log_steps), INT(1, 1000000000, "20"),
      .help = "steps per line of log.jsonl"},
+    {AT(pretrain, compare_steps), INT(0, 1000000000, "100"),
+     .help = "steps between checks that all ranks have the same weights and moments, which "
+             "are checked before every checkpoint too; 0: only there"},
     {AT(pretrain, progress_seconds), NUMBER(0, INFINITY, "10"),
      .help = "seconds between progress lines, if stderr is not a terminal"},
     {AT(pretrain, checkpoint_epochs), INT(1, 1000000, "1"),
@@ -161,6 +173,15 @@ const tec_setting tec_settings_table[] = {
      .help = "features: the class token, or the mean of the patch tokens"},
     {AT(eval, batch), INT(1, 65536, "64"),
      .help = "images that the model computes at once, per rank"},
+    {AT(eval, resize), CHOICE(TEC_RESIZE_WORDS, "auto"),
+     .help = "how an image is resized to image_size / crop_pct before its central square is evaluated: shorter: its shorter "
+             "side; squash: both sides; whole: as shorter, but an image that has data.image_size already is used as it is; "
+             "auto: as a sidecar of the model says, else shorter, as MAE does (IDX: whole)"},
+    {AT(eval, crop_pct), NUMBER(0, 1, "0"),
+     .help = "share of the resized image that is evaluated; 0: as a sidecar of the model says, else MAE's: "
+             "0.875 up to 224 pixels, 1 above"},
+    {AT(eval, interpolation), CHOICE(TEC_FILTER_WORDS, "auto"),
+     .help = "filter of that resizing; auto: as a sidecar of the model says, else bicubic"},
 
     {AT(knn, k), LIST(TEC_SETTING_INTS, 2, 1, 100000, "10,20"), .one_for_all = true,
      .help = "neighbours that vote: one number, or two for two evaluations"},
@@ -195,6 +216,9 @@ const tec_setting tec_settings_table[] = {
              "0: none but SLURM_JOB_END_TIME, if set"},
     {AT(run, watchdog_minutes), NUMBER(0, INFINITY, "30"),
      .help = "end all ranks if one makes no progress for so many minutes; 0: off"},
+    {AT(run, lock_minutes), NUMBER(0, INFINITY, "5"),
+     .help = "a restarted job waits so many minutes for another process that still trains in run.dir; "
+             "other jobs wait 15 seconds at most"},
     {AT(run, stage), TEXT(""),
      .help = "directory on a disk of the node (such as $TMPDIR) to "
              "which pretrain copies store and pack; \"\": no copies"},

@@ -28,6 +28,7 @@ typedef struct tec_setting {
     bool one_for_all; /* of a list: a single number stands for all */
     double low, high;
     bool low_open, high_open; /* the bound itself is out of range */
+    bool kept;                /* by a run: it is not resumed with another value */
     const char *choices;      /* "a|b|c" */
     const char *default_text; /* as on the command line */
     const char *help;
@@ -41,6 +42,10 @@ int tec_setting_find(const char *section, const char *key);
 
 /* Writes the range to `text` and returns it: "0 < x < 1", "x >= 0", "auto | folders | none", or "" if there is none. */
 char *tec_setting_range(const tec_setting *setting, char *text, size_t size);
+
+/* The value as it is printed in settings.yaml; the caller frees it. Ends the program when out of memory. */
+struct tec_settings;
+char *tec_setting_text(const tec_setting *setting, const struct tec_settings *settings);
 
 /* Write a message to `text` and return it: "unknown key `mask_ration` in pretrain; did you mean `mask_ratio`?". */
 char *tec_setting_unknown(const char *section, const char *key, char *text, size_t size);

@@ -1,6 +1,7 @@
 /* The members of a specification by table (checking, formatting, comparing), and the rows and shards that follow. */
 #include "store_parts.h"
 
+#include "tec/hash.h"
 #include "tec/minmax.h"
 
 #include <stddef.h>
@@ -112,7 +113,8 @@ int64_t tec_store_shard_rows(const tec_store_spec *spec, int megabytes)
     return tec_min_int64(tec_max_int64(rows, smallest), largest);
 }
 
-int tec_store_field_count(const spec_field *field, const tec_store_spec *spec)
+/* The number of elements in use: of mean and std one for each channel. */
+static int elements(const spec_field *field, const tec_store_spec *spec)
 {
     return field->h5.count == 3 && spec->channels < 3 ? spec->channels : field->h5.count;
 }
@@ -174,7 +176,7 @@ char *tec_store_field_text(const spec_field *field, const tec_store_spec *spec, 
         break;
     case TEC_H5_DOUBLE:
         snprintf(text, size, "[");
-        for (int i = 0; i < tec_store_field_count(field, spec); i++) {
+        for (int i = 0; i < elements(field, spec); i++) {
             char number[40];
             snprintf(number, sizeof number, "%s%.9g", i ? ", " : "", ((const double *)member)[i]);
             append(text, size, number);
@@ -192,11 +194,25 @@ char *tec_store_field_text(const spec_field *field, const tec_store_spec *spec, 
     return text;
 }
 
+uint64_t tec_store_identity(const tec_store_spec *spec)
+{
+    uint64_t hash = 0;
+    for (const spec_field *f = tec_store_spec_fields; f->h5.name; f++) {
+        char value[160];
+        if (f->h5.offset == offsetof(tec_store_spec, images) || f->h5.offset == offsetof(tec_store_spec, shard_rows))
+            continue;
+        tec_store_field_text(f, spec, value, sizeof value);
+        hash = tec_hash_bytes(hash, f->h5.name, strlen(f->h5.name));
+        hash = tec_hash_bytes(hash, value, strlen(value));
+    }
+    return hash;
+}
+
 static bool same(const spec_field *field, const tec_store_spec *a, const tec_store_spec *b)
 {
     if (field->h5.kind == TEC_H5_DOUBLE) {
         const double *x = member_of(a, field), *y = member_of(b, field);
-        for (int i = 0; i < tec_store_field_count(field, a); i++)
+        for (int i = 0; i < elements(field, a); i++)
             if (x[i] != y[i])
                 return false;
         return true;

@@ -23,9 +23,6 @@ typedef struct spec_field {
 /* Ends with name NULL. */
 extern const spec_field tec_store_spec_fields[];
 
-/* The number of elements in use: of mean and std one for each channel. */
-int tec_store_field_count(const spec_field *field, const tec_store_spec *spec);
-
 /* Formats the value of a member for messages. Returns `text`. */
 char *tec_store_field_text(const spec_field *field, const tec_store_spec *spec, char *text, size_t size);
 

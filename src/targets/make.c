@@ -129,7 +129,5 @@ void tec_target_maker_release(target_maker *m)
 
 void tec_target_maker_skip(target_maker *m)
 {
-    tec_feed_batch batch;
-    tec_feed_take(m->feed, &batch);
-    tec_feed_release(m->feed);
+    tec_feed_skip(m->feed);
 }

@@ -7,7 +7,6 @@
 #include "tec/stop.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static char *name_below(const char *folder, const char *path)
 {

@@ -5,11 +5,12 @@
 #include "run_lock.h"
 #include "run_log.h"
 #include "run_save.h"
+#include "run_schedule.h"
+#include "same_weights.h"
 
 #include "tec/clock.h"
 #include "tec/log.h"
 #include "tec/phase.h"
-#include "tec/schedule.h"
 #include "tec/skipped_report.h"
 #include "tec/stop.h"
 
@@ -36,6 +37,7 @@ typedef struct run {
     tec_trainer *trainer;
     tec_skipped skipped;
     tec_run_state state;
+    tec_run_changes changes; /* on rank 0, of a resumed run */
     run_log log;
     interval since_line, since_epoch;
     const char *const *loss_names;
@@ -43,14 +45,16 @@ typedef struct run {
     double started, seconds_before; /* of training before this process */
     tec_deadline deadline;
     run_saving saving;
-    double rate; /* model inputs per second, running mean, for the progress line */
+    int64_t compared_step; /* at which the ranks' weights were last compared */
+    double rate;           /* model inputs per second, running mean, for the progress line */
 } run;
 
-static double current_lr(const run *r)
+static void say_changes(const run *r)
 {
-    const tec_recipe *recipe = r->recipe;
-    return tec_schedule_cosine((double)r->state.step / (double)r->epoch_steps, recipe->epochs, recipe->warmup_epochs,
-                               recipe->lr, recipe->min_lr);
+    char *text = tec_run_changes_text(&r->changes, NULL);
+    if (*text)
+        tec_log("settings changed since step %lld: %s", (long long)r->state.step, text);
+    free(text);
 }
 
 /* Sets the state to that of the run that is resumed, or of a new one. */
@@ -58,12 +62,22 @@ static tec_status start_or_resume(run *r)
 {
     const int32_t ranks = r->comm->size, threads = r->plan->threads;
     bool resumed;
+    tec_status status = TEC_OK;
     r->state = (tec_run_state){.ranks = ranks,
                                .threads = threads,
                                .dataset = tec_dataset_fingerprint(r->plan->set),
                                .seed = r->recipe->seed,
                                .batch = r->recipe->batch};
-    TEC_TRY(tec_run_directory_resume(r->comm, r->plan, r->trainer, &r->state, &resumed));
+    TEC_TRY(tec_run_directory_resume(r->comm, r->plan, r->trainer, &r->state, &r->changes, &resumed));
+    if (r->comm->rank == 0) {
+        say_changes(r);
+        status = run_schedule_settle(r->plan, resumed, &r->changes, r->epoch_steps, &r->state);
+    }
+    TEC_TRY(tec_comm_agree(r->comm, status));
+    tec_comm_broadcast(r->comm, &r->state, sizeof r->state, 0);
+    r->state.base = r->plan->base;
+    r->state.store = r->plan->store;
+    r->total_steps = run_schedule_end(r->recipe, &r->state, r->epoch_steps);
     if (resumed && (r->state.ranks != ranks || r->state.threads != threads))
         tec_log("the run had %d ranks with %d threads and now has %d with %d: "
                 "the same images, the same results up to rounding",
@@ -89,20 +103,24 @@ static tec_status prepare(run *r)
                                                        .skipped = &r->skipped}));
     r->loss_names = tec_model_loss_names(tec_trainer_model(r->trainer));
     r->epoch_steps = tec_trainer_steps_per_epoch(r->trainer);
-    r->total_steps = r->epoch_steps * r->recipe->epochs;
     const tec_params *params = tec_model_params(tec_trainer_model(r->trainer));
     tec_deadline_guess_save(&r->deadline,
                             (double)(params->total + 2 * params->trained) * sizeof(real) / CHECKPOINT_BYTES_PER_SECOND);
     TEC_TRY(start_or_resume(r));
     const bool resumed = r->saving.step >= 0;
-    TEC_TRY(
-        tec_comm_agree(r->comm, r->comm->rank == 0 ? tec_run_saving_room(plan, params, &r->state, resumed) : TEC_OK));
-    TEC_TRY(tec_run_directory_describe(r->comm, plan));
+    bool idle = r->state.step >= r->total_steps; /* a run that is done keeps the settings that it was done with */
+    if (!idle) {
+        bool asks = r->comm->rank == 0;
+        TEC_TRY(tec_comm_agree(r->comm, asks ? tec_run_saving_room(plan, params, &r->state, resumed) : TEC_OK));
+        TEC_TRY(tec_run_directory_describe(r->comm, plan, &r->changes, resumed));
+    }
     tec_status status = TEC_OK;
     if (r->comm->rank == 0) {
         status = tec_run_directory_clear(plan, resumed);
         if (status == TEC_OK)
             status = tec_run_log_open(&r->log, plan->dir, r->state.step);
+        if (status == TEC_OK && !idle)
+            status = tec_run_log_changes(&r->log, r->state.epoch + 1, r->state.step, &r->changes);
     }
     return tec_comm_agree(r->comm, status);
 }
@@ -165,21 +183,36 @@ static tec_status log_step(run *r, const tec_step_result *result, double lr, dou
     return TEC_OK;
 }
 
-/* Appends to the message of a diverged step which checkpoint to go back to. */
-static void name_last_checkpoint(const run *r)
+/* Appends to the message of a step that failed which checkpoint to go back to. */
+static tec_status name_last_checkpoint(const run *r, tec_status status)
 {
     char *last = tec_run_saving_last(&r->saving, r->plan);
-    tec_fail(TEC_DIVERGED, "%s; %s", tec_error_message(), last);
+    tec_fail(status, "%s; %s", tec_error_message(), last);
     free(last);
+    return status;
+}
+
+/* Collective. A checkpoint is only written if all ranks have the same weights, so that the last one is always good. */
+static tec_status compare_weights(run *r)
+{
+    if (r->compared_step == r->state.step)
+        return TEC_OK;
+    r->compared_step = r->state.step;
+    tec_status status =
+        tec_same_weights(r->comm, tec_model_params(tec_trainer_model(r->trainer)), tec_trainer_adamw(r->trainer));
+    if (status == TEC_OK)
+        return TEC_OK;
+    tec_fail(status, "step %lld: %s", (long long)r->state.step, tec_error_message());
+    return name_last_checkpoint(r, status);
 }
 
 /* Collective. One step, counted and logged. */
 static tec_status take_step(run *r, unsigned ask, tec_step_result *result)
 {
-    double lr = current_lr(r), start = tec_seconds();
+    double lr = run_schedule_lr(r->recipe, &r->state, r->epoch_steps), start = tec_seconds();
     tec_status status = tec_trainer_step(r->trainer, lr, ask, result);
     if (status == TEC_DIVERGED)
-        name_last_checkpoint(r);
+        name_last_checkpoint(r, status);
     TEC_TRY(status);
     r->state.step++;
     r->state.epoch_step++;
@@ -192,7 +225,8 @@ static tec_status take_step(run *r, unsigned ask, tec_step_result *result)
         r->state.epoch_step = 0;
     }
     memcpy(r->state.loss_sum, r->since_epoch.loss, sizeof r->state.loss_sum);
-    return TEC_OK;
+    int every = r->recipe->compare_steps;
+    return every > 0 && r->state.step % every == 0 ? compare_weights(r) : TEC_OK;
 }
 
 /* Collective. A checkpoint, and unless it is the `last` one the run goes on if it cannot be written. */
@@ -201,6 +235,7 @@ static tec_status save(run *r, bool last)
     tec_status status = TEC_OK;
     double start = tec_seconds();
     tec_phase_enter(TEC_PHASE_SAVE);
+    TEC_TRY(compare_weights(r));
     if (r->comm->rank == 0)
         status = tec_run_directory_checkpoint(r->plan, r->trainer, &r->state);
     status = tec_comm_agree(r->comm, status);
@@ -261,7 +296,11 @@ static tec_status train(run *r)
         }
     }
     TEC_TRY(finish_log(r));
-    tec_log("all %d epochs are done: %lld steps", r->recipe->epochs, (long long)r->state.step);
+    if (r->state.finish_steps > 0)
+        tec_log("finished at step %lld: the learning rate fell over the last %lld steps (--finish)",
+                (long long)r->state.step, (long long)r->state.finish_steps);
+    else
+        tec_log("all %d epochs are done: %lld steps", r->recipe->epochs, (long long)r->state.step);
     return tec_comm_agree(r->comm, r->comm->rank == 0 ? tec_run_directory_done(r->plan) : TEC_OK);
 }
 
@@ -270,7 +309,7 @@ tec_status tec_run_training(const tec_comm *comm, const tec_run_plan *plan)
     run r = {.comm = comm, .plan = plan, .recipe = &plan->recipe, .deadline = plan->deadline, .saving.step = -1};
     run_lock lock = {.fd = -1};
     tec_stop_catch();
-    tec_status status = tec_comm_agree(comm, comm->rank == 0 ? tec_run_lock_take(plan->dir, &lock) : TEC_OK);
+    tec_status status = tec_run_lock_take(comm, plan->dir, plan->lock_minutes, &lock);
     if (status == TEC_OK)
         status = prepare(&r);
     if (status == TEC_OK)
@@ -280,6 +319,7 @@ tec_status tec_run_training(const tec_comm *comm, const tec_run_plan *plan)
         tec_skipped_report(&r.skipped, comm, "the training set");
     tec_run_log_close(&r.log);
     tec_skipped_free(&r.skipped);
+    tec_run_changes_free(&r.changes);
     tec_trainer_free(r.trainer);
     tec_run_lock_release(&lock);
     return status;

@@ -14,34 +14,91 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SETTINGS "settings.yaml"
+#define LONGEST_SETTINGS ((size_t)1 << 20)
+
 char *tec_run_directory_checkpoint_path(const tec_run_plan *plan)
 {
     return tec_path_join(plan->dir, "checkpoint.h5");
 }
 
+#define REMEDY "give another run.dir, or --fresh twice to overwrite the run"
+
+/* TEC_USER_ERROR: "PATH: WHAT (data.train was "a", is "b"); REMEDY", with the changed settings of `sections`. */
+static tec_status refuse(const char *path, const tec_run_changes *changes, const char *sections, const char *what)
+{
+    char *changed = tec_run_changes_text(changes, sections);
+    tec_status status = tec_fail(TEC_USER_ERROR, "%s: %s%s%s%s; " REMEDY, path, what, *changed ? " (" : "", changed,
+                                 *changed ? ")" : "");
+    free(changed);
+    return status;
+}
+
+/* What a run keeps by the word of the settings. */
+static tec_status check_kept(const char *path, const tec_run_changes *changes)
+{
+    for (int i = 0; i < changes->count; i++) {
+        const tec_run_change *c = &changes->change[i];
+        if (c->kept)
+            return tec_fail(TEC_USER_ERROR,
+                            "%s: %s was %s in this run so far and is %s now; a run keeps it: set it back, "
+                            "or " REMEDY,
+                            path, c->key, c->was, c->is);
+    }
+    return TEC_OK;
+}
+
 /* Do these settings continue the run in the file? */
 static tec_status check_same_run(const tec_run_plan *plan, const char *path, const tec_model_config *found,
-                                 const tec_run_state *state)
+                                 const tec_run_state *state, const tec_run_changes *changes)
 {
     const char *difference = tec_model_config_difference(found, &plan->task->model);
-    const char *remedy = "give another run.dir, or --fresh twice to overwrite the run";
-    if (difference)
-        return tec_fail(TEC_USER_ERROR, "%s: %s differs from the settings; %s", path, difference, remedy);
+    if (difference) {
+        char *what = tec_string_format("%s differs from the settings", difference);
+        tec_status status = refuse(path, changes,
+                                   "model.|data.image_size|data.channels|pretrain.objective|"
+                                   "pretrain.norm_pix|pretrain.attention|base.|targets.dir",
+                                   what);
+        free(what);
+        return status;
+    }
     if (state->dataset != tec_dataset_fingerprint(plan->set))
-        return tec_fail(TEC_USER_ERROR, "%s: the run was trained on another data set, or its files have changed; %s",
-                        path, remedy);
+        return refuse(path, changes, "data.train|data.max_train|data.labels|data.channels",
+                      "the run was trained on another data set, or its files have changed");
     if (state->seed != plan->recipe.seed)
-        return tec_fail(TEC_USER_ERROR, "%s: the run has run.seed %llu, the settings have %llu; %s", path,
-                        (unsigned long long)state->seed, (unsigned long long)plan->recipe.seed, remedy);
+        return tec_fail(TEC_USER_ERROR, "%s: the run has run.seed %llu, the settings have %llu; " REMEDY, path,
+                        (unsigned long long)state->seed, (unsigned long long)plan->recipe.seed);
     if (state->batch != plan->recipe.batch)
-        return tec_fail(TEC_USER_ERROR, "%s: the run has pretrain.batch %d, the settings have %d; %s", path,
-                        state->batch, plan->recipe.batch, remedy);
-    return TEC_OK;
+        return tec_fail(TEC_USER_ERROR, "%s: the run has pretrain.batch %d, the settings have %d; " REMEDY, path,
+                        state->batch, plan->recipe.batch);
+    if (state->base && state->base != plan->base)
+        return refuse(path, changes, "base.|targets.dir",
+                      "the run has learnt from another base model, whose targets are not those of this store");
+    if (state->store && state->store != plan->store)
+        return refuse(path, changes, "base.|targets.|data.crop|data.flip",
+                      "the run has learnt from another target store than this one");
+    return check_kept(path, changes);
+}
+
+/* Reads from the checkpoint what the settings were. */
+static void compare_settings(const tec_run_plan *plan, const char *path, tec_run_changes *changes)
+{
+    tec_run_changes_free(changes);
+    char *settings = tec_checkpoint_read_settings(path);
+    const char *reason = "it has none";
+    if (plan->compare && settings && *settings) {
+        changes->known = plan->compare(plan->now, settings, changes) == TEC_OK;
+        reason = tec_error_message();
+    }
+    if (plan->compare && !changes->known)
+        tec_warn("%s: the settings of the run so far cannot be read (%s), so that changes since are not noticed", path,
+                 reason);
+    changes->settings = settings;
 }
 
 /* *damaged: the file itself is bad, so an older one may do. */
 static tec_status read_checkpoint(const tec_run_plan *plan, const char *path, tec_trainer *trainer,
-                                  tec_run_state *state, bool *damaged)
+                                  tec_run_state *state, tec_run_changes *changes, bool *damaged)
 {
     tec_params *params = tec_model_params(tec_trainer_model(trainer));
     tec_adamw *adamw = tec_trainer_adamw(trainer);
@@ -53,7 +110,8 @@ static tec_status read_checkpoint(const tec_run_plan *plan, const char *path, te
         TEC_TRY(tec_checkpoint_read_weights(path, params));
     }
     *damaged = false;
-    return check_same_run(plan, path, &found, state);
+    compare_settings(plan, path, changes);
+    return check_same_run(plan, path, &found, state, changes);
 }
 
 /* The last checkpoint and the one before it; the caller frees both. */
@@ -66,12 +124,12 @@ static void checkpoint_paths(const tec_run_plan *plan, char **path, char **previ
 /* Reads the previous checkpoint instead of the last one, which could not be read (this thread's last message says why),
  * or is missing (`damaged` NULL). The damaged file makes room for the next checkpoint, but is kept for inspection. */
 static tec_status go_back(const tec_run_plan *plan, const char *damaged, const char *previous, tec_trainer *trainer,
-                          tec_run_state *state)
+                          tec_run_state *state, tec_run_changes *changes)
 {
     char *reason = tec_string_copy(tec_error_message());
     char *kept = tec_path_join(plan->dir, "checkpoint_damaged.h5");
     bool unreadable;
-    tec_status status = read_checkpoint(plan, previous, trainer, state, &unreadable);
+    tec_status status = read_checkpoint(plan, previous, trainer, state, changes, &unreadable);
     if (status == TEC_OK && damaged) {
         if (rename(damaged, kept) != 0)
             status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be renamed to %s: %s", damaged, kept, strerror(errno));
@@ -86,7 +144,8 @@ static tec_status go_back(const tec_run_plan *plan, const char *damaged, const c
     return status;
 }
 
-static tec_status read_last(const tec_run_plan *plan, tec_trainer *trainer, tec_run_state *state, bool *found)
+static tec_status read_last(const tec_run_plan *plan, tec_trainer *trainer, tec_run_state *state,
+                            tec_run_changes *changes, bool *found)
 {
     char *path, *previous;
     checkpoint_paths(plan, &path, &previous);
@@ -95,10 +154,10 @@ static tec_status read_last(const tec_run_plan *plan, tec_trainer *trainer, tec_
     tec_status status = TEC_OK;
     *found = there || older;
     if (there)
-        status = read_checkpoint(plan, path, trainer, state, &damaged);
+        status = read_checkpoint(plan, path, trainer, state, changes, &damaged);
     if (older && damaged) {
         from = previous;
-        status = go_back(plan, there ? path : NULL, previous, trainer, state);
+        status = go_back(plan, there ? path : NULL, previous, trainer, state, changes);
     }
     if (*found && status == TEC_OK)
         tec_log("resuming %s at step %lld", from, (long long)state->step);
@@ -122,14 +181,14 @@ static tec_status refuse_to_overwrite(const tec_run_plan *plan)
 }
 
 tec_status tec_run_directory_resume(const tec_comm *comm, const tec_run_plan *plan, tec_trainer *trainer,
-                                    tec_run_state *state, bool *found)
+                                    tec_run_state *state, tec_run_changes *changes, bool *found)
 {
     tec_params *params = tec_model_params(tec_trainer_model(trainer));
     tec_adamw *adamw = tec_trainer_adamw(trainer);
     tec_status status = TEC_OK;
     *found = false;
     if (comm->rank == 0 && plan->fresh == 0)
-        status = read_last(plan, trainer, state, found);
+        status = read_last(plan, trainer, state, changes, found);
     if (comm->rank == 0 && plan->fresh == 1)
         status = refuse_to_overwrite(plan);
     TEC_TRY(tec_comm_agree(comm, status));
@@ -184,10 +243,77 @@ static tec_status write_file(const tec_run_plan *plan, const char *name, const c
     return status;
 }
 
-tec_status tec_run_directory_describe(const tec_comm *comm, const tec_run_plan *plan)
+/* Where former settings are kept: DIR/settings_1.yaml, ...; the caller frees it. */
+static char *kept_path(const tec_run_plan *plan, int number)
+{
+    char *name = tec_string_format("settings_%d.yaml", number), *path = tec_path_join(plan->dir, name);
+    free(name);
+    return path;
+}
+
+static bool file_has(const char *path, const char *text)
+{
+    char *found = NULL;
+    size_t bytes;
+    bool same = tec_file_read(path, LONGEST_SETTINGS, &found, &bytes) == TEC_OK && strcmp(found, text) == 0;
+    free(found);
+    return same;
+}
+
+/* Keeps settings that the run once had, unless it still has them or they are kept already. */
+static tec_status keep_settings(const tec_run_plan *plan, const char *text)
+{
+    tec_status status = TEC_OK;
+    bool kept = strcmp(text, plan->settings) == 0;
+    for (int number = 1; !kept && status == TEC_OK; number++) {
+        char *path = kept_path(plan, number);
+        if (!tec_file_exists(path)) {
+            status = tec_file_write(path, text, strlen(text));
+            kept = true;
+        } else
+            kept = file_has(path, text);
+        free(path);
+    }
+    return status;
+}
+
+/* Those in the checkpoint and, since a run may have ended before its first checkpoint with others, settings.yaml. */
+static tec_status keep_former_settings(const tec_run_plan *plan, const tec_run_changes *changes)
+{
+    char *path = tec_path_join(plan->dir, SETTINGS), *text = NULL;
+    size_t bytes;
+    tec_status status = changes->settings ? keep_settings(plan, changes->settings) : TEC_OK;
+    if (status == TEC_OK && tec_file_exists(path) && tec_file_read(path, LONGEST_SETTINGS, &text, &bytes) == TEC_OK)
+        status = keep_settings(plan, text);
+    free(text);
+    free(path);
+    return status;
+}
+
+static tec_status remove_former_settings(const tec_run_plan *plan)
+{
+    tec_status status = TEC_OK;
+    bool there = true;
+    for (int number = 1; there && status == TEC_OK; number++) {
+        char *path = kept_path(plan, number);
+        there = tec_file_exists(path);
+        status = remove_file(path);
+        free(path);
+    }
+    return status;
+}
+
+static tec_status write_settings(const tec_run_plan *plan, const tec_run_changes *changes, bool resumed)
+{
+    TEC_TRY(resumed ? keep_former_settings(plan, changes) : remove_former_settings(plan));
+    return write_file(plan, SETTINGS, plan->settings);
+}
+
+tec_status tec_run_directory_describe(const tec_comm *comm, const tec_run_plan *plan, const tec_run_changes *changes,
+                                      bool resumed)
 {
     char *path = tec_path_join(plan->dir, "environment.json");
-    tec_status status = comm->rank == 0 ? write_file(plan, "settings.yaml", plan->settings) : TEC_OK;
+    tec_status status = comm->rank == 0 ? write_settings(plan, changes, resumed) : TEC_OK;
     status = tec_comm_agree(comm, status);
     if (status == TEC_OK)
         status = tec_run_environment_write(comm, path);

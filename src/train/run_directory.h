@@ -7,10 +7,11 @@
 #include "tec/trainer.h"
 
 /* Collective. Reads weights, moments and *state from the last undamaged checkpoint, for every rank. *found false: a new
- * run, with rank 0's initial weights and *state. TEC_USER_ERROR: the checkpoint is of a different run, or --fresh was
- * given once and there is a run. */
+ * run, with rank 0's initial weights and *state. *changes, on rank 0: what the settings have changed since the checkpoint;
+ * the caller has zeroed it and frees it. TEC_USER_ERROR: the checkpoint is of a different run, or --fresh was given once
+ * and there is a run. */
 tec_status tec_run_directory_resume(const tec_comm *comm, const tec_run_plan *plan, tec_trainer *trainer,
-                                    tec_run_state *state, bool *found);
+                                    tec_run_state *state, tec_run_changes *changes, bool *found);
 
 /* Rank 0. Removes what is invalid from the first step on: DONE, temporary files of killed processes, and, unless the
  * run was `resumed`, the checkpoints of an earlier run, which a restart would otherwise resume. */
@@ -19,8 +20,10 @@ tec_status tec_run_directory_clear(const tec_run_plan *plan, bool resumed);
 /* Rank 0. Writes a checkpoint. */
 tec_status tec_run_directory_checkpoint(const tec_run_plan *plan, tec_trainer *trainer, const tec_run_state *state);
 
-/* Collective. Writes settings.yaml and environment.json (versions, hosts and ranks). */
-tec_status tec_run_directory_describe(const tec_comm *comm, const tec_run_plan *plan);
+/* Collective. Writes settings.yaml and environment.json (versions, hosts and ranks). The settings that a `resumed` run
+ * had before are kept as settings_1.yaml, settings_2.yaml, ...; those of a run that is begun again are removed. */
+tec_status tec_run_directory_describe(const tec_comm *comm, const tec_run_plan *plan, const tec_run_changes *changes,
+                                      bool resumed);
 
 /* Rank 0. Writes DONE. */
 tec_status tec_run_directory_done(const tec_run_plan *plan);

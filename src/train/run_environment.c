@@ -9,20 +9,13 @@
 #include <jansson.h>
 #include <omp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
 static json_t *hosts(const tec_comm *comm)
 {
     json_t *list = json_array();
-    for (int rank = 0; rank < comm->size; rank++) {
-        char name[256] = "";
-        if (rank == comm->rank)
-            gethostname(name, sizeof name - 1);
-        tec_comm_broadcast(comm, name, sizeof name, rank);
-        json_array_append_new(list, json_string(name));
-    }
+    for (int rank = 0; rank < comm->size; rank++)
+        json_array_append_new(list, json_string(tec_comm_host(comm, rank)));
     return list;
 }
 
@@ -52,7 +45,6 @@ static json_t *time_now(void)
 
 tec_status tec_run_environment_write(const tec_comm *comm, const char *path)
 {
-    json_t *list = hosts(comm);
     tec_status status = TEC_OK;
     if (comm->rank == 0) {
         /* clang-format off */
@@ -65,10 +57,9 @@ tec_status tec_run_environment_write(const tec_comm *comm, const char *path)
             "ranks", comm->size,
             "threads", omp_get_max_threads());
         /* clang-format on */
-        json_object_set(object, "hosts", list);
+        json_object_set_new(object, "hosts", hosts(comm));
         status = tec_json_write(path, object, 9);
         json_decref(object);
     }
-    json_decref(list);
     return tec_comm_agree(comm, status);
 }

@@ -7,7 +7,7 @@
 #ifndef TEC_TRAIN_RUN_LOCK_H
 #define TEC_TRAIN_RUN_LOCK_H
 
-#include "tec/error.h"
+#include "tec/comm.h"
 
 #include <stdbool.h>
 
@@ -17,10 +17,12 @@ typedef struct run_lock {
     bool owned;
 } run_lock;
 
-/* Rank 0; the directory must exist. Waits a few seconds for an owner that is about to end. TEC_USER_ERROR: another
- * process, named in the message, trains there. If the file system has no locks, warns and goes on. Release it also
- * after a failure. */
-tec_status tec_run_lock_take(const char *dir, run_lock *lock);
+/* Collective; the same status on every rank. The directory must exist; rank 0 locks. Waits for an owner that is about to
+ * end: `minutes` if this job was restarted, as the lock of a node that went down may outlive its owner (an NFS lease),
+ * otherwise a quarter of a minute at most. TEC_SYSTEM_ERROR: another process, named in the message, still trains there,
+ * or this one was told to stop meanwhile. If the file system has no locks, warns and goes on. Release it also after a
+ * failure. */
+tec_status tec_run_lock_take(const tec_comm *comm, const char *dir, double minutes, run_lock *lock);
 void tec_run_lock_release(run_lock *lock); /* of {.fd = -1}: nothing */
 
 #endif

@@ -14,13 +14,15 @@
 
 static const size_t LONGEST_LOG = (size_t)1 << 30;
 
-static int64_t step_of(const char *line, size_t length)
+/* Does the line tell of something after `step`? One of changed settings tells of the steps after its own. */
+static bool is_later(const char *line, size_t length, int64_t step)
 {
     json_t *object = json_loadb(line, length, 0, NULL);
-    json_t *step = json_object_get(object, "step");
-    int64_t number = json_is_integer(step) ? json_integer_value(step) : INT64_MAX;
+    json_t *number = json_object_get(object, "step"), *kind = json_object_get(object, "kind");
+    bool settings = json_is_string(kind) && strcmp(json_string_value(kind), "settings") == 0;
+    bool later = !json_is_integer(number) || json_integer_value(number) + settings > step;
     json_decref(object);
-    return number;
+    return later;
 }
 
 /* Rewrites the log without the lines after `step`; a line cut short by a kill has no step and is dropped too. */
@@ -33,7 +35,7 @@ static tec_status cut_back(const char *path, int64_t step)
     TEC_TRY(tec_file_read(path, LONGEST_LOG, &text, &bytes));
     while (kept < bytes) {
         const char *end = memchr(text + kept, '\n', bytes - kept);
-        if (!end || step_of(text + kept, (size_t)(end - text) - kept) > step)
+        if (!end || is_later(text + kept, (size_t)(end - text) - kept, step))
             break;
         kept = (size_t)(end - text) + 1;
     }
@@ -86,6 +88,17 @@ static void add_line(run_log *log, char *text)
     }
 }
 
+/* Appends a line; takes the object over. */
+static tec_status put(run_log *log, json_t *object)
+{
+    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    json_decref(object);
+    if (!text)
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: a line cannot be formatted: out of memory", log->path);
+    add_line(log, text);
+    return TEC_OK;
+}
+
 tec_status tec_run_log_write(run_log *log, const run_log_line *line)
 {
     if (!log->path)
@@ -100,12 +113,20 @@ tec_status tec_run_log_write(run_log *log, const run_log_line *line)
     json_object_set_new(object, "wait_share", json_real(line->wait_share));
     json_object_set_new(object, "reduce_share", json_real(line->reduce_share));
     json_object_set_new(object, "seconds", json_real(line->seconds));
-    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    json_decref(object);
-    if (!text)
-        return tec_fail(TEC_SYSTEM_ERROR, "%s: a line cannot be formatted: out of memory", log->path);
-    add_line(log, text);
-    return TEC_OK;
+    return put(log, object);
+}
+
+tec_status tec_run_log_changes(run_log *log, int64_t epoch, int64_t step, const tec_run_changes *changes)
+{
+    if (!log->path || changes->count == 0)
+        return TEC_OK;
+    json_t *list = json_object();
+    for (int i = 0; i < changes->count; i++) {
+        const tec_run_change *c = &changes->change[i];
+        json_object_set_new(list, c->key, json_pack("{ss ss}", "was", c->was, "is", c->is));
+    }
+    return put(log, json_pack("{ss sI sI so}", "kind", "settings", "epoch", (json_int_t)epoch, "step", (json_int_t)step,
+                              "changes", list));
 }
 
 void tec_run_log_close(run_log *log)

@@ -1,10 +1,11 @@
-/* Module train, private. log.jsonl of a run: one JSON object per line, for every logging interval ("kind": "step") and
- * every epoch ("kind": "epoch"). */
+/* Module train, private. log.jsonl of a run: one JSON object per line, for every logging interval ("kind": "step"), every
+ * epoch ("kind": "epoch") and every resumption with other settings ("kind": "settings"). */
 #ifndef TEC_TRAIN_RUN_LOG_H
 #define TEC_TRAIN_RUN_LOG_H
 
 #include "tec/error.h"
 #include "tec/model.h"
+#include "tec/run.h"
 
 #include <stdint.h>
 
@@ -32,6 +33,9 @@ tec_status tec_run_log_open(run_log *log, const char *dir, int64_t step);
 /* Adds a line. One that cannot be written is kept and written with a later one; a warning says so. TEC_SYSTEM_ERROR: it
  * cannot be formatted. */
 tec_status tec_run_log_write(run_log *log, const run_log_line *line);
+
+/* Says from which step on which settings are others; without changes nothing is written. Fails as above. */
+tec_status tec_run_log_changes(run_log *log, int64_t epoch, int64_t step, const tec_run_changes *changes);
 
 /* Writes the lines that were kept. TEC_SYSTEM_ERROR: still not possible. */
 tec_status tec_run_log_flush(run_log *log);

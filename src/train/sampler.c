@@ -1,7 +1,6 @@
 /* The order of an epoch, and each rank's part of a step. */
 #include "tec/sampler.h"
 
-#include "tec/comm.h"
 #include "tec/memory.h"
 #include "tec/philox.h"
 #include "tec/range.h"

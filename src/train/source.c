@@ -5,7 +5,6 @@
 #include "tec/philox.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* Of one thread; too large for its stack if images are large. */
 typedef struct scratch {

@@ -7,8 +7,11 @@
 #include "tec/memory.h"
 #include "tec/minmax.h"
 #include "tec/sampler.h"
+#include "tec/skipped_report.h"
 
+#include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct tec_trainer {
@@ -174,6 +177,7 @@ static tec_status compute(tec_trainer *t, double *loss, int64_t *inputs)
         tec_feed_batch batch;
         bool last = at + t->shape.chunk >= t->shape.images;
         TEC_TRY(tec_feed_take(t->feed, &batch));
+        assert(batch.asked > 0); /* tec_trainer_start was called once, before the first step */
         TEC_TRY(compute_chunk(t, &batch, last, loss, inputs));
         if (!last)
             tec_feed_release(t->feed);
@@ -196,6 +200,15 @@ static void finish_backward(tec_trainer *t)
         tec_feed_release(t->feed);
 }
 
+/* Collective. */
+static tec_status refuse_batch(const tec_trainer *t)
+{
+    static const tec_skipped none = {0};
+    char what[96];
+    snprintf(what, sizeof what, "step %lld: none of the images of the batch could be decoded", (long long)t->step + 1);
+    return tec_skipped_fail(t->settings.skipped ? t->settings.skipped : &none, t->comm, what);
+}
+
 /* Sums over the ranks what all must know before they continue: losses, inputs, failures, requests. */
 static tec_status agree_on_losses(tec_trainer *t, tec_status mine, int64_t inputs, const double *loss, unsigned ask,
                                   tec_step_result *result)
@@ -207,8 +220,7 @@ static tec_status agree_on_losses(tec_trainer *t, tec_status mine, int64_t input
     result->asked = (sum[4] > 0 ? TEC_ASK_CHECKPOINT : 0) | (sum[5] > 0 ? TEC_ASK_STOP : 0);
     result->inputs = (int64_t)sum[2];
     if (result->inputs == 0)
-        return tec_fail(TEC_USER_ERROR, "step %lld: none of the images of the batch could be decoded",
-                        (long long)t->step + 1);
+        return refuse_batch(t);
     double share = global_inputs(t) / sum[2];
     for (int i = 0; i < TEC_MAX_LOSSES; i++)
         result->loss[i] = sum[i] * share;

@@ -2,8 +2,9 @@
 """Makes the image fixtures of tests/unit/test_image.c and test_augment.c.
 
 images/NAME            a JPEG or PNG file; NAME.ppm and NAME.pgm: what Pillow's convert("RGB"), convert("L") make of it
-resize/cases.txt       per line: result, source, kind (resize: crop and resize, center: evaluation), top, left, height,
-                       width, rows and columns of the result, mirrored or not; results are Pillow's
+resize/cases.txt       per line: result, source, kind (resize: crop and resize; others: evaluation), top (of evaluation:
+                       crop_pct in %, 0: not given), left, height, width, rows and columns of the result, mirrored or
+                       not; results are Pillow's
 
 The output is committed, so that the tests need no Python. To make it anew (Debian: python3-pil, python3-numpy):
     cd tests/data && ./make_images.py
@@ -143,18 +144,24 @@ def make_images():
 
 # -- resizing --
 
-def center(image, size):
-    """torchvision's Resize and CenterCrop, as the public MAE evaluates."""
-    if image.size == (size, size):
+FILTERS = {"bilinear": Image.BILINEAR, "lanczos": Image.LANCZOS}
+
+
+def center(image, size, kind, percent):
+    """torchvision's Resize and CenterCrop: as the public MAE evaluates (center), or as timm and Hugging Face do."""
+    if kind == "whole" and image.size == (size, size):
         return image
-    to = int(size / (224 / 256)) if size <= 224 else size
+    to = int(size / (percent / 100)) if percent else int(size / (224 / 256)) if size <= 224 else size
     width, height = image.size
-    if width <= height:
+    if kind == "squash":
+        width, height = to, to
+    elif width <= height:
         width, height = to, int(to * height / width)
     else:
         width, height = int(to * width / height), to
     top, left = int(round((height - size) / 2)), int(round((width - size) / 2))
-    return image.resize((width, height), Image.BICUBIC).crop((left, top, left + size, top + size))
+    image = image.resize((width, height), FILTERS.get(kind, Image.BICUBIC))
+    return image.crop((left, top, left + size, top + size))
 
 
 def make_resize():
@@ -178,11 +185,15 @@ def make_resize():
             name = f"crop{i}{os.path.splitext(source)[1]}"
             result.save("resize/" + name)
             print(name, source, "resize", top, left, height, width, rows, columns, flip, file=cases)
-        for i, (source, size) in enumerate([("source.ppm", 32), ("source.ppm", 56), ("source.pgm", 28),
-                                            ("source.pgm", 24), ("sharp.pgm", 33), ("source.ppm", 1)]):
+        views = [("source.ppm", 32, "center", 0), ("source.ppm", 56, "center", 0), ("source.pgm", 28, "whole", 0),
+                 ("source.pgm", 24, "center", 0), ("sharp.pgm", 33, "center", 0), ("source.ppm", 1, "center", 0),
+                 ("source.pgm", 28, "center", 0), ("source.pgm", 24, "whole", 0), ("source.ppm", 40, "center", 90),
+                 ("source.ppm", 32, "center", 100), ("source.ppm", 32, "squash", 100), ("source.ppm", 40, "squash", 95),
+                 ("source.ppm", 32, "bilinear", 90), ("source.pgm", 40, "bilinear", 0), ("source.ppm", 20, "lanczos", 0)]
+        for i, (source, size, kind, percent) in enumerate(views):
             name = f"center{i}{os.path.splitext(source)[1]}"
-            center(sources[source], size).save("resize/" + name)
-            print(name, source, "center", 0, 0, 0, 0, size, size, 0, file=cases)
+            center(sources[source], size, kind, percent).save("resize/" + name)
+            print(name, source, kind, percent, 0, 0, 0, size, size, 0, file=cases)
 
 
 if __name__ == "__main__":

@@ -94,10 +94,24 @@ run ranks 2 knn "${skip[@]}" data.train=photos data.val=photos eval.model=base/c
 (($(number training_images <skipped/knn.json) == 14)) || fail "knn.json does not count 14 training images"
 make_folder noise 4
 for file in noise/*/*; do
-    echo noise >"$file"
+    echo "nothing but noise" >"$file"
 done
-bad 'none of the images of the batch could be decoded' ranks 2 pretrain "${skip[@]}" \
-    pretrain.objective=mae data.train=noise pretrain.batch=8 run.dir=noisy
+noise=("${skip[@]}" data.train=noise run.dir=noisy)
+bad 'step 1: none of the images of the batch could be decoded; 8 were left out so far, the first of them: .*noise/left/0.jpg: neither JPEG nor PNG.*; .*noise/left/1.jpg: ' \
+    ranks 2 pretrain "${noise[@]}" pretrain.objective=mae pretrain.batch=8 data.labels=none
+bad 'noise: no image of class `(left|right)` can be read: 4 files are named as images, but hold none .*more such class' \
+    ranks 2 knn "${noise[@]}" data.val=noise eval.model=pixels
+printf 'RIFF1234WEBPVP8 ' >noise/left/0.webp
+cp noise/left/0.webp noise/left/0.jpg
+cp "$repository/tests/data/images/rgb.png" noise/right/0.png
+bad '(left|right)/.*: neither JPEG nor PNG.*; data.on_bad_image=skip leaves out' \
+    ranks 2 "${mae[@]}" data.train=noise pretrain.batch=8 data.labels=none
+grep -q 'warning: noise: 1 file passed over: 1 .webp' "$err" || fail "the file that is passed over is not counted"
+ln -s nowhere noise/right/dead.jpg
+bad 'noise/right/dead.jpg: No such file or directory: remove the link, or .* data.on_bad_image=skip' \
+    ranks 2 "${mae[@]}" data.train=noise
+run ranks 2 pretrain "${noise[@]}" pretrain.objective=mae pretrain.batch=9 pretrain.epochs=1 data.labels=none
+grep -q 'warning: noise/right/dead.jpg: No such file' "$err" || fail "the dead link is not listed"
 
 say "model files"
 knn=(knn -c tiny.yaml run.dir=run)

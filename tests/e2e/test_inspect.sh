@@ -71,6 +71,41 @@ head -c 3000 base/checkpoint.h5 >cut.h5
 expect_exit 2 'cut.h5: cannot be opened; is it cut short' tec inspect cut.h5
 expect_exit 2 'tec inspect does not read that section' tec inspect a.safetensors run.seed=1
 
+say "models of other programs are called by their names"
+"${PYTHON:-/usr/bin/python3}" - <<'PYTHON'
+import zipfile
+
+def archive(path, *names):
+    with zipfile.ZipFile(path, "w") as z:
+        for name in names:
+            z.writestr(name, b"\x93NUMPY\x01\0")
+
+archive("vit.npz", "embedding/kernel.npy", "cls.npy")
+archive("vit.keras", "metadata.json", "config.json", "model.weights.h5")
+archive("packed.zip", "folder/vit.pth")
+PYTHON
+expect_exit 2 'vit.npz is an archive of NumPy arrays \(.npz\), as Google .*: take the same model' tec inspect vit.npz
+expect_exit 2 'vit.keras is a model of Keras \(.keras\), which is not read' tec inspect vit.keras
+expect_exit 2 'packed.zip is a zip archive around a model file: unpack it first' tec inspect packed.zip
+printf '\x08\x07\x12\x07pytorch' >vit.onnx
+expect_exit 2 'vit.onnx is an ONNX graph, which is not read: take the same model as .safetensors' tec inspect vit.onnx
+in_folder flax touch flax_model.msgpack
+expect_exit 2 'flax is a directory with flax_model.msgpack, which is not read' tec inspect flax
+if /usr/bin/python3 -c 'import h5py' 2>"$err"; then
+    /usr/bin/python3 -c '
+import h5py
+with h5py.File("tf_model.h5", "w") as f:
+    f.attrs["keras_version"] = "2.12"
+with h5py.File("new.weights.h5", "w") as f:
+    f.create_group("layers/dense/vars")
+with h5py.File("other.h5", "w") as f:
+    f.create_group("data")'
+    for file in tf_model.h5 new.weights.h5; do
+        expect_exit 2 "$file holds the weights of a Keras or TensorFlow model" tec inspect $file
+    done
+    expect_exit 2 'other.h5 is not a model file of tec' tec inspect other.h5
+fi
+
 say "a real model"
 if [[ -n ${TEC_TEST_DATA:-} ]]; then
     shows "$TEC_TEST_DATA/vit_tiny_patch16_224_augreg.safetensors" 'family: timm ViT' \

@@ -40,12 +40,37 @@ expect_same_log plain/run/log.jsonl limited/run/log.jsonl
 in_folder limited run ranks 2 "${finite[@]}"
 expect_no_temporaries limited/run
 
+# slow_open SECONDS: the path of a library that makes opening image files take that long; to be preloaded.
+slow_open() {
+    cat >slow.c <<TEXT
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <string.h>
+#include <unistd.h>
+int open(const char *path, int flags, unsigned mode)
+{
+    if (strstr(path, "images-idx3"))
+        sleep($1);
+    return ((int (*)(const char *, int, unsigned))dlsym(RTLD_NEXT, "open"))(path, flags, mode);
+}
+TEXT
+    "${CC:-cc}" -shared -fPIC -o slow.so slow.c || fail "no compiler"
+    echo "$PWD/slow.so"
+}
+
 say "the end of a Slurm job"
 export SLURM_JOB_END_TIME=$(($(date +%s) + 5))
 expect_exit 0 'stopped at step [0-9]+ of .* time limit is near' ranks 2 "${endless[@]}" run.dir=slurm
 sanitized || (($(date +%s) <= SLURM_JOB_END_TIME)) || fail "ended after SLURM_JOB_END_TIME"
 [[ ! -f slurm/DONE ]] || fail "a run that was stopped is marked as done"
 expect_file slurm/checkpoint.h5
+# What is done before the first step takes of the time as well: here the end is past when it begins.
+if ! sanitized; then
+    export SLURM_JOB_END_TIME=$(($(date +%s) + 2))
+    expect_exit 0 'stopped at step 1 of .* time limit is near' \
+        timeout -k 10 "$limit" env LD_PRELOAD="$(slow_open 3)" "$program" "${endless[@]}" run.dir=late
+    ! grep 'already past' "$err" || fail "the time limit was read after the data"
+fi
 export SLURM_JOB_END_TIME=nonsense
 # shellcheck disable=SC2016 # the backquotes are those of the message
 expect_exit 0 'warning: SLURM_JOB_END_TIME is `nonsense`' tec "${endless[@]}" run.dir=slurm pretrain.stop_after_steps=1

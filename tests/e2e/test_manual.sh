@@ -54,8 +54,8 @@ expect_completion pretrain pre
 expect_completion "--version" --v
 expect_completion "$(tec help | sed -n '/^Commands:/,/^$/s/^ [* ] \([a-z]*\) .*/\1/p' | paste -sd ' ' | sed 's/^/--help --version /')" ''
 expect_completion 'knn' help kn
-expect_completion '--fresh' pretrain --f
-expect_completion '--fresh' pretrain --fresh --f
+expect_completion '--fresh' pretrain --fr
+expect_completion '--fresh' pretrain --fresh --fr
 expect_completion 'timm tec hf' export --names ''
 expect_completion 'hf' export --names = h
 expect_completion 'markdown man bash' help --page = # the word to be completed is the =

@@ -64,9 +64,27 @@ static void test_last_rank_only(void **state)
     assert_int_equal(report(&skipped, text, sizeof text), 0);
 }
 
+/* Where nothing is left, all ranks fail alike, with the first three of all. */
+static void test_nothing_left(void **state)
+{
+    (void)state;
+    tec_skipped skipped = {0};
+    char want[256];
+    for (int i = 0; i < 4; i++)
+        note(&skipped, 10 * i + comm.rank);
+    assert_int_equal(tec_skipped_fail(&skipped, &comm, "nothing is left"), TEC_USER_ERROR);
+    const int *first = (const int[][3]){{0, 10, 20}, {0, 1, 10}, {0, 1, 2}}[comm.size < 3 ? comm.size - 1 : 2];
+    snprintf(want, sizeof want,
+             "nothing is left; %d were left out so far, the first of them: image %d; image %d; image %d", 4 * comm.size,
+             first[0], first[1], first[2]);
+    assert_string_equal(tec_error_message(), want);
+    tec_skipped_free(&skipped);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_all_ranks), cmocka_unit_test(test_last_rank_only)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_all_ranks), cmocka_unit_test(test_last_rank_only),
+                                       cmocka_unit_test(test_nothing_left)};
     tec_comm_start(&comm);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     tec_comm_finish(&comm);

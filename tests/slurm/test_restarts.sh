@@ -10,7 +10,7 @@ fashion_mnist small.yaml
 # written when somebody asks for it, and every second. The model keeps a fast machine busy for some seconds, so that
 # there is time for things to happen.
 settings=(-c "$here/small.yaml" model.width=96 model.depth=8 pretrain.objective=mae run.dir=run pretrain.epochs=9 pretrain.batch=20
-    pretrain.checkpoint_epochs=1000 pretrain.checkpoint_minutes=0.02 run.watchdog_minutes=0.1
+    pretrain.checkpoint_epochs=1000 pretrain.checkpoint_minutes=0.02 run.watchdog_minutes=0.1 run.lock_minutes=0.08
     data.max_val=100 probe.epochs=1)
 nodes=n1,n2
 limit=300 poll=0.4 # they share the cores of this machine

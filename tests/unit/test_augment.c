@@ -88,9 +88,11 @@ static void test_extreme_images(void **state)
         memset(image.pixels, 77, 60000);
         assert_int_equal(tec_view_render(&image, &v, 32, out), TEC_OK);
         assert_int_equal(out[0] + out[1023], 2 * 77);
-        memset(out, 0, sizeof out);
-        assert_int_equal(tec_view_center(&image, 32, out), TEC_OK);
-        assert_int_equal(out[0] + out[1023], 2 * 77);
+        for (tec_resize resize = TEC_RESIZE_AUTO; resize <= TEC_RESIZE_WHOLE; resize++) {
+            memset(out, 0, sizeof out);
+            assert_int_equal(tec_view_center(&image, &(tec_preprocessing){.resize = resize}, 32, out), TEC_OK);
+            assert_int_equal(out[0] + out[1023], 2 * 77);
+        }
         tec_image_free(&image);
     }
 }
@@ -110,10 +112,24 @@ static tec_image read_resize(const char *name)
     return read_pnm(path);
 }
 
+/* What each kind of evaluation in cases.txt leaves to MAE's defaults, and what not. */
+static const struct {
+    const char *kind;
+    tec_preprocessing preprocessing;
+} evaluations[] = {{"center", {0}},
+                   {"whole", {.resize = TEC_RESIZE_WHOLE}},
+                   {"squash", {.resize = TEC_RESIZE_SQUASH}},
+                   {"bilinear", {.resize = TEC_RESIZE_SHORTER, .filter = TEC_FILTER_BILINEAR}},
+                   {"lanczos", {.filter = TEC_FILTER_LANCZOS}}};
+
 static tec_status apply(const resize_case *c, const tec_image *image, uint8_t *out)
 {
-    if (!strcmp(c->kind, "center"))
-        return tec_view_center(image, c->rows, out);
+    for (size_t i = 0; i < sizeof evaluations / sizeof *evaluations; i++)
+        if (!strcmp(c->kind, evaluations[i].kind)) {
+            tec_preprocessing p = evaluations[i].preprocessing;
+            p.crop_pct = c->view.top / 100.0;
+            return tec_view_center(image, &p, c->rows, out);
+        }
     if (c->rows == c->columns)
         return tec_view_render(image, &c->view, c->rows, out);
     size_t row_bytes = (size_t)image->width * (size_t)image->channels;
@@ -152,7 +168,25 @@ static void test_resize_equals_pillow(void **state)
         count++;
     }
     fclose(list);
-    assert_int_equal(count, 22);
+    assert_int_equal(count, 31);
+}
+
+/* What is given wins, then what the model's files say, then MAE. */
+static void test_preprocessing_is_completed(void **state)
+{
+    (void)state;
+    tec_preprocessing given = {.crop_pct = 0.9}, model = {TEC_RESIZE_SQUASH, 1, TEC_FILTER_AUTO};
+    tec_preprocessing said = tec_preprocessing_complete(given, model);
+    assert_int_equal(said.resize, TEC_RESIZE_SQUASH);
+    assert_true(said.crop_pct == 0.9);
+    assert_int_equal(said.filter, TEC_FILTER_AUTO);
+    said = tec_preprocessing_complete(said, tec_preprocessing_mae(225));
+    assert_int_equal(said.filter, TEC_FILTER_BICUBIC);
+    assert_true(said.crop_pct == 0.9);
+    assert_true(tec_preprocessing_mae(224).crop_pct == 0.875 && tec_preprocessing_mae(225).crop_pct == 1);
+    char *text = tec_preprocessing_describe((tec_preprocessing){0}, 224);
+    assert_string_equal(text, "shorter side resized to 256 pixels (bicubic), central 224 x 224 kept");
+    free(text);
 }
 
 static void test_views_outside_are_refused(void **state)
@@ -196,6 +230,7 @@ int main(void)
         cmocka_unit_test(test_flip_does_not_move_the_crop),
         cmocka_unit_test(test_extreme_images),
         cmocka_unit_test(test_resize_equals_pillow),
+        cmocka_unit_test(test_preprocessing_is_completed),
         cmocka_unit_test(test_views_outside_are_refused),
         cmocka_unit_test(test_normalize),
     };

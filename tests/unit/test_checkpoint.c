@@ -45,7 +45,12 @@ static const tec_run_state run = {.step = 12345678901,
                                   .dataset = 0xfedcba9876543210u,
                                   .seed = UINT64_MAX,
                                   .loss_sum = {0.1, 1e300},
-                                  .images = 1LL << 40};
+                                  .images = 1LL << 40,
+                                  .base = 0x123456789abcdef0u,
+                                  .store = UINT64_MAX - 1,
+                                  .finish_from = 12345678000,
+                                  .finish_steps = 9876,
+                                  .finish_lr = 1.0 / 7};
 
 static void fill(real *value, size_t count, uint64_t what)
 {

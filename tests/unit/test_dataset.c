@@ -2,6 +2,7 @@
 #include "tec/dataset.h"
 
 #include "../data/pnm.h"
+#include "capture.h"
 #include "folder.h"
 
 #include <inttypes.h>
@@ -51,6 +52,12 @@ static void put(const char *fixture, const char *name)
     assert_int_equal(tec_directory_make(path), TEC_OK);
     assert_int_equal(tec_file_write(at(name), data, bytes), TEC_OK);
     free(data);
+}
+
+static void put_text(const char *text, const char *name)
+{
+    put("grey.png", name); /* makes the folders */
+    assert_int_equal(tec_file_write(at(name), text, strlen(text)), TEC_OK);
 }
 
 static tec_status open_limited(tec_dataset **set, const char *path, tec_label_mode labels, int channels, int64_t limit)
@@ -107,8 +114,9 @@ static void make_classes(void)
     put("rgb420.jpg", "set/cat/deep/er/1.jpg");
     put("cmyk.jpg", "set/cat/x.Jpg");
     put("rgba.png", "set/cat-big/1.PNG");
-    put("rgb.png", "set/dog/notes.txt");
-    put("rgb.png", "set/empty/readme");
+    put("rgb.png", "set/dog/notes.txt"); /* told by its name */
+    put_text("These are cats.", "set/cat/deep/README");
+    assert_int_equal(tec_directory_make(at("set/empty")), TEC_OK);
 }
 
 static void test_class_folders(void **state)
@@ -191,7 +199,136 @@ static void test_links(void **state)
     assert_names(set, name, 7);
     tec_dataset_close(set);
     assert_int_equal(symlink("nowhere", at("set/dog/a.jpg")), 0);
-    assert_refused("set", TEC_LABELS_AUTO, "dog/a.jpg: No such file");
+    assert_refused("set", TEC_LABELS_AUTO, "dog/a.jpg: No such file or directory: remove the link, or leave such");
+}
+
+/* Where bad images are left out, a dead link is one of them. */
+static void test_dead_links_are_bad_images(void **state)
+{
+    (void)state;
+    char *list;
+    size_t bytes;
+    tec_dataset *set;
+    tec_image image;
+    make_classes();
+    assert_int_equal(symlink("nowhere", at("set/dog/a.jpg")), 0);
+    assert_int_equal(tec_dataset_scan_skipping(at("set"), TEC_LABELS_AUTO, &list, &bytes), TEC_OK);
+    assert_int_equal(tec_dataset_open(&set, list, bytes, 3, 0), TEC_OK);
+    assert_int_equal(tec_dataset_size(set), 6);
+    assert_int_equal(tec_dataset_read(set, 5, &image), TEC_USER_ERROR);
+    assert_non_null(strstr(tec_error_message(), "set/dog/a.jpg: No such file"));
+    tec_dataset_close(set);
+    free(list);
+}
+
+/* ---- what is no image, or is not named as one ---- */
+
+static const char webp[] = "RIFF\x24\0\0\0WEBPVP8 ", tiff[] = "II*\0\x08\0\0\0";
+
+static void put_bytes(const char *data, size_t bytes, const char *name)
+{
+    put("grey.png", name);
+    assert_int_equal(tec_file_write(at(name), data, bytes), TEC_OK);
+}
+
+/* What is warned of while `name` is listed; valid until the next call. */
+static const char *warnings_of(const char *name, tec_label_mode labels)
+{
+    static char text[2048];
+    tec_dataset *set;
+    capture *c = capture_begin();
+    tec_status status = open_limited(&set, at(name), labels, 3, 0);
+    capture_end(c, text, sizeof text);
+    assert_int_equal(status, TEC_OK);
+    tec_dataset_close(set);
+    return text;
+}
+
+static void assert_has(const char *text, const char *part)
+{
+    if (!strstr(text, part))
+        fail_msg("\"%s\" has no \"%s\"", text, part);
+}
+
+static void test_content_makes_an_image(void **state)
+{
+    (void)state;
+    put("rgb420.jpg", "set/cat/1.jfif");
+    put("rgb420.jpg", "set/cat/2.JPE");
+    put("rgb.png", "set/cat/3.dat");
+    put("rgb.png", "set/cat/a1b2c3d4");
+    put("grey.jpg", "set/dog/x.webp"); /* whatever its name says */
+    static const char *const name[] = {"set/cat/1.jfif", "set/cat/2.JPE", "set/cat/3.dat", "set/cat/a1b2c3d4",
+                                       "set/dog/x.webp"};
+    tec_dataset *set = open_all("set", TEC_LABELS_AUTO, 0);
+    assert_names(set, name, 5);
+    for (int i = 0; i < 5; i++) {
+        tec_image image;
+        assert_int_equal(tec_dataset_read(set, i, &image), TEC_OK);
+        tec_image_free(&image);
+    }
+    tec_dataset_close(set);
+    assert_string_equal(warnings_of("set", TEC_LABELS_AUTO), "");
+}
+
+static void test_what_is_passed_over_is_counted(void **state)
+{
+    (void)state;
+    make_classes();
+    for (int i = 0; i < 12; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "set/%s/%d.%s", i % 2 ? "cat" : "dog", i, i < 7 ? "webp" : i < 10 ? "TIF" : "bin");
+        put_bytes(i < 7 ? webp : tiff, i < 7 ? sizeof webp : sizeof tiff, name);
+    }
+    assert_int_equal(mkfifo(at("set/dog/pipe"), 0600), 0);
+    const char *text = warnings_of("set", TEC_LABELS_AUTO);
+    assert_has(text,
+               "/set: 14 files passed over: 7 .webp, 3 .tif, 2 .bin (TIFF), 1 without an ending (text), 1 .txt; ");
+    assert_has(text, "; 1 special file (dog/pipe); 1 folder without images (empty)\n");
+    assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+}
+
+static void test_junk(void **state)
+{
+    (void)state;
+    put("rgb.png", "set/cat/1.png");
+    put("rgb.png", "set/dog/1.png");
+    uint64_t before = fingerprint("set", 0);
+    put("rgb.png", "set/cat/._1.png");
+    put("rgb.png", "set/.ipynb_checkpoints/1-checkpoint.png");
+    put("rgb.png", "set/__MACOSX/cat/._1.png");
+    put("rgb.png", "set/dog/Thumbs.db");
+    put_text("x", "set/.DS_Store");
+    assert_true(fingerprint("set", 0) == before);
+    assert_has(warnings_of("set", TEC_LABELS_AUTO), "/set: passed over: 5 hidden or system files (");
+    rename(at("set"), at(".set")); /* only what is in the folder counts */
+    assert_true(fingerprint(".set", 0) == before);
+}
+
+static void test_lost_classes(void **state)
+{
+    (void)state;
+    make_classes();
+    put_bytes(tiff, sizeof tiff, "set/bird/1.tif");
+    put_bytes(tiff, sizeof tiff, "set/bird/deep/2.tif");
+    assert_refused("set", TEC_LABELS_AUTO, "no image of class `bird` can be read: 2 .tif; mend or convert them");
+    assert_refused("set", TEC_LABELS_FOLDERS, "no image of class `bird`");
+    assert_has(warnings_of("set", TEC_LABELS_NONE), "no image of class `bird` can be read: 2 .tif");
+    put("rgb.png", "set/bird/3.png");
+    tec_dataset *set = open_all("set", TEC_LABELS_AUTO, 0);
+    assert_int_equal(tec_dataset_classes(set), 4);
+    tec_dataset_close(set);
+
+    put_bytes(webp, sizeof webp, "set/bird/3.png"); /* by its name alone an image */
+    assert_refused("set", TEC_LABELS_AUTO,
+                   "`bird` can be read: 1 files are named as images, but hold none (bird/3.png: neither JPEG nor PNG, "
+                   "but a WebP image");
+    assert_int_equal(folder_remove(at("set/bird")), 0);
+    assert_int_equal(symlink("nowhere", at("set/bird")), 0);
+    assert_refused("set", TEC_LABELS_AUTO, "no image of class `bird` can be read: a dead link");
+    remove(at("set/bird"));
+    put_text("About the cats", "set/docs/about.txt"); /* is no class */
+    assert_has(warnings_of("set", TEC_LABELS_AUTO), "2 folders without images (");
 }
 
 static void test_nothing_there(void **state)
@@ -199,7 +336,8 @@ static void test_nothing_there(void **state)
     (void)state;
     assert_refused("absent", TEC_LABELS_AUTO, "absent: No such file");
     put("rgb.png", "bare/a/notes.txt");
-    assert_refused("bare", TEC_LABELS_AUTO, "no image (.jpg, .jpeg, .png)");
+    assert_refused("bare", TEC_LABELS_AUTO,
+                   "no image (.jpg, .jpeg, .jpe, .jfif, .png, or by content) in it or below, but 1 .txt");
     put("rgb.png", "flat/a.png");
     assert_refused("flat", TEC_LABELS_FOLDERS, "any class folder");
     put("rgb.png", "file/a.png");
@@ -535,6 +673,11 @@ int main(void)
         WITH_TOP(test_without_labels),
         WITH_TOP(test_images_at_the_top),
         WITH_TOP(test_links),
+        WITH_TOP(test_dead_links_are_bad_images),
+        WITH_TOP(test_content_makes_an_image),
+        WITH_TOP(test_what_is_passed_over_is_counted),
+        WITH_TOP(test_junk),
+        WITH_TOP(test_lost_classes),
         WITH_TOP(test_nothing_there),
         WITH_TOP(test_folder_fingerprint),
         WITH_TOP(test_bad_files_are_named),

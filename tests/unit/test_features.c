@@ -106,6 +106,7 @@ static tec_features_settings settings_for(int side, int batch)
     return (tec_features_settings){.image_size = side,
                                    .channels = 1,
                                    .normalisation = {.mean = {0.25}, .std = {0.5}},
+                                   .preprocessing = {.resize = TEC_RESIZE_WHOLE},
                                    .reading = {.workers = 3, .prefetch = 2},
                                    .batch = batch,
                                    .pooling = TEC_POOL_MEAN,

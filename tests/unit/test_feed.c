@@ -97,7 +97,8 @@ static void expect_image(const tec_feed_item *item, const tec_view *view)
     uint8_t square[PIXELS];
     real want[PIXELS];
     assert_int_equal(tec_dataset_read(set, item->sample, &image), TEC_OK);
-    assert_int_equal(view ? tec_view_render(&image, view, SIZE, square) : tec_view_center(&image, SIZE, square),
+    assert_int_equal(view ? tec_view_render(&image, view, SIZE, square)
+                          : tec_view_center(&image, &(tec_preprocessing){0}, SIZE, square),
                      TEC_OK);
     tec_pixels_normalize(square, SIZE, 1, (double[]){0.4}, (double[]){0.3}, want);
     assert_memory_equal(item->image, want, sizeof want);
@@ -304,7 +305,7 @@ static void test_attach_fails(void **state)
         bool skip;
         tec_status want;
         const char *message;
-    } cases[] = {{TEC_USER_ERROR, false, TEC_USER_ERROR, "images-idx3-ubyte[0]: has no targets"},
+    } cases[] = {{TEC_USER_ERROR, false, TEC_USER_ERROR, "images-idx3-ubyte[0]: has no targets; data.on_bad_image=skip leaves out images that cannot be read"},
                  {TEC_USER_ERROR, true, TEC_OK, NULL},
                  {TEC_SYSTEM_ERROR, true, TEC_SYSTEM_ERROR, "has no targets"}};
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {

@@ -218,7 +218,49 @@ static void test_not_an_image(void **state)
 {
     (void)state;
     assert_refused((const uint8_t *)"", 0, "0 bytes are not an image");
-    assert_refused((const uint8_t *)"<!DOCTYPE html>", 15, "neither JPEG nor PNG (starts with 3c 21 44 4f)");
+    assert_refused((const uint8_t *)"\7\1\2\3\4\5\6\7", 8, "neither JPEG nor PNG (starts with 07 01 02 03)");
+}
+
+/* What it is instead is said by name. */
+static void test_other_formats_are_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *data;
+        size_t bytes;
+        const char *what;
+    } known[] = {
+        {"RIFF\x10\0\0\0WEBPVP8L", 16, "a WebP image, which has to be converted"},
+        {"GIF89a\1\0\1\0", 10, "a GIF image, which has to be converted"},
+        {"BM\x36\0\0\0\0\0\0\0", 10, "a BMP image, which has to be converted"},
+        {"BMW cars, and others", 20, "a text file"},
+        {"MM\0*\0\0\0\x08", 8, "a TIFF image"},
+        {"II*\0\x08\0\0\0", 8, "a TIFF image"},
+        {"\0\0\0\x1c"
+         "ftypavif",
+         12, "an AVIF image"},
+        {"\0\0\0\x18"
+         "ftypheic",
+         12, "a HEIC image"},
+        {"\0\0\0\x18"
+         "ftypisom",
+         12, "a video (MP4"},
+        {"\0\0\0\x0cjP  \r\n\x87\n", 12, "a JPEG 2000 image"},
+        {"8BPS\0\1\0\0", 8, "a Photoshop image"},
+        {"P6\n7 7 255\n", 11, "a PNM image"},
+        {"<!DOCTYPE html>", 15, "an HTML page"},
+        {"\xef\xbb\xbf\r\n <HTML><head>", 18, "an HTML page"},
+        {"{\"error\": 404}", 14, "a text file"},
+        {"version https://git-lfs.github.com/spec/v1", 42, "a pointer of Git LFS"},
+        {"\0\5\x16\7\0\2\0\0Mac OS X", 16, "a Mac's file of attributes"},
+        {"\0\0\0\0\0\0\0\0\0\0\0\0", 12, "nothing but zero bytes"},
+        {"PK\3\4\x14\0\0\0", 8, "a ZIP archive"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        char what[128];
+        snprintf(what, sizeof what, "neither JPEG nor PNG, but %s", known[i].what);
+        assert_refused((const uint8_t *)known[i].data, known[i].bytes, what);
+    }
 }
 
 /* The first bytes alone choose the codec, all of those that it asks for. */
@@ -244,10 +286,15 @@ static void test_first_bytes_choose_the_codec(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_equals_pillow),        cmocka_unit_test(test_every_truncation_is_an_error),
-        cmocka_unit_test(test_truncation_is_named),  cmocka_unit_test(test_flipped_bits),
-        cmocka_unit_test(test_sizes_that_cannot_be), cmocka_unit_test(test_thousands_of_scans),
-        cmocka_unit_test(test_not_an_image),         cmocka_unit_test(test_first_bytes_choose_the_codec),
+        cmocka_unit_test(test_equals_pillow),
+        cmocka_unit_test(test_every_truncation_is_an_error),
+        cmocka_unit_test(test_truncation_is_named),
+        cmocka_unit_test(test_flipped_bits),
+        cmocka_unit_test(test_sizes_that_cannot_be),
+        cmocka_unit_test(test_thousands_of_scans),
+        cmocka_unit_test(test_not_an_image),
+        cmocka_unit_test(test_other_formats_are_named),
+        cmocka_unit_test(test_first_bytes_choose_the_codec),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

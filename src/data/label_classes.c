@@ -1,0 +1,210 @@
+/* Classes by name and by number. A number is never guessed: who wrote it may have counted from 0 or 1, in the order of the
+ * names or in another one, as ILSVRC2012 does. */
+#include "label_classes.h"
+
+#include "label_lines.h"
+#include "tec/files.h"
+#include "tec/memory.h"
+#include "tec/suggest.h"
+#include "tec/text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ILSVRC_FILE "ILSVRC2012_validation_ground_truth"
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const tec_named_class *)a)->name, ((const tec_named_class *)b)->name);
+}
+
+static int by_number(const void *a, const void *b)
+{
+    long left = ((const tec_numbered_class *)a)->number, right = ((const tec_numbered_class *)b)->number;
+    return (left > right) - (left < right);
+}
+
+static bool is_number(const char *text, long *number)
+{
+    char *end;
+    errno = 0;
+    *number = strtol(text, &end, 10);
+    return end > text && !*end && !errno && *number >= 0;
+}
+
+static const tec_named_class *find_name(const tec_label_classes *c, const char *name)
+{
+    return bsearch(&(tec_named_class){.name = name}, c->by_name, (size_t)tec_dataset_classes(c->named),
+                   sizeof *c->by_name, by_name);
+}
+
+/* ---- the file of classes ---- */
+
+/* "n02119789 1 kit_fox", "1 n02119789", or "n02119789" and what is behind it, whose number is its place. */
+static void read_class(tec_label_classes *c, const tec_line *line, char divider, size_t place, bool *counted)
+{
+    tec_columns columns;
+    tec_columns_split(&columns, line->text, divider);
+    tec_numbered_class *entry = &c->by_number[c->numbered++];
+    bool second = columns.count > 1 && is_number(columns.column[1], &entry->number);
+    bool first = !second && columns.count > 1 && is_number(columns.column[0], &entry->number);
+    bool whole = find_name(c, line->text) && !second;
+    *counted = whole || (!first && !second);
+    entry->name = tec_string_copy(whole ? line->text : columns.column[first && !whole]);
+    if (!find_name(c, entry->name)) /* "n01440764 tench, Tinca tinca" */
+        entry->name[strcspn(entry->name, " ")] = 0;
+    if (*counted)
+        entry->number = (long)place + (c->files->numbering == TEC_NUMBERS_FROM_1);
+    tec_columns_free(&columns);
+}
+
+static tec_status check_numbers(const tec_label_classes *c)
+{
+    const char *path = c->files->classes_path;
+    for (size_t i = 1; i < c->numbered; i++)
+        if (c->by_number[i].number == c->by_number[i - 1].number)
+            return tec_fail(TEC_USER_ERROR, "data.val_classes %s: number %ld means %s and %s: give each class its own",
+                            path, c->by_number[i].number, c->by_number[i - 1].name, c->by_number[i].name);
+    for (size_t i = 0; i < c->numbered; i++)
+        if (find_name(c, c->by_number[i].name))
+            return TEC_OK;
+    return tec_fail(TEC_USER_ERROR, "data.val_classes %s: no line names a class of data.train, such as %s", path,
+                    tec_dataset_class_name(c->named, 0));
+}
+
+static tec_status read_classes(tec_label_classes *c)
+{
+    tec_lines lines;
+    size_t counted = 0;
+    tec_lines_split(&lines, c->files->classes);
+    c->by_number = tec_allocate_zeroed(lines.count, sizeof *c->by_number);
+    for (size_t i = 0; i < lines.count; i++) {
+        bool one;
+        read_class(c, &lines.line[i], lines.divider, i, &one);
+        counted += one;
+    }
+    size_t count = lines.count;
+    tec_lines_free(&lines);
+    if (counted && counted < count)
+        return tec_fail(TEC_USER_ERROR, "data.val_classes %s: %zu of its %zu lines have a number, the others have none",
+                        c->files->classes_path, count - counted, count);
+    if (counted && c->files->numbering == TEC_NUMBERS_ASK)
+        return tec_fail(TEC_USER_ERROR,
+                        "data.val_classes %s has names without numbers: is the first class number 0 "
+                        "(data.val_numbers=from_0) or 1 (data.val_numbers=from_1)?",
+                        c->files->classes_path);
+    qsort(c->by_number, c->numbered, sizeof *c->by_number, by_number);
+    return check_numbers(c);
+}
+
+tec_status tec_label_classes_open(tec_label_classes *out, const tec_dataset *named, const tec_label_files *files)
+{
+    size_t classes = (size_t)tec_dataset_classes(named);
+    *out = (tec_label_classes){.named = named, .files = files, .by_name = tec_allocate(classes * sizeof *out->by_name)};
+    for (int i = 0; i < (int)classes; i++)
+        out->by_name[i] = (tec_named_class){tec_dataset_class_name(named, i), i};
+    qsort(out->by_name, classes, sizeof *out->by_name, by_name);
+    return files->classes ? read_classes(out) : TEC_OK;
+}
+
+void tec_label_classes_close(tec_label_classes *c)
+{
+    for (size_t i = 0; i < c->numbered; i++)
+        free(c->by_number[i].name);
+    free(c->by_number);
+    free(c->by_name);
+    *c = (tec_label_classes){0};
+}
+
+/* ---- labels ---- */
+
+bool tec_label_classes_know(const tec_label_classes *c, const char *label)
+{
+    long number;
+    return find_name(c, label) || is_number(label, &number);
+}
+
+const char *tec_label_classes_name(const tec_label_classes *c, int index)
+{
+    return tec_dataset_class_name(c->named, index);
+}
+
+static tec_status unknown(const tec_label_classes *c, const char *label, const char *path, int line)
+{
+    int classes = tec_dataset_classes(c->named);
+    const char **name = tec_allocate((size_t)classes * sizeof *name);
+    for (int i = 0; i < classes; i++)
+        name[i] = c->by_name[i].name;
+    const char *nearest = tec_suggest(label, name, classes);
+    free(name);
+    if (nearest)
+        return tec_fail(TEC_USER_ERROR, "%s:%d: `%.80s` is no class of data.train; did you mean `%s`?", path, line,
+                        label, nearest);
+    return tec_fail(TEC_USER_ERROR, "%s:%d: `%.80s` is no class of data.train, whose %d classes are %s to %s", path,
+                    line, label, classes, tec_dataset_class_name(c->named, 0),
+                    tec_dataset_class_name(c->named, classes - 1));
+}
+
+/* By the file of classes. */
+static tec_status find_listed(const tec_label_classes *c, long number, const char *path, int line, int *index)
+{
+    const tec_numbered_class *listed =
+        bsearch(&(tec_numbered_class){.number = number}, c->by_number, c->numbered, sizeof *c->by_number, by_number);
+    if (!listed)
+        return tec_fail(TEC_USER_ERROR, "%s:%d: data.val_classes %s has no class of number %ld", path, line,
+                        c->files->classes_path, number);
+    const tec_named_class *found = find_name(c, listed->name);
+    if (!found)
+        return tec_fail(
+            TEC_USER_ERROR,
+            "%s:%d: class %ld, %s by data.val_classes, is no class of data.train: leave images of it out of "
+            "data.val",
+            path, line, number, listed->name);
+    *index = found->index;
+    return TEC_OK;
+}
+
+static tec_status ask(const char *label, const char *path, int line, const tec_dataset *named)
+{
+    return tec_fail(
+        TEC_USER_ERROR,
+        "%s:%d: which class of data.train is number %s? Give data.val_classes=FILE with a line `CLASS "
+        "NUMBER` for each%s, or data.val_numbers=from_0 (or from_1) if 0 (or 1) is %s and the others follow "
+        "in sorted order",
+        path, line, label,
+        strstr(path, ILSVRC_FILE) ? " (such as `n02119789 1`: ILSVRC2012's numbers are not in sorted order)" : "",
+        tec_dataset_class_name(named, 0));
+}
+
+/* By the sorted classes of data.train. */
+static tec_status find_place(const tec_label_classes *c, long number, const char *path, int line, int *index)
+{
+    int classes = tec_dataset_classes(c->named), base = c->files->numbering == TEC_NUMBERS_FROM_1;
+    if (number < base || number - base >= classes)
+        return tec_fail(TEC_USER_ERROR, "%s:%d: number %ld, but the %d classes of data.train are %d to %d", path, line,
+                        number, classes, base, classes - 1 + base);
+    *index = (int)number - base;
+    return TEC_OK;
+}
+
+tec_status tec_label_classes_find(const tec_label_classes *c, const char *label, const char *path, int line, int *index)
+{
+    long number;
+    const tec_named_class *found = find_name(c, label);
+    if (!is_number(label, &number)) {
+        if (!found)
+            return unknown(c, label, path, line);
+        *index = found->index;
+        return TEC_OK;
+    }
+    if (c->by_number)
+        return find_listed(c, number, path, line, index);
+    if (found && c->files->numbering == TEC_NUMBERS_ASK) {
+        *index = found->index;
+        return TEC_OK;
+    }
+    if (c->files->numbering == TEC_NUMBERS_ASK || strstr(tec_path_name(path), ILSVRC_FILE))
+        return ask(label, path, line, c->named);
+    return find_place(c, number, path, line, index);
+}

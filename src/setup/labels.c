@@ -1,0 +1,45 @@
+/* The labels of data.val from a file. */
+#include "tec/setup.h"
+
+#include "tec/files.h"
+#include "tec/label_file.h"
+
+#include <stdlib.h>
+
+#define MOST_BYTES ((size_t)1 << 30)
+
+/* Collective. */
+static tec_status read_text(const tec_comm *comm, const char *path, char **text)
+{
+    size_t bytes = 0;
+    tec_status status = comm->rank == 0 ? tec_file_read(path, MOST_BYTES, text, &bytes) : TEC_OK;
+    status = tec_comm_agree(comm, status);
+    if (status == TEC_OK)
+        tec_comm_share_text(comm, text, &bytes, 0);
+    return status;
+}
+
+tec_status tec_setup_val_labels(const tec_comm *comm, const tec_settings *settings, const tec_dataset *train,
+                                tec_dataset *val)
+{
+    char *labels = NULL, *classes = NULL;
+    tec_label_files files = {.labels_path = settings->data.val_labels,
+                             .classes_path = settings->data.val_classes,
+                             .numbering = (tec_numbering)settings->data.val_numbers};
+    if (!files.labels_path[0] && (files.classes_path[0] || files.numbering != TEC_NUMBERS_ASK))
+        return tec_fail(TEC_USER_ERROR,
+                        "data.val_%s has no effect without data.val_labels: give that too, or leave it out",
+                        files.classes_path[0] ? "classes" : "numbers");
+    if (!files.labels_path[0] || !tec_dataset_classes(train))
+        return TEC_OK;
+    tec_status status = read_text(comm, files.labels_path, &labels);
+    if (status == TEC_OK && files.classes_path[0])
+        status = read_text(comm, files.classes_path, &classes);
+    files.labels = labels;
+    files.classes = classes;
+    if (status == TEC_OK)
+        status = tec_comm_agree(comm, tec_labels_read(val, settings->data.val, train, &files));
+    free(labels);
+    free(classes);
+    return status;
+}

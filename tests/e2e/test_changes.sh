@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# A run that goes on with other settings: what it keeps is refused, everything else is said, logged and kept.
+# shellcheck source=tests/e2e/lib.sh
+source "$(dirname "$0")/lib.sh"
+
+export OMPI_MCA_ess_singleton_isolated=1 OMPI_MCA_odls_base_sigkill_timeout=0
+
+make_idx train 80 1
+make_settings tiny.yaml
+common=(pretrain -c tiny.yaml pretrain.batch=8) # 10 steps an epoch
+mae=("${common[@]}" pretrain.objective=mae pretrain.epochs=8)
+run tec "${mae[@]}" run.dir=base pretrain.epochs=1
+run tec "${mae[@]}" run.dir=other pretrain.epochs=1 run.seed=1
+make_store() {
+    run tec targets -c tiny.yaml "${@:2}" targets.dir="$1"
+}
+make_store store base.model=base/checkpoint.h5
+make_store moved base.model=base/checkpoint.h5
+make_store deeper base.model=base/checkpoint.h5 targets.last_layers=1
+make_store single base.model=base/checkpoint.h5 targets.type=float32
+make_store foreign base.model=other/checkpoint.h5
+
+say "what a run keeps: base, store, normalisation, objective"
+tec=("${common[@]}" run.dir=run pretrain.epochs=8)
+run tec "${tec[@]}" base.model=base/checkpoint.h5 targets.dir=store pretrain.stop_after_steps=7
+cp -r run run.before
+refused() {
+    expect_exit 2 "$1.*give another run.dir, or --fresh twice" "${@:2}"
+    diff -r run.before run >"$out" || fail "a run that is refused has changed its directory"
+}
+refused 'another base model.*base.model was "base/checkpoint.h5", is "other/checkpoint.h5"' \
+    ranks 2 "${tec[@]}" base.model=other/checkpoint.h5 targets.dir=foreign
+refused 'another base model' tec "${tec[@]}" targets.dir=foreign
+refused 'another target store.*targets.last_layers was 2, is 1' tec "${tec[@]}" targets.dir=deeper \
+    targets.last_layers=1
+refused 'another target store.*targets.dir was "store", is "single"' tec "${tec[@]}" targets.dir=single
+refused 'data.mean was 0.5 in this run so far and is 0.4 now' ranks 2 "${tec[@]}" targets.dir=store data.mean=0.4
+refused 'data.std was 0.5 .* is 0.25 now' tec "${tec[@]}" targets.dir=store data.std=0.25
+refused 'the objective differs.*pretrain.objective was tec, is mae' tec "${mae[@]}" run.dir=run
+
+say "everything else may change: one line, a line of the log, and the former settings are kept"
+changed='settings changed since step 7: .*pretrain.mask_ratio was 0.75, is 0.5; .*pretrain.lr was 0.002, is 0.001'
+expect_exit 0 "$changed" ranks 2 "${tec[@]}" targets.dir=moved pretrain.mask_ratio=0.5 pretrain.lr=1e-3 \
+    data.workers=2 pretrain.stop_after_steps=12
+for key in 'base.model was "base/checkpoint.h5", is ""' 'targets.dir was "store", is "moved"' 'data.workers was 1, is 2' \
+    'pretrain.stop_after_steps was 7, is 12' 'learning rate of the next step is 0.0007 instead of 0.0014'; do
+    grep -Fq "$key" "$err" || fail "not said: $key"
+done
+(($(grep -c 'settings changed' "$err") == 1)) || fail "the changes are not said in one line"
+line='"kind":"settings","epoch":1,"step":7,"changes":\{.*"pretrain.mask_ratio":\{"was":"0.75","is":"0.5"\}'
+grep -Eq "$line" run/log.jsonl || fail "the log does not tell of the change"
+cmp run.before/settings.yaml run/settings_1.yaml >"$out" || fail "the former settings are not kept"
+expect_exit 0 'pretrain.mask_ratio was 0.5, is 0.75' tec "${tec[@]}" targets.dir=store pretrain.lr=1e-3 \
+    pretrain.stop_after_steps=14
+expect_file run/settings_2.yaml
+grep -q 'mask_ratio: 0.5' run/settings_2.yaml || fail "settings_2.yaml does not hold the second part's settings"
+cp run/checkpoint.h5 at-14.h5
+for _ in 1 2; do # as after a kill before the next checkpoint: said again, logged once
+    cp at-14.h5 run/checkpoint.h5
+    expect_exit 0 'settings changed since step 14: .*data.prefetch was 2, is 3' \
+        tec "${tec[@]}" targets.dir=store pretrain.lr=1e-3 data.prefetch=3 pretrain.stop_after_steps=16
+done
+(($(grep -c '"kind":"settings"' run/log.jsonl) == 3)) || fail "the log does not tell of three changes"
+(($(wc -l <run/log.jsonl) == 16 + 1 + 3)) || fail "the log does not have 16 steps, an epoch and three changes"
+[[ ! -f run/settings_4.yaml ]] || fail "the same settings are kept twice"
+
+say "a store that has been moved or made again is the same; a run that is begun again has no history"
+mv store elsewhere
+make_store store base.model=base/checkpoint.h5 targets.shard_mb=2
+run tec "${tec[@]}" targets.dir=store pretrain.lr=1e-3 pretrain.stop_after_steps=17
+run tec "${tec[@]}" targets.dir=elsewhere pretrain.lr=1e-3 pretrain.stop_after_steps=18 --fresh --fresh
+[[ ! -f run/settings_1.yaml ]] || fail "the settings of the run before are still there"
+! grep -q settings run/log.jsonl || fail "a run that is begun again logs changes"
+run tec "${mae[@]}" run.dir=pixels pretrain.stop_after_steps=3
+expect_exit 0 'settings changed since step 3: base.model was "", is "x.h5"; pretrain.stop' \
+    tec "${mae[@]}" run.dir=pixels pretrain.stop_after_steps=4 base.model=x.h5
+
+say "fewer epochs than are done are refused, more are explained"
+run tec "${mae[@]}" run.dir=stopped pretrain.stop_after_steps=43
+for epochs in 3 4; do
+    expect_exit 2 "pretrain.epochs is $epochs, but the run has done 4.3 epochs.* at least 5, or --finish N" \
+        ranks 2 "${mae[@]}" run.dir=stopped pretrain.epochs=$epochs
+done
+[[ ! -f stopped/DONE ]] || fail "a run that was refused is marked as done"
+cp -r stopped fewer
+cp -r stopped finished
+expect_exit 0 'pretrain.epochs was 8 and is 5: .* now ends at step 50 instead of 80, .* is 0.000147 instead of 0.00109' \
+    tec "${mae[@]}" run.dir=fewer pretrain.epochs=5
+[[ -f fewer/DONE ]] || fail "the run is not done after its last epoch"
+expect_exit 2 'pretrain.epochs is 4, but the run is done with 5 epochs; give pretrain.epochs=5' \
+    tec "${mae[@]}" run.dir=fewer pretrain.epochs=4
+cp -r fewer before
+run tec "${mae[@]}" run.dir=fewer pretrain.epochs=5 data.workers=2
+diff -r before fewer >"$out" || fail "a run that is done has changed"
+expect_exit 0 'pretrain.epochs was 5 and is 7: .* at step 70 instead of 50, .* is 0.0005 instead of 0' \
+    ranks 2 "${mae[@]}" run.dir=fewer pretrain.epochs=7
+
+say "--finish: the rate falls over so many steps, over restarts too"
+finish=("${mae[@]}" run.dir=finished pretrain.epochs=3 --finish 20)
+expect_exit 0 '--finish: the learning rate falls from 0.00109 to 0 over the next 20 steps, .* at step 63, in epoch 7 of 8' \
+    tec "${finish[@]}" pretrain.stop_after_steps=50
+[[ ! -f finished/DONE ]] || fail "a run that stopped before its end is marked as done"
+expect_exit 2 '--finish 9: .* being finished already, over 20 steps from step 43 on; give --finish 20' \
+    ranks 2 "${mae[@]}" run.dir=finished --finish 9
+expect_exit 0 'finished at step 63' ranks 2 "${finish[@]}"
+[[ -f finished/DONE ]] || fail "a run that has been finished is not marked as done"
+[[ $(tail -n 1 finished/log.jsonl | number step) == 63 ]] || fail "the run did not end at step 63"
+awk -F'"lr":' '/"kind":"step"/ { split($2, lr, ","); if (NR > 50 && lr[1] >= last) exit 1; last = lr[1] }
+               END { exit !(last < 1e-5) }' finished/log.jsonl || fail "the learning rate does not come down"
+expect_exit 0 'the run ends at step 63, as --finish 20 was given at step 43' tec "${mae[@]}" run.dir=finished
+expect_exit 2 'holds no run that could be finished' tec "${mae[@]}" run.dir=new --finish 5
+expect_exit 2 'has done all of its 7 epochs' tec "${mae[@]}" run.dir=fewer pretrain.epochs=7 --finish 5
+expect_exit 2 '--finish 0: expected a whole number' tec "${mae[@]}" run.dir=new --finish 0
