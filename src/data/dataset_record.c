@@ -4,6 +4,7 @@
 #include "dataset_parts.h"
 #include "tec/files.h"
 #include "tec/memory.h"
+#include "tec/temporary.h"
 #include "tec/text.h"
 
 #include <errno.h>
