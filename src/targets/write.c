@@ -5,6 +5,7 @@
 #include "parts.h"
 
 #include "tec/clock.h"
+#include "tec/dataset_record.h"
 #include "tec/files.h"
 #include "tec/findings_report.h"
 #include "tec/log.h"
@@ -211,10 +212,13 @@ static tec_status check_room(const tec_targets_job *job)
                           "give another targets.dir");
 }
 
+/* On rank 0. The missing shards, room for them, and the record of the images. */
 static tec_status begin(const tec_targets_job *job, const target_parts *parts, int64_t **missing, size_t *bytes)
 {
     TEC_TRY(list_missing(job, parts, missing, bytes));
-    return **missing > 0 ? check_room(job) : TEC_OK;
+    if (**missing > 0)
+        TEC_TRY(check_room(job));
+    return tec_dataset_record_exists(job->dir) ? TEC_OK : tec_dataset_record_write(job->set, job->dir);
 }
 
 /* Takes this rank's shards, and what there is of them. */
