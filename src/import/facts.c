@@ -270,11 +270,11 @@ static const struct {
     {"*", false, TEC_INTERPOLATION_ANTIALIAS},
 };
 
-/* A file whose config.json gives timm's name of an architecture is loaded by timm, whatever the family. */
+/* A file whose config.json or own name is timm's name of an architecture is loaded by timm, whatever the family. */
 static void choose_interpolation(tec_import *import, const import_sidecar *said)
 {
     tec_import_facts *f = &import->facts;
-    bool of_timm = said->plain_blocks && said->architecture[0] && strcmp(said->architecture, "vit") != 0;
+    bool of_timm = said->architecture[0] && strcmp(said->architecture_from, "base.architecture") != 0;
     if (said->interpolation || of_timm) {
         f->interpolation =
             said->interpolation ? (tec_interpolation)(said->interpolation - 1) : TEC_INTERPOLATION_ANTIALIAS;
