@@ -205,6 +205,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     tec_import *import;
     tec_export tensors;
     TEC_TRY(make_plan(call, &plan));
+    TEC_TRY(tec_file_check_output(plan.out));
     TEC_TRY(tec_setup_import(&call->settings, plan.model, &import));
     const tec_import_facts *facts = tec_import_get_facts(import);
     char *line = tec_import_describe(import);

@@ -159,7 +159,7 @@ const tec_command tec_command_targets = {
     .details = "Runs base.model over every view of every image of data.train and writes its targets to "
                "targets.dir, as shards that any number of ranks or workers share. Existing shards are "
                "not made again: started once more, the command makes the missing ones. The store is "
-               "complete when it has a manifest. SIGTERM, SIGUSR1 and the time limit (run.max_minutes, "
+               "complete when it has a manifest. SIGTERM, SIGUSR1, Ctrl-C and the time limit (run.max_minutes, "
                "SLURM_JOB_END_TIME) end the command with exit code 0; finished shards are kept.\n\n"
                "--verify, with the same settings, re-reads every shard (attributes, shapes, "
                "checksums, finiteness) and recomputes targets.verify_samples rows. Exit code "

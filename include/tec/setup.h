@@ -7,6 +7,7 @@
 #include "tec/evaluation.h"
 #include "tec/import.h"
 #include "tec/inputs.h"
+#include "tec/knn.h"
 #include "tec/plan.h"
 #include "tec/run.h"
 #include "tec/settings.h"
@@ -88,10 +89,11 @@ tec_status tec_setup_inputs(const tec_comm *comm, const tec_settings *settings, 
                             tec_inputs *out);
 
 /* Collective. Opens data.train, data.val and eval.model ("pixels": no model), checks that they go together, makes the
- * run directory and computes the features. *normalisation: of the images. TEC_USER_ERROR: no labels, classes of
- * data.val that data.train does not have, channels or image size that the model does not take. Free with
- * tec_evaluation_free, also after a failure. */
-tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settings, tec_evaluation *out,
-                                tec_normalisation *normalisation);
+ * run directory and computes the features. *normalisation: of the images. `knn` (NULL: none): what will be asked of
+ * them, checked beforehand. TEC_USER_ERROR: no labels, classes of data.val that data.train does not have, channels or
+ * image size that the model does not take, more neighbours than images. Free with tec_evaluation_free, also after a
+ * failure. */
+tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settings, const tec_knn_settings *knn,
+                                tec_evaluation *out, tec_normalisation *normalisation);
 
 #endif

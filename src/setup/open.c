@@ -2,11 +2,44 @@
 #include "tec/setup.h"
 
 #include "tec/files.h"
+#include "tec/findings_report.h"
 #include "tec/hints.h"
 #include "tec/log.h"
+#include "tec/minmax.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* On rank 0: looks at a few images, so that what is to be said about all of them is said before the work and not after
+ * it. One that cannot be decoded is an error in its turn, or else skipped, and then warned of here. */
+static void look_at(const tec_dataset *set, const char *key, bool skip)
+{
+    enum { LOOKS = 8 };
+    int64_t size = tec_dataset_size(set), looks = tec_min_int64(size, LOOKS), bad = 0;
+    char what[64];
+    tec_comm alone;
+    tec_comm_local(&alone);
+    for (int64_t i = 0; i < looks; i++) {
+        tec_image image;
+        if (tec_dataset_read(set, i * size / looks, &image) == TEC_OK)
+            tec_image_free(&image);
+        else
+            bad++;
+    }
+    snprintf(what, sizeof what, "%s (a look at %lld images)", key, (long long)looks);
+    if (skip && bad > 0)
+        tec_warn("%s: %lld cannot be decoded and will be left out (%s)", what, (long long)bad, tec_error_message());
+    tec_findings_report(set, &alone, what);
+}
+
+static void warn_of_folders(const tec_dataset *set, const char *key, const char *path)
+{
+    char *hint = tec_hint_folders(set, key, path);
+    if (hint)
+        tec_warn("%s", hint);
+    free(hint);
+}
 
 tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings, bool training, tec_dataset **out)
 {
@@ -34,11 +67,12 @@ tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings,
     if (status != TEC_OK) {
         tec_dataset_close(*out);
         *out = NULL;
-    } else if (comm->rank == 0) {
-        char *hint = tec_hint_folders(*out, key, path);
-        if (hint)
-            tec_warn("%s", hint);
-        free(hint);
+        goto done;
+    }
+    tec_dataset_decode_as(*out, settings->data.strict_images, settings->data.exif_orientation == TEC_EXIF_APPLY);
+    if (comm->rank == 0) {
+        warn_of_folders(*out, key, path);
+        look_at(*out, key, skip);
     }
 done:
     free(list);

@@ -20,7 +20,10 @@ expect_exit 2 'unknown option `-q`' tec export base/checkpoint.h5 -q out.pth
 expect_exit 2 'out.onnx: the extension is none of .safetensors' tec export base/checkpoint.h5 -o out.onnx
 expect_exit 2 '--names keras: expected one of timm' tec export base/checkpoint.h5 -o out.pth --names keras
 expect_exit 2 'absent.h5: No such file' tec export absent.h5 -o out.pth
-expect_exit 3 'no/such/directory' tec export base/checkpoint.h5 -o no/such/directory/out.pth
+expect_exit 2 'no/such/directory/out.pth: cannot be written: No such file .*; name a file' \
+    tec export base/checkpoint.h5 -o no/such/directory/out.pth
+expect_exit 2 '/proc/out.safetensors: cannot be written: ' tec export base/checkpoint.h5 -o /proc/out.safetensors
+expect_exit 2 '/proc/bench.json: cannot be written: ' ranks 2 bench --size tiny --json /proc/bench.json
 
 # score MODEL SETTING ...: the line that knn prints, but for the seconds.
 score() {
