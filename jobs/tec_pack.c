@@ -8,6 +8,7 @@
 #include "tec/pack.h"
 #include "tec/phase.h"
 #include "tec/room.h"
+#include "tec/temporary.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,7 +53,7 @@ static tec_status check_room(const tec_pack *pack, const char *dir, const int64_
  * the missing ones in missing[1 ..]; missing[0] is their number. */
 static tec_status list_missing(const tec_pack *pack, const char *dir, int64_t *missing)
 {
-    tec_file_remove_stale(dir, "shard-");
+    tec_temporary_remove(dir, "shard-");
     for (int shard = 0; shard < tec_pack_shards(pack); shard++) {
         bool done;
         TEC_TRY(tec_pack_shard_done(pack, shard, &done));

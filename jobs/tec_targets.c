@@ -160,7 +160,7 @@ const tec_command tec_command_targets = {
                "targets.dir, as shards that any number of ranks or workers share. Existing shards are "
                "not made again: started once more, the command makes the missing ones. The store is "
                "complete when it has a manifest. SIGTERM, SIGUSR1, Ctrl-C and the time limit (run.max_minutes, "
-               "SLURM_JOB_END_TIME) end the command with exit code 0; finished shards are kept.\n\n"
+               "SLURM_JOB_END_TIME) end the command with exit code 0; finished shards and rows are kept.\n\n"
                "--verify, with the same settings, re-reads every shard (attributes, shapes, "
                "checksums, finiteness) and recomputes targets.verify_samples rows. Exit code "
                "0 if all is well; 1, with one line about the first thing that is wrong.",

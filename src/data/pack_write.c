@@ -7,6 +7,7 @@
 #include "tec/json.h"
 #include "tec/memory.h"
 #include "tec/phase.h"
+#include "tec/temporary.h"
 #include "tec/text.h"
 #include "tec/version.h"
 
@@ -204,6 +205,7 @@ static tec_status put_shard(const tec_pack *p, int shard, const char *name, FILE
     FILE *tar = fopen(name, "wb");
     if (!tar)
         return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be created: %s", name, strerror(errno));
+    tec_temporary_mark(fileno(tar));
     setvbuf(tar, NULL, _IOFBF, WRITE_BYTES);
     tec_status status = TEC_OK;
     for (int64_t i = p->first[shard]; i < p->first[shard + 1] && status == TEC_OK; i++)

@@ -4,6 +4,7 @@
 
 #include "tec/files.h"
 #include "tec/memory.h"
+#include "tec/temporary.h"
 
 #include <stdio.h>
 #include <stdlib.h>
