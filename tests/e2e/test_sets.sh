@@ -38,7 +38,7 @@ photos=(data.train=parent/train data.val=parent/val)
 pretrain=(pretrain -c tiny.yaml pretrain.objective=mae pretrain.batch=8 pretrain.epochs=1 run.dir=new --fresh --fresh)
 meant='warning: data.train parent: its folders are called train, val, .*probably data.train=parent/train and data.val=parent/val were meant'
 expect_exit 0 "$meant" tec "${pretrain[@]}" data.train=parent
-expect_exit 0 "$meant" tec "${pretrain[@]}" data.train=parent data.labels=none
+expect_exit 0 "$meant" tec "${pretrain[@]}" data.train=parent/ data.labels=none
 expect_exit 0 'data.val parent: its folders .*and data.val=parent/val were meant' tec "${knn[@]}" data.train=parent \
     data.val=parent
 mkdir whole && ln -s ../parent whole/set
