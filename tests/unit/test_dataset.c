@@ -443,7 +443,7 @@ static void test_lost_classes(void **state)
 
     put_bytes(webp, sizeof webp, "set/bird/3.png"); /* by its name alone an image */
     assert_refused("set", TEC_LABELS_AUTO,
-                   "`bird` can be read: 1 files are named as images, but hold none (bird/3.png: neither JPEG nor PNG, "
+                   "`bird` can be read: none of 1 files named as images is one (bird/3.png: neither JPEG nor PNG, "
                    "but a WebP image");
     assert_int_equal(folder_remove(at("set/bird")), 0);
     assert_int_equal(symlink("nowhere", at("set/bird")), 0);
