@@ -59,6 +59,9 @@ typedef struct tec_settings {
         char *model;            /* a model file */
         int heads;              /* of base.model or eval.model, if its file does not say; 0: it does */
         double norm_eps;        /* likewise */
+        int activation;         /* likewise: 0, or 1 + tec_activation */
+        int interpolation;      /* of its positions; 0: as the family's own code, or 1 + tec_interpolation */
+        char *architecture;     /* its name in timm; "": as a file beside it says */
         double mean[3], std[3]; /* normalisation of its images; std 0: likewise */
     } base;
     struct {
@@ -103,7 +106,7 @@ typedef struct tec_settings {
     } knn;
     struct {
         int epochs, batch;
-        double blr, lr, min_lr; /* lr 0: blr * batch / 256 */
+        double blr, lr, min_lr; /* lr 0: blr * batch / 256; batch 0, blr 0: by the size of the set */
         double warmup_epochs, weight_decay, momentum;
     } probe;
     struct {

@@ -98,6 +98,9 @@ tec_status tec_setup_import(const tec_settings *settings, const char *path, tec_
     tec_import_options options = {
         .heads = settings->base.heads,
         .norm_eps = settings->base.norm_eps,
+        .activation = settings->base.activation,
+        .interpolation = settings->base.interpolation,
+        .architecture = settings->base.architecture,
         .read_normalisation = read_normalisation,
     };
     memcpy(options.mean, settings->base.mean, sizeof options.mean);
@@ -105,22 +108,27 @@ tec_status tec_setup_import(const tec_settings *settings, const char *path, tec_
     return tec_import_open(out, path, &options);
 }
 
-/* Opens the file and logs what it is; *config is what it becomes for the images of this job. */
-static tec_status recognise(const tec_settings *settings, const char *path, tec_import **import,
+/* Opens the file, logs what it is, and refuses guesses that `use` depends on; *config is what it becomes for the images
+ * of this job. */
+static tec_status recognise(const tec_settings *settings, const char *path, tec_import_use use, tec_import **import,
                             tec_model_config *config, tec_normalisation *normalisation)
 {
+    static const char *const how[] = {"with antialiasing", "without antialiasing",
+                                      "without antialiasing, with DINO's offset of 0.1",
+                                      "without antialiasing, corners aligned"};
     TEC_TRY(tec_setup_import(settings, path, import));
     TEC_TRY(tec_import_resize(*import, settings->data.image_size, config));
     const tec_import_facts *facts = tec_import_get_facts(*import);
-    memcpy(normalisation->mean, facts->normalised ? facts->mean : settings->data.mean, sizeof normalisation->mean);
-    memcpy(normalisation->std, facts->normalised ? facts->std : settings->data.std, sizeof normalisation->std);
+    memcpy(normalisation->mean, facts->mean, sizeof normalisation->mean);
+    memcpy(normalisation->std, facts->std, sizeof normalisation->std);
     char *line = tec_import_describe(*import);
     tec_log("%s", line);
     free(line);
     int from = facts->config.image_size / config->patch, to = config->image_size / config->patch;
     if (from != to)
-        tec_log("%s: position embedding interpolated from %d x %d to %d x %d patches", path, from, from, to, to);
-    return TEC_OK;
+        tec_log("%s: position embedding interpolated from %d x %d to %d x %d patches, %s (%s)", path, from, from, to,
+                to, how[facts->interpolation], facts->interpolation_from);
+    return tec_import_check_known(*import, use);
 }
 
 /* The file is read by one rank only: thousands of ranks that open the same file stall a parallel file system. */
@@ -135,8 +143,10 @@ tec_status tec_setup_frozen(const tec_comm *comm, const tec_settings *settings, 
     tec_import *import = NULL;
     tec_frozen *frozen = NULL;
     *out = NULL;
-    tec_status status = tec_comm_agree(
-        comm, comm->rank == 0 ? recognise(settings, path, &import, &found.config, &found.normalisation) : TEC_OK);
+    tec_status status =
+        tec_comm_agree(comm, comm->rank == 0 ? recognise(settings, path, normalisation ? TEC_USE_IMAGES : TEC_USE_HASH,
+                                                         &import, &found.config, &found.normalisation)
+                                             : TEC_OK);
     if (status != TEC_OK)
         goto done;
     if (comm->rank == 0)
