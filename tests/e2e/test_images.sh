@@ -24,7 +24,7 @@ said() {
 say "damaged images are read, and counted once over ranks and epochs"
 run ranks 3 "${mae[@]}" run.dir=run
 said 'the training set: damaged images .*data.strict_images=true refuses them\): 3 PNG without an end \(IEND\) \(first: photos/right/0.png\), 1 JPEG with a bad Huffman code \(first: photos/left/4.jpg\)$'
-said 'the training set: 1 images with an EXIF orientation that is ignored.* \(first: photos/left/5.jpg\); data.exif_orientation=apply'
+said 'the training set: 1 image with an EXIF orientation that is ignored.* \(first: photos/left/5.jpg\); data.exif_orientation=apply'
 said 'data.train \(a look at 8 images\): damaged images'
 expect_exit 2 'photos/(right/[012].png: truncated PNG|left/4.jpg: damaged JPEG).*data.on_bad_image=skip' \
     ranks 3 "${mae[@]}" run.dir=strict data.strict_images=true

@@ -275,7 +275,7 @@ static void test_damage_is_counted_once(void **state)
         findings_of(set),
         "tec: warning: the set: damaged images were read as Pillow reads them (data.strict_images=true refuses them): "
         "2 PNG without an end (IEND) (first: set/0.png), 1 JPEG with a bad Huffman code (first: set/3.jpg)\n"
-        "tec: warning: the set: 1 images with an EXIF orientation that is ignored, as torchvision does (first: "
+        "tec: warning: the set: 1 image with an EXIF orientation that is ignored, as torchvision does (first: "
         "set/4.jpg); data.exif_orientation=apply turns them upright\n");
     tec_dataset_close(set);
 
