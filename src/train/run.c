@@ -10,6 +10,7 @@
 #include "straggler.h"
 
 #include "tec/clock.h"
+#include "tec/findings_report.h"
 #include "tec/log.h"
 #include "tec/phase.h"
 #include "tec/range.h"
@@ -351,8 +352,10 @@ tec_status tec_run_training(const tec_comm *comm, const tec_run_plan *plan)
     if (status == TEC_OK)
         status = train(&r);
     tec_progress_end();
-    if (status == TEC_OK)
+    if (status == TEC_OK) {
         tec_skipped_report(&r.skipped, comm, "the training set");
+        tec_findings_report(plan->set, comm, "the training set");
+    }
     tec_run_log_close(&r.log);
     tec_skipped_free(&r.skipped);
     tec_run_changes_free(&r.changes);
