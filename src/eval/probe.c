@@ -164,7 +164,7 @@ static double train_epoch(probe *p, int epoch)
         loss += backward(p, count);
         tec_comm_sum_real(p->comm, p->grad, p->weights + biases);
         tec_lars_settings lars = lars_at(p, epoch + (double)step / (double)steps);
-        tec_comm_broadcast(p->comm, &lars.lr, sizeof lars.lr, 0); /* other processors may round the cosine differently */
+        tec_comm_broadcast(p->comm, &lars.lr, sizeof lars.lr, 0); /* another processor may round it differently */
         tec_lars_step(&lars, true, p->weights, p->weight, p->grad, p->moment);
         tec_lars_step(&lars, false, biases, p->weight + p->weights, p->grad + p->weights, p->moment + p->weights);
     }
