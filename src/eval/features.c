@@ -204,6 +204,11 @@ tec_status tec_features_compute(const tec_comm *comm, const tec_features_setting
                     .batch = batch,
                     .batches = tec_share((total + batch - 1) / batch, comm->rank, comm->size),
                     .started = tec_seconds()};
+    if (total <= (int64_t)batch * (comm->size - 1))
+        tec_warn("the %s set has %lld batches of %d images, and %d ranks have none of them; a smaller eval.batch gives "
+                 "each rank some",
+                 what, (long long)((total + batch - 1) / batch), batch,
+                 comm->size - (int)((total + batch - 1) / batch));
     tec_status status = tec_comm_agree(comm, open_extraction(&x));
     if (status == TEC_OK)
         status = compute_all(&x);
