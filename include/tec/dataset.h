@@ -69,7 +69,7 @@ uint64_t tec_dataset_fingerprint(const tec_dataset *set);
 tec_status tec_dataset_read(const tec_dataset *set, int64_t sample, tec_image *out);
 
 /* How images are decoded from now on, apart from their channels: strictly, turned upright (tec_decoding); without this
- * call, neither. Turning changes the fingerprint. Before the first read. */
+ * call, neither. Turning changes the fingerprint, but of IDX files. Before the first read. */
 void tec_dataset_decode_as(tec_dataset *set, bool strict, bool turn);
 
 /* What tec_dataset_read has found so far. */

@@ -182,7 +182,7 @@ void tec_dataset_decode_as(tec_dataset *set, bool strict, bool turn)
 {
     set->strict = strict;
     set->turn = turn;
-    if (turn)
+    if (turn && !set->kind->one_size) /* IDX files have no EXIF data */
         set->fingerprint = tec_hash_bytes(set->fingerprint, "turned", strlen("turned"));
 }
 

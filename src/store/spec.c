@@ -225,12 +225,13 @@ static bool same(const spec_field *field, const tec_store_spec *a, const tec_sto
 /* Fingerprints tell people nothing. */
 static tec_status other_images(const tec_store_spec *have, const tec_store_spec *want, const char *where)
 {
-    return tec_fail(TEC_USER_ERROR,
-                    "%s was made with dataset = %016llx, of %lld images, this run wants %016llx, of %lld images "
-                    "(data.train, data.max_train): use the images that it was made of, or make a store of these in "
-                    "another targets.dir",
-                    where, (unsigned long long)have->dataset, (long long)have->samples,
-                    (unsigned long long)want->dataset, (long long)want->samples);
+    return tec_fail(
+        TEC_USER_ERROR,
+        "%s was made with dataset = %016llx, of %lld images, this run wants %016llx, of %lld images "
+        "(data.train, data.max_train, data.exif_orientation): use the images that it was made of, or make a store of these in "
+        "another targets.dir",
+        where, (unsigned long long)have->dataset, (long long)have->samples, (unsigned long long)want->dataset,
+        (long long)want->samples);
 }
 
 tec_status tec_store_spec_compare(const tec_store_spec *have, const tec_store_spec *want, bool storage_too,

@@ -36,8 +36,10 @@ run tec "${mae[@]}" run.dir=base
 targets=(-c tiny.yaml data.train=photos base.model=base/checkpoint.h5 targets.dir=store)
 run ranks 2 targets "${targets[@]}"
 said 'the training set: damaged images'
-expect_exit 2 'store was made with dataset' tec pretrain "${targets[@]}" pretrain.batch=6 run.dir=turned \
-    data.exif_orientation=apply
+expect_exit 2 'store was made of other images .*: 12 images were used, 12 are now, as the files .* data.exif_orientation is not' \
+    tec pretrain "${targets[@]}" pretrain.batch=6 run.dir=turned data.exif_orientation=apply
+expect_exit 2 'other images .* data.exif_orientation is not' ranks 2 targets "${targets[@]}" data.exif_orientation=apply
+expect_exit 2 'data.exif_orientation' tec "${mae[@]}" run.dir=base pretrain.epochs=3 data.exif_orientation=apply
 run ranks 2 "${mae[@]}" run.dir=upright data.exif_orientation=apply
 if grep -q 'EXIF' "$err"; then fail "an orientation that is applied is warned of"; fi
 
