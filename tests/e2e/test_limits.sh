@@ -110,7 +110,7 @@ grep '"kind":"step"' slow/log.jsonl >lines
 share='(0|1|0\.[0-9]+|[1-9][.0-9]*e-[0-9]+)'
 (($(grep -Ec "\"slowest_rank\":[01],\"slowest_host\":\"$(hostname)\",\"slowest_share\":$share," lines) == 10)) ||
     fail "not every line names the slowest rank: $(cat lines)"
-(($(grep -c '"slowest_rank":0,' lines) >= 5)) || fail "it is not rank 0: $(cat lines)" # others use the cores, too
+(($(grep -c '"slowest_rank":0,' lines) >= 3)) || fail "it is not rank 0: $(cat lines)" # others use the cores, too
 
 say "ranks with nothing to do"
 expect_exit 0 'tec: warning: pretrain.batch is 2: 1 of 3 ranks have no image in any step; take at most 2 ranks' \
