@@ -102,11 +102,12 @@ static tec_status verify_store(const tec_targets_job *job, const tec_settings *s
     return status;
 }
 
-static tec_status write_store(const tec_targets_job *job, const tec_settings *settings)
+static tec_status write_store(tec_targets_job *job, const tec_settings *settings)
 {
     double started = tec_seconds();
     const char *dir = job->dir;
     TEC_TRY(tec_comm_agree(job->comm, job->comm->rank == 0 ? tec_directory_make(dir) : TEC_OK));
+    TEC_TRY(tec_targets_settle(job));
     TEC_TRY(tec_targets_write(job));
     double seconds = tec_seconds() - started;
     tec_phase_enter(TEC_PHASE_SAVE);
