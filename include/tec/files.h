@@ -54,6 +54,10 @@ tec_status tec_file_publish(const char *temporary, const char *path);
  * the same thing the first wins (the last, where the file system has no hard links). */
 tec_status tec_file_publish_once(const char *temporary, const char *path);
 
+/* Can a file be written at `path`? Tried with an empty temporary file, so that a mistake is told before the work whose
+ * result would have nowhere to go. TEC_USER_ERROR: no, with the reason. */
+tec_status tec_file_check_output(const char *path);
+
 /* Flushes a file to the disk. */
 tec_status tec_file_flush(const char *path);
 

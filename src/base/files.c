@@ -206,6 +206,24 @@ tec_status tec_file_write(const char *path, const void *data, size_t bytes)
     return status;
 }
 
+tec_status tec_file_check_output(const char *path)
+{
+    struct stat info;
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+        return tec_fail(TEC_USER_ERROR, "%s is a directory: name a file", path);
+    char *temporary = tec_file_temporary(path);
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666), failed = fd < 0 ? errno : 0;
+    if (fd >= 0) {
+        close(fd);
+        unlink(temporary);
+    }
+    free(temporary);
+    return failed ? tec_fail(TEC_USER_ERROR,
+                             "%s: cannot be written: %s; name a file in a directory that can be written to", path,
+                             strerror(failed))
+                  : TEC_OK;
+}
+
 /* -- directories -- */
 
 tec_status tec_directory_make(const char *path)

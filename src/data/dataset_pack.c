@@ -156,7 +156,7 @@ static tec_status read_image(const tec_dataset *set, int64_t index, tec_image *o
     char *name = tec_path_join(set->root, p->files.path[index]), *data = tec_allocate((size_t)place->bytes);
     tec_status status = read_bytes(set, place, data);
     if (status == TEC_OK)
-        status = tec_image_decode(out, data, (size_t)place->bytes, set->channels, name);
+        status = tec_dataset_decode(set, data, (size_t)place->bytes, name, out);
     free(data);
     free(name);
     return status;

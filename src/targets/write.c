@@ -6,6 +6,7 @@
 
 #include "tec/clock.h"
 #include "tec/files.h"
+#include "tec/findings_report.h"
 #include "tec/log.h"
 #include "tec/memory.h"
 #include "tec/phase.h"
@@ -281,8 +282,10 @@ tec_status tec_targets_write(const tec_targets_job *job)
     tec_phase_enter(TEC_PHASE_COMPUTE);
     if (status == TEC_OK)
         status = make_all(&w);
-    if (status == TEC_OK)
+    if (status == TEC_OK) {
         tec_skipped_report(&w.maker.skipped, job->comm, "the training set");
+        tec_findings_report(job->set, job->comm, "the training set");
+    }
     set_aside(&w);
     tec_target_maker_close(&w.maker);
 done:

@@ -106,6 +106,15 @@ in_folder disk run ranks 2 "${targets[@]}"
 [[ $(stat -c %i disk/store/shard-00000.h5) == "$inode" ]] || fail "a shard that was there is made again"
 diff -r roomy/store disk/store >"$out" || fail "the store differs from one that was made where there was room"
 
+say "no room for a pack: said before anything is written"
+make_folder photos 40
+new_disk 150k
+expect_exit 3 'disk/pack: no room: .* are free, but 1 of the pack.s files need .*; make room there, or give another directory' \
+    ranks 2 pack photos disk/pack
+[[ -z $(ls disk/pack) ]] || fail "something was written: $(ls disk/pack)"
+mount -o remount,size=20m disk
+run tec pack photos disk/pack
+
 say "no room for what is printed"
 to_full_disk() {
     "$@" >/dev/full

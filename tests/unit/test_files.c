@@ -137,6 +137,24 @@ static void test_last_part_of_a_path(void **state)
     }
 }
 
+static void test_output_is_checked_beforehand(void **state)
+{
+    (void)state;
+    char *path = tec_path_join(dir, "result.txt");
+    int before = files_in_dir();
+    assert_int_equal(tec_file_check_output(path), TEC_OK);
+    assert_int_equal(files_in_dir(), before);
+    assert_int_equal(tec_file_write(path, "old", 3), TEC_OK);
+    assert_int_equal(tec_file_check_output(path), TEC_OK);
+    assert_content(path, "old");
+    assert_int_equal(tec_file_check_output(dir), TEC_USER_ERROR);
+    assert_non_null(strstr(tec_error_message(), "is a directory: name a file"));
+    assert_int_equal(tec_file_check_output("/nowhere/a.txt"), TEC_USER_ERROR);
+    assert_non_null(strstr(tec_error_message(), "/nowhere/a.txt: cannot be written: No such file"));
+    assert_int_equal(tec_file_check_output("/proc/a.txt"), TEC_USER_ERROR);
+    free(path);
+}
+
 static void test_no_such_directory_to_write_to(void **state)
 {
     (void)state;
@@ -265,6 +283,7 @@ int main(void)
         cmocka_unit_test(test_last_part_of_a_path),
         cmocka_unit_test(test_owners_by_name),
         cmocka_unit_test(test_paths),
+        cmocka_unit_test_setup_teardown(test_output_is_checked_beforehand, make_dir, remove_dir),
         cmocka_unit_test(test_no_such_directory_to_write_to),
         cmocka_unit_test_setup_teardown(test_directories, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(test_stale_files_of_ended_processes, make_dir, remove_dir),
