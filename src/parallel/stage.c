@@ -84,28 +84,29 @@ static bool is_memory(const char *dir)
 }
 
 /* Copies in memory are taken from what the ranks need, and no disk is full before a node has run out of it. */
-static tec_status check_memory(const char *dir, int64_t bytes)
+static tec_status check_memory(const char *dir, int64_t bytes, int64_t left)
 {
-    char wanted[32], left[32];
-    int64_t memory = tec_room_memory();
-    tec_room_text(wanted, bytes);
-    tec_room_text(left, memory);
-    if (memory >= 0 && bytes > memory / 2)
-        return tec_fail(
-            TEC_SYSTEM_ERROR,
-            "%s is in memory: the copies need %s, more than half of the %s that this node has left for them "
-            "and the ranks; give a directory on a disk",
-            dir, wanted, left);
-    tec_warn("run.stage: %s is in memory: the copies take %s of the %s that each node has left", dir, wanted,
-             memory >= 0 ? left : "memory");
-    return TEC_OK;
+    char wanted[32], have[32];
+    if (left < 0 || bytes <= left / 2)
+        return TEC_OK;
+    return tec_fail(
+        TEC_SYSTEM_ERROR,
+        "%s is in memory: the copies need %s, more than half of the %s that this node has left for them and "
+        "the ranks; give a directory on a disk",
+        dir, tec_room_text(wanted, bytes), tec_room_text(have, left));
 }
 
 static tec_status check_room(const char *dir, int64_t bytes)
 {
-    if (is_memory(dir))
-        TEC_TRY(check_memory(dir, bytes));
-    return tec_room_check(dir, bytes + SPARE_BYTES, "the copies", "give another directory");
+    const bool memory = is_memory(dir);
+    const int64_t left = memory ? tec_room_memory() : -1;
+    char wanted[32], have[32];
+    TEC_TRY(check_memory(dir, bytes, left));
+    TEC_TRY(tec_room_check(dir, bytes + SPARE_BYTES, "the copies", "give another directory"));
+    if (memory)
+        tec_warn("run.stage: %s is in memory: the copies take %s of the %s that each node has left", dir,
+                 tec_room_text(wanted, bytes), left < 0 ? "memory" : tec_room_text(have, left));
+    return TEC_OK;
 }
 
 /* Called with `dir` locked: otherwise another job could take the new directory, not locked yet, for one left behind. */
