@@ -7,8 +7,8 @@
 #include "tec/watchdog.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Output may still be in a buffer, and the disk may be full. */
