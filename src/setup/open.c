@@ -1,6 +1,7 @@
 /* Opens the data sets, models and stores that settings name: rank 0 reads, all ranks get them. */
 #include "tec/setup.h"
 
+#include "tec/alone.h"
 #include "tec/files.h"
 #include "tec/findings_report.h"
 #include "tec/hints.h"
@@ -41,6 +42,23 @@ static void warn_of_folders(const tec_dataset *set, const char *key, const char 
     free(hint);
 }
 
+typedef struct scanning {
+    const char *path;
+    tec_label_mode labels;
+    bool skip;
+    char *list;
+    size_t bytes;
+} scanning;
+
+static tec_status scan(void *context)
+{
+    scanning *s = context;
+    tec_status status =
+        (s->skip ? tec_dataset_scan_skipping : tec_dataset_scan)(s->path, s->labels, &s->list, &s->bytes);
+    tec_progress_end();
+    return status;
+}
+
 tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings, bool training, tec_dataset **out)
 {
     const char *key = training ? "data.train" : "data.val";
@@ -49,19 +67,15 @@ tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings,
     if (!path || !path[0])
         return tec_fail(TEC_USER_ERROR, "%s is not given: name a folder of images or an IDX image file", key);
 
-    char *list = NULL;
-    size_t bytes = 0;
-    tec_status status = TEC_OK;
     bool skip = settings->data.on_bad_image == TEC_BAD_IMAGE_SKIP;
     bool labelled_later = !training && settings->data.val_labels[0];
     tec_label_mode labels = labelled_later ? TEC_LABELS_NONE : (tec_label_mode)settings->data.labels;
-    if (comm->rank == 0)
-        status = (skip ? tec_dataset_scan_skipping : tec_dataset_scan)(path, labels, &list, &bytes);
-    status = tec_comm_agree(comm, status);
+    scanning s = {.path = path, .labels = labels, .skip = skip};
+    tec_status status = tec_comm_alone(comm, scan, &s);
     if (status != TEC_OK)
         goto done;
-    tec_comm_share_text(comm, &list, &bytes, 0);
-    status = tec_dataset_open(out, list, bytes, settings->data.channels,
+    tec_comm_share_text(comm, &s.list, &s.bytes, 0);
+    status = tec_dataset_open(out, s.list, s.bytes, settings->data.channels,
                               training ? settings->data.max_train : settings->data.max_val);
     status = tec_comm_agree(comm, status);
     if (status != TEC_OK) {
@@ -75,7 +89,7 @@ tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings,
         look_at(*out, key, skip);
     }
 done:
-    free(list);
+    free(s.list);
     return status;
 }
 
