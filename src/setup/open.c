@@ -7,6 +7,7 @@
 #include "tec/hints.h"
 #include "tec/log.h"
 #include "tec/minmax.h"
+#include "tec/shared_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,26 +72,23 @@ tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings,
     bool labelled_later = !training && settings->data.val_labels[0];
     tec_label_mode labels = labelled_later ? TEC_LABELS_NONE : (tec_label_mode)settings->data.labels;
     scanning s = {.path = path, .labels = labels, .skip = skip};
-    tec_status status = tec_comm_alone(comm, scan, &s);
-    if (status != TEC_OK)
-        goto done;
-    tec_comm_share_text(comm, &s.list, &s.bytes, 0);
-    status = tec_dataset_open(out, s.list, s.bytes, settings->data.channels,
-                              training ? settings->data.max_train : settings->data.max_val);
+    tec_release *release;
+    TEC_TRY(tec_comm_alone(comm, scan, &s));
+    TEC_TRY(tec_comm_share_text_on_nodes(comm, &s.list, &s.bytes, &release));
+    tec_status status = tec_dataset_open_taking(out, s.list, s.bytes, release, settings->data.channels,
+                                                training ? settings->data.max_train : settings->data.max_val);
     status = tec_comm_agree(comm, status);
     if (status != TEC_OK) {
         tec_dataset_close(*out);
         *out = NULL;
-        goto done;
+        return status;
     }
     tec_dataset_decode_as(*out, settings->data.strict_images, settings->data.exif_orientation == TEC_EXIF_APPLY);
     if (comm->rank == 0) {
         warn_of_folders(*out, key, path);
         look_at(*out, key, skip);
     }
-done:
-    free(s.list);
-    return status;
+    return TEC_OK;
 }
 
 /* Reads data.mean and data.std from the settings in a checkpoint; false: these settings cannot be read. */
