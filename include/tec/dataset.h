@@ -81,8 +81,8 @@ void tec_dataset_decode_as(tec_dataset *set, bool strict, bool turn);
 const tec_findings *tec_dataset_findings(const tec_dataset *set);
 
 /* The large files that a pack consists of, apart from its lists: how many (0 if the set is no pack), and the path (the
- * caller frees it) and size of each. After tec_dataset_read_from they are read from copies in `dir`; call it before the
- * first read. */
+ * caller frees it) and size of each. After tec_dataset_read_from they are read from copies in `dir`; call it while
+ * nobody reads. */
 int tec_dataset_shards(const tec_dataset *set);
 char *tec_dataset_shard_file(const tec_dataset *set, int shard, int64_t *bytes);
 void tec_dataset_read_from(tec_dataset *set, const char *dir);

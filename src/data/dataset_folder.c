@@ -82,7 +82,7 @@ static void check_class(walk *w, const char *name, size_t first)
         if (image)
             return;
     }
-    char *reason = tec_string_format("%zu files are named as images, but hold none (%s)", w->found->count - first,
+    char *reason = tec_string_format("none of %zu files named as images is one (%s)", w->found->count - first,
                                      tec_error_message());
     lose_class(w, name, reason);
     free(reason);
@@ -149,6 +149,8 @@ static tec_status visit_found(walk *w, DIR *dir, const char *name, const char *p
         tec_passed_over_note(&w->over, TEC_PASSED_SPECIAL, path);
     else if (tec_image_is_named(name))
         tec_found_add(w->found, path)->bytes = (long long)info.st_size;
+    else if (tec_passed_over_is_text(name)) /* where readdir does not tell files from folders */
+        tec_passed_over_note_file(&w->over, name, NULL);
     else
         visit_other_file(w, dir, name, path, (long long)info.st_size);
     return TEC_OK;
@@ -299,6 +301,12 @@ static tec_status read_file(const tec_dataset *set, int64_t index, tec_image *ou
     return status;
 }
 
+static const char *file_entry(const tec_dataset *set, int64_t index, int64_t *bytes, char name[TEC_ENTRY_NAME])
+{
+    (void)name;
+    return tec_files_entry(set->own, index, bytes);
+}
+
 const tec_dataset_kind tec_dataset_folder = {
     .title = "tec-list 1 folder",
     .matches = matches,
@@ -307,4 +315,5 @@ const tec_dataset_kind tec_dataset_folder = {
     .close = close_folder,
     .name = name_file,
     .read = read_file,
+    .entry = file_entry,
 };

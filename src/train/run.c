@@ -13,6 +13,7 @@
 #include "tec/findings_report.h"
 #include "tec/log.h"
 #include "tec/phase.h"
+#include "tec/range.h"
 #include "tec/skipped_report.h"
 #include "tec/stop.h"
 
@@ -94,9 +95,34 @@ static tec_status start_or_resume(run *r)
     return TEC_OK;
 }
 
+/* A step takes as long as the rank with the most images: says so where much of the ranks' time would be waiting. */
+static void warn_of_idle_ranks(const run *r)
+{
+    const int batch = r->recipe->batch, ranks = r->comm->size;
+    const int most = (int)tec_share(batch, 0, ranks).count;
+    double used = (double)batch / ((double)most * ranks);
+    if (batch < ranks)
+        tec_warn(
+            "pretrain.batch is %d: %d of %d ranks have no image in any step; take at most %d ranks, or a larger batch",
+            batch, ranks - batch, ranks, batch);
+    else if (used < 0.9)
+        tec_warn(
+            "pretrain.batch is %d, which %d ranks cannot share evenly: those with %d wait for those with %d images, "
+            "%.0f %% of all time; a batch that is a multiple of the ranks is shared evenly",
+            batch, ranks, most - 1, most, 100 * (1 - used));
+}
+
+/* Has the run come to the step at which it is to stop, with steps left? */
+static bool is_stopped(const run *r)
+{
+    return r->recipe->stop_after_steps > 0 && r->state.step >= r->recipe->stop_after_steps &&
+           r->state.step < r->total_steps;
+}
+
 static tec_status prepare(run *r)
 {
     const tec_run_plan *plan = r->plan;
+    warn_of_idle_ranks(r);
     TEC_TRY(tec_trainer_create(&r->trainer, r->comm,
                                &(tec_trainer_settings){.task = plan->task,
                                                        .recipe = &plan->recipe,
@@ -111,7 +137,8 @@ static tec_status prepare(run *r)
                             (double)(params->total + 2 * params->trained) * sizeof(real) / CHECKPOINT_BYTES_PER_SECOND);
     TEC_TRY(start_or_resume(r));
     const bool resumed = r->saving.step >= 0;
-    bool idle = r->state.step >= r->total_steps; /* a run that is done keeps the settings that it was done with */
+    bool idle =
+        r->state.step >= r->total_steps || is_stopped(r); /* then its settings stay those that it got there with */
     if (!idle) {
         bool asks = r->comm->rank == 0;
         TEC_TRY(tec_comm_agree(r->comm, asks ? tec_run_saving_room(plan, params, &r->state, resumed) : TEC_OK));
@@ -298,6 +325,11 @@ static tec_status train(run *r)
 {
     r->started = r->since_line.start = r->since_epoch.start = tec_seconds();
     tec_run_saving_done(&r->saving, r->recipe, r->saving.step);
+    if (is_stopped(r)) {
+        tec_log("the run has come to step %lld of %lld, and pretrain.stop_after_steps is %lld: nothing to do",
+                (long long)r->state.step, (long long)r->total_steps, (long long)r->recipe->stop_after_steps);
+        return TEC_OK;
+    }
     tec_trainer_start(r->trainer, r->state.step, r->total_steps);
     tec_phase_enter(TEC_PHASE_COMPUTE);
     while (r->state.step < r->total_steps) {
