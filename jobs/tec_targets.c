@@ -110,10 +110,11 @@ static tec_status check_images(const tec_targets_job *job, const tec_settings *s
     return tec_setup_same_images(settings, job->set);
 }
 
-static tec_status write_store(const tec_targets_job *job, const tec_settings *settings)
+static tec_status write_store(tec_targets_job *job, const tec_settings *settings)
 {
     double started = tec_seconds();
     TEC_TRY(tec_comm_agree(job->comm, job->comm->rank == 0 ? check_images(job, settings) : TEC_OK));
+    TEC_TRY(tec_targets_settle(job));
     TEC_TRY(tec_targets_write(job));
     double seconds = tec_seconds() - started;
     tec_phase_enter(TEC_PHASE_SAVE);

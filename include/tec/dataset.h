@@ -6,6 +6,7 @@
 
 #include "tec/findings.h"
 #include "tec/image.h"
+#include "tec/memory.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,6 +46,10 @@ tec_status tec_dataset_scan_skipping(const char *path, tec_label_mode labels, ch
  * all classes stay represented. TEC_USER_ERROR: an IDX file that is truncated, damaged or longer than its header says,
  * or whose number of labels differs. TEC_SYSTEM_ERROR: a damaged list. */
 tec_status tec_dataset_open(tec_dataset **out, const char *list, size_t bytes, int channels, int64_t limit);
+
+/* The same without a copy of the list: it is taken over, also after a failure, and given back by `release`. */
+tec_status tec_dataset_open_taking(tec_dataset **out, char *list, size_t bytes, tec_release *release, int channels,
+                                   int64_t limit);
 void tec_dataset_close(tec_dataset *set); /* NULL is fine */
 
 /* A data set whose images are elsewhere, say in the target store `name`. It has a size and a fingerprint but no labels,

@@ -8,6 +8,7 @@
 #include "tec/log.h"
 #include "tec/memory.h"
 #include "tec/pack.h"
+#include "tec/phase.h"
 #include "tec/text.h"
 
 #include <dirent.h>
@@ -205,6 +206,7 @@ static tec_status walk_folder(walk *w, const char *relative, const level *above)
             status = tec_fail(TEC_SYSTEM_ERROR, "%s: reading the folder: %s", path, strerror(errno));
         if (!entry)
             break;
+        tec_phase_tick();
         status = visit(w, dir, entry, relative, &here);
     }
 done:

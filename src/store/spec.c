@@ -98,21 +98,6 @@ int64_t tec_store_row_bytes(const tec_store_spec *spec)
     return bytes;
 }
 
-/* How many rows fit into `bytes`: a multiple of views, at least that many. */
-static int64_t whole_samples(const tec_store_spec *spec, int64_t bytes)
-{
-    int64_t samples = bytes / (tec_store_row_bytes(spec) * spec->views);
-    return tec_max_int64(samples, 1) * spec->views;
-}
-
-int64_t tec_store_shard_rows(const tec_store_spec *spec, int megabytes)
-{
-    enum { SHARES = 64 };
-    int64_t largest = whole_samples(spec, (int64_t)megabytes << 20), smallest = whole_samples(spec, 1 << 20);
-    int64_t rows = (spec->samples + SHARES - 1) / SHARES * spec->views;
-    return tec_min_int64(tec_max_int64(rows, smallest), largest);
-}
-
 /* The number of elements in use: of mean and std one for each channel. */
 static int elements(const spec_field *field, const tec_store_spec *spec)
 {
