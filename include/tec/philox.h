@@ -37,7 +37,7 @@ tec_philox tec_philox_start(uint64_t seed, tec_stream what, uint64_t a, uint32_t
 uint32_t tec_philox_word(tec_philox *p);
 double tec_philox_uniform(tec_philox *p);                  /* [0, 1), 53 bits, two words */
 double tec_philox_normal(tec_philox *p);                   /* mean 0, variance 1 (Box-Muller) */
-double tec_philox_beta(tec_philox *p, double a, double b); /* Beta(a, b), in [0, 1]; a, b > 0, however small */
+double tec_philox_beta(tec_philox *p, double a, double b); /* Beta(a, b), in [0, 1]; a, b > 0 */
 uint32_t tec_philox_below(tec_philox *p, uint32_t bound);  /* uniform in [0, bound), without bias; bound > 0 */
 
 /* out [n]: 0 .. n - 1 shuffled (Fisher-Yates); n < 2^32 */

@@ -34,7 +34,7 @@ typedef struct tec_alter_step {
 } tec_alter_step;
 
 /* Draws from Philox(seed, TEC_STREAM_AUGMENT, image, view) what is to be done to a square of `size` pixels: timm's
- * fifteen alterations are equally likely, translations are up to int(0.45 * size) pixels. Returns the number of steps,
+ * fifteen alterations are equally likely, translations are up to 0.45 * size pixels. Returns the number of steps,
  * 0 to `layers`.
  *
  *   steps  [TEC_RAND_AUGMENT_LAYERS] */
