@@ -34,7 +34,7 @@ static double of_solarize_add(double share, int sign, int size)
 static double of_enhance(double share, int sign, int size)
 {
     (void)size;
-    return fmax(0.1, 1 + sign * (share * 0.9));
+    return 1 + sign * share * 0.9;
 }
 
 static double of_shear(double share, int sign, int size)

@@ -159,6 +159,7 @@ static void test_frequencies(void **state)
         for (int s = 0; s < count; s++) {
             kinds[steps[s].what] += 1.0 / DRAWS;
             if (steps[s].what == TEC_ALTER_ROTATE) {
+                assert_true(fabs(steps[s].argument) < 30 + 1e-12);
                 angle += fabs(steps[s].argument);
                 square += steps[s].argument * steps[s].argument;
             }
