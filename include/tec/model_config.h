@@ -13,6 +13,11 @@ typedef enum tec_model_kind {
     TEC_MODEL_TEC  /* encoder, adaptors and two conditional decoders */
 } tec_model_kind;
 
+/* The nonlinearity of the MLPs; the approximations are those of tec/ops.h. */
+typedef enum tec_activation { TEC_ACTIVATION_GELU, TEC_ACTIVATION_GELU_TANH, TEC_ACTIVATION_QUICK_GELU } tec_activation;
+#define TEC_ACTIVATION_WORDS "gelu|gelu_tanh|quick_gelu" /* in the order of tec_activation */
+const char *tec_activation_name(tec_activation activation);
+
 /* How a ViT from elsewhere differs from ours. Forward only (tec_frozen); all zeros is our own ViT, the only one that
  * can be trained. LayerScale is missing here because it is folded into attn.proj and mlp.fc2 when a file is read. */
 typedef struct tec_vit_variant {
@@ -23,7 +28,8 @@ typedef struct tec_vit_variant {
     bool pre_norm;           /* norm_pre, before the first block (CLIP) */
     bool fc_norm;            /* no final norm of the tokens, but one after pooling */
     bool swiglu;             /* MLPs are fc2(silu(a) * b), (a, b) = the two halves of fc1, which has 2 * hidden rows */
-    double norm_eps;         /* 0: 1e-6 */
+    tec_activation activation; /* of MLPs without SwiGLU */
+    double norm_eps;           /* 0: 1e-6 */
 } tec_vit_variant;
 
 typedef struct tec_model_config {

@@ -3,6 +3,12 @@
 
 #include <stddef.h>
 
+const char *tec_activation_name(tec_activation activation)
+{
+    static const char *const name[] = {"gelu", "gelu_tanh", "quick_gelu"};
+    return name[activation];
+}
+
 static tec_status divides(const char *part_name, int part, const char *whole_name, int whole)
 {
     if (part <= 0 || whole <= 0)
@@ -49,7 +55,7 @@ tec_status tec_model_config_check(const tec_model_config *c)
     if (c->kind == TEC_MODEL_VIT)
         return TEC_OK;
     if (c->variant.unplaced || tec_model_prefix(c) != 1 || c->variant.pre_norm || c->variant.fc_norm ||
-        c->variant.swiglu)
+        c->variant.swiglu || c->variant.activation)
         return tec_fail(TEC_USER_ERROR, "model: a variant of the plain ViT can be a base model but cannot be trained");
     return check_decoder(c);
 }
