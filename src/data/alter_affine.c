@@ -64,7 +64,7 @@ __attribute__((always_inline)) static inline void sample(const tec_image *in, in
     size_t column[4];
     const uint8_t *row[4];
     for (int k = 0; k < 4; k++) {
-        column[k] = (size_t)(clip(left - 1 + k, in->width) * channels);
+        column[k] = (size_t)clip(left - 1 + k, in->width) * (size_t)channels;
         row[k] = in->pixels + (size_t)clip(top - 1 + k, in->height) * (size_t)in->width * (size_t)channels;
     }
     for (int c = 0; c < channels; c++)

@@ -36,7 +36,8 @@ static tec_status parse_section(const char *words, const char *section, double *
 {
     size_t letters = strspn(section, "abcdefghijklmnopqrstuvwxyz");
     int s = 0;
-    while (s < SECTIONS && (strlen(sections[s].letters) != letters || strncmp(sections[s].letters, section, letters)))
+    while (s < SECTIONS &&
+           (strlen(sections[s].letters) != letters || strncmp(sections[s].letters, section, letters) != 0))
         s++;
     if (s == SECTIONS)
         return tec_fail(TEC_USER_ERROR,
@@ -60,7 +61,7 @@ tec_status tec_rand_augment_parse(const char *words, tec_rand_augment *out)
     if (strlen(words) >= sizeof copy)
         return tec_fail(TEC_USER_ERROR, "RandAugment `%.60s...` is too long; an example is %s", words, EXAMPLE);
     strcpy(copy, words);
-    if (strcmp(strsep(&rest, "-"), "rand"))
+    if (strcmp(strsep(&rest, "-"), "rand") != 0)
         return tec_fail(TEC_USER_ERROR, "RandAugment `%s` must begin with `rand-`; an example is %s", words, EXAMPLE);
     double values[SECTIONS];
     bool given[SECTIONS] = {false};

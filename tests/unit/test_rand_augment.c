@@ -191,7 +191,8 @@ static void test_applied(void **state)
     for (int image = 0; image < 100; image++) {
         uint8_t pixels[2][SIZE * SIZE * 3];
         int channels = image % 2 ? 1 : 3;
-        tec_image got = {SIZE, SIZE, channels, pixels[0]}, want = {SIZE, SIZE, channels, pixels[1]};
+        tec_image got = {.height = SIZE, .width = SIZE, .channels = channels, .pixels = pixels[0]}, want = got;
+        want.pixels = pixels[1];
         fill_picture(pixels[0], SIZE * SIZE * 3);
         fill_picture(pixels[1], SIZE * SIZE * 3);
         tec_alter_step steps[TEC_RAND_AUGMENT_LAYERS];
