@@ -60,7 +60,7 @@ ALTERATIONS = {
     "AutoContrast": ([0], lambda image, a: ImageOps.autocontrast(image)),
     "Equalize": ([0], lambda image, a: ImageOps.equalize(image)),
     "Invert": ([0], lambda image, a: ImageOps.invert(image)),
-    "Rotate": ([-30, -27.3, 0, 11.1111, 90, 200],
+    "Rotate": ([-30, -27.3, 0, 27, 11.1111, 90, 200],
                lambda image, a: image.rotate(a, resample=Image.BICUBIC, fillcolor=fill(image))),
     "Posterize": ([0, 1, 4, 8], lambda image, a: ImageOps.posterize(image, int(a))),
     "Solarize": ([0, 26, 128, 256], lambda image, a: ImageOps.solarize(image, int(a))),
@@ -71,8 +71,8 @@ ALTERATIONS = {
     "Sharpness": (ENHANCE, lambda image, a: ImageEnhance.Sharpness(image).enhance(a)),
     "ShearX": (SHIFT, lambda image, a: affine(image, 1, a, 0, 0, 1, 0)),
     "ShearY": (SHIFT, lambda image, a: affine(image, 1, 0, 0, a, 1, 0)),
-    "TranslateX": ([-9.45, 4, 2.5], lambda image, a: affine(image, 1, 0, a, 0, 1, 0)),
-    "TranslateY": ([-9.45, 4, 2.5], lambda image, a: affine(image, 1, 0, 0, 0, 1, a)),
+    "TranslateX": ([-12.6, -9.45, 4, 2.5], lambda image, a: affine(image, 1, 0, a, 0, 1, 0)),
+    "TranslateY": ([-12.6, -9.45, 4, 2.5], lambda image, a: affine(image, 1, 0, 0, 0, 1, a)),
 }
 
 
