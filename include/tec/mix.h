@@ -1,9 +1,10 @@
 /* Module data, public. Mixup (arXiv 1710.09412) and CutMix (arXiv 1905.04899) as timm's Mixup does them in its mode
- * `batch`: one draw for a whole batch, whose image b is mixed with its partner, image B - 1 - b. All functions are local
- * and thread-safe. B is the batch, S the side of the square (`size`), c the number of channels.
+ * `batch`: one draw for a whole batch, whose images are mixed in pairs. Which two are a pair is the caller's choice (timm
+ * takes the first and the last, and so on inwards). All functions are local and thread-safe. S is the side of the square
+ * (`size`), c the number of channels.
  *
  * A batch that is spread over ranks is mixed like one in a single memory if both images of each pair are on one rank:
- * the draw depends on (seed, epoch, step) alone, and tec_mix_pair works on two images wherever they are. */
+ * the draw depends on (seed, epoch, step) alone. */
 #ifndef TEC_MIX_H
 #define TEC_MIX_H
 
@@ -30,11 +31,6 @@ tec_mix tec_mix_draw(const tec_mix_settings *settings, uint64_t seed, int64_t st
  *
  *   a, b  [c, S, S]   a = lambda a + (1 - lambda) b, b = lambda b + (1 - lambda) a; CutMix: their boxes change places */
 void tec_mix_pair(const tec_mix *mix, int size, int channels, real *a, real *b);
-
-/* Mixes all pairs of a batch. The middle one of an odd number has no partner but itself, and stays.
- *
- *   x  [B, c, S, S] */
-void tec_mix_batch(const tec_mix *mix, int B, int size, int channels, real *x);
 
 /* The soft target of an image with label `own` and a partner with label `other`: lambda of the first and 1 - lambda of
  * the second, both smoothed. A smoothed label is 1 - smoothing + smoothing / classes at its class and smoothing /

@@ -73,13 +73,6 @@ void tec_mix_pair(const tec_mix *mix, int size, int channels, real *a, real *b)
         average_both((real)mix->lambda, (size_t)channels * (size_t)size * (size_t)size, a, b);
 }
 
-void tec_mix_batch(const tec_mix *mix, int B, int size, int channels, real *x)
-{
-    size_t values = (size_t)channels * (size_t)size * (size_t)size;
-    for (int b = 0; b < B / 2; b++)
-        tec_mix_pair(mix, size, channels, x + (size_t)b * values, x + (size_t)(B - 1 - b) * values);
-}
-
 void tec_mix_target(const tec_mix *mix, double smoothing, int classes, int own, int other, real *out)
 {
     assert(own >= 0 && own < classes && other >= 0 && other < classes);
