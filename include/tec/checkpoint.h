@@ -1,10 +1,12 @@
 /* Module io, public. Our own model files: HDF5 with the tensors under public names, the optimiser state, the position
  * in the run and the resolved settings.
  *
- *   /                   attributes format = "tec-checkpoint", version = 1, kind = "tec" | "mae" | "vit"
+ *   /                   attributes format = "tec-checkpoint", version = 1, kind = "tec" | "mae" | "vit" | "classifier"
  *   /config             attributes img patch chans dim depth heads mlp_ratio;
  *                       kinds tec and mae: dec_dim dec_depth dec_heads; kind mae: norm_pix;
- *                       kind tec: groups base_dim base_heads att_tau pred_att
+ *                       kind tec: groups base_dim base_heads att_tau pred_att;
+ *                       kind classifier: classes pool_mean no_class_token distillation_token registers unplaced
+ *                       pre_norm swiglu norm_eps
  *   /weights/NAME       the tensors, with PyTorch's names and shapes
  *   /optimizer          attribute step
  *   /optimizer/m/NAME   first moments of the trained tensors
@@ -46,7 +48,8 @@ typedef struct tec_run_state {
     double finish_lr;                  /* the learning rate at finish_from */
 } tec_run_state;
 
-/* Reads the architecture. The kinds "pretrain" and "targets" of fixtures are TEC_MODEL_TEC and TEC_MODEL_VIT.
+/* Reads the architecture. The kinds "pretrain", "targets" and "finetune" of fixtures are TEC_MODEL_TEC,
+ * TEC_MODEL_VIT and TEC_MODEL_CLASSIFIER.
  * TEC_USER_ERROR: missing, not HDF5, not one of our files, or with attributes missing or out of range. */
 tec_status tec_checkpoint_read_config(const char *path, tec_model_config *config);
 
