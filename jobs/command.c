@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define MOST_YAML_BYTES ((size_t)1 << 20)
 
@@ -275,18 +276,60 @@ static tec_status read_line(line *l)
     return TEC_OK;
 }
 
-tec_status tec_command_parse(const tec_command *command, const tec_comm *comm, int argc, char **argv,
-                             tec_invocation *out)
+static line line_of(const tec_command *command, int argc, char **argv, tec_invocation *out)
 {
-    char *yaml = NULL;
-    size_t bytes = 0;
     memset(out, 0, sizeof *out);
     line l = {.command = command, .out = out, .argv = argv, .argc = argc, .at = 1};
     l.overrides = tec_allocate_zeroed((size_t)argc, sizeof *l.overrides);
     l.files = tec_allocate_zeroed((size_t)argc, sizeof *l.files);
     out->files = l.files;
     set_defaults(command, out->option);
+    return l;
+}
 
+static tec_settings_source source_of(const line *l, const char *yaml, size_t bytes)
+{
+    return (tec_settings_source){.yaml_name = l->config,
+                                 .yaml = yaml,
+                                 .yaml_bytes = bytes,
+                                 .overrides = l->overrides,
+                                 .override_count = l->override_count};
+}
+
+/* A file that can be read twice: what comes through a pipe is for rank 0 to read. */
+static bool is_plain_file(const char *path)
+{
+    struct stat about;
+    return path && stat(path, &about) == 0 && S_ISREG(about.st_mode);
+}
+
+double tec_command_watchdog(const tec_command *command, int argc, char **argv)
+{
+    tec_invocation call;
+    char *yaml = NULL;
+    size_t bytes = 0;
+    line l = line_of(command, argc, argv, &call);
+    tec_status status = read_line(&l);
+    if (status == TEC_OK && is_plain_file(l.config))
+        status = tec_file_read(l.config, MOST_YAML_BYTES, &yaml, &bytes);
+    tec_settings_source source = status == TEC_OK ? source_of(&l, yaml, bytes) : (tec_settings_source){0};
+    if (tec_settings_resolve(&call.settings, &source) != TEC_OK) {
+        tec_settings_free(&call.settings);
+        tec_settings_resolve(&call.settings, &(tec_settings_source){0});
+    }
+    double minutes = call.settings.run.watchdog_minutes;
+    free(yaml);
+    free(l.overrides);
+    tec_invocation_free(&call);
+    return minutes;
+}
+
+tec_status tec_command_parse(const tec_command *command, const tec_comm *comm, int argc, char **argv,
+                             tec_invocation *out)
+{
+    char *yaml = NULL;
+    size_t bytes = 0;
+    line l = line_of(command, argc, argv, out);
     tec_status status = tec_comm_agree(comm, read_line(&l));
     if (status != TEC_OK)
         goto done;
@@ -298,11 +341,7 @@ tec_status tec_command_parse(const tec_command *command, const tec_comm *comm, i
             goto done;
         tec_comm_share_text(comm, &yaml, &bytes, 0);
     }
-    tec_settings_source source = {.yaml_name = l.config,
-                                  .yaml = yaml,
-                                  .yaml_bytes = bytes,
-                                  .overrides = l.overrides,
-                                  .override_count = l.override_count};
+    tec_settings_source source = source_of(&l, yaml, bytes);
     status = tec_comm_agree(comm, tec_settings_resolve(&out->settings, &source));
 done:
     free(yaml);

@@ -75,6 +75,10 @@ tec_status tec_command_parse(const tec_command *command, const tec_comm *comm, i
                              tec_invocation *out);
 void tec_invocation_free(tec_invocation *call);
 
+/* Local, before MPI is started: run.watchdog_minutes as this process finds it in the command line and the -c file, which
+ * it may not see; the default if there is any mistake in them, of which tec_command_parse tells. */
+double tec_command_watchdog(const tec_command *command, int argc, char **argv);
+
 /* Prints usage, options and settings of a command, for --help. */
 void tec_command_print_help(const tec_command *command, FILE *out);
 

@@ -1,11 +1,13 @@
 /* The table of commands. */
 #include "jobs.h"
 
+/* clang-format off */
 const tec_command *const tec_commands[] = {
     &tec_command_pretrain,
     &tec_command_targets,
     &tec_command_knn,
     &tec_command_probe,
+    &tec_command_check,
     &tec_command_export,
     &tec_command_pack,
     &tec_command_inspect,
@@ -16,3 +18,4 @@ const tec_command *const tec_commands[] = {
     &tec_command_help,
     NULL,
 };
+/* clang-format on */

@@ -9,18 +9,17 @@
 #include <jansson.h>
 
 extern const tec_command tec_command_pretrain, tec_command_targets, tec_command_knn, tec_command_probe,
-    tec_command_export, tec_command_pack, tec_command_inspect, tec_command_settings, tec_command_selftest,
-    tec_command_bench, tec_command_plan, tec_command_help;
+    tec_command_check, tec_command_export, tec_command_pack, tec_command_inspect, tec_command_settings,
+    tec_command_selftest, tec_command_bench, tec_command_plan, tec_command_help;
 
 /* Prints the versions of tec and of its libraries, for `tec --version`. */
 void tec_versions_print(FILE *out);
 
-/* Collective. Rank 0 writes `object` to DIR/NAME, completely or not at all; the directory must exist. Borrows `object`,
- * which the other ranks need not have. */
-tec_status tec_job_write_json(const tec_comm *comm, const char *dir, const char *name, const json_t *object);
-
-/* Collective. Rank 0 writes the resolved settings to NAME in run.dir, as YAML for `-c`. */
-tec_status tec_job_write_settings(const tec_comm *comm, const tec_settings *settings, const char *name);
+/* Collective. Rank 0 writes `object` to NAME.json in run.dir, which must exist, and the resolved settings to NAME.yaml,
+ * for `-c`; earlier ones are kept as NAME_1.json and NAME_1.yaml, and so on. Borrows `object`, which the other ranks need
+ * not have. */
+tec_status tec_job_write_results(const tec_comm *comm, const tec_settings *settings, const char *name,
+                                 const json_t *object);
 
 /* A new JSON object for knn.json or probe.json: the settings that features depend on, and the sizes of both sets.
  * `normalisation`: of the images. */

@@ -2,11 +2,13 @@
 #include "jobs.h"
 
 #include "tec/gemm.h"
+#include "tec/launcher.h"
 #include "tec/log.h"
 #include "tec/watchdog.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Output may still be in a buffer, and the disk may be full. */
@@ -17,18 +19,35 @@ static tec_status flush_results(tec_status status)
     return status;
 }
 
+/* One of several processes that share the work without MPI, by --worker i/n? The number may be that of a job array,
+ * which would be the same for all processes of a job. */
+static bool is_worker(const tec_command *command, const tec_invocation *call)
+{
+    if (getenv("SLURM_ARRAY_TASK_ID"))
+        return false;
+    for (int i = 0; command->options && command->options[i].name; i++)
+        if (command->options[i].type == TEC_OPTION_PART && call->option[i].times > 0)
+            return true;
+    return false;
+}
+
 static tec_status run_command(const tec_command *command, int argc, char **argv)
 {
     tec_comm comm;
     tec_invocation call;
-    if (command->parallel)
+    if (command->parallel) {
+        tec_watchdog_start(tec_command_watchdog(command, argc, argv));
         tec_comm_start(&comm);
-    else
+    } else {
         tec_comm_local(&comm);
+    }
     tec_status status = tec_command_parse(command, &comm, argc, argv, &call);
+    if (status == TEC_OK && command->parallel && !is_worker(command, &call))
+        status = tec_launcher_check(&comm);
     if (status == TEC_OK) {
         tec_threads_set(tec_settings_threads(&call.settings));
-        tec_watchdog_start(&comm, call.settings.run.watchdog_minutes);
+        if (command->parallel)
+            tec_watchdog_change(&comm, call.settings.run.watchdog_minutes);
         status = command->run(&comm, &call);
         tec_progress_end();
     }
@@ -36,8 +55,8 @@ static tec_status run_command(const tec_command *command, int argc, char **argv)
     status = tec_comm_agree(&comm, flush_results(status));
     if (status != TEC_OK && comm.rank == 0)
         tec_log_error(-1, tec_error_message());
-    tec_watchdog_end();
     tec_comm_finish(&comm);
+    tec_watchdog_end();
     return status;
 }
 

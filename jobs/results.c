@@ -3,38 +3,81 @@
 
 #include "tec/files.h"
 #include "tec/json.h"
+#include "tec/log.h"
+#include "tec/text.h"
 #include "tec/version.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-static tec_status write_settings(const tec_settings *settings, const char *name)
+static tec_status write_settings(const tec_settings *settings, const char *path)
 {
-    char *text, *path = tec_path_join(settings->run.dir, name);
+    char *text;
     size_t bytes;
     tec_status status = tec_settings_text(settings, &text, &bytes);
     if (status == TEC_OK)
         status = tec_file_write(path, text, bytes);
     free(text);
-    free(path);
     return status;
 }
 
-tec_status tec_job_write_settings(const tec_comm *comm, const tec_settings *settings, const char *name)
+/* Renames an earlier evaluation's file to DIR/NAME_NUMBER.ENDING, if it is there. */
+static tec_status keep_file(const char *dir, const char *name, int number, const char *ending)
 {
-    return tec_comm_agree(comm, comm->rank == 0 ? write_settings(settings, name) : TEC_OK);
-}
-
-static tec_status write_json(const char *dir, const char *name, const json_t *object)
-{
-    char *path = tec_path_join(dir, name);
-    tec_status status = tec_json_write(path, object, 9);
-    free(path);
+    char *old = tec_string_format("%s/%s.%s", dir, name, ending);
+    char *kept = tec_string_format("%s/%s_%d.%s", dir, name, number, ending);
+    tec_status status = TEC_OK;
+    if (rename(old, kept) != 0 && errno != ENOENT)
+        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be renamed to %s: %s", old, kept, strerror(errno));
+    free(kept);
+    free(old);
     return status;
 }
 
-tec_status tec_job_write_json(const tec_comm *comm, const char *dir, const char *name, const json_t *object)
+static bool is_taken(const char *dir, const char *name, int number)
 {
-    return tec_comm_agree(comm, comm->rank == 0 ? write_json(dir, name, object) : TEC_OK);
+    char *json = tec_string_format("%s/%s_%d.json", dir, name, number);
+    char *yaml = tec_string_format("%s/%s_%d.yaml", dir, name, number);
+    bool taken = tec_file_exists(json) || tec_file_exists(yaml);
+    free(yaml);
+    free(json);
+    return taken;
+}
+
+/* Keeps the results of an earlier evaluation under the first number that is free. */
+static tec_status keep_results(const char *dir, const char *name, const char *json)
+{
+    int number = 1;
+    if (!tec_file_exists(json))
+        return TEC_OK;
+    while (is_taken(dir, name, number))
+        number++;
+    TEC_TRY(keep_file(dir, name, number, "json"));
+    TEC_TRY(keep_file(dir, name, number, "yaml"));
+    tec_log("the earlier results in %s are kept as %s/%s_%d.json", json, dir, name, number);
+    return TEC_OK;
+}
+
+static tec_status write_results(const tec_settings *settings, const char *name, const json_t *object)
+{
+    const char *dir = settings->run.dir;
+    char *json = tec_string_format("%s/%s.json", dir, name), *yaml = tec_string_format("%s/%s.yaml", dir, name);
+    tec_status status = keep_results(dir, name, json);
+    if (status == TEC_OK)
+        status = tec_json_write(json, object, 9);
+    if (status == TEC_OK)
+        status = write_settings(settings, yaml);
+    free(yaml);
+    free(json);
+    return status;
+}
+
+tec_status tec_job_write_results(const tec_comm *comm, const tec_settings *settings, const char *name,
+                                 const json_t *object)
+{
+    return tec_comm_agree(comm, comm->rank == 0 ? write_results(settings, name, object) : TEC_OK);
 }
 
 json_t *tec_job_evaluation_json(const tec_settings *settings, const tec_evaluation *evaluation,

@@ -2,6 +2,7 @@
 #include "jobs.h"
 
 #include "tec/bench.h"
+#include "tec/files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -248,10 +249,12 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
                          .result = {.steps = (int)option[OPTION_STEPS].number}};
     run.micro_batch =
         number_or(&option[OPTION_MICRO_BATCH], targets ? run.batch : tec_model_micro_batch(&run.config, run.batch));
+    const char *json = option[OPTION_JSON].text;
+    TEC_TRY(tec_comm_agree(comm, json && comm->rank == 0 ? tec_file_check_output(json) : TEC_OK));
     tec_status status = targets ? tec_comm_agree(comm, measure_targets(size, &run))
                                 : measure_training(comm, &call->settings, size, brief, &run);
     if (status == TEC_OK)
-        status = report(comm, brief, option[OPTION_JSON].text, &run);
+        status = report(comm, brief, json, &run);
     tec_bench_result_free(&run.result);
     return status;
 }

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_OUT, OPTION_NAMES, OPTION_FORMAT };
+enum { OPTION_OUT, OPTION_NAMES, OPTION_FORMAT, OPTION_FLAT };
 
 static const tec_option options[] = {
     {"o", TEC_OPTION_TEXT, "OUT", .help = "the file to write"},
@@ -20,6 +20,9 @@ static const tec_option options[] = {
      .help = "timm (the default): the encoder, as timm's VisionTransformer; tec: everything in the file, with the "
              "names of TEC's public checkpoints; hf: Hugging Face's ViTModel, with config.json next to OUT"},
     {"format", TEC_OPTION_CHOICE, "safetensors|pth", .help = "by default chosen by the extension of OUT"},
+    {"flat", TEC_OPTION_SWITCH,
+     .help =
+         "a .pth file holds the tensors alone, instead of {\"model\": tensors} with the facts that no tensor tells"},
     {0}};
 
 typedef enum file_format { SAFETENSORS, PTH, UNKNOWN } file_format;
@@ -33,6 +36,7 @@ typedef struct export_plan {
     const char *model, *out;
     tec_export_names names;
     file_format format;
+    bool wrapped; /* {"model": tensors, ...} */
 } export_plan;
 
 /* -- the command line -- */
@@ -61,26 +65,36 @@ static tec_status make_plan(const tec_invocation *call, export_plan *plan)
     if (plan->format == UNKNOWN)
         return tec_fail(TEC_USER_ERROR, "%s: the extension is none of .safetensors, .pth, .pt, .bin: give --format",
                         plan->out);
+    bool flat = call->option[OPTION_FLAT].times > 0;
+    if (flat && plan->format != PTH)
+        return tec_fail(TEC_USER_ERROR, "command line: --flat is about .pth files, and %s is a .safetensors file",
+                        plan->out);
+    plan->wrapped = plan->format == PTH && !flat && plan->names != TEC_NAMES_HF; /* from_pretrained wants it flat */
     return TEC_OK;
 }
 
 /* -- metadata -- */
 
-enum { METADATA = 13 }; /* strings, at most: keys, values, NULL */
+enum { METADATA = 17 }; /* strings, at most: keys, values, NULL */
 
 static char *three(const double value[3])
 {
     return tec_string_format("%.17g,%.17g,%.17g", value[0], value[1], value[2]);
 }
 
-/* What tensors do not tell, as src/import/sidecar.c reads it. Ends with NULL; the caller frees the strings. */
+/* What tensors do not tell, as src/import/sidecar.c reads it; a guess is not passed on as if it were known. Ends with
+ * NULL; the caller frees the strings. */
 static void make_metadata(const tec_import_facts *facts, char *metadata[METADATA])
 {
     int n = 0;
-#define ENTRY(key, value) (metadata[n++] = tec_string_copy(key), metadata[n++] = (value))
+#define ENTRY(key, value) (void)(metadata[n++] = tec_string_copy(key), metadata[n++] = (value))
     ENTRY("format", tec_string_format("pt"));
     ENTRY("software", tec_string_format("tec %s", tec_version()));
-    ENTRY("tec_heads", tec_string_format("%d", facts->config.heads));
+    if (facts->heads_known)
+        ENTRY("tec_heads", tec_string_format("%d", facts->config.heads));
+    if (facts->activation_known)
+        ENTRY("tec_activation", tec_string_copy(tec_activation_name(facts->config.variant.activation)));
+    ENTRY("tec_interpolation", tec_string_copy(tec_interpolation_name(facts->interpolation)));
     ENTRY("tec_norm_eps", tec_string_format("%.17g", facts->config.variant.norm_eps));
     if (facts->normalised) {
         ENTRY("tec_mean", three(facts->mean));
@@ -102,6 +116,7 @@ static tec_status write_json_beside(const char *out, const char *name, json_t *o
 /* clang-format off */
 static json_t *model_json(const tec_import_facts *facts)
 {
+    static const char *const hidden_act[] = {"gelu", "gelu_pytorch_tanh", "quick_gelu"}; /* by tec_activation */
     const tec_model_config *c = &facts->config;
     return json_pack("{s:[s], s:s, s:i, s:i, s:i, s:i, s:s, s:f, s:i, s:i, s:i, s:b, s:f, s:f}",
         "architectures", "ViTModel",
@@ -110,7 +125,7 @@ static json_t *model_json(const tec_import_facts *facts)
         "num_hidden_layers", c->depth,
         "num_attention_heads", c->heads,
         "intermediate_size", tec_model_hidden(c),
-        "hidden_act", "gelu",
+        "hidden_act", hidden_act[c->variant.activation],
         "layer_norm_eps", c->variant.norm_eps,
         "image_size", c->image_size,
         "patch_size", c->patch,
@@ -120,17 +135,27 @@ static json_t *model_json(const tec_import_facts *facts)
         "attention_probs_dropout_prob", 0.0);
 }
 
+/* As `tec knn` prepares images for this model: BitImageProcessor is the one that can also cut the centre out. */
 static json_t *preprocessor_json(const tec_import_facts *facts)
 {
+    static const int resample[] = {[TEC_FILTER_BICUBIC] = 3, [TEC_FILTER_BILINEAR] = 2, [TEC_FILTER_LANCZOS] = 1};
     const int size = facts->config.image_size;
     const double *mean = facts->mean, *std = facts->std;
-    return json_pack("{s:s, s:b, s:b, s:f, s:b, s:{s:i, s:i}, s:[f,f,f], s:[f,f,f]}",
-        "image_processor_type", "ViTImageProcessor",
+    const tec_preprocessing p = tec_preprocessing_complete(facts->preprocessing, tec_preprocessing_mae(size));
+    const int resized = (int)(size / p.crop_pct);
+    json_t *to = p.resize == TEC_RESIZE_SQUASH ? json_pack("{s:i, s:i}", "height", resized, "width", resized)
+                                               : json_pack("{s:i}", "shortest_edge", resized);
+    return json_pack("{s:b, s:s, s:b, s:b, s:f, s:b, s:o, s:i, s:b, s:{s:i, s:i}, s:[f,f,f], s:[f,f,f]}",
+        "tec_defaults", facts->preprocessing_from == NULL, /* nobody has said how images are resized */
+        "image_processor_type", p.resize == TEC_RESIZE_SQUASH ? "DeiTImageProcessor" : "BitImageProcessor",
         "do_normalize", 1,
         "do_rescale", 1,
         "rescale_factor", 1.0 / 255,
         "do_resize", 1,
-        "size", "height", size, "width", size,
+        "size", to,
+        "resample", resample[p.filter],
+        "do_center_crop", 1,
+        "crop_size", "height", size, "width", size,
         "image_mean", mean[0], mean[1], mean[2],
         "image_std", std[0], std[1], std[2]);
 }
@@ -144,14 +169,30 @@ static tec_status write_config(const char *out, const tec_import_facts *facts)
 
 /* -- the command -- */
 
+/* What whoever loads the file has to know or to find out. */
+static void warn(const export_plan *plan, const tec_import *import)
+{
+    const tec_import_facts *facts = tec_import_get_facts(import);
+    tec_activation activation = facts->config.variant.activation;
+    char *doubts = tec_import_doubts(import, TEC_USE_FEATURES);
+    if (doubts)
+        tec_warn("%s: nothing in the file tells %s; the exported file does not tell it either", plan->model, doubts);
+    free(doubts);
+    if (activation != TEC_ACTIVATION_GELU && plan->names != TEC_NAMES_HF)
+        tec_warn("%s: its activation is %s: a program that loads the file must be told so (timm: act_layer='%s')",
+                 plan->out, tec_activation_name(activation), tec_activation_name(activation));
+}
+
 static tec_status write_tensors(const export_plan *plan, const tec_import_facts *facts, const tec_export *tensors)
 {
     char *metadata[METADATA];
-    if (plan->format == PTH)
-        return tec_torch_write(plan->out, tensors->tensor, tensors->count);
+    tec_status status;
     make_metadata(facts, metadata);
-    tec_status status =
-        tec_safetensors_write(plan->out, tensors->tensor, tensors->count, (const char *const *)metadata);
+    const char *const *texts = (const char *const *)metadata;
+    if (plan->format == PTH)
+        status = tec_torch_write(plan->out, tensors->tensor, tensors->count, plan->wrapped ? texts : NULL);
+    else
+        status = tec_safetensors_write(plan->out, tensors->tensor, tensors->count, texts);
     for (int i = 0; metadata[i]; i++)
         free(metadata[i]);
     return status;
@@ -164,12 +205,15 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     tec_import *import;
     tec_export tensors;
     TEC_TRY(make_plan(call, &plan));
+    TEC_TRY(tec_file_check_output(plan.out));
     TEC_TRY(tec_setup_import(&call->settings, plan.model, &import));
     const tec_import_facts *facts = tec_import_get_facts(import);
     char *line = tec_import_describe(import);
     tec_log("%s", line);
     free(line);
     tec_status status = tec_export_model(import, plan.names, &tensors);
+    if (status == TEC_OK)
+        warn(&plan, import);
     if (status == TEC_OK)
         status = write_tensors(&plan, facts, &tensors);
     if (status == TEC_OK && plan.names == TEC_NAMES_HF)
@@ -185,13 +229,17 @@ static const char *const sections[] = {"base", NULL};
 
 const tec_command tec_command_export = {
     .name = "export",
-    .usage = "MODEL -o OUT [--names timm|tec|hf] [--format safetensors|pth] [base.key=value ...]",
+    .usage = "MODEL -o OUT [--names timm|tec|hf] [--format safetensors|pth] [--flat] [base.key=value ...]",
     .summary = "write a model as .safetensors or .pth for other programs",
     .details = "MODEL is any file that base.model accepts. With --names timm and hf the class-token MLP of a TEC "
                "model is folded into its class token, and layer scale into the weights, so that a plain ViT gives "
                "the same features. Weights are written as float32, unrounded. The metadata of a .safetensors file "
-               "also has the heads, the norm eps and the normalisation of images. A .pth file has no metadata: "
-               "where these are unusual, they must be given when it is read (base.heads and so on).",
+               "also has the heads, the norm eps, the activation, how positions are interpolated and the "
+               "normalisation of images, as far as they are known.\n\n"
+               "A .pth file is {\"model\": tensors} with the same facts beside it, as the scripts of MAE, DeiT and TEC "
+               "expect; with --flat, and always with --names hf, it is a dict of the tensors alone, as "
+               "load_state_dict takes it. Such a file tells no facts: where they are unusual, they must be given when "
+               "it is read (base.heads and so on).",
     .options = options,
     .sections = sections,
     .takes_files = true,

@@ -2,6 +2,7 @@
 #include "jobs.h"
 
 #include "tec/files.h"
+#include "tec/log.h"
 #include "tec/tensor_file.h"
 #include "tec/text.h"
 
@@ -11,6 +12,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+enum { OPTION_EXPECT, OPTION_TOLERANCE };
+
+static const tec_option options[] = {
+    {"expect", TEC_OPTION_TEXT, "FILE",
+     .help =
+         "run the model on `images` [B, c, S, S] (normalised pixels) of this .safetensors file and compare with its "
+         "`cls` and `mean` [B, D], which another program computed"},
+    {"tol", TEC_OPTION_NUMBER, "X", .help = "the relative error that --expect allows (default 1e-4)", .most = 1,
+     .otherwise = 1e-4},
+    {0}};
 
 /* ---- target stores ---- */
 
@@ -85,6 +97,18 @@ static void print_line(const char *before, const char *name, const char *between
     free(shown_name);
 }
 
+static void print_facts(const tec_import *import, const char *path, tec_import_use use)
+{
+    char *line = tec_import_describe(import), *doubts = tec_import_doubts(import, use);
+    print_line("family: ", tec_import_get_facts(import)->family, "", "");
+    print_line("model: ", line, "", "");
+    fflush(stdout);
+    if (doubts)
+        tec_warn("%s: nothing in the file tells %s; commands that depend on it ask", path, doubts);
+    free(doubts);
+    free(line);
+}
+
 /* Prints what the model is and returns the prefix of its tensors, which the caller frees. A file without a model is not
  * an error: that is printed, and the prefix is "". */
 static char *print_model(const char *path, const tec_settings *settings)
@@ -94,11 +118,8 @@ static char *print_model(const char *path, const tec_settings *settings)
         printf("model: not recognised: %s\n", tec_error_message());
         return tec_string_copy("");
     }
-    const tec_import_facts *facts = tec_import_get_facts(import);
-    char *prefix = tec_string_copy(facts->prefix), *line = tec_import_describe(import);
-    print_line("family: ", facts->family, "", "");
-    print_line("model: ", line, "", "");
-    free(line);
+    char *prefix = tec_string_copy(tec_import_get_facts(import)->prefix);
+    print_facts(import, path, TEC_USE_IMAGES);
     tec_import_close(import);
     return prefix;
 }
@@ -189,11 +210,52 @@ static tec_status inspect(const char *path, const tec_settings *settings)
     return inspect_tensors(path, settings);
 }
 
+/* ---- the features of a model against those that another program computed ---- */
+
+static tec_status print_comparison(const char *path, const char *expect, const tec_comparison *found, double tolerance)
+{
+    tec_status status = TEC_OK;
+    for (int p = 0; p < 2; p++) {
+        if (!found->compared[p])
+            continue;
+        const char *name = tec_pooling_name((tec_pooling)p);
+        printf("%s: relative error %.2e (the largest of %d images)\n", name, found->error[p], found->images);
+        if (status == TEC_OK && !(found->error[p] <= tolerance))
+            status =
+                tec_fail(TEC_CHECK_FAILED, "%s: its features (%s) differ from those of %s by %.2e, more than --tol %g",
+                         path, name, expect, found->error[p], tolerance);
+    }
+    if (status == TEC_OK)
+        printf("the features agree with those of %s within %g\n", expect, tolerance);
+    return status;
+}
+
+static tec_status check_expectation(const tec_invocation *call)
+{
+    const char *expect = call->option[OPTION_EXPECT].text;
+    tec_import *import;
+    tec_comparison found;
+    if (call->file_count != 1)
+        return tec_fail(TEC_USER_ERROR, "command line: --expect compares one model: tec inspect MODEL --expect %s",
+                        expect);
+    const char *path = call->files[0];
+    TEC_TRY(tec_setup_import(&call->settings, path, &import));
+    printf("file: %s\n", path);
+    print_facts(import, path, TEC_USE_WEIGHTS);
+    tec_status status = tec_setup_expect(import, expect, &found);
+    if (status == TEC_OK)
+        status = print_comparison(path, expect, &found, call->option[OPTION_TOLERANCE].number);
+    tec_import_close(import);
+    return status;
+}
+
 static tec_status run(tec_comm *comm, const tec_invocation *call)
 {
     (void)comm;
     if (call->file_count == 0)
         return tec_fail(TEC_USER_ERROR, "no file is given: tec inspect FILE ...");
+    if (call->option[OPTION_EXPECT].times)
+        return check_expectation(call);
     for (int i = 0; i < call->file_count; i++) {
         if (i)
             putchar('\n');
@@ -206,14 +268,28 @@ static const char *const sections[] = {"base", NULL};
 
 const tec_command tec_command_inspect = {
     .name = "inspect",
-    .usage = "FILE ... [base.key=value ...]",
+    .usage = "FILE ... [--expect FILE [--tol X]] [base.key=value ...]",
     .summary = "show what a model file or a target store contains",
-    .details = "FILE is a .safetensors file or the index of a sharded one, a PyTorch file (.pth, .pt, "
-               ".bin, in zip format or older), a tec checkpoint, a golden fixture, a target store "
-               "(its directory, its manifest or a shard), or a directory with model.safetensors, "
-               "pytorch_model.bin or checkpoint.h5. No code in the file is executed.\n\n"
-               "Prints format, family and architecture of the model, as `base.model=FILE` would read it, the "
-               "number of parameters, what else is in the file, and every tensor with its type and shape.",
+    .details =
+        "FILE is a .safetensors file or the index of a sharded one, a PyTorch file (.pth, .pt, "
+        ".bin, in zip format or older), a tec checkpoint, a golden fixture, a target store "
+        "(its directory, its manifest or a shard), or a directory with model.safetensors, "
+        "pytorch_model.bin or checkpoint.h5. No code in the file is executed.\n\n"
+        "Prints format, family and architecture of the model, as `base.model=FILE` would read it, the "
+        "number of parameters, what else is in the file, and every tensor with its type and shape. What nothing in the "
+        "file tells, and features depend on, is a warning that names the key of section base that answers it.\n\n"
+        "--expect checks a model against the program that it comes from. Exit code 0 if the features agree, 1 if "
+        "they differ, 2 if the model is refused. In Python, with `model` in evaluation mode:\n\n"
+        "    import torch\n"
+        "    from safetensors.torch import save_file\n"
+        "    images = torch.randn(2, 3, 224, 224)\n"
+        "    with torch.no_grad():\n"
+        "        tokens = model.forward_features(images)     # timm; in Hugging Face\n"
+        "        # tokens = model(images).last_hidden_state\n"
+        "    first = 1                                       # tokens before the patches\n"
+        "    save_file({\"images\": images, \"cls\": tokens[:, 0].contiguous(),\n"
+        "               \"mean\": tokens[:, first:].mean(1)}, \"expect.safetensors\")",
+    .options = options,
     .sections = sections,
     .takes_files = true,
     .run = run,

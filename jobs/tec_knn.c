@@ -29,9 +29,7 @@ static tec_status write_results(const tec_comm *comm, const tec_settings *settin
     json_object_set_new(object, "knn", results);
     json_object_set_new(object, "ranks", json_integer(comm->size));
     json_object_set_new(object, "seconds", json_real(seconds));
-    tec_status status = tec_job_write_json(comm, settings->run.dir, "knn.json", object);
-    if (status == TEC_OK)
-        status = tec_job_write_settings(comm, settings, "knn.yaml");
+    tec_status status = tec_job_write_results(comm, settings, "knn", object);
     json_decref(object);
     return status;
 }
@@ -45,7 +43,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     tec_normalisation normalisation;
     tec_knn_result result;
     double started = tec_seconds();
-    tec_status status = tec_setup_evaluation(comm, settings, &evaluation, &normalisation);
+    tec_status status = tec_setup_evaluation(comm, settings, &knn, &evaluation, &normalisation);
     if (status != TEC_OK)
         goto done;
     tec_features_normalize(&evaluation.train);

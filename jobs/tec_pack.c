@@ -7,6 +7,8 @@
 #include "tec/memory.h"
 #include "tec/pack.h"
 #include "tec/phase.h"
+#include "tec/room.h"
+#include "tec/temporary.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,18 +38,29 @@ static tec_status open_pack(const tec_comm *comm, const char *folder, const char
     return status;
 }
 
+/* TEC_SYSTEM_ERROR: the missing shards do not fit on the disk. */
+static tec_status check_room(const tec_pack *pack, const char *dir, const int64_t *missing)
+{
+    int64_t bytes = 0;
+    char what[64];
+    for (int64_t i = 1; i <= missing[0]; i++)
+        bytes += tec_pack_shard_bytes(pack, (int)missing[i]);
+    snprintf(what, sizeof what, "%lld of the pack's files", (long long)missing[0]);
+    return bytes > 0 ? tec_room_check(dir, bytes, what, "give another directory for the pack") : TEC_OK;
+}
+
 /* On rank 0: checks all shards, so that a directory with another pack is refused before anything is written, and lists
  * the missing ones in missing[1 ..]; missing[0] is their number. */
 static tec_status list_missing(const tec_pack *pack, const char *dir, int64_t *missing)
 {
-    tec_file_remove_stale(dir, "shard-");
+    tec_temporary_remove(dir, "shard-");
     for (int shard = 0; shard < tec_pack_shards(pack); shard++) {
         bool done;
         TEC_TRY(tec_pack_shard_done(pack, shard, &done));
         if (!done)
             missing[++missing[0]] = shard;
     }
-    return TEC_OK;
+    return check_room(pack, dir, missing);
 }
 
 /* Collective. Of n ranks, each writes every n-th missing shard. */
@@ -59,6 +72,8 @@ static tec_status write_missing(const tec_comm *comm, const tec_pack *pack, cons
         if (first + comm->rank < missing[0])
             status = tec_pack_write_shard(pack, (int)missing[1 + first + comm->rank]);
         status = tec_comm_agree(comm, status);
+        if (status != TEC_OK)
+            break;
         int64_t done = first + comm->size < missing[0] ? first + comm->size : missing[0];
         tec_progress(TEC_PROGRESS_SECONDS, "pack: %lld of %lld shards written", (long long)done, (long long)missing[0]);
     }

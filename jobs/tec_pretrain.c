@@ -3,6 +3,7 @@
 
 #include "tec/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { OPTION_FRESH, OPTION_FINISH };
@@ -16,6 +17,18 @@ static const tec_option options[] = {
     {0}};
 
 static const char *const sections[] = {"data", "model", "base", "targets", "pretrain", "run", NULL};
+
+/* The first line: what is trained on. The incomplete batch at the end of an epoch is not trained on, which is said. */
+static void say_what(const tec_comm *comm, const tec_run_plan *plan)
+{
+    int64_t images = tec_dataset_size(plan->set), batch = plan->recipe.batch, left = images % batch;
+    char rest[96] = "";
+    if (left > 0 && images > batch)
+        snprintf(rest, sizeof rest, " (%lld %s left out of each epoch, others every time)", (long long)left,
+                 left == 1 ? "image is" : "images are");
+    tec_log("%lld images, %d ranks, %lld images a step, %lld steps an epoch%s, run directory %s", (long long)images,
+            comm->size, (long long)batch, (long long)(images / batch), rest, plan->dir);
+}
 
 /* Collective. */
 static tec_status train(const tec_comm *comm, const tec_invocation *call, const tec_inputs *inputs,
@@ -45,8 +58,7 @@ static tec_status train(const tec_comm *comm, const tec_invocation *call, const 
                                .fresh = call->option[OPTION_FRESH].times,
                                .deadline = deadline,
                                .lock_minutes = settings->run.lock_minutes};
-    tec_log("%lld images, %d ranks, %d images a step, run directory %s", (long long)tec_dataset_size(inputs->set),
-            comm->size, plan.recipe.batch, plan.dir);
+    say_what(comm, &plan);
     tec_status status = tec_run_training(comm, &plan);
     tec_task_free(&task);
     free(text);
@@ -75,12 +87,14 @@ const tec_command tec_command_pretrain = {
     .details =
         "With objective tec the model sees a part of the patches of each image "
         "and learns to predict the targets in targets.dir; with objective mae it "
-        "learns to predict the hidden pixels, which gives a first base model.\n\n"
+        "learns to predict the hidden pixels, which gives a first base model. An epoch takes as many whole "
+        "batches as there are; what is left, fewer images than pretrain.batch, is left out of this epoch, and in "
+        "the next one it is other images. The first line says how many.\n\n"
         "If run.dir has a checkpoint, the run continues from it. It keeps its model, objective, data set, seed, "
         "batch, base model, target store and normalisation; whatever else has changed is said, logged with its "
         "step in log.jsonl, and the former settings are kept as settings_1.yaml, ... More pretrain.epochs "
-        "continue on the longer cosine; fewer than are done are refused, and --finish ends a run early. SIGTERM, SIGUSR1 and "
-        "the time limit (run.max_minutes, SLURM_JOB_END_TIME) end the run with a "
+        "continue on the longer cosine; fewer than are done are refused, and --finish ends a run early. "
+        "SIGTERM, SIGUSR1, Ctrl-C and the time limit (run.max_minutes, SLURM_JOB_END_TIME) end the run with a "
         "checkpoint and exit code 0; the file DONE is written when all epochs are done.",
     .options = options,
     .sections = sections,

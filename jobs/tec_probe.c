@@ -28,9 +28,7 @@ static tec_status write_results(const tec_comm *comm, const tec_settings *settin
     json_object_set_new(object, "probe", probe);
     json_object_set_new(object, "ranks", json_integer(comm->size));
     json_object_set_new(object, "seconds", json_real(seconds));
-    tec_status status = tec_job_write_json(comm, settings->run.dir, "probe.json", object);
-    if (status == TEC_OK)
-        status = tec_job_write_settings(comm, settings, "probe.yaml");
+    tec_status status = tec_job_write_results(comm, settings, "probe", object);
     json_decref(object);
     return status;
 }
@@ -51,17 +49,18 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     tec_normalisation normalisation;
     tec_probe_result result;
     double started = tec_seconds();
-    tec_status status = tec_setup_evaluation(comm, settings, &evaluation, &normalisation);
+    tec_status status = tec_setup_evaluation(comm, settings, NULL, &evaluation, &normalisation);
     if (status == TEC_OK)
         status = tec_probe_run(comm, &probe, &evaluation.train, &evaluation.val, &result);
     if (status != TEC_OK)
         goto done;
     double seconds = tec_seconds() - started;
     if (comm->rank == 0)
-        printf("probe top1 %.2f top5 %.2f (%lld training, %lld test images, %d features, %d epochs, %.1f s)\n",
+        printf("probe top1 %.2f top5 %.2f (%lld training, %lld test images, %d features, %d epochs, batch %lld, lr %g, "
+               "loss %.4f, %.1f s)\n",
                tec_job_percent(result.top1, result.total), tec_job_percent(result.top5, result.total),
                (long long)evaluation.train.total, (long long)evaluation.val.total, evaluation.train.width,
-               settings->probe.epochs, seconds);
+               settings->probe.epochs, (long long)result.batch, result.lr, result.loss, seconds);
     status = write_results(comm, settings, &evaluation, &normalisation, &result, seconds);
 done:
     tec_evaluation_free(&evaluation);
@@ -74,16 +73,18 @@ const tec_command tec_command_probe = {
     .name = "probe",
     .usage = "[-c CONFIG.yaml] eval.model=MODEL data.train=PATH data.val=PATH run.dir=DIR [section.key=value ...]",
     .summary = "evaluate a model's features by a linear classifier",
-    .details = "Computes the features of both data sets from centre crops (eval.pooling: class token, or mean of the "
-               "patches) and trains a linear classifier on them, as MAE's linear probe does: batch normalisation "
-               "without affine parameters, LARS, warm-up and cosine. MAE draws a random crop of every image in every "
-               "epoch; here features are computed only once, which is much faster, and gives slightly lower accuracy "
-               "on large data sets. Prints one line; DIR/probe.json has all results, DIR/probe.yaml the settings.\n\n"
-               "The defaults are MAE's for ImageNet. How far LARS gets grows with probe.blr * "
-               "images * epochs: a data set of a few ten thousand images needs a larger probe.blr "
-               "(0.1 * 1281167 / images goes as far as on ImageNet) and a smaller probe.batch, "
-               "such as 512. A probe.batch larger than the training set is reduced to its size.\n\n"
-               "eval.model=pixels uses the raw pixels as features: the baseline that a model has to beat.",
+    .details =
+        "Computes the features of both data sets from centre crops (eval.pooling: class token, or mean of the "
+        "patches) and trains a linear classifier on them, as MAE's linear probe does: batch normalisation "
+        "without affine parameters, LARS, warm-up and cosine. MAE draws a random crop of every image in every "
+        "epoch; here features are computed only once, which is much faster, and gives slightly lower accuracy "
+        "on large data sets. Prints one line; DIR/probe.json has all results, DIR/probe.yaml the settings.\n\n"
+        "On large data sets the defaults are MAE's for ImageNet: batch 16384, probe.blr 0.1. A smaller data set "
+        "is divided into ten batches, and probe.blr is 16384 / images, so that a step has the learning rate that "
+        "it has on ImageNet, 6.4. The line printed names both. An incomplete batch at the end of an epoch is left "
+        "out of this epoch. A probe.batch larger than the training set is reduced to its size. A loss that ends "
+        "near ln(classes), that of guessing, is warned of.\n\n"
+        "eval.model=pixels uses the raw pixels as features: the baseline that a model has to beat.",
     .sections = sections,
     .parallel = true,
     .run = run,

@@ -141,8 +141,8 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
         status = tec_setup_dataset(comm, settings, true, &set);
     if (status == TEC_OK) {
         job.set = set;
-        job.spec = tec_setup_store_spec(settings, tec_frozen_config(job.frozen),
-                                        tec_params_hash(tec_frozen_params(job.frozen)), &normalisation, set);
+        job.spec = tec_setup_store_spec(settings, tec_frozen_config(job.frozen), tec_frozen_hash(job.frozen),
+                                        &normalisation, set);
         status = call->option[OPTION_VERIFY].times ? verify_store(&job, settings) : write_store(&job, settings);
     }
     tec_dataset_close(set);
@@ -159,8 +159,8 @@ const tec_command tec_command_targets = {
     .details = "Runs base.model over every view of every image of data.train and writes its targets to "
                "targets.dir, as shards that any number of ranks or workers share. Existing shards are "
                "not made again: started once more, the command makes the missing ones. The store is "
-               "complete when it has a manifest. SIGTERM, SIGUSR1 and the time limit (run.max_minutes, "
-               "SLURM_JOB_END_TIME) end the command with exit code 0; finished shards are kept.\n\n"
+               "complete when it has a manifest. SIGTERM, SIGUSR1, Ctrl-C and the time limit (run.max_minutes, "
+               "SLURM_JOB_END_TIME) end the command with exit code 0; finished shards and rows are kept.\n\n"
                "--verify, with the same settings, re-reads every shard (attributes, shapes, "
                "checksums, finiteness) and recomputes targets.verify_samples rows. Exit code "
                "0 if all is well; 1, with one line about the first thing that is wrong.",

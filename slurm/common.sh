@@ -253,7 +253,8 @@ submit_continuation() {
     for name in $(compgen -e SLURM_); do
         [[ $name == SLURM_CONF ]] || sbatch+=(-u "$name")
     done
-    sbatch+=("TEC_CONTINUES=$((${TEC_CONTINUES:-0} + 1))" sbatch)
+    # What jobs that have ended left half done may be taken up: see tec/temporary.h.
+    sbatch+=("TEC_CONTINUES=$((${TEC_CONTINUES:-0} + 1))" "TEC_AFTER_JOBS=${TEC_AFTER_JOBS:-} $SLURM_JOB_ID" sbatch)
     eval "sbatch+=($TEC_SBATCH)"
     [[ -z ${SLURM_ARRAY_TASK_ID:-} ]] || sbatch+=("--array=$SLURM_ARRAY_TASK_ID")
     waiting=$(squeue -h -t PENDING -o '%i %E' | grep -w "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}" | sed 's/([a-z]*)//g')

@@ -53,6 +53,9 @@ void tec_comm_sum_int64(const tec_comm *comm, int64_t *data, int count);
 void tec_comm_max_double(const tec_comm *comm, double *data, int count);
 void tec_comm_barrier(const tec_comm *comm);
 
+/* Collective. The least of all values, and the lowest rank that has it. */
+void tec_comm_least(const tec_comm *comm, double *value, int *rank);
+
 /* Collective. Have all ranks called with the same value? */
 bool tec_comm_same(const tec_comm *comm, uint64_t value);
 

@@ -4,6 +4,7 @@
 #ifndef TEC_DATASET_H
 #define TEC_DATASET_H
 
+#include "tec/findings.h"
 #include "tec/image.h"
 
 #include <stdbool.h>
@@ -66,6 +67,13 @@ uint64_t tec_dataset_fingerprint(const tec_dataset *set);
 /* Reads and decodes one sample; the caller frees it by tec_image_free. TEC_USER_ERROR: this image is bad, and the
  * message names its file. TEC_SYSTEM_ERROR: no memory, or a damaged pack, which must not be skipped as a bad image. */
 tec_status tec_dataset_read(const tec_dataset *set, int64_t sample, tec_image *out);
+
+/* How images are decoded from now on, apart from their channels: strictly, turned upright (tec_decoding); without this
+ * call, neither. Turning changes the fingerprint. Before the first read. */
+void tec_dataset_decode_as(tec_dataset *set, bool strict, bool turn);
+
+/* What tec_dataset_read has found so far. */
+const tec_findings *tec_dataset_findings(const tec_dataset *set);
 
 /* The large files that a pack consists of, apart from its lists: how many (0 if the set is no pack), and the path (the
  * caller frees it) and size of each. After tec_dataset_read_from they are read from copies in `dir`; call it before the

@@ -47,19 +47,16 @@ tec_status tec_file_create(const char *path, int64_t bytes, int *fd);
 tec_status tec_file_put(int fd, const char *path, const void *data, size_t bytes, int64_t offset);
 tec_status tec_file_get(int fd, const char *path, void *data, size_t bytes, int64_t offset);
 
-/* PATH.HOST.PID.NUMBER.tmp: a name that no other process and no other call uses; the caller frees it. */
-char *tec_file_temporary(const char *path);
-
-/* Removes from a directory the temporary files whose names start with `prefix` and whose processes, on this host, have
- * ended. */
-void tec_file_remove_stale(const char *directory, const char *prefix);
-
 /* Flushes `temporary` to the disk, renames it to `path`, flushes the directory. On failure `temporary` is removed. */
 tec_status tec_file_publish(const char *temporary, const char *path);
 
 /* The same, except that an existing file at `path` stays and `temporary` is removed: of several processes that publish
  * the same thing the first wins (the last, where the file system has no hard links). */
 tec_status tec_file_publish_once(const char *temporary, const char *path);
+
+/* Can a file be written at `path`? Tried with an empty temporary file, so that a mistake is told before the work whose
+ * result would have nowhere to go. TEC_USER_ERROR: no, with the reason. */
+tec_status tec_file_check_output(const char *path);
 
 /* Flushes a file to the disk. */
 tec_status tec_file_flush(const char *path);

@@ -39,6 +39,9 @@ void tec_frozen_list(const tec_model_config *config, tec_params *params);
 
 const tec_model_config *tec_frozen_config(const tec_frozen *frozen);
 tec_params *tec_frozen_params(tec_frozen *frozen); /* named as in checkpoints, position table included */
+/* The hash of what the model computes with: its weights and, if it is not the exact GELU, its activation. */
+uint64_t tec_frozen_hash(const tec_frozen *frozen);
+
 size_t tec_frozen_workspace_bytes(const tec_frozen *frozen);
 
 /* The class token as the first block gets it, but without its position: cls_token, in a TEC model behind its MLP.

@@ -1,12 +1,13 @@
 /* Module import, public. Any ViT of the ecosystem as a frozen model: wrappers are stripped, names translated to ours,
  * and the architecture inferred from the tensors. Our own checkpoints are read too. Local.
  *
- * What no tensor tells (heads, eps of the layer norms, normalisation of the images) is taken from the first of these
- * that has it; every fact is kept together with a word about where it comes from:
+ * What no tensor tells (heads, eps of the layer norms, activation, interpolation of positions, preparation of the images)
+ * is taken from the first of these that has it; every fact is kept together with a word about where it comes from:
  *   1. the options;
  *   2. our metadata in the file, then preprocessor_config.json and config.json beside it;
  *   3. a table of known models;
- *   4. a rule, such as width / 64 heads. */
+ *   4. a rule, such as width / 64 heads.
+ * A rule is a guess, and tec_import_check_known refuses guesses that matter. */
 #ifndef TEC_IMPORT_H
 #define TEC_IMPORT_H
 
@@ -19,11 +20,23 @@
 
 #include <stdbool.h>
 
-/* What the user says about a model file (base.heads and so on); 0: nothing. */
+/* How position embeddings are resampled to another grid: every family's own code does it its own way. */
+typedef enum tec_interpolation {
+    TEC_INTERPOLATION_ANTIALIAS, /* bicubic with antialiasing: timm, DINOv2 with registers */
+    TEC_INTERPOLATION_PLAIN,     /* bicubic without: Hugging Face, MAE */
+    TEC_INTERPOLATION_OFFSET,    /* the same, as if the grid were 0.1 larger: DINO, iBOT, DINOv2 */
+    TEC_INTERPOLATION_CORNERS    /* without, and the corners of both grids fall together: torchvision */
+} tec_interpolation;
+#define TEC_INTERPOLATION_WORDS "antialias|plain|offset|corners" /* in the order of tec_interpolation */
+const char *tec_interpolation_name(tec_interpolation interpolation);
+
+/* What the user says about a model file (base.heads and so on); 0, NULL: nothing. */
 typedef struct tec_import_options {
     int heads;
     double norm_eps;
-    double mean[3], std[3]; /* of the images; std[0] 0: not given */
+    int activation, interpolation; /* 1 + tec_activation, 1 + tec_interpolation */
+    const char *architecture;      /* its name in timm; "vit": a plain ViT */
+    double mean[3], std[3];        /* of the images; std[0] 0: not given */
 
     /* Reads from the resolved settings of a run, YAML that one of our checkpoints holds, how its images were
      * normalised. False: they cannot be read. NULL: that remains unknown. */
@@ -33,13 +46,18 @@ typedef struct tec_import_options {
 typedef struct tec_import_facts {
     tec_model_config config; /* as in the file; kind TEC if there is a class-token MLP, else VIT */
     char family[40];         /* "DINOv2", "Hugging Face ViTMAE", "timm ViT", "ViT of tec" */
+    char architecture[80];   /* its name in timm, if something says so; "" */
     char prefix[200];        /* what precedes every name: "teacher.backbone.", or "" */
     bool normalised;         /* are mean and std known? */
     double mean[3], std[3];
+    tec_interpolation interpolation;
     tec_preprocessing preprocessing; /* of evaluation, as a sidecar says; what it does not say stays zero */
     const char *heads_from, *norm_eps_from, *mean_from; /* "base.heads", "config.json", "width / 64" */
-    int unused;                                         /* tensors known not to be needed, such as a classifier */
-    char unused_example[80];                            /* the name of the first of them */
+    const char *activation_from, *interpolation_from, *preprocessing_from; /* the last NULL: nothing says so */
+    bool heads_known, activation_known;                                    /* false: a guess */
+    const char *blocks_unknown; /* the tensor that leaves open what its blocks compute; NULL: they are a plain ViT's */
+    int unused;                 /* tensors known not to be needed, such as a classifier */
+    char unused_example[80];    /* the name of the first of them */
 } tec_import_facts;
 
 typedef struct tec_import tec_import;
@@ -52,12 +70,27 @@ void tec_import_close(tec_import *import); /* NULL is fine */
 
 const tec_import_facts *tec_import_get_facts(const tec_import *import);
 
+/* What a model is used for; each of these needs what the ones before it need. */
+typedef enum tec_import_use {
+    TEC_USE_WEIGHTS,  /* to copy it: what its blocks compute */
+    TEC_USE_HASH,     /* to recognise it again: its activation */
+    TEC_USE_FEATURES, /* to run it on pixels that are normalised: its heads */
+    TEC_USE_IMAGES    /* to run it on images: how they are normalised */
+} tec_import_use;
+
+/* What this use depends on and is only guessed, in words with the keys that answer it; NULL: nothing. The caller frees
+ * it. */
+char *tec_import_doubts(const tec_import *import, tec_import_use use);
+
+/* TEC_USER_ERROR: there are such doubts. */
+tec_status tec_import_check_known(const tec_import *import, tec_import_use use);
+
 /* The architecture for images of another size. TEC_USER_ERROR: the patches do not divide it. */
 tec_status tec_import_resize(const tec_import *import, int image_size, tec_model_config *out);
 
 /* Fills the tensors of a frozen model with the architecture of tec_import_resize: separate queries, keys and values
  * become one tensor, missing biases zero; LayerScale is folded into attn.proj and mlp.fc2; position embeddings are
- * interpolated as timm does (bicubic with antialiasing). TEC_USER_ERROR: a value that is not finite, a damaged file. */
+ * interpolated as the facts say. TEC_USER_ERROR: a value that is not finite, a damaged file. */
 tec_status tec_import_read(tec_import *import, tec_params *params, const tec_model_config *config);
 
 /* All facts in one line; the caller frees it. */
@@ -81,8 +114,8 @@ typedef struct tec_export {
 } tec_export;
 
 /* Reads the model; free it with tec_export_free, also after a failure. Except with TEC_NAMES_TEC a class-token MLP is
- * folded into cls_token. TEC_USER_ERROR: as tec_import_read; with TEC_NAMES_HF also a model that ViTModel cannot
- * represent. */
+ * folded into cls_token. TEC_USER_ERROR: as tec_import_read and tec_import_check_known; with TEC_NAMES_HF also a
+ * model that ViTModel cannot represent. */
 tec_status tec_export_model(tec_import *import, tec_export_names names, tec_export *out);
 void tec_export_free(tec_export *tensors);
 

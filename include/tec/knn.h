@@ -16,6 +16,9 @@ typedef struct tec_knn_settings {
     double temperature;
 } tec_knn_settings;
 
+/* Local. TEC_USER_ERROR: k is larger than the number of training images. */
+tec_status tec_knn_check(const tec_knn_settings *settings, int64_t images);
+
 /* Collective; the same result and status on every rank and for any number of ranks: similarities that decide are summed
  * in double in a fixed order. Ties go to the training image with the lower index, and to the lower class. Only classes
  * with a vote count for top-5. train, test: rows of unit length (tec_features_normalize), of the same width. Memory

@@ -14,6 +14,11 @@ typedef enum tec_model_kind {
     TEC_MODEL_CLASSIFIER /* encoder and a linear head for classes, which sees all patches */
 } tec_model_kind;
 
+/* The nonlinearity of the MLPs; the approximations are those of tec/ops.h. */
+typedef enum tec_activation { TEC_ACTIVATION_GELU, TEC_ACTIVATION_GELU_TANH, TEC_ACTIVATION_QUICK_GELU } tec_activation;
+#define TEC_ACTIVATION_WORDS "gelu|gelu_tanh|quick_gelu" /* in the order of tec_activation */
+const char *tec_activation_name(tec_activation activation);
+
 /* How a ViT from elsewhere differs from ours; all zeros is our own ViT. Variants are base models (tec_frozen), and can be
  * trained as classifiers. LayerScale is missing here because it is folded into attn.proj and mlp.fc2 when a file is read. */
 typedef struct tec_vit_variant {
@@ -25,7 +30,8 @@ typedef struct tec_vit_variant {
     bool fc_norm;            /* no final norm of the tokens, but one after pooling; a classifier with it pools the
                               * patches, one without it takes the class token */
     bool swiglu;             /* MLPs are fc2(silu(a) * b), (a, b) = the two halves of fc1, which has 2 * hidden rows */
-    double norm_eps;         /* 0: 1e-6 */
+    tec_activation activation; /* of MLPs without SwiGLU */
+    double norm_eps;           /* 0: 1e-6 */
 } tec_vit_variant;
 
 typedef struct tec_model_config {

@@ -109,6 +109,13 @@ void tec_gelu_forward(real *x, const real *bias, int R, int O, real *y);
 /* In place and without the derivative: x [R, O] becomes gelu(x + bias). */
 void tec_gelu_forward_only(real *x, const real *bias, int R, int O);
 
+/* The approximations that some base models were trained with, in place, forward only: with u = x + bias,
+ *
+ *   gelu_tanh   u / 2 * (1 + tanh(sqrt(2 / pi) * (u + 0.044715 u^3)))
+ *   quick_gelu  u / (1 + exp(-1.702 u)) */
+void tec_gelu_tanh_forward_only(real *x, const real *bias, int R, int O);
+void tec_quick_gelu_forward_only(real *x, const real *bias, int R, int O);
+
 /*   dy          [R, O]  in: gradient of y; out: gradient of x
  *   derivative  [R, O]  what forward left in x
  *   dbias       [O]     added to */

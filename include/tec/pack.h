@@ -35,6 +35,8 @@ void tec_pack_close(tec_pack *pack); /* NULL is fine */
 
 int tec_pack_shards(const tec_pack *pack);
 int64_t tec_pack_images(const tec_pack *pack);
+/* Of the tar file of one shard. */
+int64_t tec_pack_shard_bytes(const tec_pack *pack, int shard);
 int64_t tec_pack_bytes(const tec_pack *pack); /* of all shards together */
 
 /* *done: shard `shard` is there and whole. Only its size and its index are checked. TEC_USER_ERROR: it holds other

@@ -3,9 +3,9 @@
 #ifndef TEC_PHASE_H
 #define TEC_PHASE_H
 
-#include <stdbool.h>
-
 typedef enum tec_phase {
+    TEC_PHASE_MPI,     /* MPI_Init */
+    TEC_PHASE_CONNECT, /* the first collective: can the ranks reach each other? */
     TEC_PHASE_START,   /* settings, data sets, models, stores */
     TEC_PHASE_STAGE,   /* copying files to a disk of the node */
     TEC_PHASE_COMPUTE, /* everything else */
@@ -16,13 +16,16 @@ typedef enum tec_phase {
 /* Returns the previous phase. */
 tec_phase tec_phase_enter(tec_phase phase);
 
-/* Within a phase: this process starts or stops waiting for the other ranks. */
-void tec_phase_wait(bool waiting);
+/* Within a phase: this process waits for the other ranks in `call` (a string that stays: "MPI_Barrier"), or, with NULL,
+ * no longer. */
+void tec_phase_wait(const char *call);
 
 typedef struct tec_phase_view {
+    tec_phase phase;
     const char *name;   /* "waiting for data" */
-    double patience;    /* this many times the usual limit before it is suspect */
-    bool waiting;       /* for the other ranks */
+    double patience;    /* this many times the usual limit before it is suspect, */
+    double most;        /* and at most so many seconds */
+    const char *call;   /* in which it waits for the other ranks; NULL: it does not */
     unsigned long life; /* signs of life so far */
 } tec_phase_view;
 tec_phase_view tec_phase_look(void);

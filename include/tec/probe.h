@@ -8,8 +8,8 @@
 #include "tec/features.h"
 
 typedef struct tec_probe_settings {
-    int epochs, batch;      /* global: features per step over all ranks */
-    double blr, lr, min_lr; /* lr 0: blr * the actual batch / 256 */
+    int epochs, batch; /* global: features per step over all ranks; 0: a tenth of the training images, 4 .. 16384 */
+    double blr, lr, min_lr; /* lr 0: blr * the actual batch / 256; blr 0: 0.1, or 16384 / training images if larger */
     double warmup_epochs, weight_decay, momentum;
     uint64_t seed;
 } tec_probe_settings;

@@ -55,7 +55,7 @@ typedef struct tec_run_plan {
  *
  * Resumes from the checkpoint if there is one. If it is damaged, it is kept as checkpoint_damaged.h5, and the run
  * resumes from the previous one with a warning. When a run is started over, its old checkpoints are removed once the
- * new run is ready to train. SIGTERM, SIGUSR1 and an approaching deadline end the run with a checkpoint after the next
+ * new run is ready to train. SIGTERM, SIGUSR1, SIGINT and an approaching deadline end the run with a checkpoint after the next
  * step: TEC_OK, but no DONE.
  *
  * A resumed run may have other settings, except for those that it keeps (base model, store, normalisation, ...). What has

@@ -20,6 +20,7 @@
 #include <stdio.h>
 
 typedef enum tec_on_bad_image { TEC_BAD_IMAGE_STOP, TEC_BAD_IMAGE_SKIP } tec_on_bad_image;
+typedef enum tec_exif_orientation { TEC_EXIF_IGNORE, TEC_EXIF_APPLY } tec_exif_orientation;
 typedef enum tec_objective { TEC_OBJECTIVE_TEC, TEC_OBJECTIVE_MAE } tec_objective;
 typedef enum tec_preset {
     TEC_PRESET_NONE,
@@ -38,6 +39,8 @@ typedef struct tec_settings {
         char *val_classes; /* a file that says which class a number in it means; "": none */
         int val_numbers;   /* tec_numbering: ask | from_0 | from_1 */
         int on_bad_image;  /* tec_on_bad_image: stop | skip */
+        bool strict_images;
+        int exif_orientation; /* tec_exif_orientation: ignore | apply */
         int image_size, channels;
         double mean[3], std[3]; /* default: ImageNet's, or 0.5 with 1 channel */
         double crop_scale[2], crop_ratio[2];
@@ -56,6 +59,9 @@ typedef struct tec_settings {
         char *model;            /* a model file */
         int heads;              /* of base.model or eval.model, if its file does not say; 0: it does */
         double norm_eps;        /* likewise */
+        int activation;         /* likewise: 0, or 1 + tec_activation */
+        int interpolation;      /* of its positions; 0: as the family's own code, or 1 + tec_interpolation */
+        char *architecture;     /* its name in timm; "": as a file beside it says */
         double mean[3], std[3]; /* normalisation of its images; std 0: likewise */
     } base;
     struct {
@@ -100,7 +106,7 @@ typedef struct tec_settings {
     } knn;
     struct {
         int epochs, batch;
-        double blr, lr, min_lr; /* lr 0: blr * batch / 256 */
+        double blr, lr, min_lr; /* lr 0: blr * batch / 256; batch 0, blr 0: by the size of the set */
         double warmup_epochs, weight_decay, momentum;
     } probe;
     struct {

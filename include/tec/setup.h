@@ -7,6 +7,7 @@
 #include "tec/evaluation.h"
 #include "tec/import.h"
 #include "tec/inputs.h"
+#include "tec/knn.h"
 #include "tec/plan.h"
 #include "tec/run.h"
 #include "tec/settings.h"
@@ -56,11 +57,24 @@ tec_status tec_setup_val_labels(const tec_comm *comm, const tec_settings *settin
 tec_status tec_setup_import(const tec_settings *settings, const char *path, tec_import **out);
 
 /* Collective; the same status everywhere. Rank 0 reads the encoder of a model file of any format, for images of
- * data.image_size pixels, and logs what it has found; all ranks get it. *normalisation (NULL: not wanted) is the first
- * that is known of: base.mean and base.std, the file's own, that of the model's family, data.mean and data.std.
- * *preprocessing (NULL: not wanted) is what the file's sidecar says, zero where it says nothing. */
+ * data.image_size pixels, and logs what it has found; all ranks get it. *normalisation is the first that is known of:
+ * base.mean and base.std, the file's own, that of the model's family; NULL: the model is only to be recognised by its
+ * tec_frozen_hash. *preprocessing (NULL: not wanted) is what the file's sidecar says, zero where it says nothing.
+ * TEC_USER_ERROR: also something that this use depends on and that nothing tells. */
 tec_status tec_setup_frozen(const tec_comm *comm, const tec_settings *settings, const char *path, int batch,
                             tec_frozen **out, tec_normalisation *normalisation, tec_preprocessing *preprocessing);
+
+/* How a model's features differ from what somebody computed elsewhere, by tec_pooling. */
+typedef struct tec_comparison {
+    int images;
+    bool compared[2];
+    double error[2]; /* the largest relative error of an image */
+} tec_comparison;
+
+/* Local. Runs the model on `images` [B, c, S, S], normalised pixels, of the file at `path` and compares with its `cls`
+ * and `mean` [B, D], those that are there. TEC_USER_ERROR: something that features depend on is only guessed; the file
+ * does not hold such tensors; the model does not take such images. */
+tec_status tec_setup_expect(tec_import *import, const char *path, tec_comparison *out);
 
 /* Collective. Rank 0 makes the run directory and its parents. TEC_USER_ERROR: it is not writable. */
 tec_status tec_setup_directory(const tec_comm *comm, const char *dir);
@@ -75,10 +89,11 @@ tec_status tec_setup_inputs(const tec_comm *comm, const tec_settings *settings, 
                             tec_inputs *out);
 
 /* Collective. Opens data.train, data.val and eval.model ("pixels": no model), checks that they go together, makes the
- * run directory and computes the features. *normalisation: of the images. TEC_USER_ERROR: no labels, classes of
- * data.val that data.train does not have, channels or image size that the model does not take. Free with
- * tec_evaluation_free, also after a failure. */
-tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settings, tec_evaluation *out,
-                                tec_normalisation *normalisation);
+ * run directory and computes the features. *normalisation: of the images. `knn` (NULL: none): what will be asked of
+ * them, checked beforehand. TEC_USER_ERROR: no labels, classes of data.val that data.train does not have, channels or
+ * image size that the model does not take, more neighbours than images. Free with tec_evaluation_free, also after a
+ * failure. */
+tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settings, const tec_knn_settings *knn,
+                                tec_evaluation *out, tec_normalisation *normalisation);
 
 #endif

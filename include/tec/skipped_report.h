@@ -5,6 +5,9 @@
 #include "tec/comm.h"
 #include "tec/skipped.h"
 
+/* Collective. What all ranks have noted, on every rank; the caller frees it. */
+tec_skipped tec_skipped_merge(const tec_skipped *mine, const tec_comm *comm);
+
 /* Collective. Warns on rank 0: how many images of `what` were left out, then one line each, in the order of the
  * samples. Returns how many, on every rank; an image that several ranks met counts once. */
 int64_t tec_skipped_report(const tec_skipped *skipped, const tec_comm *comm, const char *what);

@@ -2,7 +2,8 @@
  * HDF5 shards.
  *
  * shard-NNNNN.h5 holds the rows [NNNNN * shard_rows, ...) of the store; row = sample * views + view. A shard is written
- * by one process under a temporary name, flushed and renamed, so that an existing shard is whole. `manifest.json`,
+ * by one process under a temporary name, flushed and renamed, so that an existing shard is whole. If the process ends
+ * before that, another one goes on with its file. `manifest.json`,
  * written last, repeats the specification and lists every shard with its rows, size, checksum and the byte offset of
  * each dataset; it is all that a reader needs in order to read rows by pread. h5py reads a shard as it is. Its
  * datasets:
@@ -30,6 +31,7 @@
 #include "tec/augment.h"
 #include "tec/error.h"
 #include "tec/real.h"
+#include "tec/temporary.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -97,17 +99,47 @@ tec_status tec_store_writer_open(tec_store_writer **out, const char *dir, const 
  * the error made to the writer's statistics. TEC_USER_ERROR: a value that is not finite. */
 tec_status tec_store_writer_put(tec_store_writer *writer, int64_t row_in_shard, const tec_store_row *row);
 
-/* Flushes and renames, after every row was put. A shard that another writer has finished meanwhile is kept. The writer
- * is freed, whatever the status. */
+/* Flushes and renames, after every row was put. A shard that another writer has finished meanwhile is kept; one whose
+ * file another process has taken over is left to that. The writer is freed, whatever the status. */
 tec_status tec_store_writer_commit(tec_store_writer *writer);
 
 void tec_store_writer_abandon(tec_store_writer *writer); /* removes the temporary file; NULL is fine */
+
+/* Keeps the rows that were put in order, under the temporary name with .part instead of .tmp, for another process to go
+ * on with; nothing is kept if there are none. The writer is freed. NULL is fine. */
+void tec_store_writer_set_aside(tec_store_writer *writer);
+
+/* Goes on with the file dir/NAME, of tec_store_parts, whose owner is gone. *out NULL: another process was faster, no row
+ * of it can be used (it is removed then), or it is of another store (a warning says so). The shard comes to be the same
+ * as if it had been made at once, as long as rows depend on nothing but the other rows of their batch: rows are taken
+ * over in whole batches. */
+void tec_store_writer_take_up(tec_store_writer **out, const char *dir, const tec_store_spec *spec, int64_t shard,
+                              const char *name, int batch);
+
+/* How many rows, from the first on, have been put or were taken over: less than there are after take_up. */
+int64_t tec_store_writer_rows(const tec_store_writer *writer);
 
 /* The error of the storage type, relative: sqrt(difference / square), sums of (stored - given)^2 and of given^2. */
 typedef struct tec_store_error {
     double feature_difference, feature_square, attention_difference, attention_square;
 } tec_store_error;
 const tec_store_error *tec_store_writer_error(const tec_store_writer *writer); /* since it was opened */
+
+/* Files of shards that are not finished, as a row of names, each ended by a 0 byte, which the caller frees: temporary
+ * ones, of processes that may have ended, and those set aside. None if there is no such directory. */
+void tec_store_parts(const char *dir, char **names, size_t *bytes);
+
+int64_t tec_store_part_shard(const char *name); /* of such a name */
+
+/* As tec_temporary_owner_by_name and tec_temporary_owner. What was set aside has no owner: GONE. */
+tec_owner tec_store_part_owner_by_name(const char *name);
+tec_owner tec_store_part_owner(const char *dir, const char *name);
+
+/* Removes the unfinished files, whose owners are gone, of shards that are finished, and says how many. */
+void tec_store_parts_remove(const char *dir);
+
+/* How many bytes the shards need that do not exist, less what unfinished files have. */
+int64_t tec_store_room(const char *dir, const tec_store_spec *spec);
 
 /* Writes the manifest, by rename, if all shards exist; *missing: how many do not (then nothing is written). Several
  * workers may call it at the same time. */

@@ -30,7 +30,9 @@ typedef struct tec_targets_job {
 } tec_targets_job;
 
 /* Collective; the same status everywhere. Makes the missing shards of this worker. SIGTERM, SIGUSR1 and the deadline
- * stop it with TEC_OK: finished shards are kept, those under way are abandoned. */
+ * stop it with TEC_OK: finished shards are kept, and those under way are set aside for the next one to go on with, as they
+ * are after a failure; so are those of workers that were killed, once they are known to be gone. TEC_SYSTEM_ERROR: also
+ * if there is no room for the store, before anything is made. */
 tec_status tec_targets_write(const tec_targets_job *job);
 
 /* Collective; the same status everywhere. Re-reads the whole `store`, shared among the ranks, then recomputes `samples`

@@ -29,8 +29,9 @@ static inline int64_t tec_tensor_out_count(const tec_tensor_out *tensor)
 tec_status tec_safetensors_write(const char *path, const tec_tensor_out *tensor, int count,
                                  const char *const *metadata);
 
-/* Writes a dict of tensors in PyTorch's zip form, which torch.load(weights_only=True) reads. TEC_SYSTEM_ERROR: the
- * disk. */
-tec_status tec_torch_write(const char *path, const tec_tensor_out *tensor, int count);
+/* Writes a dict of tensors in PyTorch's zip form, which torch.load(weights_only=True) reads. With `metadata`, a list of
+ * key, value, key, value, ... that ends with NULL, it is {"model": tensors, key: value, ...}, as training scripts save
+ * it; NULL: the tensors alone. TEC_SYSTEM_ERROR: the disk. */
+tec_status tec_torch_write(const char *path, const tec_tensor_out *tensor, int count, const char *const *metadata);
 
 #endif

@@ -2,14 +2,11 @@
 #include "tec/files.h"
 
 #include "tec/memory.h"
+#include "tec/temporary.h"
 #include "tec/text.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,52 +104,6 @@ tec_status tec_file_read(const char *path, size_t limit, char **data, size_t *by
     tec_status status = read_all(fd, path, limit, data, bytes);
     close(fd);
     return status;
-}
-
-/* -- temporary names -- */
-
-static void host_name(char *host, size_t size)
-{
-    if (gethostname(host, size) != 0)
-        snprintf(host, size, "localhost");
-    host[size - 1] = 0;
-    for (char *c = host; *c; c++)
-        if (*c == '.' || *c == '/')
-            *c = '-';
-}
-
-char *tec_file_temporary(const char *path)
-{
-    static atomic_uint number;
-    char host[HOST_NAME_MAX + 1];
-    host_name(host, sizeof host);
-    return tec_string_format("%s.%s.%ld.%u.tmp", path, host, (long)getpid(), atomic_fetch_add(&number, 1));
-}
-
-/* Does `name` start with `prefix` and end in .HOST.PID.NUMBER.tmp, of a process of this host that has ended? */
-static bool is_stale(const char *name, const char *prefix)
-{
-    char host[HOST_NAME_MAX + 1], rest[8] = "";
-    long pid;
-    unsigned number;
-    host_name(host, sizeof host);
-    char *middle = tec_string_format(".%s.", host);
-    const char *end = tec_string_starts_with(name, prefix) ? strstr(name + strlen(prefix), middle) : NULL;
-    bool stale = end && sscanf(end + strlen(middle), "%ld.%u.%7s", &pid, &number, rest) == 3 &&
-                 strcmp(rest, "tmp") == 0 && pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
-    free(middle);
-    return stale;
-}
-
-void tec_file_remove_stale(const char *directory, const char *prefix)
-{
-    DIR *dir = opendir(directory);
-    if (!dir)
-        return;
-    for (struct dirent *entry; (entry = readdir(dir));)
-        if (is_stale(entry->d_name, prefix))
-            unlinkat(dirfd(dir), entry->d_name, 0);
-    closedir(dir);
 }
 
 /* -- writing -- */
@@ -253,6 +204,24 @@ tec_status tec_file_write(const char *path, const void *data, size_t bytes)
     }
     free(temporary);
     return status;
+}
+
+tec_status tec_file_check_output(const char *path)
+{
+    struct stat info;
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+        return tec_fail(TEC_USER_ERROR, "%s is a directory: name a file", path);
+    char *temporary = tec_file_temporary(path);
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666), failed = fd < 0 ? errno : 0;
+    if (fd >= 0) {
+        close(fd);
+        unlink(temporary);
+    }
+    free(temporary);
+    return failed ? tec_fail(TEC_USER_ERROR,
+                             "%s: cannot be written: %s; name a file in a directory that can be written to", path,
+                             strerror(failed))
+                  : TEC_OK;
 }
 
 /* -- directories -- */

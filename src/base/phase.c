@@ -1,22 +1,26 @@
 /* The phase of the main thread, in atomics that the watchdog reads. */
 #include "tec/phase.h"
 
+#include <math.h>
 #include <stdatomic.h>
 
-/* Starting and saving are rare and may take long: a folder of millions of files, a file system that stalls. */
+/* Starting and saving are rare and may take long: a folder of millions of files, a file system that stalls. When the
+ * ranks connect, all of them are there, and nothing else is done: seconds on thousands of ranks. */
 static const struct {
     const char *name;
-    double patience;
+    double patience, most;
 } about[] = {
-    [TEC_PHASE_START] = {"starting", 4},
-    [TEC_PHASE_STAGE] = {"copying files to run.stage", 4},
-    [TEC_PHASE_COMPUTE] = {"computing", 1},
-    [TEC_PHASE_DATA] = {"waiting for data", 1},
-    [TEC_PHASE_SAVE] = {"writing a checkpoint", 4},
+    [TEC_PHASE_MPI] = {"starting MPI", 1, INFINITY},
+    [TEC_PHASE_CONNECT] = {"connecting to the other ranks", 1, 180},
+    [TEC_PHASE_START] = {"starting", 4, INFINITY},
+    [TEC_PHASE_STAGE] = {"copying files to run.stage", 4, INFINITY},
+    [TEC_PHASE_COMPUTE] = {"computing", 1, INFINITY},
+    [TEC_PHASE_DATA] = {"waiting for data", 1, INFINITY},
+    [TEC_PHASE_SAVE] = {"writing a checkpoint", 4, INFINITY},
 };
 
 static atomic_int current = TEC_PHASE_START;
-static atomic_bool waits;
+static _Atomic(const char *) waits;
 static atomic_ulong life;
 
 tec_phase tec_phase_enter(tec_phase phase)
@@ -25,17 +29,19 @@ tec_phase tec_phase_enter(tec_phase phase)
     return (tec_phase)atomic_exchange(&current, (int)phase);
 }
 
-void tec_phase_wait(bool waiting)
+void tec_phase_wait(const char *call)
 {
     atomic_fetch_add(&life, 1);
-    atomic_store(&waits, waiting);
+    atomic_store(&waits, call);
 }
 
 tec_phase_view tec_phase_look(void)
 {
     int phase = atomic_load(&current);
-    return (tec_phase_view){.name = about[phase].name,
+    return (tec_phase_view){.phase = (tec_phase)phase,
+                            .name = about[phase].name,
                             .patience = about[phase].patience,
-                            .waiting = atomic_load(&waits),
+                            .most = about[phase].most,
+                            .call = atomic_load(&waits),
                             .life = atomic_load(&life)};
 }

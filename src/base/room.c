@@ -3,6 +3,7 @@
 
 #include "tec/files.h"
 #include "tec/minmax.h"
+#include "tec/temporary.h"
 #include "tec/text.h"
 
 #include <stdio.h>

@@ -99,6 +99,7 @@ tec_status tec_dataset_open(tec_dataset **out, const char *list, size_t bytes, i
     set->size = limit > 0 && limit < set->total ? limit : set->total;
     set->content = set->fingerprint;
     set->fingerprint = tec_hash_bytes(set->fingerprint, &set->size, sizeof set->size);
+    set->findings = tec_findings_create(set->size);
     *out = set;
     return TEC_OK;
 }
@@ -109,6 +110,7 @@ void tec_dataset_close(tec_dataset *set)
         return;
     if (set->own)
         set->kind->close(set->own);
+    tec_findings_free(set->findings);
     free(set->class_name);
     free(set->label);
     free(set->list);
@@ -165,7 +167,28 @@ uint64_t tec_dataset_fingerprint(const tec_dataset *set)
 tec_status tec_dataset_read(const tec_dataset *set, int64_t sample, tec_image *out)
 {
     *out = (tec_image){0};
-    return set->kind->read(set, index_of(set, sample), out);
+    TEC_TRY(set->kind->read(set, index_of(set, sample), out));
+    tec_findings_note(set->findings, sample, out);
+    return TEC_OK;
+}
+
+tec_status tec_dataset_decode(const tec_dataset *set, const void *data, size_t bytes, const char *name, tec_image *out)
+{
+    const tec_decoding how = {.channels = set->channels, .strict = set->strict, .turn = set->turn};
+    return tec_image_decode(out, data, bytes, &how, name);
+}
+
+void tec_dataset_decode_as(tec_dataset *set, bool strict, bool turn)
+{
+    set->strict = strict;
+    set->turn = turn;
+    if (turn)
+        set->fingerprint = tec_hash_bytes(set->fingerprint, "turned", strlen("turned"));
+}
+
+const tec_findings *tec_dataset_findings(const tec_dataset *set)
+{
+    return set->findings;
 }
 
 int tec_dataset_shards(const tec_dataset *set)

@@ -291,7 +291,7 @@ static tec_status read_file(const tec_dataset *set, int64_t index, tec_image *ou
     size_t bytes = 0;
     tec_status status = tec_file_read(path, TEC_IMAGE_MAX_BYTES, &data, &bytes);
     if (status == TEC_OK)
-        status = tec_image_decode(out, data, bytes, set->channels, path);
+        status = tec_dataset_decode(set, data, bytes, path, out);
     free(data);
     free(path);
     return status;

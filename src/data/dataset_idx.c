@@ -244,7 +244,10 @@ static tec_status read_item(const tec_dataset *set, int64_t index, tec_image *ou
     const idx *own = set->own;
     size_t pixels = (size_t)own->height * (size_t)own->width, channels = (size_t)set->channels;
     const uint8_t *in = own->pixels + (size_t)index * pixels;
-    *out = (tec_image){own->height, own->width, set->channels, tec_allocate(pixels * channels)};
+    *out = (tec_image){.height = own->height,
+                       .width = own->width,
+                       .channels = set->channels,
+                       .pixels = tec_allocate(pixels * channels)};
     if (channels == 1)
         memcpy(out->pixels, in, pixels);
     else

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #define MOST_SHARDS 1000000
-#define MOST_FILES 256 /* kept open; a target store beside it keeps 512 */
 
 /* ---- scan ---- */
 
@@ -101,7 +100,8 @@ static tec_status open_pack(tec_dataset *set, tec_list_cursor *cursor)
     p->shard_bytes = tec_allocate((size_t)p->shards * sizeof *p->shard_bytes);
     for (int i = 0; i < p->shards; i++)
         p->shard_bytes[i] = atoll(tec_list_next(cursor));
-    p->pool = tec_file_pool_create(p->shards, MOST_FILES, PACK_REMEDY);
+    p->pool =
+        tec_file_pool_create(p->shards, "the pack", PACK_REMEDY, "a larger --shard-mb of `tec pack` makes fewer files");
     TEC_TRY(tec_files_open(&p->files, set, cursor, true));
     for (int64_t i = 0; i < set->total; i++)
         if (!is_inside(p, &p->files.place[i]))
@@ -156,7 +156,7 @@ static tec_status read_image(const tec_dataset *set, int64_t index, tec_image *o
     char *name = tec_path_join(set->root, p->files.path[index]), *data = tec_allocate((size_t)place->bytes);
     tec_status status = read_bytes(set, place, data);
     if (status == TEC_OK)
-        status = tec_image_decode(out, data, (size_t)place->bytes, set->channels, name);
+        status = tec_dataset_decode(set, data, (size_t)place->bytes, name, out);
     free(data);
     free(name);
     return status;

@@ -63,6 +63,8 @@ struct tec_dataset {
     char *list;              /* a copy of the list; root and class_name may point into it */
     const char *root;        /* what samples are named after: folder or file */
     int channels;            /* that tec_dataset_read delivers */
+    bool strict, turn;       /* as of tec_decoding */
+    tec_findings *findings;  /* about the samples */
     int64_t total, size;     /* samples there are, samples the limit leaves */
     uint64_t fingerprint;    /* of all samples there are; tec_dataset_open adds the limit */
     uint64_t content;        /* the same without the limit */
@@ -70,5 +72,8 @@ struct tec_dataset {
     const char **class_name; /* [classes] */
     int *label;              /* [total]; NULL without labels */
 };
+
+/* Decodes an image file as the set is to be decoded. `name` is for messages. */
+tec_status tec_dataset_decode(const tec_dataset *set, const void *data, size_t bytes, const char *name, tec_image *out);
 
 #endif

@@ -26,5 +26,6 @@ tec_dataset *tec_dataset_stand_in(const char *name, int64_t samples, uint64_t fi
     set->root = set->list;
     set->total = set->size = samples;
     set->fingerprint = fingerprint;
+    set->findings = tec_findings_create(samples);
     return set;
 }

@@ -3,6 +3,7 @@
 
 #include "file_format.h"
 #include "image_codec.h"
+#include "image_turn.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -43,14 +44,41 @@ tec_status tec_image_refuse(const uint8_t *data, size_t bytes, const char *name)
                     data[2], data[3]);
 }
 
-tec_status tec_image_decode(tec_image *out, const void *data, size_t bytes, int channels, const char *name)
+const char *tec_image_note_words(tec_image_note note)
 {
-    assert(channels == 1 || channels == 3);
-    *out = (tec_image){0};
+    static const char *const words[TEC_IMAGE_NOTES] = {
+        [TEC_IMAGE_PNG_END] = "PNG without an end (IEND)",
+        [TEC_IMAGE_PNG_CHECKSUM] = "PNG with a wrong checksum",
+        [TEC_IMAGE_PNG_ROWS] = "PNG that lack rows at the end (black)",
+        [TEC_IMAGE_PNG_CHUNK] = "PNG with a damaged chunk",
+        [TEC_IMAGE_JPEG_END] = "JPEG without an end marker",
+        [TEC_IMAGE_JPEG_CODE] = "JPEG with a bad Huffman code",
+        [TEC_IMAGE_JPEG_PART] = "JPEG that lack a part of their data (grey)",
+        [TEC_IMAGE_JPEG_OTHER] = "JPEG with a damaged marker",
+        [TEC_IMAGE_TURNED] = "images with an EXIF orientation",
+    };
+    return words[note];
+}
+
+static tec_status decode(tec_image *out, const uint8_t *data, size_t bytes, const tec_decoding *how, const char *name)
+{
     const tec_image_codec *codec = find_codec(data, bytes);
-    tec_status status = codec ? codec->decode(out, data, bytes, name) : tec_image_refuse(data, bytes, name);
-    if (status == TEC_OK)
-        status = tec_image_convert(out, channels, name);
+    if (!codec)
+        return tec_image_refuse(data, bytes, name);
+    TEC_TRY(codec->decode(out, data, bytes, how->strict, name));
+    TEC_TRY(tec_image_convert(out, how->channels, name));
+    int orientation = tec_image_orientation(data, bytes);
+    if (how->turn)
+        return tec_image_turn(out, orientation, name);
+    out->notes |= orientation != 1 ? 1u << TEC_IMAGE_TURNED : 0;
+    return TEC_OK;
+}
+
+tec_status tec_image_decode(tec_image *out, const void *data, size_t bytes, const tec_decoding *how, const char *name)
+{
+    assert(how->channels == 1 || how->channels == 3);
+    *out = (tec_image){0};
+    tec_status status = decode(out, data, bytes, how, name);
     if (status != TEC_OK)
         tec_image_free(out);
     return status;

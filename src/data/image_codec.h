@@ -15,8 +15,8 @@ typedef struct tec_image_codec {
     bool (*matches)(const uint8_t *data, size_t bytes);
 
     /* Decodes the whole file to the components that it has: 1 (grey), 3 (RGB) or 4 (CMYK as Adobe stores it, where 255
-     * is no ink). On failure out->pixels is NULL. */
-    tec_status (*decode)(tec_image *out, const uint8_t *data, size_t bytes, const char *name);
+     * is no ink), and sets out->notes and out->deep. strict: as of tec_decoding. On failure out->pixels is NULL. */
+    tec_status (*decode)(tec_image *out, const uint8_t *data, size_t bytes, bool strict, const char *name);
 } tec_image_codec;
 
 extern const tec_image_codec tec_image_jpeg, tec_image_png;

@@ -27,6 +27,10 @@ typedef struct reader {
     const uint8_t *data;
     size_t bytes;
     const char *name;
+    bool strict;
+    unsigned notes;
+    bool decoding; /* the header has been read */
+    bool ended;    /* the data are at their end, before an end marker */
 } reader;
 
 static void fail(j_common_ptr codec)
@@ -41,6 +45,8 @@ static void fail(j_common_ptr codec)
     if (r->errors.msg_code == JWRN_JPEG_EOF || r->errors.msg_code == JERR_INPUT_EOF)
         tec_fail(TEC_USER_ERROR, "%s: truncated JPEG: the data ends after %zu bytes, before the image does", r->name,
                  r->bytes);
+    else if (r->errors.msg_code == JERR_SOF_UNSUPPORTED || r->errors.msg_code == JERR_BAD_PRECISION)
+        tec_fail(TEC_USER_ERROR, "%s: JPEG of a kind that is not supported and has to be converted: %s", r->name, text);
     else if (inside)
         tec_fail(TEC_USER_ERROR, "%s: damaged JPEG near byte %zu: %s", r->name, r->bytes - left, text);
     else
@@ -56,10 +62,45 @@ static bool harmless(int message)
            message == JWRN_TOO_MUCH_DATA || message == JWRN_BOGUS_PROGRESSION;
 }
 
+static tec_image_note note_of(int message)
+{
+    switch (message) {
+    case JWRN_JPEG_EOF:
+        return TEC_IMAGE_JPEG_END;
+    case JWRN_HUFF_BAD_CODE:
+        return TEC_IMAGE_JPEG_CODE;
+    case JWRN_HIT_MARKER:
+        return TEC_IMAGE_JPEG_PART;
+    default:
+        return TEC_IMAGE_JPEG_OTHER;
+    }
+}
+
+/* Once the data have ended, anything that lacks makes the file a truncated one. Only where all pixels are in one scan is
+ * it certain that nothing but the end marker is missing. */
+static bool is_truncated(const reader *r, int message)
+{
+    bool one_scan = !r->codec.progressive_mode && r->codec.comps_in_scan == r->codec.num_components;
+    if (message == JWRN_JPEG_EOF)
+        return !r->decoding || !one_scan;
+    return r->ended && r->codec.output_scanline < r->codec.output_height;
+}
+
+/* Pillow takes no notice of warnings, and what the library has decoded stands. */
 static void on_message(j_common_ptr codec, int level)
 {
-    if (level < 0 && !harmless(codec->err->msg_code))
-        fail(codec);
+    reader *r = (reader *)codec;
+    int message = codec->err->msg_code;
+    if (level >= 0 || harmless(message))
+        return;
+    if (is_truncated(r, message))
+        codec->err->msg_code = JWRN_JPEG_EOF;
+    else if (!r->strict) {
+        r->ended |= message == JWRN_JPEG_EOF;
+        r->notes |= 1u << note_of(message);
+        return;
+    }
+    fail(codec);
 }
 
 static void stay_silent(j_common_ptr codec)
@@ -98,6 +139,7 @@ static tec_status start(reader *r, tec_image *out)
 static tec_status read_all(reader *r, tec_image *out)
 {
     TEC_TRY(start(r, out));
+    r->decoding = true;
     jpeg_start_decompress(&r->codec);
     size_t row_bytes = (size_t)out->width * (size_t)out->channels;
     while (r->codec.output_scanline < r->codec.output_height) {
@@ -111,6 +153,7 @@ static tec_status read_all(reader *r, tec_image *out)
         jpeg_read_scanlines(&r->codec, row, rows);
     }
     jpeg_finish_decompress(&r->codec);
+    out->notes = r->notes;
     return TEC_OK;
 }
 
@@ -122,9 +165,9 @@ static tec_status guarded(reader *r, tec_image *out)
     return read_all(r, out);
 }
 
-static tec_status decode(tec_image *out, const uint8_t *data, size_t bytes, const char *name)
+static tec_status decode(tec_image *out, const uint8_t *data, size_t bytes, bool strict, const char *name)
 {
-    reader r = {.data = data, .bytes = bytes, .name = name};
+    reader r = {.data = data, .bytes = bytes, .strict = strict, .name = name};
     r.codec.err = jpeg_std_error(&r.errors);
     r.errors.error_exit = fail;
     r.errors.emit_message = on_message;

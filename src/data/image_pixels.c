@@ -19,7 +19,7 @@ tec_status tec_image_reserve(tec_image *out, uint32_t height, uint32_t width, in
     uint8_t *memory = malloc((size_t)height * width * (size_t)channels);
     if (!memory)
         return tec_fail(TEC_SYSTEM_ERROR, "%s: no memory for %u x %u pixels", name, width, height);
-    *out = (tec_image){(int)height, (int)width, channels, memory};
+    *out = (tec_image){.height = (int)height, .width = (int)width, .channels = channels, .pixels = memory};
     return TEC_OK;
 }
 
@@ -85,6 +85,8 @@ tec_status tec_image_convert(tec_image *image, int channels, const char *name)
         TEC_TRY(tec_image_reserve(&out, (uint32_t)image->height, (uint32_t)image->width, channels, TEC_IMAGE_MAX_PIXELS,
                                   name));
         conversion[i].apply(image->pixels, out.pixels, (size_t)image->height * (size_t)image->width);
+        out.notes = image->notes;
+        out.deep = image->deep;
         tec_image_free(image);
         *image = out;
         return TEC_OK;

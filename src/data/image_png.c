@@ -1,7 +1,10 @@
 /* PNG, by libpng: whatever is stored becomes 8-bit grey or RGB, any error is ours. */
 #include "image_codec.h"
+#include "image_png_mend.h"
+#include "tec/text.h"
 
 #include <setjmp.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <png.h>
@@ -43,13 +46,28 @@ static void take(png_structp codec, png_bytep out, size_t bytes)
     r->at += bytes;
 }
 
+/* To Pillow, an index that the palette has no colour for is a level of grey. */
+static void complete_palette(reader *r)
+{
+    png_color colour[256];
+    png_colorp stored;
+    int entries = 0, most = 1 << png_get_bit_depth(r->codec, r->info);
+    if (!png_get_PLTE(r->codec, r->info, &stored, &entries) || entries >= most)
+        return;
+    for (int i = 0; i < most; i++)
+        colour[i] = i < entries ? stored[i] : (png_color){(png_byte)i, (png_byte)i, (png_byte)i};
+    png_set_PLTE(r->codec, r->info, colour, most);
+}
+
 /* Whatever is stored becomes 8-bit grey or RGB. Of 16 bits the upper 8 are kept, as Pillow does for RGB. (For grey it
  * clips at 255 instead, which leaves hardly anything of the image; we do not follow it there.) Alpha is dropped. */
 static void convert_to_bytes(reader *r)
 {
     int colour = png_get_color_type(r->codec, r->info);
-    if (colour == PNG_COLOR_TYPE_PALETTE)
+    if (colour == PNG_COLOR_TYPE_PALETTE) {
+        complete_palette(r);
         png_set_palette_to_rgb(r->codec);
+    }
     if (colour == PNG_COLOR_TYPE_GRAY && png_get_bit_depth(r->codec, r->info) < 8)
         png_set_expand_gray_1_2_4_to_8(r->codec);
     png_set_strip_16(r->codec);
@@ -66,8 +84,10 @@ static tec_status read_all(reader *r, tec_image *out)
     double room = BITS_PER_BYTE * (double)r->bytes / stored_bits;
     int passes = png_set_interlace_handling(r->codec);
     int channels = png_get_color_type(r->codec, r->info) & PNG_COLOR_MASK_COLOR ? 3 : 1;
+    bool deep = png_get_bit_depth(r->codec, r->info) == 16;
     TEC_TRY(tec_image_reserve(out, png_get_image_height(r->codec, r->info), png_get_image_width(r->codec, r->info),
                               channels, room, r->name));
+    out->deep = deep;
 
     png_read_update_info(r->codec, r->info);
     size_t row_bytes = (size_t)out->width * (size_t)channels;
@@ -88,7 +108,7 @@ static tec_status guarded(reader *r, tec_image *out)
     return read_all(r, out);
 }
 
-static tec_status decode(tec_image *out, const uint8_t *data, size_t bytes, const char *name)
+static tec_status decode_whole(tec_image *out, const uint8_t *data, size_t bytes, const char *name)
 {
     reader r = {.data = data, .bytes = bytes, .name = name};
     r.codec = png_create_read_struct(PNG_LIBPNG_VER_STRING, &r, fail, stay_silent);
@@ -99,6 +119,27 @@ static tec_status decode(tec_image *out, const uint8_t *data, size_t bytes, cons
     png_destroy_read_struct(&r.codec, &r.info, NULL);
     if (status != TEC_OK)
         tec_image_free(out);
+    return status;
+}
+
+/* A file that libpng refuses may still be one that Pillow reads; if not, what libpng says counts. */
+static tec_status decode(tec_image *out, const uint8_t *data, size_t bytes, bool strict, const char *name)
+{
+    tec_status status = decode_whole(out, data, bytes, name);
+    if (status != TEC_USER_ERROR || strict)
+        return status;
+    size_t mended_bytes = 0;
+    tec_image_note note;
+    char *message = tec_string_copy(tec_error_message());
+    uint8_t *mended = tec_png_mend(data, bytes, &mended_bytes, &note);
+    if (mended)
+        status = decode_whole(out, mended, mended_bytes, name);
+    if (status == TEC_OK)
+        out->notes |= 1u << note;
+    else
+        tec_fail(status, "%s", message);
+    free(mended);
+    free(message);
     return status;
 }
 

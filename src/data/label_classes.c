@@ -165,16 +165,36 @@ static tec_status find_listed(const tec_label_classes *c, long number, const cha
     return TEC_OK;
 }
 
+/* Are all classes called as ILSVRC2012's are, n and eight digits? */
+static bool are_synsets(const tec_dataset *named)
+{
+    for (int i = 0; i < tec_dataset_classes(named); i++) {
+        const char *name = tec_dataset_class_name(named, i);
+        if (name[0] != 'n' || strlen(name) != 9 || strspn(name + 1, "0123456789") != 8)
+            return false;
+    }
+    return true;
+}
+
+/* Numbers of ILSVRC2012 for its classes, which it does not count in sorted order. */
+static bool is_ilsvrc(const char *path, const tec_dataset *named)
+{
+    return strstr(tec_path_name(path), ILSVRC_FILE) && are_synsets(named);
+}
+
 static tec_status ask(const char *label, const char *path, int line, const tec_dataset *named)
 {
+    if (is_ilsvrc(path, named))
+        return tec_fail(TEC_USER_ERROR,
+                        "%s:%d: ILSVRC2012's numbers, here %s, are not in the order of its classes: give "
+                        "data.val_classes=FILE with a line `CLASS NUMBER` for each, such as `n02119789 1`",
+                        path, line, label);
     return tec_fail(
         TEC_USER_ERROR,
-        "%s:%d: which class of data.train is number %s? Give data.val_classes=FILE with a line `CLASS "
-        "NUMBER` for each%s, or data.val_numbers=from_0 (or from_1) if 0 (or 1) is %s and the others follow "
-        "in sorted order",
-        path, line, label,
-        strstr(path, ILSVRC_FILE) ? " (such as `n02119789 1`: ILSVRC2012's numbers are not in sorted order)" : "",
-        tec_dataset_class_name(named, 0));
+        "%s:%d: which class of data.train is number %s? Give data.val_classes=FILE with a line `CLASS NUMBER` "
+        "for each, or data.val_numbers=from_0 (or from_1) if 0 (or 1) is %s and the others follow in sorted "
+        "order",
+        path, line, label, tec_dataset_class_name(named, 0));
 }
 
 /* By the sorted classes of data.train. */
@@ -204,7 +224,7 @@ tec_status tec_label_classes_find(const tec_label_classes *c, const char *label,
         *index = found->index;
         return TEC_OK;
     }
-    if (c->files->numbering == TEC_NUMBERS_ASK || strstr(tec_path_name(path), ILSVRC_FILE))
+    if (c->files->numbering == TEC_NUMBERS_ASK || is_ilsvrc(path, c->named))
         return ask(label, path, line, c->named);
     return find_place(c, number, path, line, index);
 }

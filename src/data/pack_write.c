@@ -7,6 +7,7 @@
 #include "tec/json.h"
 #include "tec/memory.h"
 #include "tec/phase.h"
+#include "tec/temporary.h"
 #include "tec/text.h"
 #include "tec/version.h"
 
@@ -110,7 +111,7 @@ int64_t tec_pack_images(const tec_pack *p)
     return p->images;
 }
 
-static int64_t shard_size(const tec_pack *p, int shard)
+int64_t tec_pack_shard_bytes(const tec_pack *p, int shard)
 {
     int64_t bytes = END_BYTES;
     for (int64_t i = p->first[shard]; i < p->first[shard + 1]; i++)
@@ -122,7 +123,7 @@ int64_t tec_pack_bytes(const tec_pack *p)
 {
     int64_t bytes = 0;
     for (int i = 0; i < p->shards; i++)
-        bytes += shard_size(p, i);
+        bytes += tec_pack_shard_bytes(p, i);
     return bytes;
 }
 
@@ -152,7 +153,7 @@ tec_status tec_pack_shard_done(const tec_pack *p, int shard, bool *done)
     char *tar = tec_pack_shard_path(p->dir, shard, "tar"), *index = tec_pack_shard_path(p->dir, shard, "index");
     bool listed = tec_file_exists(index);
     tec_status status = listed ? read_index(p, shard, &bytes, &crc) : TEC_OK;
-    *done = listed && stat(tar, &info) == 0 && info.st_size == shard_size(p, shard);
+    *done = listed && stat(tar, &info) == 0 && info.st_size == tec_pack_shard_bytes(p, shard);
     free(index);
     free(tar);
     return status;
@@ -204,6 +205,7 @@ static tec_status put_shard(const tec_pack *p, int shard, const char *name, FILE
     FILE *tar = fopen(name, "wb");
     if (!tar)
         return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be created: %s", name, strerror(errno));
+    tec_temporary_mark(fileno(tar));
     setvbuf(tar, NULL, _IOFBF, WRITE_BYTES);
     tec_status status = TEC_OK;
     for (int64_t i = p->first[shard]; i < p->first[shard + 1] && status == TEC_OK; i++)
@@ -249,8 +251,8 @@ tec_status tec_pack_finish(const tec_pack *p)
         int64_t bytes = 0;
         uint32_t crc = 0;
         status = read_index(p, i, &bytes, &crc);
-        json_array_append_new(shards, json_pack("{s:I, s:I, s:I, s:I}", "bytes", (json_int_t)shard_size(p, i), "images",
-                                                (json_int_t)(p->first[i + 1] - p->first[i]), "index_bytes",
+        json_array_append_new(shards, json_pack("{s:I, s:I, s:I, s:I}", "bytes", (json_int_t)tec_pack_shard_bytes(p, i),
+                                                "images", (json_int_t)(p->first[i + 1] - p->first[i]), "index_bytes",
                                                 (json_int_t)bytes, "index_crc32c", (json_int_t)crc));
     }
     json_t *json = json_pack("{s:s, s:i, s:s, s:I, s:o}", "format", PACK_FORMAT, "version", PACK_VERSION, "software",

@@ -95,8 +95,9 @@ tec_status tec_evaluation_compute(const tec_comm *comm, const tec_features_setti
 {
     *out = (tec_evaluation){.preprocessing = tec_preprocessing_complete(settings->preprocessing,
                                                                         tec_preprocessing_mae(settings->image_size))};
-    TEC_TRY(tec_features_compute(comm, settings, train, frozen, "training", &out->train));
-    return tec_features_compute(comm, settings, val, frozen, "validation", &out->val);
+    /* The set that is usually the smaller one first: a bad image of it is then known before the long work. */
+    TEC_TRY(tec_features_compute(comm, settings, val, frozen, "validation", &out->val));
+    return tec_features_compute(comm, settings, train, frozen, "training", &out->train);
 }
 
 void tec_evaluation_free(tec_evaluation *evaluation)

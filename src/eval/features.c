@@ -4,6 +4,7 @@
 
 #include "tec/augment.h"
 #include "tec/clock.h"
+#include "tec/findings_report.h"
 #include "tec/loader.h"
 #include "tec/log.h"
 #include "tec/memory.h"
@@ -130,6 +131,31 @@ static tec_status number_rows(extraction *x)
     return tec_skipped_fail(&x->skipped, comm, what);
 }
 
+/* Collective. Refuses a class all of whose images have been left out. */
+static tec_status check_classes(const extraction *x)
+{
+    int classes = x->out->classes;
+    int64_t *left = tec_allocate_zeroed((size_t)classes, sizeof *left);
+    int64_t *all = tec_allocate_zeroed((size_t)classes, sizeof *all);
+    tec_status status = TEC_OK;
+    for (int64_t i = 0; i < x->out->count; i++)
+        if (x->out->label[i] >= 0)
+            left[x->out->label[i]]++;
+    for (int64_t i = 0; i < tec_dataset_size(x->set); i++)
+        if (tec_dataset_label(x->set, i) >= 0)
+            all[tec_dataset_label(x->set, i)]++;
+    tec_comm_sum_int64(x->comm, left, classes);
+    for (int c = 0; c < classes && status == TEC_OK; c++)
+        if (all[c] > 0 && left[c] == 0)
+            status = tec_fail(TEC_USER_ERROR,
+                              "none of the %lld %s images of class `%s` could be decoded: mend or convert those listed "
+                              "above, or leave the class out of both sets",
+                              (long long)all[c], x->what, tec_dataset_class_name(x->set, c));
+    free(all);
+    free(left);
+    return status;
+}
+
 static tec_status open_extraction(extraction *x)
 {
     static const tec_normalisation none = {.std = {1, 1, 1}};
@@ -180,6 +206,9 @@ tec_status tec_features_compute(const tec_comm *comm, const tec_features_setting
         char name[64];
         snprintf(name, sizeof name, "the %s set", what);
         out->skipped = tec_skipped_report(&x.skipped, comm, name);
+        tec_findings_report(set, comm, name);
+        if (out->skipped > 0 && out->classes > 0)
+            status = check_classes(&x);
     }
     tec_feed_close(x.feed);
     tec_skipped_free(&x.skipped);

@@ -12,6 +12,7 @@
 #include "tec/gemm.h"
 #include "tec/log.h"
 #include "tec/memory.h"
+#include "tec/minmax.h"
 
 #include <assert.h>
 #include <float.h>
@@ -177,15 +178,27 @@ static void close_search(search *s)
     free(s->all);
 }
 
+static int most_neighbours(const tec_knn_settings *settings)
+{
+    return tec_max_int(settings->k[0], settings->k[1]);
+}
+
+tec_status tec_knn_check(const tec_knn_settings *settings, int64_t images)
+{
+    int k = most_neighbours(settings);
+    if (k <= images)
+        return TEC_OK;
+    return tec_fail(TEC_USER_ERROR, "knn.k is %d, but there are only %lld training images; give a smaller knn.k", k,
+                    (long long)images);
+}
+
 tec_status tec_knn_classify(const tec_comm *comm, const tec_knn_settings *settings, const tec_features *train,
                             const tec_features *test, tec_knn_result *out)
 {
-    int k = settings->k[0] > settings->k[1] ? settings->k[0] : settings->k[1];
+    int k = most_neighbours(settings);
     assert(train->width == test->width);
     *out = (tec_knn_result){0};
-    if (k > train->total)
-        return tec_fail(TEC_USER_ERROR, "knn.k is %d, but there are only %lld training images", k,
-                        (long long)train->total);
+    TEC_TRY(tec_knn_check(settings, train->total)); /* again, as images may have been left out */
     assert(k <= BLOCK_NEIGHBOURS);
     search s = {.comm = comm, .train = train, .k = k};
     open_search(&s);

@@ -1,4 +1,5 @@
 /* Writing .safetensors, float32. */
+#include "tec/temporary.h"
 #include "tec/tensor_write.h"
 
 #include "tec/files.h"

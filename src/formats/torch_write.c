@@ -1,8 +1,10 @@
-/* Writing PyTorch's zip form: a pickle of an OrderedDict of tensors, and the bytes of each in an entry of its own. */
+/* Writing PyTorch's zip form: a pickle of an OrderedDict of tensors, alone or in a dict, and the bytes of each tensor in
+ * an entry of its own. */
 #include "tec/tensor_write.h"
 
 #include "tec/files.h"
 #include "tec/memory.h"
+#include "tec/temporary.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,17 +70,39 @@ static void put_tensor(FILE *out, const tec_tensor_out *tensor, int index)
     fputs("\x89" EMPTY_ORDERED_DICT "tR", out);
 }
 
-static tec_status make_pickle(const tec_tensor_out *tensor, int count, char **text, size_t *bytes)
+static void put_tensors(FILE *out, const tec_tensor_out *tensor, int count)
 {
-    FILE *out = open_memstream(text, bytes);
-    if (!out)
-        return tec_fail(TEC_SYSTEM_ERROR, "out of memory for the pickle of a model file");
-    fputs("\x80\x02" EMPTY_ORDERED_DICT "(", out);
+    fputs(EMPTY_ORDERED_DICT "(", out);
     for (int i = 0; i < count; i++) {
         put_text(out, tensor[i].name);
         put_tensor(out, &tensor[i], i);
     }
-    fputs("u.", out);
+    fputc('u', out);
+}
+
+/* {"model": tensors, key: text, ...} */
+static void put_wrapped(FILE *out, const tec_tensor_out *tensor, int count, const char *const *metadata)
+{
+    fputs("}(", out);
+    put_text(out, "model");
+    put_tensors(out, tensor, count);
+    for (int i = 0; metadata[i]; i++)
+        put_text(out, metadata[i]);
+    fputc('u', out);
+}
+
+static tec_status make_pickle(const tec_tensor_out *tensor, int count, const char *const *metadata, char **text,
+                              size_t *bytes)
+{
+    FILE *out = open_memstream(text, bytes);
+    if (!out)
+        return tec_fail(TEC_SYSTEM_ERROR, "out of memory for the pickle of a model file");
+    fputs("\x80\x02", out);
+    if (metadata)
+        put_wrapped(out, tensor, count, metadata);
+    else
+        put_tensors(out, tensor, count);
+    fputc('.', out);
     bool failed = ferror(out);
     if (fclose(out) == 0 && !failed)
         return TEC_OK;
@@ -171,11 +195,11 @@ static tec_status write_archive(const char *path, const char *pickle, size_t byt
     return status;
 }
 
-tec_status tec_torch_write(const char *path, const tec_tensor_out *tensor, int count)
+tec_status tec_torch_write(const char *path, const tec_tensor_out *tensor, int count, const char *const *metadata)
 {
     char *pickle = NULL, *temporary = tec_file_temporary(path);
     size_t bytes = 0;
-    tec_status status = make_pickle(tensor, count, &pickle, &bytes);
+    tec_status status = make_pickle(tensor, count, metadata, &pickle, &bytes);
     if (status == TEC_OK) {
         status = write_archive(temporary, pickle, bytes, tensor, count);
         free(pickle);

@@ -144,6 +144,7 @@ tec_status tec_export_model(tec_import *import, tec_export_names names, tec_expo
     bool fold = names != TEC_NAMES_TEC;
     tec_frozen *frozen;
     *out = (tec_export){0};
+    TEC_TRY(tec_import_check_known(import, names == TEC_NAMES_HF ? TEC_USE_FEATURES : TEC_USE_WEIGHTS));
     if (names == TEC_NAMES_TEC && has_our_names(import))
         return copy_all(import, out);
     if (names == TEC_NAMES_HF)

@@ -1,4 +1,4 @@
-/* What no tensor tells: family, heads, norm eps, the images' normalisation. */
+/* What no tensor tells: family, heads, norm eps, activation, interpolation of positions, the images' normalisation. */
 #include "import_parts.h"
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 /* -- family -- */
 
 /* The first rule decides of which everything given matches: the naming scheme, the whole name of any tensor, the end of
- * the path (directory and file name). */
+ * the path (directory and file name). LayerScale alone shows nothing: three dozen models of timm have it. */
 static const struct {
     const char *naming, *tensor, *file, *family;
 } families[] = {
@@ -18,10 +18,11 @@ static const struct {
     {"timm", "*register_tokens", NULL, "DINOv2"},
     {"timm", "*", "*dinov2*", "DINOv2"},
     {"timm", "*", "*deit3*", "DeiT III"},
-    {"timm", "*ls1.gamma", NULL, "DINOv2"},
+    {"timm", "*", "*deit_3*", "DeiT III"},
     {"timm", "*dist_token", NULL, "DeiT, distilled"},
     {"timm", "*", "*deit*distilled*", "DeiT, distilled"},
-    {"timm", "*attn.q_bias", NULL, "BEiT or data2vec"},
+    {"timm", "*attn.q_bias", NULL, "BEiT, data2vec or EVA"},
+    {"timm", "*target_encoder.*", NULL, "I-JEPA"},
     {"timm", "*norm_pre.*", NULL, "CLIP"},
     {"timm", "*", "*ibot*", "iBOT"},
     {"timm", "*", "*dino*", "DINO"},
@@ -29,7 +30,7 @@ static const struct {
     {"timm", "*", "*deit*", "DeiT"},
     {"timm", "*", "*mae*", "MAE"},
     {"timm", "*", "*moco*", "MoCo v3"},
-    {"timm", "*", "*beit*", "BEiT or data2vec"},
+    {"timm", "*", "*beit*", "BEiT, data2vec or EVA"},
     {"timm", "*", NULL, "timm ViT"},
     {"Hugging Face", "*register_tokens", NULL, "Hugging Face Dinov2WithRegisters"},
     {"Hugging Face", "*layer_scale1.lambda1", NULL, "Hugging Face Dinov2"},
@@ -59,13 +60,22 @@ static const char *end_of_path(const char *path)
     return end;
 }
 
+/* DINOv2's own files, in which a mask token and LayerScale come together; timm's copies of them have no mask token. */
+static bool is_dinov2(const tec_import *import)
+{
+    return strcmp(import->naming->name, "timm") == 0 && any_tensor(import, "*mask_token") &&
+           any_tensor(import, "*ls1.gamma");
+}
+
 static const char *family_of(const tec_import *import)
 {
     for (size_t i = 0; i < sizeof families / sizeof *families; i++)
         if (strcmp(families[i].naming, import->naming->name) == 0 &&
             (!families[i].file || tec_import_matches(families[i].file, end_of_path(import->path))) &&
-            any_tensor(import, families[i].tensor))
-            return families[i].family;
+            any_tensor(import, families[i].tensor)) {
+            bool plain = strcmp(families[i].family, "timm ViT") == 0;
+            return plain && is_dinov2(import) ? "DINOv2" : families[i].family;
+        }
     return "ViT";
 }
 
@@ -84,70 +94,227 @@ static const double deviations[][3] = {
     [CLIP] = {0.26862954, 0.26130258, 0.27577711},
 };
 
-/* Each fact is taken from the first row that fits and has it. 0, NULL: any, or unknown. */
+/* Tokens before the patches, for sizes that two models share. */
+typedef enum tokens { ANY_TOKENS, WITH_CLASS, NO_TOKENS, SOME_TOKENS } tokens;
+
+/* Each fact is taken from the first row that fits and has it. 0, NULL: any, or unknown. Of heads no rule is general, so
+ * every size that is published has its row; those that two models share and only a file beside them tells apart have
+ * none (width 768 without any token before the patches: timm's vit_base_patch16_gap has 16 heads, SigLIP 12). */
 static const struct {
-    const char *family, *file;
+    const char *family, *architecture, *file;
     int width, depth;
+    tokens tokens;
     int heads;
     double norm_eps;
     normalisation normalisation;
 } known[] = {
+    {.architecture = "vit_base_patch16_gap_*", .width = 768, .depth = 12, .heads = 16},
+    {.architecture = "vit_base_patch*_siglip_*", .width = 768, .depth = 12, .heads = 12},
     {.family = "MoCo v3", .width = 384, .heads = 12},
-    {.width = 768, .depth = 8, .heads = 8},    /* timm's first vit_small */
-    {.width = 1152, .depth = 27, .heads = 16}, /* so400m */
-    {.width = 1280, .depth = 32, .heads = 16}, /* huge */
-    {.width = 1408, .heads = 16},              /* giant, but DINOv2's, which is wider */
-    {.width = 1664, .heads = 16},              /* gigantic */
+    {.width = 64, .depth = 6, .heads = 2}, /* timm's test_vit */
+    {.width = 64, .depth = 8, .heads = 2},
+    {.width = 96, .depth = 9, .heads = 3},
+    {.width = 192, .depth = 12, .heads = 3}, /* tiny */
+    {.width = 256, .depth = 10, .heads = 4},
+    {.width = 256, .depth = 14, .heads = 4},
+    {.width = 320, .depth = 14, .heads = 5},
+    {.width = 384, .depth = 12, .heads = 6}, /* small */
+    {.width = 384, .depth = 36, .heads = 6},
+    {.width = 512, .depth = 12, .heads = 8}, /* medium */
+    {.width = 512, .depth = 20, .heads = 8},
+    {.width = 640, .depth = 12, .heads = 10},
+    {.width = 768, .depth = 8, .heads = 8},                          /* timm's first vit_small */
+    {.width = 768, .depth = 12, .tokens = SOME_TOKENS, .heads = 12}, /* base */
+    {.width = 832, .depth = 21, .heads = 13},
+    {.width = 896, .depth = 12, .heads = 14},
+    {.width = 896, .depth = 18, .heads = 14},
+    {.width = 1024, .depth = 24, .heads = 16},                       /* large */
+    {.width = 1152, .depth = 27, .heads = 16},                       /* so400m */
+    {.width = 1280, .depth = 32, .heads = 16},                       /* huge */
+    {.width = 1408, .depth = 40, .heads = 16},                       /* giant, but DINOv2's, which is wider */
+    {.width = 1536, .depth = 40, .tokens = WITH_CLASS, .heads = 24}, /* DINOv2's giant */
+    {.width = 1536, .depth = 40, .tokens = NO_TOKENS, .heads = 16},  /* SigLIP's giant */
+    {.width = 1664, .depth = 48, .heads = 16},                       /* gigantic */
     {.file = "*augreg*", .normalisation = HALF},
     {.file = "*jx_vit*", .normalisation = HALF},
     {.file = "*siglip*", .normalisation = HALF},
-    {.family = "BEiT or data2vec", .normalisation = HALF},
-    {.family = "CLIP", .norm_eps = 1e-5, .normalisation = CLIP},
-    {.family = "Hugging Face ViT", .norm_eps = 1e-12, .normalisation = HALF},
+    {.family = "timm ViT", .norm_eps = 1e-6, .normalisation = UNKNOWN},
+    {.family = "CLIP", .norm_eps = 1e-5, .normalisation = UNKNOWN}, /* OpenAI's numbers or 0.5 */
+    {.family = "BEiT, data2vec or EVA", .norm_eps = 1e-6, .normalisation = UNKNOWN},
+    {.family = "Hugging Face ViT", .norm_eps = 1e-12, .normalisation = UNKNOWN}, /* 0.5, or ImageNet's in DINO, MSN */
     {.family = "Hugging Face BEiT", .norm_eps = 1e-12, .normalisation = HALF},
-    {.family = "Hugging Face ViTMAE", .norm_eps = 1e-12},
-    {.family = "Hugging Face DeiT", .norm_eps = 1e-12},
-    {.norm_eps = 1e-6},
+    {.family = "Hugging Face ViTMAE", .norm_eps = 1e-12, .normalisation = IMAGENET},
+    {.family = "Hugging Face DeiT", .norm_eps = 1e-12, .normalisation = IMAGENET},
+    {.norm_eps = 1e-6,
+     .normalisation = IMAGENET}, /* MAE, iBOT, DINO, DINOv2, DeiT, MoCo v3, I-JEPA, TEC, torchvision */
 };
+enum { KNOWN = sizeof known / sizeof *known };
 
-static bool fits(size_t row, const tec_import *import)
+static bool fits_tokens(tokens wanted, const tec_vit_variant *v)
+{
+    bool some = !v->no_class_token || v->registers > 0;
+    return wanted == ANY_TOKENS || (wanted == WITH_CLASS && !v->no_class_token) || (wanted == NO_TOKENS && !some) ||
+           (wanted == SOME_TOKENS && some);
+}
+
+static bool fits(size_t row, const tec_import *import, const import_sidecar *said)
 {
     const tec_import_facts *f = &import->facts;
     return (!known[row].family || strcmp(known[row].family, f->family) == 0) &&
+           (!known[row].architecture || tec_import_matches(known[row].architecture, said->architecture)) &&
            (!known[row].file || tec_import_matches(known[row].file, end_of_path(import->path))) &&
            (!known[row].width || known[row].width == f->config.width) &&
-           (!known[row].depth || known[row].depth == f->config.depth);
+           (!known[row].depth || known[row].depth == f->config.depth) &&
+           fits_tokens(known[row].tokens, &f->config.variant);
 }
 
-static void consult_table(const tec_import *import, import_sidecar *said)
+static void take_known_normalisation(const tec_import *import, size_t row, import_sidecar *said)
 {
-    /* Unless the table says otherwise, every model of a known family was trained with ImageNet's normalisation. */
-    normalisation n = strcmp(import->facts.family, "timm ViT") == 0 ? UNKNOWN : IMAGENET;
-    const char *from = "known of this family";
-    bool found = false;
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (!fits(i, import))
-            continue;
-        if (!said->heads && known[i].heads) {
-            said->heads = known[i].heads;
-            said->heads_from = "known of this model";
-        }
-        if (!(said->norm_eps > 0) && known[i].norm_eps > 0) {
-            said->norm_eps = known[i].norm_eps;
-            said->norm_eps_from = known[i].family ? "known of this family" : "as usual";
-        }
-        if (!found && known[i].normalisation != UNKNOWN) {
-            n = known[i].normalisation;
-            found = true;
-            from = known[i].file ? "known of this model" : from;
-        }
-    }
+    normalisation n = known[row].normalisation;
     if (said->normalised || n == UNKNOWN || import->own || import->facts.config.channels != 3)
         return;
     said->normalised = true;
     memcpy(said->mean, means[n], sizeof said->mean);
     memcpy(said->std, deviations[n], sizeof said->std);
-    said->mean_from = from;
+    said->mean_from = known[row].file ? "known of this model" : "known of this family";
+}
+
+/* The first row with a norm eps closes the list: it is the family's. */
+static void consult_table(const tec_import *import, import_sidecar *said)
+{
+    for (size_t i = 0; i < KNOWN; i++) {
+        if (!fits(i, import, said))
+            continue;
+        if (!said->heads && known[i].heads) {
+            said->heads = known[i].heads;
+            said->heads_from = "known of this size";
+        }
+        take_known_normalisation(import, i, said);
+        if (!(known[i].norm_eps > 0))
+            continue;
+        if (!(said->norm_eps > 0)) {
+            said->norm_eps = known[i].norm_eps;
+            said->norm_eps_from = known[i].family ? "known of this family" : "as usual";
+        }
+        return;
+    }
+}
+
+/* -- activation -- */
+
+/* Of timm's architectures, the first that fits; the others have the exact GELU. */
+static const struct {
+    const char *architecture;
+    tec_activation activation;
+} activations[] = {
+    {"*quickgelu*", TEC_ACTIVATION_QUICK_GELU},
+    {"vit_base_patch32_siglip_*", TEC_ACTIVATION_GELU_TANH},
+    {"vit_large_patch16_siglip_512*", TEC_ACTIVATION_GELU_TANH},
+    {"vit_large_patch16_siglip_gap_512*", TEC_ACTIVATION_GELU_TANH},
+    {"vit_so400m_patch16_siglip_*", TEC_ACTIVATION_GELU_TANH},
+    {"vit_giantopt_patch16_siglip_*", TEC_ACTIVATION_GELU_TANH},
+};
+
+static void take_architecture_activation(import_sidecar *said)
+{
+    for (size_t i = 0; i < sizeof activations / sizeof *activations; i++)
+        if (tec_import_matches(activations[i].architecture, said->architecture)) {
+            said->activation = 1 + (int)activations[i].activation;
+            said->activation_from = "known of this architecture";
+            return;
+        }
+    /* A name of a file may leave out what it does not distinguish: a CLIP's says nothing of QuickGELU. */
+    if (!said->plain_blocks || strcmp(said->architecture, "vit") == 0 || !said->architecture[0])
+        return;
+    said->activation = 1 + TEC_ACTIVATION_GELU;
+    said->activation_from = "known of this architecture";
+}
+
+/* CLIP's towers have the GELU or QuickGELU; ViTs without any token before the patches, the GELU or (SigLIP) its tanh. */
+static bool has_usual_activation(const tec_import *import)
+{
+    const tec_import_facts *f = &import->facts;
+    bool ls = tec_import_find(import, "blocks.0.ls1", 0) != NULL;
+    bool bare = f->config.variant.no_class_token && !f->config.variant.registers && !ls && !f->config.variant.fc_norm;
+    return strcmp(f->family, "CLIP") != 0 && !(bare && strcmp(f->family, "timm ViT") == 0);
+}
+
+static void choose_activation(tec_import *import, import_sidecar *said)
+{
+    tec_import_facts *f = &import->facts;
+    if (!said->activation && !f->config.variant.swiglu)
+        take_architecture_activation(said);
+    f->activation_known = said->activation || f->config.variant.swiglu || has_usual_activation(import);
+    f->activation_from = said->activation ? said->activation_from : f->activation_known ? "as usual" : "a guess";
+    f->config.variant.activation =
+        said->activation && !f->config.variant.swiglu ? (tec_activation)(said->activation - 1) : TEC_ACTIVATION_GELU;
+}
+
+/* -- interpolation of positions -- */
+
+/* How the code of each family does it; the first row that fits. */
+static const struct {
+    const char *family;
+    bool registers; /* only with them */
+    tec_interpolation interpolation;
+} interpolations[] = {
+    {"DINOv2", true, TEC_INTERPOLATION_ANTIALIAS},
+    {"DINO*", false, TEC_INTERPOLATION_OFFSET},
+    {"iBOT", false, TEC_INTERPOLATION_OFFSET},
+    {"MAE", false, TEC_INTERPOLATION_PLAIN},
+    {"TEC", false, TEC_INTERPOLATION_PLAIN},
+    {"DeiT*", false, TEC_INTERPOLATION_PLAIN},
+    {"Hugging Face Dinov2WithRegisters", false, TEC_INTERPOLATION_ANTIALIAS},
+    {"Hugging Face*", false, TEC_INTERPOLATION_PLAIN},
+    {"torchvision*", false, TEC_INTERPOLATION_CORNERS},
+    {"*", false, TEC_INTERPOLATION_ANTIALIAS},
+};
+
+/* A file whose config.json gives timm's name of an architecture is loaded by timm, whatever the family. */
+static void choose_interpolation(tec_import *import, const import_sidecar *said)
+{
+    tec_import_facts *f = &import->facts;
+    bool of_timm = said->plain_blocks && said->architecture[0] && strcmp(said->architecture, "vit") != 0;
+    if (said->interpolation || of_timm) {
+        f->interpolation =
+            said->interpolation ? (tec_interpolation)(said->interpolation - 1) : TEC_INTERPOLATION_ANTIALIAS;
+        f->interpolation_from = said->interpolation ? said->interpolation_from : "as timm";
+        return;
+    }
+    int row = 0;
+    while (!tec_import_matches(interpolations[row].family, f->family) ||
+           (interpolations[row].registers && f->config.variant.registers == 0))
+        row++;
+    f->interpolation = interpolations[row].interpolation;
+    f->interpolation_from = "as the family's own code";
+}
+
+/* -- what the blocks compute -- */
+
+/* Tensors that timm's EVA and BEiT classes share with blocks of another kind, whose difference no tensor shows. */
+static tec_status check_blocks(tec_import *import, const import_sidecar *said)
+{
+    tec_import_facts *f = &import->facts;
+    bool timm = strcmp(import->naming->name, "timm") == 0;
+    if (import->own || said->plain_blocks || !timm)
+        return TEC_OK;
+    for (int i = 0; i < import->pieces && !f->blocks_unknown; i++) {
+        const char *name = tec_import_tensor(import, &import->piece[i])->name;
+        bool q_bias = tec_import_matches("*blocks.*attn.q_bias", name);
+        if (q_bias && f->config.variant.swiglu)
+            return tec_fail(TEC_USER_ERROR,
+                            "%s: the model has rotary positions (that are in no file), which is not supported (its "
+                            "tensor `%.100s` beside a SwiGLU shows an EVA-02): take a model without",
+                            import->path, name);
+        if (q_bias || (tec_import_matches("*blocks.*gamma_1", name) && strcmp(f->family, "DeiT III") != 0))
+            f->blocks_unknown = name;
+    }
+    /* Those of res-post-norm ViTs are called as a plain ViT's. */
+    const import_piece *qkv = tec_import_find(import, "blocks.0.attn.qkv.weight", 0);
+    if (!f->blocks_unknown && qkv && f->config.variant.no_class_token && f->config.variant.registers == 0 &&
+        !tec_import_find(import, "blocks.0.attn.qkv.bias", 0) && !tec_import_find(import, "blocks.0.ls1", 0))
+        f->blocks_unknown = tec_import_tensor(import, qkv)->name;
+    return TEC_OK;
 }
 
 /* -- together -- */
@@ -162,6 +329,14 @@ static void take_options(const tec_import_options *options, import_sidecar *said
         said->norm_eps = options->norm_eps;
         said->norm_eps_from = "base.norm_eps";
     }
+    if (options->activation) {
+        said->activation = options->activation;
+        said->activation_from = "base.activation";
+    }
+    if (options->interpolation) {
+        said->interpolation = options->interpolation;
+        said->interpolation_from = "base.interpolation";
+    }
     if (options->std[0] > 0) {
         said->normalised = true;
         said->mean_from = "base.mean, base.std";
@@ -170,15 +345,36 @@ static void take_options(const tec_import_options *options, import_sidecar *said
     }
 }
 
+/* Whoever names an architecture of a plain ViT, by the key or in config.json, says what its blocks compute; a file's
+ * name only refuses. */
+static tec_status take_architecture(tec_import *import, const tec_import_options *options, import_sidecar *said)
+{
+    if (options->architecture && options->architecture[0]) {
+        snprintf(said->architecture, sizeof said->architecture, "%s", options->architecture);
+        said->architecture_from = "base.architecture";
+    }
+    bool stated = said->architecture[0];
+    if (!stated && !import->own && !said->plain_blocks &&
+        tec_import_architecture_of_path(import->path, said->architecture, sizeof said->architecture))
+        said->architecture_from = "the name of the file or its directory";
+    if (!said->architecture[0])
+        return TEC_OK;
+    TEC_TRY(tec_import_check_architecture(import, said->architecture, said->architecture_from));
+    said->plain_blocks = said->plain_blocks || stated;
+    snprintf(import->facts.architecture, sizeof import->facts.architecture, "%s", said->architecture);
+    return TEC_OK;
+}
+
 static tec_status choose_heads(tec_import *import, const import_sidecar *said)
 {
     enum { USUAL = 64 };
     tec_import_facts *f = &import->facts;
     f->config.heads = said->heads;
     f->heads_from = said->heads_from;
+    f->heads_known = said->heads > 0;
     if (!said->heads && f->config.width % USUAL == 0) {
         f->config.heads = f->config.width / USUAL;
-        f->heads_from = "width / 64";
+        f->heads_from = "a guess: width / 64";
     }
     if (f->config.heads == 0)
         return tec_fail(
@@ -198,11 +394,17 @@ tec_status tec_import_gather_facts(tec_import *import, const tec_import_options 
     import_sidecar said = {0};
     snprintf(f->family, sizeof f->family, "%s", import->own ? "ViT of tec" : family_of(import));
     TEC_TRY(tec_import_read_sidecar(import, options, &said));
+    TEC_TRY(take_architecture(import, options, &said));
+    TEC_TRY(check_blocks(import, &said));
     take_options(options, &said);
     consult_table(import, &said);
     TEC_TRY(choose_heads(import, &said));
+    choose_activation(import, &said);
+    choose_interpolation(import, &said);
     f->config.variant.norm_eps = said.norm_eps;
     f->norm_eps_from = said.norm_eps_from;
+    f->preprocessing = said.preprocessing;
+    f->preprocessing_from = said.preprocessing_from;
     f->normalised = said.normalised;
     f->mean_from = said.mean_from;
     memcpy(f->mean, said.mean, sizeof f->mean);

@@ -84,6 +84,27 @@ static void describe_variant(const tec_vit_variant *v, FILE *out)
         fputs(", SwiGLU", out);
 }
 
+static void describe_activation(const tec_import_facts *f, FILE *out)
+{
+    const tec_vit_variant *v = &f->config.variant;
+    if (!v->swiglu && (v->activation != TEC_ACTIVATION_GELU || !f->activation_known))
+        fprintf(out, "; %s (%s)", tec_activation_name(v->activation), f->activation_from);
+}
+
+/* "; images resized by bicubic, crop_pct 0.9 (config.json)" */
+static void describe_preprocessing(const tec_import_facts *f, FILE *out)
+{
+    const tec_preprocessing *p = &f->preprocessing;
+    if (!f->preprocessing_from)
+        return;
+    fprintf(out, "; images resized%s", p->resize == TEC_RESIZE_SQUASH ? " to a square" : "");
+    if (p->filter != TEC_FILTER_AUTO)
+        fprintf(out, " by %s", tec_filter_name(p->filter));
+    if (p->crop_pct > 0)
+        fprintf(out, ", crop_pct %.4g", p->crop_pct);
+    fprintf(out, " (%s)", f->preprocessing_from);
+}
+
 static void describe_normalisation(const tec_import_facts *f, FILE *out)
 {
     if (!f->normalised) {
@@ -114,8 +135,10 @@ char *tec_import_describe(const tec_import *import)
     fprintf(out, ": width %d, %d blocks, %d heads (%s), MLP %d, patch %d, %d x %d x %d pixels", c->width, c->depth,
             c->heads, f->heads_from, tec_model_hidden(c), c->patch, c->image_size, c->image_size, c->channels);
     describe_variant(&c->variant, out);
+    describe_activation(f, out);
     fprintf(out, "; norm eps %g (%s)", c->variant.norm_eps, f->norm_eps_from);
     describe_normalisation(f, out);
+    describe_preprocessing(f, out);
     if (f->unused)
         fprintf(out, "; %d tensor%s not needed (%s%s)", f->unused, f->unused > 1 ? "s" : "", f->unused_example,
                 f->unused > 1 ? " ..." : "");

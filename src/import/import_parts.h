@@ -6,6 +6,8 @@
 #include "naming.h"
 #include "tec/import.h"
 
+#include <jansson.h>
+
 /* A tensor of the file that is a part of the model. */
 typedef struct import_piece {
     int index;           /* in the file */
@@ -40,22 +42,42 @@ tec_status tec_import_check_complete(const tec_import *import);
 /* Fills family, heads, norm eps and normalisation. */
 tec_status tec_import_gather_facts(tec_import *import, const tec_import_options *options);
 
-/* What the file's metadata and a config.json beside it tell; 0, false: nothing. */
+/* What the file's metadata and the files beside it tell; 0, false, NULL: nothing. */
 typedef struct import_sidecar {
     int heads;
     double norm_eps;
     bool normalised;
     double mean[3], std[3];
-    const char *heads_from, *norm_eps_from, *mean_from;
+    int activation, interpolation; /* 1 + their value */
+    char architecture[80];         /* timm's */
+    bool plain_blocks;             /* they are those of a plain ViT */
+    tec_preprocessing preprocessing;
+    const char *preprocessing_from;
+    const char *heads_from, *norm_eps_from, *mean_from, *activation_from, *interpolation_from, *architecture_from;
 } import_sidecar;
+
+/* What config.json says, Hugging Face's or timm's, and preprocessor_config.json. TEC_USER_ERROR: the model computes
+ * something that this program cannot. */
+tec_status tec_import_read_config(const tec_import *import, const json_t *config, import_sidecar *said);
+void tec_import_read_preprocessor(const tec_import *import, const json_t *images, import_sidecar *said);
+
+/* Does timm's architecture of that name compute what a plain ViT does? TEC_USER_ERROR: no, or it is not known. `from`
+ * says who calls it so: "config.json beside it", "base.architecture", "its file name". */
+tec_status tec_import_check_architecture(const tec_import *import, const char *architecture, const char *from);
+
+/* The name of timm's architecture at the beginning of the name of the file or of its directory; false: there is
+ * none. */
+bool tec_import_architecture_of_path(const char *path, char *out, size_t size);
+
+/* The number of a word in "a|b|c"; -1: it is none of them. */
+int tec_import_word(const char *words, const char *word);
 
 /* TEC_USER_ERROR: they ask for what this program cannot do, such as another activation. */
 tec_status tec_import_read_sidecar(const tec_import *import, const tec_import_options *options, import_sidecar *out);
 
-/* Resamples the patches' rows of a position embedding to another grid, as timm's resample_abs_pos_embed does (PyTorch's
- * bicubic interpolation with antialiasing).
+/* Resamples the patches' rows of a position embedding to another grid, as PyTorch's bicubic interpolation does.
  *   in    [side * side, D]
  *   out   [new_side * new_side, D] */
-void tec_import_resample_positions(const real *in, int side, int D, int new_side, real *out);
+void tec_import_resample_positions(const real *in, int side, int D, int new_side, tec_interpolation how, real *out);
 
 #endif

@@ -43,7 +43,8 @@ static tec_status read_positions(tec_import *import, const tec_model_config *con
     tec_status status = read_piece(import, piece, table);
     if (status == TEC_OK) {
         memcpy(out, table, before * sizeof *out);
-        tec_import_resample_positions(table + before, import->position_grid, D, side, out + before);
+        tec_import_resample_positions(table + before, import->position_grid, D, side, import->facts.interpolation,
+                                      out + before);
     }
     free(table);
     return status;

@@ -1,10 +1,11 @@
 /* Facts that no tensor tells, from a model file or beside it: the configuration of our own files, the metadata of files
- * that we exported, config.json and preprocessor_config.json (Hugging Face and timm). */
+ * that we exported, and the JSON files of Hugging Face and timm (config.c). */
 #include "import_parts.h"
 
 #include "tec/checkpoint.h"
 #include "tec/files.h"
 #include "tec/log.h"
+#include "tec/text.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -34,7 +35,10 @@ static tec_status read_own(const tec_import *import, const tec_import_options *o
         config.image_size != c->image_size || tec_model_hidden(&config) != tec_model_hidden(c))
         return tec_fail(TEC_USER_ERROR, "%s is damaged: the shapes of its tensors do not match /config", import->path);
     said->heads = config.heads;
-    said->heads_from = "its own configuration";
+    said->heads_from = said->activation_from = said->interpolation_from = "its own configuration";
+    said->activation = 1 + TEC_ACTIVATION_GELU;
+    said->interpolation = 1 + TEC_INTERPOLATION_ANTIALIAS;
+    said->plain_blocks = true;
     said->norm_eps = 1e-6;
     said->norm_eps_from = said->heads_from;
     read_run_settings(import, options, said);
@@ -43,80 +47,120 @@ static tec_status read_own(const tec_import *import, const tec_import_options *o
 
 /* -- metadata -- */
 
-static bool three_numbers(const char *text, double out[3])
-{
-    return sscanf(text, "%lf,%lf,%lf", &out[0], &out[1], &out[2]) == 3;
-}
+static const char METADATA[] = "the file's metadata";
 
-/* As `tec export` writes them. */
-static void read_metadata(const tec_import *import, import_sidecar *said)
+/* What `tec export` wrote under this key, into safetensors' metadata or beside the tensors of a .pth, whose texts are
+ * listed in quotes; NULL: nothing. The caller frees it. */
+static char *metadata_of(const tec_import *import, const char *key)
 {
-    double mean[3], std[3];
-    bool has_mean = false, has_std = false;
+    static const char in_safetensors[] = "__metadata__.";
     for (int i = 0; i < tec_tensor_file_notes(import->file); i++) {
         const tec_tensor_note *note = tec_tensor_file_note(import->file, i);
-        if (strcmp(note->name, "__metadata__.tec_heads") == 0) {
-            if (sscanf(note->text, "%d", &said->heads) != 1 || said->heads < 0)
-                said->heads = 0;
-            said->heads_from = "the file's metadata";
-        } else if (strcmp(note->name, "__metadata__.tec_norm_eps") == 0) {
-            said->norm_eps = strtod(note->text, NULL);
-            said->norm_eps_from = "the file's metadata";
-        } else if (strcmp(note->name, "__metadata__.tec_mean") == 0) {
-            has_mean = three_numbers(note->text, mean);
-        } else if (strcmp(note->name, "__metadata__.tec_std") == 0) {
-            has_std = three_numbers(note->text, std);
-        }
+        bool quoted = note->text[0] == '\'' && tec_string_ends_with(note->text + 1, "'");
+        const char *name = note->name;
+        if (tec_string_starts_with(name, in_safetensors))
+            name += sizeof in_safetensors - 1;
+        else if (!quoted)
+            continue;
+        if (strcmp(name, key) == 0)
+            return quoted ? tec_string_format("%.*s", (int)strlen(note->text) - 2, note->text + 1)
+                          : tec_string_copy(note->text);
     }
-    if (!has_mean || !has_std || !(std[0] > 0 && std[1] > 0 && std[2] > 0))
-        return;
-    said->normalised = true;
-    said->mean_from = "the file's metadata";
-    memcpy(said->mean, mean, sizeof mean);
-    memcpy(said->std, std, sizeof std);
+    return NULL;
+}
+
+static bool three_numbers(const char *text, double out[3])
+{
+    return text && sscanf(text, "%lf,%lf,%lf", &out[0], &out[1], &out[2]) == 3;
+}
+
+/* 1 + the number of the word in the list; 0: there is no such metadata, or another word. */
+static int word_of(const tec_import *import, const char *key, const char *words)
+{
+    char *text = metadata_of(import, key);
+    int number = text ? 1 + tec_import_word(words, text) : 0;
+    free(text);
+    return number;
+}
+
+static void read_numbers(const tec_import *import, import_sidecar *said)
+{
+    char *heads = metadata_of(import, "tec_heads"), *eps = metadata_of(import, "tec_norm_eps");
+    if (heads && sscanf(heads, "%d", &said->heads) == 1 && said->heads > 0)
+        said->heads_from = METADATA;
+    else if (heads)
+        said->heads = 0;
+    if (eps) {
+        said->norm_eps = strtod(eps, NULL);
+        said->norm_eps_from = METADATA;
+    }
+    free(eps);
+    free(heads);
+}
+
+static void read_metadata_normalisation(const tec_import *import, import_sidecar *said)
+{
+    double mean[3], std[3];
+    char *means = metadata_of(import, "tec_mean"), *stds = metadata_of(import, "tec_std");
+    if (three_numbers(means, mean) && three_numbers(stds, std) && std[0] > 0 && std[1] > 0 && std[2] > 0) {
+        said->normalised = true;
+        said->mean_from = METADATA;
+        memcpy(said->mean, mean, sizeof mean);
+        memcpy(said->std, std, sizeof std);
+    }
+    free(stds);
+    free(means);
+}
+
+/* As `tec export` writes them. A file that we exported is a plain ViT, and its activation was known if it is not
+ * given. */
+static void read_metadata(const tec_import *import, import_sidecar *said)
+{
+    char *software = metadata_of(import, "software");
+    if (software && tec_string_starts_with(software, "tec "))
+        said->plain_blocks = true;
+    free(software);
+    read_numbers(import, said);
+    read_metadata_normalisation(import, said);
+    int activation = word_of(import, "tec_activation", TEC_ACTIVATION_WORDS);
+    int interpolation = word_of(import, "tec_interpolation", TEC_INTERPOLATION_WORDS);
+    if (activation) {
+        said->activation = activation;
+        said->activation_from = METADATA;
+    }
+    if (interpolation) {
+        said->interpolation = interpolation;
+        said->interpolation_from = METADATA;
+    }
 }
 
 /* -- JSON beside the file -- */
 
-/* The object in the file `name` of the model's directory; NULL: there is none. json_decref it. */
-static json_t *read_beside(const tec_import *import, const char *name)
+/* The object in the file `name` of the model's directory, which json_decref frees; NULL: there is none. What it says
+ * may be all that tells a model from a plain ViT, so a damaged file is an error. */
+static tec_status read_beside(const tec_import *import, const char *name, json_t **object)
 {
     enum { LONGEST = 1 << 22 };
     char *path = tec_path_beside(tec_tensor_file_path(import->file), name), *text = NULL;
     size_t bytes;
-    json_t *object = NULL;
-    if (tec_file_exists(path) && tec_file_read(path, LONGEST, &text, &bytes) == TEC_OK)
-        object = json_loadb(text, bytes, 0, NULL);
-    if (object && !json_is_object(object)) {
-        json_decref(object);
-        object = NULL;
+    json_error_t error;
+    tec_status status = TEC_OK;
+    *object = NULL;
+    if (tec_file_exists(path))
+        status = tec_file_read(path, LONGEST, &text, &bytes);
+    if (status == TEC_OK && text) {
+        *object = json_loadb(text, bytes, 0, &error);
+        if (!json_is_object(*object)) {
+            status = tec_fail(TEC_USER_ERROR, "%s: %s beside it is damaged (line %d: %s): mend it or take it away",
+                              import->path, name, *object ? 1 : error.line,
+                              *object ? "it is not a JSON object" : error.text);
+            json_decref(*object);
+            *object = NULL;
+        }
     }
     free(text);
     free(path);
-    return object;
-}
-
-static bool three_values(const json_t *array, double out[3])
-{
-    for (size_t i = 0; i < 3; i++) {
-        if (!json_is_number(json_array_get(array, i)))
-            return false;
-        out[i] = json_number_value(json_array_get(array, i));
-    }
-    return json_array_size(array) == 3;
-}
-
-static void take_normalisation(const json_t *object, const char *mean, const char *std, const char *from,
-                               import_sidecar *said)
-{
-    double m[3], s[3];
-    if (!three_values(json_object_get(object, mean), m) || !three_values(json_object_get(object, std), s) ||
-        !(s[0] > 0 && s[1] > 0 && s[2] > 0))
-        return;
-    said->normalised = true;
-    said->mean_from = from;
-    memcpy(said->mean, m, sizeof m);
-    memcpy(said->std, s, sizeof s);
+    return status;
 }
 
 static bool agrees(const json_t *config, const char *key, int value)
@@ -133,45 +177,20 @@ static bool is_about(const json_t *config, const tec_model_config *c)
            agrees(config, "intermediate_size", tec_model_hidden(c));
 }
 
-static tec_status check_activation(const tec_import *import, const json_t *config)
-{
-    const char *act = json_string_value(json_object_get(config, "hidden_act"));
-    const char *timm = json_string_value(json_object_get(config, "architecture"));
-    if ((!act || strcmp(act, "gelu") == 0) && (!timm || !strstr(timm, "quickgelu")))
-        return TEC_OK;
-    return tec_fail(TEC_USER_ERROR, "%s: config.json beside it says that its activation is %s; only gelu is supported",
-                    import->path, act && strcmp(act, "gelu") != 0 ? act : "quickgelu");
-}
-
-static tec_status read_config(const tec_import *import, const json_t *config, import_sidecar *said)
-{
-    const json_t *heads = json_object_get(config, "num_attention_heads");
-    const json_t *eps = json_object_get(config, "layer_norm_eps");
-    TEC_TRY(check_activation(import, config));
-    if (json_is_integer(heads) && json_integer_value(heads) > 0 && json_integer_value(heads) <= (1 << 15)) {
-        said->heads = (int)json_integer_value(heads);
-        said->heads_from = "config.json";
-    }
-    if (json_is_number(eps) && json_number_value(eps) > 0) {
-        said->norm_eps = json_number_value(eps);
-        said->norm_eps_from = "config.json";
-    }
-    take_normalisation(config, "mean", "std", "config.json", said);
-    take_normalisation(json_object_get(config, "pretrained_cfg"), "mean", "std", "config.json", said);
-    return TEC_OK;
-}
-
 static tec_status read_directory(const tec_import *import, import_sidecar *said)
 {
-    tec_status status = TEC_OK;
-    json_t *config = read_beside(import, "config.json"), *images = read_beside(import, "preprocessor_config.json");
+    json_t *config = NULL, *images = NULL;
+    tec_status status = read_beside(import, "config.json", &config);
     bool ours = is_about(config, &import->facts.config);
-    if (config && ours)
-        status = read_config(import, config, said);
-    else if (config)
-        tec_log("%s: the config.json beside it is about another model and is not used", import->path);
-    if (images && ours)
-        take_normalisation(images, "image_mean", "image_std", "preprocessor_config.json", said);
+    if (status == TEC_OK && config && !ours)
+        tec_warn("%s: the config.json beside it is about another model (its sizes differ) and is not used",
+                 import->path);
+    if (status == TEC_OK && ours)
+        status = read_beside(import, "preprocessor_config.json", &images);
+    if (status == TEC_OK && config && ours)
+        status = tec_import_read_config(import, config, said);
+    if (status == TEC_OK && images)
+        tec_import_read_preprocessor(import, images, said);
     json_decref(images);
     json_decref(config);
     return status;
@@ -185,4 +204,16 @@ tec_status tec_import_read_sidecar(const tec_import *import, const tec_import_op
     TEC_TRY(read_directory(import, out));
     read_metadata(import, out);
     return TEC_OK;
+}
+
+int tec_import_word(const char *words, const char *word)
+{
+    size_t length = strlen(word);
+    for (int i = 0; words; i++) {
+        if (strncmp(words, word, length) == 0 && (words[length] == '|' || words[length] == 0))
+            return i;
+        words = strchr(words, '|');
+        words = words ? words + 1 : NULL;
+    }
+    return -1;
 }

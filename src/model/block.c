@@ -44,7 +44,7 @@ block tec_block_register(tec_params *params, const block_shape *shape, const cha
     snprintf(name, sizeof name, "%s.norm2", prefix);
     b.norm2 = tec_norm_register(params, width, shape->norm_eps, name);
     snprintf(name, sizeof name, "%s.mlp", prefix);
-    b.mlp = tec_mlp_register(params, width, shape->hidden, shape->swiglu, name);
+    b.mlp = tec_mlp_register(params, width, shape->hidden, shape->swiglu, shape->activation, name);
     return b;
 }
 

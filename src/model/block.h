@@ -18,6 +18,7 @@
 typedef struct block_shape {
     int width, heads, hidden;
     bool swiglu;
+    tec_activation activation;
     real norm_eps;
 } block_shape;
 

@@ -44,6 +44,7 @@ void tec_encoder_register(encoder *e, tec_params *params, const tec_model_config
                          .heads = c->heads,
                          .hidden = tec_model_hidden(c),
                          .swiglu = v->swiglu,
+                         .activation = v->activation,
                          .norm_eps = v->norm_eps > 0 ? (real)v->norm_eps : NORM_EPS};
     *e = (encoder){.params = params, .config = *c, .prefix = tec_model_prefix(c)};
     register_tokens(e, params, c);

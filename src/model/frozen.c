@@ -131,6 +131,12 @@ tec_params *tec_frozen_params(tec_frozen *f)
     return &f->params;
 }
 
+uint64_t tec_frozen_hash(const tec_frozen *f)
+{
+    uint64_t hash = tec_params_hash(&f->params), activation = (uint64_t)f->config.variant.activation;
+    return activation ? (hash ^ activation) * UINT64_C(0x9e3779b97f4a7c15) : hash;
+}
+
 size_t tec_frozen_workspace_bytes(const tec_frozen *f)
 {
     return f->arena.size;

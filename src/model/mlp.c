@@ -5,9 +5,10 @@
 
 #include "tec/ops.h"
 
-mlp tec_mlp_register(tec_params *params, int width, int hidden, bool swiglu, const char *prefix)
+mlp tec_mlp_register(tec_params *params, int width, int hidden, bool swiglu, tec_activation activation,
+                     const char *prefix)
 {
-    mlp m = {.params = params, .width = width, .hidden = hidden, .swiglu = swiglu};
+    mlp m = {.params = params, .width = width, .hidden = hidden, .swiglu = swiglu, .activation = activation};
     int rows = swiglu ? 2 * hidden : hidden;
     m.fc1_weight = tec_params_add(params, TEC_INIT_XAVIER, (int[4]){rows, width}, "%s.fc1.weight", prefix);
     m.fc1_bias = tec_params_add(params, TEC_INIT_ZERO, (int[4]){rows}, "%s.fc1.bias", prefix);
@@ -32,6 +33,10 @@ static void gate(const mlp *m, const real *x, int R, mlp_cache *cache)
     tec_swiglu_forward(cache->halves, R, m->hidden, cache->gelu);
 }
 
+/* By tec_activation. */
+static void (*const forward_only[])(real *x, const real *bias, int R, int O) = {
+    tec_gelu_forward_only, tec_gelu_tanh_forward_only, tec_quick_gelu_forward_only};
+
 /* -> cache->gelu, and cache->derivative in training */
 static void activate(const mlp *m, const real *x, int R, mlp_cache *cache)
 {
@@ -43,7 +48,7 @@ static void activate(const mlp *m, const real *x, int R, mlp_cache *cache)
     if (training)
         tec_gelu_forward(u, bias, R, m->hidden, cache->gelu);
     else
-        tec_gelu_forward_only(u, bias, R, m->hidden);
+        forward_only[m->activation](u, bias, R, m->hidden);
 }
 
 void tec_mlp_forward(const mlp *m, const real *x, const real *residual, int R, mlp_cache *cache, real *y)

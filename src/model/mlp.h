@@ -1,10 +1,12 @@
 /* Module model, private. The MLP of transformer blocks and adaptors: two linears with a GELU between them.
  *
- * Or SwiGLU (arXiv 2002.05202): the first linear yields two halves, and silu of one gates the other. */
+ * Or SwiGLU (arXiv 2002.05202), in which the first linear yields two halves, and silu of one gates the other. Or an
+ * approximation of the GELU, forward only. */
 #ifndef TEC_MODEL_MLP_H
 #define TEC_MODEL_MLP_H
 
 #include "tec/arena.h"
+#include "tec/model_config.h"
 #include "tec/params.h"
 
 #include <stdbool.h>
@@ -13,6 +15,7 @@ typedef struct mlp {
     const tec_params *params;
     int width, hidden;
     bool swiglu;
+    tec_activation activation;                      /* without SwiGLU; only the GELU has a backward */
     int fc1_weight, fc1_bias, fc2_weight, fc2_bias; /* indices of the tensors */
 } mlp;
 
@@ -24,7 +27,8 @@ typedef struct mlp_cache {
 } mlp_cache;
 
 /* Registers PREFIX.fc1.weight, PREFIX.fc1.bias, PREFIX.fc2.weight, PREFIX.fc2.bias. */
-mlp tec_mlp_register(tec_params *params, int width, int hidden, bool swiglu, const char *prefix);
+mlp tec_mlp_register(tec_params *params, int width, int hidden, bool swiglu, tec_activation activation,
+                     const char *prefix);
 void tec_mlp_lay_out(const mlp *m, int R, bool backward, mlp_cache *cache, tec_arena *arena);
 
 /* y = residual + fc2(gelu(fc1(x)))

@@ -3,6 +3,12 @@
 
 #include <stddef.h>
 
+const char *tec_activation_name(tec_activation activation)
+{
+    static const char *const name[] = {"gelu", "gelu_tanh", "quick_gelu"};
+    return name[activation];
+}
+
 static tec_status divides(const char *part_name, int part, const char *whole_name, int whole)
 {
     if (part <= 0 || whole <= 0)
@@ -38,6 +44,9 @@ static tec_status check_classifier(const tec_model_config *c)
         return tec_fail(TEC_USER_ERROR, "model: a classifier needs at least 2 classes; it has %d", c->classes);
     if (c->variant.no_class_token && !c->variant.fc_norm)
         return tec_fail(TEC_USER_ERROR, "model: there is no class token to classify by; pool the patches");
+    if (c->variant.activation)
+        return tec_fail(TEC_USER_ERROR, "model: MLPs with %s cannot be trained, only those with gelu or SwiGLU",
+                        tec_activation_name(c->variant.activation));
     return TEC_OK;
 }
 
@@ -60,7 +69,7 @@ tec_status tec_model_config_check(const tec_model_config *c)
     if (c->kind == TEC_MODEL_CLASSIFIER)
         return check_classifier(c);
     if (c->variant.unplaced || tec_model_prefix(c) != 1 || c->variant.pre_norm || c->variant.fc_norm ||
-        c->variant.swiglu)
+        c->variant.swiglu || c->variant.activation)
         return tec_fail(
             TEC_USER_ERROR,
             "model: a variant of the plain ViT can be a base model and be fine-tuned, but not be pretrained");

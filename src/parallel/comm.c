@@ -28,15 +28,34 @@ static bool is_alone(const tec_comm *comm)
     return !comm->world;
 }
 
+static bool is_up(void)
+{
+    int started = 0, finished = 0;
+    MPI_Initialized(&started);
+    MPI_Finalized(&finished);
+    return started && !finished;
+}
+
+int tec_world_rank(void)
+{
+    int rank = 0;
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    return rank;
+}
+
+void tec_world_end(tec_status status)
+{
+    if (is_up())
+        MPI_Abort(MPI_COMM_WORLD, (int)status);
+    _exit((int)status); /* the launcher ends the others */
+}
+
 /* For tec_abort, which may be called anywhere, also where no communicator is at hand. */
 static void end_world(tec_status status)
 {
-    int rank = 0, finished = 0;
-    MPI_Finalized(&finished);
-    if (finished)
+    if (!is_up())
         return;
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    tec_log_error(rank, tec_error_message());
+    tec_log_error(tec_world_rank(), tec_error_message());
     MPI_Abort(MPI_COMM_WORLD, (int)status);
 }
 
@@ -56,33 +75,32 @@ static void end_of(tec_comm *comm)
     tec_comm_local(comm);
 }
 
-static void my_host(tec_host name)
-{
-    memset(name, 0, sizeof(tec_host));
-    gethostname(name, sizeof(tec_host) - 1);
-}
-
 static void gather_hosts(const tec_comm *comm)
 {
     tec_host mine;
-    my_host(mine);
+    tec_host_mine(mine);
     comm->world->host = tec_allocate((size_t)comm->size * sizeof(tec_host));
-    tec_phase_wait(true);
+    tec_phase_wait("MPI_Allgather of host names, the first collective");
     MPI_Allgather(mine, (int)sizeof mine, MPI_BYTE, comm->world->host, (int)sizeof mine, MPI_BYTE, comm->world->mpi);
-    tec_phase_wait(false);
+    tec_phase_wait(NULL);
 }
 
 void tec_comm_start(tec_comm *comm)
 {
     int provided = MPI_THREAD_SINGLE;
+    tec_phase before = tec_phase_enter(TEC_PHASE_MPI);
+    tec_phase_wait("MPI_Init_thread");
     MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &provided);
+    tec_phase_wait(NULL);
     *comm = comm_of(MPI_COMM_WORLD);
     tec_log_enable(comm->rank == 0);
     tec_set_abort(end_world);
     if (provided < MPI_THREAD_FUNNELED)
         tec_abort(tec_fail(TEC_SYSTEM_ERROR, "MPI_Init_thread: this MPI does not provide MPI_THREAD_FUNNELED; "
                                              "use one built with thread support"));
+    tec_phase_enter(TEC_PHASE_CONNECT);
     gather_hosts(comm);
+    tec_phase_enter(before);
 }
 
 void tec_comm_local(tec_comm *comm)
@@ -94,7 +112,9 @@ void tec_comm_finish(tec_comm *comm)
 {
     if (!is_alone(comm)) {
         tec_set_abort(NULL);
+        tec_phase_wait("MPI_Finalize");
         MPI_Finalize();
+        tec_phase_wait(NULL);
         end_of(comm);
     }
 }
@@ -104,7 +124,7 @@ const char *tec_comm_host(const tec_comm *comm, int rank)
     static tec_host here;
     if (!is_alone(comm) && comm->world->host)
         return comm->world->host[rank];
-    my_host(here);
+    tec_host_mine(here);
     return here;
 }
 
@@ -113,9 +133,9 @@ static void reduce(const tec_comm *comm, void *data, int count, MPI_Datatype typ
 {
     if (is_alone(comm))
         return;
-    tec_phase_wait(true);
+    tec_phase_wait("MPI_Allreduce");
     MPI_Allreduce(MPI_IN_PLACE, data, count, type, op, comm->world->mpi);
-    tec_phase_wait(false);
+    tec_phase_wait(NULL);
 }
 
 tec_status tec_comm_agree(const tec_comm *comm, tec_status mine)
@@ -148,10 +168,10 @@ void tec_comm_broadcast(const tec_comm *comm, void *data, size_t bytes, int root
         return;
     for (size_t done = 0; done < bytes; done += BROADCAST_BYTES) {
         size_t piece = bytes - done < BROADCAST_BYTES ? bytes - done : BROADCAST_BYTES;
-        tec_phase_wait(true);
+        tec_phase_wait("MPI_Bcast");
         MPI_Bcast((char *)data + done, (int)piece, MPI_BYTE, root, comm->world->mpi);
     }
-    tec_phase_wait(false);
+    tec_phase_wait(NULL);
 }
 
 void tec_comm_share_text(const tec_comm *comm, char **text, size_t *bytes, int root)
@@ -190,6 +210,17 @@ void tec_comm_max_double(const tec_comm *comm, double *data, int count)
     reduce(comm, data, count, MPI_DOUBLE, MPI_MAX);
 }
 
+void tec_comm_least(const tec_comm *comm, double *value, int *rank)
+{
+    struct {
+        double value;
+        int rank;
+    } least = {*value, comm->rank};
+    reduce(comm, &least, 1, MPI_DOUBLE_INT, MPI_MINLOC);
+    *value = least.value;
+    *rank = least.rank;
+}
+
 bool tec_comm_same(const tec_comm *comm, uint64_t value)
 {
     uint64_t most[2] = {value, ~value};
@@ -203,18 +234,18 @@ void tec_comm_gather(const tec_comm *comm, uint64_t mine, uint64_t *all)
         all[0] = mine;
         return;
     }
-    tec_phase_wait(true);
+    tec_phase_wait("MPI_Allgather");
     MPI_Allgather(&mine, 1, MPI_UINT64_T, all, 1, MPI_UINT64_T, comm->world->mpi);
-    tec_phase_wait(false);
+    tec_phase_wait(NULL);
 }
 
 void tec_comm_barrier(const tec_comm *comm)
 {
     if (is_alone(comm))
         return;
-    tec_phase_wait(true);
+    tec_phase_wait("MPI_Barrier");
     MPI_Barrier(comm->world->mpi);
-    tec_phase_wait(false);
+    tec_phase_wait(NULL);
 }
 
 tec_comm tec_comm_node(const tec_comm *comm)
@@ -224,7 +255,9 @@ tec_comm tec_comm_node(const tec_comm *comm)
     tec_comm_local(&local);
     if (is_alone(comm))
         return local;
+    tec_phase_wait("MPI_Comm_split_type");
     MPI_Comm_split_type(comm->world->mpi, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &node);
+    tec_phase_wait(NULL);
     return comm_of(node);
 }
 

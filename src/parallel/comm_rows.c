@@ -34,9 +34,9 @@ void tec_comm_reduce_rows(const tec_comm *comm, const void *mine, void *all, int
     MPI_Type_commit(&row);
     MPI_Op_create(merge_rows, 1, &op);
     merging = merge;
-    tec_phase_wait(true);
+    tec_phase_wait("MPI_Reduce");
     MPI_Reduce(mine, all, rows, row, op, owner, comm->world->mpi);
-    tec_phase_wait(false);
+    tec_phase_wait(NULL);
     MPI_Op_free(&op);
     MPI_Type_free(&row);
 }

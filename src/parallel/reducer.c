@@ -20,9 +20,9 @@ static void wait_for(tec_reducer *r, size_t end)
         return;
     TEC_MEASURE(TEC_OPERATOR_REDUCE);
     double start = tec_seconds();
-    tec_phase_wait(true);
+    tec_phase_wait(r->kind->call);
     r->kind->wait(r, end);
-    tec_phase_wait(false);
+    tec_phase_wait(NULL);
     r->waited += tec_seconds() - start;
 }
 
@@ -35,7 +35,7 @@ static void sum_here(tec_reducer *r, size_t end)
 }
 
 /* On the main thread, which waits for each bucket where it announces it. */
-static const reduction_kind blocking = {.announce = wait_for, .wait = sum_here};
+static const reduction_kind blocking = {.call = "MPI_Allreduce of gradients", .announce = wait_for, .wait = sum_here};
 
 static const reduction_kind *const kinds[] = {
     [TEC_OVERLAP_OFF] = &blocking,

@@ -9,6 +9,7 @@
 
 /* A way of summing buckets: one row of the table in reducer.c. All functions are called on the main thread. */
 typedef struct reduction_kind {
+    const char *call;                             /* what a rank waits in, for the watchdog */
     tec_status (*start)(tec_reducer *r);          /* sets r->own; NULL: nothing to start */
     void (*announce)(tec_reducer *r, size_t end); /* this rank's part of the buckets before `end` is complete */
     void (*wait)(tec_reducer *r, size_t end);     /* returns once the buckets before `end` are summed */

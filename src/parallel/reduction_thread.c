@@ -106,4 +106,5 @@ static void stop(tec_reducer *r)
     free(h);
 }
 
-const reduction_kind tec_reduction_thread = {start, announce, wait_for_helper, stop};
+const reduction_kind tec_reduction_thread = {"the ring of gradients (MPI_Testall)", start, announce, wait_for_helper,
+                                             stop};

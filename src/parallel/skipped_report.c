@@ -44,8 +44,7 @@ static void add_rank(const tec_skipped *mine, const tec_comm *comm, int rank, te
     free(sample);
 }
 
-/* Collective. What all ranks have noted. */
-static tec_skipped merged(const tec_skipped *mine, const tec_comm *comm)
+tec_skipped tec_skipped_merge(const tec_skipped *mine, const tec_comm *comm)
 {
     tec_skipped all = {0};
     for (int rank = 0; rank < comm->size; rank++)
@@ -59,7 +58,7 @@ int64_t tec_skipped_report(const tec_skipped *s, const tec_comm *comm, const cha
     tec_comm_sum_int64(comm, &total, 1);
     if (total == 0) /* the usual case: saves a broadcast per rank */
         return 0;
-    tec_skipped all = merged(s, comm);
+    tec_skipped all = tec_skipped_merge(s, comm);
     total = all.count;
     tec_warn("%lld images of %s could not be decoded and were left out:", (long long)total, what);
     for (int64_t i = 0; i < all.count; i++)
@@ -71,7 +70,7 @@ int64_t tec_skipped_report(const tec_skipped *s, const tec_comm *comm, const cha
 tec_status tec_skipped_fail(const tec_skipped *s, const tec_comm *comm, const char *what)
 {
     enum { NAMED = 3 };
-    tec_skipped all = merged(s, comm);
+    tec_skipped all = tec_skipped_merge(s, comm);
     char *text = tec_string_format("%lld were left out so far, the first of them: ", (long long)all.count);
     for (int64_t i = 0; i < all.count && i < NAMED; i++) {
         char *longer = tec_string_format("%s%s%s", text, i ? "; " : "", all.message[i]);

@@ -71,8 +71,8 @@ static tec_status compute(const tec_comm *comm, const tec_settings *settings, co
     return tec_evaluation_compute(comm, &complete, train, val, frozen, out);
 }
 
-tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settings, tec_evaluation *out,
-                                tec_normalisation *normalisation)
+tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settings, const tec_knn_settings *knn,
+                                tec_evaluation *out, tec_normalisation *normalisation)
 {
     tec_dataset *train = NULL, *val = NULL;
     tec_frozen *frozen = NULL;
@@ -87,6 +87,8 @@ tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settin
         status = tec_setup_val_labels(comm, settings, train, val);
     if (status == TEC_OK)
         status = tec_evaluation_check(train, settings->data.train, val, settings->data.val);
+    if (status == TEC_OK && knn)
+        status = tec_knn_check(knn, tec_dataset_size(train));
     if (status == TEC_OK && comm->rank == 0)
         tec_evaluation_warn(train, settings->data.train, val, settings->data.val);
     if (status == TEC_OK)

@@ -14,7 +14,7 @@ static tec_status hash_base(const tec_comm *comm, const tec_settings *settings, 
     if (!settings->base.model[0])
         return TEC_OK;
     TEC_TRY(tec_setup_frozen(comm, settings, settings->base.model, 1, &frozen, NULL, NULL));
-    *hash = tec_params_hash(tec_frozen_params(frozen));
+    *hash = tec_frozen_hash(frozen);
     tec_frozen_close(frozen);
     return TEC_OK;
 }

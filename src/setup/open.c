@@ -2,11 +2,44 @@
 #include "tec/setup.h"
 
 #include "tec/files.h"
+#include "tec/findings_report.h"
 #include "tec/hints.h"
 #include "tec/log.h"
+#include "tec/minmax.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* On rank 0: looks at a few images, so that what is to be said about all of them is said before the work and not after
+ * it. One that cannot be decoded is an error in its turn, or else skipped, and then warned of here. */
+static void look_at(const tec_dataset *set, const char *key, bool skip)
+{
+    enum { LOOKS = 8 };
+    int64_t size = tec_dataset_size(set), looks = tec_min_int64(size, LOOKS), bad = 0;
+    char what[64];
+    tec_comm alone;
+    tec_comm_local(&alone);
+    for (int64_t i = 0; i < looks; i++) {
+        tec_image image;
+        if (tec_dataset_read(set, i * size / looks, &image) == TEC_OK)
+            tec_image_free(&image);
+        else
+            bad++;
+    }
+    snprintf(what, sizeof what, "%s (a look at %lld images)", key, (long long)looks);
+    if (skip && bad > 0)
+        tec_warn("%s: %lld cannot be decoded and will be left out (%s)", what, (long long)bad, tec_error_message());
+    tec_findings_report(set, &alone, what);
+}
+
+static void warn_of_folders(const tec_dataset *set, const char *key, const char *path)
+{
+    char *hint = tec_hint_folders(set, key, path);
+    if (hint)
+        tec_warn("%s", hint);
+    free(hint);
+}
 
 tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings, bool training, tec_dataset **out)
 {
@@ -34,11 +67,12 @@ tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings,
     if (status != TEC_OK) {
         tec_dataset_close(*out);
         *out = NULL;
-    } else if (comm->rank == 0) {
-        char *hint = tec_hint_folders(*out, key, path);
-        if (hint)
-            tec_warn("%s", hint);
-        free(hint);
+        goto done;
+    }
+    tec_dataset_decode_as(*out, settings->data.strict_images, settings->data.exif_orientation == TEC_EXIF_APPLY);
+    if (comm->rank == 0) {
+        warn_of_folders(*out, key, path);
+        look_at(*out, key, skip);
     }
 done:
     free(list);
@@ -64,6 +98,9 @@ tec_status tec_setup_import(const tec_settings *settings, const char *path, tec_
     tec_import_options options = {
         .heads = settings->base.heads,
         .norm_eps = settings->base.norm_eps,
+        .activation = settings->base.activation,
+        .interpolation = settings->base.interpolation,
+        .architecture = settings->base.architecture,
         .read_normalisation = read_normalisation,
     };
     memcpy(options.mean, settings->base.mean, sizeof options.mean);
@@ -71,22 +108,27 @@ tec_status tec_setup_import(const tec_settings *settings, const char *path, tec_
     return tec_import_open(out, path, &options);
 }
 
-/* Opens the file and logs what it is; *config is what it becomes for the images of this job. */
-static tec_status recognise(const tec_settings *settings, const char *path, tec_import **import,
+/* Opens the file, logs what it is, and refuses guesses that `use` depends on; *config is what it becomes for the images
+ * of this job. */
+static tec_status recognise(const tec_settings *settings, const char *path, tec_import_use use, tec_import **import,
                             tec_model_config *config, tec_normalisation *normalisation)
 {
+    static const char *const how[] = {"with antialiasing", "without antialiasing",
+                                      "without antialiasing, with DINO's offset of 0.1",
+                                      "without antialiasing, corners aligned"};
     TEC_TRY(tec_setup_import(settings, path, import));
     TEC_TRY(tec_import_resize(*import, settings->data.image_size, config));
     const tec_import_facts *facts = tec_import_get_facts(*import);
-    memcpy(normalisation->mean, facts->normalised ? facts->mean : settings->data.mean, sizeof normalisation->mean);
-    memcpy(normalisation->std, facts->normalised ? facts->std : settings->data.std, sizeof normalisation->std);
+    memcpy(normalisation->mean, facts->mean, sizeof normalisation->mean);
+    memcpy(normalisation->std, facts->std, sizeof normalisation->std);
     char *line = tec_import_describe(*import);
     tec_log("%s", line);
     free(line);
     int from = facts->config.image_size / config->patch, to = config->image_size / config->patch;
     if (from != to)
-        tec_log("%s: position embedding interpolated from %d x %d to %d x %d patches", path, from, from, to, to);
-    return TEC_OK;
+        tec_log("%s: position embedding interpolated from %d x %d to %d x %d patches, %s (%s)", path, from, from, to,
+                to, how[facts->interpolation], facts->interpolation_from);
+    return tec_import_check_known(*import, use);
 }
 
 /* The file is read by one rank only: thousands of ranks that open the same file stall a parallel file system. */
@@ -101,8 +143,10 @@ tec_status tec_setup_frozen(const tec_comm *comm, const tec_settings *settings, 
     tec_import *import = NULL;
     tec_frozen *frozen = NULL;
     *out = NULL;
-    tec_status status = tec_comm_agree(
-        comm, comm->rank == 0 ? recognise(settings, path, &import, &found.config, &found.normalisation) : TEC_OK);
+    tec_status status =
+        tec_comm_agree(comm, comm->rank == 0 ? recognise(settings, path, normalisation ? TEC_USE_IMAGES : TEC_USE_HASH,
+                                                         &import, &found.config, &found.normalisation)
+                                             : TEC_OK);
     if (status != TEC_OK)
         goto done;
     if (comm->rank == 0)

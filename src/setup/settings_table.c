@@ -1,6 +1,7 @@
 /* The settings table, which drives reading, checking, printing and help. */
 #include "settings_table.h"
 
+#include "tec/import.h"
 #include "tec/settings.h"
 
 #include <math.h>
@@ -25,7 +26,8 @@
 const tec_setting tec_settings_table[] = {
     {AT(data, train), TEXT(""),
      .help = "training images: a folder (with class folders, or unlabelled), a pack of one, "
-             "or an IDX file, gzipped or not"},
+             "or an IDX file, gzipped or not; what of a folder is neither JPEG nor PNG, "
+             "by name or content, is counted in a warning"},
     {AT(data, val), TEXT(""),
      .help = "validation images, in the same forms"},
     {AT(data, labels), CHOICE("auto|folders|none", "auto"),
@@ -40,6 +42,12 @@ const tec_setting tec_settings_table[] = {
              "ask: numbers of which nothing says what they mean are an error"},
     {AT(data, on_bad_image), CHOICE("stop|skip", "stop"),
      .help = "what to do about images that cannot be decoded: stop, or leave them out and list them"},
+    {AT(data, strict_images), SWITCH("false"),
+     .help = "treat every damaged image as one that cannot be decoded; false: those that Pillow decodes "
+             "are decoded as there, and counted in a warning"},
+    {AT(data, exif_orientation), CHOICE("ignore|apply", "ignore"),
+     .help = "ignore: images are taken as they are stored, as torchvision does; apply: they are turned upright "
+             "by the orientation in their EXIF data"},
     {AT(data, image_size), INT(1, 4096, "224"),
      .help = "side of the square that the model sees, in pixels"},
     {AT(data, channels), INT(1, 3, "3"),
@@ -91,12 +99,21 @@ const tec_setting tec_settings_table[] = {
     {AT(base, heads), INT(0, 32768, "0"),
      .help = "attention heads of the model that is read (base.model, "
              "eval.model); 0: as its file says, or as known for its family"},
+    {AT(base, activation), CHOICE("auto|" TEC_ACTIVATION_WORDS, "auto"),
+     .help = "activation of its MLPs; auto: as its file or config.json says, or as known for its family"},
+    {AT(base, architecture), TEXT(""),
+     .help = "what timm calls its architecture, such as vit_base_patch16_clip_quickgelu_224, if there is no config.json "
+             "beside its file; vit: a plain ViT, whatever config.json calls it"},
+    {AT(base, interpolation), CHOICE("auto|" TEC_INTERPOLATION_WORDS, "auto"),
+     .help = "how its position embeddings become those of another image size: bicubic with antialiasing (timm, DINOv2 "
+             "with registers), plain bicubic (Hugging Face, MAE), with DINO's offset of 0.1, or with the corners "
+             "aligned (torchvision); auto: as the family's own code"},
     {AT(base, norm_eps), NUMBER(0, 1, "0"), BELOW,
      .help = "eps of its layer norms; 0: as its file says, or as known for its family"},
     {AT(base, mean), LIST(TEC_SETTING_NUMBERS, 3, -1000, 1000, "0"), .one_for_all = true,
      .help = "normalisation of its images, given together with base.std"},
     {AT(base, std), LIST(TEC_SETTING_NUMBERS, 3, 0, 1000, "0"), .one_for_all = true,
-     .help = "likewise; 0: as its file says, or as known for its family, or else data.mean and data.std"},
+     .help = "likewise; 0: as its file says, or as known for its family; asked for where nothing tells"},
 
     {AT(targets, dir), TEXT("targets/default"),
      .help = "directory of the target store"},
@@ -122,7 +139,7 @@ const tec_setting tec_settings_table[] = {
     {AT(pretrain, epochs), INT(1, 1000000, "100"),
      .help = "passes over the training images"},
     {AT(pretrain, batch), INT(1, 100000000, "256"),
-     .help = "global batch: images per step over all ranks"},
+     .help = "global batch: images per step over all ranks; what is left at the end of an epoch is left out of it"},
     {AT(pretrain, micro_batch), INT(0, 65536, "0"),
      .help = "masked images that a rank computes at once; 0: chosen by the model's size"},
     {AT(pretrain, mask_ratio), NUMBER(0, 1, "0.75"), BETWEEN,
@@ -190,10 +207,11 @@ const tec_setting tec_settings_table[] = {
 
     {AT(probe, epochs), INT(1, 1000000, "90"),
      .help = "passes over the training features"},
-    {AT(probe, batch), INT(1, 100000000, "16384"),
-     .help = "global batch: features per step over all ranks"},
-    {AT(probe, blr), NUMBER(0, INFINITY, "0.1"), ABOVE,
-     .help = "base learning rate, for 256 features per step"},
+    {AT(probe, batch), INT(0, 100000000, "0"),
+     .help = "global batch: features per step over all ranks; 0: a tenth of the training images, at most 16384"},
+    {AT(probe, blr), NUMBER(0, INFINITY, "0"),
+     .help = "base learning rate, for 256 features per step; 0: 0.1 or, with fewer than 163840 training images, "
+             "16384 / images"},
     {AT(probe, lr), NUMBER(0, INFINITY, "0"),
      .help = "learning rate; 0: blr * batch / 256"},
     {AT(probe, min_lr), NUMBER(0, INFINITY, "0"),

@@ -8,7 +8,7 @@
 #define ALIGNMENT 64
 
 static const size_t element_bytes[] = {
-    [ELEMENT_F32] = 4, [ELEMENT_F16] = 2, [ELEMENT_I8] = 1,  [ELEMENT_U8] = 1,
+    [ELEMENT_F32] = 4, [ELEMENT_F64] = 8, [ELEMENT_F16] = 2, [ELEMENT_I8] = 1,  [ELEMENT_U8] = 1,
     [ELEMENT_U16] = 2, [ELEMENT_I32] = 4, [ELEMENT_U32] = 4, [ELEMENT_I64] = 8,
 };
 
@@ -52,6 +52,8 @@ hid_t tec_store_element_type(store_element element)
     switch (element) {
     case ELEMENT_F32:
         return H5Tcopy(H5T_IEEE_F32LE);
+    case ELEMENT_F64:
+        return H5Tcopy(H5T_IEEE_F64LE);
     case ELEMENT_F16:
         return tec_h5_half_type();
     case ELEMENT_I8:

@@ -46,7 +46,8 @@ tec_status tec_store_finish(const char *dir, const tec_store_spec *spec, int64_t
 {
     TEC_TRY(tec_store_spec_check(spec, "target store"));
     TEC_TRY(count_missing(dir, spec, missing));
-    tec_file_remove_stale(dir, "shard-");
+    tec_store_parts_remove(dir);
+    tec_temporary_remove(dir, STORE_MANIFEST);
     if (*missing > 0)
         return TEC_OK;
     json_t *manifest = json_object(), *list = json_array();

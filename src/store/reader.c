@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_FILES 512
-
 /* A buffer for a row; unused ones form a list. */
 typedef struct scratch {
     struct scratch *next;
@@ -43,7 +41,8 @@ static tec_status parse(tec_store *store, const json_t *json, const char *where)
                         (long long)shards);
     store->layout = tec_store_layout_of(&store->spec);
     store->shard = tec_allocate_zeroed((size_t)shards, sizeof *store->shard);
-    store->cache->files = tec_file_pool_create(shards, MOST_FILES, "run `tec targets` again, it makes missing shards");
+    store->cache->files = tec_file_pool_create(shards, store->dir, "run `tec targets` again, it makes missing shards",
+                                               "a larger targets.shard_mb makes fewer files");
     for (store->shards = 0; store->shards < shards; store->shards++)
         TEC_TRY(tec_store_shard_from_json(json_array_get(list, (size_t)store->shards), where, &store->spec,
                                           store->shards, &store->shard[store->shards]));

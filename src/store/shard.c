@@ -98,7 +98,7 @@ static bool has_type(hid_t dataset, store_element element)
     return equal;
 }
 
-static tec_status locate(hid_t file, const char *path, const store_part *part, store_shard *out, int64_t *offset)
+static tec_status locate(hid_t file, const char *path, const store_part *part, const store_shard *out, int64_t *offset)
 {
     hid_t dataset = tec_h5_has(file, part->name) ? H5Dopen2(file, part->name, H5P_DEFAULT) : -1;
     if (dataset < 0)
@@ -180,5 +180,28 @@ tec_status tec_store_shard_describe(const char *dir, const tec_store_spec *spec,
     if (file >= 0)
         H5Fclose(file);
     free(path);
+    return status;
+}
+
+tec_status tec_store_shard_locate(const char *path, const tec_store_spec *spec, int64_t shard, int64_t offset[PARTS],
+                                  int64_t *error_offset)
+{
+    const store_layout layout = tec_store_layout_of(spec);
+    const store_part error = {.name = "storage_error", .element = ELEMENT_F64, .bytes = sizeof(double)};
+    store_shard size = {.rows = tec_store_shard_row_count(spec, shard)}, four = {.rows = 4};
+    struct stat info;
+    hid_t file;
+    TEC_TRY(tec_h5_open(path, &file));
+    tec_status status = check_attributes(file, path, spec, shard);
+    if (status == TEC_OK && stat(path, &info) != 0)
+        status = tec_fail(TEC_SYSTEM_ERROR, "%s: stat: %s", path, strerror(errno));
+    else if (status == TEC_OK)
+        size.bytes = four.bytes = info.st_size;
+    for (int i = 0; i < PARTS && status == TEC_OK; i++)
+        if (layout.part[i].bytes > 0)
+            status = locate(file, path, &layout.part[i], &size, &offset[i]);
+    if (status == TEC_OK)
+        status = locate(file, path, &error, &four, error_offset);
+    H5Fclose(file);
     return status;
 }

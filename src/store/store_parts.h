@@ -63,6 +63,7 @@ enum {
 
 typedef enum store_element {
     ELEMENT_F32,
+    ELEMENT_F64,
     ELEMENT_F16,
     ELEMENT_I8,
     ELEMENT_U8,
@@ -129,6 +130,26 @@ typedef struct store_shard {
 /* Reads it from the shard through HDF5 and checks attributes, shapes and types. The caller frees out->void_row, also
  * after a failure. */
 tec_status tec_store_shard_describe(const char *dir, const tec_store_spec *spec, int64_t shard, store_shard *out);
+
+/* Where the datasets of the file `path` are, which is to become that shard, and where storage_error is. An offset of a
+ * dataset that the store does not have is not set. TEC_USER_ERROR: it is not of this store, or not such a file. */
+tec_status tec_store_shard_locate(const char *path, const tec_store_spec *spec, int64_t shard, int64_t offset[PARTS],
+                                  int64_t *error_offset);
+
+/* -- the journal of a shard that is being written (journal.c) --
+ *
+ * It lies behind the end of the HDF5 file, with a record for every row, and is cut off when the shard is whole. */
+
+/* Bytes of the journal of a shard with so many rows. */
+int64_t tec_store_journal_bytes(int64_t rows);
+
+/* Notes that the first row + 1 rows are written, the last with this checksum, and what the error of all of them is. */
+tec_status tec_store_journal_note(int fd, const char *path, int64_t journal, int64_t row, uint32_t row_crc,
+                                  const tec_store_error *error);
+
+/* False: there is no such note, or a damaged one. */
+bool tec_store_journal_read(int fd, const char *path, int64_t journal, int64_t row, uint32_t *row_crc,
+                            tec_store_error *error);
 
 /* -- manifest as JSON (json.c) -- */
 

@@ -1,15 +1,28 @@
-/* Writing a shard: HDF5 lays it out, pwrite puts rows into their places, in any order. */
+/* Writing a shard: HDF5 lays it out, pwrite puts rows into their places, in any order. What was written in order can be
+ * taken up by another process. */
 #include "store_parts.h"
 
 #include "tec/files.h"
 #include "tec/memory.h"
+#include "tec/temporary.h"
 #include "tec/version.h"
+
+#include "tec/clock.h"
+#include "tec/log.h"
+#include "tec/minmax.h"
+#include "tec/phase.h"
+#include "tec/text.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#define SECONDS_BETWEEN_LOOKS 5 /* whether the file is still ours */
 
 struct tec_store_writer {
     tec_store_spec spec;
@@ -17,8 +30,11 @@ struct tec_store_writer {
     char *path, *temporary;
     int fd;
     int64_t first, rows, put;
-    int64_t offset[PARTS], error_offset;
-    bool *done; /* [rows] */
+    int64_t in_order; /* rows from the first on that the journal has */
+    int64_t offset[PARTS], error_offset, journal;
+    double looked; /* when it was last seen that the file is still ours */
+    bool lost;     /* it is not: another process goes on with it, or has removed it */
+    bool *done;    /* [rows] */
     char *buffer;
     float *scratch;
     tec_store_error error;
@@ -59,15 +75,23 @@ static tec_status draft_datasets(tec_h5_draft *draft, tec_store_writer *w)
 static tec_status create_file(tec_store_writer *w, int64_t shard)
 {
     tec_h5_draft draft;
-    int64_t bytes;
     tec_status status = tec_h5_draft_open(&draft);
     if (status == TEC_OK)
         status = draft_attributes(&draft, &w->spec, shard);
     if (status == TEC_OK)
         status = draft_datasets(&draft, w);
     if (status == TEC_OK)
-        status = tec_h5_draft_save(&draft, w->temporary, &w->fd, &bytes);
+        status = tec_h5_draft_save(&draft, w->temporary, &w->fd, &w->journal);
     tec_h5_draft_close(&draft);
+    /* Flushed, so that rows can be taken up even after the machine has crashed. */
+    if (status == TEC_OK &&
+        (ftruncate(w->fd, w->journal + tec_store_journal_bytes(w->rows)) != 0 || fdatasync(w->fd) != 0)) {
+        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", w->temporary, strerror(errno));
+        close(w->fd);
+        unlink(w->temporary);
+    }
+    if (status == TEC_OK)
+        tec_temporary_mark(w->fd);
     return status;
 }
 
@@ -81,6 +105,25 @@ static void free_writer(tec_store_writer *w)
     free(w);
 }
 
+static tec_store_writer *new_writer(const char *dir, const tec_store_spec *spec, int64_t shard)
+{
+    tec_store_writer *w = tec_allocate_zeroed(1, sizeof *w);
+    w->spec = *spec;
+    w->layout = tec_store_layout_of(spec);
+    w->first = shard * spec->shard_rows;
+    w->rows = tec_store_shard_row_count(spec, shard);
+    w->path = tec_store_shard_path(dir, shard);
+    w->temporary = tec_file_temporary(w->path);
+    w->fd = -1;
+    w->done = tec_allocate_zeroed((size_t)w->rows, sizeof *w->done);
+    w->buffer = tec_allocate(w->layout.buffer);
+    w->scratch = tec_allocate(((size_t)spec->patches * (size_t)spec->width +
+                               (size_t)(1 + spec->topk) * (size_t)spec->heads * (size_t)spec->patches) *
+                              sizeof *w->scratch);
+    w->looked = tec_seconds();
+    return w;
+}
+
 tec_status tec_store_writer_open(tec_store_writer **out, const char *dir, const tec_store_spec *spec, int64_t shard,
                                  bool *done)
 {
@@ -90,18 +133,7 @@ tec_status tec_store_writer_open(tec_store_writer **out, const char *dir, const 
     TEC_TRY(tec_store_shard_done(dir, spec, shard, done));
     if (*done)
         return TEC_OK;
-    tec_store_writer *w = tec_allocate_zeroed(1, sizeof *w);
-    w->spec = *spec;
-    w->layout = tec_store_layout_of(spec);
-    w->first = shard * spec->shard_rows;
-    w->rows = tec_store_shard_row_count(spec, shard);
-    w->path = tec_store_shard_path(dir, shard);
-    w->temporary = tec_file_temporary(w->path);
-    w->done = tec_allocate_zeroed((size_t)w->rows, sizeof *w->done);
-    w->buffer = tec_allocate(w->layout.buffer);
-    w->scratch = tec_allocate(((size_t)spec->patches * (size_t)spec->width +
-                               (size_t)(1 + spec->topk) * (size_t)spec->heads * (size_t)spec->patches) *
-                              sizeof *w->scratch);
+    tec_store_writer *w = new_writer(dir, spec, shard);
     tec_status status = create_file(w, shard);
     if (status != TEC_OK) {
         free_writer(w);
@@ -111,6 +143,98 @@ tec_status tec_store_writer_open(tec_store_writer **out, const char *dir, const 
     return TEC_OK;
 }
 
+/* -- going on with what another process has begun -- */
+
+/* Is the row in the file the one that the journal knows? */
+static bool row_is_there(tec_store_writer *w, int64_t row, uint32_t crc)
+{
+    uint32_t stored;
+    for (int i = 0; i < PARTS; i++) {
+        const store_part *part = &w->layout.part[i];
+        if (part->bytes > 0 && tec_file_get(w->fd, w->temporary, w->buffer + part->at, part->bytes,
+                                            w->offset[i] + row * (int64_t)part->bytes) != TEC_OK)
+            return false;
+    }
+    memcpy(&stored, w->buffer + w->layout.part[PART_CRC].at, sizeof stored);
+    return stored == crc && tec_store_row_crc(&w->layout, w->buffer) == crc;
+}
+
+/* Finds the rows that are there, in whole batches. One batch is left to be made in any case. */
+static void find_rows(tec_store_writer *w, int batch)
+{
+    const int64_t most = (w->rows - 1) / batch * batch;
+    tec_store_error error = {0};
+    uint32_t crc;
+    for (int64_t row = 0; row < most && tec_store_journal_read(w->fd, w->temporary, w->journal, row, &crc, &error) &&
+                          row_is_there(w, row, crc);
+         row++) {
+        tec_phase_enter(TEC_PHASE_START); /* it may be gigabytes */
+        if ((row + 1) % batch == 0) {
+            w->put = w->in_order = row + 1;
+            w->error = error;
+        }
+    }
+    for (int64_t row = 0; row < w->put; row++)
+        w->done[row] = true;
+}
+
+/* Makes the file ours: of several processes that want it one gets it. */
+static bool take_file(tec_store_writer *w, const char *part)
+{
+    struct stat info;
+    w->fd = open(part, O_RDWR | O_CLOEXEC);
+    if (w->fd < 0 || !tec_temporary_mark(w->fd) || rename(part, w->temporary) != 0)
+        return false;
+    w->journal = fstat(w->fd, &info) == 0 ? info.st_size - tec_store_journal_bytes(w->rows) : 0;
+    return w->journal > 0;
+}
+
+void tec_store_writer_take_up(tec_store_writer **out, const char *dir, const tec_store_spec *spec, int64_t shard,
+                              const char *name, int batch)
+{
+    tec_store_writer *w = new_writer(dir, spec, shard);
+    char *part = tec_path_join(dir, name);
+    *out = NULL;
+    if (!tec_store_is_shard(part)) {
+        unlink(part); /* killed before there was a row, or gone */
+        free_writer(w);
+    } else if (tec_store_shard_locate(part, spec, shard, w->offset, &w->error_offset) != TEC_OK) {
+        tec_warn("%s cannot be taken up, and the shard is made from its beginning: %s", part, tec_error_message());
+        free_writer(w);
+    } else if (!take_file(w, part)) {
+        if (w->fd >= 0)
+            close(w->fd);
+        free_writer(w);
+    } else {
+        find_rows(w, batch);
+        if (w->put > 0)
+            *out = w;
+        else
+            tec_store_writer_abandon(w);
+    }
+    free(part);
+}
+
+int64_t tec_store_writer_rows(const tec_store_writer *w)
+{
+    return w->put;
+}
+
+/* A process that was suspended for hours may wake up when its file has been given away. */
+static bool still_ours(tec_store_writer *w, double between)
+{
+    struct stat named, open_file;
+    double now = tec_seconds();
+    if (w->lost || now - w->looked < between)
+        return !w->lost;
+    w->looked = now;
+    w->lost = stat(w->temporary, &named) != 0 ? errno == ENOENT
+                                              : fstat(w->fd, &open_file) == 0 && named.st_ino != open_file.st_ino;
+    return !w->lost;
+}
+
+/* -- rows -- */
+
 tec_status tec_store_writer_put(tec_store_writer *w, int64_t row_in_shard, const tec_store_row *row)
 {
     assert(row_in_shard >= 0 && row_in_shard < w->rows && !w->done[row_in_shard]);
@@ -119,6 +243,8 @@ tec_status tec_store_writer_put(tec_store_writer *w, int64_t row_in_shard, const
         return tec_fail(TEC_USER_ERROR,
                         "the base model's output for sample %lld is not finite: is the model (base.model) sound?",
                         (long long)row->sample);
+    if (!still_ours(w, SECONDS_BETWEEN_LOOKS))
+        return TEC_OK;
     for (int i = 0; i < PARTS; i++) {
         const store_part *part = &w->layout.part[i];
         if (part->bytes > 0)
@@ -127,13 +253,31 @@ tec_status tec_store_writer_put(tec_store_writer *w, int64_t row_in_shard, const
     }
     w->done[row_in_shard] = true;
     w->put++;
+    if (row_in_shard != w->in_order)
+        return TEC_OK;
+    uint32_t crc;
+    memcpy(&crc, w->buffer + w->layout.part[PART_CRC].at, sizeof crc);
+    w->in_order++;
+    return tec_store_journal_note(w->fd, w->temporary, w->journal, row_in_shard, crc, &w->error);
+}
+
+/* Another worker has the file now, and makes the shard. */
+static tec_status leave_to_other(tec_store_writer *w)
+{
+    tec_log("%s: another worker has taken it over", w->path);
+    close(w->fd);
+    free_writer(w);
     return TEC_OK;
 }
 
 tec_status tec_store_writer_commit(tec_store_writer *w)
 {
+    if (!still_ours(w, 0))
+        return leave_to_other(w);
     assert(w->put == w->rows);
     tec_status status = tec_file_put(w->fd, w->temporary, &w->error, sizeof w->error, w->error_offset);
+    if (status == TEC_OK && ftruncate(w->fd, w->journal) != 0)
+        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", w->temporary, strerror(errno));
     if (close(w->fd) != 0 && status == TEC_OK)
         status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", w->temporary, strerror(errno));
     if (status == TEC_OK)
@@ -148,8 +292,23 @@ void tec_store_writer_abandon(tec_store_writer *w)
 {
     if (!w)
         return;
+    if (still_ours(w, 0))
+        unlink(w->temporary);
     close(w->fd);
-    unlink(w->temporary);
+    free_writer(w);
+}
+
+void tec_store_writer_set_aside(tec_store_writer *w)
+{
+    if (!w || w->in_order == 0) {
+        tec_store_writer_abandon(w);
+        return;
+    }
+    char *part = tec_string_format("%.*s.part", (int)(strlen(w->temporary) - strlen(".tmp")), w->temporary);
+    if (still_ours(w, 0) && rename(w->temporary, part) != 0)
+        tec_warn("%s: cannot be renamed to %s: %s", w->temporary, part, strerror(errno));
+    free(part);
+    close(w->fd);
     free_writer(w);
 }
 

@@ -2,17 +2,21 @@
 #include "tec/targets.h"
 
 #include "make.h"
+#include "parts.h"
 
 #include "tec/clock.h"
 #include "tec/files.h"
+#include "tec/findings_report.h"
 #include "tec/log.h"
 #include "tec/memory.h"
 #include "tec/phase.h"
+#include "tec/room.h"
 #include "tec/skipped_report.h"
 #include "tec/stop.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define BATCHES_BETWEEN_AGREEMENTS 4 /* how soon a failure on one rank ends the others */
 
@@ -26,14 +30,14 @@ typedef struct writing {
     const tec_targets_job *job;
     target_maker maker;
     int64_t *shard, shards;   /* this rank's shards, and how many */
-    int64_t rows, done;       /* in these shards */
+    tec_store_writer **begun; /* [shards] what is there of one already; NULL: nothing */
+    int64_t *first;           /* [shards] the first row that is missing */
+    int64_t rows, done;       /* in these shards, that are missing */
     int64_t batches;          /* in these shards */
     position asked, computed; /* the next batch to be requested, and to be computed */
     tec_store_writer *writer;
     double started;
-    double shard_started, longest_shard; /* seconds, of this rank */
-    double longest_round;                /* seconds between two agreements */
-    bool idle;                           /* there is no time for another shard */
+    double longest_round; /* seconds between two agreements */
 } writing;
 
 static int64_t rows_of_shard(const tec_store_spec *spec, int64_t shard)
@@ -51,8 +55,10 @@ static int next_count(const writing *w, const position *p)
 static void advance(const writing *w, position *p, int count)
 {
     p->row += count;
-    if (p->row == rows_of_shard(&w->job->spec, w->shard[p->shard]))
-        *p = (position){p->shard + 1, 0};
+    if (p->row < rows_of_shard(&w->job->spec, w->shard[p->shard]))
+        return;
+    p->shard++;
+    p->row = p->shard < w->shards ? w->first[p->shard] : 0;
 }
 
 /* tec_feed_next */
@@ -94,9 +100,18 @@ static tec_status commit(writing *w)
     keep_error(w);
     tec_store_writer *writer = w->writer;
     w->writer = NULL;
-    tec_status status = tec_store_writer_commit(writer);
-    w->longest_shard = fmax(w->longest_shard, tec_seconds() - w->shard_started);
-    return status;
+    return tec_store_writer_commit(writer);
+}
+
+static tec_status open_shard(writing *w)
+{
+    bool there;
+    int64_t at = w->computed.shard;
+    w->writer = w->begun[at];
+    w->begun[at] = NULL;
+    if (w->writer)
+        return TEC_OK;
+    return tec_store_writer_open(&w->writer, w->job->dir, &w->job->spec, w->shard[at], &there);
 }
 
 static void show_progress(const writing *w)
@@ -112,17 +127,10 @@ static void show_progress(const writing *w)
  * the meantime is skipped. */
 static tec_status make_batch(writing *w)
 {
-    bool there;
-    int count;
-    if (w->computed.row == 0) {
-        w->idle = tec_deadline_before(&w->job->deadline, w->longest_shard);
-        w->shard_started = tec_seconds();
-    }
-    if (w->idle)
-        return TEC_OK;
-    count = next_count(w, &w->computed);
-    if (w->computed.row == 0)
-        TEC_TRY(tec_store_writer_open(&w->writer, w->job->dir, &w->job->spec, w->shard[w->computed.shard], &there));
+    const int64_t shard = w->computed.shard;
+    const int count = next_count(w, &w->computed);
+    if (w->computed.row == w->first[shard])
+        TEC_TRY(open_shard(w));
     if (w->writer) {
         TEC_TRY(put_rows(w));
         w->job->result->made += count;
@@ -132,11 +140,10 @@ static tec_status make_batch(writing *w)
     w->done += count;
     advance(w, &w->computed, count);
     show_progress(w);
-    return w->computed.row == 0 && w->writer ? commit(w) : TEC_OK;
+    return w->computed.shard != shard && w->writer ? commit(w) : TEC_OK;
 }
 
-/* Collective. Must any rank stop before the next agreement? Shards under way are then abandoned: only complete ones
- * count, and whether there is time to complete them is not known. */
+/* Collective. Must any rank stop before the next agreement? Shards under way are then set aside. */
 static bool stop_now(writing *w, double round)
 {
     w->longest_round = fmax(w->longest_round, round);
@@ -153,7 +160,7 @@ static tec_status make_all(writing *w)
     bool stopped = false;
     tec_comm_max_double(comm, &most, 1);
     for (int64_t i = 0; i < (int64_t)most && !stopped; i++) {
-        if (i < w->batches && status == TEC_OK && !w->idle)
+        if (i < w->batches && status == TEC_OK)
             status = make_batch(w);
         if ((i + 1) % BATCHES_BETWEEN_AGREEMENTS == 0 || i + 1 == (int64_t)most) {
             status = tec_comm_agree(comm, status);
@@ -164,69 +171,121 @@ static tec_status make_all(writing *w)
         }
     }
     tec_progress_end();
-    if (stopped || w->idle)
+    if (stopped)
         tec_log("stopped %s; the same command makes the missing shards",
                 tec_stop_asked() ? "by a signal" : "as the time limit is near");
     return status;
 }
 
 /* On rank 0: checks every shard of this worker, so that a shard of another store is refused before any work is done,
- * and lists the missing ones in missing[1 ..]; missing[0] is their number. */
-static tec_status list_missing(const tec_targets_job *job, int64_t **missing, size_t *bytes)
+ * and lists the missing ones in missing[1 ..]; missing[0] is their number. Those that another worker seems to make come
+ * last: they may be there by then. */
+static tec_status list_missing(const tec_targets_job *job, const target_parts *parts, int64_t **missing, size_t *bytes)
 {
-    int64_t shards = tec_store_shards(&job->spec), count = 0;
-    *missing = tec_allocate((size_t)(1 + shards / job->workers + 1) * sizeof **missing);
-    for (int64_t shard = job->worker; shard < shards; shard += job->workers) {
-        bool done;
-        TEC_TRY(tec_store_shard_done(job->dir, &job->spec, shard, &done));
-        if (!done)
+    int64_t shards = tec_store_shards(&job->spec), count = 0, busy = 0;
+    const size_t most = (size_t)(1 + shards / job->workers + 1);
+    int64_t *later = tec_allocate(most * sizeof *later);
+    tec_status status = TEC_OK;
+    *missing = tec_allocate(most * sizeof **missing);
+    for (int64_t shard = job->worker; shard < shards && status == TEC_OK; shard += job->workers) {
+        bool done = false;
+        tec_phase_enter(TEC_PHASE_START);
+        status = tec_store_shard_done(job->dir, &job->spec, shard, &done);
+        if (!done && tec_target_parts_busy(parts, shard))
+            later[busy++] = shard;
+        else if (!done)
             (*missing)[++count] = shard;
     }
-    (*missing)[0] = count;
-    *bytes = (size_t)(1 + count) * sizeof **missing;
-    return TEC_OK;
+    memcpy(*missing + 1 + count, later, (size_t)busy * sizeof *later);
+    (*missing)[0] = count + busy;
+    *bytes = (size_t)(1 + count + busy) * sizeof **missing;
+    free(later);
+    return status;
 }
 
-static void take_share(writing *w, const int64_t *missing)
+/* On rank 0. Room for the whole store: other workers need theirs too. */
+static tec_status check_room(const tec_targets_job *job)
+{
+    return tec_room_check(job->dir, tec_store_room(job->dir, &job->spec), "the shards that are missing",
+                          "make a smaller store (targets.type=int8, fewer targets.views, no targets.store_images), or "
+                          "give another targets.dir");
+}
+
+static tec_status begin(const tec_targets_job *job, const target_parts *parts, int64_t **missing, size_t *bytes)
+{
+    TEC_TRY(list_missing(job, parts, missing, bytes));
+    return **missing > 0 ? check_room(job) : TEC_OK;
+}
+
+/* Takes this rank's shards, and what there is of them. */
+static void take_share(writing *w, const int64_t *missing, const target_parts *parts)
 {
     const tec_comm *comm = w->job->comm;
-    w->shard = tec_allocate((size_t)(missing[0] / comm->size + 1) * sizeof *w->shard);
+    const tec_store_spec *spec = &w->job->spec;
+    const size_t most = (size_t)(missing[0] / comm->size + 1);
+    int64_t begun[2] = {0}; /* shards, rows */
+    w->shard = tec_allocate(most * sizeof *w->shard);
+    w->begun = tec_allocate_zeroed(most, sizeof *w->begun);
+    w->first = tec_allocate_zeroed(most, sizeof *w->first);
     for (int64_t i = comm->rank; i < missing[0]; i += comm->size) {
-        int64_t rows = rows_of_shard(&w->job->spec, missing[1 + i]);
-        w->shard[w->shards++] = missing[1 + i];
+        const int64_t at = w->shards++, shard = missing[1 + i];
+        w->shard[at] = shard;
+        w->begun[at] = tec_target_parts_take(parts, w->job->dir, spec, shard, w->job->batch);
+        w->first[at] = w->begun[at] ? tec_store_writer_rows(w->begun[at]) : 0;
+        const int64_t rows = rows_of_shard(spec, shard) - w->first[at];
         w->rows += rows;
         w->batches += (rows + w->job->batch - 1) / w->job->batch;
+        begun[0] += w->begun[at] != NULL;
+        begun[1] += w->first[at];
     }
-    tec_log("%lld shards of up to %lld rows to make%s", (long long)missing[0], (long long)w->job->spec.shard_rows,
+    w->asked.row = w->computed.row = w->first[0];
+    tec_log("%lld shards of up to %lld rows to make%s", (long long)missing[0], (long long)spec->shard_rows,
             missing[0] > 0 && missing[0] < comm->size
                 ? ", fewer than ranks, some of which idle: a smaller targets.shard_mb makes more shards"
                 : "");
+    tec_comm_sum_int64(comm, begun, 2);
+    if (begun[0] > 0)
+        tec_log("%lld of them were begun before: %lld rows are there already", (long long)begun[0],
+                (long long)begun[1]);
+}
+
+/* What is under way goes on in another process. */
+static void set_aside(writing *w)
+{
+    tec_store_writer_set_aside(w->writer);
+    for (int64_t i = 0; i < w->shards; i++)
+        tec_store_writer_set_aside(w->begun[i]);
 }
 
 tec_status tec_targets_write(const tec_targets_job *job)
 {
     writing w = {.job = job, .started = tec_seconds()};
+    target_parts parts;
     char *missing = NULL;
     size_t bytes = 0;
     tec_stop_catch();
-    if (tec_comm_first_of_node(job->comm))
-        tec_file_remove_stale(job->dir, "shard-");
+    tec_target_parts_find(&parts, job->comm, job->dir);
     tec_status status = tec_comm_agree(
-        job->comm, job->comm->rank == 0 ? list_missing(job, (int64_t **)(void *)&missing, &bytes) : TEC_OK);
+        job->comm, job->comm->rank == 0 ? begin(job, &parts, (int64_t **)(void *)&missing, &bytes) : TEC_OK);
     if (status != TEC_OK)
         goto done;
     tec_comm_share_text(job->comm, &missing, &bytes, 0);
-    take_share(&w, (const int64_t *)(const void *)missing);
+    take_share(&w, (const int64_t *)(const void *)missing, &parts);
     status = tec_comm_agree(job->comm, tec_target_maker_open(&w.maker, job, &job->spec, next_rows, &w));
     tec_phase_enter(TEC_PHASE_COMPUTE);
     if (status == TEC_OK)
         status = make_all(&w);
-    if (status == TEC_OK)
+    if (status == TEC_OK) {
         tec_skipped_report(&w.maker.skipped, job->comm, "the training set");
-    tec_store_writer_abandon(w.writer);
+        tec_findings_report(job->set, job->comm, "the training set");
+    }
+    set_aside(&w);
     tec_target_maker_close(&w.maker);
 done:
     free(missing);
     free(w.shard);
+    free(w.begun);
+    free(w.first);
+    tec_target_parts_free(&parts);
     return status;
 }

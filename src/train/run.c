@@ -7,8 +7,10 @@
 #include "run_save.h"
 #include "run_schedule.h"
 #include "same_weights.h"
+#include "straggler.h"
 
 #include "tec/clock.h"
+#include "tec/findings_report.h"
 #include "tec/log.h"
 #include "tec/phase.h"
 #include "tec/skipped_report.h"
@@ -46,6 +48,7 @@ typedef struct run {
     tec_deadline deadline;
     run_saving saving;
     int64_t compared_step; /* at which the ranks' weights were last compared */
+    char slowest[160];     /* about the slowest rank, for the progress line */
     double rate;           /* model inputs per second, running mean, for the progress line */
 } run;
 
@@ -133,15 +136,27 @@ static void show_progress(run *r, const tec_step_result *result, double lr)
         length +=
             (size_t)snprintf(losses + length, sizeof losses - length, " %s %.4f", r->loss_names[i], result->loss[i]);
     tec_duration(left, (double)(r->total_steps - r->state.step) * (double)result->inputs / r->rate);
-    tec_progress(r->recipe->progress_seconds, "epoch %lld/%d step %lld/%lld%s lr %.2e %.0f images/s, %s left",
+    tec_progress(r->recipe->progress_seconds, "epoch %lld/%d step %lld/%lld%s lr %.2e %.0f images/s, %s left%s",
                  (long long)r->state.epoch + 1, r->recipe->epochs, (long long)r->state.step, (long long)r->total_steps,
-                 losses, lr, r->rate, left);
+                 losses, lr, r->rate, left, r->slowest);
+}
+
+/* For the progress line, where one rank costs the others more than a tenth of the time. */
+static void note_slowest(run *r, const tec_straggler *slowest, double elapsed)
+{
+    double share = slowest->share * slowest->waited / elapsed;
+    r->slowest[0] = '\0';
+    if (share > 0.1)
+        snprintf(r->slowest, sizeof r->slowest, "; %.0f %% of the time is waiting for rank %d (host %s)", 100 * share,
+                 slowest->rank, tec_comm_host(r->comm, slowest->rank));
 }
 
 /* Collective. Logs an interval and starts the next one. */
 static tec_status log_line(run *r, const char *kind, interval *since, double lr, double gradient_norm)
 {
     double now = tec_seconds(), elapsed = now - since->start;
+    tec_straggler slowest = tec_straggler_find(r->comm, since->reduced);
+    note_slowest(r, &slowest, elapsed);
     run_log_line line = {.kind = kind,
                          .epoch = r->state.epoch + 1,
                          .step = r->state.step,
@@ -151,6 +166,9 @@ static tec_status log_line(run *r, const char *kind, interval *since, double lr,
                          .images_per_second = (double)since->inputs / elapsed,
                          .wait_share = since->waited / elapsed,
                          .reduce_share = since->reduced / elapsed,
+                         .slowest_rank = slowest.rank,
+                         .slowest_host = tec_comm_host(r->comm, slowest.rank),
+                         .slowest_share = slowest.share,
                          .seconds = r->state.seconds};
     for (int i = 0; i < TEC_MAX_LOSSES; i++)
         line.loss[i] = since->loss[i] / (double)since->steps;
@@ -315,8 +333,10 @@ tec_status tec_run_training(const tec_comm *comm, const tec_run_plan *plan)
     if (status == TEC_OK)
         status = train(&r);
     tec_progress_end();
-    if (status == TEC_OK)
+    if (status == TEC_OK) {
         tec_skipped_report(&r.skipped, comm, "the training set");
+        tec_findings_report(plan->set, comm, "the training set");
+    }
     tec_run_log_close(&r.log);
     tec_skipped_free(&r.skipped);
     tec_run_changes_free(&r.changes);

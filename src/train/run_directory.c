@@ -5,6 +5,7 @@
 
 #include "tec/files.h"
 #include "tec/log.h"
+#include "tec/temporary.h"
 #include "tec/text.h"
 
 #include <errno.h>
@@ -217,7 +218,7 @@ tec_status tec_run_directory_clear(const tec_run_plan *plan, bool resumed)
         status = remove_file(previous);
     if (status == TEC_OK && !resumed)
         status = remove_file(path);
-    tec_file_remove_stale(plan->dir, "");
+    tec_temporary_remove(plan->dir, "");
     free(done);
     free(previous);
     free(path);

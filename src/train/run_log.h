@@ -24,7 +24,10 @@ typedef struct run_log_line {
     double lr, gradient_norm, images_per_second;
     double wait_share;   /* of the time: waiting for data */
     double reduce_share; /* of the time: waiting for other ranks and the gradient allreduce */
-    double seconds;      /* of the run so far */
+    int slowest_rank;
+    const char *slowest_host;
+    double slowest_share; /* of the others' waiting, what they waited longer than the slowest rank */
+    double seconds;       /* of the run so far */
 } run_log_line;
 
 /* Opens DIR/log.jsonl and drops the lines after `step`, which a resumed run writes again. */

@@ -19,6 +19,9 @@ import sys
 import torch
 import torch.nn.functional as F
 
+sys.dont_write_bytecode = True  # beside the sources
+from make_positions import interpolate
+
 LAST_LAYERS, TOPK = 2, 3
 
 
@@ -54,12 +57,16 @@ def load_safetensors(path):
 
 # ---- the reference ----
 
+ACTIVATIONS = {"gelu": F.gelu, "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
+               "quick_gelu": lambda x: x * torch.sigmoid(1.702 * x)}
+
+
 class Vit:
     """Weights `w` under plain names (q, k, v apart; a, b the halves of SwiGLU) and what is done with them."""
 
     def __init__(self, seed, width=128, depth=2, heads=2, patch=4, size=16, chans=3, hidden=None, eps=1e-6,
                  cls=True, dist=False, registers=0, placed=None, pre_norm=False, fc_norm=False, swiglu=False,
-                 scale=False, qkv_bias="all", patch_bias=True, class_mlp=False):
+                 scale=False, qkv_bias="all", patch_bias=True, class_mlp=False, act="gelu", how="antialias"):
         self.__dict__.update(locals())
         del self.__dict__["self"]
         g = torch.Generator().manual_seed(seed)
@@ -112,11 +119,11 @@ class Vit:
         norm = lambda name, x: F.layer_norm(x, (D,), w[name + ".weight"], w[name + ".bias"], self.eps)
         lin = lambda name, x: F.linear(x, w[name + ".weight"], w.get(name + ".bias"))
         pos = w["pos"]
-        if size and size != self.size:  # as timm's resample_abs_pos_embed
+        if size and size != self.size:
             old, new = self.size // self.patch, size // self.patch
             head, grid = self.w["pos"][:, :self.placed], self.w["pos"][:, self.placed:]
             grid = grid.reshape(1, old, old, D).permute(0, 3, 1, 2)
-            grid = F.interpolate(grid, size=(new, new), mode="bicubic", antialias=True)
+            grid = interpolate(self.how, grid, old, new)
             pos = torch.cat([head, grid.permute(0, 2, 3, 1).reshape(1, new * new, D)], 1).double()
         x = F.conv2d(images.double(), w["patch.weight"], w.get("patch.bias"), stride=self.patch).flatten(2).transpose(1, 2)
         B = len(x)
@@ -140,7 +147,7 @@ class Vit:
             y = lin(p + "proj", (logits.softmax(-1) @ v).transpose(1, 2).reshape(B, -1, D))
             x = x + (y * w[p + "ls1"] if self.scale else y)
             y = norm(p + "norm2", x)
-            y = F.silu(lin(p + "a", y)) * lin(p + "b", y) if self.swiglu else F.gelu(lin(p + "fc1", y))
+            y = F.silu(lin(p + "a", y)) * lin(p + "b", y) if self.swiglu else ACTIVATIONS[self.act](lin(p + "fc1", y))
             y = lin(p + "fc2", y)
             x = x + (y * w[p + "ls2"] if self.scale else y)
             outs.append(x)
@@ -350,6 +357,22 @@ def families():
     out["larger"] = v, timm(v), "vit.safetensors", 28
     v = Vit(27, size=28, registers=2, placed=1, dist=False)
     out["smaller"] = v, timm(v, reg="register_tokens"), "vit.safetensors", 16
+    v = Vit(28, width=384, heads=6, how="offset")
+    out["dino_larger"] = v, {"teacher": under("backbone.", timm(v))}, "checkpoint.pth", 28
+    v = Vit(29, scale=True, size=28, how="offset")
+    out["dinov2_smaller"] = v, {**timm(v), "mask_token": torch.randn(1, D)}, "model.pth", 16
+    v = Vit(30, scale=True, size=28, how="plain")
+    out["hf_dinov2_smaller"] = v, hugging_face(v, "", DINOV2_BLOCK), "model.safetensors", 16
+    v = Vit(31, how="plain")
+    out["mae_larger"] = v, {"model": {**timm(v), **decoder}}, "mae.pth", 24
+    v = Vit(32, size=28, how="corners")
+    out["torchvision_smaller"] = v, torchvision(v), "vit_b_16.pth", 20
+    v = Vit(33, pre_norm=True, patch_bias=False, eps=1e-5, act="quick_gelu")
+    out["clip_quickgelu"] = v, timm(v), "model.safetensors", {"architecture": "vit_base_patch16_clip_quickgelu_224"}
+    v = Vit(34, cls=False, act="gelu_tanh")
+    out["siglip"] = v, timm(v), "model.safetensors", {
+        "architecture": "vit_so400m_patch16_siglip_gap_256", "num_features": D,
+        "pretrained_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}}
     return out
 
 
@@ -430,6 +453,7 @@ def compare(path, expect, heads, eps):
         t = load_safetensors(path)
     else:
         t = torch.load(path, map_location="cpu", weights_only=True)
+        t = t.get("model", t)
     if "embeddings.cls_token" in t:
         with open(os.path.join(os.path.dirname(path), "config.json")) as f:
             config = json.load(f)

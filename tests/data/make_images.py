@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """Makes the image fixtures of tests/unit/test_image.c and test_augment.c.
 
-images/NAME            a JPEG or PNG file; NAME.ppm and NAME.pgm: what Pillow's convert("RGB"), convert("L") make of it
+images/NAME            a JPEG or PNG file; NAME.ppm and NAME.pgm: what Pillow's convert("RGB"), convert("L") make of it;
+                       turned*: of what ImageOps.exif_transpose makes of it
 resize/cases.txt       per line: result, source, kind (resize: crop and resize; others: evaluation), top (of evaluation:
-                       crop_pct in %, 0: not given), left, height, width, rows and columns of the result, mirrored or
-                       not; results are Pillow's
+                        crop_pct in %, 0: not given), left, height, width, rows and columns of the result, mirrored or
+                        not; results are Pillow's
 
 The output is committed, so that the tests need no Python. To make it anew (Debian: python3-pil, python3-numpy):
     cd tests/data && ./make_images.py
@@ -15,7 +16,7 @@ import struct
 import zlib
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 HEIGHT, WIDTH = 29, 37
 RNG = np.random.default_rng(20221011)
@@ -130,6 +131,57 @@ def files():
     yield "interlaced_palette.png", png(index, 8, 3, palette, interlaced=True)
 
 
+# -- damaged files that Pillow decodes, and EXIF orientations; nothing here draws from RNG --
+
+def damaged():
+    with open("images/rgb.png", "rb") as stored, open("images/rgb444.jpg", "rb") as photo, \
+            open("images/palette.png", "rb") as indexed, open("images/interlaced.png", "rb") as passes, \
+            open("images/rgb420.jpg", "rb") as coarse:
+        rgb, jpg, palette, interlaced = stored.read(), photo.read(), indexed.read(), passes.read()
+        subsampled = coarse.read()
+    head, end = rgb[:33], rgb[-12:]
+    packed = rgb[41:-16]
+    rows = zlib.decompress(packed)
+    yield "no_iend.png", rgb[:-12]
+    yield "cut_iend.png", rgb[:-5]
+    yield "bad_crc.png", rgb[:-16] + b"\0\1\2\3" + end
+    yield "no_adler.png", head + chunk(b"IDAT", packed[:-4]) + end
+    yield "rows_missing.png", head + chunk(b"IDAT", zlib.compress(rows[:20 * (1 + 3 * WIDTH)], 9)) + end
+    yield "bad_text.png", rgb[:-12] + chunk(b"tEXt", b"a\0b")[:-4] + b"\0\1\2\3" + end
+    yield "no_palette.png", palette.replace(chunk(b"PLTE", palette[41:41 + 69]), b"")
+    yield "interlaced_no_iend.png", interlaced[:-12]
+    yield "no_end.jpg", subsampled[:-2]
+    yield "bad_code.jpg", jpg[:1183] + b"\xfe" + jpg[1184:]
+    yield "bad_marker.jpg", subsampled[:622] + b"\xfe" + subsampled[623:]
+    yield "part_missing.jpg", jpg[:-100] + jpg[-2:]
+
+
+def exif(orientation, order=">"):
+    entries = [(0x10f, 2, 2, b"x\0\0\0"), (0x112, 3, 1, struct.pack(order + "HH", orientation, 0))]
+    out = (b"MM\0*" if order == ">" else b"II*\0") + struct.pack(order + "IH", 8, len(entries))
+    for tag, kind, count, value in entries:
+        out += struct.pack(order + "HHI", tag, kind, count) + value
+    return out + struct.pack(order + "I", 0)
+
+
+def turned():
+    with open("images/rgb.png", "rb") as stored, open("images/grey.jpg", "rb") as photo:
+        rgb, jpg = stored.read(), photo.read()
+    for orientation in range(1, 9):
+        order = "<>"[orientation % 2]
+        data = b"Exif\0\0" + exif(orientation, order)
+        yield f"turned{orientation}.jpg", jpg[:2] + b"\xff\xe1" + struct.pack(">H", 2 + len(data)) + data + jpg[2:]
+    yield "turned6.png", rgb[:33] + chunk(b"eXIf", exif(6)) + rgb[33:]
+
+
+def make_others():
+    for make, turn in ((damaged, lambda image: image), (turned, ImageOps.exif_transpose)):
+        for name, data in make():
+            with open("images/" + name, "wb") as out:
+                out.write(data)
+            turn(Image.open(io.BytesIO(data))).convert("RGB").save("images/" + name + ".ppm")
+
+
 def make_images():
     for name, data in files():
         with open("images/" + name, "wb") as out:
@@ -201,4 +253,5 @@ if __name__ == "__main__":
     for folder in ("images", "resize"):
         os.makedirs(folder, exist_ok=True)
     make_images()
+    make_others()
     make_resize()

@@ -64,6 +64,16 @@ done
 (($(wc -l <run/log.jsonl) == 16 + 1 + 3)) || fail "the log does not have 16 steps, an epoch and three changes"
 [[ ! -f run/settings_4.yaml ]] || fail "the same settings are kept twice"
 
+say "the first line: what an epoch leaves out"
+first() {
+    expect_exit 0 "" tec "${mae[@]}" pretrain.epochs=1 run.dir=line "${@:2}" --fresh --fresh
+    head -n 1 "$err" | grep -Fqe "$1" || fail "the first line does not say '$1'"
+}
+first '80 images, 1 ranks, 8 images a step, 10 steps an epoch, run directory line'
+first '80 images, 1 ranks, 79 images a step, 1 steps an epoch (1 image is left out of each epoch, others every time)' \
+    pretrain.batch=79
+first '6 steps an epoch (2 images are left out of each epoch' pretrain.batch=13
+
 say "a store that has been moved or made again is the same; a run that is begun again has no history"
 mv store elsewhere
 make_store store base.model=base/checkpoint.h5 targets.shard_mb=2

@@ -87,20 +87,33 @@ say "no room for the settings"
 new_disk 4k
 expect_exit 3 'run: no room: ' in_folder disk ranks 2 "${training[@]}"
 
-say "no room for a shard: the ones before it stay, and are not made again"
+say "no room for a store, said at the start, or for a shard: the ones before it stay, and are not made again"
 targets=(targets -c "$here/tiny.yaml" base.model="$here/roomy/run/checkpoint.h5" targets.dir=store
     targets.views=4 targets.shard_mb=1)
 in_folder roomy run ranks 2 "${targets[@]}"
-new_disk 3m
-expect_exit 3 'store/shard-0000[0-9].h5.*.tmp: no room for [0-9]+ bytes: No space left on device' \
+new_disk 2m
+expect_exit 3 'store: no room: .* are free, but the shards that are missing need .*; make room there, or make a smaller store' \
     in_folder disk ranks 2 "${targets[@]}"
+! has_file 'disk/store/*' || fail "something was made all the same"
+new_disk 20m,nr_inodes=4
+expect_exit 3 'store/shard-0000[0-9].h5.*.tmp: cannot be created: No space left on device' \
+    in_folder disk tec "${targets[@]}"
 expect_no_temporaries disk
 expect_file disk/store/shard-00000.h5
 inode=$(stat -c %i disk/store/shard-00000.h5)
-mount -o remount,size=20m disk
+mount -o remount,nr_inodes=1000 disk
 in_folder disk run ranks 2 "${targets[@]}"
 [[ $(stat -c %i disk/store/shard-00000.h5) == "$inode" ]] || fail "a shard that was there is made again"
 diff -r roomy/store disk/store >"$out" || fail "the store differs from one that was made where there was room"
+
+say "no room for a pack: said before anything is written"
+make_folder photos 40
+new_disk 150k
+expect_exit 3 'disk/pack: no room: .* are free, but 1 of the pack.s files need .*; make room there, or give another directory' \
+    ranks 2 pack photos disk/pack
+[[ -z $(ls disk/pack) ]] || fail "something was written: $(ls disk/pack)"
+mount -o remount,size=20m disk
+run tec pack photos disk/pack
 
 say "no room for what is printed"
 to_full_disk() {

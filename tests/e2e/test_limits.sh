@@ -100,6 +100,14 @@ for file in photos/*/*; do
 done
 expect_watchdog 'waiting for data'
 
+say "a rank that has more to do than the other one is named"
+run ranks 2 "${endless[@]}" run.dir=slow model.width=96 model.depth=8 pretrain.batch=3 pretrain.log_steps=20 \
+    pretrain.progress_seconds=0 pretrain.stop_after_steps=200
+grep '"kind":"step"' slow/log.jsonl >lines
+named=$(grep -Ec "\"slowest_rank\":0,\"slowest_host\":\"$(hostname)\",\"slowest_share\":(0\.[2-9]|1)" lines || true)
+((2 * named > $(wc -l <lines) && named > 0)) || fail "rank 0 is named in $named of $(wc -l <lines) lines: $(cat lines)"
+grep -Eq "; [0-9]+ % of the time is waiting for rank 0 \(host $(hostname)\)" "$err" || fail "it is not named on the terminal"
+
 say "ranks that were stopped all together go on"
 start_ranks 2 "${endless[@]}" run.dir=suspended run.watchdog_minutes=0.05
 wait_for "step 20" has_lines suspended/log.jsonl 20

@@ -61,6 +61,11 @@ done
 expect_exit 2 'with has 30 images, but data.max_train is 12' tec pretrain "${settings[@]}" "${with[@]}" \
     data.max_train=12 run.dir=fewer
 
+say "a shard that cannot be written is not counted as written"
+mkdir -p blocked/shard-00000.tar/in-the-way
+expect_exit 3 'blocked/shard-00000.tar.*cannot be renamed' ranks 2 pack photos blocked
+! grep -q '1 of 1 shards written' "$err" || fail "a shard that could not be written is counted"
+
 say "copies on the node: same run, nothing left behind"
 stage=("${tec_run[@]}" data.train=pack run.dir=staged run.stage="$here/node")
 expect_exit 0 'run.stage: [0-9]+ files, .* are copied once per node' ranks 2 pretrain "${stage[@]}"

@@ -9,7 +9,7 @@ photos=$TEC_TEST_DATA/imagenette base=$TEC_TEST_DATA/vit_tiny_patch16_224_augreg
 [[ -d $photos/train && -d $photos/val && -f $base ]] || skip "real base model: no imagenette or no $base"
 limit=300
 
-expect_exit 0 'timm ViT, safetensors: .* 3 heads \(width / 64\).*; mean 0.5,0.5,0.5 std 0.5,0.5,0.5' \
+expect_exit 0 'timm ViT, safetensors: .* 3 heads \(known of this size\).*; mean 0.5,0.5,0.5 std 0.5,0.5,0.5' \
     ranks 2 knn eval.model="$base" data.train="$photos/train" data.val="$photos/val" data.max_train=200 \
     data.max_val=100 knn.k=10 run.dir=knn
 top1=$(number top1 <knn/knn.json)

@@ -71,6 +71,35 @@ expect_exit 0 'resuming run/checkpoint.h5 at step' in_folder TERM ranks 2 "${tra
 expect_same_log plain/run/log.jsonl TERM/run/log.jsonl
 expect_same_checkpoint plain/run/checkpoint.h5 TERM/run/checkpoint.h5
 
+say "Ctrl-C on one process: a line at once, a checkpoint, exit code 0; a second one ends it"
+start_one() { # a command in the background of a script would ignore SIGINT
+    timeout --foreground -k 10 "$limit" env --default-signal=INT bash -c 'echo $$ $$ >pid.0; exec "$0" "$@"' \
+        "$program" "$@" >"$out" 2>"$err" </dev/null &
+    job=$!
+}
+mkdir INT
+cd INT
+start_one "${training[@]}" pretrain.epochs=10000 pretrain.checkpoint_minutes=0 pretrain.checkpoint_epochs=100000
+wait_for "step 25" has_lines run/log.jsonl 25
+signal_rank INT 0
+end_of_job
+((code == 0)) || fail "SIGINT: exit code $code instead of 0"
+grep -q '^tec: interrupted: .* a second Ctrl-C ends' "$err" || fail "SIGINT: nothing is said"
+grep -q 'stopped at step .* after a checkpoint' "$err" || fail "SIGINT: the run does not say where it stopped"
+expect_file run/checkpoint.h5
+# While rank 0 of two sleeps, the other one waits for it and cannot stop.
+start_ranks 2 "${training[@]}" pretrain.epochs=10000 run.dir=twice
+wait_for "step 25" has_lines twice/log.jsonl 25
+signal_rank STOP 0
+signal_rank INT 1
+wait_for "the answer to the first SIGINT" grep -q '^tec: interrupted' "$err"
+signal_rank INT 1
+sleep 0.2
+signal_rank CONT 0
+end_of_job
+((code != 0)) || fail "a second SIGINT does not end the process"
+cd ..
+
 say "a damaged checkpoint: the one before it serves, with a warning; both damaged: nothing is overwritten"
 in_folder damaged run ranks 2 "${short[@]}" pretrain.stop_after_steps=25
 damage_tensor damaged/run/checkpoint.h5

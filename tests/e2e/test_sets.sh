@@ -142,8 +142,10 @@ refused() {
     shift 2
     expect_exit 2 "$pattern" ranks 2 "${labels[@]}" data.val_labels="$file" "$@"
 }
-refused "$truth:1: which class .* number 1.*n02119789 1.*not in sorted order" $truth
-refused "$truth:1: which class" $truth data.val_numbers=from_1
+for numbers in ask from_0 from_1; do
+    refused "$truth:1: ILSVRC2012's numbers, here 1, are not in the order of its classes: .*n02119789 1" $truth \
+        data.val_numbers=$numbers
+done
 refused 'from-0:1: which class of data.train is number 3.*data.val_numbers=from_0' from-0
 refused 'from-0:3: number 0, but the 4 classes of data.train are 1 to 4' from-0 data.val_numbers=from_1
 refused 'names has names without numbers: .*from_0.*from_1' from-0 data.val_classes=names

@@ -1,5 +1,7 @@
 /* The ranks together: mpirun -n N test_comm. `test_comm abort RANK` and `test_comm memory RANK` end by that rank's
  * failure. */
+#include "src/train/straggler.h"
+
 #include "tec/comm.h"
 #include "tec/memory.h"
 #include "tec/range.h"
@@ -123,6 +125,29 @@ static void test_small_reductions(void **state)
     tec_comm_barrier(&comm);
 }
 
+static void test_same_gather_least(void **state)
+{
+    (void)state;
+    uint64_t all[64];
+    double value = comm.rank == comm.size / 2 ? -1.5 : comm.rank;
+    int rank = -1;
+    assert_true(tec_comm_same(&comm, UINT64_MAX - 1));
+    for (int odd = 0; odd < comm.size; odd++)
+        assert_int_equal(tec_comm_same(&comm, (UINT64_C(1) << 63) + (comm.rank == odd)), comm.size == 1);
+    tec_comm_gather(&comm, UINT64_MAX - (uint64_t)comm.rank, all);
+    for (int i = 0; i < comm.size; i++)
+        assert_true(all[i] == UINT64_MAX - (uint64_t)i);
+    tec_comm_least(&comm, &value, &rank);
+    assert_true(value == -1.5 && rank == comm.size / 2);
+    tec_straggler slowest = tec_straggler_find(&comm, comm.rank == comm.size - 1 ? 0.5 : 2);
+    assert_int_equal(slowest.rank, comm.size - 1);
+    assert_true(slowest.share == (comm.size > 1 ? 0.75 : 0) && slowest.waited == (comm.size > 1 ? 2 : 0));
+    slowest = tec_straggler_find(&comm, 3);
+    assert_true(slowest.rank == 0 && slowest.share == 0);
+    assert_string_equal(tec_comm_host(&comm, 0), tec_comm_host(&comm, comm.size - 1));
+    assert_true(tec_comm_host(&comm, 0)[0]);
+}
+
 static void test_local(void **state)
 {
     (void)state;
@@ -222,6 +247,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_empty_text),
         cmocka_unit_test(test_sum_real),
         cmocka_unit_test(test_small_reductions),
+        cmocka_unit_test(test_same_gather_least),
         cmocka_unit_test(test_reduce_rows),
         cmocka_unit_test(test_local),
         cmocka_unit_test(test_share),

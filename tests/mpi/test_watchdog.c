@@ -27,7 +27,7 @@ static void rest(double seconds)
 static void test_signs_of_life(void **state)
 {
     (void)state;
-    tec_watchdog_start(&comm, LIMIT / 60);
+    tec_watchdog_start(LIMIT / 60);
     tec_phase_enter(TEC_PHASE_COMPUTE);
     for (int i = 0; i < 6; i++) {
         rest(LIMIT / 4);
@@ -44,7 +44,7 @@ static void test_signs_of_life(void **state)
 static void test_patience(void **state)
 {
     (void)state;
-    tec_watchdog_start(&comm, LIMIT / 60);
+    tec_watchdog_start(LIMIT / 60);
     assert_int_equal(tec_phase_enter(TEC_PHASE_SAVE), TEC_PHASE_COMPUTE);
     rest(2 * LIMIT);
     assert_int_equal(tec_phase_enter(TEC_PHASE_COMPUTE), TEC_PHASE_SAVE);
@@ -59,7 +59,7 @@ static void test_stopped_as_a_whole(void **state)
     if (comm.size > 1)
         return;
     char *command = tec_string_format("(sleep %g; kill -CONT %ld) &", 2 * LIMIT, (long)getpid());
-    tec_watchdog_start(&comm, LIMIT / 60);
+    tec_watchdog_start(LIMIT / 60);
     tec_phase_enter(TEC_PHASE_COMPUTE);
     rest(LIMIT / 4);
     assert_int_equal(system(command), 0);

@@ -83,7 +83,7 @@ static void test_extreme_images(void **state)
         tec_view v = tec_view_draw(&usual, 1, (int64_t)i, 0, side[i][0], side[i][1]);
         assert_true(v.height >= 1 && v.top >= 0 && v.top + v.height <= side[i][0]);
         assert_true(v.width >= 1 && v.left >= 0 && v.left + v.width <= side[i][1]);
-        tec_image image = {side[i][0], side[i][1], 1, calloc(60000, 1)};
+        tec_image image = {.height = side[i][0], .width = side[i][1], .channels = 1, .pixels = calloc(60000, 1)};
         uint8_t out[32 * 32];
         memset(image.pixels, 77, 60000);
         assert_int_equal(tec_view_render(&image, &v, 32, out), TEC_OK);
@@ -196,7 +196,7 @@ static void test_views_outside_are_refused(void **state)
                                        {6, 0, 5, 5, 0},  {0, 16, 5, 5, 0}, {0, 0, 0, 5, 0},         {0, 0, 5, -2, 0},
                                        {10, 0, 1, 1, 0}, {0, 0, 1, 0, 0},  {2147483647, 0, 5, 5, 0}};
     uint8_t pixels[10 * 20] = {0}, out[64];
-    tec_image image = {10, 20, 1, pixels};
+    tec_image image = {.height = 10, .width = 20, .channels = 1, .pixels = pixels};
     for (size_t i = 0; i < sizeof outside / sizeof *outside; i++)
         assert_int_equal(tec_view_render(&image, &outside[i], 8, out), TEC_USER_ERROR);
     tec_view whole = {0, 0, 10, 20, 0};

@@ -1,5 +1,6 @@
 /* Folders and IDX files as data sets: numbers, names, labels, fingerprints, limits, and what is refused. */
 #include "tec/dataset.h"
+#include "tec/findings_report.h"
 
 #include "../data/pnm.h"
 #include "capture.h"
@@ -58,6 +59,18 @@ static void put_text(const char *text, const char *name)
 {
     put("grey.png", name); /* makes the folders */
     assert_int_equal(tec_file_write(at(name), text, strlen(text)), TEC_OK);
+}
+
+static void put_bytes(const char *data, size_t bytes, const char *name)
+{
+    put("grey.png", name);
+    assert_int_equal(tec_file_write(at(name), data, bytes), TEC_OK);
+}
+
+static void assert_has(const char *text, const char *part)
+{
+    if (!strstr(text, part))
+        fail_msg("\"%s\" has no \"%s\"", text, part);
 }
 
 static tec_status open_limited(tec_dataset **set, const char *path, tec_label_mode labels, int channels, int64_t limit)
@@ -221,15 +234,130 @@ static void test_dead_links_are_bad_images(void **state)
     free(list);
 }
 
+/* ---- what is found while reading ---- */
+
+static void read_all(const tec_dataset *set)
+{
+    for (int64_t i = 0; i < tec_dataset_size(set); i++) {
+        tec_image image;
+        if (tec_dataset_read(set, i, &image) == TEC_OK)
+            tec_image_free(&image);
+    }
+}
+
+/* The warnings about what was read of the set; valid until the next call. */
+static const char *findings_of(const tec_dataset *set)
+{
+    static char text[2048];
+    tec_comm alone;
+    tec_comm_local(&alone);
+    capture *c = capture_begin();
+    tec_findings_report(set, &alone, "the set");
+    capture_end(c, text, sizeof text);
+    return text;
+}
+
+static void test_damage_is_counted_once(void **state)
+{
+    (void)state;
+    static const char *const name[] = {"no_iend.png", "rgb.png", "cut_iend.png", "bad_code.jpg", "turned6.jpg"};
+    for (int i = 0; i < 5; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "set/%d%s", i, strstr(name[i], ".jpg") ? ".jpg" : ".png");
+        put(name[i], path);
+    }
+    tec_dataset *set = open_all("set", TEC_LABELS_AUTO, 0);
+    uint64_t plain = tec_dataset_fingerprint(set);
+    assert_string_equal(findings_of(set), "");
+    read_all(set);
+    read_all(set);
+    assert_string_equal(
+        findings_of(set),
+        "tec: warning: the set: damaged images were read as Pillow reads them (data.strict_images=true refuses them): "
+        "2 PNG without an end (IEND) (first: set/0.png), 1 JPEG with a bad Huffman code (first: set/3.jpg)\n"
+        "tec: warning: the set: 1 images with an EXIF orientation that is ignored, as torchvision does (first: "
+        "set/4.jpg); data.exif_orientation=apply turns them upright\n");
+    tec_dataset_close(set);
+
+    tec_image image;
+    set = open_all("set", TEC_LABELS_AUTO, 0);
+    tec_dataset_decode_as(set, true, true);
+    assert_true(tec_dataset_fingerprint(set) != plain); /* crops of a target store would not fit */
+    assert_int_equal(tec_dataset_read(set, 0, &image), TEC_USER_ERROR);
+    assert_int_equal(tec_dataset_read(set, 3, &image), TEC_USER_ERROR);
+    assert_int_equal(tec_dataset_read(set, 4, &image), TEC_OK);
+    assert_int_equal(image.height, 37);
+    tec_image_free(&image);
+    assert_string_equal(findings_of(set), "");
+    tec_dataset_close(set);
+}
+
+static uint8_t *put_number(uint8_t *at, uint32_t value)
+{
+    for (int shift = 24; shift >= 0; shift -= 8)
+        *at++ = (uint8_t)(value >> shift);
+    return at;
+}
+
+static uint8_t *put_chunk(uint8_t *at, const char *type, const uint8_t *data, uint32_t bytes)
+{
+    uint8_t *start = put_number(at, bytes);
+    memcpy(start, type, 4);
+    if (bytes)
+        memcpy(start + 4, data, bytes);
+    return put_number(start + 4 + bytes, (uint32_t)crc32(0, start, bytes + 4));
+}
+
+/* A grey PNG of 16 x 16 pixels with values from `low` to `high` and `bits` bits each. */
+static void put_grey(const char *name, int bits, int low, int high)
+{
+    uint8_t file[2048], rows[16 * 33], packed[1024], *row = rows, *at = file;
+    for (int y = 0; y < 16; y++) {
+        *row++ = 0;
+        for (int x = 0; x < 16; x++) {
+            int value = low + (high - low) * (16 * y + x) / 255;
+            if (bits == 16)
+                *row++ = (uint8_t)(value >> 8);
+            *row++ = (uint8_t)value;
+        }
+    }
+    uLongf bytes = sizeof packed;
+    assert_int_equal(compress(packed, &bytes, rows, (uLong)(row - rows)), Z_OK);
+    const uint8_t header[13] = {0, 0, 0, 16, 0, 0, 0, 16, (uint8_t)bits};
+    memcpy(at, "\x89PNG\r\n\x1a\n", 8);
+    at = put_chunk(put_chunk(put_chunk(at + 8, "IHDR", header, 13), "IDAT", packed, (uint32_t)bytes), "IEND", NULL, 0);
+    put_bytes((char *)file, (size_t)(at - file), name);
+}
+
+static const char *range_of(int bits, int low, int high, int low2, int high2)
+{
+    put_grey("set/1.png", bits, low, high);
+    put_grey("set/2.png", bits, low2, high2);
+    tec_dataset *set = open_all("set", TEC_LABELS_AUTO, 0);
+    read_all(set);
+    const char *text = findings_of(set);
+    tec_dataset_close(set);
+    return text;
+}
+
+static void test_narrow_range(void **state)
+{
+    (void)state;
+    assert_string_equal(range_of(16, 0, 4095, 10, 3000),
+                        "tec: warning: the set: the values of its 16-bit images lie between 0 and 4095 of 0 to 65535, "
+                        "which is less than a quarter of the range, and become 16 levels: scale them to the whole "
+                        "range\n");
+    assert_has(range_of(16, 32768, 36863, 32768, 36863), "between 32768 and 36863 of 0 to 65535");
+    assert_has(range_of(16, 0, 16127, 0, 5), "between 0 and 16127 of 0 to 65535");
+    assert_string_equal(range_of(16, 0, 16384, 0, 5), "");
+    assert_string_equal(range_of(16, 0, 4095, 40000, 41000), ""); /* together they use it */
+    assert_has(range_of(8, 0, 19, 0, 19), "its 8-bit images lie between 0 and 19 of 0 to 255");
+    assert_string_equal(range_of(8, 100, 163, 5, 6), "");
+}
+
 /* ---- what is no image, or is not named as one ---- */
 
 static const char webp[] = "RIFF\x24\0\0\0WEBPVP8 ", tiff[] = "II*\0\x08\0\0\0";
-
-static void put_bytes(const char *data, size_t bytes, const char *name)
-{
-    put("grey.png", name);
-    assert_int_equal(tec_file_write(at(name), data, bytes), TEC_OK);
-}
 
 /* What is warned of while `name` is listed; valid until the next call. */
 static const char *warnings_of(const char *name, tec_label_mode labels)
@@ -242,12 +370,6 @@ static const char *warnings_of(const char *name, tec_label_mode labels)
     assert_int_equal(status, TEC_OK);
     tec_dataset_close(set);
     return text;
-}
-
-static void assert_has(const char *text, const char *part)
-{
-    if (!strstr(text, part))
-        fail_msg("\"%s\" has no \"%s\"", text, part);
 }
 
 static void test_content_makes_an_image(void **state)
@@ -674,6 +796,8 @@ int main(void)
         WITH_TOP(test_images_at_the_top),
         WITH_TOP(test_links),
         WITH_TOP(test_dead_links_are_bad_images),
+        WITH_TOP(test_damage_is_counted_once),
+        WITH_TOP(test_narrow_range),
         WITH_TOP(test_content_makes_an_image),
         WITH_TOP(test_what_is_passed_over_is_counted),
         WITH_TOP(test_junk),

@@ -305,7 +305,8 @@ static void test_attach_fails(void **state)
         bool skip;
         tec_status want;
         const char *message;
-    } cases[] = {{TEC_USER_ERROR, false, TEC_USER_ERROR, "images-idx3-ubyte[0]: has no targets; data.on_bad_image=skip leaves out images that cannot be read"},
+    } cases[] = {{TEC_USER_ERROR, false, TEC_USER_ERROR,
+                  "images-idx3-ubyte[0]: has no targets; data.on_bad_image=skip leaves out images that cannot be read"},
                  {TEC_USER_ERROR, true, TEC_OK, NULL},
                  {TEC_SYSTEM_ERROR, true, TEC_SYSTEM_ERROR, "has no targets"}};
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {

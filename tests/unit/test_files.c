@@ -2,6 +2,7 @@
 #include "folder.h"
 
 #include "tec/files.h"
+#include "tec/temporary.h"
 #include "tec/text.h"
 
 #include <setjmp.h>
@@ -136,6 +137,24 @@ static void test_last_part_of_a_path(void **state)
     }
 }
 
+static void test_output_is_checked_beforehand(void **state)
+{
+    (void)state;
+    char *path = tec_path_join(dir, "result.txt");
+    int before = files_in_dir();
+    assert_int_equal(tec_file_check_output(path), TEC_OK);
+    assert_int_equal(files_in_dir(), before);
+    assert_int_equal(tec_file_write(path, "old", 3), TEC_OK);
+    assert_int_equal(tec_file_check_output(path), TEC_OK);
+    assert_content(path, "old");
+    assert_int_equal(tec_file_check_output(dir), TEC_USER_ERROR);
+    assert_non_null(strstr(tec_error_message(), "is a directory: name a file"));
+    assert_int_equal(tec_file_check_output("/nowhere/a.txt"), TEC_USER_ERROR);
+    assert_non_null(strstr(tec_error_message(), "/nowhere/a.txt: cannot be written: No such file"));
+    assert_int_equal(tec_file_check_output("/proc/a.txt"), TEC_USER_ERROR);
+    free(path);
+}
+
 static void test_no_such_directory_to_write_to(void **state)
 {
     (void)state;
@@ -178,14 +197,51 @@ static void test_stale_files_of_ended_processes(void **state)
     waitpid(child, &status, 0);
     assert_int_equal(status, 0);
     assert_int_equal(files_in_dir(), 2);
-    tec_file_remove_stale(dir, "other");
+    tec_temporary_remove(dir, "other");
     assert_int_equal(files_in_dir(), 2);
-    tec_file_remove_stale(dir, "shard");
+    tec_temporary_remove(dir, "shard");
     assert_int_equal(files_in_dir(), 1);
     assert_true(tec_file_exists(mine));
     free(path);
     free(mine);
     free(second);
+}
+
+static tec_owner owner_of(const char *rest)
+{
+    char *name = tec_string_format("shard-1.h5.%s", rest);
+    tec_owner owner = tec_temporary_owner_by_name(name);
+    assert_true(tec_temporary_is(name) == (owner != TEC_OWNER_UNKNOWN || strstr(rest, "elsewhere") != NULL));
+    free(name);
+    return owner;
+}
+
+/* Who writes a file, by its name: processes of other hosts are known by their Slurm jobs alone. */
+static void test_owners_by_name(void **state)
+{
+    (void)state;
+    unsetenv("SLURM_JOB_ID");
+    unsetenv("TEC_AFTER_JOBS");
+    assert_int_equal(owner_of("elsewhere.1.0.tmp"), TEC_OWNER_UNKNOWN);
+    assert_int_equal(owner_of("elsewhere.1.0.77-0.tmp"), TEC_OWNER_UNKNOWN);
+    setenv("SLURM_JOB_ID", "77", 1);
+    setenv("SLURM_RESTART_COUNT", "1", 1);
+    char *mine = tec_file_temporary("a.b");
+    assert_true(tec_string_ends_with(mine, ".77-1.tmp"));
+    assert_int_equal(tec_temporary_owner_by_name(mine), TEC_OWNER_LIVES);
+    free(mine);
+    assert_int_equal(owner_of("elsewhere.1.0.77-0.tmp"), TEC_OWNER_GONE);
+    assert_int_equal(owner_of("elsewhere.1.0.77-1.tmp"), TEC_OWNER_UNKNOWN);
+    assert_int_equal(owner_of("elsewhere.1.0.78-0.tmp"), TEC_OWNER_UNKNOWN);
+    setenv("TEC_AFTER_JOBS", " 7 78", 1);
+    assert_int_equal(owner_of("elsewhere.1.0.78-0.tmp"), TEC_OWNER_GONE);
+    assert_int_equal(owner_of("elsewhere.1.0.8-0.tmp"), TEC_OWNER_UNKNOWN);
+    static const char *const none[] = {"tmp", "1.tmp", "1.0.x", "host.x.0.tmp", "host.1.0", "host.1.x.tmp", "77-1.tmp"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        assert_false(tec_temporary_is(none[i]));
+    unsetenv("SLURM_JOB_ID");
+    unsetenv("SLURM_RESTART_COUNT");
+    unsetenv("TEC_AFTER_JOBS");
 }
 
 static void test_paths(void **state)
@@ -225,7 +281,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_failed_write_keeps_the_old_file, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(test_publish_once, make_dir, remove_dir),
         cmocka_unit_test(test_last_part_of_a_path),
+        cmocka_unit_test(test_owners_by_name),
         cmocka_unit_test(test_paths),
+        cmocka_unit_test_setup_teardown(test_output_is_checked_beforehand, make_dir, remove_dir),
         cmocka_unit_test(test_no_such_directory_to_write_to),
         cmocka_unit_test_setup_teardown(test_directories, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(test_stale_files_of_ended_processes, make_dir, remove_dir),

@@ -401,9 +401,6 @@ static void test_config_json(void **state)
     assert_true(f->config.heads == 1 && f->normalised && f->mean[0] == 0.4 && f->std[2] == 0.9);
     tec_import_close(import);
 
-    write_beside("config.json", "{\"hidden_size\": 64, \"hidden_act\": \"quick_gelu\"}");
-    assert_refused(&nothing, "its activation is quick_gelu; only gelu is supported");
-
     char said[600];
     write_beside("config.json", "{\"hidden_size\": 768, \"num_attention_heads\": 8}");
     capture *c = capture_begin();
@@ -414,8 +411,114 @@ static void test_config_json(void **state)
     tec_import_close(import);
 
     write_beside("config.json", "{\"hidden_size\": ");
-    tec_import_close(open_file(&nothing));
+    assert_refused(&nothing, "config.json beside it is damaged (line 1: ");
     remove_beside("config.json");
+}
+
+/* What config.json says of the graph: taken, or refused by the key. */
+static void test_config_of_graph(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *config;
+        tec_activation activation;
+        const char *refused;
+    } cases[] = {
+        {"{\"hidden_act\": \"quick_gelu\"}", TEC_ACTIVATION_QUICK_GELU, NULL},
+        {"{\"hidden_act\": \"gelu_pytorch_tanh\", \"model_type\": \"vit\"}", TEC_ACTIVATION_GELU_TANH, NULL},
+        {"{\"hidden_act\": \"relu\"}", TEC_ACTIVATION_GELU,
+         "the activation relu is not supported (config.json beside it says so: hidden_act)"},
+        {"{\"model_type\": \"dinov3_vit\"}", TEC_ACTIVATION_GELU,
+         "rotary positions, which is not supported (config.json beside it says so: model_type = dinov3"},
+        {"{\"model_type\": \"new_vit\"}", TEC_ACTIVATION_GELU,
+         "config.json beside it says model_type = new_vit, which is not known here"},
+        {"{\"architecture\": \"eva02_small_patch14_336\"}", TEC_ACTIVATION_GELU,
+         "rotary positions (that are in no file), which is not supported (config.json"},
+        {"{\"architecture\": \"eva02_enormous_patch14_clip_224\"}", TEC_ACTIVATION_GELU,
+         "norms behind the branches of its blocks (post-norm)"},
+        {"{\"architecture\": \"vit_large_patch16_rope_mixed_ape_224\"}", TEC_ACTIVATION_GELU, "rotary positions"},
+        {"{\"architecture\": \"vit_base_patch16_rpn_224\"}", TEC_ACTIVATION_GELU, "(res-post-norm)"},
+        {"{\"architecture\": \"vit_base_patch16_clip_224\"}", TEC_ACTIVATION_GELU, NULL},
+        {"{\"architecture\": \"resnet50\"}", TEC_ACTIVATION_GELU,
+         "says architecture = resnet50, which is not known here"},
+        {"{\"architecture\": \"vit_base_patch16_clip_quickgelu_224\"}", TEC_ACTIVATION_QUICK_GELU, NULL},
+        {"{\"architecture\": \"vit_giantopt_patch16_siglip_gap_384\"}", TEC_ACTIVATION_GELU_TANH, NULL},
+        {"{\"architecture\": \"vit_base_patch16_224\", \"model_args\": {\"act_layer\": \"quick_gelu\", \"img_size\": 8}}",
+         TEC_ACTIVATION_QUICK_GELU, NULL},
+        {"{\"architecture\": \"vit_base_patch16_224\", \"model_args\": {\"block_fn\": \"X\"}}", TEC_ACTIVATION_GELU,
+         "config.json beside it sets model_args.block_fn, which is not supported"},
+    };
+    write_file(&(file_plan){.width = 64});
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        write_beside("config.json", cases[i].config);
+        if (cases[i].refused) {
+            assert_refused(&nothing, cases[i].refused);
+            continue;
+        }
+        tec_import *import = open_file(&nothing);
+        assert_int_equal(tec_import_get_facts(import)->config.variant.activation, cases[i].activation);
+        assert_true(tec_import_get_facts(import)->activation_known);
+        tec_import_close(import);
+    }
+    assert_int_equal(tec_import_open(&(tec_import *){NULL}, path, &(tec_import_options){.architecture = "vit_rope_x"}),
+                     TEC_USER_ERROR);
+    remove_beside("config.json");
+}
+
+/* -- what is only guessed -- */
+
+static void assert_doubts(const tec_import_options *options, tec_import_use use, const char *const *parts)
+{
+    tec_import *import = open_file(options);
+    char *doubts = tec_import_doubts(import, use);
+    if (!parts[0] && doubts)
+        fail_msg("doubts where there are none: %s", doubts);
+    for (int i = 0; parts[i]; i++)
+        if (!doubts || !strstr(doubts, parts[i]))
+            fail_msg("no word of %s in: %s", parts[i], doubts ? doubts : "(nothing)");
+    assert_int_equal(tec_import_check_known(import, use), doubts ? TEC_USER_ERROR : TEC_OK);
+    free(doubts);
+    tec_import_close(import);
+}
+
+#define PARTS(...) ((const char *const[]){__VA_ARGS__, NULL})
+#define NO_PARTS ((const char *const[]){NULL})
+
+static void test_doubts(void **state)
+{
+    (void)state;
+    const tec_import_options told = {.heads = 2, .mean = {0.5, 0.5, 0.5}, .std = {0.5, 0.5, 0.5}};
+    tec_import_options quick = told, plain = told;
+    quick.activation = 1 + TEC_ACTIVATION_QUICK_GELU;
+    plain.architecture = "vit";
+
+    write_file(&(file_plan){.width = 64}); /* a plain ViT of no published size */
+    assert_doubts(&nothing, TEC_USE_HASH, NO_PARTS);
+    assert_doubts(&nothing, TEC_USE_FEATURES, PARTS("its attention heads (base.heads=N; 1 would be a guess"));
+    assert_doubts(&nothing, TEC_USE_IMAGES, PARTS("base.heads=N", " and how its images are normalised (base.mean="));
+    assert_doubts(&told, TEC_USE_IMAGES, NO_PARTS);
+
+    write_file(&(file_plan){.width = 64, .variant = {.pre_norm = true}}); /* CLIP's */
+    assert_doubts(&told, TEC_USE_IMAGES, PARTS("its activation (base.activation=gelu, gelu_tanh or quick_gelu)"));
+    assert_doubts(&told, TEC_USE_WEIGHTS, NO_PARTS);
+    assert_doubts(&quick, TEC_USE_IMAGES, NO_PARTS);
+
+    write_file(&(file_plan){.width = 64, .variant = {.no_class_token = true}}); /* SigLIP's */
+    assert_doubts(&told, TEC_USE_IMAGES, PARTS("base.activation"));
+
+    write_file(&(file_plan){.width = 64, .drop = ".qkv.bias", .variant = {.no_class_token = true, .fc_norm = true}});
+    assert_doubts(&told, TEC_USE_WEIGHTS,
+                  PARTS("its tensor `blocks.0.attn.qkv.weight` leaves open (base.architecture"));
+    assert_doubts(&plain, TEC_USE_IMAGES, NO_PARTS);
+
+    write_file(&(file_plan){.width = 64,
+                            .extra = {"blocks.0.gamma_1", "blocks.1.gamma_1", "blocks.0.gamma_2", "blocks.1.gamma_2"}});
+    assert_doubts(&told, TEC_USE_WEIGHTS, PARTS("its tensor `blocks.0.gamma_1` leaves open"));
+
+    write_file(&(file_plan){
+        .width = 64, /* LayerScale is not DINOv2's alone */
+        .extra = {"blocks.0.ls1.gamma", "blocks.1.ls1.gamma", "blocks.0.ls2.gamma", "blocks.1.ls2.gamma"}});
+    assert_doubts(&nothing, TEC_USE_IMAGES, PARTS("how its images are normalised"));
 }
 
 static void test_variants(void **state)
@@ -507,7 +610,7 @@ static void test_positions(void **state)
         int side = resampled[i].side, new_side = resampled[i].new_side, D = resampled[i].D;
         for (int j = 0; j < side * side * D; j++)
             in[j] = (real)((37 * j + 11) % 29) / 7 - 2;
-        tec_import_resample_positions(in, side, D, new_side, out);
+        tec_import_resample_positions(in, side, D, new_side, TEC_INTERPOLATION_ANTIALIAS, out);
         for (int j = 0; j < new_side * new_side * D; j++)
             if (!(fabs((double)out[j] - resampled[i].want[j]) < 2e-6))
                 fail_msg("%d -> %d: value %d is %g, not %g", side, new_side, j, (double)out[j], resampled[i].want[j]);
@@ -532,11 +635,11 @@ static int remove_directory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),     cmocka_unit_test(test_names_back),   cmocka_unit_test(test_wrappers),
-        cmocka_unit_test(test_unused),    cmocka_unit_test(test_refused),      cmocka_unit_test(test_options),
-        cmocka_unit_test(test_metadata),  cmocka_unit_test(test_run_settings), cmocka_unit_test(test_config_json),
-        cmocka_unit_test(test_variants),  cmocka_unit_test(test_resize),       cmocka_unit_test(test_not_finite),
-        cmocka_unit_test(test_positions),
+        cmocka_unit_test(test_names),     cmocka_unit_test(test_names_back),      cmocka_unit_test(test_wrappers),
+        cmocka_unit_test(test_unused),    cmocka_unit_test(test_refused),         cmocka_unit_test(test_options),
+        cmocka_unit_test(test_metadata),  cmocka_unit_test(test_run_settings),    cmocka_unit_test(test_config_json),
+        cmocka_unit_test(test_variants),  cmocka_unit_test(test_resize),          cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_positions), cmocka_unit_test(test_config_of_graph), cmocka_unit_test(test_doubts),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

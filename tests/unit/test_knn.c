@@ -186,7 +186,8 @@ static void test_too_few(void **state)
     tec_knn_settings settings = {.k = {10, 20}, .temperature = 0.07};
     tec_knn_result got;
     assert_int_equal(tec_knn_classify(&comm, &settings, &train, &test, &got), TEC_USER_ERROR);
-    assert_string_equal(tec_error_message(), "knn.k is 20, but there are only 12 training images");
+    assert_string_equal(tec_error_message(),
+                        "knn.k is 20, but there are only 12 training images; give a smaller knn.k");
     tec_features_free(&train);
     tec_features_free(&test);
 }

@@ -1,4 +1,4 @@
-/* GELU and SwiGLU against references in double precision, their gradients against finite differences. */
+/* GELU, its approximations and SwiGLU against references in double precision, their gradients against finite differences. */
 #include "tec/ops.h"
 
 #include "gradient.h"
@@ -136,6 +136,39 @@ static void test_swiglu_backward(void **state)
         }
 }
 
+static double gelu_tanh(double u)
+{
+    return u / 2 * (1 + tanh(sqrt(2 / acos(-1)) * (u + 0.044715 * u * u * u)));
+}
+
+static double quick_gelu(double u)
+{
+    return u / (1 + exp(-1.702 * u));
+}
+
+static void check_approximation(const char *name, void (*op)(real *, const real *, int, int), double (*of)(double))
+{
+    enum { R = 7, O = 19, N = R * O };
+    static const double far[] = {-1e4, -60, -20, 20, 60, 1e4};
+    double *x = random_values(N, 4), *bias = random_values(O, 1), *want = doubles(N);
+    for (int i = 0; i < 6; i++)
+        x[i * O] = far[i];
+    for (int i = 0; i < N; i++)
+        want[i] = of(x[i] + bias[i % O]);
+    real *y = copy_of(x, N);
+    op(y, copy_of(bias, O), R, O);
+    for (int i = 0; i < N; i++)
+        if (!(fabs(y[i] - want[i]) <= VALUE_TOLERANCE * fmax(1, fabs(want[i]))))
+            fail_msg("%s(%g) is %g instead of %g", name, x[i] + bias[i % O], (double)y[i], want[i]);
+}
+
+static void test_approximations(void **state)
+{
+    (void)state;
+    check_approximation("gelu_tanh", tec_gelu_tanh_forward_only, gelu_tanh);
+    check_approximation("quick_gelu", tec_quick_gelu_forward_only, quick_gelu);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +176,9 @@ int main(void)
         cmocka_unit_test_teardown(test_gelu_far_out, numbers_free),
         cmocka_unit_test_teardown(test_swiglu, numbers_free),
         cmocka_unit_test_teardown(test_swiglu_backward, numbers_free),
+}
+
+        cmocka_unit_test_teardown(test_approximations, numbers_free),
     };
     int failed = 0;
     for (int threads = 1; threads <= 2; threads++) {

@@ -116,6 +116,28 @@ static void test_batch_is_reduced(void **state)
     tec_features_free(&val);
 }
 
+/* Ten steps an epoch, each at the rate of MAE's batches; as there from 163840 images on. */
+static void test_defaults_suit_the_set(void **state)
+{
+    (void)state;
+    const struct {
+        int images, batch;
+        double lr;
+    } cases[] = {{2500, 250, 6.4}, {60, 6, 6.4}, {12, 4, 6.4}, {3, 3, 4.8}, {170000, 16384, 6.4}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        tec_features train = make_clusters(cases[i].images, 1), val = make_clusters(301, 2);
+        tec_probe_settings settings = {.epochs = cases[i].images > 10000 ? 1 : 90, .warmup_epochs = 0, .momentum = 0.9};
+        tec_probe_result got;
+        assert_int_equal(tec_probe_run(&comm, &settings, &train, &val, &got), TEC_OK);
+        assert_int_equal(got.batch, cases[i].batch);
+        assert_true(fabs(got.lr - cases[i].lr) < 1e-9);
+        if (cases[i].images == 2500)
+            assert_int_equal(got.top1, 301);
+        tec_features_free(&train);
+        tec_features_free(&val);
+    }
+}
+
 static void test_diverged(void **state)
 {
     (void)state;
@@ -133,6 +155,7 @@ int main(void)
     tec_comm_local(&comm);
     tec_log_enable(false);
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_pytorch), cmocka_unit_test(test_separable),
-                                       cmocka_unit_test(test_batch_is_reduced), cmocka_unit_test(test_diverged)};
+                                       cmocka_unit_test(test_batch_is_reduced),
+                                       cmocka_unit_test(test_defaults_suit_the_set), cmocka_unit_test(test_diverged)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -51,6 +51,9 @@ static void write_steps(int64_t from, int64_t first, int64_t last)
                              .images_per_second = 123.5,
                              .wait_share = 0.25,
                              .reduce_share = 0.125,
+                             .slowest_rank = 3,
+                             .slowest_host = "n2",
+                             .slowest_share = 0.75,
                              .seconds = 10.0 * (double)step};
         assert_int_equal(tec_run_log_write(&log, &line), TEC_OK);
     }
@@ -113,6 +116,8 @@ static void test_lines(void **state)
     assert_true(number(object, "lr") == 1.5e-4 && number(object, "gradient_norm") == 3e20);
     assert_true(number(object, "images_per_second") == 123.5 && number(object, "seconds") == 10);
     assert_true(number(object, "wait_share") == 0.25 && number(object, "reduce_share") == 0.125);
+    assert_true(number(object, "slowest_rank") == 3 && number(object, "slowest_share") == 0.75);
+    assert_string_equal(json_string_value(json_object_get(object, "slowest_host")), "n2");
     json_decref(object);
     free(text);
 }

@@ -314,7 +314,7 @@ static void test_written(void **state)
     real values[64], got[64];
     tec_tensor_file *file;
     make_tensors(out, values);
-    assert_int_equal(tec_torch_write(path, out, TENSORS), TEC_OK);
+    assert_int_equal(tec_torch_write(path, out, TENSORS, NULL), TEC_OK);
     assert_int_equal(tec_tensor_file_open(&file, path), TEC_OK);
     assert_string_equal(tec_tensor_file_format(file), "PyTorch (zip)");
     assert_int_equal(tec_tensor_file_count(file), TENSORS);
@@ -332,12 +332,47 @@ static void test_written(void **state)
     char *first, *second;
     size_t first_bytes, second_bytes;
     assert_int_equal(tec_file_read(path, 1 << 20, &first, &first_bytes), TEC_OK);
-    assert_int_equal(tec_torch_write(path, out, TENSORS), TEC_OK);
+    assert_int_equal(tec_torch_write(path, out, TENSORS, NULL), TEC_OK);
     assert_int_equal(tec_file_read(path, 1 << 20, &second, &second_bytes), TEC_OK);
     assert_int_equal(first_bytes, second_bytes);
     assert_memory_equal(first, second, first_bytes);
     free(first);
     free(second);
+}
+
+static const char *note_of(const tec_tensor_file *file, const char *name)
+{
+    for (int i = 0; i < tec_tensor_file_notes(file); i++)
+        if (strcmp(tec_tensor_file_note(file, i)->name, name) == 0)
+            return tec_tensor_file_note(file, i)->text;
+    return "";
+}
+
+/* {"model": tensors}, and texts beside it. */
+static void test_wrapped(void **state)
+{
+    (void)state;
+    static const char mean[] = "0.48499999999999999,0.45600000000000002,0.40600000000000003";
+    static const char *const metadata[] = {"tec_heads", "3", "tec_mean", mean, NULL};
+    tec_tensor_out out[TENSORS];
+    real values[64], got[64];
+    tec_tensor_file *file;
+    make_tensors(out, values);
+    assert_int_equal(tec_torch_write(path, out, TENSORS, metadata), TEC_OK);
+    assert_int_equal(tec_tensor_file_open(&file, path), TEC_OK);
+    assert_int_equal(tec_tensor_file_count(file), TENSORS);
+    for (int t = 0; t < TENSORS; t++) {
+        const tec_tensor *tensor = tec_tensor_file_get(file, t);
+        assert_true(strncmp(tensor->name, "model.", 6) == 0);
+        assert_string_equal(tensor->name + 6, out[t].name);
+        assert_int_equal(tec_tensor_file_read(file, t, got), TEC_OK);
+        assert_memory_equal(got, out[t].value, (size_t)tensor->count * sizeof *got);
+    }
+    assert_string_equal(note_of(file, "tec_heads"), "'3'");
+    char *quoted = tec_string_format("'%s'", mean);
+    assert_string_equal(note_of(file, "tec_mean"), quoted);
+    free(quoted);
+    tec_tensor_file_close(file);
 }
 
 static void test_nothing_left(void **state)
@@ -347,11 +382,11 @@ static void test_nothing_left(void **state)
     real values[64];
     glob_t found;
     make_tensors(out, values);
-    assert_int_equal(tec_torch_write("/proc/tec.pth", out, TENSORS), TEC_SYSTEM_ERROR);
+    assert_int_equal(tec_torch_write("/proc/tec.pth", out, TENSORS, NULL), TEC_SYSTEM_ERROR);
     assert_non_null(strstr(tec_error_message(), "/proc/tec.pth"));
     char *folder = tec_string_format("%s/sub", dir), *pattern = tec_string_format("%s/*", dir);
     assert_int_equal(tec_directory_make(folder), TEC_OK);
-    assert_int_equal(tec_torch_write(folder, out, TENSORS), TEC_SYSTEM_ERROR); /* a directory is in the way */
+    assert_int_equal(tec_torch_write(folder, out, TENSORS, NULL), TEC_SYSTEM_ERROR); /* a directory is in the way */
     assert_int_equal(glob(pattern, 0, NULL, &found), 0);
     for (size_t i = 0; i < found.gl_pathc; i++)
         assert_null(strstr(found.gl_pathv[i], ".tmp"));
@@ -365,7 +400,7 @@ static int write_for_python(const char *to)
     tec_tensor_out out[TENSORS];
     real values[64];
     make_tensors(out, values);
-    if (tec_torch_write(to, out, TENSORS) == TEC_OK)
+    if (tec_torch_write(to, out, TENSORS, NULL) == TEC_OK)
         return 0;
     fprintf(stderr, "%s\n", tec_error_message());
     return 1;
@@ -391,8 +426,9 @@ int main(int argc, char **argv)
         return cmocka_run_group_tests(folder, NULL, NULL);
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),   cmocka_unit_test(test_mutated), cmocka_unit_test(test_corpus),
-        cmocka_unit_test(test_checksum), cmocka_unit_test(test_written), cmocka_unit_test(test_nothing_left),
+        cmocka_unit_test(test_golden),       cmocka_unit_test(test_mutated), cmocka_unit_test(test_corpus),
+        cmocka_unit_test(test_checksum),     cmocka_unit_test(test_written), cmocka_unit_test(test_wrapped),
+        cmocka_unit_test(test_nothing_left),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

@@ -1,0 +1,36 @@
+/* Module data, public. What comes to light about the images of a data set while they are read: notes of the decoders
+ * (tec/image.h), each image counted once, and the range of their values. Local; noting is thread-safe.
+ * tec/findings_report.h warns of it. */
+#ifndef TEC_FINDINGS_H
+#define TEC_FINDINGS_H
+
+#include "tec/image.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+/* Of images stored with 8 or with 16 bits; of these, of their upper bytes. Exact only as long as it is narrow. */
+typedef struct tec_value_range {
+    atomic_int below, high; /* 255 - the lowest value, and the highest one, or 0 */
+    atomic_llong images;    /* looked at */
+} tec_value_range;
+
+/* A set that uses fewer levels of 256 than these is suspect. */
+enum { TEC_NARROW_LEVELS = 64 };
+
+typedef struct tec_findings tec_findings;
+
+tec_findings *tec_findings_create(int64_t samples);
+void tec_findings_free(tec_findings *findings); /* NULL is fine */
+
+/* Notes what was found when a sample was decoded. */
+void tec_findings_note(tec_findings *findings, int64_t sample, const tec_image *image);
+
+/* The samples that have a note, one bit each, the first the lowest of bits[0], in words of 64 bits; NULL: none has. */
+const uint64_t *tec_findings_noted(const tec_findings *findings, tec_image_note note);
+int64_t tec_findings_words(const tec_findings *findings);
+
+/* The range of the values of images stored with 16 bits (deep), or with 8. */
+const tec_value_range *tec_findings_range(const tec_findings *findings, bool deep);
+
+#endif

@@ -1,0 +1,259 @@
+/* What `tec check` prints and writes. */
+#include "check_report.h"
+
+#include "tec/json.h"
+#include "tec/memory.h"
+#include "tec/text.h"
+#include "tec/version.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST_CLASSES 100 /* printed; the file has all */
+#define MOST_GROUPS 20
+
+/* ---- classes ---- */
+
+typedef struct tally {
+    int64_t images, bad;
+} tally;
+
+/* By class; NULL without labels. The caller frees it. */
+static tally *count_classes(const tec_check_set *s)
+{
+    int classes = tec_dataset_classes(s->set);
+    if (!classes)
+        return NULL;
+    tally *count = tec_allocate_zeroed((size_t)classes, sizeof *count);
+    for (int64_t i = 0; i < s->check.images; i++) {
+        int label = tec_dataset_label(s->set, i);
+        count[label].images++;
+        count[label].bad += s->check.image[i].height == 0;
+    }
+    return count;
+}
+
+static void print_classes(const tec_check_set *s)
+{
+    int classes = tec_dataset_classes(s->set);
+    tally *count = count_classes(s);
+    for (int c = 0; c < classes && c < MOST_CLASSES; c++)
+        printf("  class     %s: %lld images, %lld bad\n", tec_dataset_class_name(s->set, c), (long long)count[c].images,
+               (long long)count[c].bad);
+    if (classes > MOST_CLASSES)
+        printf("  class     ... and %d more (--json FILE has all)\n", classes - MOST_CLASSES);
+    free(count);
+}
+
+/* ---- a set ---- */
+
+static void print_sizes(const tec_check *check, int side)
+{
+    tec_check_sizes z = tec_check_measure(check, side);
+    bool one = z.least[0] == z.most[0] && z.least[1] == z.most[1];
+    if (one)
+        printf("  sizes     all %d x %d pixels", z.least[1], z.least[0]);
+    else
+        printf("  sizes     width %d to %d, height %d to %d pixels, median of the shorter side %d", z.least[1],
+               z.most[1], z.least[0], z.most[0], z.median);
+    if (z.small)
+        printf("; %lld with a side shorter than data.image_size %d", (long long)z.small, side);
+    printf("\n");
+}
+
+/* Ready for the settings. */
+static void print_colours(const tec_check *check, int channels)
+{
+    const double *m = check->mean, *s = check->std;
+    if (channels == 1)
+        printf("  settings  data: {mean: %.4f, std: %.4f}\n", m[0], s[0]);
+    else
+        printf("  settings  data: {mean: [%.4f, %.4f, %.4f], std: [%.4f, %.4f, %.4f]}\n", m[0], m[1], m[2], s[0], s[1],
+               s[2]);
+}
+
+void tec_check_print(const tec_check_set *s, int channels, int side)
+{
+    const tec_check *check = &s->check;
+    int classes = tec_dataset_classes(s->set);
+    printf("%s: %lld images, %lld bad, ", s->path, (long long)check->images,
+           (long long)(check->images - check->readable));
+    if (classes)
+        printf("%d class%s\n", classes, classes == 1 ? "" : "es");
+    else
+        printf("no labels\n");
+    for (int64_t i = 0; i < check->bad.count; i++)
+        printf("  bad       %s\n", check->bad.message[i]);
+    if (check->readable)
+        print_sizes(check, side);
+    print_classes(s);
+    if (check->readable)
+        print_colours(check, channels);
+}
+
+/* ---- the same pixels ---- */
+
+static const char *class_of(const tec_check_set *sets, const tec_check_twin *t)
+{
+    const tec_dataset *set = sets[t->set].set;
+    int label = tec_dataset_label(set, t->sample);
+    return label < 0 ? "" : tec_dataset_class_name(set, label);
+}
+
+/* How many from `at` on have the pixels of the first of them. */
+static int64_t group_from(const tec_check_twin *twin, int64_t at, int64_t twins)
+{
+    int64_t end = at + 1;
+    while (end < twins && twin[end].content == twin[at].content)
+        end++;
+    return end - at;
+}
+
+typedef struct summary {
+    int64_t groups, superfluous, classes, sets; /* groups that span several classes, several sets */
+} summary;
+
+static summary summarise(const tec_check_set *sets, const tec_check_twin *twin, int64_t twins)
+{
+    summary out = {0};
+    for (int64_t at = 0, count; at < twins; at += count) {
+        bool classes = false, several = false;
+        count = group_from(twin, at, twins);
+        for (int64_t i = at + 1; i < at + count; i++) {
+            const char *one = class_of(sets, &twin[at]), *other = class_of(sets, &twin[i]);
+            classes |= *one && *other && strcmp(one, other) != 0;
+            several |= twin[i].set != twin[at].set;
+        }
+        out.groups++;
+        out.superfluous += count - 1;
+        out.classes += classes;
+        out.sets += several;
+    }
+    return out;
+}
+
+static void print_group(const tec_check_set *sets, const tec_check_twin *twin, int64_t count)
+{
+    char name[1024];
+    printf("  same     ");
+    for (int64_t i = 0; i < count; i++)
+        printf("%s%s", i ? " = " : " ", tec_dataset_name(sets[twin[i].set].set, twin[i].sample, name, sizeof name));
+    printf("\n");
+}
+
+void tec_check_print_twins(const tec_check_set *sets, const tec_check_twin *twin, int64_t twins)
+{
+    summary s = summarise(sets, twin, twins);
+    printf("duplicates: %lld image%s the pixels of another one", (long long)s.superfluous,
+           s.superfluous == 1 ? " has" : "s have");
+    if (s.groups)
+        printf(" (%lld groups, %lld of them in several classes, %lld in several sets)", (long long)s.groups,
+               (long long)s.classes, (long long)s.sets);
+    printf("\n");
+    int64_t at = 0;
+    for (int g = 0; g < MOST_GROUPS && at < twins; g++) {
+        int64_t count = group_from(twin, at, twins);
+        print_group(sets, twin + at, count);
+        at += count;
+    }
+    if (s.groups > MOST_GROUPS)
+        printf("  same      ... and %lld more groups (--json FILE has all)\n", (long long)s.groups - MOST_GROUPS);
+}
+
+/* ---- JSON ---- */
+
+/* File names need not be UTF-8: what is not becomes ?. */
+static json_t *json_name(const char *text)
+{
+    json_t *string = json_string(text);
+    if (string)
+        return string;
+    char *copy = tec_string_copy(text);
+    for (char *c = copy; *c; c++)
+        if (*c & 0x80)
+            *c = '?';
+    string = json_string(copy);
+    free(copy);
+    return string;
+}
+
+static json_t *json_image(const tec_dataset *set, int64_t sample)
+{
+    char name[4096];
+    return json_name(tec_dataset_name(set, sample, name, sizeof name));
+}
+
+static json_t *json_bad(const tec_check_set *s)
+{
+    json_t *all = json_array();
+    for (int64_t i = 0; i < s->check.bad.count; i++)
+        json_array_append_new(all, json_pack("{s:o, s:o}", "image", json_image(s->set, s->check.bad.sample[i]),
+                                             "reason", json_name(s->check.bad.message[i])));
+    return all;
+}
+
+static json_t *json_classes(const tec_check_set *s)
+{
+    json_t *all = json_array();
+    tally *count = count_classes(s);
+    for (int c = 0; c < tec_dataset_classes(s->set); c++)
+        json_array_append_new(all, json_pack("{s:o, s:I, s:I}", "name", json_name(tec_dataset_class_name(s->set, c)),
+                                             "images", (json_int_t)count[c].images, "bad", (json_int_t)count[c].bad));
+    free(count);
+    return all;
+}
+
+static json_t *json_numbers(const double *number, int count)
+{
+    json_t *all = json_array();
+    for (int i = 0; i < count; i++)
+        json_array_append_new(all, json_real(number[i]));
+    return all;
+}
+
+static json_t *json_set(const tec_check_set *s, int channels)
+{
+    tec_check_sizes z = tec_check_measure(&s->check, 0);
+    /* clang-format off */
+    return json_pack("{s:o, s:I, s:I, s:o, s:o, s:[i,i], s:[i,i], s:i, s:o, s:o}",
+        "path", json_name(s->path),
+        "images", (json_int_t)s->check.images,
+        "readable", (json_int_t)s->check.readable,
+        "bad", json_bad(s),
+        "classes", json_classes(s),
+        "width", z.least[1], z.most[1],
+        "height", z.least[0], z.most[0],
+        "median_shorter_side", z.median,
+        "mean", json_numbers(s->check.mean, channels),
+        "std", json_numbers(s->check.std, channels));
+    /* clang-format on */
+}
+
+static json_t *json_twins(const tec_check_set *sets, const tec_check_twin *twin, int64_t twins)
+{
+    json_t *all = json_array();
+    for (int64_t at = 0, count; at < twins; at += count) {
+        json_t *group = json_array();
+        count = group_from(twin, at, twins);
+        for (int64_t i = at; i < at + count; i++)
+            json_array_append_new(group, json_pack("{s:i, s:o, s:o}", "set", twin[i].set, "image",
+                                                   json_image(sets[twin[i].set].set, twin[i].sample), "class",
+                                                   json_name(class_of(sets, &twin[i]))));
+        json_array_append_new(all, group);
+    }
+    return all;
+}
+
+tec_status tec_check_write_json(const char *path, const tec_check_set *sets, int count, int channels,
+                                const tec_check_twin *twin, int64_t twins)
+{
+    json_t *all = json_array();
+    for (int i = 0; i < count; i++)
+        json_array_append_new(all, json_set(&sets[i], channels));
+    json_t *object = json_pack("{s:s, s:i, s:o, s:o}", "version", tec_version(), "channels", channels, "sets", all,
+                               "duplicates", json_twins(sets, twin, twins));
+    tec_status status = tec_json_write(path, object, 9);
+    json_decref(object);
+    return status;
+}

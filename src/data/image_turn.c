@@ -1,0 +1,106 @@
+/* EXIF orientation: cameras store the picture as the sensor lies, and a number that says which way is up. */
+#include "image_turn.h"
+
+#include "image_codec.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+/* ---- finding it ---- */
+
+static unsigned number(const uint8_t *at, int bytes, bool little)
+{
+    unsigned value = 0;
+    for (int i = 0; i < bytes; i++)
+        value |= (unsigned)at[i] << 8 * (little ? i : bytes - 1 - i);
+    return value;
+}
+
+/* EXIF data are a TIFF file: the entries of its first directory have 12 bytes each: tag, type, count, value. */
+static int read_exif(const uint8_t *tiff, size_t bytes)
+{
+    enum { ORIENTATION = 0x112, SHORT = 3 };
+    if (bytes < 8 || (memcmp(tiff, "II*\0", 4) != 0 && memcmp(tiff, "MM\0*", 4) != 0))
+        return 1;
+    bool little = tiff[0] == 'I';
+    size_t at = number(tiff + 4, 4, little);
+    if (at > bytes - 2 || bytes < 2)
+        return 1;
+    unsigned entries = number(tiff + at, 2, little);
+    at += 2;
+    for (unsigned i = 0; i < entries && at + 12 <= bytes; i++, at += 12) {
+        if (number(tiff + at, 2, little) != ORIENTATION)
+            continue;
+        bool wide = number(tiff + at + 2, 2, little) != SHORT;
+        unsigned value = number(tiff + at + 8, wide ? 4 : 2, little);
+        return value >= 1 && value <= 8 ? (int)value : 1;
+    }
+    return 1;
+}
+
+static int find_in_jpeg(const uint8_t *data, size_t bytes)
+{
+    enum { APP1 = 0xe1, START_OF_SCAN = 0xda, HEAD = 6 };
+    for (size_t at = 2; at + 4 <= bytes;) {
+        if (data[at] != 0xff || data[at + 1] == 0xff) {
+            at++; /* stray bytes are allowed */
+            continue;
+        }
+        int marker = data[at + 1];
+        size_t length = number(data + at + 2, 2, false);
+        if (marker == START_OF_SCAN || length < 2 || length > bytes - at - 2)
+            return 1;
+        if (marker == APP1 && length >= 2 + HEAD && !memcmp(data + at + 4, "Exif\0", 5))
+            return read_exif(data + at + 4 + HEAD, length - 2 - HEAD);
+        at += 2 + length;
+    }
+    return 1;
+}
+
+static int find_in_png(const uint8_t *data, size_t bytes)
+{
+    for (size_t at = 8; at + 12 <= bytes;) {
+        size_t length = number(data + at, 4, false);
+        if (length > bytes - at - 12)
+            return 1;
+        if (!memcmp(data + at + 4, "eXIf", 4))
+            return read_exif(data + at + 8, length);
+        at += 12 + length;
+    }
+    return 1;
+}
+
+int tec_image_orientation(const uint8_t *data, size_t bytes)
+{
+    return bytes > 0 && data[0] == 0xff ? find_in_jpeg(data, bytes) : find_in_png(data, bytes);
+}
+
+/* ---- turning ---- */
+
+/* Row 0 of the picture as stored is, by orientation: 1 top, 2 top (mirrored), 3 bottom (mirrored), 4 bottom, 5 left, 6
+ * right, 7 right (mirrored), 8 left (mirrored); from 5 on rows are columns. */
+tec_status tec_image_turn(tec_image *image, int orientation, const char *name)
+{
+    tec_image out;
+    int h = image->height, w = image->width, c = image->channels;
+    bool swapped = orientation >= 5;
+    bool flip_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+    bool flip_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+    if (orientation == 1)
+        return TEC_OK;
+    TEC_TRY(tec_image_reserve(&out, (uint32_t)(swapped ? w : h), (uint32_t)(swapped ? h : w), c, TEC_IMAGE_MAX_PIXELS,
+                              name));
+    for (int y = 0; y < out.height; y++)
+        for (int x = 0; x < out.width; x++) {
+            int row = swapped ? x : y, column = swapped ? y : x;
+            row = flip_y ? h - 1 - row : row;
+            column = flip_x ? w - 1 - column : column;
+            memcpy(out.pixels + ((size_t)y * (size_t)out.width + (size_t)x) * (size_t)c,
+                   image->pixels + ((size_t)row * (size_t)w + (size_t)column) * (size_t)c, (size_t)c);
+        }
+    out.notes = image->notes;
+    out.deep = image->deep;
+    tec_image_free(image);
+    *image = out;
+    return TEC_OK;
+}

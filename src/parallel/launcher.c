@@ -1,0 +1,71 @@
+/* What launchers tell their processes, compared with what MPI says. */
+#include "tec/launcher.h"
+
+#include "tec/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SRUN_REMEDY "srun --mpi=pmix (srun --mpi=list shows what Slurm has), or by mpirun"
+#define SAME_REMEDY "the launcher of the MPI that tec was built with (tec --version names it)"
+
+/* The innermost comes first: mpirun starts its daemons by srun, and ranks find the variables of both. */
+static const struct {
+    const char *name;
+    const char *size, *rank; /* variables; size NULL: none is known */
+    const char *remedy;
+} launchers[] = {
+    {"mpirun of Open MPI", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", SAME_REMEDY},
+    {"mpirun of MVAPICH", "MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_RANK", SAME_REMEDY},
+    {"jsrun", "JSM_NAMESPACE_SIZE", "JSM_NAMESPACE_RANK", SAME_REMEDY},
+    {"flux run", "FLUX_JOB_SIZE", "FLUX_TASK_RANK", "flux run -o pmi=pmix, or by mpirun"},
+    {"srun --mpi=pmi2 or mpiexec", "PMI_SIZE", "PMI_RANK", SRUN_REMEDY},
+    {"mpiexec of PALS", NULL, "PALS_RANKID", SAME_REMEDY},
+    {"srun", "SLURM_STEP_NUM_TASKS", "SLURM_PROCID", SRUN_REMEDY},
+    {"a launcher with PMIx", NULL, "PMIX_RANK", SAME_REMEDY},
+};
+
+/* A whole number from the environment; -1: there is none. */
+static long number(const char *variable)
+{
+    const char *text = variable ? getenv(variable) : NULL;
+    char *end;
+    if (!text || !*text)
+        return -1;
+    long value = strtol(text, &end, 10);
+    return *end || value < 0 ? -1 : value;
+}
+
+/* A batch script of several tasks may call the program without a launcher, on purpose or not. */
+static void hint(void)
+{
+    long tasks = number("SLURM_NTASKS");
+    if (tasks > 1)
+        tec_warn("this job has %ld tasks, but this is a single process outside of them: srun or mpirun starts ranks",
+                 tasks);
+}
+
+tec_status tec_launcher_check(const tec_comm *comm)
+{
+    const char *meant = getenv("TEC_SINGLE");
+    if (comm->size > 1 || (meant && !strcmp(meant, "1")))
+        return TEC_OK;
+    for (size_t i = 0; i < sizeof launchers / sizeof *launchers; i++) {
+        long size = number(launchers[i].size), rank = number(launchers[i].rank);
+        if (size == 1)
+            return TEC_OK;
+        if (size < 0 && rank < 1)
+            continue;
+        char of[32] = "";
+        if (size > 1)
+            snprintf(of, sizeof of, " of %ld", size);
+        return tec_fail(TEC_USER_ERROR,
+                        "%s has started this process as number %ld%s, but for MPI it is alone, and each of them would "
+                        "do all of the work: start the ranks by %s; TEC_SINGLE=1 in the environment if single "
+                        "processes are meant",
+                        launchers[i].name, rank < 0 ? 1 : rank + 1, of, launchers[i].remedy);
+    }
+    hint();
+    return TEC_OK;
+}

@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# Base models whose features nothing in the file determines: refused or asked about, and the check against another program.
+# shellcheck disable=SC2016 # the backquotes are those of the messages
+# shellcheck source=tests/e2e/lib.sh
+source "$(dirname "$0")/lib.sh"
+
+python=${PYTHON:-/usr/bin/python3}
+"$python" -c 'import torch' 2>"$err" || skip "base models: there is no PyTorch to make them (Debian: python3-torch)"
+"$python" "$repository/tests/data/make_families.py" families
+
+# expects CODE PATTERN FAMILY SETTING ...: of its model against what PyTorch computed.
+expects() {
+    local code=$1 pattern=$2 folder=families/$3 model
+    shift 3
+    model=$(find "$folder" -type f ! -name expect.safetensors ! -name '*.json')
+    expect_exit "$code" "$pattern" tec inspect "$model" --expect "$folder/expect.safetensors" "$@"
+}
+
+say "features agree with PyTorch's, or the model is refused"
+asked='nothing in the file tells its attention heads \(base.heads=N; 2 would be a guess'
+for family in mae dinov2 timm_average hf_dinov2 dino_larger dinov2_smaller hf_dinov2_smaller torchvision_smaller; do
+    case $family in
+    dino_*) heads=6 ;;
+    *) heads=2 ;;
+    esac
+    expects 2 'tells its attention heads \(base.heads=N' $family
+    expects 0 'the features agree with those of' $family base.heads=$heads
+done
+expects 0 'cls: relative error [0-9.]+e-0[6-9]' hf_vit # config.json says its heads
+grep -Eq '^mean: relative error [0-9.]+e-0[6-9] \(the largest of 2 images\)$' "$out" || fail "the mean is not compared"
+expects 0 'quick_gelu \(known of this architecture\)' clip_quickgelu base.heads=2
+expects 0 'gelu_tanh \(known of this architecture\)' siglip base.heads=2
+
+say "features that differ"
+expects 1 'its features \(cls\) differ from those of families/mae/expect.safetensors by .*, more than --tol 0.0001' mae \
+    base.heads=4
+expects 1 'its features \(mean\) differ' siglip base.heads=2 base.activation=gelu
+expects 1 'its features \(cls\) differ' dinov2_smaller base.heads=2 base.interpolation=antialias
+expect_exit 0 'within 0.9' tec inspect families/mae/mae.pth --expect families/mae/expect.safetensors base.heads=4 --tol 0.9
+
+say "files that cannot be compared with"
+expect_exit 2 'has no tensor `images`: a file for --expect holds' tec inspect families/mae/mae.pth base.heads=2 \
+    --expect families/timm/vit_augreg.safetensors
+expect_exit 2 '`cls` is not \[2, 128\], a row of the model.s width' tec inspect families/mae/mae.pth base.heads=2 \
+    --expect families/dino/expect.safetensors
+expect_exit 2 'it has `cls`, but the model has no class token' tec inspect families/timm_average/vit_gap.safetensors \
+    base.heads=2 --expect families/mae/expect.safetensors
+expect_exit 2 'command line: --expect compares one model' tec inspect families/mae/mae.pth families/ema/last.pth.tar \
+    --expect families/mae/expect.safetensors
+
+say "config.json says what is computed, and the file alone does not"
+# architecture FOLDER NAME: the model of FOLDER, called so by a config.json.
+architecture() {
+    mkdir -p "$2"
+    cp "families/$1/"*.safetensors "$2/"
+    [[ -f $2/model.safetensors ]] || mv "$2"/vit*.safetensors "$2/model.safetensors"
+    echo "{\"architecture\": \"$2\", \"num_features\": 128}" >"$2/config.json"
+}
+for name in eva02_small_patch14_224 vit_small_patch16_rope_mixed_ape_224 eva02_enormous_patch14_clip_224 \
+    vit_base_patch16_rpn_224 vit_small_patch16_dinov3; do
+    architecture no_bias $name
+    expect_exit 2 "which is not supported \\(config.json beside it says so: architecture = $name\\)" \
+        tec inspect $name/model.safetensors --expect $name/expect.safetensors base.heads=2
+    rm $name/config.json # the directory is called so, too
+    expect_exit 2 'which is not supported \(the name of the file or its directory says so' \
+        tec inspect $name/model.safetensors --expect $name/expect.safetensors base.heads=2
+done
+cp families/clip/vit_clip.safetensors tower.safetensors
+expect_exit 2 'tells its activation \(base.activation=gelu, gelu_tanh or quick_gelu\): give' tec inspect \
+    tower.safetensors --expect families/clip/expect.safetensors base.heads=2
+expect_exit 0 'agree' tec inspect tower.safetensors --expect families/clip/expect.safetensors base.heads=2 \
+    base.activation=gelu
+expect_exit 2 'leaves open \(base.architecture=NAME' tec inspect families/beit/beit.pth base.heads=2 \
+    --expect families/beit/expect.safetensors
+expect_exit 0 'agree' tec inspect families/beit/beit.pth base.heads=2 base.architecture=beit_base_patch16_224 \
+    --expect families/beit/expect.safetensors
+
+say "inspect warns, and commands ask"
+make_folder photos 6
+images=(data.train=photos data.val=photos data.image_size=16)
+evaluate=(knn "${images[@]}" run.dir=eval knn.k=3)
+base=families/timm_registers/vit_reg4.safetensors
+run tec inspect $base
+grep -Eq "^tec: warning: $base: $asked" "$err" || fail "inspect does not warn of guessed heads"
+# asks COMMAND ...: for heads and normalisation, then for the latter.
+asks() {
+    expect_exit 2 "$asked.* and how its images are normalised \\(base.mean=R,G,B base.std=R,G,B\\)" ranks 2 "$@"
+    expect_exit 2 'nothing in the file tells how its images are normalised' tec "$@" base.heads=2
+    run tec "$@" base.heads=2 base.mean=0.5 base.std=0.5
+}
+asks targets "${images[@]}" targets.dir=store targets.topk=3 base.model=$base
+asks "${evaluate[@]}" eval.model=$base
+
+say "what a sidecar says of the images is printed and used"
+mkdir -p beside
+cp families/hf_vit/model.safetensors beside/
+config='"model_type": "vit", "hidden_size": 128, "num_attention_heads": 4, "layer_norm_eps": 0.05'
+echo "{$config}" >beside/config.json
+echo '{"do_resize": true, "size": {"height": 20, "width": 20}, "resample": 2, "crop_size": 16, "do_center_crop": true,
+       "rescale_factor": 0.00392156862745098, "image_mean": [0.4, 0.5, 0.6], "image_std": [0.2, 0.3, 0.4]}' \
+    >beside/preprocessor_config.json
+expect_exit 0 'mean 0.4,0.5,0.6 .*images resized to a square by bilinear, crop_pct 0.8 \(preprocessor_config.json\)' \
+    tec "${evaluate[@]}" eval.model=beside
+grep -q 'both sides resized to 20 pixels (bilinear), central 16 x 16 kept' "$err" || fail "the sidecar is not used"
+rm beside/preprocessor_config.json
+echo "{$config, \"pretrained_cfg\": {\"crop_pct\": 0.5, \"interpolation\": \"bicubic\", \"crop_mode\": \"center\",
+      \"mean\": [0.5, 0.5, 0.5], \"std\": [0.5, 0.5, 0.5]}}" >beside/config.json
+expect_exit 0 'shorter side resized to 32 pixels \(bicubic\)' tec "${evaluate[@]}" eval.model=beside
+expect_exit 0 'shorter side resized to 16 pixels \(bicubic\)' tec "${evaluate[@]}" eval.model=beside eval.crop_pct=1
+echo '{"do_rescale": false, "do_normalize": false}' >beside/preprocessor_config.json
+expect_exit 0 'mean 0,0,0 std 0.00392157,' tec inspect beside
+echo '{' >beside/config.json
+expect_exit 2 'config.json beside it is damaged \(line [12]: ' tec "${evaluate[@]}" eval.model=beside

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Images that can be read, but about which there is something to say: damage, orientation, values that hardly differ.
+# shellcheck disable=SC2016 # the backquotes are those of the messages
+# shellcheck source=tests/e2e/lib.sh
+source "$(dirname "$0")/lib.sh"
+
+export OMPI_MCA_ess_singleton_isolated=1 OMPI_MCA_odls_base_sigkill_timeout=0
+fixtures=$repository/tests/data/images
+make_idx train 62 1
+make_settings tiny.yaml
+make_folder photos 6
+for number in 0 1 2; do
+    cp "$fixtures/no_iend.png" "photos/right/$number.png"
+done
+cp "$fixtures/bad_code.jpg" photos/left/4.jpg
+cp "$fixtures/turned6.jpg" photos/left/5.jpg
+mae=(pretrain -c tiny.yaml data.train=photos pretrain.batch=6 pretrain.objective=mae pretrain.epochs=2)
+
+# said PATTERN: a warning matches.
+said() {
+    grep -Eq "^tec: warning: .*($1)" "$err" || fail "no warning matches '$1'"
+}
+
+say "damaged images are read, and counted once over ranks and epochs"
+run ranks 3 "${mae[@]}" run.dir=run
+said 'the training set: damaged images .*data.strict_images=true refuses them\): 3 PNG without an end \(IEND\) \(first: photos/right/0.png\), 1 JPEG with a bad Huffman code \(first: photos/left/4.jpg\)$'
+said 'the training set: 1 images with an EXIF orientation that is ignored.* \(first: photos/left/5.jpg\); data.exif_orientation=apply'
+said 'data.train \(a look at 8 images\): damaged images'
+expect_exit 2 'photos/(right/[012].png: truncated PNG|left/4.jpg: damaged JPEG).*data.on_bad_image=skip' \
+    ranks 3 "${mae[@]}" run.dir=strict data.strict_images=true
+run ranks 3 "${mae[@]}" run.dir=strict data.strict_images=true data.on_bad_image=skip
+said '4 images of the training set could not be decoded'
+
+say "targets belong to the orientation that they were made with"
+run tec "${mae[@]}" run.dir=base
+targets=(-c tiny.yaml data.train=photos base.model=base/checkpoint.h5 targets.dir=store)
+run ranks 2 targets "${targets[@]}"
+said 'the training set: damaged images'
+expect_exit 2 'store was made with dataset' tec pretrain "${targets[@]}" pretrain.batch=6 run.dir=turned \
+    data.exif_orientation=apply
+run ranks 2 "${mae[@]}" run.dir=upright data.exif_orientation=apply
+if grep -q 'EXIF' "$err"; then fail "an orientation that is applied is warned of"; fi
+
+say "evaluation says it too, for both sets"
+run ranks 2 knn -c tiny.yaml data.train=photos data.val=photos eval.model=base/checkpoint.h5 run.dir=run knn.k=3
+said 'the training set: damaged images'
+said 'the (validation|test) set: damaged images'
+
+say "a class that loses all its images while they are read"
+make_folder cut 2
+for file in cut/left/*; do
+    head -c 500 "$fixtures/progressive.jpg" >"$file"
+done
+expect_exit 2 'none of the 2 training images of class `left` could be decoded' ranks 2 knn -c tiny.yaml \
+    data.on_bad_image=skip data.train=cut data.val=cut eval.model=pixels run.dir=run knn.k=1
+said '2 images of the training set could not be decoded'
+said 'data.train \(a look at 4 images\): 2 cannot be decoded and will be left out \(cut/left/[01].jpg: truncated JPEG'
+
+say "images that use little of their range"
+tr '\000-\377' '\000-\037\000-\037\000-\037\000-\037\000-\037\000-\037\000-\037\000-\037' <train/images-idx3-ubyte |
+    tail -c +17 >pixels
+{ head -c 16 train/images-idx3-ubyte && cat pixels; } >dark-images-idx3-ubyte
+run ranks 2 pretrain -c tiny.yaml data.train=dark-images-idx3-ubyte pretrain.objective=mae pretrain.epochs=1 run.dir=dark
+said 'data.train \(a look at 8 images\): the values of its 8-bit images lie between 0 and 31 of 0 to 255, .* 32 levels'
+said 'the training set: the values of its 8-bit images'
+run ranks 2 pretrain -c tiny.yaml pretrain.objective=mae pretrain.epochs=1 run.dir=bright
+if grep -q 'warning' "$err"; then fail "there is nothing to warn of"; fi
