@@ -46,6 +46,7 @@ typedef struct tec_run_state {
     uint64_t base, store;              /* tec_store_spec.base and tec_store_identity; 0: objective mae */
     int64_t finish_from, finish_steps; /* --finish: from which step on, over how many; 0: not given */
     double finish_lr;                  /* the learning rate at finish_from */
+    int64_t validated;                 /* the step after which there last was a validation; 0: there was none */
 } tec_run_state;
 
 /* Reads the architecture. The kinds "pretrain", "targets" and "finetune" of fixtures are TEC_MODEL_TEC,

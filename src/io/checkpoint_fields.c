@@ -65,5 +65,6 @@ const tec_h5_field tec_checkpoint_run_fields[] = {
     {LATER(finish_from, TEC_H5_INT64)},
     {LATER(finish_steps, TEC_H5_INT64)},
     {LATER(finish_lr, TEC_H5_DOUBLE)},
+    {LATER(validated, TEC_H5_INT64)},
     {0},
 };

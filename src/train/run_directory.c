@@ -57,7 +57,8 @@ static tec_status check_same_run(const tec_run_plan *plan, const char *path, con
         char *what = tec_string_format("%s differs from the settings", difference);
         tec_status status = refuse(path, changes,
                                    "model.|data.image_size|data.channels|pretrain.objective|"
-                                   "pretrain.norm_pix|pretrain.attention|base.|targets.dir",
+                                   "pretrain.norm_pix|pretrain.attention|base.|targets.dir|"
+                                   "finetune.model|finetune.pooling",
                                    what);
         free(what);
         return status;
@@ -69,11 +70,12 @@ static tec_status check_same_run(const tec_run_plan *plan, const char *path, con
         return tec_fail(TEC_USER_ERROR, "%s: the run has run.seed %llu, the settings have %llu; " REMEDY, path,
                         (unsigned long long)state->seed, (unsigned long long)plan->recipe.seed);
     if (state->batch != plan->recipe.batch)
-        return tec_fail(TEC_USER_ERROR, "%s: the run has pretrain.batch %d, the settings have %d; " REMEDY, path,
-                        state->batch, plan->recipe.batch);
+        return tec_fail(TEC_USER_ERROR, "%s: the run has %s.batch %d, the settings have %d; " REMEDY, path,
+                        tec_recipe_section(&plan->recipe), state->batch, plan->recipe.batch);
     if (state->base && state->base != plan->base)
-        return refuse(path, changes, "base.|targets.dir",
-                      "the run has learnt from another base model, whose targets are not those of this store");
+        return refuse(path, changes, "base.|targets.dir|finetune.model",
+                      plan->store ? "the run has learnt from another base model, whose targets are not those of this store"
+                                  : "the run began with another model");
     if (state->store && state->store != plan->store)
         return refuse(path, changes, "base.|targets.|data.crop|data.flip",
                       "the run has learnt from another target store than this one");

@@ -176,8 +176,6 @@ int main(void)
         cmocka_unit_test_teardown(test_gelu_far_out, numbers_free),
         cmocka_unit_test_teardown(test_swiglu, numbers_free),
         cmocka_unit_test_teardown(test_swiglu_backward, numbers_free),
-}
-
         cmocka_unit_test_teardown(test_approximations, numbers_free),
     };
     int failed = 0;
