@@ -286,6 +286,7 @@ const tec_command tec_command_inspect = {
         "    with torch.no_grad():\n"
         "        tokens = model.forward_features(images)     # timm; in Hugging Face\n"
         "        # tokens = model(images).last_hidden_state\n"
+        "        # where the norm comes after pooling: model.fc_norm of both features below\n"
         "    first = 1                                       # tokens before the patches\n"
         "    save_file({\"images\": images, \"cls\": tokens[:, 0].contiguous(),\n"
         "               \"mean\": tokens[:, first:].mean(1)}, \"expect.safetensors\")",

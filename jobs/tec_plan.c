@@ -4,6 +4,7 @@
 #include "tec/bench.h"
 #include "tec/clock.h"
 #include "tec/files.h"
+#include "tec/log.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -32,6 +33,10 @@ static tec_status read_architecture(const tec_settings *settings, const char *pa
 {
     tec_import *import;
     TEC_TRY(tec_setup_import(settings, path, &import));
+    char *doubts = tec_import_doubts(import, TEC_USE_FEATURES);
+    if (doubts)
+        tec_warn("%s: nothing in the file tells %s; the plan takes the guess, tec targets will ask", path, doubts);
+    free(doubts);
     tec_status status = tec_import_resize(import, settings->data.image_size, out);
     tec_import_close(import);
     return status;

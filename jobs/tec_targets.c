@@ -3,6 +3,7 @@
 
 #include "tec/checkpoint.h"
 #include "tec/clock.h"
+#include "tec/dataset_record.h"
 #include "tec/files.h"
 #include "tec/phase.h"
 #include "tec/targets.h"
@@ -96,17 +97,25 @@ static tec_status finish(const tec_targets_job *job, const tec_settings *setting
 static tec_status verify_store(const tec_targets_job *job, const tec_settings *settings)
 {
     tec_store *store;
+    TEC_TRY(tec_comm_agree(job->comm, job->comm->rank == 0 ? tec_setup_same_images(settings, job->set) : TEC_OK));
     TEC_TRY(tec_setup_store(job->comm, settings, &store));
     tec_status status = tec_targets_verify(job, store, settings->targets.verify_samples);
     tec_store_close(store);
     return status;
 }
 
+/* On rank 0. A store that is begun gets a record of its images; one that is gone on with must be of the same. */
+static tec_status check_images(const tec_targets_job *job, const tec_settings *settings)
+{
+    TEC_TRY(tec_directory_make(job->dir));
+    TEC_TRY(tec_setup_same_images(settings, job->set));
+    return tec_dataset_record_exists(job->dir) ? TEC_OK : tec_dataset_record_write(job->set, job->dir);
+}
+
 static tec_status write_store(const tec_targets_job *job, const tec_settings *settings)
 {
     double started = tec_seconds();
-    const char *dir = job->dir;
-    TEC_TRY(tec_comm_agree(job->comm, job->comm->rank == 0 ? tec_directory_make(dir) : TEC_OK));
+    TEC_TRY(tec_comm_agree(job->comm, job->comm->rank == 0 ? check_images(job, settings) : TEC_OK));
     TEC_TRY(tec_targets_write(job));
     double seconds = tec_seconds() - started;
     tec_phase_enter(TEC_PHASE_SAVE);

@@ -36,7 +36,8 @@ typedef struct tec_import_options {
     double norm_eps;
     int activation, interpolation; /* 1 + tec_activation, 1 + tec_interpolation */
     const char *architecture;      /* its name in timm; "vit": a plain ViT */
-    double mean[3], std[3];        /* of the images; std[0] 0: not given */
+    const char *about;      /* the file that this is said of; of another one, if it is our own, none of it is heeded */
+    double mean[3], std[3]; /* of the images; std[0] 0: not given */
 
     /* Reads from the resolved settings of a run, YAML that one of our checkpoints holds, how its images were
      * normalised. False: they cannot be read. NULL: that remains unknown. */

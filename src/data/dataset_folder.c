@@ -297,6 +297,12 @@ static tec_status read_file(const tec_dataset *set, int64_t index, tec_image *ou
     return status;
 }
 
+static const char *file_entry(const tec_dataset *set, int64_t index, int64_t *bytes, char name[TEC_ENTRY_NAME])
+{
+    (void)name;
+    return tec_files_entry(set->own, index, bytes);
+}
+
 const tec_dataset_kind tec_dataset_folder = {
     .title = "tec-list 1 folder",
     .matches = matches,
@@ -305,4 +311,5 @@ const tec_dataset_kind tec_dataset_folder = {
     .close = close_folder,
     .name = name_file,
     .read = read_file,
+    .entry = file_entry,
 };

@@ -1,6 +1,7 @@
 /* IDX, the format of MNIST and its relatives: a big-endian header, then bytes; gzipped or not. */
 #include "dataset_parts.h"
 
+#include "tec/crc32c.h"
 #include "tec/files.h"
 #include "tec/hash.h"
 #include "tec/memory.h"
@@ -256,6 +257,16 @@ static tec_status read_item(const tec_dataset *set, int64_t index, tec_image *ou
     return TEC_OK;
 }
 
+static const char *item_entry(const tec_dataset *set, int64_t index, int64_t *crc, char name[TEC_ENTRY_NAME])
+{
+    const idx *own = set->own;
+    size_t pixels = (size_t)own->height * (size_t)own->width;
+    int label = set->label ? set->label[index] : -1;
+    *crc = tec_crc32c(tec_crc32c(0, own->pixels + (size_t)index * pixels, pixels), &label, sizeof label);
+    snprintf(name, TEC_ENTRY_NAME, "image %010lld", (long long)index);
+    return name;
+}
+
 const tec_dataset_kind tec_dataset_idx = {
     .title = "tec-list 1 idx",
     .one_size = true,
@@ -265,4 +276,5 @@ const tec_dataset_kind tec_dataset_idx = {
     .close = close_images,
     .name = name_item,
     .read = read_item,
+    .entry = item_entry,
 };

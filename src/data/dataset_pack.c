@@ -184,6 +184,13 @@ static void read_from(tec_dataset *set, const char *dir)
     p->copy = tec_string_copy(dir);
 }
 
+static const char *file_entry(const tec_dataset *set, int64_t index, int64_t *bytes, char name[TEC_ENTRY_NAME])
+{
+    const pack *p = set->own;
+    (void)name;
+    return tec_files_entry(&p->files, index, bytes);
+}
+
 const tec_dataset_kind tec_dataset_pack = {
     .title = "tec-list 1 pack",
     .matches = matches,
@@ -192,6 +199,7 @@ const tec_dataset_kind tec_dataset_pack = {
     .close = close_pack,
     .name = name_file,
     .read = read_image,
+    .entry = file_entry,
     .shards = count_shards,
     .shard_file = shard_file,
     .read_from = read_from,

@@ -26,6 +26,8 @@ const char *tec_list_next(tec_list_cursor *cursor);
 
 /* ---- kinds ---- */
 
+#define TEC_ENTRY_NAME 32
+
 /* `index` counts all samples that there are, before a limit. */
 typedef struct tec_dataset_kind {
     const char *title; /* the first text of its lists */
@@ -46,6 +48,10 @@ typedef struct tec_dataset_kind {
 
     void (*name)(const tec_dataset *set, int64_t index, char *text, size_t size);
     tec_status (*read)(const tec_dataset *set, int64_t index, tec_image *out);
+
+    /* The entry of an image in a record (tec/dataset_record.h): a path, or a name of its own in `name`, such that strcmp
+     * sorts them by index, and a mark that changes with the image. NULL: nothing is recorded. */
+    const char *(*entry)(const tec_dataset *set, int64_t index, int64_t *mark, char name[TEC_ENTRY_NAME]);
 
     /* As tec_dataset_shards, tec_dataset_shard_file and tec_dataset_read_from. NULL: there are no shards. */
     int (*shards)(const tec_dataset *set);

@@ -63,6 +63,9 @@ typedef struct tec_files {
 tec_status tec_files_open(tec_files *files, tec_dataset *set, tec_list_cursor *cursor, bool packed);
 void tec_files_free(tec_files *files);
 
+/* The tec_dataset_kind.entry of an image: its path and size. */
+const char *tec_files_entry(const tec_files *files, int64_t index, int64_t *bytes);
+
 /* "LAST PART OF ROOT/PATH", the name of an image. */
 void tec_files_name(const tec_files *files, const tec_dataset *set, int64_t index, char *text, size_t size);
 

@@ -73,6 +73,19 @@ void tec_files_free(tec_files *files)
     free(files->place);
 }
 
+/* A path points into the text of the list that it was read from, whose beginning follows a 0 byte. */
+const char *tec_files_entry(const tec_files *files, int64_t index, int64_t *bytes)
+{
+    const char *text = files->path[index];
+    long label;
+    tec_pack_place place;
+    while (text[-1])
+        text--;
+    tec_files_parse(text, files->place != NULL, &label, &place);
+    *bytes = place.bytes;
+    return files->path[index];
+}
+
 void tec_files_name(const tec_files *files, const tec_dataset *set, int64_t index, char *text, size_t size)
 {
     tec_path_last(set->root, text, size);

@@ -183,11 +183,14 @@ static void take_hf_preprocessing(const tec_import *import, const json_t *images
         shortest = side_of(size);
     int resized = shortest ? shortest : height ? height : side_of(size);
     int cut = json_is_object(crop) ? side_of(json_object_get(crop, "height")) : side_of(crop);
+    const json_t *share = json_object_get(images, "crop_pct"); /* of some, whose `size` is that of the crop */
     if (is_off(images, "do_resize") || resized == 0)
         return;
     bool crops = cut > 0 && !is_off(images, "do_center_crop");
     tec_preprocessing p = {.resize = shortest ? TEC_RESIZE_SHORTER : TEC_RESIZE_SQUASH,
                            .crop_pct = crops ? (double)cut / resized : 1};
+    if (!crops && json_is_number(share) && json_number_value(share) > 0)
+        p.crop_pct = json_number_value(share);
     while ((int)(cut / p.crop_pct) < resized && crops) /* evaluation divides again, and rounds down */
         p.crop_pct = nextafter(p.crop_pct, 0);
     if (json_is_integer(resample) && json_integer_value(resample) >= 0 && json_integer_value(resample) < FILTERS)

@@ -1,6 +1,8 @@
 /* What no tensor tells: family, heads, norm eps, activation, interpolation of positions, the images' normalisation. */
 #include "import_parts.h"
 
+#include "tec/log.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -270,11 +272,11 @@ static const struct {
     {"*", false, TEC_INTERPOLATION_ANTIALIAS},
 };
 
-/* A file whose config.json gives timm's name of an architecture is loaded by timm, whatever the family. */
+/* A file whose config.json or own name is timm's name of an architecture is loaded by timm, whatever the family. */
 static void choose_interpolation(tec_import *import, const import_sidecar *said)
 {
     tec_import_facts *f = &import->facts;
-    bool of_timm = said->plain_blocks && said->architecture[0] && strcmp(said->architecture, "vit") != 0;
+    bool of_timm = said->architecture[0] && strcmp(said->architecture_from, "base.architecture") != 0;
     if (said->interpolation || of_timm) {
         f->interpolation =
             said->interpolation ? (tec_interpolation)(said->interpolation - 1) : TEC_INTERPOLATION_ANTIALIAS;
@@ -319,6 +321,30 @@ static tec_status check_blocks(tec_import *import, const import_sidecar *said)
 
 /* -- together -- */
 
+/* Our own files say themselves what they are. What base.* says of a base model is not about the new model that is
+ * evaluated with the same settings; said of this file, it has to be true. */
+static tec_status check_own(const tec_import *import, const tec_import_options *options, const import_sidecar *said)
+{
+    if (options->heads && options->heads != said->heads)
+        return tec_fail(TEC_USER_ERROR, "%s: base.heads is %d, but its own configuration says %d: leave base.heads out",
+                        import->path, options->heads, said->heads);
+    if (options->activation > 1 + TEC_ACTIVATION_GELU)
+        return tec_fail(TEC_USER_ERROR, "%s: base.activation is %s, but models of tec have the gelu: leave it out",
+                        import->path, tec_activation_name((tec_activation)(options->activation - 1)));
+    return TEC_OK;
+}
+
+static bool is_about_another(const tec_import *import, const tec_import_options *options)
+{
+    bool any =
+        options->heads || options->norm_eps > 0 || options->activation || options->interpolation || options->std[0] > 0;
+    bool another = import->own && options->about && options->about[0] && strcmp(options->about, import->path) != 0;
+    if (another && any)
+        tec_log("%s: what base.* says is about base.model (%s), and not used for this one", import->path,
+                options->about);
+    return another;
+}
+
 static void take_options(const tec_import_options *options, import_sidecar *said)
 {
     if (options->heads) {
@@ -349,7 +375,7 @@ static void take_options(const tec_import_options *options, import_sidecar *said
  * name only refuses. */
 static tec_status take_architecture(tec_import *import, const tec_import_options *options, import_sidecar *said)
 {
-    if (options->architecture && options->architecture[0]) {
+    if (!import->own && options->architecture && options->architecture[0]) {
         snprintf(said->architecture, sizeof said->architecture, "%s", options->architecture);
         said->architecture_from = "base.architecture";
     }
@@ -396,7 +422,11 @@ tec_status tec_import_gather_facts(tec_import *import, const tec_import_options 
     TEC_TRY(tec_import_read_sidecar(import, options, &said));
     TEC_TRY(take_architecture(import, options, &said));
     TEC_TRY(check_blocks(import, &said));
-    take_options(options, &said);
+    if (!is_about_another(import, options)) {
+        if (import->own)
+            TEC_TRY(check_own(import, options, &said));
+        take_options(options, &said);
+    }
     consult_table(import, &said);
     TEC_TRY(choose_heads(import, &said));
     choose_activation(import, &said);

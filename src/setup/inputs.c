@@ -2,8 +2,10 @@
 #include "tec/setup.h"
 
 #include "tec/checkpoint.h"
+#include "tec/dataset_record.h"
 #include "tec/log.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Collective. The hash of base.model's encoder, or 0 if none is given. */
@@ -31,6 +33,20 @@ static tec_status stand_in(const tec_settings *settings, const tec_store *store,
     return TEC_OK;
 }
 
+tec_status tec_setup_same_images(const tec_settings *settings, const tec_dataset *set)
+{
+    char *difference = tec_dataset_record_difference(set, settings->targets.dir);
+    tec_status status = TEC_OK;
+    if (*difference)
+        status =
+            tec_fail(TEC_USER_ERROR,
+                     "target store %s was made of other images than data.train %s now has: %s; use the images that "
+                     "it was made of, or make a store of these in another targets.dir",
+                     settings->targets.dir, settings->data.train, difference);
+    free(difference);
+    return status;
+}
+
 /* Refuses a store that does not match these settings and this data set. Without base.model any base is accepted. How
  * images were normalised for the base does not matter: crops are normalised again for the new model. */
 static tec_status check_store(const tec_settings *settings, const tec_model_config *config, uint64_t base_hash,
@@ -43,6 +59,8 @@ static tec_status check_store(const tec_settings *settings, const tec_model_conf
     tec_normalisation normalisation;
     memcpy(normalisation.mean, found->mean, sizeof normalisation.mean);
     memcpy(normalisation.std, found->std, sizeof normalisation.std);
+    if (found->dataset != tec_dataset_fingerprint(in->set))
+        TEC_TRY(tec_setup_same_images(settings, in->set));
     tec_store_spec wanted = tec_setup_store_spec(settings, &base, settings->base.model[0] ? base_hash : found->base,
                                                  &normalisation, in->set);
     return tec_store_match(in->store, &wanted, settings->targets.dir);

@@ -101,6 +101,7 @@ tec_status tec_setup_import(const tec_settings *settings, const char *path, tec_
         .activation = settings->base.activation,
         .interpolation = settings->base.interpolation,
         .architecture = settings->base.architecture,
+        .about = settings->base.model,
         .read_normalisation = read_normalisation,
     };
     memcpy(options.mean, settings->base.mean, sizeof options.mean);

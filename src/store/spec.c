@@ -222,6 +222,17 @@ static bool same(const spec_field *field, const tec_store_spec *a, const tec_sto
                   tec_store_field_text(field, b, second, sizeof second)) == 0;
 }
 
+/* Fingerprints tell people nothing. */
+static tec_status other_images(const tec_store_spec *have, const tec_store_spec *want, const char *where)
+{
+    return tec_fail(TEC_USER_ERROR,
+                    "%s was made with dataset = %016llx, of %lld images, this run wants %016llx, of %lld images "
+                    "(data.train, data.max_train): use the images that it was made of, or make a store of these in "
+                    "another targets.dir",
+                    where, (unsigned long long)have->dataset, (long long)have->samples,
+                    (unsigned long long)want->dataset, (long long)want->samples);
+}
+
 tec_status tec_store_spec_compare(const tec_store_spec *have, const tec_store_spec *want, bool storage_too,
                                   const char *where)
 {
@@ -229,6 +240,8 @@ tec_status tec_store_spec_compare(const tec_store_spec *have, const tec_store_sp
         char is[160], right[160];
         if ((f->storage && !storage_too) || same(f, have, want))
             continue;
+        if (f->h5.offset == offsetof(tec_store_spec, dataset))
+            return other_images(have, want, where);
         return tec_fail(TEC_USER_ERROR,
                         "%s was made with %s = %s, this run wants %s (%s): use the store's value, or another "
                         "targets.dir",

@@ -95,6 +95,13 @@ static tec_status start_or_resume(run *r)
     return TEC_OK;
 }
 
+/* Has the run come to the step at which it is to stop, with steps left? */
+static bool is_stopped(const run *r)
+{
+    return r->recipe->stop_after_steps > 0 && r->state.step >= r->recipe->stop_after_steps &&
+           r->state.step < r->total_steps;
+}
+
 static tec_status prepare(run *r)
 {
     const tec_run_plan *plan = r->plan;
@@ -112,7 +119,8 @@ static tec_status prepare(run *r)
                             (double)(params->total + 2 * params->trained) * sizeof(real) / CHECKPOINT_BYTES_PER_SECOND);
     TEC_TRY(start_or_resume(r));
     const bool resumed = r->saving.step >= 0;
-    bool idle = r->state.step >= r->total_steps; /* a run that is done keeps the settings that it was done with */
+    bool idle =
+        r->state.step >= r->total_steps || is_stopped(r); /* then its settings stay those that it got there with */
     if (!idle) {
         bool asks = r->comm->rank == 0;
         TEC_TRY(tec_comm_agree(r->comm, asks ? tec_run_saving_room(plan, params, &r->state, resumed) : TEC_OK));
@@ -341,6 +349,11 @@ static tec_status train(run *r)
 {
     r->started = r->since_line.start = r->since_epoch.start = tec_seconds();
     tec_run_saving_done(&r->saving, r->recipe, r->saving.step);
+    if (is_stopped(r)) {
+        tec_log("the run has come to step %lld of %lld, and pretrain.stop_after_steps is %lld: nothing to do",
+                (long long)r->state.step, (long long)r->total_steps, (long long)r->recipe->stop_after_steps);
+        return TEC_OK;
+    }
     tec_trainer_start(r->trainer, r->state.step, r->total_steps);
     tec_phase_enter(TEC_PHASE_COMPUTE);
     if (validation_due(r)) /* the run was stopped before it */

@@ -3,6 +3,7 @@
 
 #include "run_environment.h"
 
+#include "tec/dataset_record.h"
 #include "tec/files.h"
 #include "tec/log.h"
 #include "tec/temporary.h"
@@ -31,6 +32,17 @@ static tec_status refuse(const char *path, const tec_run_changes *changes, const
     tec_status status = tec_fail(TEC_USER_ERROR, "%s: %s%s%s%s; " REMEDY, path, what, *changed ? " (" : "", changed,
                                  *changed ? ")" : "");
     free(changed);
+    return status;
+}
+
+static tec_status refuse_images(const tec_run_plan *plan, const char *path, const tec_run_changes *changes)
+{
+    char *difference = tec_dataset_record_difference(plan->set, plan->dir);
+    char *what = tec_string_format("the run was trained on another data set, or its files have changed%s%s",
+                                   *difference ? ": " : "", difference);
+    tec_status status = refuse(path, changes, "data.train|data.max_train|data.labels|data.channels", what);
+    free(what);
+    free(difference);
     return status;
 }
 
@@ -64,8 +76,7 @@ static tec_status check_same_run(const tec_run_plan *plan, const char *path, con
         return status;
     }
     if (state->dataset != tec_dataset_fingerprint(plan->set))
-        return refuse(path, changes, "data.train|data.max_train|data.labels|data.channels",
-                      "the run was trained on another data set, or its files have changed");
+        return refuse_images(plan, path, changes);
     if (state->seed != plan->recipe.seed)
         return tec_fail(TEC_USER_ERROR, "%s: the run has run.seed %llu, the settings have %llu; " REMEDY, path,
                         (unsigned long long)state->seed, (unsigned long long)plan->recipe.seed);
@@ -308,6 +319,8 @@ static tec_status remove_former_settings(const tec_run_plan *plan)
 static tec_status write_settings(const tec_run_plan *plan, const tec_run_changes *changes, bool resumed)
 {
     TEC_TRY(resumed ? keep_former_settings(plan, changes) : remove_former_settings(plan));
+    if (!resumed || !tec_dataset_record_exists(plan->dir))
+        TEC_TRY(tec_dataset_record_write(plan->set, plan->dir));
     return write_file(plan, SETTINGS, plan->settings);
 }
 

@@ -105,6 +105,18 @@ diff -r before fewer >"$out" || fail "a run that is done has changed"
 expect_exit 0 'pretrain.epochs was 5 and is 7: .* at step 70 instead of 50, .* is 0.0005 instead of 0' \
     ranks 2 "${mae[@]}" run.dir=fewer pretrain.epochs=7
 
+say "a step to stop at that is behind the run: nothing is done, and that is said; checkpoints of version 0.1 go on"
+cp -r stopped before-stop
+for stop in 43 10; do
+    expect_exit 0 "has come to step 43 of 80, and pretrain.stop_after_steps is $stop: nothing to do" \
+        ranks 2 "${mae[@]}" run.dir=stopped pretrain.stop_after_steps=$stop
+done
+cmp before-stop/checkpoint.h5 stopped/checkpoint.h5 >"$out" || fail "a run that had nothing to do has gone on"
+diff before-stop/settings.yaml stopped/settings.yaml >"$out" || fail "settings.yaml holds what the run never had"
+sed -i 's/finish_from/xxxxxx_xxxx/; s/finish_steps/xxxxxx_xxxxx/; s/finish_lr/xxxxxx_xx/' before-stop/checkpoint.h5
+expect_exit 0 'resuming before-stop/checkpoint.h5 at step 43' tec "${mae[@]}" run.dir=before-stop \
+    pretrain.stop_after_steps=44
+
 say "--finish: the rate falls over so many steps, over restarts too"
 finish=("${mae[@]}" run.dir=finished pretrain.epochs=3 --finish 20)
 expect_exit 0 '--finish: the learning rate falls from 0.00109 to 0 over the next 20 steps, .* at step 63, in epoch 7 of 8' \
@@ -121,3 +133,43 @@ expect_exit 0 'the run ends at step 63, as --finish 20 was given at step 43' tec
 expect_exit 2 'holds no run that could be finished' tec "${mae[@]}" run.dir=new --finish 5
 expect_exit 2 'has done all of its 7 epochs' tec "${mae[@]}" run.dir=fewer pretrain.epochs=7 --finish 5
 expect_exit 2 '--finish 0: expected a whole number' tec "${mae[@]}" run.dir=new --finish 0
+
+say "images that have changed: how many, and the first that differs, for runs and stores"
+make_folder photos 16
+photos=(-c tiny.yaml data.train=photos)
+rm -rf base && run tec pretrain "${photos[@]}" pretrain.objective=mae pretrain.epochs=1 pretrain.batch=8 run.dir=base
+from_pixels=(pretrain "${photos[@]}" pretrain.objective=mae pretrain.batch=8 run.dir=base)
+from_targets=(pretrain "${photos[@]}" pretrain.batch=8 targets.dir=photo-store run.dir=new)
+make_targets=(targets "${photos[@]}" base.model=base/checkpoint.h5 targets.dir=photo-store)
+run ranks 2 "${make_targets[@]}"
+# differ PATTERN ARGUMENT ...: a run, a run from a store and the making of that store refuse the images, and say this.
+differ() {
+    expect_exit 2 "base/checkpoint.h5: the run was trained on another data set.*: $1.*give another run.dir" \
+        ranks 2 "${from_pixels[@]}" "${@:2}"
+    expect_exit 2 "photo-store was made of other images.*: $1; use the images that it was made of, or make a store" \
+        ranks 2 "${from_targets[@]}" "${@:2}"
+    expect_exit 2 "photo-store was made of other images.*: $1; use" ranks 2 "${make_targets[@]}" "${@:2}"
+    expect_exit 2 "photo-store was made of other images.*: $1; use" ranks 2 "${make_targets[@]}" "${@:2}" --verify
+}
+cp photos/left/3.jpg photos/left/33.jpg
+differ '32 images were used, 33 are now: left/33.jpg is new'
+rm photos/left/3.jpg
+differ '32 images were used, 32 are now: left/3.jpg is missing \(1 new, 1 missing, 0 changed in all\)'
+mv photos/left/33.jpg photos/left/3.jpg
+mv photos/right/9.png kept.png
+differ '32 images were used, 31 are now: right/9.png is missing'
+(cat kept.png && echo) >photos/right/9.png
+differ '32 images were used, 32 are now: right/9.png has [0-9]+ bytes instead of [0-9]+'
+mv kept.png photos/right/9.png
+differ '32 images were used, 20 are now, as the files are the same but data.max_train is not' data.max_train=20
+rm photo-store/images.gz base/images.gz # as in a store of 0.1
+expect_exit 2 'of 32 images, this run wants [0-9a-f]+, of 20 images' ranks 2 "${from_targets[@]}" data.max_train=20
+expect_exit 2 'another data set, or its files have changed \(data.max_train was 0, is 20\)' \
+    tec "${from_pixels[@]}" data.max_train=20
+run tec "${from_targets[@]}" pretrain.epochs=1
+run tec "${from_pixels[@]}" pretrain.epochs=2
+expect_file base/images.gz
+make_idx shifted 80 2
+run tec "${mae[@]}" run.dir=idx pretrain.epochs=1
+expect_exit 2 '80 images were used, 80 are now: image 0000000000 is another image \(0 new, 0 missing, 80 changed' \
+    tec "${mae[@]}" run.dir=idx data.train=shifted/images-idx3-ubyte

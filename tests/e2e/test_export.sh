@@ -87,6 +87,17 @@ expect_exit 0 'interpolated from 4 x 4 to 8 x 8 patches' ranks 2 knn -c tiny.yam
 expect_exit 0 'interpolated' tec "${targets[@]}" targets.dir=larger data.image_size=42 base.model=timm/new.safetensors
 expect_exit 2 'do not divide images of 54 x 54' tec "${targets[@]}" targets.dir=larger data.image_size=54
 
+say "what is said of the base is not said of the new model"
+wanted=$(score new/checkpoint.h5)
+for setting in base.mean=0.2,0.2,0.2 base.heads=16 base.activation=quick_gelu; do
+    told=("$setting")
+    [[ $setting != base.mean* ]] || told+=(base.std=0.3)
+    [[ $(score new/checkpoint.h5 base.model=other.pth "${told[@]}") == "$wanted" ]] || fail "$setting has an effect"
+    grep -q 'what base.\* says is about base.model (other.pth), and not used for this one' "$err" || fail "not said"
+done
+expect_exit 2 'base.heads is 16, but its own configuration says 2' tec knn -c tiny.yaml run.dir=eval \
+    eval.model=new/checkpoint.h5 base.heads=16
+
 say "how the base's images are normalised is the base's affair"
 shifted=("${targets[@]}" targets.dir=shifted targets.store_images=true base.mean=0.2 base.std=0.3)
 run tec "${shifted[@]}"

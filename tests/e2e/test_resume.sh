@@ -73,6 +73,7 @@ expect_same_checkpoint plain/run/checkpoint.h5 TERM/run/checkpoint.h5
 
 say "Ctrl-C on one process: a line at once, a checkpoint, exit code 0; a second one ends it"
 start_one() { # a command in the background of a script would ignore SIGINT
+    # shellcheck disable=SC2016 # for the inner shell
     timeout --foreground -k 10 "$limit" env --default-signal=INT bash -c 'echo $$ $$ >pid.0; exec "$0" "$@"' \
         "$program" "$@" >"$out" 2>"$err" </dev/null &
     job=$!

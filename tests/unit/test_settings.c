@@ -61,7 +61,7 @@ static void test_defaults(void **state)
     assert_int_equal(settings.eval.pooling, TEC_POOL_CLASS);
     assert_int_equal(settings.knn.k[0], 10);
     assert_int_equal(settings.knn.k[1], 20);
-    assert_int_equal(settings.probe.batch, 16384);
+    assert_int_equal(settings.probe.batch, 0);
     assert_int_equal(settings.run.seed, 0);
 }
 
