@@ -38,7 +38,8 @@ static json_t *classes_json(const subject *s, const tec_validation *v, double *r
         int64_t images = 0;
         for (int i = 0; i < v->classes; i++)
             images += row[i];
-        json_t *one = json_pack("{s:s, s:I}", "class", tec_dataset_class_name(s->train, c), "images", (json_int_t)images);
+        json_t *one =
+            json_pack("{s:s, s:I}", "class", tec_dataset_class_name(s->train, c), "images", (json_int_t)images);
         if (images > 0) {
             json_object_set_new(one, "recall", json_real(tec_job_percent(row[c], images)));
             *recalls += tec_job_percent(row[c], images);
@@ -80,8 +81,8 @@ static tec_status report(const void *context, const tec_comm *comm, const tec_va
     free(path);
     json_decref(object);
     if (status == TEC_OK && last && comm->rank == 0)
-        printf("finetune top1 %.2f top5 %.2f balanced %.2f loss %.4f (%lld images, %d classes, %lld epochs)\n", top1, top5,
-               recalls / present, v->loss, (long long)v->images, v->classes, (long long)epochs);
+        printf("finetune top1 %.2f top5 %.2f balanced %.2f loss %.4f (%lld images, %d classes, %lld epochs)\n", top1,
+               top5, recalls / present, v->loss, (long long)v->images, v->classes, (long long)epochs);
     return status;
 }
 

@@ -20,8 +20,8 @@ typedef struct tec_recipe {
     double beta1, beta2, weight_decay; /* of AdamW */
     double clip_norm;                  /* of the gradient; 0: no clipping */
     double layer_decay;                /* classifiers: tec_model_decay_layers; 0: none */
-    bool pairs;                        /* images 2k and 2k + 1 of a step are on one rank and in one chunk: they are mixed */
-    uint64_t seed;                     /* of the initial weights and the order of images */
+    bool pairs;    /* images 2k and 2k + 1 of a step are on one rank and in one chunk: they are mixed */
+    uint64_t seed; /* of the initial weights and the order of images */
 
     int log_steps;             /* steps per line of log.jsonl */
     int compare_steps;         /* steps between comparisons of the ranks' weights; 0: only before checkpoints */

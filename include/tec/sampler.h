@@ -11,7 +11,7 @@
 
 typedef struct tec_sampler {
     int64_t images, steps_per_epoch;
-    tec_recipe recipe; /* batch, seed and pairs count */
+    tec_recipe recipe;    /* batch, seed and pairs count */
     int64_t cached_epoch; /* whose order is held; -1: none */
     int64_t *order;       /* [images] */
 } tec_sampler;

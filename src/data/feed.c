@@ -76,8 +76,7 @@ static crop_function *const crop_by[] = {
 static void alter_square(const tec_feed_view *view, const tec_feed_item *item)
 {
     const tec_augmentation *how = &view->augmentation;
-    tec_image square = {
-        .width = view->size, .height = view->size, .channels = view->channels, .pixels = item->square};
+    tec_image square = {.width = view->size, .height = view->size, .channels = view->channels, .pixels = item->square};
     if (how->rand.layers > 0)
         tec_rand_augment_apply(&how->rand, view->seed, item->sample, item->view, view->normalisation.mean, &square);
     else if (how->jitter > 0)

@@ -350,8 +350,9 @@ static tec_status train(run *r)
     r->started = r->since_line.start = r->since_epoch.start = tec_seconds();
     tec_run_saving_done(&r->saving, r->recipe, r->saving.step);
     if (is_stopped(r)) {
-        tec_log("the run has come to step %lld of %lld, and pretrain.stop_after_steps is %lld: nothing to do",
-                (long long)r->state.step, (long long)r->total_steps, (long long)r->recipe->stop_after_steps);
+        tec_log("the run has come to step %lld of %lld, and %s.stop_after_steps is %lld: nothing to do",
+                (long long)r->state.step, (long long)r->total_steps, tec_recipe_section(r->recipe),
+                (long long)r->recipe->stop_after_steps);
         return TEC_OK;
     }
     tec_trainer_start(r->trainer, r->state.step, r->total_steps);

@@ -85,8 +85,9 @@ static tec_status check_same_run(const tec_run_plan *plan, const char *path, con
                         tec_recipe_section(&plan->recipe), state->batch, plan->recipe.batch);
     if (state->base && state->base != plan->base)
         return refuse(path, changes, "base.|targets.dir|finetune.model",
-                      plan->store ? "the run has learnt from another base model, whose targets are not those of this store"
-                                  : "the run began with another model");
+                      plan->store
+                          ? "the run has learnt from another base model, whose targets are not those of this store"
+                          : "the run began with another model");
     if (state->store && state->store != plan->store)
         return refuse(path, changes, "base.|targets.|data.crop|data.flip",
                       "the run has learnt from another target store than this one");

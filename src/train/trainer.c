@@ -101,8 +101,7 @@ tec_status tec_trainer_create(tec_trainer **out, const tec_comm *comm, const tec
     t->settings = *settings;
     t->task = settings->task;
     t->recipe = settings->recipe;
-    tec_status status =
-        tec_sampler_create(&t->sampler, tec_dataset_size(settings->set), t->recipe);
+    tec_status status = tec_sampler_create(&t->sampler, tec_dataset_size(settings->set), t->recipe);
     if (status == TEC_OK)
         status = create_model(t);
     if (status == TEC_OK)

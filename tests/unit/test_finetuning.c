@@ -79,8 +79,8 @@ typedef struct chunk {
 static void add_image(chunk *c, const tec_task *task, int index, int64_t sample)
 {
     const int i = c->batch.count++;
-    c->item[i] = (tec_feed_item){
-        .sample = sample, .view = 2, .index = index, .image = c->image[i], .attached = c->attached[i]};
+    c->item[i] =
+        (tec_feed_item){.sample = sample, .view = 2, .index = index, .image = c->image[i], .attached = c->attached[i]};
     for (int p = 0; p < PIXELS; p++)
         c->image[i][p] = (real)(1 + sample);
     assert_int_equal(task->attach(task->own, 0, &c->item[i]), TEC_OK);
