@@ -48,11 +48,25 @@ const tec_h5_field tec_checkpoint_config_fields[] = {
     .name = #member, .offset = offsetof(tec_run_state, member), .kind = kind_, .count = count_
 #define LATER(member, kind_) RUN(member, kind_, 1), .use = TEC_CHECKPOINT_OPTIONAL
 
+/* clang-format off */
 const tec_h5_field tec_checkpoint_run_fields[] = {
-    {RUN(step, TEC_H5_INT64, 1)},      {RUN(epoch, TEC_H5_INT64, 1)},      {RUN(epoch_step, TEC_H5_INT64, 1)},
-    {RUN(seconds, TEC_H5_DOUBLE, 1)},  {RUN(ranks, TEC_H5_INT, 1)},        {RUN(threads, TEC_H5_INT, 1)},
-    {RUN(batch, TEC_H5_INT, 1)},       {RUN(dataset, TEC_H5_UINT64, 1)},   {RUN(seed, TEC_H5_UINT64, 1)},
-    {RUN(loss_sum, TEC_H5_DOUBLE, 2)}, {RUN(images, TEC_H5_INT64, 1)},     {LATER(base, TEC_H5_UINT64)},
-    {LATER(store, TEC_H5_UINT64)},     {LATER(finish_from, TEC_H5_INT64)}, {LATER(finish_steps, TEC_H5_INT64)},
-    {LATER(finish_lr, TEC_H5_DOUBLE)}, {LATER(validated, TEC_H5_INT64)},   {0},
+    {RUN(step, TEC_H5_INT64, 1)},
+    {RUN(epoch, TEC_H5_INT64, 1)},
+    {RUN(epoch_step, TEC_H5_INT64, 1)},
+    {RUN(seconds, TEC_H5_DOUBLE, 1)},
+    {RUN(ranks, TEC_H5_INT, 1)},
+    {RUN(threads, TEC_H5_INT, 1)},
+    {RUN(batch, TEC_H5_INT, 1)},
+    {RUN(dataset, TEC_H5_UINT64, 1)},
+    {RUN(seed, TEC_H5_UINT64, 1)},
+    {RUN(loss_sum, TEC_H5_DOUBLE, 2)},
+    {RUN(images, TEC_H5_INT64, 1)},
+    {LATER(base, TEC_H5_UINT64)},
+    {LATER(store, TEC_H5_UINT64)},
+    {LATER(finish_from, TEC_H5_INT64)},
+    {LATER(finish_steps, TEC_H5_INT64)},
+    {LATER(finish_lr, TEC_H5_DOUBLE)},
+    {LATER(validated, TEC_H5_INT64)},
+    {0},
 };
+/* clang-format on */

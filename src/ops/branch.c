@@ -11,7 +11,7 @@ TEC_CLONES static void scale_and_add(const real *branch, real keep, const real *
         y[i] = residual[i] + keep * branch[i];
 }
 
-TEC_CLONES static void scale(const real *restrict dy, real keep, long n, real *restrict dbranch)
+TEC_CLONES static void scale_branch(const real *restrict dy, real keep, long n, real *restrict dbranch)
 {
     for (long i = 0; i < n; i++)
         dbranch[i] = keep * dy[i];
@@ -31,6 +31,6 @@ void tec_branch_backward(const real *dy, const real *keep, int R, int N, int D, 
 #pragma omp parallel for schedule(static)
     for (int s = 0; s < R / N; s++) {
         long at = (long)s * N * D;
-        scale(dy + at, keep[s], (long)N * D, dbranch + at);
+        scale_branch(dy + at, keep[s], (long)N * D, dbranch + at);
     }
 }

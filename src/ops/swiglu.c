@@ -30,7 +30,7 @@ void tec_swiglu_forward(const real *x, int R, int O, real *y)
     swiglu(x, tec_thread_rows(R), O, y);
 }
 
-TEC_CLONES static void backward(const real *dy, tec_rows r, int O, real *x)
+TEC_CLONES static void swiglu_backward(const real *dy, tec_rows r, int O, real *x)
 {
     for (long i = r.begin; i < r.end; i++) {
         real *restrict a = x + i * 2 * O, *restrict b = a + O;
@@ -47,5 +47,5 @@ TEC_CLONES static void backward(const real *dy, tec_rows r, int O, real *x)
 void tec_swiglu_backward(const real *dy, int R, int O, real *x)
 {
 #pragma omp parallel
-    backward(dy, tec_thread_rows(R), O, x);
+    swiglu_backward(dy, tec_thread_rows(R), O, x);
 }
