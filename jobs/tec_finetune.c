@@ -101,6 +101,7 @@ static tec_status train(const tec_comm *comm, const tec_invocation *call, const 
     tuning->base = NULL;
     const tec_run_plan plan = {.dir = settings->run.dir,
                                .settings = text,
+                               .classes = tuning->classes,
                                .task = &task,
                                .recipe = tec_setup_tuning_recipe(settings),
                                .set = tuning->inputs.set,

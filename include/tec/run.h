@@ -40,6 +40,7 @@ typedef tec_status tec_run_report(const void *context, const tec_comm *comm, con
 typedef struct tec_run_plan {
     const char *dir;      /* of the run; must exist */
     const char *settings; /* YAML that reproduces this run; stored in settings.yaml and in the checkpoints */
+    const char *classes;  /* names of the model's classes, each ended by a line feed, for the checkpoints; NULL: none */
     const tec_task *task;
     tec_recipe recipe;
     const tec_dataset *set;

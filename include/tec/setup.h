@@ -108,6 +108,7 @@ typedef struct tec_tuning {
     tec_frozen *base;              /* finetune.model; NULL: scratch, or somebody has taken it over */
     uint64_t base_hash;            /* of it; 1: scratch */
     tec_finetuning task;           /* complete */
+    char *classes;                 /* their names, as tec_checkpoint_texts has them */
     tec_feed_view validation_view; /* of data.val */
 } tec_tuning;
 

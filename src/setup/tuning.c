@@ -2,7 +2,9 @@
 #include "tec/setup.h"
 
 #include "tec/sampler.h"
+#include "tec/text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define SCRATCH "scratch"
@@ -48,6 +50,22 @@ static tec_status open_sets(const tec_comm *comm, const tec_settings *settings, 
     return TEC_OK;
 }
 
+/* A name a line; what would end a line within a name becomes a blank. */
+static char *name_classes(const tec_dataset *set)
+{
+    char *text = tec_string_copy("");
+    for (int i = 0; i < tec_dataset_classes(set); i++) {
+        char *name = tec_string_copy(tec_dataset_class_name(set, i));
+        for (char *at = name; *at; at++)
+            *at = *at == '\n' ? ' ' : *at;
+        char *longer = tec_string_format("%s%s\n", text, name);
+        free(name);
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
 static tec_status augmentation_of(const tec_settings *settings, tec_augmentation *out)
 {
     *out = (tec_augmentation){.jitter = settings->finetune.color_jitter, .erase = settings->finetune.erase};
@@ -74,6 +92,7 @@ static tec_status describe_task(const tec_settings *settings, const tec_normalis
     memcpy(t->view.crop.scale, settings->finetune.crop_scale, sizeof t->view.crop.scale);
     TEC_TRY(augmentation_of(settings, &t->view.augmentation));
     t->model.classes = tec_dataset_classes(out->inputs.set);
+    out->classes = name_classes(out->inputs.set);
     TEC_TRY(tec_model_config_check(&t->model));
     TEC_TRY(tec_sampler_check(tec_dataset_size(out->inputs.set), &recipe));
     out->validation_view = t->view;
@@ -102,6 +121,8 @@ void tec_tuning_close(tec_tuning *t)
     tec_frozen_close(t->base);
     tec_dataset_close(t->val);
     tec_inputs_close(&t->inputs);
+    free(t->classes);
+    t->classes = NULL;
     t->base = NULL;
     t->val = NULL;
 }

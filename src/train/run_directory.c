@@ -243,8 +243,9 @@ tec_status tec_run_directory_checkpoint(const tec_run_plan *plan, tec_trainer *t
 {
     tec_adamw *adamw = tec_trainer_adamw(trainer);
     char *path = tec_run_directory_checkpoint_path(plan);
-    tec_status status = tec_checkpoint_write(path, &plan->task->model, tec_model_params(tec_trainer_model(trainer)),
-                                             adamw->m, adamw->v, state, plan->settings);
+    tec_status status =
+        tec_checkpoint_write(path, &plan->task->model, tec_model_params(tec_trainer_model(trainer)), adamw->m, adamw->v,
+                             state, &(tec_checkpoint_texts){plan->settings, plan->classes});
     free(path);
     return status;
 }

@@ -66,7 +66,18 @@ run tec pretrain -c tiny.yaml base.model=base/checkpoint.h5 targets.dir=store ru
 run tec finetune -c tiny.yaml finetune.model=new/checkpoint.h5 run.dir=tuned finetune.epochs=1
 make_folder folder 5
 run ranks 2 finetune -c tiny.yaml finetune.model=scratch data.train=folder data.val=folder run.dir=tuned2 \
-    finetune.batch=4 finetune.epochs=2 data.channels=3 finetune.color_jitter=0.4 finetune.rand_augment=
+    finetune.batch=4 finetune.epochs=2 data.channels=3 finetune.color_jitter=0.4 finetune.rand_augment= finetune.pooling=cls
+
+say "exported with its head, and with the names of its classes"
+expect_exit 0 '^one.pth: 44 tensors$' tec export one/checkpoint.h5 -o one.pth
+expect_exit 0 'head.weight .*\[4, 32\]' tec inspect one.pth
+mkdir hf
+expect_exit 0 '^hf/model.safetensors: 56 tensors$' tec export tuned2/checkpoint.h5 -o hf/model.safetensors --names hf
+expect_exit 0 'classifier.weight .*\[2, 32\]' tec inspect hf/model.safetensors
+for words in ViTForImageClassification '"1": "right"' '"left": 0'; do
+    grep -q "$words" hf/config.json || fail "hf/config.json does not say $words"
+done
+expect_exit 2 'norm after pooling' tec export one/checkpoint.h5 -o hf/one.safetensors --names hf
 
 say "bad images: an error, or left out, in training and in validation"
 cp -r folder broken

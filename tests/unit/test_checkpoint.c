@@ -96,7 +96,8 @@ static int remove_all(void **state)
 
 static tec_status write_run(void)
 {
-    return tec_checkpoint_write(path, &config, &params, moment[0], moment[1], &run, "run:\n  seed: 1\n");
+    return tec_checkpoint_write(path, &config, &params, moment[0], moment[1], &run,
+                                &(tec_checkpoint_texts){.settings = "run:\n  seed: 1\n"});
 }
 
 static void assert_same_tensors(const real *got, const real *want, bool all)
