@@ -79,6 +79,27 @@ for words in ViTForImageClassification '"1": "right"' '"left": 0'; do
 done
 expect_exit 2 'norm after pooling' tec export one/checkpoint.h5 -o hf/one.safetensors --names hf
 
+say "predictions: the same on any ranks, in order, and as good as the validation said"
+run tec predict one/checkpoint.h5 val/images-idx3-ubyte -o one.csv
+for n in 2 3; do
+    run ranks "$n" predict one/checkpoint.h5 val/images-idx3-ubyte -o "on$n.csv"
+    cmp one.csv "on$n.csv" || fail "other predictions on $n ranks"
+done
+[[ $(head -n 1 one.csv) == image,class,probability,class2,*,probability4 ]] || fail "$(head -n 1 one.csv)"
+awk -F, -v want="$(number top1 <one/finetune.json)" '
+    NR > 1 { n++; right += $2 == (NR - 2) % 4; if ($1 !~ "\\[" NR - 2 "\\]$" || $3 < $5) bad = 1; sum = $3 + $5 + $7 + $9
+             if (sum < 0.9999 || sum > 1.0001) bad = 1 }
+    END { top1 = 100 * right / n; exit !(n == 77 && !bad && top1 - want < 1e-4 && want - top1 < 1e-4) }' one.csv ||
+    fail "one.csv does not agree with one/finetune.json"
+expect_exit 0 '^folder/left/0.jpg,(left|right),' ranks 2 predict tuned2/checkpoint.h5 folder
+expect_exit 0 '^\{"image":"folder/left/0.jpg","class":".*","probability":.*"top5":\[' tec predict tuned2/checkpoint.h5 folder \
+    --format jsonl
+(($(grep -c '"top5"' "$out") == 10)) || fail "not one line for each of 10 images"
+expect_exit 2 'base/checkpoint.h5 is no classifier of tec' ranks 2 predict base/checkpoint.h5 folder -o refused.csv
+expect_exit 2 'a model and a data set are expected' tec predict one/checkpoint.h5
+expect_exit 2 'nowhere' tec predict one/checkpoint.h5 nowhere -o refused.csv
+[[ ! -e refused.csv ]] || fail "refused, but a table was written"
+
 say "bad images: an error, or left out, in training and in validation"
 cp -r folder broken
 head -c 100 folder/left/1.jpg >broken/left/1.jpg
