@@ -4,6 +4,7 @@
 #   BLAS_LIBS      another CBLAS than OpenBLAS, e.g. BLAS_LIBS="-lblis" BLAS_CFLAGS="-I/opt/blis/include"
 #   REAL=double    all arithmetic in double precision      SAN=address,undefined   sanitizers; OPTIMISE=-O1 builds them
 #                                                          faster: make check SAN=address,undefined OPTIMISE=-O1 SLURM=no
+#   CLONES=no      without code for AVX2 and AVX-512 beside the plain one; for tests of ranks on different processors
 #   V=1            show the commands
 #   PREFIX         where `make install` puts the program   BUILD                   where objects and programs go
 
@@ -26,7 +27,8 @@ HDF5_LIBS ?= $(shell $(PKG_CONFIG) --libs $(HDF5_PACKAGE) 2>/dev/null || echo -l
 HDF5_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags $(HDF5_PACKAGE) 2>/dev/null)
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-CPPFLAGS += -I. -Iinclude -D_GNU_SOURCE $(if $(filter double,$(REAL)),-DTEC_REAL_DOUBLE)
+CPPFLAGS += -I. -Iinclude -D_GNU_SOURCE $(if $(filter double,$(REAL)),-DTEC_REAL_DOUBLE) \
+	$(if $(filter no,$(CLONES)),-DTEC_NO_CLONES)
 # ISO C alone would keep a * b + c from being one instruction.
 CFLAGS += -std=c11 $(OPTIMISE) -g -fopenmp -fno-math-errno -fno-trapping-math -ffp-contract=fast $(WARN) \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
@@ -77,6 +79,9 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	$(if $(V),,@echo "  CC   $<")
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+# Ranks on different processors must make the same weights of the same gradients: a * b + c is never one instruction here.
+$(BUILD)/obj/src/optim/%.o: CFLAGS += -ffp-contract=off
+
 $(BUILD)/obj/src/base/version.o: CPPFLAGS += -DTEC_VERSION='"$(VERSION)"'
 $(BUILD)/obj/src/base/version.o: $(BUILD)/version
 
@@ -102,6 +107,7 @@ test-programs: $(TEST_PROGRAMS)
 check: deps
 	@$(PARALLEL_MAKE) all test-programs
 	@$(PARALLEL_MAKE) REAL=double BUILD=$(BUILD)/double build-gradient-tests
+	@$(PARALLEL_MAKE) CLONES=no OPTIMISE=-O1 BUILD=$(BUILD)/plain all
 	@BUILD=$(BUILD) tests/check
 
 # Only the jobs on a Slurm of virtual nodes, which needs root. `make check` runs them too, unless SLURM=no.

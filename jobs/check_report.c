@@ -148,7 +148,7 @@ void tec_check_print_twins(const tec_check_set *sets, const tec_check_twin *twin
     printf("duplicates: %lld image%s the pixels of another one", (long long)s.superfluous,
            s.superfluous == 1 ? " has" : "s have");
     if (s.groups)
-        printf(" (%lld groups, %lld of them in several classes, %lld in several sets)", (long long)s.groups,
+        printf(" (groups: %lld, of several classes: %lld, in several sets: %lld)", (long long)s.groups,
                (long long)s.classes, (long long)s.sets);
     printf("\n");
     int64_t at = 0;

@@ -106,6 +106,7 @@ json_t *tec_job_evaluation_json(const tec_settings *settings, const tec_evaluati
     if (settings->data.val_labels[0])
         json_object_set_new(object, "val_labels", json_string(settings->data.val_labels));
     const tec_preprocessing *p = &evaluation->preprocessing;
+    json_object_set_new(object, "shared_images", json_integer((json_int_t)evaluation->shared));
     json_object_set_new(object, "resize", json_string(tec_resize_name(p->resize)));
     json_object_set_new(object, "crop_pct", json_real(p->crop_pct));
     json_object_set_new(object, "interpolation", json_string(tec_filter_name(p->filter)));

@@ -3,6 +3,7 @@
 
 #include "check_report.h"
 #include "tec/check.h"
+#include "tec/findings_report.h"
 #include "tec/memory.h"
 
 #include <stdlib.h>
@@ -45,7 +46,9 @@ static tec_status read_set(const tec_comm *comm, const tec_invocation *call, int
     TEC_TRY(open_set(comm, call, index, set));
     if (index == 1 && !call->file_count)
         TEC_TRY(tec_setup_val_labels(comm, s, sets[0].set, set->set));
-    return tec_check_read(comm, set->set, s->data.channels, &reading, set->path, &set->check);
+    TEC_TRY(tec_check_read(comm, set->set, s->data.channels, &reading, set->path, &set->check));
+    tec_findings_report(set->set, comm, set->path);
+    return TEC_OK;
 }
 
 /* ---- the command ---- */
@@ -116,8 +119,11 @@ const tec_command tec_command_check = {
         "data.val), as a job with these settings would, and prints: how many there are and cannot be read, each of "
         "these with its reason; sizes; images per class; mean and standard deviation, ready for the settings (of "
         "pixel / 255; every image counts alike, whatever its size); images with the same pixels, within a set and "
-        "between sets. What is printed does not depend on the number of ranks. Paths are as data.train takes "
-        "them, and data.labels, data.channels and data.workers count; data.on_bad_image does not.\n\n"
+        "between sets. It warns of images that are damaged and decoded all the same, of an EXIF orientation that is "
+        "ignored, and of values in less than a quarter of their range. What is printed does not depend on the number of "
+        "ranks.\n\n"
+        "Paths are as data.train takes them, and data.labels, data.channels, data.strict_images, data.exif_orientation and "
+        "data.workers count; data.on_bad_image does not.\n\n"
         "The exit code is 0 if every image can be read, and 1 if one cannot. Duplicates do not change it.",
     .options = options,
     .sections = sections,

@@ -3,7 +3,6 @@
 
 #include "tec/checkpoint.h"
 #include "tec/clock.h"
-#include "tec/dataset_record.h"
 #include "tec/files.h"
 #include "tec/phase.h"
 #include "tec/targets.h"
@@ -104,18 +103,18 @@ static tec_status verify_store(const tec_targets_job *job, const tec_settings *s
     return status;
 }
 
-/* On rank 0. A store that is begun gets a record of its images; one that is gone on with must be of the same. */
+/* On rank 0. A store that is gone on with must be of the same images. */
 static tec_status check_images(const tec_targets_job *job, const tec_settings *settings)
 {
     TEC_TRY(tec_directory_make(job->dir));
-    TEC_TRY(tec_setup_same_images(settings, job->set));
-    return tec_dataset_record_exists(job->dir) ? TEC_OK : tec_dataset_record_write(job->set, job->dir);
+    return tec_setup_same_images(settings, job->set);
 }
 
-static tec_status write_store(const tec_targets_job *job, const tec_settings *settings)
+static tec_status write_store(tec_targets_job *job, const tec_settings *settings)
 {
     double started = tec_seconds();
     TEC_TRY(tec_comm_agree(job->comm, job->comm->rank == 0 ? check_images(job, settings) : TEC_OK));
+    TEC_TRY(tec_targets_settle(job));
     TEC_TRY(tec_targets_write(job));
     double seconds = tec_seconds() - started;
     tec_phase_enter(TEC_PHASE_SAVE);

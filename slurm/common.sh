@@ -88,14 +88,41 @@ start_job() {
     unset SRUN_CPUS_PER_TASK
     [[ $launcher != srun ]] || export SRUN_CPUS_PER_TASK=$threads
     export OMP_NUM_THREADS=$threads OPENBLAS_NUM_THREADS=$threads
-    # When the time is over, as Unix time; empty: never. Slurm 22.05 does not tell its jobs; pretrain.sbatch tells the
-    # program.
-    end_time=$(SLURM_TIME_FORMAT=standard squeue -h -j "$this_job" -o %e)
-    end_time=$(date -d "${end_time:-never}" +%s 2>/dev/null) || end_time=
+    # Slurm 22.05 does not tell its jobs; pretrain.sbatch tells the program.
+    end_time=$(read_end_time)
     unset SLURM_JOB_END_TIME
     export HDF5_USE_FILE_LOCKING=${HDF5_USE_FILE_LOCKING:-FALSE} # locks fail or hang on many Lustre and NFS mounts
     say "job $SLURM_JOB_ID on $SLURM_JOB_NODELIST, ${SLURM_NTASKS:-1} ranks of $threads threads by $launcher," \
         "restart ${SLURM_RESTART_COUNT:-0}"
+    check_mpi
+}
+
+# When the time of the job is over, as Unix time; empty: never, or not known.
+read_end_time() {
+    local end
+    end=$(SLURM_TIME_FORMAT=standard squeue -h -j "$this_job" -o %e)
+    date -d "${end:-never}" +%s 2>/dev/null
+}
+
+# check_mpi: a way of starting ranks that cannot work is a mistake, which no restart would mend.
+check_mpi() {
+    local list
+    [[ $launcher == srun ]] || return 0
+    [[ $mpi != none || ${SLURM_NTASKS:-1} == 1 ]] ||
+        die 2 "mpi is none: each of the ${SLURM_NTASKS} processes would be a job of its own; take one of srun --mpi=list"
+    list=$(srun --mpi=list 2>&1) || return 0
+    [[ -z $list ]] || grep -Eqw -- "$mpi" <<<"$list" ||
+        die 2 "mpi is $mpi, which this Slurm does not have: $(tr -s '\n\t ' ' ' <<<"$list"); or launcher=mpirun"
+}
+
+# limit_raised: the program has stopped because its time was over, but the job has been given more since.
+limit_raised() {
+    local now
+    now=$(read_end_time)
+    [[ -n $end_time && -n $now ]] && ((now >= end_time + 60)) || return
+    say "the time limit of the job was raised by $(((now - end_time) / 60)) min: going on"
+    end_time=$now
+    [[ -z ${SLURM_JOB_END_TIME:-} ]] || export SLURM_JOB_END_TIME=$end_time
 }
 
 # check_threads ARGUMENT ...: settings that would put more threads on a rank than it has cores are a mistake.
@@ -179,6 +206,9 @@ run_restarted() {
     echo "$count $before" >"$notes" || exit 3
     pass_over_steps "$count"
     run_ranks "$@"
+    while ((code == 0)) && [[ -z $asked ]] && ! is_done && limit_raised; do
+        run_ranks "$@"
+    done
     if ((code == 0)) && is_done; then
         rm -f "$notes"
         return

@@ -22,7 +22,8 @@ void tec_adamw_free(tec_adamw *adamw);
 double tec_adamw_step(tec_adamw *adamw, tec_params *params, double lr, double scale);
 
 /* The same step in slices of the flat buffers: begin once, then update [first, first + count) until each part has been
- * updated once. Weights and moments do not depend on where the buffers are cut. Returns the slice's share of the
+ * updated once. Weights and moments do not depend on where the buffers are cut, nor, for the same gradients and lr, on
+ * the processor; the squared norm may, in its last digits. Returns the slice's share of the
  * squared norm. */
 void tec_adamw_begin(tec_adamw *adamw);
 double tec_adamw_update(tec_adamw *adamw, tec_params *params, size_t first, size_t count, double lr, double scale);

@@ -12,6 +12,7 @@
 #endif
 #endif
 
+/* TEC_NO_CLONES: make CLONES=no, for a program as on a processor without AVX. */
 #if !defined __x86_64__ || !defined __ELF__ || defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__ ||          \
     defined TEC_NO_CLONES
 #define TEC_CLONES

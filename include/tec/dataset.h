@@ -6,6 +6,7 @@
 
 #include "tec/findings.h"
 #include "tec/image.h"
+#include "tec/memory.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,6 +46,10 @@ tec_status tec_dataset_scan_skipping(const char *path, tec_label_mode labels, ch
  * all classes stay represented. TEC_USER_ERROR: an IDX file that is truncated, damaged or longer than its header says,
  * or whose number of labels differs. TEC_SYSTEM_ERROR: a damaged list. */
 tec_status tec_dataset_open(tec_dataset **out, const char *list, size_t bytes, int channels, int64_t limit);
+
+/* The same without a copy of the list: it is taken over, also after a failure, and given back by `release`. */
+tec_status tec_dataset_open_taking(tec_dataset **out, char *list, size_t bytes, tec_release *release, int channels,
+                                   int64_t limit);
 void tec_dataset_close(tec_dataset *set); /* NULL is fine */
 
 /* A data set whose images are elsewhere, say in the target store `name`. It has a size and a fingerprint but no labels,
@@ -69,15 +74,15 @@ uint64_t tec_dataset_fingerprint(const tec_dataset *set);
 tec_status tec_dataset_read(const tec_dataset *set, int64_t sample, tec_image *out);
 
 /* How images are decoded from now on, apart from their channels: strictly, turned upright (tec_decoding); without this
- * call, neither. Turning changes the fingerprint. Before the first read. */
+ * call, neither. Turning changes the fingerprint, but of IDX files. Before the first read. */
 void tec_dataset_decode_as(tec_dataset *set, bool strict, bool turn);
 
 /* What tec_dataset_read has found so far. */
 const tec_findings *tec_dataset_findings(const tec_dataset *set);
 
 /* The large files that a pack consists of, apart from its lists: how many (0 if the set is no pack), and the path (the
- * caller frees it) and size of each. After tec_dataset_read_from they are read from copies in `dir`; call it before the
- * first read. */
+ * caller frees it) and size of each. After tec_dataset_read_from they are read from copies in `dir`; call it while
+ * nobody reads. */
 int tec_dataset_shards(const tec_dataset *set);
 char *tec_dataset_shard_file(const tec_dataset *set, int shard, int64_t *bytes);
 void tec_dataset_read_from(tec_dataset *set, const char *dir);

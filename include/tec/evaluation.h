@@ -7,6 +7,8 @@
 typedef struct tec_evaluation {
     tec_features train, val;
     tec_preprocessing preprocessing; /* that both were computed with, nothing left open */
+    int64_t shared;                  /* images of `val` that `train` has too, to the pixel */
+    int64_t first_shared;            /* the row of the first of them; -1: there is none */
 } tec_evaluation;
 
 /* Local. Do the labels of the two sets mean the same? A label is an index into the sorted list of classes, so with
@@ -16,11 +18,11 @@ tec_status tec_evaluation_check(const tec_dataset *train, const char *train_path
                                 const char *val_path);
 
 /* Local, for one rank. Warns of what makes figures say nothing: the sets share their images (tec_hint_shared, which looks
- * at the paths), or there are too few classes for top-5. */
-void tec_evaluation_warn(const tec_dataset *train, const char *train_path, const tec_dataset *val,
+ * at the paths), or there are too few classes for top-5. Returns whether it is the images. */
+bool tec_evaluation_warn(const tec_dataset *train, const char *train_path, const tec_dataset *val,
                          const char *val_path);
 
-/* Collective. tec_features_compute for both. Free with tec_evaluation_free, also after a failure. */
+/* Collective. tec_features_compute for both, and what they share. Free with tec_evaluation_free, also after a failure. */
 tec_status tec_evaluation_compute(const tec_comm *comm, const tec_features_settings *settings, const tec_dataset *train,
                                   const tec_dataset *val, tec_frozen *frozen, tec_evaluation *out);
 void tec_evaluation_free(tec_evaluation *evaluation);

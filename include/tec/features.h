@@ -15,8 +15,9 @@ typedef struct tec_features {
     int64_t skipped; /* images of the whole data set that could not be decoded */
     int width;       /* D */
     int classes;
-    real *value;    /* [n, D], owned */
-    int32_t *label; /* [n], owned */
+    real *value;       /* [n, D], owned */
+    int32_t *label;    /* [n], owned */
+    uint64_t *content; /* [n] hashes of the images as the model saw them, owned */
 } tec_features;
 
 typedef struct tec_features_settings {
@@ -44,6 +45,10 @@ static inline real *tec_features_row(const tec_features *features, int64_t row)
 {
     return features->value + (size_t)row * (size_t)features->width;
 }
+
+/* Collective. How many rows of `val` are of an image that `train` has too, to the pixel, as far as tec_features_compute
+ * has hashed them; *first is the first of them, -1 if there is none. The same on every rank, for any number of ranks. */
+int64_t tec_features_shared(const tec_comm *comm, const tec_features *train, const tec_features *val, int64_t *first);
 
 /* Local. Divides every row by its Euclidean norm; rows of zeros stay zero. */
 void tec_features_normalize(tec_features *features);

@@ -14,8 +14,9 @@ typedef struct tec_inputs {
 } tec_inputs;
 
 /* Collective. Copies the shards of store and pack to `dir` on each node; from then on they are read there. If that is
- * not possible, a warning says why, and files are read where they are. */
-void tec_inputs_stage(const tec_comm *comm, const char *dir, tec_inputs *inputs);
+ * not possible, or if the node reads less than that in so many epochs, a warning says why, and files are read where they
+ * are. */
+void tec_inputs_stage(const tec_comm *comm, const char *dir, int epochs, tec_inputs *inputs);
 
 void tec_inputs_close(tec_inputs *inputs); /* collective */
 

@@ -9,6 +9,9 @@
 void *tec_allocate(size_t bytes);
 void *tec_allocate_zeroed(size_t count, size_t bytes);
 
+/* How memory of `bytes` bytes is given back that does not come from malloc. */
+typedef void tec_release(void *memory, size_t bytes);
+
 /* Makes room for one more element in an array of `count` elements of `bytes` bytes: doubles an array that is full,
  * *capacity elements (64 at first, from NULL and 0). Returns the array, which may have moved. */
 void *tec_grow(void *array, size_t count, size_t *capacity, size_t bytes);

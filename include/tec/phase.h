@@ -16,6 +16,12 @@ typedef enum tec_phase {
 /* Returns the previous phase. */
 tec_phase tec_phase_enter(tec_phase phase);
 
+/* A sign of life within a phase. Long work of the main thread gives one at least every second or so. */
+void tec_phase_tick(void);
+
+/* Has tec_phase_tick call hook(context), at most every `seconds`. NULL: no longer. Main thread. */
+void tec_phase_on_tick(void (*hook)(void *), void *context, double seconds);
+
 /* Within a phase: this process waits for the other ranks in `call` (a string that stays: "MPI_Barrier"), or, with NULL,
  * no longer. */
 void tec_phase_wait(const char *call);

@@ -77,8 +77,18 @@ typedef struct tec_store_row {
 } tec_store_row;
 
 /* Rows per shard: a multiple of views, such that a shard has at most about `megabytes` MB and a small store still has
- * some 64 shards to divide among ranks. Does not depend on the number of ranks. */
+ * some 64 shards to divide among ranks. */
 int64_t tec_store_shard_rows(const tec_store_spec *spec, int megabytes);
+
+/* The same for `makers` ranks that make the store together: fewer rows than spec->shard_rows where there would be fewer
+ * shards than makers, or so few more that some makers wait for the others for long. They are a multiple of `batch`, so
+ * that batches, whose rows can depend on each other in the last bit, stay the same. */
+int64_t tec_store_spread_rows(const tec_store_spec *spec, int64_t makers, int batch);
+
+/* Sets spec->shard_rows, for `makers`, to what this store was begun with: by another worker, with other ranks or another
+ * targets.shard_mb (which a line says); if it is new, to tec_store_spread_rows, for all who come later. */
+tec_status tec_store_settle_rows(const char *dir, tec_store_spec *spec, int64_t makers, int batch);
+
 int64_t tec_store_row_bytes(const tec_store_spec *spec); /* as stored */
 int64_t tec_store_shards(const tec_store_spec *spec);    /* their number */
 

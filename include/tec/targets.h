@@ -29,6 +29,10 @@ typedef struct tec_targets_job {
     tec_targets_result *result;
 } tec_targets_job;
 
+/* Collective; the same status everywhere. Sets job->spec.shard_rows for the ranks of all workers, or to what the store
+ * was begun with. Before tec_targets_write. */
+tec_status tec_targets_settle(tec_targets_job *job);
+
 /* Collective; the same status everywhere. Makes the missing shards of this worker. SIGTERM, SIGUSR1 and the deadline
  * stop it with TEC_OK: finished shards are kept, and those under way are set aside for the next one to go on with, as they
  * are after a failure; so are those of workers that were killed, once they are known to be gone. TEC_SYSTEM_ERROR: also

@@ -1,6 +1,8 @@
 /* The phase of the main thread, in atomics that the watchdog reads. */
 #include "tec/phase.h"
 
+#include "tec/clock.h"
+
 #include <math.h>
 #include <stdatomic.h>
 
@@ -27,6 +29,32 @@ tec_phase tec_phase_enter(tec_phase phase)
 {
     atomic_fetch_add(&life, 1);
     return (tec_phase)atomic_exchange(&current, (int)phase);
+}
+
+static struct {
+    void (*call)(void *);
+    void *context;
+    double seconds, last;
+} hook;
+
+void tec_phase_on_tick(void (*call)(void *), void *context, double seconds)
+{
+    hook.call = call;
+    hook.context = context;
+    hook.seconds = seconds;
+    hook.last = tec_seconds();
+}
+
+void tec_phase_tick(void)
+{
+    atomic_fetch_add(&life, 1);
+    if (!hook.call)
+        return;
+    double now = tec_seconds();
+    if (now - hook.last >= hook.seconds) {
+        hook.last = now;
+        hook.call(hook.context);
+    }
 }
 
 void tec_phase_wait(const char *call)

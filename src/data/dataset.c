@@ -78,16 +78,35 @@ static const tec_dataset_kind *kind_of(const char *title)
 
 tec_status tec_dataset_open(tec_dataset **out, const char *list, size_t bytes, int channels, int64_t limit)
 {
+    char *copy = tec_allocate(bytes);
+    memcpy(copy, list, bytes);
+    return tec_dataset_open_taking(out, copy, bytes, NULL, channels, limit);
+}
+
+static void free_list(char *list, size_t bytes, tec_release *release)
+{
+    if (release && list)
+        release(list, bytes);
+    else
+        free(list);
+}
+
+tec_status tec_dataset_open_taking(tec_dataset **out, char *list, size_t bytes, tec_release *release, int channels,
+                                   int64_t limit)
+{
     assert(channels == 1 || channels == 3);
     *out = NULL;
     const tec_dataset_kind *kind = bytes && !list[bytes - 1] ? kind_of(list) : NULL;
-    if (!kind)
+    if (!kind) {
+        free_list(list, bytes, release);
         return tec_fail(TEC_SYSTEM_ERROR, "list of images: damaged, or of another version (%zu bytes)", bytes);
+    }
     tec_dataset *set = tec_allocate_zeroed(1, sizeof *set);
     set->kind = kind;
     set->channels = channels;
-    set->list = tec_allocate(bytes);
-    memcpy(set->list, list, bytes);
+    set->list = list;
+    set->list_bytes = bytes;
+    set->release = release;
 
     tec_list_cursor cursor = {set->list, set->list + bytes};
     tec_list_next(&cursor);
@@ -113,7 +132,7 @@ void tec_dataset_close(tec_dataset *set)
     tec_findings_free(set->findings);
     free(set->class_name);
     free(set->label);
-    free(set->list);
+    free_list(set->list, set->list_bytes, set->release);
     free(set);
 }
 
@@ -182,7 +201,7 @@ void tec_dataset_decode_as(tec_dataset *set, bool strict, bool turn)
 {
     set->strict = strict;
     set->turn = turn;
-    if (turn)
+    if (turn && !set->kind->one_size) /* IDX files have no EXIF data */
         set->fingerprint = tec_hash_bytes(set->fingerprint, "turned", strlen("turned"));
 }
 

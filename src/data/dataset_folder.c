@@ -8,6 +8,7 @@
 #include "tec/log.h"
 #include "tec/memory.h"
 #include "tec/pack.h"
+#include "tec/phase.h"
 #include "tec/text.h"
 
 #include <dirent.h>
@@ -81,7 +82,7 @@ static void check_class(walk *w, const char *name, size_t first)
         if (image)
             return;
     }
-    char *reason = tec_string_format("%zu files are named as images, but hold none (%s)", w->found->count - first,
+    char *reason = tec_string_format("none of %zu files named as images is one (%s)", w->found->count - first,
                                      tec_error_message());
     lose_class(w, name, reason);
     free(reason);
@@ -148,6 +149,8 @@ static tec_status visit_found(walk *w, DIR *dir, const char *name, const char *p
         tec_passed_over_note(&w->over, TEC_PASSED_SPECIAL, path);
     else if (tec_image_is_named(name))
         tec_found_add(w->found, path)->bytes = (long long)info.st_size;
+    else if (tec_passed_over_is_text(name)) /* where readdir does not tell files from folders */
+        tec_passed_over_note_file(&w->over, name, NULL);
     else
         visit_other_file(w, dir, name, path, (long long)info.st_size);
     return TEC_OK;
@@ -203,6 +206,7 @@ static tec_status walk_folder(walk *w, const char *relative, const level *above)
             status = tec_fail(TEC_SYSTEM_ERROR, "%s: reading the folder: %s", path, strerror(errno));
         if (!entry)
             break;
+        tec_phase_tick();
         status = visit(w, dir, entry, relative, &here);
     }
 done:

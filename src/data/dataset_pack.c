@@ -91,6 +91,12 @@ static bool is_inside(const pack *p, const tec_pack_place *place)
            place->bytes <= p->shard_bytes[place->shard] - place->offset;
 }
 
+static tec_file_pool *create_pool(const pack *p)
+{
+    return tec_file_pool_create(p->shards, "the pack", PACK_REMEDY,
+                                "a larger --shard-mb of `tec pack` makes fewer files");
+}
+
 static tec_status open_pack(tec_dataset *set, tec_list_cursor *cursor)
 {
     pack *p = set->own = tec_allocate_zeroed(1, sizeof *p);
@@ -100,8 +106,7 @@ static tec_status open_pack(tec_dataset *set, tec_list_cursor *cursor)
     p->shard_bytes = tec_allocate((size_t)p->shards * sizeof *p->shard_bytes);
     for (int i = 0; i < p->shards; i++)
         p->shard_bytes[i] = atoll(tec_list_next(cursor));
-    p->pool =
-        tec_file_pool_create(p->shards, "the pack", PACK_REMEDY, "a larger --shard-mb of `tec pack` makes fewer files");
+    p->pool = create_pool(p);
     TEC_TRY(tec_files_open(&p->files, set, cursor, true));
     for (int64_t i = 0; i < set->total; i++)
         if (!is_inside(p, &p->files.place[i]))
@@ -182,6 +187,8 @@ static void read_from(tec_dataset *set, const char *dir)
     pack *p = set->own;
     free(p->copy);
     p->copy = tec_string_copy(dir);
+    tec_file_pool_free(p->pool); /* it keeps files open that have been read already */
+    p->pool = create_pool(p);
 }
 
 static const char *file_entry(const tec_dataset *set, int64_t index, int64_t *bytes, char name[TEC_ENTRY_NAME])

@@ -65,8 +65,10 @@ extern const tec_dataset_kind tec_dataset_folder, tec_dataset_pack, tec_dataset_
 
 struct tec_dataset {
     const tec_dataset_kind *kind;
-    void *own;               /* the kind's data */
-    char *list;              /* a copy of the list; root and class_name may point into it */
+    void *own;  /* the kind's data */
+    char *list; /* root and class_name may point into it */
+    size_t list_bytes;
+    tec_release *release;    /* of the list; NULL: free */
     const char *root;        /* what samples are named after: folder or file */
     int channels;            /* that tec_dataset_read delivers */
     bool strict, turn;       /* as of tec_decoding */

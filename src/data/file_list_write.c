@@ -4,16 +4,22 @@
 #include "image_codec.h"
 #include "tec/log.h"
 #include "tec/memory.h"
+#include "tec/phase.h"
 #include "tec/text.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define PROGRESS_FILES 100000 /* a folder that takes a while */
 
 tec_found_file *tec_found_add(tec_found *found, const char *path)
 {
     found->file = tec_grow(found->file, found->count, &found->room, sizeof *found->file);
     tec_found_file *file = &found->file[found->count++];
     *file = (tec_found_file){.path = tec_string_copy(path)};
+    tec_phase_tick();
+    if (found->count % PROGRESS_FILES == 0)
+        tec_progress(TEC_PROGRESS_SECONDS, "%zu images found so far", found->count);
     return file;
 }
 

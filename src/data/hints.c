@@ -167,8 +167,18 @@ static char *hint_one(const tec_dataset *set, const char *key, const char *path,
     return hint;
 }
 
-char *tec_hint_folders(const tec_dataset *set, const char *key, const char *path)
+/* Without slashes at the end, unless it is nothing else; the caller frees it. */
+static char *trimmed(const char *path)
 {
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    return tec_string_format("%.*s", (int)length, path);
+}
+
+char *tec_hint_folders(const tec_dataset *set, const char *key, const char *given)
+{
+    char *path = trimmed(given);
     folders f;
     const char *found[PARTS] = {0};
     char *hint = NULL;
@@ -178,6 +188,7 @@ char *tec_hint_folders(const tec_dataset *set, const char *key, const char *path
     else if (f.count == 1 && !f.loose)
         hint = hint_one(set, key, path, f.name[0]);
     free_folders(&f);
+    free(path);
     return hint;
 }
 

@@ -55,7 +55,7 @@ const char *tec_image_note_words(tec_image_note note)
         [TEC_IMAGE_JPEG_CODE] = "JPEG with a bad Huffman code",
         [TEC_IMAGE_JPEG_PART] = "JPEG that lack a part of their data (grey)",
         [TEC_IMAGE_JPEG_OTHER] = "JPEG with a damaged marker",
-        [TEC_IMAGE_TURNED] = "images with an EXIF orientation",
+        [TEC_IMAGE_TURNED] = "with an EXIF orientation",
     };
     return words[note];
 }

@@ -78,7 +78,7 @@ tec_status tec_evaluation_check(const tec_dataset *train, const char *train_path
     return check_several("data.train", train_path, train);
 }
 
-void tec_evaluation_warn(const tec_dataset *train, const char *train_path, const tec_dataset *val, const char *val_path)
+bool tec_evaluation_warn(const tec_dataset *train, const char *train_path, const tec_dataset *val, const char *val_path)
 {
     int classes = tec_dataset_classes(train);
     const char *shared = tec_hint_shared(val, val_path, train, train_path);
@@ -88,6 +88,7 @@ void tec_evaluation_warn(const tec_dataset *train, const char *train_path, const
                  val_path, shared, train_path);
     if (classes < 6)
         tec_warn("there are only %d classes: top-5 says nothing, look at top-1", classes);
+    return shared != NULL;
 }
 
 tec_status tec_evaluation_compute(const tec_comm *comm, const tec_features_settings *settings, const tec_dataset *train,
@@ -97,7 +98,9 @@ tec_status tec_evaluation_compute(const tec_comm *comm, const tec_features_setti
                                                                         tec_preprocessing_mae(settings->image_size))};
     /* The set that is usually the smaller one first: a bad image of it is then known before the long work. */
     TEC_TRY(tec_features_compute(comm, settings, val, frozen, "validation", &out->val));
-    return tec_features_compute(comm, settings, train, frozen, "training", &out->train);
+    TEC_TRY(tec_features_compute(comm, settings, train, frozen, "training", &out->train));
+    out->shared = tec_features_shared(comm, &out->train, &out->val, &out->first_shared);
+    return TEC_OK;
 }
 
 void tec_evaluation_free(tec_evaluation *evaluation)

@@ -5,6 +5,7 @@
 #include "tec/augment.h"
 #include "tec/clock.h"
 #include "tec/findings_report.h"
+#include "tec/hash.h"
 #include "tec/loader.h"
 #include "tec/log.h"
 #include "tec/memory.h"
@@ -27,7 +28,8 @@ typedef struct extraction {
     tec_range batches; /* of this rank */
     int64_t asked, done;
     int batch;
-    real *images; /* [batch, c, S, S], those that could be read */
+    real *images;  /* [batch, c, S, S], those that could be read */
+    size_t pixels; /* c * S * S */
     tec_feed *feed;
     tec_skipped skipped;
     double started;
@@ -72,8 +74,10 @@ static tec_status take_images(extraction *x, real *to, int *count)
     tec_status status = tec_feed_take(x->feed, &batch);
     if (status == TEC_OK)
         tec_feed_pack(x->feed, &batch, to);
-    for (int i = 0; i < batch.count && status == TEC_OK; i++)
+    for (int i = 0; i < batch.count && status == TEC_OK; i++) {
         x->out->label[x->out->count + i] = tec_dataset_label(x->set, batch.item[i].sample);
+        x->out->content[x->out->count + i] = tec_hash_bytes(0, batch.item[i].square, x->pixels);
+    }
     *count = batch.count;
     tec_feed_release(x->feed);
     return status;
@@ -166,6 +170,8 @@ static tec_status open_extraction(extraction *x)
     x->out->width = x->frozen ? tec_frozen_config(x->frozen)->width : (int)pixels;
     x->out->value = tec_allocate(most * (size_t)x->out->width * sizeof(real));
     x->out->label = tec_allocate(most * sizeof *x->out->label);
+    x->out->content = tec_allocate(most * sizeof *x->out->content);
+    x->pixels = pixels;
     if (x->frozen)
         x->images = tec_allocate((size_t)x->batch * pixels * sizeof(real));
     return tec_feed_open(&x->feed, x->set,
@@ -177,6 +183,7 @@ static tec_status open_extraction(extraction *x)
                                               .threads = s->reading.workers,
                                               .depth = s->reading.prefetch,
                                               .batch = x->batch,
+                                              .keep_squares = true, /* hashed, a quarter of the bytes of an image */
                                               .skipped = s->reading.skip ? &x->skipped : NULL,
                                               .next = next_batch,
                                               .order = x});
@@ -197,6 +204,11 @@ tec_status tec_features_compute(const tec_comm *comm, const tec_features_setting
                     .batch = batch,
                     .batches = tec_share((total + batch - 1) / batch, comm->rank, comm->size),
                     .started = tec_seconds()};
+    if (total <= (int64_t)batch * (comm->size - 1))
+        tec_warn("the %s set has %lld batches of %d images, and %d ranks have none of them; a smaller eval.batch gives "
+                 "each rank some",
+                 what, (long long)((total + batch - 1) / batch), batch,
+                 comm->size - (int)((total + batch - 1) / batch));
     tec_status status = tec_comm_agree(comm, open_extraction(&x));
     if (status == TEC_OK)
         status = compute_all(&x);
@@ -220,6 +232,7 @@ void tec_features_free(tec_features *features)
 {
     free(features->value);
     free(features->label);
+    free(features->content);
     *features = (tec_features){0};
 }
 

@@ -164,6 +164,7 @@ static double train_epoch(probe *p, int epoch)
         loss += backward(p, count);
         tec_comm_sum_real(p->comm, p->grad, p->weights + biases);
         tec_lars_settings lars = lars_at(p, epoch + (double)step / (double)steps);
+        tec_comm_broadcast(p->comm, &lars.lr, sizeof lars.lr, 0); /* another processor may round it differently */
         tec_lars_step(&lars, true, p->weights, p->weight, p->grad, p->moment);
         tec_lars_step(&lars, false, biases, p->weight + p->weights, p->grad + p->weights, p->moment + p->weights);
     }
@@ -316,6 +317,7 @@ tec_status tec_probe_run(const tec_comm *comm, const tec_probe_settings *setting
                 (long long)train->total, (long long)p.batch, (long long)(train->total % p.batch));
     *out = (tec_probe_result){.lr = p.lr, .batch = p.batch, .steps = settings->epochs * (train->total / p.batch)};
     open_probe(&p);
+    tec_comm_broadcast(comm, p.weight, p.weights * sizeof *p.weight, 0); /* and the draws */
     tec_status status = train_all(&p, out);
     if (status == TEC_OK) {
         check_loss(&p, out->loss);

@@ -7,7 +7,6 @@
 
 #include <assert.h>
 #include <limits.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -133,12 +132,15 @@ static int layer_of(const char *name, int depth)
     return sscanf(name, "blocks.%d.", &number) == 1 ? number + 1 : depth + 1;
 }
 
+/* Multiplied out: the math library's pow may round differently on another processor, and ranks must not. */
 void tec_model_decay_layers(tec_model *m, double decay)
 {
     int depth = m->config.depth;
     for (int i = 0; i < m->params.count; i++) {
         tec_param *p = &m->params.param[i];
-        p->rate = pow(decay, depth + 1 - layer_of(p->name, depth));
+        p->rate = 1;
+        for (int layer = layer_of(p->name, depth); layer < depth + 1; layer++)
+            p->rate *= decay;
     }
 }
 

@@ -18,7 +18,20 @@ typedef struct step_constants {
     real scale;
 } step_constants;
 
-/* Returns the squared norm of the scaled gradient. */
+/* beta^n. The math library's pow may round differently on another processor; ranks must not. */
+static double power(double beta, int64_t n)
+{
+    long double result = 1, factor = beta;
+    for (; n > 0; n /= 2) {
+        if (n % 2)
+            result *= factor;
+        factor *= factor;
+    }
+    return (double)result;
+}
+
+/* Returns the squared norm of the scaled gradient. Weights and moments are the same to the bit in all clones (there are
+ * no fused operations in this module, see the Makefile); the sum of squares is not. */
 TEC_CLONES static real update_block(const step_constants *k, size_t n, real *restrict w, real *restrict g,
                                     real *restrict m, real *restrict v)
 {
@@ -97,13 +110,13 @@ double tec_adamw_update(tec_adamw *a, tec_params *params, size_t first, size_t c
     int threads = omp_get_max_threads();
     double square[threads];
     memset(square, 0, sizeof square);
-    const double bias1 = 1 - pow(a->beta1, (double)a->step);
+    const double bias1 = 1 - power(a->beta1, a->step);
     step_constants k = {.beta1 = (real)a->beta1,
                         .beta2 = (real)a->beta2,
                         .rest1 = (real)(1 - a->beta1),
                         .rest2 = (real)(1 - a->beta2),
                         .eps = (real)a->eps,
-                        .root = (real)(1 / sqrt(1 - pow(a->beta2, (double)a->step))),
+                        .root = (real)(1 / sqrt(1 - power(a->beta2, a->step))),
                         .scale = (real)scale};
 #pragma omp parallel firstprivate(k)
     for (int i = 0; i < params->count; i++) {

@@ -94,9 +94,9 @@ void tec_findings_report(const tec_dataset *set, const tec_comm *comm, const cha
     int64_t turned = noted[TEC_IMAGE_TURNED] ? count_noted(findings, comm, TEC_IMAGE_TURNED, &first) : 0;
     char name[256];
     if (turned > 0)
-        tec_warn("%s: %lld %s that is ignored, as torchvision does (first: %s); data.exif_orientation=apply turns them "
-                 "upright",
-                 what, (long long)turned, tec_image_note_words(TEC_IMAGE_TURNED),
+        tec_warn("%s: %lld %s with an EXIF orientation that is ignored, as torchvision does (first: %s); "
+                 "data.exif_orientation=apply turns them upright",
+                 what, (long long)turned, turned == 1 ? "image" : "images",
                  tec_dataset_name(set, first, name, sizeof name));
     report_range(set, comm, what, false);
     report_range(set, comm, what, true);

@@ -5,6 +5,7 @@
 #include "tec/log.h"
 #include "tec/memory.h"
 #include "tec/phase.h"
+#include "tec/room.h"
 #include "tec/stop.h"
 #include "tec/text.h"
 
@@ -12,12 +13,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define PREFIX "tec-stage-"
@@ -74,16 +76,37 @@ static void remove_left_behind(const char *dir)
         closedir(list);
 }
 
+/* Are files there in memory, as in /dev/shm? */
+static bool is_memory(const char *dir)
+{
+    struct statfs info;
+    return statfs(dir, &info) == 0 && (info.f_type == TMPFS_MAGIC || info.f_type == RAMFS_MAGIC);
+}
+
+/* Copies in memory are taken from what the ranks need, and no disk is full before a node has run out of it. */
+static tec_status check_memory(const char *dir, int64_t bytes, int64_t left)
+{
+    char wanted[32], have[32];
+    if (left < 0 || bytes <= left / 2)
+        return TEC_OK;
+    return tec_fail(
+        TEC_SYSTEM_ERROR,
+        "%s is in memory: the copies need %s, more than half of the %s that this node has left for them and "
+        "the ranks; give a directory on a disk",
+        dir, tec_room_text(wanted, bytes), tec_room_text(have, left));
+}
+
 static tec_status check_room(const char *dir, int64_t bytes)
 {
-    struct statvfs info;
-    if (statvfs(dir, &info) != 0)
-        return tec_fail(TEC_SYSTEM_ERROR, "%s: statvfs: %s", dir, strerror(errno));
-    double room = (double)info.f_bavail * (double)info.f_frsize;
-    if ((double)bytes + (double)SPARE_BYTES <= room)
-        return TEC_OK;
-    return tec_fail(TEC_SYSTEM_ERROR, "%s has no room: %.1f GB are free, %.1f GB are needed", dir, room / 1e9,
-                    (double)(bytes + SPARE_BYTES) / 1e9);
+    const bool memory = is_memory(dir);
+    const int64_t left = memory ? tec_room_memory() : -1;
+    char wanted[32], have[32];
+    TEC_TRY(check_memory(dir, bytes, left));
+    TEC_TRY(tec_room_check(dir, bytes + SPARE_BYTES, "the copies", "give another directory"));
+    if (memory)
+        tec_warn("run.stage: %s is in memory: the copies take %s of the %s that each node has left", dir,
+                 tec_room_text(wanted, bytes), left < 0 ? "memory" : tec_room_text(have, left));
+    return TEC_OK;
 }
 
 /* Called with `dir` locked: otherwise another job could take the new directory, not locked yet, for one left behind. */

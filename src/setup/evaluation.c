@@ -70,11 +70,24 @@ static tec_status compute(const tec_comm *comm, const tec_settings *settings, co
     return tec_evaluation_compute(comm, &complete, train, val, frozen, out);
 }
 
+/* Rows have the numbers of samples if none was left out. */
+static void warn_of_shared(const tec_dataset *val, const tec_evaluation *e)
+{
+    char name[256] = "";
+    if (e->val.skipped == 0)
+        tec_dataset_name(val, e->first_shared, name, sizeof name);
+    tec_warn(
+        "%lld of the %lld images of data.val are in data.train too, to the pixel%s%s: these are evaluated by themselves "
+        "(tec check names the duplicates)",
+        (long long)e->shared, (long long)e->val.total, *name ? ", the first is " : "", name);
+}
+
 tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settings, const tec_knn_settings *knn,
                                 tec_evaluation *out, tec_normalisation *normalisation)
 {
     tec_dataset *train = NULL, *val = NULL;
     tec_frozen *frozen = NULL;
+    bool warned = false;
     tec_features_settings features = {.normalisation = tec_setup_normalisation(settings)};
     *out = (tec_evaluation){0};
     tec_status status = open_model(comm, settings, &frozen, &features.normalisation, &features.preprocessing);
@@ -89,11 +102,13 @@ tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settin
     if (status == TEC_OK && knn)
         status = tec_knn_check(knn, tec_dataset_size(train));
     if (status == TEC_OK && comm->rank == 0)
-        tec_evaluation_warn(train, settings->data.train, val, settings->data.val);
+        warned = tec_evaluation_warn(train, settings->data.train, val, settings->data.val);
     if (status == TEC_OK)
         status = tec_setup_directory(comm, settings->run.dir);
     if (status == TEC_OK)
         status = compute(comm, settings, &features, train, val, frozen, out);
+    if (status == TEC_OK && out->shared && !warned)
+        warn_of_shared(val, out);
     *normalisation = features.normalisation;
     tec_frozen_close(frozen);
     tec_dataset_close(val);

@@ -85,6 +85,6 @@ tec_status tec_setup_inputs(const tec_comm *comm, const tec_settings *settings, 
         config->base_heads = tec_store_get_spec(out->store)->heads;
     }
     if (settings->run.stage[0])
-        tec_inputs_stage(comm, settings->run.stage, out);
+        tec_inputs_stage(comm, settings->run.stage, settings->pretrain.epochs, out);
     return TEC_OK;
 }

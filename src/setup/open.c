@@ -1,11 +1,13 @@
 /* Opens the data sets, models and stores that settings name: rank 0 reads, all ranks get them. */
 #include "tec/setup.h"
 
+#include "tec/alone.h"
 #include "tec/files.h"
 #include "tec/findings_report.h"
 #include "tec/hints.h"
 #include "tec/log.h"
 #include "tec/minmax.h"
+#include "tec/shared_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +43,23 @@ static void warn_of_folders(const tec_dataset *set, const char *key, const char 
     free(hint);
 }
 
+typedef struct scanning {
+    const char *path;
+    tec_label_mode labels;
+    bool skip;
+    char *list;
+    size_t bytes;
+} scanning;
+
+static tec_status scan(void *context)
+{
+    scanning *s = context;
+    tec_status status =
+        (s->skip ? tec_dataset_scan_skipping : tec_dataset_scan)(s->path, s->labels, &s->list, &s->bytes);
+    tec_progress_end();
+    return status;
+}
+
 tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings, bool training, tec_dataset **out)
 {
     const char *key = training ? "data.train" : "data.val";
@@ -49,34 +68,27 @@ tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings,
     if (!path || !path[0])
         return tec_fail(TEC_USER_ERROR, "%s is not given: name a folder of images or an IDX image file", key);
 
-    char *list = NULL;
-    size_t bytes = 0;
-    tec_status status = TEC_OK;
     bool skip = settings->data.on_bad_image == TEC_BAD_IMAGE_SKIP;
     bool labelled_later = !training && settings->data.val_labels[0];
     tec_label_mode labels = labelled_later ? TEC_LABELS_NONE : (tec_label_mode)settings->data.labels;
-    if (comm->rank == 0)
-        status = (skip ? tec_dataset_scan_skipping : tec_dataset_scan)(path, labels, &list, &bytes);
-    status = tec_comm_agree(comm, status);
-    if (status != TEC_OK)
-        goto done;
-    tec_comm_share_text(comm, &list, &bytes, 0);
-    status = tec_dataset_open(out, list, bytes, settings->data.channels,
-                              training ? settings->data.max_train : settings->data.max_val);
+    scanning s = {.path = path, .labels = labels, .skip = skip};
+    tec_release *release;
+    TEC_TRY(tec_comm_alone(comm, scan, &s));
+    TEC_TRY(tec_comm_share_text_on_nodes(comm, &s.list, &s.bytes, &release));
+    tec_status status = tec_dataset_open_taking(out, s.list, s.bytes, release, settings->data.channels,
+                                                training ? settings->data.max_train : settings->data.max_val);
     status = tec_comm_agree(comm, status);
     if (status != TEC_OK) {
         tec_dataset_close(*out);
         *out = NULL;
-        goto done;
+        return status;
     }
     tec_dataset_decode_as(*out, settings->data.strict_images, settings->data.exif_orientation == TEC_EXIF_APPLY);
     if (comm->rank == 0) {
         warn_of_folders(*out, key, path);
         look_at(*out, key, skip);
     }
-done:
-    free(list);
-    return status;
+    return TEC_OK;
 }
 
 /* Reads data.mean and data.std from the settings in a checkpoint; false: these settings cannot be read. */

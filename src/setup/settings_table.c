@@ -126,7 +126,7 @@ const tec_setting tec_settings_table[] = {
     {AT(targets, views), INT(1, 65536, "1"),
      .help = "random crops stored per image; epoch e trains on crop e mod views"},
     {AT(targets, shard_mb), INT(1, 1048576, "1024"),
-     .help = "approximate size of a file of the store, in megabytes"},
+     .help = "approximate size of a file of the store, in megabytes; less if there would be fewer files than ranks"},
     {AT(targets, batch), INT(1, 65536, "32"),
      .help = "images that the base model computes at once, per rank"},
     {AT(targets, store_images), SWITCH("false"),

@@ -112,7 +112,7 @@ tec_status tec_setup_tuning(const tec_comm *comm, const tec_settings *settings, 
     TEC_TRY(open_sets(comm, settings, out));
     TEC_TRY(tec_comm_agree(comm, describe_task(settings, &normalisation, &preprocessing, out)));
     if (settings->run.stage[0])
-        tec_inputs_stage(comm, settings->run.stage, &out->inputs);
+        tec_inputs_stage(comm, settings->run.stage, settings->finetune.epochs, &out->inputs);
     return TEC_OK;
 }
 

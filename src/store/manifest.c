@@ -59,6 +59,8 @@ tec_status tec_store_finish(const char *dir, const tec_store_spec *spec, int64_t
     tec_status status = list_shards(dir, spec, list);
     if (status == TEC_OK)
         status = write_manifest(dir, manifest);
+    if (status == TEC_OK)
+        tec_store_settled(dir);
     json_decref(manifest);
     return status;
 }

@@ -98,21 +98,6 @@ int64_t tec_store_row_bytes(const tec_store_spec *spec)
     return bytes;
 }
 
-/* How many rows fit into `bytes`: a multiple of views, at least that many. */
-static int64_t whole_samples(const tec_store_spec *spec, int64_t bytes)
-{
-    int64_t samples = bytes / (tec_store_row_bytes(spec) * spec->views);
-    return tec_max_int64(samples, 1) * spec->views;
-}
-
-int64_t tec_store_shard_rows(const tec_store_spec *spec, int megabytes)
-{
-    enum { SHARES = 64 };
-    int64_t largest = whole_samples(spec, (int64_t)megabytes << 20), smallest = whole_samples(spec, 1 << 20);
-    int64_t rows = (spec->samples + SHARES - 1) / SHARES * spec->views;
-    return tec_min_int64(tec_max_int64(rows, smallest), largest);
-}
-
 /* The number of elements in use: of mean and std one for each channel. */
 static int elements(const spec_field *field, const tec_store_spec *spec)
 {
@@ -225,12 +210,13 @@ static bool same(const spec_field *field, const tec_store_spec *a, const tec_sto
 /* Fingerprints tell people nothing. */
 static tec_status other_images(const tec_store_spec *have, const tec_store_spec *want, const char *where)
 {
-    return tec_fail(TEC_USER_ERROR,
-                    "%s was made with dataset = %016llx, of %lld images, this run wants %016llx, of %lld images "
-                    "(data.train, data.max_train): use the images that it was made of, or make a store of these in "
-                    "another targets.dir",
-                    where, (unsigned long long)have->dataset, (long long)have->samples,
-                    (unsigned long long)want->dataset, (long long)want->samples);
+    return tec_fail(
+        TEC_USER_ERROR,
+        "%s was made with dataset = %016llx, of %lld images, this run wants %016llx, of %lld images "
+        "(data.train, data.max_train, data.exif_orientation): use the images that it was made of, or make a store of these in "
+        "another targets.dir",
+        where, (unsigned long long)have->dataset, (long long)have->samples, (unsigned long long)want->dataset,
+        (long long)want->samples);
 }
 
 tec_status tec_store_spec_compare(const tec_store_spec *have, const tec_store_spec *want, bool storage_too,

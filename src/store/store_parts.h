@@ -136,6 +136,9 @@ tec_status tec_store_shard_describe(const char *dir, const tec_store_spec *spec,
 tec_status tec_store_shard_locate(const char *path, const tec_store_spec *spec, int64_t shard, int64_t offset[PARTS],
                                   int64_t *error_offset);
 
+/* The store is complete: nobody needs to be told any more how large its shards are to be (sizes.c). */
+void tec_store_settled(const char *dir);
+
 /* -- the journal of a shard that is being written (journal.c) --
  *
  * It lies behind the end of the HDF5 file, with a record for every row, and is cut off when the shard is whole. */

@@ -5,6 +5,7 @@
 #include "parts.h"
 
 #include "tec/clock.h"
+#include "tec/dataset_record.h"
 #include "tec/files.h"
 #include "tec/findings_report.h"
 #include "tec/log.h"
@@ -211,10 +212,13 @@ static tec_status check_room(const tec_targets_job *job)
                           "give another targets.dir");
 }
 
+/* On rank 0. The missing shards, room for them, and the record of the images. */
 static tec_status begin(const tec_targets_job *job, const target_parts *parts, int64_t **missing, size_t *bytes)
 {
     TEC_TRY(list_missing(job, parts, missing, bytes));
-    return **missing > 0 ? check_room(job) : TEC_OK;
+    if (**missing > 0)
+        TEC_TRY(check_room(job));
+    return tec_dataset_record_exists(job->dir) ? TEC_OK : tec_dataset_record_write(job->set, job->dir);
 }
 
 /* Takes this rank's shards, and what there is of them. */
@@ -240,9 +244,7 @@ static void take_share(writing *w, const int64_t *missing, const target_parts *p
     }
     w->asked.row = w->computed.row = w->first[0];
     tec_log("%lld shards of up to %lld rows to make%s", (long long)missing[0], (long long)spec->shard_rows,
-            missing[0] > 0 && missing[0] < comm->size
-                ? ", fewer than ranks, some of which idle: a smaller targets.shard_mb makes more shards"
-                : "");
+            missing[0] > 0 && missing[0] < comm->size ? ", fewer than ranks, some of which have nothing to do" : "");
     tec_comm_sum_int64(comm, begun, 2);
     if (begun[0] > 0)
         tec_log("%lld of them were begun before: %lld rows are there already", (long long)begun[0],
@@ -255,6 +257,15 @@ static void set_aside(writing *w)
     tec_store_writer_set_aside(w->writer);
     for (int64_t i = 0; i < w->shards; i++)
         tec_store_writer_set_aside(w->begun[i]);
+}
+
+tec_status tec_targets_settle(tec_targets_job *job)
+{
+    const int64_t makers = (int64_t)job->comm->size * job->workers;
+    TEC_TRY(tec_comm_agree(
+        job->comm, job->comm->rank == 0 ? tec_store_settle_rows(job->dir, &job->spec, makers, job->batch) : TEC_OK));
+    tec_comm_broadcast(job->comm, &job->spec.shard_rows, sizeof job->spec.shard_rows, 0);
+    return TEC_OK;
 }
 
 tec_status tec_targets_write(const tec_targets_job *job)

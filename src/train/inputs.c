@@ -4,6 +4,7 @@
 #include "tec/files.h"
 #include "tec/log.h"
 #include "tec/memory.h"
+#include "tec/room.h"
 #include "tec/stop.h"
 
 #include <stdlib.h>
@@ -42,7 +43,40 @@ static void read_from_stage(tec_inputs *in)
     free(targets);
 }
 
-void tec_inputs_stage(const tec_comm *comm, const char *dir, tec_inputs *in)
+/* What the ranks of a node read in all epochs: every image of an epoch is read by one node, and of each image one view of
+ * the store. */
+static double bytes_read(const tec_comm *comm, const tec_inputs *in, int epochs)
+{
+    double epoch = in->store ? (double)tec_store_bytes(in->store) / tec_store_get_spec(in->store)->views : 0;
+    for (int i = 0; i < tec_dataset_shards(in->set); i++) {
+        int64_t bytes;
+        free(tec_dataset_shard_file(in->set, i, &bytes));
+        epoch += (double)bytes;
+    }
+    int64_t nodes = tec_comm_first_of_node(comm);
+    tec_comm_sum_int64(comm, &nodes, 1);
+    return epoch * epochs / (double)nodes;
+}
+
+/* Collective. Is less copied than would be read without copies? */
+static bool is_worth_it(const tec_comm *comm, const tec_inputs *in, const tec_stage_file *file, int64_t count,
+                        int epochs)
+{
+    int64_t copied = 0;
+    char all[32], some[32];
+    for (int64_t i = 0; i < count; i++)
+        copied += file[i].bytes;
+    double read = bytes_read(comm, in, epochs);
+    if ((double)copied <= read)
+        return true;
+    tec_warn(
+        "run.stage: nothing is copied: that would be %s for each node, whose ranks read only %s in %d epochs; files "
+        "are read where they are",
+        tec_room_text(all, copied), tec_room_text(some, (int64_t)read), epochs);
+    return false;
+}
+
+void tec_inputs_stage(const tec_comm *comm, const char *dir, int epochs, tec_inputs *in)
 {
     int64_t count;
     tec_stage_file *file = list_files(in, &count);
@@ -50,7 +84,7 @@ void tec_inputs_stage(const tec_comm *comm, const char *dir, tec_inputs *in)
     if (count == 0)
         tec_warn("run.stage: there is nothing to copy, as data.train is not a pack and there is no target store; "
                  "`tec pack` makes a pack");
-    else
+    else if (is_worth_it(comm, in, file, count, epochs))
         tec_stage_open(&in->stage, comm, dir, file, count);
     if (in->stage)
         read_from_stage(in);

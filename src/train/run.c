@@ -13,6 +13,7 @@
 #include "tec/findings_report.h"
 #include "tec/log.h"
 #include "tec/phase.h"
+#include "tec/range.h"
 #include "tec/skipped_report.h"
 #include "tec/stop.h"
 
@@ -95,6 +96,23 @@ static tec_status start_or_resume(run *r)
     return TEC_OK;
 }
 
+/* A step takes as long as the rank with the most images: says so where much of the ranks' time would be waiting. */
+static void warn_of_idle_ranks(const run *r)
+{
+    const int batch = r->recipe->batch, ranks = r->comm->size;
+    const int most = (int)tec_share(batch, 0, ranks).count;
+    double used = (double)batch / ((double)most * ranks);
+    if (batch < ranks)
+        tec_warn(
+            "pretrain.batch is %d: %d of %d ranks have no image in any step; take at most %d ranks, or a larger batch",
+            batch, ranks - batch, ranks, batch);
+    else if (used < 0.9)
+        tec_warn(
+            "pretrain.batch is %d, which %d ranks cannot share evenly: those with %d wait for those with %d images, "
+            "%.0f %% of all time; a batch that is a multiple of the ranks is shared evenly",
+            batch, ranks, most - 1, most, 100 * (1 - used));
+}
+
 /* Has the run come to the step at which it is to stop, with steps left? */
 static bool is_stopped(const run *r)
 {
@@ -105,6 +123,7 @@ static bool is_stopped(const run *r)
 static tec_status prepare(run *r)
 {
     const tec_run_plan *plan = r->plan;
+    warn_of_idle_ranks(r);
     TEC_TRY(tec_trainer_create(&r->trainer, r->comm,
                                &(tec_trainer_settings){.task = plan->task,
                                                        .recipe = &plan->recipe,

@@ -40,7 +40,8 @@ static tec_status refuse_images(const tec_run_plan *plan, const char *path, cons
     char *difference = tec_dataset_record_difference(plan->set, plan->dir);
     char *what = tec_string_format("the run was trained on another data set, or its files have changed%s%s",
                                    *difference ? ": " : "", difference);
-    tec_status status = refuse(path, changes, "data.train|data.max_train|data.labels|data.channels", what);
+    tec_status status =
+        refuse(path, changes, "data.train|data.max_train|data.labels|data.channels|data.exif_orientation", what);
     free(what);
     free(difference);
     return status;

@@ -212,12 +212,20 @@ static tec_status refuse_batch(const tec_trainer *t)
     return tec_skipped_fail(t->settings.skipped ? t->settings.skipped : &none, t->comm, what);
 }
 
-/* Sums over the ranks what all must know before they continue: losses, inputs, failures, requests. */
+/* Sums over the ranks what all must know before they continue: losses, inputs, failures, requests; and rank 0's learning
+ * rate, as the math library may round a cosine differently on another processor. */
 static tec_status agree_on_losses(tec_trainer *t, tec_status mine, int64_t inputs, const double *loss, unsigned ask,
-                                  tec_step_result *result)
+                                  double *lr, tec_step_result *result)
 {
-    double sum[6] = {loss[0], loss[1], (double)inputs, mine != TEC_OK, ask & TEC_ASK_CHECKPOINT, ask & TEC_ASK_STOP};
-    tec_comm_sum_double(t->comm, sum, 6);
+    double sum[7] = {loss[0],
+                     loss[1],
+                     (double)inputs,
+                     mine != TEC_OK,
+                     ask & TEC_ASK_CHECKPOINT,
+                     ask & TEC_ASK_STOP,
+                     t->comm->rank == 0 ? *lr : 0};
+    tec_comm_sum_double(t->comm, sum, 7);
+    *lr = sum[6];
     if (sum[3] > 0)
         return tec_comm_agree(t->comm, mine);
     result->asked = (sum[4] > 0 ? TEC_ASK_CHECKPOINT : 0) | (sum[5] > 0 ? TEC_ASK_STOP : 0);
@@ -249,6 +257,7 @@ static double update_slices(tec_trainer *t, double lr, double scale, double *cli
     if (t->recipe->clip_norm > 0) {
         tec_reducer_take_all(t->reducer);
         *clip = clip_factor(t, scale);
+        tec_comm_broadcast(t->comm, clip, sizeof *clip, 0); /* the norm's last digits depend on threads and processor */
         return tec_adamw_step(&t->adamw, params, lr, scale * *clip);
     }
     tec_adamw_begin(&t->adamw);
@@ -277,7 +286,7 @@ tec_status tec_trainer_step(tec_trainer *t, double lr, unsigned ask, tec_step_re
     result->waited = tec_feed_waited(t->feed) - waited;
     /* Before the first bucket: once buckets are under way, no rank may leave the step. */
     double start = tec_seconds();
-    TEC_TRY(agree_on_losses(t, status, inputs, loss, ask, result));
+    TEC_TRY(agree_on_losses(t, status, inputs, loss, ask, &lr, result));
     result->reduced = tec_seconds() - start;
     TEC_TRY(update(t, lr, result));
     result->reduced += tec_reducer_waited(t->reducer) - reduced;

@@ -99,7 +99,7 @@ done
 noise=("${skip[@]}" data.train=noise run.dir=noisy)
 bad 'step 1: none of the images of the batch could be decoded; 8 were left out so far, the first of them: .*noise/left/0.jpg: neither JPEG nor PNG.*; .*noise/left/1.jpg: ' \
     ranks 2 pretrain "${noise[@]}" pretrain.objective=mae pretrain.batch=8 data.labels=none
-bad 'noise: no image of class `(left|right)` can be read: 4 files are named as images, but hold none .*more such class' \
+bad 'noise: no image of class `(left|right)` can be read: none of 4 files named as images is one .*more such class' \
     ranks 2 knn "${noise[@]}" data.val=noise eval.model=pixels
 printf 'RIFF1234WEBPVP8 ' >noise/left/0.webp
 cp noise/left/0.webp noise/left/0.jpg

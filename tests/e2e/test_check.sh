@@ -20,7 +20,7 @@ run tec check two-images-idx3-ubyte data.channels=1
 says '^two-images-idx3-ubyte: 3 images, 0 bad, no labels$'
 says '^  sizes     all 3 x 2 pixels; 3 with a side shorter than data.image_size 224$'
 says '^  settings  data: \{mean: 0.3333, std: 0.4714\}$'
-says '^duplicates: 1 image has the pixels of another one \(1 groups'
+says '^duplicates: 1 image has the pixels of another one \(groups: 1, of several classes: 0, in several sets: 0\)$'
 says '^  same      two-images-idx3-ubyte\[0\] = two-images-idx3-ubyte\[2\]$'
 run tec check data.train=two-images-idx3-ubyte
 says 'data: \{mean: \[0.3333, 0.3333, 0.3333\], std: \[0.4714, 0.4714, 0.4714\]\}$'
@@ -66,5 +66,11 @@ says '^val: 3 images, 0 bad'
 run tec pack photos pack
 run tec check pack
 says '^pack: 9 images, 0 bad, 2 classes$'
+cp "$images/turned6.jpg" val/left && cp "$images/no_iend.png" val/right
+run ranks 2 check val
+for warning in 'val: 1 .*EXIF orientation that is ignored.*turned6.jpg' 'val: damaged images .*no_iend.png'; do
+    grep -Eq "warning: $warning" "$err" || fail "there is no warning '$warning'"
+done
+expect_exit 1 '1 of 5 images cannot be read' tec check val data.strict_images=true
 expect_exit 2 'no data set is given: tec check DATA' ranks 2 check
 expect_exit 2 'absent: No such file' ranks 2 check photos absent

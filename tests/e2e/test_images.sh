@@ -4,7 +4,7 @@
 # shellcheck source=tests/e2e/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-export OMPI_MCA_ess_singleton_isolated=1 OMPI_MCA_odls_base_sigkill_timeout=0
+export OMPI_MCA_odls_base_sigkill_timeout=0
 fixtures=$repository/tests/data/images
 make_idx train 62 1
 make_settings tiny.yaml
@@ -24,7 +24,7 @@ said() {
 say "damaged images are read, and counted once over ranks and epochs"
 run ranks 3 "${mae[@]}" run.dir=run
 said 'the training set: damaged images .*data.strict_images=true refuses them\): 3 PNG without an end \(IEND\) \(first: photos/right/0.png\), 1 JPEG with a bad Huffman code \(first: photos/left/4.jpg\)$'
-said 'the training set: 1 images with an EXIF orientation that is ignored.* \(first: photos/left/5.jpg\); data.exif_orientation=apply'
+said 'the training set: 1 image with an EXIF orientation that is ignored.* \(first: photos/left/5.jpg\); data.exif_orientation=apply'
 said 'data.train \(a look at 8 images\): damaged images'
 expect_exit 2 'photos/(right/[012].png: truncated PNG|left/4.jpg: damaged JPEG).*data.on_bad_image=skip' \
     ranks 3 "${mae[@]}" run.dir=strict data.strict_images=true
@@ -36,8 +36,10 @@ run tec "${mae[@]}" run.dir=base
 targets=(-c tiny.yaml data.train=photos base.model=base/checkpoint.h5 targets.dir=store)
 run ranks 2 targets "${targets[@]}"
 said 'the training set: damaged images'
-expect_exit 2 'store was made with dataset' tec pretrain "${targets[@]}" pretrain.batch=6 run.dir=turned \
-    data.exif_orientation=apply
+expect_exit 2 'store was made of other images .*: 12 images were used, 12 are now, as the files .* data.exif_orientation is not' \
+    tec pretrain "${targets[@]}" pretrain.batch=6 run.dir=turned data.exif_orientation=apply
+expect_exit 2 'other images .* data.exif_orientation is not' ranks 2 targets "${targets[@]}" data.exif_orientation=apply
+expect_exit 2 'data.exif_orientation' tec "${mae[@]}" run.dir=base pretrain.epochs=3 data.exif_orientation=apply
 run ranks 2 "${mae[@]}" run.dir=upright data.exif_orientation=apply
 if grep -q 'EXIF' "$err"; then fail "an orientation that is applied is warned of"; fi
 
@@ -51,9 +53,9 @@ make_folder cut 2
 for file in cut/left/*; do
     head -c 500 "$fixtures/progressive.jpg" >"$file"
 done
-expect_exit 2 'none of the 2 training images of class `left` could be decoded' ranks 2 knn -c tiny.yaml \
+expect_exit 2 'none of the 2 (training|validation) images of class `left` could be decoded' ranks 2 knn -c tiny.yaml \
     data.on_bad_image=skip data.train=cut data.val=cut eval.model=pixels run.dir=run knn.k=1
-said '2 images of the training set could not be decoded'
+said '2 images of the (training|validation) set could not be decoded'
 said 'data.train \(a look at 4 images\): 2 cannot be decoded and will be left out \(cut/left/[01].jpg: truncated JPEG'
 
 say "images that use little of their range"

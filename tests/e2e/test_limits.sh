@@ -6,6 +6,7 @@ source "$(dirname "$0")/lib.sh"
 export OMPI_MCA_odls_base_sigkill_timeout=0
 
 make_idx train 620 1
+make_idx val 100 2
 make_settings tiny.yaml
 endless=(pretrain -c "$here/tiny.yaml" pretrain.objective=mae pretrain.epochs=100000 pretrain.checkpoint_epochs=1000)
 finite=(pretrain -c ../tiny.yaml pretrain.objective=mae run.dir=run)
@@ -103,10 +104,21 @@ expect_watchdog 'waiting for data'
 say "a rank that has more to do than the other one is named"
 run ranks 2 "${endless[@]}" run.dir=slow model.width=96 model.depth=8 pretrain.batch=3 pretrain.log_steps=20 \
     pretrain.progress_seconds=0 pretrain.stop_after_steps=200
+grep -q 'tec: warning: pretrain.batch is 3, which 2 ranks cannot share evenly: those with 1 wait for those with 2 images, 25 %' "$err" ||
+    fail "nobody says that the batch is uneven"
 grep '"kind":"step"' slow/log.jsonl >lines
-named=$(grep -Ec "\"slowest_rank\":0,\"slowest_host\":\"$(hostname)\",\"slowest_share\":(0\.[2-9]|1)" lines || true)
-((2 * named > $(wc -l <lines) && named > 0)) || fail "rank 0 is named in $named of $(wc -l <lines) lines: $(cat lines)"
-grep -Eq "; [0-9]+ % of the time is waiting for rank 0 \(host $(hostname)\)" "$err" || fail "it is not named on the terminal"
+share='(0|1|0\.[0-9]+|[1-9][.0-9]*e-[0-9]+)'
+(($(grep -Ec "\"slowest_rank\":[01],\"slowest_host\":\"$(hostname)\",\"slowest_share\":$share," lines) == 10)) ||
+    fail "not every line names the slowest rank: $(cat lines)"
+(($(grep -c '"slowest_rank":0,' lines) >= 3)) || fail "it is not rank 0: $(cat lines)" # others use the cores, too
+
+say "ranks with nothing to do"
+expect_exit 0 'tec: warning: pretrain.batch is 2: 1 of 3 ranks have no image in any step; take at most 2 ranks' \
+    ranks 3 "${endless[@]}" run.dir=idle pretrain.batch=2 pretrain.stop_after_steps=2
+expect_exit 0 'tec: warning: the validation set has 2 batches of 64 images, and 1 ranks have none of them' \
+    ranks 3 knn -c "$here/tiny.yaml" eval.model=idle/checkpoint.h5 run.dir=idle
+run ranks 3 "${endless[@]}" run.dir=even pretrain.batch=31 pretrain.stop_after_steps=2
+! grep -q warning "$err" || fail "a warning about 31 images on 3 ranks"
 
 say "ranks that were stopped all together go on"
 start_ranks 2 "${endless[@]}" run.dir=suspended run.watchdog_minutes=0.05

@@ -77,6 +77,12 @@ empty_node() {
 empty_node "after the end"
 expect_exit 4 'loss' ranks 2 pretrain "${stage[@]}" run.dir=wild pretrain.lr=1e30 pretrain.warmup_epochs=0
 empty_node "after an error"
+say "a run that reads less than would be copied"
+views=("${settings[@]}" data.train=pack targets.views=8)
+run tec targets "${views[@]}" base.model=from-photos/run/checkpoint.h5 targets.dir=eight
+expect_exit 0 'run.stage: nothing is copied: that would be .* for each node, whose ranks read only .* in 1 epochs' \
+    tec pretrain "${views[@]}" targets.dir=eight run.dir=brief run.stage="$here/node" pretrain.epochs=1
+
 endless=(pretrain "${stage[@]}" run.dir=endless pretrain.epochs=100000 pretrain.checkpoint_epochs=100000
     pretrain.checkpoint_minutes=0)
 start_ranks 2 "${endless[@]}"
@@ -109,7 +115,7 @@ empty_node "after a damaged copy"
 say "no room: a warning, and files are read where they are"
 if mkdir small && mount -t tmpfs -o size=1m tmpfs small 2>/dev/null; then
     code=0
-    expect_exit 0 'warning: run.stage: host .*: small has no room: .* are needed' \
+    expect_exit 0 'warning: run.stage: host .*: small: no room: .* are free, but the copies need' \
         ranks 2 pretrain "${stage[@]}" run.dir=elsewhere run.stage=small || code=$?
     umount small
     ((code == 0)) || fail "a run without room"

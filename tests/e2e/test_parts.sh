@@ -79,8 +79,21 @@ becomes shard-00000.h5.elsewhere.99.0.77-1.tmp other
 expect_exit 0 'made 40 views' env SLURM_JOB_ID=77 SLURM_RESTART_COUNT=1 "$program" "${targets[@]}" targets.dir=other
 [[ -f other/$part ]] || fail "a file of another rank of this job is gone"
 
-say "a worker that is killed in the middle of a shard, at any moment"
+say "more workers than there would be shards, also with other ranks later on"
 make_idx train 3000 1
+many=(targets -c tiny.yaml base.model=base/checkpoint.h5 targets.views=2)
+run tec "${many[@]}" targets.dir=few
+few=$(find few -name 'shard-*' | wc -l)
+((few > 3 && few < 20)) || fail "$few shards are no good for this test"
+run tec "${many[@]}" targets.dir=many --worker 3/40
+expect_file many/shard-00002.h5
+expect_exit 0 'many was begun with shards of [0-9]+ rows, and goes on with them' ranks 2 "${many[@]}" targets.dir=many
+(($(find many -name 'shard-*' | wc -l) > 35)) || fail "there are not about as many shards as workers"
+[[ ! -f many/begun.json ]] || fail "begun.json is left"
+expect_exit 0 'made 0 views' ranks 3 "${many[@]}" targets.dir=many targets.shard_mb=3
+expect_exit 0 'shards are sound' tec "${many[@]}" targets.dir=many --verify
+
+say "a worker that is killed in the middle of a shard, at any moment"
 slow=(targets -c tiny.yaml base.model=base/checkpoint.h5 targets.views=2 targets.batch=4)
 run tec "${slow[@]}" targets.dir=all
 kills=0 begun=0
@@ -95,4 +108,5 @@ until [[ -f killed/manifest.json ]]; do
     ((kills++ < 200)) || fail "no store after $kills kills"
 done
 say "$kills kills, $begun times a shard was gone on with"
+run tec "${slow[@]}" targets.dir=killed # the last kill may have come right after the manifest
 diff -r all killed >"$out" || fail "the store differs"

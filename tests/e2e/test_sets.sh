@@ -38,7 +38,7 @@ photos=(data.train=parent/train data.val=parent/val)
 pretrain=(pretrain -c tiny.yaml pretrain.objective=mae pretrain.batch=8 pretrain.epochs=1 run.dir=new --fresh --fresh)
 meant='warning: data.train parent: its folders are called train, val, .*probably data.train=parent/train and data.val=parent/val were meant'
 expect_exit 0 "$meant" tec "${pretrain[@]}" data.train=parent
-expect_exit 0 "$meant" tec "${pretrain[@]}" data.train=parent data.labels=none
+expect_exit 0 "$meant" tec "${pretrain[@]}" data.train=parent/ data.labels=none
 expect_exit 0 'data.val parent: its folders .*and data.val=parent/val were meant' tec "${knn[@]}" data.train=parent \
     data.val=parent
 mkdir whole && ln -s ../parent whole/set
@@ -71,8 +71,17 @@ expect_exit 0 'pack holds the same images as data.train' tec "${knn[@]}" data.tr
 expect_exit 0 "$shared" tec "${knn[@]}" data.val="$here/train/images-idx3-ubyte"
 cp -r parent/train nested && cp -r parent/val nested/val
 expect_exit 0 'nested/val lies inside data.train nested' tec "${knn[@]}" data.train=nested data.val=nested/val
-run tec "${knn[@]}" "${photos[@]}"
+run tec "${knn[@]}"
 ! grep -q 'evaluated by themselves' "$err" || fail "two different sets are taken for one"
+holds "$(number shared_images <run/knn.json) == 0" || fail "two different sets share images"
+mkdir -p leak/left leak/right
+cp "$repository/tests/data/images/ycck.jpg" leak/left && cp parent/train/right/0.png leak/right/of-another-name.png
+cp "$repository/tests/data/images/palette.png" leak/right
+for n in 1 2; do
+    expect_exit 0 '1 of the 3 images of data.val are in data.train too.* first is leak/right/of-another-name.png' \
+        ranks $n "${knn[@]}" data.train=parent/train data.val=leak data.channels=3
+    holds "$(number shared_images <run/knn.json) == 1" || fail "knn.json does not count the images that are shared"
+done
 
 say "top-5 of few classes, a stray picture"
 expect_exit 0 'warning: there are only 2 classes: top-5 says nothing' tec "${knn[@]}" "${photos[@]}"

@@ -5,15 +5,18 @@
 #include "tec/comm.h"
 #include "tec/memory.h"
 #include "tec/range.h"
+#include "tec/shared_text.h"
 #include "tec/text.h"
 
 #include <math.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -87,6 +90,65 @@ static void test_empty_text(void **state)
     tec_comm_share_text(&comm, &text, &bytes, 0);
     assert_string_equal(text, "");
     free(text);
+}
+
+static bool maps_shared_memory(void)
+{
+    char line[4096];
+    bool found = false;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    while (fgets(line, sizeof line, maps))
+        found |= strstr(line, "/dev/shm/tec-") != NULL;
+    fclose(maps);
+    return found;
+}
+
+/* Longer than two pieces; `shared`: this is one node, and has one copy. */
+static void share_on_nodes(bool shared)
+{
+    size_t bytes = 777, length = (35 << 20) + 7;
+    char *text = NULL;
+    tec_release *release;
+    if (comm.rank == 0) {
+        bytes = length;
+        text = tec_allocate(bytes + 1);
+        for (size_t i = 0; i < bytes; i++)
+            text[i] = (char)(i % 251);
+        text[bytes] = 0;
+    }
+    assert_int_equal(tec_comm_share_text_on_nodes(&comm, &text, &bytes, &release), TEC_OK);
+    assert_int_equal(bytes, length);
+    assert_int_equal(maps_shared_memory(), shared);
+    size_t wrong = 0;
+    for (size_t i = 0; i < bytes; i++)
+        wrong += text[i] != (char)(i % 251);
+    assert_int_equal(wrong, 0);
+    assert_int_equal(text[bytes], 0);
+    release(text, bytes);
+    assert_false(maps_shared_memory());
+}
+
+static void test_text_on_nodes(void **state)
+{
+    (void)state;
+    share_on_nodes(comm.size > 1);
+    share_on_nodes(comm.size > 1);
+    assert_int_equal(system("! ls /dev/shm/tec-$PPID-* 2>/dev/null"), 0);
+}
+
+/* Where there is no room for shared memory. */
+static void test_text_in_memory_of_its_own(void **state)
+{
+    (void)state;
+    struct rlimit before, low;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    low = before;
+    low.rlim_cur = 1 << 20;
+    tec_comm_barrier(&comm);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+    share_on_nodes(false);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 }
 
 /* Longer than one piece of the reduction, and no multiple of it. */
@@ -245,6 +307,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_agree_on_failure),
         cmocka_unit_test(test_broadcast_and_text),
         cmocka_unit_test(test_empty_text),
+        cmocka_unit_test(test_text_on_nodes),
+        cmocka_unit_test(test_text_in_memory_of_its_own),
         cmocka_unit_test(test_sum_real),
         cmocka_unit_test(test_small_reductions),
         cmocka_unit_test(test_same_gather_least),

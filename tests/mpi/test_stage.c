@@ -112,6 +112,19 @@ static void test_copied_and_removed(void **state)
     tec_stage_close(NULL);
 }
 
+static void test_copied_to_memory(void **state)
+{
+    (void)state;
+    char said[2048];
+    tec_stage *stage = open_stage("/dev/shm", said, sizeof said);
+    assert_non_null(stage);
+    if (comm.rank == 0)
+        assert_non_null(strstr(said, "warning: run.stage: /dev/shm is in memory: the copies take "));
+    assert_copies(stage);
+    tec_comm_barrier(&comm);
+    tec_stage_close(stage);
+}
+
 static void make_left_behind(const char *name)
 {
     char *path = tec_string_format("%s/%s/even", cache, name), *copy = tec_path_join(path, "file-2");
@@ -171,7 +184,8 @@ static void test_what_cannot_be_copied(void **state)
     assert_not_copied("/proc/tec", "the directory cannot be made");
     int64_t right = file[3].bytes;
     file[3].bytes = INT64_C(1) << 60;
-    assert_not_copied(cache, "has no room");
+    assert_not_copied(cache, "no room: ");
+    assert_not_copied("/dev/shm", "/dev/shm is in memory: the copies need");
     assert_int_equal(entries(cache), 1); /* what is none of ours */
     file[3].bytes = right + 1;
     assert_not_copied(cache, "file-3 does not have its expected size of 3001 bytes");
@@ -182,7 +196,8 @@ static void test_what_cannot_be_copied(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_copied_and_removed), cmocka_unit_test(test_left_behind),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_copied_and_removed),
+                                       cmocka_unit_test(test_copied_to_memory), cmocka_unit_test(test_left_behind),
                                        cmocka_unit_test(test_what_cannot_be_copied)};
     tec_comm_start(&comm);
     int failed = cmocka_run_group_tests(tests, make_files, remove_files);

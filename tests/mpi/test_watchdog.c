@@ -1,5 +1,6 @@
 /* What the watchdog must not take for a hang: if it does, it ends this program. (That it ends ranks which hang is
  * tested end to end.) */
+#include "tec/alone.h"
 #include "tec/phase.h"
 #include "tec/text.h"
 #include "tec/watchdog.h"
@@ -69,10 +70,33 @@ static void test_stopped_as_a_whole(void **state)
     free(command);
 }
 
+static tec_status work_long(void *context)
+{
+    for (int i = 0; i < 22; i++) {
+        rest(LIMIT / 4);
+        tec_phase_tick();
+    }
+    *(bool *)context = true;
+    return tec_fail(TEC_USER_ERROR, "all that for nothing");
+}
+
+/* One rank works for longer than the others may wait, and says that it does. */
+static void test_one_works(void **state)
+{
+    (void)state;
+    bool done = false;
+    tec_phase_enter(TEC_PHASE_START);
+    tec_watchdog_start(LIMIT / 60);
+    assert_int_equal(tec_comm_alone(&comm, work_long, &done), TEC_USER_ERROR);
+    assert_true(done == (comm.rank == 0));
+    assert_string_equal(tec_error_message(), "all that for nothing");
+    tec_watchdog_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_stopped_as_a_whole), cmocka_unit_test(test_signs_of_life),
-                                       cmocka_unit_test(test_patience)};
+                                       cmocka_unit_test(test_patience), cmocka_unit_test(test_one_works)};
     tec_comm_start(&comm);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     tec_comm_finish(&comm);

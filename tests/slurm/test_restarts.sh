@@ -77,6 +77,28 @@ warned() {
     expect_continued warned
 }
 
+raised() {
+    say "the time limit is raised while the job runs: it goes on in the same job"
+    # What the program believes in its first attempt, so that nobody has to wait for a minute to be over.
+    cat >early <<SH
+#!/bin/bash
+if [[ \$1 == pretrain ]] && mkdir "$here/early-\$SLURM_PROCID" 2>/dev/null; then
+    export SLURM_JOB_END_TIME=\$((\$(date +%s) + 6))
+fi
+exec $program "\$@"
+SH
+    chmod +x early
+    train raised --time 5 --tec "$here/early"
+    until_true "the first steps" has_step raised/run 1
+    scontrol update JobId="$id" TimeLimit=30
+    expect_state COMPLETED "$id" "$rest"
+    [[ $(field "$id" Restarts) == 0 ]] || fail "the job was requeued"
+    if printed 'time limit is near'; then # not on a machine that is done in six seconds
+        printed 'the time limit of the job was raised by 25 min: going on' || fail "nobody says that it goes on"
+    fi
+    expect_same_as_plain raised
+}
+
 # exceed FOLDER OPTION ...: the time is over, which nobody knew, and the ranks, which are deaf and slow, do not react to
 # anything until Slurm has killed them.
 exceed() {
@@ -256,6 +278,8 @@ kill -KILL \$\$
 SH
     chmod +x dies
     give_up 2 'exit code 2: a mistake in settings or data' data data.train=/nowhere
+    give_up 2 'mpi is none: each of the 2 processes would be a job of its own' none --mpi none
+    give_up 2 'mpi is pmux, which this Slurm does not have: .* pmix' pmux --mpi pmux
     give_up 4 'exit code 4: training diverged' diverged pretrain.lr=1e30 pretrain.warmup_epochs=0
     give_up '1(37|43)' '2 attempts on end without any progress' progress --tec "$here/dies" --restarts 1
     [[ $(field "$id" Restarts) == 1 ]] || fail "$(field "$id" Restarts) restarts instead of 1"
@@ -263,7 +287,7 @@ SH
 
 # The first of these wait for Slurm most of the time.
 waiting=(warned exceeded exceeded_submit signals)
-busy=(submitted killed cancelled twice hopeless)
+busy=(raised submitted killed cancelled twice hopeless)
 for what in plain "${waiting[@]}"; do
     in_background "$what"
 done

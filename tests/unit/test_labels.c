@@ -151,6 +151,7 @@ static void test_refusals(void **state)
     assert_refused("day/1 cat\nday/1.png Irish setter\n", NULL, TEC_NUMBERS_ASK, "labels:2: ");
     assert_refused("day/1 cow\n", NULL, TEC_NUMBERS_ASK, "`cow` is no class of data.train");
     assert_refused("day/1.jpg cat\n", NULL, TEC_NUMBERS_ASK, "no line names an image");
+    assert_refused("ay/1.png cat\n", NULL, TEC_NUMBERS_ASK, "no line names an image");
     assert_refused("cat\ncat\ncat\n", NULL, TEC_NUMBERS_ASK, "has 3 labels, one a line, but data.val val has 4 images");
     assert_refused("cat\ncat\ncat\ncat\ncat\n", NULL, TEC_NUMBERS_ASK, "has 5 labels");
     assert_refused("cat\ncat\ncatt\ncat\n", NULL, TEC_NUMBERS_ASK,

@@ -717,6 +717,19 @@ static void test_rows_per_shard(void **state)
     assert_int_equal(tec_store_shards(&spec), 64);
     spec.shard_rows = tec_store_shard_rows(&spec, 2);
     assert_true(spec.shard_rows % V == 0 && spec.shard_rows * row <= 2 << 20 && (spec.shard_rows + V) * row > 2 << 20);
+    assert_int_equal(tec_store_spread_rows(&spec, 3, 1), tec_store_shard_rows(&spec, 2));
+    spec.shard_rows = tec_store_shard_rows(&spec, 1024);
+    static const struct {
+        int64_t makers, shards;
+    } spread[] = {{1, 64}, {3, 64}, {32, 64}, {64, 64}, {33, 64}, {60, 120}, {65, 65}, {100, 100}, {1000, 1000}};
+    for (size_t i = 0; i < sizeof spread / sizeof *spread; i++) {
+        tec_store_spec few = spec;
+        few.shard_rows = tec_store_spread_rows(&spec, spread[i].makers, 6);
+        assert_int_equal(few.shard_rows % V, 0);
+        assert_true(few.shard_rows % 6 == 0 || few.shard_rows == spec.shard_rows);
+        assert_true(tec_store_shards(&few) <= spread[i].shards &&
+                    100 * tec_store_shards(&few) >= 99 * spread[i].shards);
+    }
     spec.width = 1 << 16; /* a row larger than a shard should be */
     assert_int_equal(tec_store_shard_rows(&spec, 1), V);
 }
