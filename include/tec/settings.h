@@ -93,8 +93,10 @@ typedef struct tec_settings {
         int64_t stop_after_steps;  /* write a checkpoint at this step and stop, as at a time limit; 0: off */
     } pretrain;
     struct {
-        char *model; /* "scratch": none */
-        int pooling; /* tec_pooling: cls | mean */
+        char *model;              /* "scratch": none */
+        int pooling;              /* tec_pooling: cls | mean */
+        int64_t labels_per_class; /* 0: label_fraction */
+        double label_fraction;
         int epochs, batch, micro_batch;
         double blr, lr, min_lr; /* lr 0: blr * batch / 256 */
         double warmup_epochs, weight_decay, layer_decay, beta1, beta2, clip_norm;

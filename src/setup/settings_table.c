@@ -189,6 +189,11 @@ const tec_setting tec_settings_table[] = {
              "architecture that `model` describes"},
     {AT(finetune, pooling), CHOICE(TEC_POOLING_WORDS, "mean"),
      .help = "what is classified: the class token behind the final norm, or the mean of the patches, with a norm of its own"},
+    {AT(finetune, labels_per_class), INT64("0"),
+     .help = "train on so many images of each class only, chosen by run.seed, the same for every model; 0: as "
+             "finetune.label_fraction says"},
+    {AT(finetune, label_fraction), NUMBER(0, 1, "1"), ABOVE,
+     .help = "train on this share of each class only, at least one image, chosen likewise"},
     {AT(finetune, epochs), INT(1, 1000000, "100"),
      .help = "passes over the training images"},
     {AT(finetune, batch), INT(1, 100000000, "1024"),

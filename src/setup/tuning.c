@@ -1,6 +1,7 @@
 /* Opens and checks what fine-tuning works on: a model, two labelled data sets. */
 #include "tec/setup.h"
 
+#include "tec/log.h"
 #include "tec/sampler.h"
 #include "tec/text.h"
 
@@ -39,12 +40,25 @@ static tec_status open_model(const tec_comm *comm, const tec_settings *settings,
     return TEC_OK;
 }
 
+/* Few labels, if that is wanted. */
+static void choose_labels(const tec_settings *settings, tec_dataset *set)
+{
+    const int64_t all = tec_dataset_size(set);
+    if (settings->finetune.labels_per_class == 0 && settings->finetune.label_fraction >= 1)
+        return;
+    tec_dataset_choose(set, settings->finetune.labels_per_class, settings->finetune.label_fraction, settings->run.seed);
+    tec_log("%lld of the %lld training images are used, of %d classes (finetune.labels_per_class, "
+            "finetune.label_fraction)",
+            (long long)tec_dataset_size(set), (long long)all, tec_dataset_classes(set));
+}
+
 static tec_status open_sets(const tec_comm *comm, const tec_settings *settings, tec_tuning *out)
 {
     TEC_TRY(tec_setup_dataset(comm, settings, true, &out->inputs.set));
     TEC_TRY(tec_setup_dataset(comm, settings, false, &out->val));
     TEC_TRY(tec_setup_val_labels(comm, settings, out->inputs.set, out->val));
     TEC_TRY(tec_evaluation_check(out->inputs.set, settings->data.train, out->val, settings->data.val));
+    choose_labels(settings, out->inputs.set);
     if (comm->rank == 0)
         tec_evaluation_warn(out->inputs.set, settings->data.train, out->val, settings->data.val);
     return TEC_OK;

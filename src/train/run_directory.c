@@ -41,7 +41,8 @@ static tec_status refuse_images(const tec_run_plan *plan, const char *path, cons
     char *what = tec_string_format("the run was trained on another data set, or its files have changed%s%s",
                                    *difference ? ": " : "", difference);
     tec_status status =
-        refuse(path, changes, "data.train|data.max_train|data.labels|data.channels|data.exif_orientation", what);
+        refuse(path, changes,
+               "data.train|data.max_train|finetune.label|data.labels|data.channels|data.exif_orientation", what);
     free(what);
     free(difference);
     return status;

@@ -100,6 +100,17 @@ expect_exit 2 'a model and a data set are expected' tec predict one/checkpoint.h
 expect_exit 2 'nowhere' tec predict one/checkpoint.h5 nowhere -o refused.csv
 [[ ! -e refused.csv ]] || fail "refused, but a table was written"
 
+say "few labels: the same images of each class for every model, others with another seed"
+few=(finetune -c tiny.yaml finetune.labels_per_class=8 finetune.batch=16 finetune.epochs=1)
+expect_exit 0 '32 of the 310 training images are used, of 4 classes' tec "${few[@]}" finetune.model=scratch run.dir=few
+run ranks 2 "${few[@]}" finetune.model=scratch run.dir=few2
+difference=$(largest_difference loss few/log.jsonl few2/log.jsonl)
+holds "$difference < 1e-5" || fail "the loss on 2 ranks differs by $difference"
+expect_exit 2 'other labels are used|another data set' tec "${few[@]}" finetune.model=scratch run.dir=few \
+    finetune.labels_per_class=9
+expect_exit 0 '32 of the 310' tec finetune -c tiny.yaml finetune.label_fraction=0.1 finetune.batch=16 finetune.epochs=1 \
+    finetune.model=base/checkpoint.h5 run.dir=fraction
+
 say "bad images: an error, or left out, in training and in validation"
 cp -r folder broken
 head -c 100 folder/left/1.jpg >broken/left/1.jpg
