@@ -26,6 +26,10 @@ tec_status tec_job_write_results(const tec_comm *comm, const tec_settings *setti
 json_t *tec_job_evaluation_json(const tec_settings *settings, const tec_evaluation *evaluation,
                                 const tec_normalisation *normalisation);
 
+/* A name of a file or a class for JSON, which holds UTF-8 only: of a name in another encoding, the bytes above 127 become
+ * question marks. */
+json_t *tec_job_name_json(const char *name);
+
 /* Logs what a run trains on. The incomplete batch at the end of an epoch is not trained on, which is said. */
 void tec_job_say_run(const tec_comm *comm, const tec_run_plan *plan);
 

@@ -5,6 +5,7 @@
 #include "tec/json.h"
 #include "tec/log.h"
 #include "tec/text.h"
+#include "tec/utf8.h"
 #include "tec/version.h"
 
 #include <errno.h>
@@ -111,6 +112,17 @@ json_t *tec_job_evaluation_json(const tec_settings *settings, const tec_evaluati
     json_object_set_new(object, "crop_pct", json_real(p->crop_pct));
     json_object_set_new(object, "interpolation", json_string(tec_filter_name(p->filter)));
     return object;
+}
+
+json_t *tec_job_name_json(const char *name)
+{
+    char *copy = tec_string_copy(name);
+    if (!tec_utf8_valid(copy))
+        for (char *at = copy; *at; at++)
+            *at = (unsigned char)*at > 127 ? '?' : *at;
+    json_t *string = json_string(copy);
+    free(copy);
+    return string;
 }
 
 double tec_job_percent(int64_t part, int64_t total)

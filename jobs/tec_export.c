@@ -171,8 +171,9 @@ static void add_classes(json_t *model, const char *checkpoint, int classes)
         char number[16], *line = rest ? strsep(&rest, "\n") : NULL;
         snprintf(number, sizeof number, "%d", i);
         const char *name = line && *line ? line : number;
-        json_object_set_new(name_of, number, json_string(name));
-        json_object_set_new(number_of, name, json_integer(i));
+        json_t *label = tec_job_name_json(name);
+        json_object_set_new(number_of, json_string_value(label), json_integer(i));
+        json_object_set_new(name_of, number, label);
     }
     json_object_set_new(model, "id2label", name_of);
     json_object_set_new(model, "label2id", number_of);

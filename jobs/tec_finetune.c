@@ -38,8 +38,8 @@ static json_t *classes_json(const subject *s, const tec_validation *v, double *r
         int64_t images = 0;
         for (int i = 0; i < v->classes; i++)
             images += row[i];
-        json_t *one =
-            json_pack("{s:s, s:I}", "class", tec_dataset_class_name(s->train, c), "images", (json_int_t)images);
+        json_t *one = json_pack("{s:o, s:I}", "class", tec_job_name_json(tec_dataset_class_name(s->train, c)), "images",
+                                (json_int_t)images);
         if (images > 0) {
             json_object_set_new(one, "recall", json_real(tec_job_percent(row[c], images)));
             *recalls += tec_job_percent(row[c], images);
@@ -69,9 +69,9 @@ static tec_status report(const void *context, const tec_comm *comm, const tec_va
     const double top1 = tec_job_percent(v->top1, v->images), top5 = tec_job_percent(v->top5, v->images);
     double recalls = 0;
     int present = 0;
-    json_t *object = json_pack("{s:s, s:I, s:b, s:I, s:f, s:f, s:f}", "model", s->settings->finetune.model, "epochs",
-                               (json_int_t)epochs, "done", last, "images", (json_int_t)v->images, "loss", v->loss,
-                               "top1", top1, "top5", top5);
+    json_t *object = json_pack("{s:o, s:I, s:b, s:I, s:f, s:f, s:f}", "model",
+                               tec_job_name_json(s->settings->finetune.model), "epochs", (json_int_t)epochs, "done",
+                               last, "images", (json_int_t)v->images, "loss", v->loss, "top1", top1, "top5", top5);
     json_t *classes = classes_json(s, v, &recalls, &present);
     json_object_set_new(object, "balanced", json_real(recalls / present));
     json_object_set_new(object, "classes", classes);

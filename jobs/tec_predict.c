@@ -146,17 +146,19 @@ static void put_csv(const table *t, const char *image, const int *class, const d
     fputc('\n', t->out);
 }
 
-/* Names that are not UTF-8 cannot be in JSON: they are then left out. */
 static void put_json(const table *t, const char *image, const int *class, const double *probability)
 {
     json_t *top = json_array();
     for (int i = 0; i < t->places; i++)
-        json_array_append_new(
-            top, json_pack("{s:s*, s:f}", "class", t->by->class_names[class[i]], "probability", probability[i]));
-    json_t *line = json_pack("{s:s*, s:s*, s:f, s:o}", "image", image, "class", t->by->class_names[class[0]],
-                             "probability", probability[0], "top5", top);
+        json_array_append_new(top, json_pack("{s:o, s:f}", "class", tec_job_name_json(t->by->class_names[class[i]]),
+                                             "probability", probability[i]));
+    json_t *line =
+        json_pack("{s:o, s:o, s:f, s:o}", "image", tec_job_name_json(image), "class",
+                  tec_job_name_json(t->by->class_names[class[0]]), "probability", probability[0], "top5", top);
     char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(6));
-    fprintf(t->out, "%s\n", text ? text : "{}");
+    if (!text)
+        tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory"));
+    fprintf(t->out, "%s\n", text);
     free(text);
     json_decref(line);
 }

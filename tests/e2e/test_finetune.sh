@@ -100,6 +100,15 @@ expect_exit 2 'a model and a data set are expected' tec predict one/checkpoint.h
 expect_exit 2 'nowhere' tec predict one/checkpoint.h5 nowhere -o refused.csv
 [[ ! -e refused.csv ]] || fail "refused, but a table was written"
 
+say "classes and files whose names are not UTF-8"
+mkdir odd
+cp -r folder/right odd/right
+cp -r folder/left odd/$'l\xe9ft'
+run tec finetune -c tiny.yaml finetune.model=scratch data.channels=3 data.train=odd data.val=odd run.dir=odd1 \
+    finetune.batch=4 finetune.epochs=1
+grep -q '"class": "l?ft"' odd1/finetune.json || fail "the class is not named"
+expect_exit 0 '^\{"image":"odd/l\?ft/0.jpg"' tec predict odd1/checkpoint.h5 odd --format jsonl
+
 say "few labels: the same images of each class for every model, others with another seed"
 few=(finetune -c tiny.yaml finetune.labels_per_class=8 finetune.batch=16 finetune.epochs=1)
 expect_exit 0 '32 of the 310 training images are used, of 4 classes' tec "${few[@]}" finetune.model=scratch run.dir=few
