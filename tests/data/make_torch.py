@@ -325,7 +325,7 @@ def bad_files():
         "repeated": (rewrite(archive, {"data.pkl": lambda data: data.replace(shape, b"J\0\0\0\x7f\x85q").replace(
             stride, b"K\x00\x85q")}), "repeats its data"),
         "no-tensors": (save(argparse.Namespace(a=1)), "argparse.Namespace, not read"),
-        "npz": (None, "not one of PyTorch's"),
+        "npz": (None, "archive of NumPy arrays"),
         "cut-zip": (archive[:-30], "damaged zip archive"),
         "cut-legacy": (legacy[:-1], "cut short"),
         "cut-pickle": (legacy[:200], "ends within the operation"),
@@ -341,7 +341,7 @@ def bad_files():
     }
     arrays = io.BytesIO()
     numpy.savez(arrays, a=numpy.arange(3))
-    files["npz"] = (arrays.getvalue(), "not one of PyTorch's")
+    files["npz"] = (arrays.getvalue(), "archive of NumPy arrays")
     return files
 
 
