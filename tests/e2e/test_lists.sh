@@ -41,6 +41,10 @@ run tec "${knn[@]}"
 expect_exit 0 "$(from knn)" ranks 2 "${knn[@]}"
 grep -q 'others: list of 8 images taken from knn/val.list.gz' "$err" || fail "the list of data.val is not used"
 grep -q 'warning: .*others: 1 file passed over: 1 .webp' "$err" || fail "the warning is lost with the scan"
+tuning=(finetune "${photos[@]}" finetune.model=base/checkpoint.h5 finetune.batch=16 finetune.epochs=1 run.dir=tuned)
+run tec "${tuning[@]}"
+expect_exit 0 'others: list of 8 images taken from tuned/val.list.gz' ranks 2 "${tuning[@]}" finetune.epochs=2
+grep -Eq "$(from tuned)" "$err" || fail "the list of data.train is not used"
 
 say "what is checked is what there is"
 sed 's/^targets: {/targets: {dir: store, /' tiny.yaml >with-store.yaml
