@@ -51,13 +51,13 @@ expect_exit 0 'shards are sound; 16 rows recomputed' ranks 3 targets "${common[@
 say "the same store from two workers, one after the other and at once"
 expect_exit 0 'are not there yet' tec targets "${common[@]}" targets.dir=workers --worker 1/2
 run tec targets "${common[@]}" targets.dir=workers --worker 2/2
-diff -r store workers >"$out" || fail "two workers one after the other make another store than 2 ranks"
+diff -r -x '*.list.gz' store workers >"$out" || fail "two workers one after the other make another store than 2 ranks"
 tec targets "${common[@]}" targets.dir=at-once --worker 1/2 >worker.out 2>worker.err </dev/null &
 job=$!
 run tec targets "${common[@]}" targets.dir=at-once --worker 2/2
 end_of_job
 ((code == 0)) || fail "worker 1/2 ended with exit code $code: $(cat worker.err)"
-diff -r store at-once >"$out" || fail "two workers at once make another store than 2 ranks"
+diff -r -x '*.list.gz' store at-once >"$out" || fail "two workers at once make another store than 2 ranks"
 run tec targets "${common[@]}" targets.dir=compressed data.train=train/images-idx3-ubyte.gz data.labels=none
 cmp -s store/shard-00000.h5 compressed/shard-00000.h5 && fail "the data set's labels are not part of its fingerprint"
 

@@ -104,7 +104,7 @@ inode=$(stat -c %i disk/store/shard-00000.h5)
 mount -o remount,nr_inodes=1000 disk
 in_folder disk run ranks 2 "${targets[@]}"
 [[ $(stat -c %i disk/store/shard-00000.h5) == "$inode" ]] || fail "a shard that was there is made again"
-diff -r roomy/store disk/store >"$out" || fail "the store differs from one that was made where there was room"
+diff -r -x '*.list.gz' roomy/store disk/store >"$out" || fail "the store differs from one that was made where there was room"
 
 say "no room for a pack: said before anything is written"
 make_folder photos 40

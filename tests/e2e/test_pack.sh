@@ -40,7 +40,7 @@ for source in photos pack; do
     number top1 <eval-$source/probe.json >>eval-$source/top1
 done
 expect_same_log from-photos/run/log.jsonl from-pack/run/log.jsonl
-diff -r store-photos store-pack >"$out" || fail "targets from the pack differ"
+diff -r -x '*.list.gz' store-photos store-pack >"$out" || fail "targets from the pack differ"
 cmp eval-photos/top1 eval-pack/top1 >"$out" || fail "evaluations differ"
 
 say "a store made from the folder serves the pack, and a run may change over"

@@ -159,4 +159,4 @@ end_of_job
 [[ ! -f parts/manifest.json ]] || fail "the store was finished before the kill"
 expect_exit 2 'is not finished' tec pretrain -c tiny.yaml targets.dir=parts run.dir=unfinished targets.views=4
 run ranks 2 "${whole[@]}" targets.dir=parts
-diff -r whole parts >"$out" || fail "the store differs from one that was made without a kill"
+diff -r -x '*.list.gz' whole parts >"$out" || fail "the store differs from one that was made without a kill"
