@@ -27,6 +27,8 @@ typedef struct walk {
     tec_passed_over over;
     char *lost;   /* the first class none of whose files is an image, and what they are; NULL: none */
     int64_t lose; /* such classes */
+    char *dead;   /* the first dead link that is an image; NULL: none */
+    int64_t dead_links;
 } walk;
 
 /* The folders that we are in, up to the root: one that comes up again is a loop of symbolic links. */
@@ -111,6 +113,8 @@ static tec_status visit_dead_link(walk *w, const char *name, const char *path, b
     int reason = errno;
     if (tec_image_is_named(name) && w->skip) {
         tec_found_add(w->found, path);
+        if (w->dead_links++ == 0)
+            w->dead = tec_string_copy(path);
     } else if (tec_image_is_named(name)) {
         return tec_fail(TEC_USER_ERROR,
                         "%s/%s: %s: remove the link, or leave such images out by data.on_bad_image=skip", w->root, path,
@@ -242,6 +246,14 @@ static tec_status refuse_lost(const walk *w)
                     w->root, w->lost, more);
 }
 
+static void warn_of_dead(const walk *w)
+{
+    if (w->dead_links)
+        tec_warn("%s: %lld dead link%s named as an image (%s%s): left out as bad images by data.on_bad_image=skip",
+                 w->root, (long long)w->dead_links, w->dead_links == 1 ? "" : "s", w->dead,
+                 w->dead_links == 1 ? "" : ", ...");
+}
+
 static tec_status judge(walk *w, tec_label_mode labels, FILE *list)
 {
     if (w->found->count == 0 && tec_pack_is_begun(w->root))
@@ -252,6 +264,7 @@ static tec_status judge(walk *w, tec_label_mode labels, FILE *list)
         return refuse_lost(w);
     if (w->lost)
         tec_warn("%s: %s", w->root, w->lost);
+    warn_of_dead(w);
     tec_passed_over_say(&w->over, w->root);
     return tec_found_write(w->found, w->root, labels, list);
 }
@@ -264,6 +277,7 @@ static tec_status scan(const char *root, tec_label_mode labels, bool skip, FILE 
     if (status == TEC_OK)
         status = judge(&w, labels, list);
     free(w.lost);
+    free(w.dead);
     tec_passed_over_free(&w.over);
     tec_found_free(&found);
     return status;
