@@ -390,7 +390,40 @@ static void test_content_makes_an_image(void **state)
         tec_image_free(&image);
     }
     tec_dataset_close(set);
-    assert_string_equal(warnings_of("set", TEC_LABELS_AUTO), "");
+    const char *text = warnings_of("set", TEC_LABELS_AUTO);
+    assert_has(text, "/set: 3 files are read as images by their content: 1 ");
+    assert_has(text, "1 without an ending");
+    assert_null(strstr(text, "warning"));
+    put("rgb.png", "set/cat/3.png.bak");
+    put("rgb420.jpg", "set/dog/4.jpg~");
+    put("rgb420.jpg", "set/dog/5.jpg.part");
+    text = warnings_of("set", TEC_LABELS_AUTO);
+    assert_has(text, "warning: ");
+    assert_has(text, "/set: 6 files are read as images by their content: 1 ");
+    assert_has(text, "1 .bak");
+    assert_has(text, "; 3 of them named as copies or unfinished downloads: move these away");
+}
+
+/* Of a class without an image a few of the files that are named as text are looked into. */
+static void test_images_named_as_text(void **state)
+{
+    (void)state;
+    put("rgb.png", "set/cat/1.png");
+    put("rgb.png", "set/dog/1.jpg.txt");
+    put("rgb.png", "set/dog/2.jpg.txt");
+    assert_refused("set", TEC_LABELS_AUTO, "no image of class `dog` can be read: dog/");
+    assert_refused("set", TEC_LABELS_FOLDERS, ".jpg.txt is an image, but named as text, which is not opened: rename");
+    assert_has(warnings_of("set", TEC_LABELS_NONE), "class `dog` can be read: dog/");
+    put_bytes(webp, sizeof webp, "set/eel/deep/1.json");
+    assert_int_equal(folder_remove(at("set/dog")), 0);
+    assert_refused("set", TEC_LABELS_AUTO, "eel/deep/1.json is a WebP image, but named as text");
+    assert_int_equal(folder_remove(at("set/eel")), 0);
+    put_text("About the cats", "set/docs/about.txt");
+    assert_has(warnings_of("set", TEC_LABELS_AUTO), "1 folder without images (docs)");
+    put("rgb.png", "flat/1.xml");
+    assert_refused("flat", TEC_LABELS_AUTO, "but 1 .xml; 1.xml is an image, but named as text");
+    put("rgb.png", "deep/a/1.xml");
+    assert_refused("deep", TEC_LABELS_NONE, "but 1 .xml; no image of class `a` can be read: a/1.xml is an image");
 }
 
 static void test_what_is_passed_over_is_counted(void **state)
@@ -799,6 +832,7 @@ int main(void)
         WITH_TOP(test_damage_is_counted_once),
         WITH_TOP(test_narrow_range),
         WITH_TOP(test_content_makes_an_image),
+        WITH_TOP(test_images_named_as_text),
         WITH_TOP(test_what_is_passed_over_is_counted),
         WITH_TOP(test_junk),
         WITH_TOP(test_lost_classes),
