@@ -308,14 +308,15 @@ static uint8_t *put_chunk(uint8_t *at, const char *type, const uint8_t *data, ui
     return put_number(start + 4 + bytes, (uint32_t)crc32(0, start, bytes + 4));
 }
 
-/* A grey PNG of 16 x 16 pixels with values from `low` to `high` and `bits` bits each. */
-static void put_grey(const char *name, int bits, int low, int high)
+/* A grey PNG of 16 x 16 pixels with values from `low` to `high` and `bits` bits each; `bright` of them are the
+ * brightest there is. */
+static void put_bright(const char *name, int bits, int low, int high, int bright)
 {
     uint8_t file[2048], rows[16 * 33], packed[1024], *row = rows, *at = file;
     for (int y = 0; y < 16; y++) {
         *row++ = 0;
         for (int x = 0; x < 16; x++) {
-            int value = low + (high - low) * (16 * y + x) / 255;
+            int value = 16 * y + x < bright ? (1 << bits) - 1 : low + (high - low) * (16 * y + x) / 255;
             if (bits == 16)
                 *row++ = (uint8_t)(value >> 8);
             *row++ = (uint8_t)value;
@@ -327,6 +328,11 @@ static void put_grey(const char *name, int bits, int low, int high)
     memcpy(at, "\x89PNG\r\n\x1a\n", 8);
     at = put_chunk(put_chunk(put_chunk(at + 8, "IHDR", header, 13), "IDAT", packed, (uint32_t)bytes), "IEND", NULL, 0);
     put_bytes((char *)file, (size_t)(at - file), name);
+}
+
+static void put_grey(const char *name, int bits, int low, int high)
+{
+    put_bright(name, bits, low, high, 0);
 }
 
 static const char *range_of(int bits, int low, int high, int low2, int high2)
@@ -353,6 +359,33 @@ static void test_narrow_range(void **state)
     assert_string_equal(range_of(16, 0, 4095, 40000, 41000), ""); /* together they use it */
     assert_has(range_of(8, 0, 19, 0, 19), "its 8-bit images lie between 0 and 19 of 0 to 255");
     assert_string_equal(range_of(8, 100, 163, 5, 6), "");
+}
+
+/* A few bright pixels or a few bright images do not hide it. */
+static void test_narrow_range_of_most(void **state)
+{
+    (void)state;
+    char name[64];
+    for (int wide = 0; wide <= 3; wide++) {
+        for (int i = 0; i < 20; i++) {
+            snprintf(name, sizeof name, "set/%d.png", i);
+            put_bright(name, 16, 0, 4095, i < wide ? 16 : 0);
+        }
+        tec_dataset *set = open_all("set", TEC_LABELS_AUTO, 0);
+        read_all(set);
+        const char *text = findings_of(set);
+        if (wide == 2)
+            assert_has(text, "the values of its 16-bit images (18 of 20) lie between 0 and 4095 of 0 to 65535, ");
+        else if (wide == 3)
+            assert_string_equal(text, "");
+        tec_dataset_close(set);
+    }
+    put_bright("dots/1.png", 16, 0, 4095, 1);
+    put_bright("dots/2.png", 16, 0, 4095, 0);
+    tec_dataset *set = open_all("dots", TEC_LABELS_AUTO, 0);
+    read_all(set);
+    assert_has(findings_of(set), "its 16-bit images (single pixels aside) lie between 0 and 4095 of 0 to 65535");
+    tec_dataset_close(set);
 }
 
 /* ---- what is no image, or is not named as one ---- */
@@ -831,6 +864,7 @@ int main(void)
         WITH_TOP(test_dead_links_are_bad_images),
         WITH_TOP(test_damage_is_counted_once),
         WITH_TOP(test_narrow_range),
+        WITH_TOP(test_narrow_range_of_most),
         WITH_TOP(test_content_makes_an_image),
         WITH_TOP(test_images_named_as_text),
         WITH_TOP(test_what_is_passed_over_is_counted),
