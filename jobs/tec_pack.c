@@ -9,6 +9,7 @@
 #include "tec/phase.h"
 #include "tec/room.h"
 #include "tec/temporary.h"
+#include "tec/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,9 +109,10 @@ static tec_status write_pack(const tec_comm *comm, const tec_pack *pack, const c
     if (status == TEC_OK)
         status = tec_comm_agree(comm, comm->rank == 0 ? tec_pack_finish(pack) : TEC_OK);
     if (status == TEC_OK && comm->rank == 0)
-        printf("pack %s: %lld images in %d files of %lld bytes together, %lld of them written in %.1f s\n", dir,
-               (long long)tec_pack_images(pack), tec_pack_shards(pack), (long long)tec_pack_bytes(pack),
-               (long long)missing[0], tec_seconds() - started);
+        printf("pack %s: %lld image%s in %d file%s of %lld bytes together, %lld of them written in %.1f s\n", dir,
+               (long long)tec_pack_images(pack), tec_plural(tec_pack_images(pack)), tec_pack_shards(pack),
+               tec_plural(tec_pack_shards(pack)), (long long)tec_pack_bytes(pack), (long long)missing[0],
+               tec_seconds() - started);
     free(missing);
     return status;
 }

@@ -129,8 +129,10 @@ static void check_class(walk *w, const char *name, size_t first)
         if (image)
             return;
     }
-    char *reason = tec_string_format("none of %zu files named as images is one (%s)", w->found->count - first,
-                                     tec_error_message());
+    size_t files = w->found->count - first;
+    char *reason = files == 1
+                       ? tec_string_format("the only file named as an image is none (%s)", tec_error_message())
+                       : tec_string_format("none of %zu files named as images is one (%s)", files, tec_error_message());
     lose_class(w, name, reason);
     free(reason);
 }

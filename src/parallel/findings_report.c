@@ -120,8 +120,9 @@ static void report_range(const tec_dataset *set, const tec_comm *comm, const cha
     describe_share(&t, t.window[at], share, sizeof share);
     tec_warn(
         "%s: the values of its %s images%s lie between %d and %d of 0 to %d, which is less than a quarter of the range, "
-        "and become %d levels: scale them to the whole range",
-        what, deep ? "16-bit" : "8-bit", share, low * unit, (high + 1) * unit - 1, most, high - low + 1);
+        "and become %d level%s: scale them to the whole range",
+        what, deep ? "16-bit" : "8-bit", share, low * unit, (high + 1) * unit - 1, most, high - low + 1,
+        tec_plural(high - low + 1));
 }
 
 void tec_findings_report(const tec_dataset *set, const tec_comm *comm, const char *what)
@@ -133,8 +134,7 @@ void tec_findings_report(const tec_dataset *set, const tec_comm *comm, const cha
     tec_comm_sum_int64(comm, noted, TEC_IMAGE_NOTES);
     char *damage = describe_damage(set, comm, noted);
     if (damage)
-        tec_warn("%s: damaged images were read as Pillow reads them (data.strict_images=true refuses them): %s", what,
-                 damage);
+        tec_warn("%s: damaged images were read all the same (data.strict_images=true refuses them): %s", what, damage);
     free(damage);
     int64_t turned = noted[TEC_IMAGE_TURNED] ? count_noted(findings, comm, TEC_IMAGE_TURNED, &first) : 0;
     char name[256];

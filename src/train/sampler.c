@@ -4,6 +4,7 @@
 #include "tec/memory.h"
 #include "tec/philox.h"
 #include "tec/range.h"
+#include "tec/text.h"
 
 #include <stdlib.h>
 
@@ -12,8 +13,8 @@ tec_status tec_sampler_create(tec_sampler *s, int64_t images, int batch, uint64_
     *s = (tec_sampler){.images = images, .batch = batch, .seed = seed, .cached_epoch = -1};
     if (images < batch)
         return tec_fail(TEC_USER_ERROR,
-                        "pretrain.batch is %d, but the data set has only %lld images; give a smaller batch", batch,
-                        (long long)images);
+                        "pretrain.batch is %d, but the data set has only %lld image%s; give a smaller batch", batch,
+                        (long long)images, tec_plural(images));
     s->steps_per_epoch = images / batch;
     s->order = tec_allocate((size_t)images * sizeof *s->order);
     return TEC_OK;

@@ -273,7 +273,7 @@ static void test_damage_is_counted_once(void **state)
     read_all(set);
     assert_string_equal(
         findings_of(set),
-        "tec: warning: the set: damaged images were read as Pillow reads them (data.strict_images=true refuses them): "
+        "tec: warning: the set: damaged images were read all the same (data.strict_images=true refuses them): "
         "2 PNG without an end (IEND) (first: set/0.png), 1 JPEG with a bad Huffman code (first: set/3.jpg)\n"
         "tec: warning: the set: 1 image with an EXIF orientation that is ignored, as torchvision does (first: "
         "set/4.jpg); data.exif_orientation=apply turns them upright\n");
@@ -509,7 +509,7 @@ static void test_lost_classes(void **state)
 
     put_bytes(webp, sizeof webp, "set/bird/3.png"); /* by its name alone an image */
     assert_refused("set", TEC_LABELS_AUTO,
-                   "`bird` can be read: none of 1 files named as images is one (bird/3.png: neither JPEG nor PNG, "
+                   "`bird` can be read: the only file named as an image is none (bird/3.png: neither JPEG nor PNG, "
                    "but a WebP image");
     assert_int_equal(folder_remove(at("set/bird")), 0);
     assert_int_equal(symlink("nowhere", at("set/bird")), 0);
