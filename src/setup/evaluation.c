@@ -78,9 +78,10 @@ static void warn_of_shared(const tec_dataset *val, const tec_evaluation *e)
     if (e->val.skipped == 0)
         tec_dataset_name(val, e->first_shared, name, sizeof name);
     tec_warn(
-        "%lld of the %lld images of data.val are in data.train too, to the pixel%s%s: these are evaluated by themselves "
+        "%lld of the %lld images of data.val %s in data.train too, to the pixel%s%s: these are evaluated by themselves "
         "(tec check names the duplicates)",
-        (long long)e->shared, (long long)e->val.total, *name ? ", the first is " : "", name);
+        (long long)e->shared, (long long)e->val.total, e->shared == 1 ? "is" : "are", *name ? ", the first is " : "",
+        name);
 }
 
 tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settings, const tec_knn_settings *knn,
