@@ -125,6 +125,25 @@ bool tec_label_classes_know(const tec_label_classes *c, const char *label)
     return find_name(c, label) || is_number(label, &number);
 }
 
+bool tec_label_classes_have(const tec_label_classes *c, const char *name, size_t length)
+{
+    char *copy = tec_string_format("%.*s", (int)length, name);
+    bool have = find_name(c, copy) != NULL;
+    free(copy);
+    return have;
+}
+
+bool tec_label_classes_begin(const tec_label_classes *c, const char *label)
+{
+    return find_name(c, label) || tec_label_classes_have(c, label, strcspn(label, " "));
+}
+
+bool tec_label_is_number(const char *text)
+{
+    long number;
+    return is_number(text, &number);
+}
+
 const char *tec_label_classes_name(const tec_label_classes *c, int index)
 {
     return tec_dataset_class_name(c->named, index);

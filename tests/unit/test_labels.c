@@ -2,8 +2,10 @@
 #include "tec/label_file.h"
 
 #include "../data/pnm.h"
+#include "capture.h"
 #include "folder.h"
 #include "tec/files.h"
+#include "tec/text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -159,6 +161,93 @@ static void test_refusals(void **state)
     assert_refused("", NULL, TEC_NUMBERS_ASK, "is empty");
 }
 
+/* Tables as other programs write them: which column is the label is told by the header and by what they hold. */
+static void test_tables(void **state)
+{
+    (void)state;
+    static const char *const form[] = {
+        ",filename,label\n0,day/1.png,cat\n1,my photo.png,Irish setter\n2,night/1.png,\"tench, Tinca tinca\"\n3,x.001.png,cat",
+        "\tfilename\tlabel\n0\tday/1.png\tcat\n1\tmy photo.png\tIrish setter\n2\tnight/1.png\ttench, Tinca tinca\n"
+        "3\tx.001.png\tcat",
+        "filename,split,label\nday/1.png,test,cat\nmy photo.png,test,Irish setter\nnight/1.png,test,\"tench, Tinca tinca\"\n"
+        "x.001.png,test,cat",
+        "day/1.png;7;200;a;b;cat\nmy photo.png;9;100;a;b;Irish setter\nnight/1.png;7;2;a;b;tench, Tinca tinca\n"
+        "x.001.png;7;3;a;b;cat",
+        "path,second_best,class_name\nday/1.png,Irish setter,cat\nmy photo.png,cat,Irish setter\n"
+        "night/1.png,cat,\"tench, Tinca tinca\"\nx.001.png,cat,cat",
+        "file,label,class name\nday/1.png,5,cat\nmy photo.png,6,Irish setter\nnight/1.png,4,\"tench, Tinca tinca\"\n"
+        "x.001.png,5,cat",
+        "ImageId,PredictionString\nday/1,cat 1 2 3 4 cat 5 6 7 8\nmy photo,Irish setter\n"
+        "night/1,\"tench, Tinca tinca\"\nx.001,cat 1 2 3 4"};
+    for (size_t i = 0; i < sizeof form / sizeof *form; i++)
+        assert_labels(form[i], NULL, TEC_NUMBERS_ASK, want);
+    assert_labels("idx,file,target\n3,day/1.png,1\n2,my photo.png,0\n1,night/1.png,2\n0,x.001.png,1\n", NULL,
+                  TEC_NUMBERS_FROM_0, want);
+
+    assert_refused(
+        "id,cat,Irish setter,\"tench, Tinca tinca\"\nday/1,1,0,0\nmy photo,0,1,0\nnight/1,0,0,1\nx.001,1,0,0\n", NULL,
+        TEC_NUMBERS_FROM_0, "has a column for each class, 2 (cat) to 4 (tench, Tinca tinca)");
+    assert_refused("day/1,1,0,0\nmy photo,0,1,0\nnight/1,0,0,1\nx.001,1,0,0\n", NULL, TEC_NUMBERS_FROM_0,
+                   "columns 2 and 3 both hold numbers");
+    assert_refused("day/1 1 0 0\nx.001 1 0 0\nnight/1 0 0 1\n", NULL, TEC_NUMBERS_FROM_0,
+                   "labels:1: `1 0 0` is no class of data.train, nor can be told");
+    assert_refused("day/1,cat,Irish setter\nmy photo,cat,cat\nnight/1,cat,\nx.001,cat,\n", NULL, TEC_NUMBERS_ASK,
+                   "columns 2 and 3 both hold classes");
+    assert_refused("file,label,class\nday/1,cat,Irish setter\nmy photo,cat,cat\nnight/1,cat,cat\nx.001,cat,cat\n", NULL,
+                   TEC_NUMBERS_ASK, "columns 2 (label) and 3 (class) both hold classes");
+    assert_refused("day/1\tcat Irish setter\nmy photo\tcat\n", NULL, TEC_NUMBERS_ASK,
+                   "labels:1: `cat Irish setter` is no class");
+    assert_refused("day/1\tcat dog\nmy photo\tcat\n", NULL, TEC_NUMBERS_ASK, "labels:1: `cat dog` is no class");
+    assert_refused("day/1 cat Irish setter\nx.001 cat\n", NULL, TEC_NUMBERS_ASK,
+                   "labels:1: `cat Irish setter` is no class");
+}
+
+/* A first line that could be about an image is no header. */
+static void test_headers(void **state)
+{
+    (void)state;
+    static const char *const rest = "day/1,cat\nmy photo,Irish setter\nnight/1,\"tench, Tinca tinca\"\nx.001,cat\n";
+    static const struct {
+        const char *first;
+        bool header;
+    } lines[] = {{"image,class\n", true}, {"gone.jpg,cat\n", false}, {"gone,7\n", false}, {"gone.jpg,cow\n", false}};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        char text[256], said[1024];
+        snprintf(text, sizeof text, "%s%s", lines[i].first, rest);
+        capture *c = capture_begin();
+        assert_labels(text, NULL, TEC_NUMBERS_ASK, want);
+        capture_end(c, said, sizeof said);
+        assert_int_equal(!strstr(said, "the first is line 1"), lines[i].header);
+    }
+    assert_refused("catt\ncat\ncat\ncat\ncat\n", NULL, TEC_NUMBERS_ASK, "has 5 labels");
+}
+
+/* One label a line is for images whose order is the same for everybody. */
+static void test_order(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *first, *second;
+        bool same;
+    } pairs[] = {{"10.png", "2.png", false},      {"02.png", "10.png", true},       {"a/B.png", "a/a.png", false},
+                 {"a-b/1.png", "a/1.png", false}, {"a1b9.png", "a1b10.png", false}, {"a/1.png", "b/1.png", true}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        char name[2][64], *folder = tec_string_format("order%zu", i);
+        snprintf(name[0], sizeof name[0], "%s/%s", folder, pairs[i].first);
+        snprintf(name[1], sizeof name[1], "%s/%s", folder, pairs[i].second);
+        put(name[0]);
+        put(name[1]);
+        tec_dataset *train = open_set("train", TEC_LABELS_FOLDERS, 0), *set = open_set(folder, TEC_LABELS_NONE, 0);
+        tec_label_files files = {.labels_path = "labels", .labels = "cat\nIrish setter\n"};
+        tec_status status = tec_labels_read(set, "val", train, &files);
+        assert_int_equal(status, pairs[i].same ? TEC_OK : TEC_USER_ERROR);
+        assert_true(pairs[i].same || strstr(tec_error_message(), "give lines with file and label"));
+        tec_dataset_close(set);
+        tec_dataset_close(train);
+        free(folder);
+    }
+}
+
 /* Labels are of all images, also where a limit leaves a few of them. */
 static void test_limit(void **state)
 {
@@ -177,10 +266,9 @@ static void test_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_forms), cmocka_unit_test(test_numbers), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_limit), cmocka_unit_test(test_tables),  cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_order),
     };
     return cmocka_run_group_tests(tests, make_sets, remove_sets);
 }
