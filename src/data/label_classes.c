@@ -125,6 +125,12 @@ bool tec_label_classes_know(const tec_label_classes *c, const char *label)
     return find_name(c, label) || is_number(label, &number);
 }
 
+int tec_label_classes_place(const tec_label_classes *c, const char *name)
+{
+    const tec_named_class *found = find_name(c, name);
+    return found ? found->index : -1;
+}
+
 bool tec_label_classes_have(const tec_label_classes *c, const char *name, size_t length)
 {
     char *copy = tec_string_format("%.*s", (int)length, name);

@@ -10,7 +10,6 @@
 #include "tec/memory.h"
 #include "tec/text.h"
 
-#include <ctype.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,47 +44,6 @@ static bool is_in_order(const reading *r, const tec_lines *lines)
     return in_order;
 }
 
-/* As people and other programs sort: numbers by their value, letters in any case, folder by folder. */
-static int compare_naturally(const char *a, const char *b)
-{
-    while (*a && *b) {
-        if (isdigit((unsigned char)*a) && isdigit((unsigned char)*b)) {
-            a += strspn(a, "0");
-            b += strspn(b, "0");
-            size_t left = strspn(a, "0123456789"), right = strspn(b, "0123456789");
-            int order = left == right ? strncmp(a, b, left) : left > right ? 1 : -1;
-            if (order)
-                return order;
-            a += left;
-            b += right;
-            continue;
-        }
-        int left = *a == '/' ? 0 : tolower((unsigned char)*a), right = *b == '/' ? 0 : tolower((unsigned char)*b);
-        if (left != right)
-            return left - right;
-        a++;
-        b++;
-    }
-    return *a ? 1 : -(*b != 0);
-}
-
-/* Images are sorted bytewise, where 10.jpg comes before 2.jpg: who wrote the labels may have sorted otherwise. */
-static tec_status check_order(const reading *r)
-{
-    char name[2][PATH_MAX];
-    for (int64_t i = 0; i < r->set->total; i++) {
-        char *now = name[i % 2], *before = name[(i + 1) % 2];
-        r->set->kind->name(r->set, i, now, PATH_MAX);
-        if (i > 0 && compare_naturally(before, now) > 0)
-            return tec_fail(
-                TEC_USER_ERROR,
-                "data.val_labels %s has one label a line, but the images' order cannot be told: bytewise %s "
-                "comes before %s, by number, case or folder behind it; give lines with file and label",
-                r->path, before, now);
-    }
-    return TEC_OK;
-}
-
 static tec_status read_in_order(reading *r, const tec_lines *lines)
 {
     size_t total = (size_t)r->set->total, first = 0;
@@ -98,7 +56,7 @@ static tec_status read_in_order(reading *r, const tec_lines *lines)
             "data.val_labels %s has %zu labels, one a line, but data.val %s has %zu images: which belongs to "
             "which cannot be told; give lines with file and label",
             r->path, lines->count, r->set_path, total);
-    TEC_TRY(check_order(r));
+    TEC_TRY(tec_label_images_check_order(r->set, r->path));
     for (size_t i = 0; i < total; i++) {
         const tec_line *line = &lines->line[first + i];
         TEC_TRY(tec_label_classes_find(&r->classes, line->text, r->path, line->number, &r->label[i]));
@@ -261,20 +219,45 @@ static tec_status read_labels(reading *r, const tec_lines *lines)
     return check_all(r, lines);
 }
 
-/* The names are copied into the memory of the list of names. */
-static void name_classes(tec_dataset *set, const tec_dataset *named)
+/* ---- class folders that say something else ---- */
+
+/* Which class do the folders of an image name? *agrees: it is this one. */
+static bool is_in_class_folder(const reading *r, const char *name, int label, bool *agrees)
 {
-    size_t bytes = 0;
-    for (int c = 0; c < named->classes; c++)
-        bytes += strlen(named->class_name[c]) + 1;
-    free(set->class_name);
-    set->classes = named->classes;
-    set->class_name = tec_allocate((size_t)named->classes * sizeof *set->class_name + bytes);
-    char *text = (char *)(set->class_name + named->classes);
-    for (int c = 0; c < named->classes; c++) {
-        set->class_name[c] = text;
-        text = stpcpy(text, named->class_name[c]) + 1;
+    const char *slash = strchr(name, '/');
+    bool inside = false;
+    *agrees = false;
+    for (const char *at = slash ? slash + 1 : ""; (slash = strchr(at, '/')) != NULL; at = slash + 1) {
+        const char *class = tec_label_classes_name(&r->classes, label);
+        size_t length = (size_t)(slash - at);
+        *agrees = *agrees || (strlen(class) == length && !strncmp(class, at, length));
+        inside = inside || tec_label_classes_have(&r->classes, at, length);
     }
+    return inside;
+}
+
+/* Images in class folders have labels already, which are not to be contradicted in silence. */
+static tec_status check_folders(const reading *r)
+{
+    int64_t inside = 0, differ = 0;
+    char name[PATH_MAX], first[PATH_MAX] = "";
+    for (int64_t i = 0; i < r->set->total; i++) {
+        bool agrees;
+        r->set->kind->name(r->set, i, name, sizeof name);
+        if (!is_in_class_folder(r, name, r->label[i], &agrees))
+            continue;
+        inside++;
+        if (!agrees && !differ++)
+            memcpy(first, name, sizeof first);
+    }
+    if (differ)
+        return tec_fail(
+            TEC_USER_ERROR,
+            "data.val_labels %s: %lld of %lld labels differ from the class folder that the image is in (the "
+            "first is %s): leave data.val_labels out if the folders are right, or give the images without "
+            "class folders if the file is",
+            r->path, (long long)differ, (long long)inside, first);
+    return TEC_OK;
 }
 
 tec_status tec_labels_read(tec_dataset *set, const char *set_path, const tec_dataset *named,
@@ -289,8 +272,10 @@ tec_status tec_labels_read(tec_dataset *set, const char *set_path, const tec_dat
     tec_status status = tec_label_classes_open(&r.classes, named, files);
     if (status == TEC_OK)
         status = read_labels(&r, &lines);
+    if (status == TEC_OK)
+        status = check_folders(&r);
     if (status == TEC_OK) {
-        name_classes(set, named);
+        tec_label_name_classes(set, named);
         free(set->label);
         set->label = r.label;
         r.label = NULL;
