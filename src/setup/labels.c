@@ -21,6 +21,15 @@ static tec_status read_text(const tec_comm *comm, const char *key, const char *p
     return status;
 }
 
+tec_status tec_setup_check_labels(const tec_settings *settings)
+{
+    if (settings->data.labels != TEC_LABELS_NONE)
+        return TEC_OK;
+    return tec_fail(TEC_USER_ERROR,
+                    "data.labels=none leaves out the classes of data.train, which are needed here: leave it "
+                    "out, or set data.labels=auto or folders");
+}
+
 tec_status tec_setup_val_labels(const tec_comm *comm, const tec_settings *settings, const tec_dataset *train,
                                 tec_dataset *val)
 {

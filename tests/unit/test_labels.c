@@ -222,6 +222,100 @@ static void test_headers(void **state)
     assert_refused("catt\ncat\ncat\ncat\ncat\n", NULL, TEC_NUMBERS_ASK, "has 5 labels");
 }
 
+/* Lists of classes: names with blanks, numbers with colons, headers. */
+static void test_classes(void **state)
+{
+    (void)state;
+    static const char *const labels = "7\n30\n8\n7\n";
+    static const char *const form[] = {"cat 7\ntench, Tinca tinca 8\nIrish setter 30\nnew york 31\n",
+                                       "7 cat\n8 tench, Tinca tinca\n30 Irish setter\n31 new york\n",
+                                       "7: cat\n8: tench, Tinca tinca\n30: Irish setter\n",
+                                       "7:cat\n8:tench, Tinca tinca\n30:Irish setter\n",
+                                       "cat: 7\ntench, Tinca tinca: 8\nIrish setter: 30\n",
+                                       "label,name\n7,cat\n8,\"tench, Tinca tinca\"\n30,Irish setter\n",
+                                       "name\tid\ncat\t7\ntench, Tinca tinca\t8\nIrish setter\t30\n",
+                                       "30,an Irish dog,Irish setter\n7,a pet,cat\n8,a fish,\"tench, Tinca tinca\"\n",
+                                       "cat 7 pet\ntench, Tinca tinca 8 fish\nIrish setter 30 dog\n"};
+    for (size_t i = 0; i < sizeof form / sizeof *form; i++)
+        assert_labels(labels, form[i], TEC_NUMBERS_ASK, want);
+    assert_labels("0\n2\n1\n0\n", "class name\ncat\ntench, Tinca tinca\nIrish setter\n", TEC_NUMBERS_FROM_0, want);
+    assert_refused(labels, "cat 7\nfrog\ncat 8\n", TEC_NUMBERS_ASK, "2 of its 3 lines have a number");
+    assert_refused(labels, "cat 7\ncat 8\nIrish setter 30\n", TEC_NUMBERS_ASK, "class cat has the numbers 7 and 8");
+    assert_refused("0\n2\n1\n0\n", "cat\nIrish setter\ncat flap\n", TEC_NUMBERS_FROM_0,
+                   "class cat has the numbers 0 and 2");
+}
+
+static void test_text(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t bytes;
+        const char *what;
+    } files[] = {{"\xFF\xFE"
+                  "c\0a\0",
+                  6, "data.val_labels F is UTF-16: save it as UTF-8"},
+                 {"\xFE\xFF\0c\0a", 6, "is UTF-16"},
+                 {"c\0a\0t\0\n\0", 8, "is UTF-16"},
+                 {"cat\n\0dog\n", 9, "is no text"},
+                 {"PK\3\4\24\0\6\0", 8, "save it as text (CSV)"},
+                 {"\x1f\x8b\x08\0\0\0\0\0", 8, "save it as text (CSV)"},
+                 {" {\"a.jpg\": \"cat\"}\n", 18, "is JSON"},
+                 {"\xEF\xBB\xBF[\"cat\"]", 10, "is JSON"},
+                 {"[cat\ndog\n", 9, NULL},
+                 {"P1\nP2\n", 6, NULL},
+                 {"caf\xC3\xA9\tdog\r\n", 11, NULL}};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        tec_status status = tec_labels_check_text("data.val_labels", "F", files[i].text, files[i].bytes);
+        if (status != (files[i].what ? TEC_USER_ERROR : TEC_OK))
+            fail_msg("text %zu: %d", i, (int)status);
+        if (files[i].what && !strstr(tec_error_message(), files[i].what))
+            fail_msg("\"%s\" does not say \"%s\"", tec_error_message(), files[i].what);
+    }
+}
+
+/* Labels of images in class folders: the same, or another. */
+static void test_folders(void **state)
+{
+    (void)state;
+    put("classed/cat/1.png");
+    put("classed/x/Irish setter/2.png");
+    put("classed/other/3.png");
+    tec_dataset *train = open_set("train", TEC_LABELS_FOLDERS, 0);
+    const char *const texts[] = {"1,cat\n2,Irish setter\n3,cat\n", "1,cat\n2,cat\n3,cat\n"};
+    for (int i = 0; i < 2; i++) {
+        tec_dataset *set = open_set("classed", TEC_LABELS_NONE, 0);
+        tec_label_files files = {.labels_path = "labels", .labels = texts[i]};
+        assert_int_equal(tec_labels_read(set, "val", train, &files), i ? TEC_USER_ERROR : TEC_OK);
+        assert_true(!i || strstr(tec_error_message(), "1 of 2 labels differ from the class folder"));
+        tec_dataset_close(set);
+    }
+    tec_dataset_close(train);
+}
+
+/* Classes of a set that are some of another one's get its numbers. */
+static void test_adopt(void **state)
+{
+    (void)state;
+    put("part/cat/1.png");
+    put("part/tench, Tinca tinca/2.png");
+    put("more/cat/1.png");
+    put("more/cow/2.png");
+    put("more/pig/3.png");
+    tec_dataset *train = open_set("train", TEC_LABELS_FOLDERS, 0), *part = open_set("part", TEC_LABELS_FOLDERS, 0),
+                *more = open_set("more", TEC_LABELS_FOLDERS, 0);
+    assert_int_equal(tec_labels_adopt(part, "part", train, "train"), TEC_OK);
+    assert_int_equal(tec_dataset_classes(part), 3);
+    assert_int_equal(tec_dataset_label(part, 0), 1);
+    assert_int_equal(tec_dataset_label(part, 1), 2);
+    assert_int_equal(tec_labels_adopt(more, "more", train, "train"), TEC_USER_ERROR);
+    assert_non_null(strstr(tec_error_message(), "2 of the 3 classes of data.val more are none"));
+    assert_int_equal(tec_dataset_classes(more), 3);
+    tec_dataset_close(more);
+    tec_dataset_close(part);
+    tec_dataset_close(train);
+}
+
 /* One label a line is for images whose order is the same for everybody. */
 static void test_order(void **state)
 {
@@ -266,9 +360,10 @@ static void test_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms), cmocka_unit_test(test_numbers), cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_limit), cmocka_unit_test(test_tables),  cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_forms),   cmocka_unit_test(test_numbers), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_limit),   cmocka_unit_test(test_tables),  cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_order),   cmocka_unit_test(test_classes), cmocka_unit_test(test_text),
+        cmocka_unit_test(test_folders), cmocka_unit_test(test_adopt),
     };
     return cmocka_run_group_tests(tests, make_sets, remove_sets);
 }
