@@ -34,9 +34,9 @@ typedef struct judging {
 
 /* ---- words of headers ---- */
 
-static const char *const label_words[] = {"label",  "labels",  "class",    "classes", "classname",
-                                          "target", "targets", "category", "species", "wnid",
-                                          "synset", "truth",   "classid",  "labelid", NULL};
+static const char *const label_words[] = {"label",     "labels",   "class",   "classes", "classname", "target",
+                                          "targets",   "category", "species", "wnid",    "synset",    "truth",
+                                          "labelname", "cls",      "classid", "labelid", NULL};
 static const char *const file_words[] = {"filename", "filepath", "file", "path",    "imagename", "imagepath",
                                          "imageid",  "image",    "img",  "picture", "id",        NULL};
 
