@@ -47,6 +47,8 @@ typedef struct tec_import_options {
 typedef struct tec_import_facts {
     tec_model_config config; /* as in the file; kind TEC if there is a class-token MLP, else VIT */
     char family[40];         /* "DINOv2", "Hugging Face ViTMAE", "timm ViT", "ViT of tec" */
+    const char *family_from; /* "from the file's name"; NULL: its tensors tell */
+    bool family_hinted;      /* a word of the file's name is all that tells: no fact that features depend on follows */
     char architecture[80];   /* its name in timm, if something says so; "" */
     char prefix[200];        /* what precedes every name: "teacher.backbone.", or "" */
     bool normalised;         /* are mean and std known? */

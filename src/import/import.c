@@ -129,7 +129,10 @@ char *tec_import_describe(const tec_import *import)
     FILE *out = open_memstream(&text, &bytes);
     if (!out)
         tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory"));
-    fprintf(out, "%s: %s, %s", import->path, f->family, tec_tensor_file_format(import->file));
+    fprintf(out, "%s: %s", import->path, f->family);
+    if (f->family_from)
+        fprintf(out, " (%s)", f->family_from);
+    fprintf(out, ", %s", tec_tensor_file_format(import->file));
     if (f->prefix[0])
         fprintf(out, " under `%s`", f->prefix);
     fprintf(out, ": width %d, %d blocks, %d heads (%s), MLP %d, patch %d, %d x %d x %d pixels", c->width, c->depth,

@@ -69,6 +69,14 @@ tec_status tec_import_check_architecture(const tec_import *import, const char *a
  * none. */
 bool tec_import_architecture_of_path(const char *path, char *out, size_t size);
 
+/* Does the file, or the directory of one that is called as all files of a hub (model.safetensors), have a name under
+ * which a model of this family was published, by its project or timm? "augreg": timm's ViTs of Google. */
+bool tec_import_is_published(const char *path, const char *family);
+
+/* Does the file's own name have this word: not within another word ("gamma"), nor, if it ends in a digit, before more of
+ * them? A hint only. */
+bool tec_import_has_word(const char *path, const char *word);
+
 /* The number of a word in "a|b|c"; -1: it is none of them. */
 int tec_import_word(const char *words, const char *word);
 

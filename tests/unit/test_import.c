@@ -24,7 +24,7 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
-enum { MOST = 128, LONGEST = 1 << 16 };
+enum { MOST = 128, LONGEST = 1 << 19 };
 
 static char dir[200], path[260];
 static real zeros[LONGEST];
@@ -415,6 +415,72 @@ static void test_config_json(void **state)
     remove_beside("config.json");
 }
 
+/* A copy of the model file as `name` in the test's folder; the caller frees its path. */
+static char *copy_as(const char *name)
+{
+    char *copy = tec_path_join(dir, name), *folder = tec_path_directory(copy), *data;
+    size_t bytes;
+    assert_int_equal(tec_directory_make(folder), TEC_OK);
+    assert_int_equal(tec_file_read(path, 1 << 24, &data, &bytes), TEC_OK);
+    assert_int_equal(tec_file_write(copy, data, bytes), TEC_OK);
+    free(data);
+    free(folder);
+    return copy;
+}
+
+static void test_file_names(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *family;
+        bool named; /* the name tells the family */
+        double mean;
+    } files[] = {
+        {"ismael/vit.safetensors", "timm ViT", false, 0},
+        {"mae-comparison/supervised_vit_tiny.safetensors", "timm ViT", false, 0},
+        {"dinosaurs/vit.safetensors", "timm ViT", false, 0},
+        {"mae/model.safetensors", "timm ViT", false, 0},
+        {"gammaeva.safetensors", "timm ViT", false, 0},
+        {"Beitrag/siglip_augreg.safetensors", "timm ViT", false, 0},
+        {"dinosaur_deity.safetensors", "timm ViT", false, 0},
+        {"ours_deit384.safetensors", "DeiT", true, 0},
+        {"supervised_vs_MAE.safetensors", "MAE", true, 0},
+        {"our-dinov2.safetensors", "DINOv2", true, 0},
+        {"mae_pretrain_vit_base_ours.safetensors", "MAE", true, 0},
+        {"jx_vit_augreg_birds.safetensors", "timm ViT", false, 0},
+        {"mae_pretrain_vit_base.safetensors", "MAE", true, 0.485},
+        {"dinov2_vits14_reg4_pretrain.pth", "DINOv2", true, 0.485},
+        {"deit_3_small_224_21k.pth", "DeiT III", true, 0.485},
+        {"vit_small_patch16_224.dino/model.safetensors", "DINO", true, 0.485},
+        {"vit_tiny_patch16_224.augreg_in21k_ft_in1k.safetensors", "timm ViT", false, 0.5},
+        {"vit_tiny_patch16_224_augreg_birds.safetensors", "timm ViT", false, 0},
+    };
+    write_file(&(file_plan){.width = 64});
+    for (size_t i = 0; i < LENGTH(files); i++) {
+        tec_import *import;
+        char *file = copy_as(files[i].name);
+        if (tec_import_open(&import, file, &nothing) != TEC_OK)
+            fail_msg("%s", tec_error_message());
+        const tec_import_facts *f = tec_import_get_facts(import);
+        char *line = tec_import_describe(import);
+        if (strcmp(f->family, files[i].family) != 0 || f->mean[0] != files[i].mean ||
+            f->normalised != (files[i].mean > 0) || !strstr(line, "(from the file's name)") != !files[i].named)
+            fail_msg("%s", line);
+        free(line);
+        tec_import_close(import);
+        remove(file);
+        free(file);
+    }
+    write_file(&(file_plan){.width = 384}); /* MoCo v3's has other heads than everybody's */
+    char *file = copy_as("moco_small.safetensors");
+    tec_import *import;
+    assert_int_equal(tec_import_open(&import, file, &nothing), TEC_OK);
+    assert_false(tec_import_get_facts(import)->heads_known);
+    tec_import_close(import);
+    remove(file);
+    free(file);
+}
+
 /* What config.json says of the graph: taken, or refused by the key. */
 static void test_config_of_graph(void **state)
 {
@@ -640,6 +706,7 @@ int main(void)
         cmocka_unit_test(test_metadata),  cmocka_unit_test(test_run_settings),    cmocka_unit_test(test_config_json),
         cmocka_unit_test(test_variants),  cmocka_unit_test(test_resize),          cmocka_unit_test(test_not_finite),
         cmocka_unit_test(test_positions), cmocka_unit_test(test_config_of_graph), cmocka_unit_test(test_doubts),
+        cmocka_unit_test(test_file_names),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }
