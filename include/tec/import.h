@@ -99,6 +99,12 @@ tec_status tec_import_read(tec_import *import, tec_params *params, const tec_mod
 /* All facts in one line; the caller frees it. */
 char *tec_import_describe(const tec_import *import);
 
+/* Is `path` a file that the model was read from, under whatever name? */
+bool tec_import_reads(const tec_import *import, const char *path);
+
+/* The name of another model file in the directory of `path`; NULL: there is none. The caller frees it. */
+char *tec_import_model_beside(const char *path);
+
 /* -- export -- */
 
 /* The names under which a model's tensors are written. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static tec_status recognise(tec_import *import, const tec_import_options *options)
 {
@@ -51,6 +52,22 @@ void tec_import_close(tec_import *import)
 const tec_import_facts *tec_import_get_facts(const tec_import *import)
 {
     return &import->facts;
+}
+
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat one, other;
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+/* The notes of an index are about its shards, by their paths. */
+bool tec_import_reads(const tec_import *import, const char *path)
+{
+    bool found = is_same_file(path, tec_tensor_file_path(import->file));
+    if (strcmp(tec_tensor_file_format(import->file), "index of shards") == 0)
+        for (int i = 0; i < tec_tensor_file_notes(import->file) && !found; i++)
+            found = is_same_file(path, tec_tensor_file_note(import->file, i)->name);
+    return found;
 }
 
 tec_status tec_import_resize(const tec_import *import, int image_size, tec_model_config *out)

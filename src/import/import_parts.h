@@ -56,6 +56,17 @@ typedef struct import_sidecar {
     const char *heads_from, *norm_eps_from, *mean_from, *activation_from, *interpolation_from, *architecture_from;
 } import_sidecar;
 
+/* The path beside which JSON files describe the model file `path`: its own, or, if there are none and it is a link, that
+ * of the first file it leads to which has some. The caller frees it. */
+char *tec_import_where_described(const char *path);
+
+/* The object in the file `name` beside `path`, which json_decref frees; NULL: there is none. What it says may be all that
+ * tells a model from a plain ViT, so a damaged file and a dead link are errors: TEC_USER_ERROR. */
+tec_status tec_import_read_beside(const tec_import *import, const char *path, const char *name, json_t **object);
+
+/* Is it called as every hub calls a model that has a directory of its own (model.safetensors)? */
+bool tec_import_is_hub_name(const char *path);
+
 /* What config.json says, Hugging Face's or timm's, and preprocessor_config.json. TEC_USER_ERROR: the model computes
  * something that this program cannot. */
 tec_status tec_import_read_config(const tec_import *import, const json_t *config, import_sidecar *said);

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -283,7 +284,8 @@ static void test_refused(void **state)
         assert_refused(&nothing, refused[i].message);
     }
     write_file(&(file_plan){.width = 64});
-    assert_refused(&(tec_import_options){.heads = 7}, "7 attention heads (base.heads) do not divide the width 64");
+    assert_refused(&(tec_import_options){.heads = 7}, "7 attention heads (base.heads) do not divide the width 64: base.heads has to be a divisor of it, such as "
+                   "4 or 8,");
 }
 
 /* -- facts -- */
@@ -479,6 +481,96 @@ static void test_file_names(void **state)
     tec_import_close(import);
     remove(file);
     free(file);
+}
+
+/* The normalisation's first mean and what is said, of a file in the test's folder; 0: not known, -1: refused. */
+static double mean_of(const char *file, char *said, size_t size)
+{
+    tec_import *import;
+    capture *c = capture_begin();
+    tec_status status = tec_import_open(&import, file, &nothing);
+    capture_end(c, said, size);
+    if (status != TEC_OK) {
+        snprintf(said, size, "%s", tec_error_message());
+        return -1;
+    }
+    double mean = tec_import_get_facts(import)->normalised ? tec_import_get_facts(import)->mean[0] : 0;
+    tec_import_close(import);
+    return mean;
+}
+
+/* Files beside a model are about it alone, unless it shares its directory. */
+static void test_two_models(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file, *config;
+        double mean;
+        const char *said;
+    } cases[] = {
+        {"first.safetensors", "{\"model_type\": \"vit\", \"hidden_size\": 64}", 0,
+         "config.json beside it is not used: its directory holds other models (second.pth)"},
+        {"first.safetensors", NULL, 0, "preprocessor_config.json beside it is not used"},
+        {"first.safetensors", "{\"architecture\": \"vit_tiny_patch16_224\"}", 0.25, "is taken to be about this model"},
+        {"model.safetensors", "{\"model_type\": \"vit\"}", 0, "is not used"},
+        {"model.safetensors", "{\"architecture\": \"vit_tiny_patch16_224\"}", 0.25, ""},
+        {"model.safetensors", NULL, 0.25, ""},
+    };
+    char said[900];
+    write_file(&(file_plan){.width = 64});
+    char *second = copy_as("two/second.pth");
+    write_beside("two/preprocessor_config.json", "{\"image_mean\": 0.25, \"image_std\": 0.5}");
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        char *name = tec_path_join("two", cases[i].file), *file = copy_as(name);
+        if (cases[i].config)
+            write_beside("two/config.json", cases[i].config);
+        double mean = mean_of(file, said, sizeof said);
+        if (mean != cases[i].mean || !strstr(said, cases[i].said) || (!cases[i].said[0] && said[0]))
+            fail_msg("case %d: %g, %s", (int)i, mean, said);
+        remove_beside("two/config.json");
+        remove(file);
+        free(file);
+        free(name);
+    }
+    char *alone = copy_as("two/alone.safetensors");
+    remove(second);
+    write_beside("two/config.json", "{\"model_type\": \"vit\"}");
+    assert_true(mean_of(alone, said, sizeof said) == 0.25);
+    remove(alone);
+    free(alone);
+    free(second);
+}
+
+static void link_as(const char *target, const char *name)
+{
+    char *file = tec_path_join(dir, name);
+    assert_int_equal(symlink(target, file), 0);
+    free(file);
+}
+
+static void test_links(void **state)
+{
+    (void)state;
+    char said[900], *entry = tec_path_join(dir, "link.safetensors");
+    write_file(&(file_plan){.width = 64});
+    char *blob = copy_as("blobs/0f3a"), *other = copy_as("snapshot/README");
+    write_beside("snapshot/preprocessor_config.json", "{\"image_mean\": 0.25, \"image_std\": 0.5}");
+    write_beside("snapshot/config.json", "\xef\xbb\xbf{\"num_attention_heads\": 2}"); /* a byte order mark */
+    link_as("../blobs/0f3a", "snapshot/model.safetensors");
+    link_as("snapshot/model.safetensors", "link.safetensors");
+    assert_true(mean_of(entry, said, sizeof said) == 0.25);
+    link_as("gone.json", "preprocessor_config.json");
+    assert_true(mean_of(entry, said, sizeof said) == -1);
+    assert_non_null(strstr(said, "preprocessor_config.json beside it is a link to nothing"));
+    remove_beside("preprocessor_config.json");
+    link_as("gone.json", "config.json");
+    assert_true(mean_of(entry, said, sizeof said) == -1);
+    assert_non_null(strstr(said, "config.json beside it is a link to nothing"));
+    remove_beside("config.json");
+    remove(entry);
+    free(other);
+    free(blob);
+    free(entry);
 }
 
 /* What config.json says of the graph: taken, or refused by the key. */
@@ -706,7 +798,7 @@ int main(void)
         cmocka_unit_test(test_metadata),  cmocka_unit_test(test_run_settings),    cmocka_unit_test(test_config_json),
         cmocka_unit_test(test_variants),  cmocka_unit_test(test_resize),          cmocka_unit_test(test_not_finite),
         cmocka_unit_test(test_positions), cmocka_unit_test(test_config_of_graph), cmocka_unit_test(test_doubts),
-        cmocka_unit_test(test_file_names),
+        cmocka_unit_test(test_file_names), cmocka_unit_test(test_two_models), cmocka_unit_test(test_links),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }
