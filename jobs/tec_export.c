@@ -17,9 +17,10 @@ enum { OPTION_OUT, OPTION_NAMES, OPTION_FORMAT, OPTION_FLAT };
 static const tec_option options[] = {
     {"o", TEC_OPTION_TEXT, "OUT", .help = "the file to write"},
     {"names", TEC_OPTION_CHOICE, "timm|tec|hf",
-     .help = "timm (the default): the encoder, as timm's VisionTransformer; tec: everything in the file, with the "
-             "names of TEC's public checkpoints; hf: Hugging Face's ViTModel, with config.json next to OUT, in a directory "
-             "of its own"},
+     .help =
+         "timm (the default): the encoder, as timm's VisionTransformer; tec: everything in the file, with the "
+         "names of TEC's public checkpoints; hf: Hugging Face's ViTModel, with config.json next to OUT, in a directory "
+         "of its own"},
     {"format", TEC_OPTION_CHOICE, "safetensors|pth", .help = "by default chosen by the extension of OUT"},
     {"flat", TEC_OPTION_SWITCH,
      .help =

@@ -73,8 +73,8 @@ static tec_status refuse_text(const char *path, const char *head)
     head += strspn(head, " \t\r\n\v\f");
     if (*head == '<')
         return tec_fail(TEC_USER_ERROR, "%s is a web page, not a model: the download went wrong", path);
-    return tec_fail(TEC_USER_ERROR, "%s is not a model file of a known format, but text, which begins with `%.*s`", path,
-                    (int)tec_min_int((int)strcspn(head, "\r\n\v\f"), 60), head);
+    return tec_fail(TEC_USER_ERROR, "%s is not a model file of a known format, but text, which begins with `%.*s`",
+                    path, (int)tec_min_int((int)strcspn(head, "\r\n\v\f"), 60), head);
 }
 
 /* Is it a known other thing? `head` ends with a 0. */

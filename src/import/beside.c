@@ -106,8 +106,8 @@ tec_status tec_import_read_beside(const tec_import *import, const char *path, co
 static const char *const models[] = {"*.safetensors", "*.pth", "*.pth.tar", "*.pt", "*.bin", "*.index.json", NULL};
 
 /* Parts of another file's model, and what trainers leave beside it. */
-static const char *const no_models[] = {"*-[0-9]*-of-[0-9]*", "training_args.bin", "optimizer*", "scheduler*",
-                                        "scaler*",            "rng_state*",        ".*",         NULL};
+static const char *const no_models[] = {
+    "*-[0-9]*-of-[0-9]*", "training_args.bin", "optimizer*", "scheduler*", "scaler*", "rng_state*", ".*", NULL};
 
 static bool is_any(const char *const *pattern, const char *name)
 {

@@ -182,8 +182,8 @@ static void take_known_normalisation(const tec_import *import, size_t row, impor
     said->normalised = true;
     memcpy(said->mean, means[n], sizeof said->mean);
     memcpy(said->std, deviations[n], sizeof said->std);
-    said->mean_from = known[row].published      ? "known of this model, from the file's name"
-                      : known[row].architecture ? "known of this architecture"
+    said->mean_from = known[row].published        ? "known of this model, from the file's name"
+                      : known[row].architecture   ? "known of this architecture"
                       : import->facts.family_from ? "known of this family, from the file's name"
                                                   : "known of this family";
 }
@@ -318,7 +318,8 @@ static tec_status check_blocks(tec_import *import, const import_sidecar *said)
                             "%s: the model has rotary positions (that are in no file), which is not supported (its "
                             "tensor `%.100s` beside a SwiGLU shows an EVA-02): take a model without",
                             import->path, name);
-        if (q_bias || (tec_import_matches("*blocks.*gamma_1", name) && (f->family_hinted || strcmp(f->family, "DeiT III") != 0)))
+        if (q_bias ||
+            (tec_import_matches("*blocks.*gamma_1", name) && (f->family_hinted || strcmp(f->family, "DeiT III") != 0)))
             f->blocks_unknown = name;
     }
     /* Those of res-post-norm ViTs are called as a plain ViT's. */

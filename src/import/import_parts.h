@@ -70,7 +70,23 @@ bool tec_import_is_hub_name(const char *path);
 /* What config.json says, Hugging Face's or timm's, and preprocessor_config.json. TEC_USER_ERROR: the model computes
  * something that this program cannot. */
 tec_status tec_import_read_config(const tec_import *import, const json_t *config, import_sidecar *said);
-void tec_import_read_preprocessor(const tec_import *import, const json_t *images, import_sidecar *said);
+tec_status tec_import_read_preprocessor(const tec_import *import, const json_t *images, import_sidecar *said);
+
+/* TEC_USER_ERROR: a known entry of this object of `file` has a value of another type than it should. */
+tec_status tec_import_check_entries(const tec_import *import, const char *file, const json_t *object);
+
+/* TEC_USER_ERROR: an entry of config.json asks for what a plain ViT does not compute. */
+tec_status tec_import_check_graph(const tec_import *import, const json_t *config);
+
+/* Warns of entries of preprocessor_config.json that are not heeded. TEC_USER_ERROR: one changes the whole input. */
+tec_status tec_import_check_images(const tec_import *import, const json_t *images);
+
+/* Warns where one more source says other things than those `before`. */
+void tec_import_warn_of_contradictions(const tec_import *import, const import_sidecar *before,
+                                       const import_sidecar *now);
+
+/* Three numbers, or one for all channels; false: it is neither. */
+bool tec_import_three_values(const json_t *value, double out[3]);
 
 /* Does timm's architecture of that name compute what a plain ViT does? TEC_USER_ERROR: no, or it is not known. `from`
  * says who calls it so: "config.json beside it", "base.architecture", "its file name". */

@@ -154,8 +154,11 @@ static bool fits_naming(const tec_import *import, const json_t *config)
 {
     static const struct {
         const char *naming, *key;
-    } keys[] = {{"Hugging Face", "model_type"}, {"Hugging Face", "hidden_size"}, {"Hugging Face", "num_attention_heads"},
-                {"timm", "architecture"},       {"timm", "pretrained_cfg"}};
+    } keys[] = {{"Hugging Face", "model_type"},
+                {"Hugging Face", "hidden_size"},
+                {"Hugging Face", "num_attention_heads"},
+                {"timm", "architecture"},
+                {"timm", "pretrained_cfg"}};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (strcmp(keys[i].naming, import->naming->name) == 0 && json_object_get(config, keys[i].key))
             return true;
@@ -182,9 +185,10 @@ static bool is_about_this(const tec_import *import, const char *path, const json
                  "about this one: give it a directory of its own, or say in section base what is asked for",
                  import->path, config ? "config.json" : "preprocessor_config.json", other);
     else if (!named)
-        tec_warn("%s: the config.json beside it is taken to be about this model, whose names and sizes it fits, but its "
-                 "directory holds other models (%s)",
-                 import->path, other);
+        tec_warn(
+            "%s: the config.json beside it is taken to be about this model, whose names and sizes it fits, but its "
+            "directory holds other models (%s)",
+            import->path, other);
     free(other);
     return used;
 }
@@ -199,8 +203,11 @@ static tec_status read_directory(const tec_import *import, import_sidecar *said)
     bool ours = status == TEC_OK && (config || images) && is_about_this(import, path, config);
     if (ours && config)
         status = tec_import_read_config(import, config, said);
-    if (status == TEC_OK && ours && images)
-        tec_import_read_preprocessor(import, images, said);
+    const import_sidecar before = *said;
+    if (status == TEC_OK && ours && images) {
+        status = tec_import_read_preprocessor(import, images, said);
+        tec_import_warn_of_contradictions(import, &before, said);
+    }
     json_decref(images);
     json_decref(config);
     free(path);
@@ -213,7 +220,9 @@ tec_status tec_import_read_sidecar(const tec_import *import, const tec_import_op
     if (import->own)
         return read_own(import, options, out);
     TEC_TRY(read_directory(import, out));
+    const import_sidecar before = *out;
     read_metadata(import, out);
+    tec_import_warn_of_contradictions(import, &before, out);
     return TEC_OK;
 }
 

@@ -284,8 +284,10 @@ static void test_refused(void **state)
         assert_refused(&nothing, refused[i].message);
     }
     write_file(&(file_plan){.width = 64});
-    assert_refused(&(tec_import_options){.heads = 7}, "7 attention heads (base.heads) do not divide the width 64: base.heads has to be a divisor of it, such as "
-                   "4 or 8,");
+    assert_refused(
+        &(tec_import_options){.heads = 7},
+        "7 attention heads (base.heads) do not divide the width 64: base.heads has to be a divisor of it, such as "
+        "4 or 8,");
 }
 
 /* -- facts -- */
@@ -541,6 +543,62 @@ static void test_two_models(void **state)
     free(second);
 }
 
+/* What changes the input or cannot be understood is refused, what is not heeded and what contradicts is said. */
+static void test_entries(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *config, *images;
+        bool refused;
+        const char *said;
+    } cases[] = {
+        {"{\"num_attention_heads\": \"2\"}", "{}", true,
+         "config.json beside it says num_attention_heads = \"2\", where a whole number above 0 is expected"},
+        {"{\"num_attention_heads\": 2.0}", "{}", true, "where a whole number above 0 is expected"},
+        {"{\"num_attention_heads\": true}", "{}", true, "num_attention_heads = true"},
+        {"{\"num_attention_heads\": 99999}", "{}", true, "99999 attention heads (config.json) do not divide"},
+        {"{\"layer_norm_eps\": \"1e-6\"}", "{}", true, "layer_norm_eps = \"1e-6\", where a number above 0 is"},
+        {"{\"hidden_size\": \"64\"}", "{}", true, "hidden_size = \"64\""},
+        {"{\"hidden_act\": 3}", "{}", true, "hidden_act = 3, where a text is expected"},
+        {"{\"architecture\": \"vit_tiny_patch16_224\", \"model_args\": {\"num_heads\": \"2\"}}", "{}", true,
+         "num_heads"},
+        {"{\"pretrained_cfg\": {\"mean\": \"0.5\", \"std\": 1}}", "{}", true, "mean = \"0.5\""},
+        {"{\"pretrained_cfg\": {\"mean\": 0.5, \"std\": [1, 0, 1]}}", "{}", true, "std = [1,0,1]"},
+        {"{\"model_type\": \"vit\", \"rope_theta\": 10000.0}", "{}", true, "rope_theta = 10000.0, which shows rotary"},
+        {"{\"model_type\": \"vit\", \"rope_theta\": null}", "{}", false, ""},
+        {"{}", "{\"do_flip_channel_order\": true}", true, "do_flip_channel_order = true, that is, blue before red"},
+        {"{}", "{\"do_flip_channel_order\": false, \"do_convert_rgb\": true}", false, ""},
+        {"{}", "{\"rescale_offset\": true}", true, "rescale_offset = true"},
+        {"{}", "{\"do_normalize\": \"false\"}", true, "do_normalize = \"false\", where true or false is expected"},
+        {"{}", "{\"image_mean\": [\"0.5\"], \"image_std\": 1}", true, "image_mean = [\"0.5\"]"},
+        {"{}", "{\"size\": {\"height\": \"8\"}}", true, "height = \"8\""},
+        {"{}", "{\"do_pad\": true}", false, "says do_pad, which is not supported here"},
+        {"{}", "{\"size\": {\"longest_edge\": 8}}", false, "says size.longest_edge, which is not supported here"},
+        {"{}", "{\"size\": {\"height\": 8, \"width\": 12}}", false, "says that size is no square"},
+        {"{}", "{\"size\": 8, \"resample\": \"cubic\"}", false, "resized by an unknown filter"},
+        {"{\"pretrained_cfg\": {\"mean\": 0.5, \"std\": 0.5}}", "{\"image_mean\": 0.25, \"image_std\": 0.5}", false,
+         "config.json says mean 0.5,0.5,0.5 std 0.5,0.5,0.5, and preprocessor_config.json mean 0.25,0.25,0.25"},
+        {"{\"pretrained_cfg\": {\"mean\": 0.5, \"std\": 0.5}}", "{\"image_mean\": 0.5, \"image_std\": 0.5}", false, ""},
+    };
+    char said[1200];
+    write_file(&(file_plan){.width = 64});
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        write_beside("config.json", cases[i].config);
+        write_beside("preprocessor_config.json", cases[i].images);
+        bool refused = mean_of(path, said, sizeof said) < 0;
+        if (refused != cases[i].refused || !strstr(said, cases[i].said) || (!cases[i].said[0] && said[0]))
+            fail_msg("case %d: wanted %s in: %s", (int)i, cases[i].said, said);
+    }
+    remove_beside("config.json");
+    remove_beside("preprocessor_config.json");
+    static const char *const metadata[] = {"tec_heads", "4", NULL};
+    write_file(&(file_plan){.width = 64, .metadata = metadata});
+    write_beside("config.json", "{\"num_attention_heads\": 2}");
+    assert_true(mean_of(path, said, sizeof said) == 0);
+    assert_non_null(strstr(said, "config.json says 2 heads, and the file's metadata 4, which is taken"));
+    remove_beside("config.json");
+}
+
 static void link_as(const char *target, const char *name)
 {
     char *file = tec_path_join(dir, name);
@@ -793,12 +851,13 @@ static int remove_directory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),     cmocka_unit_test(test_names_back),      cmocka_unit_test(test_wrappers),
-        cmocka_unit_test(test_unused),    cmocka_unit_test(test_refused),         cmocka_unit_test(test_options),
-        cmocka_unit_test(test_metadata),  cmocka_unit_test(test_run_settings),    cmocka_unit_test(test_config_json),
-        cmocka_unit_test(test_variants),  cmocka_unit_test(test_resize),          cmocka_unit_test(test_not_finite),
-        cmocka_unit_test(test_positions), cmocka_unit_test(test_config_of_graph), cmocka_unit_test(test_doubts),
-        cmocka_unit_test(test_file_names), cmocka_unit_test(test_two_models), cmocka_unit_test(test_links),
+        cmocka_unit_test(test_names),      cmocka_unit_test(test_names_back),      cmocka_unit_test(test_wrappers),
+        cmocka_unit_test(test_unused),     cmocka_unit_test(test_refused),         cmocka_unit_test(test_options),
+        cmocka_unit_test(test_metadata),   cmocka_unit_test(test_run_settings),    cmocka_unit_test(test_config_json),
+        cmocka_unit_test(test_variants),   cmocka_unit_test(test_resize),          cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_positions),  cmocka_unit_test(test_config_of_graph), cmocka_unit_test(test_doubts),
+        cmocka_unit_test(test_file_names), cmocka_unit_test(test_two_models),      cmocka_unit_test(test_links),
+        cmocka_unit_test(test_entries),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }
