@@ -49,6 +49,19 @@ tec_status tec_export_check_beside(const char *out, const companion beside[COMPA
     return TEC_OK;
 }
 
+void tec_export_warn_beside(const char *out)
+{
+    static const char *const names[COMPANIONS] = {"config.json", "preprocessor_config.json"};
+    char *other = tec_import_model_beside(out);
+    for (int i = 0; i < COMPANIONS && !other; i++) {
+        char *path = tec_path_beside(out, names[i]);
+        if (tec_file_exists(path))
+            tec_warn("%s lies beside %s and will be read as if it were about it", path, out);
+        free(path);
+    }
+    free(other);
+}
+
 tec_status tec_export_write_beside(const char *out, const companion beside[COMPANIONS])
 {
     for (int i = 0; i < COMPANIONS; i++) {

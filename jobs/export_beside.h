@@ -17,6 +17,9 @@ typedef struct companion {
  * read as if it were about this one. */
 tec_status tec_export_check_beside(const char *out, const companion beside[COMPANIONS]);
 
+/* Warns of such files where none are written, unless another model lies there that they may be about. */
+void tec_export_warn_beside(const char *out);
+
 /* Writes them, and says so of each. */
 tec_status tec_export_write_beside(const char *out, const companion beside[COMPANIONS]);
 

@@ -202,6 +202,8 @@ static tec_status write_all(const export_plan *plan, tec_import *import)
     make_companions(plan, facts, beside);
     if (status == TEC_OK && plan->names == TEC_NAMES_HF)
         status = tec_export_check_beside(plan->out, beside);
+    else if (status == TEC_OK)
+        tec_export_warn_beside(plan->out);
     if (status == TEC_OK) {
         warn(plan, import);
         if (tec_file_exists(plan->out))
