@@ -23,7 +23,7 @@
 typedef struct walk {
     const char *root;
     tec_found *found;
-    bool skip; /* images that cannot be read are left out later on, so that a dead link may be one */
+    tec_scan_notes *notes; /* skip: images that cannot be read are left out later on, so that a dead link may be one */
     tec_passed_over over;
     char *lost;   /* the first class none of whose files is an image, and what they are; NULL: none */
     int64_t lose; /* such classes */
@@ -109,7 +109,8 @@ static tec_status walk_class(walk *w, const char *name, const level *here)
 static tec_status visit_dead_link(walk *w, const char *name, const char *path, bool top)
 {
     int reason = errno;
-    if (tec_image_is_named(name) && w->skip) {
+    tec_scan_note_dead_link(w->notes, path);
+    if (tec_image_is_named(name) && w->notes->skip) {
         tec_found_add(w->found, path);
     } else if (tec_image_is_named(name)) {
         return tec_fail(TEC_USER_ERROR,
@@ -199,6 +200,7 @@ static tec_status walk_folder(walk *w, const char *relative, const level *above)
         tec_passed_over_note(&w->over, TEC_PASSED_LOOP, relative);
         goto done;
     }
+    tec_scan_note_folder(w->notes, relative, &info);
     while (status == TEC_OK) {
         errno = 0;
         const struct dirent *entry = readdir(dir);
@@ -251,15 +253,18 @@ static tec_status judge(walk *w, tec_label_mode labels, FILE *list)
     if (w->lost && tec_found_is_labelled(w->found, labels))
         return refuse_lost(w);
     if (w->lost)
-        tec_warn("%s: %s", w->root, w->lost);
-    tec_passed_over_say(&w->over, w->root);
-    return tec_found_write(w->found, w->root, labels, list);
+        tec_scan_remark(w->notes, w->root, w->lost);
+    char *passed = tec_passed_over_text(&w->over);
+    if (*passed)
+        tec_scan_remark(w->notes, w->root, passed);
+    free(passed);
+    return tec_found_write(w->found, w->root, labels, w->notes, list);
 }
 
-static tec_status scan(const char *root, tec_label_mode labels, bool skip, FILE *list)
+static tec_status scan(const char *root, tec_label_mode labels, tec_scan_notes *notes, FILE *list)
 {
     tec_found found = {0};
-    walk w = {.root = root, .found = &found, .skip = skip};
+    walk w = {.root = root, .found = &found, .notes = notes};
     tec_status status = walk_folder(&w, "", NULL);
     if (status == TEC_OK)
         status = judge(&w, labels, list);
@@ -288,12 +293,30 @@ static void name_file(const tec_dataset *set, int64_t index, char *text, size_t 
     tec_files_name(set->own, set, index, text, size);
 }
 
+/* Is an image that could (`status`) be read as it was listed? */
+static tec_status compare(const tec_dataset *set, int64_t index, const char *path, size_t bytes, tec_status status)
+{
+    int64_t listed;
+    tec_files_entry(set->own, index, &listed);
+    if (status == TEC_OK ? listed == (int64_t)bytes : listed == 0 || tec_file_exists(path))
+        return status;
+    tec_dataset_list_drop(set);
+    if (status != TEC_OK)
+        return status;
+    return tec_fail(
+        TEC_SYSTEM_ERROR,
+        "%s has %zu bytes, but had %lld when its folder was listed: put the former file back, or start again, "
+        "then the folder is listed anew",
+        path, bytes, (long long)listed);
+}
+
 static tec_status read_file(const tec_dataset *set, int64_t index, tec_image *out)
 {
     const tec_files *files = set->own;
     char *path = tec_path_join(set->root, files->path[index]), *data = NULL;
     size_t bytes = 0;
     tec_status status = tec_file_read(path, TEC_IMAGE_MAX_BYTES, &data, &bytes);
+    status = compare(set, index, path, bytes, status);
     if (status == TEC_OK)
         status = tec_dataset_decode(set, data, bytes, path, out);
     free(data);

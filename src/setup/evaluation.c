@@ -1,6 +1,7 @@
 /* The input of an evaluation: opens two data sets and a model, checks that they go together, computes features. */
 #include "tec/setup.h"
 
+#include "tec/dataset_kept.h"
 #include "tec/log.h"
 
 #include <stdlib.h>
@@ -105,6 +106,10 @@ tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settin
         warned = tec_evaluation_warn(train, settings->data.train, val, settings->data.val);
     if (status == TEC_OK)
         status = tec_setup_directory(comm, settings->run.dir);
+    if (status == TEC_OK && comm->rank == 0) {
+        tec_dataset_list_keep(train, settings->run.dir);
+        tec_dataset_list_keep(val, settings->run.dir);
+    }
     if (status == TEC_OK)
         status = compute(comm, settings, &features, train, val, frozen, out);
     if (status == TEC_OK && out->shared && !warned)
