@@ -56,6 +56,9 @@ tec_status tec_setup_same_images(const tec_settings *settings, const tec_dataset
  * labels yet. */
 tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings, bool training, tec_dataset **out);
 
+/* Local. TEC_USER_ERROR: data.labels says that there are no classes, for a job that needs them. */
+tec_status tec_setup_check_labels(const tec_settings *settings);
+
 /* Collective; the same status everywhere. Gives data.val the labels of data.val_labels, if there is such a file, for the
  * classes of data.train. TEC_USER_ERROR: as tec_labels_read. */
 tec_status tec_setup_val_labels(const tec_comm *comm, const tec_settings *settings, const tec_dataset *train,

@@ -81,6 +81,15 @@ bool tec_passed_over_is_text(const char *name)
     return is_one_of(ending, text);
 }
 
+bool tec_passed_over_is_leftover(const char *name)
+{
+    static const char *const leftover[] = {".bak",  ".backup", ".old",  ".orig",    ".copy",       ".save",     ".tmp",
+                                           ".temp", ".swp",    ".part", ".partial", ".crdownload", ".download", NULL};
+    size_t length = strlen(name);
+    const char *dot = strrchr(name, '.');
+    return (length > 0 && name[length - 1] == '~') || (dot && is_one_of(dot, leftover));
+}
+
 /* ---- counting ---- */
 
 static void count_ending(tec_passed_over *over, const passed_ending *found)

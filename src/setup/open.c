@@ -9,6 +9,7 @@
 #include "tec/log.h"
 #include "tec/minmax.h"
 #include "tec/shared_text.h"
+#include "tec/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +31,7 @@ static void look_at(const tec_dataset *set, const char *key, bool skip)
             tec_image_free(&image);
         bad += status == TEC_USER_ERROR; /* others end the work in their turn */
     }
-    snprintf(what, sizeof what, "%s (a look at %lld images)", key, (long long)looks);
+    snprintf(what, sizeof what, "%s (a look at %lld image%s)", key, (long long)looks, tec_plural(looks));
     if (skip && bad > 0)
         tec_warn("%s: %lld cannot be decoded and will be left out (%s)", what, (long long)bad, tec_error_message());
     tec_findings_report(set, &alone, what);
