@@ -54,6 +54,7 @@ static tec_status open_set(const tec_comm *comm, const tec_invocation *call, int
     tec_settings s = call->settings; /* its texts are borrowed */
     bool training = call->file_count > 0 || (index == 0 && s.data.train[0]);
     s.data.on_bad_image = TEC_BAD_IMAGE_SKIP;
+    s.targets.dir = s.run.dir = (char *)""; /* no list that is kept there: what is checked is what there is */
     if (call->file_count > 0) {
         s.data.train = (char *)call->files[index];
         s.data.max_train = 0;

@@ -51,7 +51,8 @@ tec_store_spec tec_setup_store_spec(const tec_settings *settings, const tec_mode
  * TEC_USER_ERROR: no; names the first that differs. */
 tec_status tec_setup_same_images(const tec_settings *settings, const tec_dataset *set);
 
-/* Collective. Rank 0 lists data.train (`training`) or data.val, all ranks open it. With data.val_labels data.val has no
+/* Collective. Rank 0 lists data.train (`training`) or data.val, or takes a list that is kept in targets.dir or run.dir
+ * (tec/dataset_kept.h), all ranks open it. With data.val_labels data.val has no
  * labels yet. */
 tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings, bool training, tec_dataset **out);
 

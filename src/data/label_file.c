@@ -201,8 +201,8 @@ static tec_status check_all(const reading *r, const tec_lines *lines)
             "move these images away",
             r->path, (long long)missing, (long long)total, r->set_path, name, missing > 1 ? ", ..." : "");
     if (r->extra)
-        tec_warn("data.val_labels %s: %zu lines name no image of data.val %s (the first is line %d)", r->path, r->extra,
-                 r->set_path, r->first_extra);
+        tec_warn("data.val_labels %s: %zu line%s no image of data.val %s (the first is line %d)", r->path, r->extra,
+                 r->extra == 1 ? " names" : "s name", r->set_path, r->first_extra);
     return TEC_OK;
 }
 

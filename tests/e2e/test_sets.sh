@@ -59,6 +59,15 @@ mkdir vehicles && for class in bus car train tram van; do cp -r parent/train/lef
 run tec "${knn[@]}" data.train=vehicles data.val=vehicles
 ! grep -q 'probably' "$err" || fail "a class called train is taken for a part of a data set"
 
+mkdir stations && for class in 'train station' 'subway train'; do cp -r parent/train/left "stations/$class"; done
+run tec "${pretrain[@]}" data.train=stations
+! grep -q 'probably' "$err" || fail "two classes with trains are taken for parts of a data set"
+mkdir signals && for class in train_station test_tube; do cp -r parent/train/left signals/$class; done
+run tec "${pretrain[@]}" data.train=signals
+! grep -q 'probably' "$err" || fail "two classes with different other words are taken for parts of a data set"
+mkdir -p sets && cp -r parent/train "sets/Training Set" && cp -r parent/val sets/test_images
+expect_exit 0 'its folders are called Training Set, test_images, which look like parts' tec "${pretrain[@]}" data.train=sets
+
 say "the same images in data.train and data.val, by link, copy, pack or as a part"
 shared='warning: data.val .* data.train .*: images are evaluated by themselves'
 expect_exit 0 "$shared" tec "${knn[@]}" data.train=parent/train data.val=parent/train
@@ -78,7 +87,7 @@ mkdir -p leak/left leak/right
 cp "$repository/tests/data/images/ycck.jpg" leak/left && cp parent/train/right/0.png leak/right/of-another-name.png
 cp "$repository/tests/data/images/palette.png" leak/right
 for n in 1 2; do
-    expect_exit 0 '1 of the 3 images of data.val are in data.train too.* first is leak/right/of-another-name.png' \
+    expect_exit 0 '1 of the 3 images of data.val is in data.train too.* first is leak/right/of-another-name.png' \
         ranks $n "${knn[@]}" data.train=parent/train data.val=leak data.channels=3
     holds "$(number shared_images <run/knn.json) == 1" || fail "knn.json does not count the images that are shared"
 done
@@ -174,7 +183,7 @@ refused 'no line names an image of data.val flat: its line 1 is `a.jpg n02119789
 refused 'empty is empty' empty
 refused 'absent: No such file' absent
 { cat tabbed && printf 'other.jpg\tn02119789\n'; } >further
-expect_exit 0 'warning: data.val_labels further: 1 lines name no image' tec "${labels[@]}" data.val_labels=further
+expect_exit 0 'warning: data.val_labels further: 1 line names no image' tec "${labels[@]}" data.val_labels=further
 expect_exit 2 'data.val_numbers has no effect without data.val_labels' tec "${labels[@]}" data.val_numbers=from_1
 expect_exit 2 'data.val flat has no labels.*data.val_labels=FILE' tec "${labels[@]}"
 
