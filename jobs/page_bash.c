@@ -130,7 +130,7 @@ static void print_completion(FILE *out)
           out);
     print_settings(out);
     fputs("; do\n"
-          "            [[ \" $sections \" != *\" ${name%%.*} \"* && \" $sections \" != *\" $name \"* ]] || words+=\" $name=\"\n"
+          "            [[ ! \" $sections \" =~ \" ${name%%.*} \"|\" $name \" ]] || words+=\" $name=\"\n"
           "        done\n"
           "        compopt -o nospace\n"
           "    fi\n"
