@@ -30,7 +30,7 @@ typedef struct text_files {
 typedef struct walk {
     const char *root;
     tec_found *found;
-    bool skip; /* images that cannot be read are left out later on, so that a dead link may be one */
+    tec_scan_notes *notes; /* skip: images that cannot be read are left out later on, so that a dead link may be one */
     tec_passed_over over;
     text_files texts;      /* of the class we are in, or beside the classes */
     tec_passed_over taken; /* the files that are images only by their content */
@@ -162,7 +162,8 @@ static tec_status walk_class(walk *w, const char *name, const level *here)
 static tec_status visit_dead_link(walk *w, const char *name, const char *path, bool top)
 {
     int reason = errno;
-    if (tec_image_is_named(name) && w->skip) {
+    tec_scan_note_dead_link(w->notes, path);
+    if (tec_image_is_named(name) && w->notes->skip) {
         tec_found_add(w->found, path);
         if (w->dead_links++ == 0)
             w->dead = tec_string_copy(path);
@@ -260,6 +261,7 @@ static tec_status walk_folder(walk *w, const char *relative, const level *above)
         tec_passed_over_note(&w->over, TEC_PASSED_LOOP, relative);
         goto done;
     }
+    tec_scan_note_folder(w->notes, relative, &info);
     while (status == TEC_OK) {
         errno = 0;
         const struct dirent *entry = readdir(dir);
@@ -306,28 +308,35 @@ static tec_status refuse_lost(const walk *w)
                     w->root, w->lost, more);
 }
 
+/* Files that are images only by their content: worth a warning where they are probably not meant. */
 static void say_taken(const walk *w)
 {
     if (!w->taken.files)
         return;
-    char *files = tec_passed_over_files(&w->taken), *text;
-    text = tec_string_format("%s: %lld %s read as images by their content: %s", w->root, (long long)w->taken.files,
-                             w->taken.files == 1 ? "file is" : "files are", files);
+    char *files = tec_passed_over_files(&w->taken);
+    char *text = tec_string_format("%lld %s read as images by their content: %s", (long long)w->taken.files,
+                                   w->taken.files == 1 ? "file is" : "files are", files);
+    char *longer = tec_string_format(
+        "%s; %lld of them named as copies or unfinished downloads: move these away unless they are meant", text,
+        (long long)w->leftovers);
     if (w->leftovers)
-        tec_warn("%s; %lld of them named as copies or unfinished downloads: move these away unless they are meant",
-                 text, (long long)w->leftovers);
+        tec_scan_remark(w->notes, w->root, longer);
     else
-        tec_log("%s", text);
+        tec_log("%s: %s", w->root, text);
+    free(longer);
     free(text);
     free(files);
 }
 
 static void warn_of_dead(const walk *w)
 {
-    if (w->dead_links)
-        tec_warn("%s: %lld dead link%s named as an image (%s%s): left out as bad images by data.on_bad_image=skip",
-                 w->root, (long long)w->dead_links, w->dead_links == 1 ? "" : "s", w->dead,
-                 w->dead_links == 1 ? "" : ", ...");
+    if (!w->dead_links)
+        return;
+    char *text = tec_string_format(
+        "%lld dead link%s named as an image (%s%s): left out as bad images by data.on_bad_image=skip",
+        (long long)w->dead_links, tec_plural(w->dead_links), w->dead, w->dead_links == 1 ? "" : ", ...");
+    tec_scan_remark(w->notes, w->root, text);
+    free(text);
 }
 
 static tec_status judge(walk *w, tec_label_mode labels, FILE *list)
@@ -339,17 +348,20 @@ static tec_status judge(walk *w, tec_label_mode labels, FILE *list)
     if (w->lost && tec_found_is_labelled(w->found, labels))
         return refuse_lost(w);
     if (w->lost)
-        tec_warn("%s: %s", w->root, w->lost);
+        tec_scan_remark(w->notes, w->root, w->lost);
     say_taken(w);
     warn_of_dead(w);
-    tec_passed_over_say(&w->over, w->root);
-    return tec_found_write(w->found, w->root, labels, list);
+    char *passed = tec_passed_over_text(&w->over);
+    if (*passed)
+        tec_scan_remark(w->notes, w->root, passed);
+    free(passed);
+    return tec_found_write(w->found, w->root, labels, w->notes, list);
 }
 
-static tec_status scan(const char *root, tec_label_mode labels, bool skip, FILE *list)
+static tec_status scan(const char *root, tec_label_mode labels, tec_scan_notes *notes, FILE *list)
 {
     tec_found found = {0};
-    walk w = {.root = root, .found = &found, .skip = skip};
+    walk w = {.root = root, .found = &found, .notes = notes};
     tec_status status = walk_folder(&w, "", NULL);
     if (status == TEC_OK)
         status = judge(&w, labels, list);
@@ -381,12 +393,30 @@ static void name_file(const tec_dataset *set, int64_t index, char *text, size_t 
     tec_files_name(set->own, set, index, text, size);
 }
 
+/* Is an image that could (`status`) be read as it was listed? */
+static tec_status compare(const tec_dataset *set, int64_t index, const char *path, size_t bytes, tec_status status)
+{
+    int64_t listed;
+    tec_files_entry(set->own, index, &listed);
+    if (status == TEC_OK ? listed == (int64_t)bytes : listed == 0 || tec_file_exists(path))
+        return status;
+    tec_dataset_list_drop(set);
+    if (status != TEC_OK)
+        return status;
+    return tec_fail(
+        TEC_SYSTEM_ERROR,
+        "%s has %zu bytes, but had %lld when its folder was listed: put the former file back, or start again, "
+        "then the folder is listed anew",
+        path, bytes, (long long)listed);
+}
+
 static tec_status read_file(const tec_dataset *set, int64_t index, tec_image *out)
 {
     const tec_files *files = set->own;
     char *path = tec_path_join(set->root, files->path[index]), *data = NULL;
     size_t bytes = 0;
     tec_status status = tec_file_read(path, TEC_IMAGE_MAX_BYTES, &data, &bytes);
+    status = compare(set, index, path, bytes, status);
     if (status == TEC_OK)
         status = tec_dataset_decode(set, data, bytes, path, out);
     free(data);

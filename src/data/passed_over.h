@@ -52,7 +52,7 @@ void tec_passed_over_add(tec_passed_over *over, const tec_passed_over *more);
 /* "20 .webp, 8 .tiff, 3 .dat (BMP)"; the caller frees it. */
 char *tec_passed_over_files(const tec_passed_over *over);
 
-/* Warns of what there is, in one line that begins with the folder `root`; nothing at all: no line. */
-void tec_passed_over_say(const tec_passed_over *over, const char *root);
+/* All that there is, in one line, which the caller frees; "": nothing. */
+char *tec_passed_over_text(const tec_passed_over *over);
 
 #endif

@@ -186,3 +186,35 @@ refused 'absent: No such file' absent
 expect_exit 0 'warning: data.val_labels further: 1 line names no image' tec "${labels[@]}" data.val_labels=further
 expect_exit 2 'data.val_numbers has no effect without data.val_labels' tec "${labels[@]}" data.val_numbers=from_1
 expect_exit 2 'data.val flat has no labels.*data.val_labels=FILE' tec "${labels[@]}"
+
+say "label files that are no text, contradict class folders, or are for another command"
+iconv -f UTF-8 -t UTF-16 in-order.txt >wide
+refused 'data.val_labels wide is UTF-16: save it as UTF-8' wide
+echo '{"1.jpg": "n02119789"}' >json
+refused 'data.val_classes json is JSON' from-0 data.val_classes=json
+for class in "${!picture[@]}"; do echo "$class/1.${picture[$class]##*.} $class"; echo "$class/2.${picture[$class]##*.} n02119789"; done >some
+expect_exit 2 'data.val_labels some: 3 of 8 labels differ from the class folder' ranks 2 "${labels[@]}" data.val=wordnet \
+    data.val_labels=some
+expect_exit 0 'warning: data.val_labels is of no effect on the sets that are named' tec check flat data.val_labels=in-order.txt
+expect_exit 2 'data.val_labels gives classes of data.train, which is not given' tec check data.val=flat data.val_labels=in-order.txt
+expect_exit 0 'warning: data.val_labels is not read: data.train flat has no classes' tec check data.train=flat data.val=flat \
+    data.val_labels=in-order.txt
+expect_exit 2 'absent/x.json' ranks 2 check flat --json absent/x.json
+! grep -q 'images' "$out" || fail "tec check reads images before it looks whether --json can be written"
+
+say "classes of data.val that are some of data.train's, or one only, or without a training image"
+mkdir some-classes && cp -r wordnet/n02100735 wordnet/n02119789 some-classes
+run ranks 2 "${knn[@]}" data.train=wordnet data.val=some-classes data.channels=3
+holds "$(number top1 <run/knn.json) == 100" || fail "some of the classes: k-NN of copies is $(number top1 <run/knn.json) %"
+cp -r wordnet/n01440764 some-classes/n09999999
+expect_exit 2 '1 of the 3 classes of data.val some-classes is none of the 4 classes of data.train wordnet \(n09999999\)' \
+    ranks 2 "${knn[@]}" data.train=wordnet data.val=some-classes
+rm -r some-classes/n09999999 some-classes/n02119789
+expect_exit 2 'data.val some-classes: all 2 images are of one class, n02100735' ranks 2 "${knn[@]}" data.train=wordnet \
+    data.val=some-classes
+sed 's/n0[0-9]*/n02119789/' in-order.txt >all-alike
+refused 'data.val flat: all 5 images are of one class, n02119789' all-alike
+expect_exit 0 'warning: 2 classes of data.val flat \(.*, ...\) have no image in data.train wordnet as it is used' \
+    tec "${labels[@]}" data.val_labels=in-order.txt data.max_train=2 knn.k=1
+expect_exit 2 'data.labels=none leaves out the classes of data.train' ranks 2 "${knn[@]}" data.train=wordnet data.val=wordnet \
+    data.labels=none
