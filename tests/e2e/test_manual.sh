@@ -73,6 +73,7 @@ expect_completion 'photos.yaml' pretrain -c ''
 expect_completion 'photos.yaml' pretrain data.train = pho
 expect_completion 'photos.yaml' inspect pho
 expect_completion 'data.train=' pretrain -c photos.yaml data.tr
+expect_completion 'data.labels= data.on_bad_image=' pack data.
 cd ..
 
 # ---- make install ----
