@@ -63,7 +63,7 @@ char *tec_checkpoint_read_settings(const char *path);
  * TEC_USER_ERROR: the file holds weights only; else as above. */
 tec_status tec_checkpoint_read_run(const char *path, const tec_params *params, real *m, real *v, tec_run_state *state);
 
-/* Writes `path`.tmp, flushes it to the disk, keeps an existing `path` as tec_checkpoint_previous(path), renames the new
+/* Writes a temporary file (tec_file_temporary), flushes it to the disk, keeps an existing `path` as tec_checkpoint_previous(path), renames the new
  * file to `path` and flushes the directory: at any moment there is a whole checkpoint, and where the file system has
  * hard links there is always one at `path`.
  *   m, v           flat, laid out as params->grad; NULL with state NULL: weights only

@@ -47,6 +47,7 @@ typedef struct run {
     int64_t epoch_steps, total_steps;
     double started, seconds_before; /* of training before this process */
     tec_deadline deadline;
+    const run_lock *lock;
     run_saving saving;
     int64_t compared_step; /* at which the ranks' weights were last compared */
     char slowest[160];     /* about the slowest rank, for the progress line */
@@ -274,6 +275,17 @@ static tec_status take_step(run *r, unsigned ask, tec_step_result *result)
     return every > 0 && r->state.step % every == 0 ? compare_weights(r) : TEC_OK;
 }
 
+/* Collective. Nobody writes to a directory that has become another run's. */
+static tec_status still_ours(const run *r)
+{
+    tec_status status =
+        tec_comm_agree(r->comm, r->comm->rank == 0 ? tec_run_lock_check(r->lock, r->plan->dir) : TEC_OK);
+    if (status != TEC_OK)
+        tec_fail(status, "%s; the run ends at step %lld without a checkpoint of it", tec_error_message(),
+                 (long long)r->state.step);
+    return status;
+}
+
 /* Collective. A checkpoint, and unless it is the `last` one the run goes on if it cannot be written. */
 static tec_status save(run *r, bool last)
 {
@@ -281,6 +293,7 @@ static tec_status save(run *r, bool last)
     double start = tec_seconds();
     tec_phase_enter(TEC_PHASE_SAVE);
     TEC_TRY(compare_weights(r));
+    TEC_TRY(still_ours(r));
     if (r->comm->rank == 0)
         status = tec_run_directory_checkpoint(r->plan, r->trainer, &r->state);
     status = tec_comm_agree(r->comm, status);
@@ -356,8 +369,13 @@ static tec_status train(run *r)
 
 tec_status tec_run_training(const tec_comm *comm, const tec_run_plan *plan)
 {
-    run r = {.comm = comm, .plan = plan, .recipe = &plan->recipe, .deadline = plan->deadline, .saving.step = -1};
     run_lock lock = {.fd = -1};
+    run r = {.comm = comm,
+             .plan = plan,
+             .recipe = &plan->recipe,
+             .deadline = plan->deadline,
+             .lock = &lock,
+             .saving.step = -1};
     tec_stop_catch();
     tec_status status = tec_run_lock_take(comm, plan->dir, plan->lock_minutes, &lock);
     if (status == TEC_OK)
