@@ -12,7 +12,7 @@ static const tec_option options[] = {
     {"fresh", .help = "start a new run; if run.dir already has one, it is overwritten only if this is given twice"},
     {"finish", TEC_OPTION_WHOLE, "N",
      .help = "end the run that is in run.dir: within the next N steps the learning rate falls from what it is to "
-             "pretrain.min_lr, and the run is done",
+             "pretrain.min_lr, and the run is done; at most as many as it has left",
      .least = 1, .most = 1e12},
     {0}};
 
@@ -70,6 +70,10 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     const tec_settings *settings = &call->settings;
     tec_model_config model;
     tec_inputs inputs;
+    if (call->option[OPTION_FRESH].times && call->option[OPTION_FINISH].times)
+        return tec_fail(
+            TEC_USER_ERROR,
+            "--finish ends the run that is in run.dir, and --fresh begins a new one: leave one of them out");
     tec_deadline deadline = tec_deadline_read(settings->run.max_minutes); /* setup takes of the time, too */
     TEC_TRY(tec_settings_model_config(settings, &model));
     TEC_TRY(tec_setup_directory(comm, settings->run.dir));

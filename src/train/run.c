@@ -45,6 +45,7 @@ typedef struct run {
     interval since_line, since_epoch;
     const char *const *loss_names;
     int64_t epoch_steps, total_steps;
+    bool finishing;                 /* --finish was given to this process, and no checkpoint knows of it yet */
     double started, seconds_before; /* of training before this process */
     tec_deadline deadline;
     const run_lock *lock;
@@ -74,12 +75,14 @@ static tec_status start_or_resume(run *r)
                                .seed = r->recipe->seed,
                                .batch = r->recipe->batch};
     TEC_TRY(tec_run_directory_resume(r->comm, r->plan, r->trainer, &r->state, &r->changes, &resumed));
+    const bool had_end = r->state.finish_steps > 0;
     if (r->comm->rank == 0) {
         say_changes(r);
         status = run_schedule_settle(r->plan, resumed, &r->changes, r->epoch_steps, &r->state);
     }
     TEC_TRY(tec_comm_agree(r->comm, status));
     tec_comm_broadcast(r->comm, &r->state, sizeof r->state, 0);
+    r->finishing = !had_end && r->state.finish_steps > 0;
     r->state.base = r->plan->base;
     r->state.store = r->plan->store;
     r->total_steps = run_schedule_end(r->recipe, &r->state, r->epoch_steps);
@@ -138,8 +141,8 @@ static tec_status prepare(run *r)
                             (double)(params->total + 2 * params->trained) * sizeof(real) / CHECKPOINT_BYTES_PER_SECOND);
     TEC_TRY(start_or_resume(r));
     const bool resumed = r->saving.step >= 0;
-    bool idle =
-        r->state.step >= r->total_steps || is_stopped(r); /* then its settings stay those that it got there with */
+    /* An idle run's settings stay those that it got there with. */
+    bool idle = !r->finishing && (r->state.step >= r->total_steps || is_stopped(r));
     if (!idle) {
         bool asks = r->comm->rank == 0;
         TEC_TRY(tec_comm_agree(r->comm, asks ? tec_run_saving_room(plan, params, &r->state, resumed) : TEC_OK));
@@ -149,7 +152,7 @@ static tec_status prepare(run *r)
     if (r->comm->rank == 0) {
         status = tec_run_directory_clear(plan, resumed);
         if (status == TEC_OK)
-            status = tec_run_log_open(&r->log, plan->dir, r->state.step);
+            status = tec_run_log_open(&r->log, plan->dir, r->state.step, r->state.finish_steps > 0 && !r->finishing);
         if (status == TEC_OK && !idle)
             status = tec_run_log_changes(&r->log, r->state.epoch + 1, r->state.step, &r->changes);
     }
@@ -338,6 +341,8 @@ static tec_status train(run *r)
 {
     r->started = r->since_line.start = r->since_epoch.start = tec_seconds();
     tec_run_saving_done(&r->saving, r->recipe, r->saving.step);
+    if (r->finishing) /* what was said once holds, also if this process is killed in its first step */
+        TEC_TRY(save(r, true));
     if (is_stopped(r)) {
         tec_log("the run has come to step %lld of %lld, and pretrain.stop_after_steps is %lld: nothing to do",
                 (long long)r->state.step, (long long)r->total_steps, (long long)r->recipe->stop_after_steps);

@@ -25,12 +25,14 @@ char *tec_run_directory_checkpoint_path(const tec_run_plan *plan)
 
 #define REMEDY "give another run.dir, or --fresh twice to overwrite the run"
 
-/* TEC_USER_ERROR: "PATH: WHAT (data.train was "a", is "b"); REMEDY", with the changed settings of `sections`. */
+/* TEC_USER_ERROR: "PATH: WHAT (data.train was "a", is "b"); set it back, or REMEDY", with the changed settings of
+ * `sections`. */
 static tec_status refuse(const char *path, const tec_run_changes *changes, const char *sections, const char *what)
 {
     char *changed = tec_run_changes_text(changes, sections);
-    tec_status status = tec_fail(TEC_USER_ERROR, "%s: %s%s%s%s; " REMEDY, path, what, *changed ? " (" : "", changed,
-                                 *changed ? ")" : "");
+    tec_status status = *changed ? tec_fail(TEC_USER_ERROR, "%s: %s (%s); set back %s, or " REMEDY, path, what, changed,
+                                            strstr(changed, "; ") ? "what differs" : "it")
+                                 : tec_fail(TEC_USER_ERROR, "%s: %s; " REMEDY, path, what);
     free(changed);
     return status;
 }
@@ -78,10 +80,12 @@ static tec_status check_same_run(const tec_run_plan *plan, const char *path, con
     if (state->dataset != tec_dataset_fingerprint(plan->set))
         return refuse_images(plan, path, changes);
     if (state->seed != plan->recipe.seed)
-        return tec_fail(TEC_USER_ERROR, "%s: the run has run.seed %llu, the settings have %llu; " REMEDY, path,
+        return tec_fail(TEC_USER_ERROR,
+                        "%s: the run has run.seed %llu, the settings have %llu; set it back, or " REMEDY, path,
                         (unsigned long long)state->seed, (unsigned long long)plan->recipe.seed);
     if (state->batch != plan->recipe.batch)
-        return tec_fail(TEC_USER_ERROR, "%s: the run has pretrain.batch %d, the settings have %d; " REMEDY, path,
+        return tec_fail(TEC_USER_ERROR,
+                        "%s: the run has pretrain.batch %d, the settings have %d; set it back, or " REMEDY, path,
                         state->batch, plan->recipe.batch);
     if (state->base && state->base != plan->base)
         return refuse(path, changes, "base.|targets.dir",
