@@ -72,6 +72,12 @@ tec_status tec_checkpoint_read_run(const char *path, const tec_params *params, r
 tec_status tec_checkpoint_write(const char *path, const tec_model_config *config, const tec_params *params,
                                 const real *m, const real *v, const tec_run_state *state, const char *settings_yaml);
 
+/* The same if confirm(context) is TEC_OK when the temporary file is whole; otherwise that status, and nothing is left. */
+typedef tec_status tec_checkpoint_confirm(const void *context);
+tec_status tec_checkpoint_write_if(const char *path, const tec_model_config *config, const tec_params *params,
+                                   const real *m, const real *v, const tec_run_state *state, const char *settings_yaml,
+                                   tec_checkpoint_confirm *confirm, const void *context);
+
 /* About how many bytes such a file has, with the optimiser's moments if it is of a `run`. */
 int64_t tec_checkpoint_bytes(const tec_params *params, bool run);
 

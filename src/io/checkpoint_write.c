@@ -116,6 +116,13 @@ static tec_status write_sets(const char *temporary, tec_h5_draft *draft, const t
 tec_status tec_checkpoint_write(const char *path, const tec_model_config *config, const tec_params *params,
                                 const real *m, const real *v, const tec_run_state *state, const char *settings_yaml)
 {
+    return tec_checkpoint_write_if(path, config, params, m, v, state, settings_yaml, NULL, NULL);
+}
+
+tec_status tec_checkpoint_write_if(const char *path, const tec_model_config *config, const tec_params *params,
+                                   const real *m, const real *v, const tec_run_state *state, const char *settings_yaml,
+                                   tec_checkpoint_confirm *confirm, const void *context)
+{
     tensor_set set[3] = {
         {.group = "weights", .flat = params->weight, .all = true},
         {.group = "optimizer/m", .flat = m},
@@ -136,6 +143,8 @@ tec_status tec_checkpoint_write(const char *path, const tec_model_config *config
     tec_h5_draft_close(&draft);
     if (status == TEC_OK)
         status = tec_file_flush(temporary);
+    if (status == TEC_OK && confirm)
+        status = confirm(context);
     if (status == TEC_OK)
         status = keep_previous(path);
     if (status == TEC_OK)

@@ -141,6 +141,8 @@ static tec_status prepare(run *r)
                             (double)(params->total + 2 * params->trained) * sizeof(real) / CHECKPOINT_BYTES_PER_SECOND);
     TEC_TRY(start_or_resume(r));
     const bool resumed = r->saving.step >= 0;
+    if (r->comm->rank == 0)
+        tec_run_directory_sweep(plan, r->lock);
     /* An idle run's settings stay those that it got there with. */
     bool idle = !r->finishing && (r->state.step >= r->total_steps || is_stopped(r));
     if (!idle) {
@@ -278,11 +280,10 @@ static tec_status take_step(run *r, unsigned ask, tec_step_result *result)
     return every > 0 && r->state.step % every == 0 ? compare_weights(r) : TEC_OK;
 }
 
-/* Collective. Nobody writes to a directory that has become another run's. */
+/* Collective, after a checkpoint could not be written: an end where the directory is not this run's any more. */
 static tec_status still_ours(const run *r)
 {
-    tec_status status =
-        tec_comm_agree(r->comm, r->comm->rank == 0 ? tec_run_lock_check(r->lock, r->plan->dir) : TEC_OK);
+    tec_status status = tec_comm_agree(r->comm, r->comm->rank == 0 ? tec_run_lock_check(r->lock) : TEC_OK);
     if (status != TEC_OK)
         tec_fail(status, "%s; the run ends at step %lld without a checkpoint of it", tec_error_message(),
                  (long long)r->state.step);
@@ -296,14 +297,14 @@ static tec_status save(run *r, bool last)
     double start = tec_seconds();
     tec_phase_enter(TEC_PHASE_SAVE);
     TEC_TRY(compare_weights(r));
-    TEC_TRY(still_ours(r));
     if (r->comm->rank == 0)
-        status = tec_run_directory_checkpoint(r->plan, r->trainer, &r->state);
+        status = tec_run_directory_checkpoint(r->plan, r->lock, r->trainer, &r->state);
     status = tec_comm_agree(r->comm, status);
     if (status == TEC_OK) {
         tec_deadline_note_save(&r->deadline, tec_seconds() - start);
         tec_run_saving_done(&r->saving, r->recipe, r->state.step);
     } else {
+        TEC_TRY(still_ours(r));
         status = tec_run_saving_failed(&r->saving, r->plan, r->state.step, status, last);
     }
     tec_phase_enter(TEC_PHASE_COMPUTE);

@@ -225,6 +225,25 @@ static tec_status remove_file(const char *path)
     return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be removed: %s", path, strerror(errno));
 }
 
+/* What only a run writes; other commands write their results there, too. */
+static const char *const written_by_runs[] = {"checkpoint.h5.", "checkpoint_prev.h5.", "room."};
+
+/* Until 0.1 these had no owner's name. */
+static const char *const nameless[] = {"checkpoint.h5.tmp", "checkpoint_prev.h5.link.tmp"};
+
+void tec_run_directory_sweep(const tec_run_plan *plan, const run_lock *lock)
+{
+    for (size_t i = 0; lock->held && i < sizeof written_by_runs / sizeof *written_by_runs; i++)
+        tec_temporary_remove_all(plan->dir, written_by_runs[i]);
+    for (size_t i = 0; lock->held && i < sizeof nameless / sizeof *nameless; i++) {
+        char *path = tec_path_join(plan->dir, nameless[i]);
+        if (unlink(path) == 0)
+            tec_log("%s: removed, as a killed process has left it", path);
+        free(path);
+    }
+    tec_temporary_remove(plan->dir, "");
+}
+
 tec_status tec_run_directory_clear(const tec_run_plan *plan, bool resumed)
 {
     char *path, *previous, *done = tec_path_join(plan->dir, "DONE");
@@ -234,19 +253,27 @@ tec_status tec_run_directory_clear(const tec_run_plan *plan, bool resumed)
         status = remove_file(previous);
     if (status == TEC_OK && !resumed)
         status = remove_file(path);
-    tec_temporary_remove(plan->dir, "");
     free(done);
     free(previous);
     free(path);
     return status;
 }
 
-tec_status tec_run_directory_checkpoint(const tec_run_plan *plan, tec_trainer *trainer, const tec_run_state *state)
+/* tec_checkpoint_confirm */
+static tec_status still_locked(const void *lock)
 {
+    return tec_run_lock_check(lock);
+}
+
+/* A look before and after, as writing takes long, and the temporary file would take the room of others. */
+tec_status tec_run_directory_checkpoint(const tec_run_plan *plan, const run_lock *lock, tec_trainer *trainer,
+                                        const tec_run_state *state)
+{
+    TEC_TRY(tec_run_lock_check(lock));
     tec_adamw *adamw = tec_trainer_adamw(trainer);
     char *path = tec_run_directory_checkpoint_path(plan);
-    tec_status status = tec_checkpoint_write(path, &plan->task->model, tec_model_params(tec_trainer_model(trainer)),
-                                             adamw->m, adamw->v, state, plan->settings);
+    tec_status status = tec_checkpoint_write_if(path, &plan->task->model, tec_model_params(tec_trainer_model(trainer)),
+                                                adamw->m, adamw->v, state, plan->settings, still_locked, lock);
     free(path);
     return status;
 }

@@ -125,7 +125,7 @@ static bool attempt(const run_lock *lock, const char *dir, double minutes, waiti
     return !tec_stop_asked() && tec_seconds() < w->start + w->seconds;
 }
 
-tec_status tec_run_lock_check(const run_lock *lock, const char *dir)
+tec_status tec_run_lock_check(const run_lock *lock)
 {
     struct stat named, ours;
     bool lost = stat(lock->path, &named) != 0
@@ -133,10 +133,14 @@ tec_status tec_run_lock_check(const run_lock *lock, const char *dir)
                     : fstat(lock->fd, &ours) == 0 && (named.st_dev != ours.st_dev || named.st_ino != ours.st_ino);
     if (!lost)
         return TEC_OK;
-    return tec_fail(TEC_SYSTEM_ERROR,
-                    "%s: the run directory was removed, or belongs to another process now: its file `lock` is not the "
-                    "one that this run holds; leave a run directory in place while its run lasts",
-                    dir);
+    char *dir = tec_path_directory(lock->path);
+    tec_status status =
+        tec_fail(TEC_SYSTEM_ERROR,
+                 "%s: the run directory was removed, or belongs to another process now: its file `lock` is not the "
+                 "one that this run holds; leave a run directory in place while its run lasts",
+                 dir);
+    free(dir);
+    return status;
 }
 
 /* After the last attempt. */
@@ -152,8 +156,9 @@ static tec_status take_or_refuse(run_lock *lock, const char *dir, const waiting 
     if (w->failed)
         tec_warn("%s: cannot be locked (%s); make sure that no other job trains in this directory", lock->path,
                  strerror(w->failed));
-    TEC_TRY(tec_run_lock_check(lock, dir)); /* of a directory that was removed while we waited */
+    TEC_TRY(tec_run_lock_check(lock)); /* of a directory that was removed while we waited */
     lock->owned = true;
+    lock->held = !w->failed;
     sign(lock);
     return TEC_OK;
 }

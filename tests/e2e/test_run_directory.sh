@@ -43,3 +43,28 @@ go_on
 end_of_job
 ((code == 3)) || fail "exit code $code instead of 3"
 grep -Eq "^tec: error: here: the $removed" "$err" || fail "it is not said why the run ends"
+
+say "what killed processes have left is removed before room is asked for, also that of another host"
+run tec "${mae[@]}" run.dir=left pretrain.stop_after_steps=3
+stale=(checkpoint.h5.elsewhere.77.0.tmp checkpoint_prev.h5.elsewhere.77.1.tmp room.elsewhere.77.2.tmp checkpoint.h5.tmp
+    checkpoint_prev.h5.link.tmp)
+for file in "${stale[@]}"; do
+    head -c 100000 /dev/zero >"left/$file"
+done
+touch left/knn.json.elsewhere.77.0.tmp # another command's, which may be at work
+expect_exit 0 'left: removed 1 temporary file \(1.* kB\)' ranks 2 "${mae[@]}" run.dir=left pretrain.stop_after_steps=4
+for file in "${stale[@]}"; do
+    [[ ! -f left/$file ]] || fail "$file is still there"
+done
+[[ -f left/knn.json.elsewhere.77.0.tmp ]] || fail "another command's file is gone"
+
+say "a limit of a file's size: checkpoints that each fit are written, and a limit that is too low is named"
+limited() (
+    ulimit -f $(((each * $1 / 100 + 1023) / 1024))
+    "${@:2}"
+)
+each=$(stat -c %s left/checkpoint.h5)
+run limited 120 tec "${mae[@]}" run.dir=limited
+[[ -f limited/DONE ]] || fail "the run is not done"
+expect_exit 3 'File too large: no file may have more than [0-9]+ bytes here \(ulimit -f\); a checkpoint has' \
+    limited 80 tec "${mae[@]}" run.dir=low
