@@ -85,6 +85,9 @@ $(BUILD)/obj/src/optim/%.o: CFLAGS += -ffp-contract=off
 $(BUILD)/obj/src/base/version.o: CPPFLAGS += -DTEC_VERSION='"$(VERSION)"'
 $(BUILD)/obj/src/base/version.o: $(BUILD)/version
 
+# Pictures are altered with Pillow's arithmetic, which rounds every product.
+$(BUILD)/obj/src/data/alter%.o: CFLAGS += -ffp-contract=off
+
 $(BUILD)/flags: CONTENT = $(CC) $(OMPI_CC) $(CPPFLAGS) $(CFLAGS)
 $(BUILD)/version: CONTENT = $(VERSION)
 $(BUILD)/flags $(BUILD)/version: FORCE

@@ -1,6 +1,7 @@
 /* tec export: writes any model that tec reads as a file for other programs. */
 #include "jobs.h"
 
+#include "tec/checkpoint.h"
 #include "tec/files.h"
 #include "tec/json.h"
 #include "tec/log.h"
@@ -119,7 +120,7 @@ static json_t *model_json(const tec_import_facts *facts)
     static const char *const hidden_act[] = {"gelu", "gelu_pytorch_tanh", "quick_gelu"}; /* by tec_activation */
     const tec_model_config *c = &facts->config;
     return json_pack("{s:[s], s:s, s:i, s:i, s:i, s:i, s:s, s:f, s:i, s:i, s:i, s:b, s:f, s:f}",
-        "architectures", "ViTModel",
+        "architectures", facts->classes ? "ViTForImageClassification" : "ViTModel",
         "model_type", "vit",
         "hidden_size", c->width,
         "num_hidden_layers", c->depth,
@@ -161,9 +162,31 @@ static json_t *preprocessor_json(const tec_import_facts *facts)
 }
 /* clang-format on */
 
-static tec_status write_config(const char *out, const tec_import_facts *facts)
+/* Names of the classes: those in the checkpoint, or else numbers. */
+static void add_classes(json_t *model, const char *checkpoint, int classes)
 {
-    TEC_TRY(write_json_beside(out, "config.json", model_json(facts)));
+    char *names = tec_checkpoint_read_classes(checkpoint), *rest = names;
+    json_t *name_of = json_object(), *number_of = json_object();
+    for (int i = 0; i < classes; i++) {
+        char number[16], *line = rest ? strsep(&rest, "\n") : NULL;
+        snprintf(number, sizeof number, "%d", i);
+        const char *name = line && *line ? line : number;
+        json_t *label = tec_job_name_json(name);
+        json_object_set_new(number_of, json_string_value(label), json_integer(i));
+        json_object_set_new(name_of, number, label);
+    }
+    json_object_set_new(model, "id2label", name_of);
+    json_object_set_new(model, "label2id", number_of);
+    free(names);
+}
+
+static tec_status write_config(const export_plan *plan, const tec_import_facts *facts)
+{
+    const char *out = plan->out;
+    json_t *model = model_json(facts);
+    if (facts->classes)
+        add_classes(model, plan->model, facts->classes);
+    TEC_TRY(write_json_beside(out, "config.json", model));
     return facts->normalised ? write_json_beside(out, "preprocessor_config.json", preprocessor_json(facts)) : TEC_OK;
 }
 
@@ -217,7 +240,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     if (status == TEC_OK)
         status = write_tensors(&plan, facts, &tensors);
     if (status == TEC_OK && plan.names == TEC_NAMES_HF)
-        status = write_config(plan.out, facts);
+        status = write_config(&plan, facts);
     if (status == TEC_OK)
         printf("%s: %d tensors\n", plan.out, tensors.count);
     tec_export_free(&tensors);
@@ -231,15 +254,19 @@ const tec_command tec_command_export = {
     .name = "export",
     .usage = "MODEL -o OUT [--names timm|tec|hf] [--format safetensors|pth] [--flat] [base.key=value ...]",
     .summary = "write a model as .safetensors or .pth for other programs",
-    .details = "MODEL is any file that base.model accepts. With --names timm and hf the class-token MLP of a TEC "
-               "model is folded into its class token, and layer scale into the weights, so that a plain ViT gives "
-               "the same features. Weights are written as float32, unrounded. The metadata of a .safetensors file "
-               "also has the heads, the norm eps, the activation, how positions are interpolated and the "
-               "normalisation of images, as far as they are known.\n\n"
-               "A .pth file is {\"model\": tensors} with the same facts beside it, as the scripts of MAE, DeiT and TEC "
-               "expect; with --flat, and always with --names hf, it is a dict of the tensors alone, as "
-               "load_state_dict takes it. Such a file tells no facts: where they are unusual, they must be given when "
-               "it is read (base.heads and so on).",
+    .details =
+        "MODEL is any file that base.model accepts. With --names timm and hf the class-token MLP of a TEC "
+        "model is folded into its class token, and layer scale into the weights, so that a plain ViT gives "
+        "the same features. Weights are written as float32, unrounded. The metadata of a .safetensors file "
+        "also has the heads, the norm eps, the activation, how positions are interpolated and the "
+        "normalisation of images, as far as they are known. A model of `tec finetune` keeps its head: with --names "
+        "timm it is `head` (global_pool='avg' if it was trained with finetune.pooling=mean, else 'token'); with "
+        "--names hf, if it classifies the class token, the model is a ViTForImageClassification, with the names "
+        "of the classes in config.json.\n\n"
+        "A .pth file is {\"model\": tensors} with the same facts beside it, as the scripts of MAE, DeiT and TEC "
+        "expect; with --flat, and always with --names hf, it is a dict of the tensors alone, as "
+        "load_state_dict takes it. Such a file tells no facts: where they are unusual, they must be given when "
+        "it is read (base.heads and so on).",
     .options = options,
     .sections = sections,
     .takes_files = true,

@@ -57,6 +57,7 @@ typedef struct tec_import_facts {
     const char *activation_from, *interpolation_from, *preprocessing_from; /* the last NULL: nothing says so */
     bool heads_known, activation_known;                                    /* false: a guess */
     const char *blocks_unknown; /* the tensor that leaves open what its blocks compute; NULL: they are a plain ViT's */
+    int classes;                /* rows of the head of our own classifiers; 0: it has none, or it is not looked at */
     int unused;                 /* tensors known not to be needed, such as a classifier */
     char unused_example[80];    /* the name of the first of them */
 } tec_import_facts;
@@ -111,11 +112,12 @@ typedef struct tec_export {
     tec_tensor_out *tensor;
     int count;
     size_t capacity;
-    real *weight; /* the buffer that all values point into; NULL: each has its own */
+    real *weight; /* the buffer that all values point into, but for the last `owners`; NULL: each has its own */
+    int owners;   /* the last of them have their own */
 } tec_export;
 
 /* Reads the model; free it with tec_export_free, also after a failure. Except with TEC_NAMES_TEC a class-token MLP is
- * folded into cls_token. TEC_USER_ERROR: as tec_import_read and tec_import_check_known; with TEC_NAMES_HF also a
+ * folded into cls_token. A classifier of ours has its head. TEC_USER_ERROR: as tec_import_read and tec_import_check_known; with TEC_NAMES_HF also a
  * model that ViTModel cannot represent. */
 tec_status tec_export_model(tec_import *import, tec_export_names names, tec_export *out);
 void tec_export_free(tec_export *tensors);

@@ -65,6 +65,32 @@ double tec_philox_normal(tec_philox *p)
     return radius * cos(6.283185307179586 * tec_philox_uniform(p));
 }
 
+/* Marsaglia, Tsang: A simple method for generating gamma variables; ACM TOMS 26 (2000). For a < 1 a variable of a + 1
+ * is multiplied by u^(1/a), which underflows for small a: hence the logarithm. */
+static double log_gamma_variable(tec_philox *p, double a)
+{
+    if (a < 1) {
+        double above = log_gamma_variable(p, a + 1);
+        return above + log(1 - tec_philox_uniform(p)) / a;
+    }
+    double d = a - 1.0 / 3, c = 1 / sqrt(9 * d);
+    for (;;) {
+        double x = tec_philox_normal(p), v = 1 + c * x;
+        if (v <= 0)
+            continue;
+        v = v * v * v;
+        if (log(1 - tec_philox_uniform(p)) < x * x / 2 + d * (1 - v + log(v)))
+            return log(d * v);
+    }
+}
+
+double tec_philox_beta(tec_philox *p, double a, double b)
+{
+    assert(a > 0 && b > 0);
+    double x = log_gamma_variable(p, a), y = log_gamma_variable(p, b);
+    return 1 / (1 + exp(y - x));
+}
+
 /* Lemire's multiply-and-reject: the high word is the result, low words below 2^32 mod bound would favour some. */
 uint32_t tec_philox_below(tec_philox *p, uint32_t bound)
 {

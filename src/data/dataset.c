@@ -132,6 +132,7 @@ void tec_dataset_close(tec_dataset *set)
     tec_findings_free(set->findings);
     free(set->class_name);
     free(set->label);
+    free(set->chosen);
     free_list(set->list, set->list_bytes, set->release);
     free(set);
 }
@@ -142,7 +143,7 @@ void tec_dataset_close(tec_dataset *set)
 static int64_t index_of(const tec_dataset *set, int64_t sample)
 {
     assert(sample >= 0 && sample < set->size);
-    return sample * set->total / set->size;
+    return set->chosen ? set->chosen[sample] : sample * set->total / set->size;
 }
 
 int64_t tec_dataset_size(const tec_dataset *set)

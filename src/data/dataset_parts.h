@@ -73,8 +73,9 @@ struct tec_dataset {
     int channels;            /* that tec_dataset_read delivers */
     bool strict, turn;       /* as of tec_decoding */
     tec_findings *findings;  /* about the samples */
-    int64_t total, size;     /* samples there are, samples the limit leaves */
-    uint64_t fingerprint;    /* of all samples there are; tec_dataset_open adds the limit */
+    int64_t total, size;     /* samples there are, samples the limit or tec_dataset_choose leaves */
+    int64_t *chosen;         /* [size] their indices, rising; NULL: the limit says */
+    uint64_t fingerprint;    /* of all samples there are; tec_dataset_open adds the limit, and what is chosen */
     uint64_t content;        /* the same without the limit */
     int classes;             /* 0 without labels */
     const char **class_name; /* [classes] */

@@ -9,12 +9,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Only of our own classifiers: what its rows stand for is not known of others. */
+static void note_head(tec_import *import)
+{
+    int index = import->own ? tec_tensor_file_find(import->file, "head.weight") : -1;
+    const tec_tensor *head = index < 0 ? NULL : tec_tensor_file_get(import->file, index);
+    if (head && head->dims == 2 && head->dim[1] == import->facts.config.width && head->dim[0] < 1 << 15)
+        import->facts.classes = (int)head->dim[0];
+}
+
 static tec_status recognise(tec_import *import, const tec_import_options *options)
 {
     import->own = tec_string_starts_with(tec_tensor_file_format(import->file), "tec ");
     TEC_TRY(tec_import_select(import));
     TEC_TRY(tec_import_infer(import));
     TEC_TRY(tec_import_gather_facts(import, options));
+    note_head(import);
     TEC_TRY(tec_import_check_complete(import));
     tec_model_config encoder = import->facts.config;
     encoder.kind = TEC_MODEL_VIT;
@@ -135,6 +145,8 @@ char *tec_import_describe(const tec_import *import)
     fprintf(out, ": width %d, %d blocks, %d heads (%s), MLP %d, patch %d, %d x %d x %d pixels", c->width, c->depth,
             c->heads, f->heads_from, tec_model_hidden(c), c->patch, c->image_size, c->image_size, c->channels);
     describe_variant(&c->variant, out);
+    if (f->classes)
+        fprintf(out, ", a head for %d classes", f->classes);
     describe_activation(f, out);
     fprintf(out, "; norm eps %g (%s)", c->variant.norm_eps, f->norm_eps_from);
     describe_normalisation(f, out);

@@ -41,10 +41,10 @@ static tec_status open_model(const tec_comm *comm, const tec_settings *settings,
     return status;
 }
 
-/* What the settings say, then what the model's sidecar says, then MAE; IDX images, which are small and filled to the edge,
- * are not cut unless somebody says so. */
-static tec_preprocessing choose_preprocessing(const tec_settings *settings, tec_preprocessing model, bool idx)
+tec_preprocessing tec_setup_choose_preprocessing(const tec_settings *settings, tec_preprocessing model,
+                                                 const tec_dataset *train, const tec_dataset *val)
 {
+    bool idx = tec_dataset_one_size(train) && tec_dataset_one_size(val);
     tec_preprocessing said = tec_preprocessing_complete(tec_setup_preprocessing(settings), model);
     if (idx && said.resize == TEC_RESIZE_AUTO && said.crop_pct <= 0)
         said.resize = TEC_RESIZE_WHOLE;
@@ -66,8 +66,7 @@ static tec_status compute(const tec_comm *comm, const tec_settings *settings, co
     complete.batch = settings->eval.batch;
     complete.pooling = (tec_pooling)settings->eval.pooling;
     complete.model = settings->eval.model;
-    complete.preprocessing = choose_preprocessing(settings, features->preprocessing,
-                                                  tec_dataset_one_size(train) && tec_dataset_one_size(val));
+    complete.preprocessing = tec_setup_choose_preprocessing(settings, features->preprocessing, train, val);
     return tec_evaluation_compute(comm, &complete, train, val, frozen, out);
 }
 

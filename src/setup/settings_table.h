@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #define TEC_SETTING_LENGTH 3  /* most numbers in a list */
-#define TEC_SETTINGS_MOST 128 /* most rows in the table */
+#define TEC_SETTINGS_MOST 192 /* most rows in the table */
 
 typedef enum tec_setting_type {
     TEC_SETTING_SWITCH,  /* bool */

@@ -43,7 +43,8 @@ static tec_status refuse_images(const tec_run_plan *plan, const char *path, cons
     char *what = tec_string_format("the run was trained on another data set, or its files have changed%s%s",
                                    *difference ? ": " : "", difference);
     tec_status status =
-        refuse(path, changes, "data.train|data.max_train|data.labels|data.channels|data.exif_orientation", what);
+        refuse(path, changes,
+               "data.train|data.max_train|finetune.label|data.labels|data.channels|data.exif_orientation", what);
     free(what);
     free(difference);
     return status;
@@ -72,7 +73,8 @@ static tec_status check_same_run(const tec_run_plan *plan, const char *path, con
         char *what = tec_string_format("%s differs from the settings", difference);
         tec_status status = refuse(path, changes,
                                    "model.|data.image_size|data.channels|pretrain.objective|"
-                                   "pretrain.norm_pix|pretrain.attention|base.|targets.dir",
+                                   "pretrain.norm_pix|pretrain.attention|base.|targets.dir|"
+                                   "finetune.model|finetune.pooling",
                                    what);
         free(what);
         return status;
@@ -84,12 +86,13 @@ static tec_status check_same_run(const tec_run_plan *plan, const char *path, con
                         "%s: the run has run.seed %llu, the settings have %llu; set it back, or " REMEDY, path,
                         (unsigned long long)state->seed, (unsigned long long)plan->recipe.seed);
     if (state->batch != plan->recipe.batch)
-        return tec_fail(TEC_USER_ERROR,
-                        "%s: the run has pretrain.batch %d, the settings have %d; set it back, or " REMEDY, path,
-                        state->batch, plan->recipe.batch);
+        return tec_fail(TEC_USER_ERROR, "%s: the run has %s.batch %d, the settings have %d; set it back, or " REMEDY,
+                        path, tec_recipe_section(&plan->recipe), state->batch, plan->recipe.batch);
     if (state->base && state->base != plan->base)
-        return refuse(path, changes, "base.|targets.dir",
-                      "the run has learnt from another base model, whose targets are not those of this store");
+        return refuse(path, changes, "base.|targets.dir|finetune.model",
+                      plan->store
+                          ? "the run has learnt from another base model, whose targets are not those of this store"
+                          : "the run began with another model");
     if (state->store && state->store != plan->store)
         return refuse(path, changes, "base.|targets.|data.crop|data.flip",
                       "the run has learnt from another target store than this one");
@@ -272,8 +275,9 @@ tec_status tec_run_directory_checkpoint(const tec_run_plan *plan, const run_lock
     TEC_TRY(tec_run_lock_check(lock));
     tec_adamw *adamw = tec_trainer_adamw(trainer);
     char *path = tec_run_directory_checkpoint_path(plan);
-    tec_status status = tec_checkpoint_write_if(path, &plan->task->model, tec_model_params(tec_trainer_model(trainer)),
-                                                adamw->m, adamw->v, state, plan->settings, still_locked, lock);
+    tec_status status = tec_checkpoint_write_if(
+        path, &plan->task->model, tec_model_params(tec_trainer_model(trainer)), adamw->m, adamw->v, state,
+        &(tec_checkpoint_texts){plan->settings, plan->classes}, still_locked, lock);
     free(path);
     return status;
 }

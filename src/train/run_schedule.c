@@ -30,7 +30,7 @@ static const tec_recipe *former(const tec_run_plan *plan, const tec_run_changes 
 }
 
 /* What a run that is being finished does not look at any more: its rate falls from where it was. */
-static const char *const settled[] = {"pretrain.epochs", "pretrain.lr", "pretrain.blr", "pretrain.warmup_epochs"};
+static const char *const settled[] = {"epochs", "lr", "blr", "warmup_epochs"}; /* of tec_recipe_section */
 
 /* TEC_USER_ERROR: such a setting has changed, which would have no effect. */
 static tec_status check_settled(const tec_run_plan *plan, const tec_run_changes *changes, const char *since)
@@ -38,11 +38,14 @@ static tec_status check_settled(const tec_run_plan *plan, const tec_run_changes 
     for (int i = 0; i < changes->count; i++)
         for (size_t k = 0; k < sizeof settled / sizeof *settled; k++) {
             const tec_run_change *c = &changes->change[i];
-            if (strcmp(c->key, settled[k]) == 0)
+            const char *section = tec_recipe_section(&plan->recipe);
+            size_t length = strlen(section);
+            if (strncmp(c->key, section, length) == 0 && c->key[length] == '.' &&
+                strcmp(c->key + length + 1, settled[k]) == 0)
                 return tec_fail(TEC_USER_ERROR,
                                 "%s: %s was %s and is %s, which has no effect: %s, the learning rate falls from what "
-                                "it was to pretrain.min_lr, and the run ends; set it back, or give another run.dir",
-                                plan->dir, c->key, c->was, c->is, since);
+                                "it was to %s.min_lr, and the run ends; set it back, or give another run.dir",
+                                plan->dir, c->key, c->was, c->is, since, section);
         }
     return TEC_OK;
 }
@@ -103,17 +106,18 @@ static tec_status too_few_epochs(const tec_run_plan *plan, const tec_run_changes
                                  const tec_run_state *state)
 {
     double done = (double)state->step / (double)epoch_steps;
+    const char *section = tec_recipe_section(&plan->recipe);
     if (changes->known && state->step >= epoch_steps * changes->recipe.epochs)
         return tec_fail(TEC_USER_ERROR,
-                        "%s: pretrain.epochs is %d, but the run is done with %.4g epochs; give pretrain.epochs=%d, or "
+                        "%s: %s.epochs is %d, but the run is done with %.4g epochs; give %s.epochs=%d, or "
                         "another run.dir",
-                        plan->dir, plan->recipe.epochs, done, changes->recipe.epochs);
+                        plan->dir, section, plan->recipe.epochs, done, section, changes->recipe.epochs);
     int64_t least = state->step / epoch_steps + 1;
     return tec_fail(TEC_USER_ERROR,
-                    "%s: pretrain.epochs is %d, but the run has done %.4g epochs (%lld steps), and its learning rate "
-                    "has not come down; give pretrain.epochs of at least %lld, or --finish N with the epochs it had, "
-                    "which lets the rate fall over the next N steps and ends the run there",
-                    plan->dir, plan->recipe.epochs, done, (long long)state->step, (long long)least);
+                    "%s: %s.epochs is %d, but the run has done %.4g epochs (%lld steps), and its learning rate "
+                    "has not come down; give %s.epochs of at least %lld, or --finish N with the epochs it had, which "
+                    "lets the rate fall over the next N steps and ends the run there",
+                    plan->dir, section, plan->recipe.epochs, done, (long long)state->step, section, (long long)least);
 }
 
 /* One line where the next step has another learning rate than it would have had, or where there is no next step. */
@@ -123,15 +127,15 @@ static void say_changes(const tec_run_plan *plan, const tec_run_changes *changes
     const tec_recipe *had = former(plan, changes), *has = &plan->recipe;
     if (state->step >= run_schedule_end(has, state, epoch_steps)) {
         if (changes->count > 0)
-            tec_log("%s: the run is done: what has changed has no effect and is not kept; more pretrain.epochs go on",
-                    plan->dir);
+            tec_log("%s: the run is done: what has changed has no effect and is not kept; more %s.epochs go on",
+                    plan->dir, tec_recipe_section(has));
         return;
     }
     double was = run_schedule_lr(had, state, epoch_steps), is = run_schedule_lr(has, state, epoch_steps);
     if (had->epochs != has->epochs)
-        tec_log("pretrain.epochs was %d and is %d: the cosine of the learning rate now ends at step %lld instead of "
+        tec_log("%s.epochs was %d and is %d: the cosine of the learning rate now ends at step %lld instead of "
                 "%lld, and the rate of the next step is %.3g instead of %.3g",
-                had->epochs, has->epochs, (long long)run_schedule_end(has, state, epoch_steps),
+                tec_recipe_section(has), had->epochs, has->epochs, (long long)run_schedule_end(has, state, epoch_steps),
                 (long long)run_schedule_end(had, state, epoch_steps), is, was);
     else if (fabs(is - was) > 1e-9 * fabs(was))
         tec_log("the learning rate of the next step is %.3g instead of %.3g", is, was);
@@ -150,5 +154,14 @@ tec_status run_schedule_settle(const tec_run_plan *plan, bool resumed, tec_run_c
         return too_few_epochs(plan, changes, epoch_steps, state);
     if (resumed)
         say_changes(plan, changes, epoch_steps, state);
+    return TEC_OK;
+}
+
+tec_status tec_run_check_options(int fresh, int finish)
+{
+    if (fresh && finish)
+        return tec_fail(
+            TEC_USER_ERROR,
+            "--finish ends the run that is in run.dir, and --fresh begins a new one: leave one of them out");
     return TEC_OK;
 }

@@ -120,6 +120,27 @@ static void test_normal(void **state)
         assert_true(fabs(moment[m] - want[m]) < 4 * sqrt(variance[m] / DRAWS));
 }
 
+/* E x^m is the product of (a + i) / (a + b + i), i < m. */
+static void test_beta(void **state)
+{
+    (void)state;
+    static const double shape[][2] = {{0.8, 0.8}, {1, 1}, {0.05, 0.05}, {1e-4, 1e-4}, {2, 5}, {30, 0.5}};
+    for (size_t s = 0; s < sizeof shape / sizeof *shape; s++) {
+        double a = shape[s][0], b = shape[s][1], moment[9] = {0}, want[9] = {1};
+        tec_philox p = tec_philox_start(1, TEC_STREAM_TEST, 3, (uint32_t)s, 0);
+        for (int i = 0; i < DRAWS; i++) {
+            double x = tec_philox_beta(&p, a, b), power = 1;
+            assert_true(x >= 0 && x <= 1);
+            for (int m = 1; m <= 8; m++)
+                moment[m] += (power *= x) / DRAWS;
+        }
+        for (int m = 1; m <= 8; m++)
+            want[m] = want[m - 1] * (a + m - 1) / (a + b + m - 1);
+        for (int m = 1; m <= 4; m++)
+            assert_true(fabs(moment[m] - want[m]) < 4 * sqrt((want[2 * m] - want[m] * want[m]) / DRAWS));
+    }
+}
+
 static void test_below(void **state)
 {
     (void)state;
@@ -201,6 +222,7 @@ int main(void)
         cmocka_unit_test(test_uniform),
         cmocka_unit_test(test_uniform_has_53_bits),
         cmocka_unit_test(test_normal),
+        cmocka_unit_test(test_beta),
         cmocka_unit_test(test_below),
         cmocka_unit_test(test_permutation),
         cmocka_unit_test(test_permutation_is_uniform),
