@@ -27,6 +27,9 @@ char *tec_path_directory(const char *path);
  * "other"; the caller frees it. */
 char *tec_path_beside(const char *path, const char *name);
 
+/* Is `path`, which need not exist, the directory `dir` or something below it? Links are followed. */
+bool tec_path_is_within(const char *path, const char *dir);
+
 /* Does the path exist, as a file of whatever kind? */
 bool tec_file_exists(const char *path);
 

@@ -47,6 +47,8 @@ typedef struct tec_import_options {
 typedef struct tec_import_facts {
     tec_model_config config; /* as in the file; kind TEC if there is a class-token MLP, else VIT */
     char family[40];         /* "DINOv2", "Hugging Face ViTMAE", "timm ViT", "ViT of tec" */
+    const char *family_from; /* "from the file's name"; NULL: its tensors tell */
+    bool family_hinted;      /* a word of the file's name is all that tells: no fact that features depend on follows */
     char architecture[80];   /* its name in timm, if something says so; "" */
     char prefix[200];        /* what precedes every name: "teacher.backbone.", or "" */
     bool normalised;         /* are mean and std known? */
@@ -97,6 +99,12 @@ tec_status tec_import_read(tec_import *import, tec_params *params, const tec_mod
 
 /* All facts in one line; the caller frees it. */
 char *tec_import_describe(const tec_import *import);
+
+/* Is `path` a file that the model was read from, under whatever name? */
+bool tec_import_reads(const tec_import *import, const char *path);
+
+/* The name of another model file in the directory of `path`; NULL: there is none. The caller frees it. */
+char *tec_import_model_beside(const char *path);
 
 /* -- export -- */
 

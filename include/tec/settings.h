@@ -195,7 +195,7 @@ typedef struct tec_setting_row {
 /* The index-th setting, section by section; false: there are no more. */
 bool tec_settings_row(int index, tec_setting_row *out);
 
-/* Prints the keys of these sections (NULL-terminated) with type, range, default and help, for --help. */
+/* Prints the keys of these sections, and single keys such as "data.labels" (NULL-terminated), with type, range, default and help, for --help. */
 void tec_settings_help(const char *const *sections, FILE *out);
 
 #endif

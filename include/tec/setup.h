@@ -51,9 +51,13 @@ tec_store_spec tec_setup_store_spec(const tec_settings *settings, const tec_mode
  * TEC_USER_ERROR: no; names the first that differs. */
 tec_status tec_setup_same_images(const tec_settings *settings, const tec_dataset *set);
 
-/* Collective. Rank 0 lists data.train (`training`) or data.val, all ranks open it. With data.val_labels data.val has no
+/* Collective. Rank 0 lists data.train (`training`) or data.val, or takes a list that is kept in targets.dir or run.dir
+ * (tec/dataset_kept.h), all ranks open it. With data.val_labels data.val has no
  * labels yet. */
 tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings, bool training, tec_dataset **out);
+
+/* Local. TEC_USER_ERROR: data.labels says that there are no classes, for a job that needs them. */
+tec_status tec_setup_check_labels(const tec_settings *settings);
 
 /* Collective; the same status everywhere. Gives data.val the labels of data.val_labels, if there is such a file, for the
  * classes of data.train. TEC_USER_ERROR: as tec_labels_read. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Only of our own classifiers: what its rows stand for is not known of others. */
 static void note_head(tec_import *import)
@@ -61,6 +62,22 @@ void tec_import_close(tec_import *import)
 const tec_import_facts *tec_import_get_facts(const tec_import *import)
 {
     return &import->facts;
+}
+
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat one, other;
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+/* The notes of an index are about its shards, by their paths. */
+bool tec_import_reads(const tec_import *import, const char *path)
+{
+    bool found = is_same_file(path, tec_tensor_file_path(import->file));
+    if (strcmp(tec_tensor_file_format(import->file), "index of shards") == 0)
+        for (int i = 0; i < tec_tensor_file_notes(import->file) && !found; i++)
+            found = is_same_file(path, tec_tensor_file_note(import->file, i)->name);
+    return found;
 }
 
 tec_status tec_import_resize(const tec_import *import, int image_size, tec_model_config *out)
@@ -139,7 +156,10 @@ char *tec_import_describe(const tec_import *import)
     FILE *out = open_memstream(&text, &bytes);
     if (!out)
         tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory"));
-    fprintf(out, "%s: %s, %s", import->path, f->family, tec_tensor_file_format(import->file));
+    fprintf(out, "%s: %s", import->path, f->family);
+    if (f->family_from)
+        fprintf(out, " (%s)", f->family_from);
+    fprintf(out, ", %s", tec_tensor_file_format(import->file));
     if (f->prefix[0])
         fprintf(out, " under `%s`", f->prefix);
     fprintf(out, ": width %d, %d blocks, %d heads (%s), MLP %d, patch %d, %d x %d x %d pixels", c->width, c->depth,

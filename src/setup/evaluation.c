@@ -1,6 +1,7 @@
 /* The input of an evaluation: opens two data sets and a model, checks that they go together, computes features. */
 #include "tec/setup.h"
 
+#include "tec/dataset_kept.h"
 #include "tec/log.h"
 
 #include <stdlib.h>
@@ -77,9 +78,10 @@ static void warn_of_shared(const tec_dataset *val, const tec_evaluation *e)
     if (e->val.skipped == 0)
         tec_dataset_name(val, e->first_shared, name, sizeof name);
     tec_warn(
-        "%lld of the %lld images of data.val are in data.train too, to the pixel%s%s: these are evaluated by themselves "
-        "(tec check names the duplicates)",
-        (long long)e->shared, (long long)e->val.total, *name ? ", the first is " : "", name);
+        "%lld of the %lld images of data.val %s in data.train too, to the pixel as they are resized%s%s: these are evaluated "
+        "by themselves, and the figures are better than they would be without them",
+        (long long)e->shared, (long long)e->val.total, e->shared == 1 ? "is" : "are", *name ? ", the first is " : "",
+        name);
 }
 
 tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settings, const tec_knn_settings *knn,
@@ -90,7 +92,9 @@ tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settin
     bool warned = false;
     tec_features_settings features = {.normalisation = tec_setup_normalisation(settings)};
     *out = (tec_evaluation){0};
-    tec_status status = open_model(comm, settings, &frozen, &features.normalisation, &features.preprocessing);
+    tec_status status = tec_setup_check_labels(settings);
+    if (status == TEC_OK)
+        status = open_model(comm, settings, &frozen, &features.normalisation, &features.preprocessing);
     if (status == TEC_OK)
         status = tec_setup_dataset(comm, settings, true, &train);
     if (status == TEC_OK)
@@ -105,6 +109,10 @@ tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settin
         warned = tec_evaluation_warn(train, settings->data.train, val, settings->data.val);
     if (status == TEC_OK)
         status = tec_setup_directory(comm, settings->run.dir);
+    if (status == TEC_OK && comm->rank == 0) {
+        tec_dataset_list_keep(train, settings->run.dir);
+        tec_dataset_list_keep(val, settings->run.dir);
+    }
     if (status == TEC_OK)
         status = compute(comm, settings, &features, train, val, frozen, out);
     if (status == TEC_OK && out->shared && !warned)

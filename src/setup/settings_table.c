@@ -44,7 +44,7 @@ const tec_setting tec_settings_table[] = {
      .help = "what to do about images that cannot be decoded: stop, or leave them out and list them"},
     {AT(data, strict_images), SWITCH("false"),
      .help = "treat every damaged image as one that cannot be decoded; false: those that Pillow decodes "
-             "are decoded as there, and counted in a warning"},
+             "are decoded as there, and so are JPEGs that lack only their end; they are counted in a warning"},
     {AT(data, exif_orientation), CHOICE("ignore|apply", "ignore"),
      .help = "ignore: images are taken as they are stored, as torchvision does; apply: they are turned upright "
              "by the orientation in their EXIF data"},

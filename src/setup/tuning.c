@@ -54,6 +54,7 @@ static void choose_labels(const tec_settings *settings, tec_dataset *set)
 
 static tec_status open_sets(const tec_comm *comm, const tec_settings *settings, tec_tuning *out)
 {
+    TEC_TRY(tec_setup_check_labels(settings));
     TEC_TRY(tec_setup_dataset(comm, settings, true, &out->inputs.set));
     TEC_TRY(tec_setup_dataset(comm, settings, false, &out->val));
     TEC_TRY(tec_setup_val_labels(comm, settings, out->inputs.set, out->val));

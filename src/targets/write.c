@@ -5,6 +5,7 @@
 #include "parts.h"
 
 #include "tec/clock.h"
+#include "tec/dataset_kept.h"
 #include "tec/dataset_record.h"
 #include "tec/files.h"
 #include "tec/findings_report.h"
@@ -218,6 +219,7 @@ static tec_status begin(const tec_targets_job *job, const target_parts *parts, i
     TEC_TRY(list_missing(job, parts, missing, bytes));
     if (**missing > 0)
         TEC_TRY(check_room(job));
+    tec_dataset_list_keep(job->set, job->dir);
     return tec_dataset_record_exists(job->dir) ? TEC_OK : tec_dataset_record_write(job->set, job->dir);
 }
 

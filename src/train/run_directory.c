@@ -3,6 +3,7 @@
 
 #include "run_environment.h"
 
+#include "tec/dataset_kept.h"
 #include "tec/dataset_record.h"
 #include "tec/files.h"
 #include "tec/log.h"
@@ -355,6 +356,9 @@ static tec_status write_settings(const tec_run_plan *plan, const tec_run_changes
     TEC_TRY(resumed ? keep_former_settings(plan, changes) : remove_former_settings(plan));
     if (!resumed || !tec_dataset_record_exists(plan->dir))
         TEC_TRY(tec_dataset_record_write(plan->set, plan->dir));
+    tec_dataset_list_keep(plan->set, plan->dir);
+    if (plan->validation)
+        tec_dataset_list_keep(plan->validation->set, plan->dir);
     return write_file(plan, SETTINGS, plan->settings);
 }
 

@@ -3,14 +3,15 @@
 
 #include "tec/memory.h"
 #include "tec/philox.h"
+#include "tec/text.h"
 
 #include <stdlib.h>
 
 tec_status tec_sampler_check(int64_t images, const tec_recipe *recipe)
 {
     if (images < recipe->batch)
-        return tec_fail(TEC_USER_ERROR, "%s.batch is %d, but the data set has only %lld images; give a smaller batch",
-                        tec_recipe_section(recipe), recipe->batch, (long long)images);
+        return tec_fail(TEC_USER_ERROR, "%s.batch is %d, but the data set has only %lld image%s; give a smaller batch",
+                        tec_recipe_section(recipe), recipe->batch, (long long)images, tec_plural(images));
     return TEC_OK;
 }
 

@@ -149,7 +149,7 @@ expect_refused 'finetune.model is not given' finetune.batch=31
 expect_refused 'data.train flat has no labels' "${colour[@]}" data.train=flat data.val=folder
 expect_refused 'data.val flat has no labels' "${colour[@]}" data.train=folder data.val=flat
 expect_refused 'all 5 images are of one class, left' "${colour[@]}" data.train=single data.val=single
-expect_refused 'class 1 is up in data.val others, but right in data.train folder' "${colour[@]}" data.train=folder \
+expect_refused '1 of the 2 classes of data.val others is none of the 2 classes of data.train folder' "${colour[@]}" data.train=folder \
     data.val=others
 expect_refused 'finetune.batch is 311, but the data set has only 310 images' finetune.model=scratch finetune.batch=311
 expect_refused 'finetune.rand_augment: ' finetune.model=scratch finetune.rand_augment=rand-x9
