@@ -11,7 +11,7 @@ static const tec_option options[] = {
     {"fresh", .help = "start a new run; if run.dir already has one, it is overwritten only if this is given twice"},
     {"finish", TEC_OPTION_WHOLE, "N",
      .help = "end the run that is in run.dir: within the next N steps the learning rate falls from what it is to "
-             "pretrain.min_lr, and the run is done",
+             "pretrain.min_lr, and the run is done; at most as many as it has left",
      .least = 1, .most = 1e12},
     {0}};
 
@@ -57,6 +57,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     const tec_settings *settings = &call->settings;
     tec_model_config model;
     tec_inputs inputs;
+    TEC_TRY(tec_run_check_options(call->option[OPTION_FRESH].times, call->option[OPTION_FINISH].times));
     tec_deadline deadline = tec_deadline_read(settings->run.max_minutes); /* setup takes of the time, too */
     TEC_TRY(tec_settings_model_config(settings, &model));
     TEC_TRY(tec_setup_directory(comm, settings->run.dir));

@@ -83,7 +83,7 @@ tec_status tec_dataset_read(const tec_dataset *set, int64_t sample, tec_image *o
 void tec_dataset_decode_as(tec_dataset *set, bool strict, bool turn);
 
 /* What tec_dataset_read has found so far. */
-const tec_findings *tec_dataset_findings(const tec_dataset *set);
+tec_findings *tec_dataset_findings(const tec_dataset *set);
 
 /* The large files that a pack consists of, apart from its lists: how many (0 if the set is no pack), and the path (the
  * caller frees it) and size of each. After tec_dataset_read_from they are read from copies in `dir`; call it while

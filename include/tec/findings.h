@@ -31,8 +31,12 @@ void tec_findings_free(tec_findings *findings); /* NULL is fine */
 /* Notes what was found when a sample was decoded. */
 void tec_findings_note(tec_findings *findings, int64_t sample, const tec_image *image);
 
-/* The samples that have a note, one bit each, the first the lowest of bits[0], in words of 64 bits; NULL: none has. */
-const uint64_t *tec_findings_noted(const tec_findings *findings, tec_image_note note);
+/* Has any sample the note? Thread-safe. */
+bool tec_findings_has(tec_findings *findings, tec_image_note note);
+
+/* Copies to bits [words] which samples have a note, one bit each, the first the lowest of bits[0]. Thread-safe: what is
+ * noted meanwhile may be missing. */
+void tec_findings_copy(tec_findings *findings, tec_image_note note, uint64_t *bits);
 int64_t tec_findings_words(const tec_findings *findings);
 
 /* The range of the values of images stored with 16 bits (deep), or with 8. */

@@ -14,8 +14,9 @@ int64_t tec_room_free(const char *dir);
  * GB; make room there, or REMEDY" ("needs" if WHAT starts with "a "). */
 tec_status tec_room_check(const char *dir, int64_t bytes, const char *what, const char *remedy);
 
-/* The same by reserving so much for a moment, where the file system can, which a quota refuses too. */
-tec_status tec_room_try(const char *dir, int64_t bytes, const char *what, const char *remedy);
+/* The same by reserving so much for a moment, where the file system can, in files of at most `each` bytes: a quota, and a
+ * limit of a file's size, refuse it too. A process that is killed meanwhile leaves nothing. */
+tec_status tec_room_try(const char *dir, int64_t bytes, int64_t each, const char *what, const char *remedy);
 
 /* A number of bytes for messages: "512 bytes", "37 MB", "1.2 GB". Written to `text` (at least 32 bytes), which is
  * returned. */

@@ -59,6 +59,9 @@ typedef struct tec_run_plan {
     double lock_minutes; /* a restarted job waits so long for another process that trains in `dir` */
 } tec_run_plan;
 
+/* Local. TEC_USER_ERROR: --fresh and --finish were both given. */
+tec_status tec_run_check_options(int fresh, int finish);
+
 /* Collective; the same status on every rank. The run directory holds checkpoint.h5 and checkpoint_prev.h5
  * (tec/checkpoint.h), log.jsonl, settings.yaml, environment.json, lock and, once all epochs are done, DONE.
  *

@@ -34,4 +34,7 @@ bool tec_temporary_mark(int fd);
  * many there were. */
 void tec_temporary_remove(const char *directory, const char *prefix);
 
+/* The same whoever made them: the caller holds a lock without which nobody writes such files. */
+void tec_temporary_remove_all(const char *directory, const char *prefix);
+
 #endif

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -187,20 +188,41 @@ tec_status tec_file_publish_once(const char *temporary, const char *path)
     return linked ? sync_directory(path) : status;
 }
 
+/* Why a file cannot grow; for EFBIG with the limit that somebody has set. The caller frees it. */
+static char *reason_of(int failed)
+{
+    struct rlimit limit;
+    if (failed != EFBIG || getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return tec_string_copy(strerror(failed));
+    return tec_string_format("%s: no file may have more than %lld bytes here (ulimit -f)", strerror(failed),
+                             (long long)limit.rlim_cur);
+}
+
+tec_status tec_file_reserve(int fd, const char *path, int64_t bytes)
+{
+    int failed = bytes > 0 && fallocate(fd, 0, 0, bytes) != 0 ? errno : 0;
+    if (failed == EOPNOTSUPP || failed == ENOSYS || failed == EINTR)
+        failed = ftruncate(fd, bytes) != 0 ? errno : 0;
+    if (!failed)
+        return TEC_OK;
+    char *reason = reason_of(failed);
+    tec_status status = tec_fail(TEC_SYSTEM_ERROR, "%s: no room for %lld bytes: %s", path, (long long)bytes, reason);
+    free(reason);
+    return status;
+}
+
 tec_status tec_file_create(const char *path, int64_t bytes, int *fd)
 {
     *fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (*fd < 0)
         return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be created: %s", path, strerror(errno));
-    int failed = bytes > 0 && fallocate(*fd, 0, 0, bytes) != 0 ? errno : 0;
-    if (failed == EOPNOTSUPP || failed == ENOSYS || failed == EINTR)
-        failed = ftruncate(*fd, bytes) != 0 ? errno : 0;
-    if (!failed)
-        return TEC_OK;
-    close(*fd);
-    unlink(path);
-    *fd = -1;
-    return tec_fail(TEC_SYSTEM_ERROR, "%s: no room for %lld bytes: %s", path, (long long)bytes, strerror(failed));
+    tec_status status = tec_file_reserve(*fd, path, bytes);
+    if (status != TEC_OK) {
+        close(*fd);
+        unlink(path);
+        *fd = -1;
+    }
+    return status;
 }
 
 tec_status tec_file_put(int fd, const char *path, const void *data, size_t bytes, int64_t offset)
@@ -209,8 +231,12 @@ tec_status tec_file_put(int fd, const char *path, const void *data, size_t bytes
         ssize_t put = pwrite(fd, (const char *)data + done, bytes - done, offset + (int64_t)done);
         if (put < 0 && errno == EINTR)
             continue;
-        if (put < 0)
-            return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", path, strerror(errno));
+        if (put < 0) {
+            char *reason = reason_of(errno);
+            tec_status status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", path, reason);
+            free(reason);
+            return status;
+        }
         done += (size_t)put;
     }
     return TEC_OK;

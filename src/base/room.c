@@ -2,6 +2,7 @@
 #include "tec/room.h"
 
 #include "tec/files.h"
+#include "tec/memory.h"
 #include "tec/minmax.h"
 #include "tec/temporary.h"
 #include "tec/text.h"
@@ -51,22 +52,38 @@ tec_status tec_room_check(const char *dir, int64_t bytes, const char *what, cons
                     tec_room_text(have, room), what, verb(what), tec_room_text(wanted, bytes), remedy);
 }
 
-tec_status tec_room_try(const char *dir, int64_t bytes, const char *what, const char *remedy)
+/* A file in `dir` that has no name any more: it goes when it is closed, also by a kill. */
+static tec_status open_nameless(const char *dir, int64_t bytes, int *fd)
 {
-    int fd;
-    char wanted[32];
-    TEC_TRY(tec_room_check(dir, bytes, what, remedy));
     char *path = tec_path_join(dir, "room"), *temporary = tec_file_temporary(path);
-    tec_status status = tec_file_create(temporary, bytes, &fd);
+    tec_status status = tec_file_create(temporary, 0, fd);
     if (status == TEC_OK) {
-        close(fd);
         unlink(temporary);
-    } else {
-        status = tec_fail(status, "%s; %s %s %s: make room there, or %s", tec_error_message(), what, verb(what),
-                          tec_room_text(wanted, bytes), remedy);
+        status = tec_file_reserve(*fd, temporary, bytes);
     }
     free(temporary);
     free(path);
+    return status;
+}
+
+tec_status tec_room_try(const char *dir, int64_t bytes, int64_t each, const char *what, const char *remedy)
+{
+    char wanted[32];
+    TEC_TRY(tec_room_check(dir, bytes, what, remedy));
+    int files = (int)((bytes + each - 1) / each), opened = 0, *fd = tec_allocate((size_t)files * sizeof *fd);
+    tec_status status = TEC_OK;
+    for (int64_t left = bytes; status == TEC_OK && left > 0; left -= each) {
+        fd[opened] = -1;
+        status = open_nameless(dir, tec_min_int64(left, each), &fd[opened]);
+        opened++;
+    }
+    if (status != TEC_OK)
+        status = tec_fail(status, "%s; %s %s %s: make room there, or %s", tec_error_message(), what, verb(what),
+                          tec_room_text(wanted, bytes), remedy);
+    for (int i = 0; i < opened; i++)
+        if (fd[i] >= 0)
+            close(fd[i]);
+    free(fd);
     return status;
 }
 

@@ -200,7 +200,7 @@ bool tec_temporary_mark(int fd)
     return false;
 }
 
-void tec_temporary_remove(const char *directory, const char *prefix)
+static void remove_those(const char *directory, const char *prefix, bool living)
 {
     DIR *dir = opendir(directory);
     int removed = 0;
@@ -209,7 +209,7 @@ void tec_temporary_remove(const char *directory, const char *prefix)
     for (struct dirent *entry; dir && (entry = readdir(dir));) {
         struct stat info;
         if (!tec_string_starts_with(entry->d_name, prefix) || !tec_temporary_is(entry->d_name) ||
-            tec_temporary_owner(directory, entry->d_name) != TEC_OWNER_GONE ||
+            (!living && tec_temporary_owner(directory, entry->d_name) != TEC_OWNER_GONE) ||
             fstatat(dirfd(dir), entry->d_name, &info, 0) != 0 || unlinkat(dirfd(dir), entry->d_name, 0) != 0)
             continue;
         removed++;
@@ -220,4 +220,14 @@ void tec_temporary_remove(const char *directory, const char *prefix)
     if (removed > 0)
         tec_log("%s: removed %d temporary file%s (%s) that ended processes left", directory, removed,
                 removed == 1 ? "" : "s", tec_room_text(text, bytes));
+}
+
+void tec_temporary_remove(const char *directory, const char *prefix)
+{
+    remove_those(directory, prefix, false);
+}
+
+void tec_temporary_remove_all(const char *directory, const char *prefix)
+{
+    remove_those(directory, prefix, true);
 }

@@ -218,7 +218,7 @@ void tec_dataset_decode_as(tec_dataset *set, bool strict, bool turn)
         set->fingerprint = tec_hash_bytes(set->fingerprint, "turned", strlen("turned"));
 }
 
-const tec_findings *tec_dataset_findings(const tec_dataset *set)
+tec_findings *tec_dataset_findings(const tec_dataset *set)
 {
     return set->findings;
 }

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct tec_findings {
     int64_t words;
@@ -118,9 +119,21 @@ void tec_findings_note(tec_findings *f, int64_t sample, const tec_image *image)
     pthread_mutex_unlock(&f->lock);
 }
 
-const uint64_t *tec_findings_noted(const tec_findings *f, tec_image_note note)
+bool tec_findings_has(tec_findings *f, tec_image_note note)
 {
-    return f->noted[note];
+    pthread_mutex_lock(&f->lock);
+    bool has = f->noted[note] != NULL;
+    pthread_mutex_unlock(&f->lock);
+    return has;
+}
+
+void tec_findings_copy(tec_findings *f, tec_image_note note, uint64_t *bits)
+{
+    memset(bits, 0, (size_t)f->words * sizeof *bits);
+    pthread_mutex_lock(&f->lock);
+    if (f->noted[note])
+        memcpy(bits, f->noted[note], (size_t)f->words * sizeof *bits);
+    pthread_mutex_unlock(&f->lock);
 }
 
 int64_t tec_findings_words(const tec_findings *f)

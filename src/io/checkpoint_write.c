@@ -4,6 +4,7 @@
 #include "tec/crc32c.h"
 #include "tec/files.h"
 #include "tec/memory.h"
+#include "tec/temporary.h"
 #include "tec/text.h"
 #include "tec/version.h"
 
@@ -89,12 +90,12 @@ char *tec_checkpoint_previous(const char *path)
 /* A link rather than a rename where the file system has hard links, so that `path` itself exists at any moment. */
 static tec_status keep_previous(const char *path)
 {
-    char *previous = tec_checkpoint_previous(path), *linked = tec_string_format("%s.link.tmp", previous);
+    char *previous = tec_checkpoint_previous(path), *linked = tec_file_temporary(previous);
     tec_status status = TEC_OK;
-    unlink(linked);
     const char *from = link(path, linked) == 0 ? linked : path;
     if ((from == linked || errno != ENOENT) && rename(from, previous) != 0)
         status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be renamed to %s: %s", from, previous, strerror(errno));
+    unlink(linked); /* is still there if the rename failed, or if both were the same file already */
     free(linked);
     free(previous);
     return status;
@@ -118,13 +119,21 @@ tec_status tec_checkpoint_write(const char *path, const tec_model_config *config
                                 const real *m, const real *v, const tec_run_state *state,
                                 const tec_checkpoint_texts *texts)
 {
+    return tec_checkpoint_write_if(path, config, params, m, v, state, texts, NULL, NULL);
+}
+
+tec_status tec_checkpoint_write_if(const char *path, const tec_model_config *config, const tec_params *params,
+                                   const real *m, const real *v, const tec_run_state *state,
+                                   const tec_checkpoint_texts *texts, tec_checkpoint_confirm *confirm,
+                                   const void *context)
+{
     tensor_set set[3] = {
         {.group = "weights", .flat = params->weight, .all = true},
         {.group = "optimizer/m", .flat = m},
         {.group = "optimizer/v", .flat = v},
     };
     int sets = m && v && state ? 3 : 1;
-    char *temporary = tec_string_format("%s.tmp", path);
+    char *temporary = tec_file_temporary(path);
     tec_h5_draft draft;
     tec_status status = tec_h5_draft_open(&draft);
     if (status == TEC_OK)
@@ -138,6 +147,8 @@ tec_status tec_checkpoint_write(const char *path, const tec_model_config *config
     tec_h5_draft_close(&draft);
     if (status == TEC_OK)
         status = tec_file_flush(temporary);
+    if (status == TEC_OK && confirm)
+        status = confirm(context);
     if (status == TEC_OK)
         status = keep_previous(path);
     if (status == TEC_OK)

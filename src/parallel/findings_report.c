@@ -21,14 +21,12 @@ static void merge_bits(const void *from, void *into, int rows, size_t row_bytes)
 }
 
 /* Collective. The samples of any rank that have the note: on rank 0 their number, and the first. */
-static int64_t count_noted(const tec_findings *findings, const tec_comm *comm, tec_image_note note, int64_t *first)
+static int64_t count_noted(tec_findings *findings, const tec_comm *comm, tec_image_note note, int64_t *first)
 {
     int64_t words = tec_findings_words(findings), count = 0;
     size_t bytes = sizeof(uint64_t);
-    uint64_t *none = NULL, *all = tec_allocate((size_t)words * bytes);
-    const uint64_t *mine = tec_findings_noted(findings, note);
-    if (!mine)
-        mine = none = tec_allocate_zeroed((size_t)words, bytes);
+    uint64_t *mine = tec_allocate((size_t)words * bytes), *all = tec_allocate((size_t)words * bytes);
+    tec_findings_copy(findings, note, mine); /* threads of a loader may still read ahead */
     tec_comm_reduce_rows(comm, mine, all, (int)words, bytes, merge_bits, 0);
     for (int64_t i = 0; i < words && comm->rank == 0; i++) {
         if (all[i] && count == 0)
@@ -36,7 +34,7 @@ static int64_t count_noted(const tec_findings *findings, const tec_comm *comm, t
         count += __builtin_popcountll(all[i]);
     }
     free(all);
-    free(none);
+    free(mine);
     return count;
 }
 
@@ -127,10 +125,10 @@ static void report_range(const tec_dataset *set, const tec_comm *comm, const cha
 
 void tec_findings_report(const tec_dataset *set, const tec_comm *comm, const char *what)
 {
-    const tec_findings *findings = tec_dataset_findings(set);
+    tec_findings *findings = tec_dataset_findings(set);
     int64_t noted[TEC_IMAGE_NOTES], first = 0;
     for (int note = 0; note < TEC_IMAGE_NOTES; note++)
-        noted[note] = tec_findings_noted(findings, (tec_image_note)note) != NULL;
+        noted[note] = tec_findings_has(findings, (tec_image_note)note);
     tec_comm_sum_int64(comm, noted, TEC_IMAGE_NOTES);
     char *damage = describe_damage(set, comm, noted);
     if (damage)

@@ -1,15 +1,19 @@
 /* One copy of a text on each node, in POSIX shared memory. */
 #include "tec/shared_text.h"
 
+#include "tec/log.h"
 #include "tec/minmax.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PIECE_BYTES ((size_t)16 << 20) /* that pass through each rank at once */
@@ -67,47 +71,83 @@ static bool any(const tec_comm *comm, bool mine)
     return most > 0;
 }
 
-static tec_status share(const tec_comm *comm, const tec_comm *node, char **text, size_t bytes, bool *done)
+/* What processes of this user have left that were killed between making a memory and removing its name. */
+static void sweep(void)
+{
+    DIR *dir = opendir("/dev/shm");
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        struct stat info;
+        long pid;
+        unsigned number;
+        int end = 0;
+        if (sscanf(entry->d_name, "tec-%ld-%u%n", &pid, &number, &end) != 2 || entry->d_name[end] || pid <= 0 ||
+            fstatat(dirfd(dir), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode) ||
+            info.st_uid != geteuid() || kill((pid_t)pid, 0) == 0 || errno != ESRCH)
+            continue;
+        if (unlinkat(dirfd(dir), entry->d_name, 0) == 0)
+            tec_log("/dev/shm/%s: removed, as a killed process has left it", entry->d_name);
+    }
+    if (dir)
+        closedir(dir);
+}
+
+/* Collective. *memory: of this node, on all of its ranks, and without a name any more, so that it goes with the last of
+ * them. */
+static tec_status map_on_node(const tec_comm *comm, const tec_comm *node, size_t bytes, char **memory)
 {
     static atomic_uint number;
     char name[64];
     const bool first = node->rank == 0;
-    snprintf(name, sizeof name, "/tec-%ld-%u", (long)getpid(), atomic_fetch_add(&number, 1));
-    char *memory = first ? map(name, bytes, true) : NULL;
-    *done = !any(comm, first && !memory);
-    if (!*done) {
-        if (memory) {
-            unmap(memory, bytes);
-            shm_unlink(name);
-        }
-        return TEC_OK;
-    }
-    fill(comm, *text, bytes, memory);
-    tec_comm_broadcast(node, name, sizeof name, 0);
     tec_status status = TEC_OK;
-    if (!first && !(memory = map(name, bytes, false)))
-        status = tec_fail(TEC_SYSTEM_ERROR, "/dev/shm%s: cannot be opened: %s", name, strerror(errno));
+    snprintf(name, sizeof name, "/tec-%ld-%u", (long)getpid(), atomic_fetch_add(&number, 1));
+    *memory = first ? map(name, bytes, true) : NULL;
+    if (first && !*memory)
+        status = tec_fail(TEC_SYSTEM_ERROR, "host %s: no shared memory for %zu bytes in /dev/shm: %s",
+                          tec_comm_host(comm, comm->rank), bytes, strerror(errno));
+    tec_comm_broadcast(node, name, sizeof name, 0);
+    bool made = *memory != NULL;
+    tec_comm_broadcast(node, &made, sizeof made, 0);
+    if (!first && made && !(*memory = map(name, bytes, false)))
+        status = tec_fail(TEC_SYSTEM_ERROR, "host %s: /dev/shm%s: cannot be opened: %s",
+                          tec_comm_host(comm, comm->rank), name, strerror(errno));
     tec_comm_barrier(node);
-    if (first)
+    if (first && made)
         shm_unlink(name);
+    status = tec_comm_agree(comm, status);
+    if (status != TEC_OK && *memory)
+        unmap(*memory, bytes);
+    return status;
+}
+
+/* Collective. False, after a warning: it is not possible. */
+static bool share(const tec_comm *comm, const tec_comm *node, char **text, size_t bytes)
+{
+    char *memory;
+    if (map_on_node(comm, node, bytes, &memory) != TEC_OK) {
+        tec_warn("%s; each rank takes memory of its own for it; make room there", tec_error_message());
+        return false;
+    }
+    fill(comm, *text, bytes, node->rank == 0 ? memory : NULL);
+    tec_comm_barrier(node);
     free(*text);
     *text = memory;
-    return tec_comm_agree(comm, status);
+    return true;
 }
 
 tec_status tec_comm_share_text_on_nodes(const tec_comm *comm, char **text, size_t *bytes, tec_release **release)
 {
     tec_comm node = tec_comm_node(comm);
     bool done = false;
-    tec_status status = TEC_OK;
+    if (node.rank == 0)
+        sweep();
     tec_comm_broadcast(comm, bytes, sizeof *bytes, 0);
     if (comm->rank != 0)
         *text = NULL;
     if (*bytes > 0 && any(comm, node.size > 1))
-        status = share(comm, &node, text, *bytes, &done);
+        done = share(comm, &node, text, *bytes);
     if (!done)
         tec_comm_share_text(comm, text, bytes, 0);
     *release = done ? unmap : release_heap;
     tec_comm_node_free(&node);
-    return status;
+    return TEC_OK;
 }

@@ -46,8 +46,10 @@ typedef struct run {
     interval since_line, since_epoch;
     const char *const *loss_names;
     int64_t epoch_steps, total_steps;
+    bool finishing;                 /* --finish was given to this process, and no checkpoint knows of it yet */
     double started, seconds_before; /* of training before this process */
     tec_deadline deadline;
+    const run_lock *lock;
     run_saving saving;
     int64_t compared_step; /* at which the ranks' weights were last compared */
     char slowest[160];     /* about the slowest rank, for the progress line */
@@ -74,12 +76,14 @@ static tec_status start_or_resume(run *r)
                                .seed = r->recipe->seed,
                                .batch = r->recipe->batch};
     TEC_TRY(tec_run_directory_resume(r->comm, r->plan, r->trainer, &r->state, &r->changes, &resumed));
+    const bool had_end = r->state.finish_steps > 0;
     if (r->comm->rank == 0) {
         say_changes(r);
         status = run_schedule_settle(r->plan, resumed, &r->changes, r->epoch_steps, &r->state);
     }
     TEC_TRY(tec_comm_agree(r->comm, status));
     tec_comm_broadcast(r->comm, &r->state, sizeof r->state, 0);
+    r->finishing = !had_end && r->state.finish_steps > 0;
     r->state.base = r->plan->base;
     r->state.store = r->plan->store;
     r->total_steps = run_schedule_end(r->recipe, &r->state, r->epoch_steps);
@@ -138,8 +142,10 @@ static tec_status prepare(run *r)
                             (double)(params->total + 2 * params->trained) * sizeof(real) / CHECKPOINT_BYTES_PER_SECOND);
     TEC_TRY(start_or_resume(r));
     const bool resumed = r->saving.step >= 0;
-    bool idle =
-        r->state.step >= r->total_steps || is_stopped(r); /* then its settings stay those that it got there with */
+    if (r->comm->rank == 0)
+        tec_run_directory_sweep(plan, r->lock);
+    /* An idle run's settings stay those that it got there with. */
+    bool idle = !r->finishing && (r->state.step >= r->total_steps || is_stopped(r));
     if (!idle) {
         bool asks = r->comm->rank == 0;
         TEC_TRY(tec_comm_agree(r->comm, asks ? tec_run_saving_room(plan, params, &r->state, resumed) : TEC_OK));
@@ -149,7 +155,7 @@ static tec_status prepare(run *r)
     if (r->comm->rank == 0) {
         status = tec_run_directory_clear(plan, resumed);
         if (status == TEC_OK)
-            status = tec_run_log_open(&r->log, plan->dir, r->state.step);
+            status = tec_run_log_open(&r->log, plan->dir, r->state.step, r->state.finish_steps > 0 && !r->finishing);
         if (status == TEC_OK && !idle)
             status = tec_run_log_changes(&r->log, r->state.epoch + 1, r->state.step, &r->changes);
     }
@@ -275,6 +281,16 @@ static tec_status take_step(run *r, unsigned ask, tec_step_result *result)
     return every > 0 && r->state.step % every == 0 ? compare_weights(r) : TEC_OK;
 }
 
+/* Collective, after a checkpoint could not be written: an end where the directory is not this run's any more. */
+static tec_status still_ours(const run *r)
+{
+    tec_status status = tec_comm_agree(r->comm, r->comm->rank == 0 ? tec_run_lock_check(r->lock) : TEC_OK);
+    if (status != TEC_OK)
+        tec_fail(status, "%s; the run ends at step %lld without a checkpoint of it", tec_error_message(),
+                 (long long)r->state.step);
+    return status;
+}
+
 /* Collective. A checkpoint, and unless it is the `last` one the run goes on if it cannot be written. */
 static tec_status save(run *r, bool last)
 {
@@ -283,12 +299,13 @@ static tec_status save(run *r, bool last)
     tec_phase_enter(TEC_PHASE_SAVE);
     TEC_TRY(compare_weights(r));
     if (r->comm->rank == 0)
-        status = tec_run_directory_checkpoint(r->plan, r->trainer, &r->state);
+        status = tec_run_directory_checkpoint(r->plan, r->lock, r->trainer, &r->state);
     status = tec_comm_agree(r->comm, status);
     if (status == TEC_OK) {
         tec_deadline_note_save(&r->deadline, tec_seconds() - start + r->validation_seconds);
         tec_run_saving_done(&r->saving, r->recipe, r->state.step);
     } else {
+        TEC_TRY(still_ours(r));
         status = tec_run_saving_failed(&r->saving, r->plan, r->state.step, status, last);
     }
     tec_phase_enter(TEC_PHASE_COMPUTE);
@@ -368,6 +385,8 @@ static tec_status train(run *r)
 {
     r->started = r->since_line.start = r->since_epoch.start = tec_seconds();
     tec_run_saving_done(&r->saving, r->recipe, r->saving.step);
+    if (r->finishing) /* what was said once holds, also if this process is killed in its first step */
+        TEC_TRY(save(r, true));
     if (is_stopped(r)) {
         tec_log("the run has come to step %lld of %lld, and %s.stop_after_steps is %lld: nothing to do",
                 (long long)r->state.step, (long long)r->total_steps, tec_recipe_section(r->recipe),
@@ -405,8 +424,13 @@ static tec_status train(run *r)
 
 tec_status tec_run_training(const tec_comm *comm, const tec_run_plan *plan)
 {
-    run r = {.comm = comm, .plan = plan, .recipe = &plan->recipe, .deadline = plan->deadline, .saving.step = -1};
     run_lock lock = {.fd = -1};
+    run r = {.comm = comm,
+             .plan = plan,
+             .recipe = &plan->recipe,
+             .deadline = plan->deadline,
+             .lock = &lock,
+             .saving.step = -1};
     tec_stop_catch();
     tec_status status = tec_run_lock_take(comm, plan->dir, plan->lock_minutes, &lock);
     if (status == TEC_OK)

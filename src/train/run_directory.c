@@ -26,12 +26,14 @@ char *tec_run_directory_checkpoint_path(const tec_run_plan *plan)
 
 #define REMEDY "give another run.dir, or --fresh twice to overwrite the run"
 
-/* TEC_USER_ERROR: "PATH: WHAT (data.train was "a", is "b"); REMEDY", with the changed settings of `sections`. */
+/* TEC_USER_ERROR: "PATH: WHAT (data.train was "a", is "b"); set it back, or REMEDY", with the changed settings of
+ * `sections`. */
 static tec_status refuse(const char *path, const tec_run_changes *changes, const char *sections, const char *what)
 {
     char *changed = tec_run_changes_text(changes, sections);
-    tec_status status = tec_fail(TEC_USER_ERROR, "%s: %s%s%s%s; " REMEDY, path, what, *changed ? " (" : "", changed,
-                                 *changed ? ")" : "");
+    tec_status status = *changed ? tec_fail(TEC_USER_ERROR, "%s: %s (%s); set back %s, or " REMEDY, path, what, changed,
+                                            strstr(changed, "; ") ? "what differs" : "it")
+                                 : tec_fail(TEC_USER_ERROR, "%s: %s; " REMEDY, path, what);
     free(changed);
     return status;
 }
@@ -81,11 +83,12 @@ static tec_status check_same_run(const tec_run_plan *plan, const char *path, con
     if (state->dataset != tec_dataset_fingerprint(plan->set))
         return refuse_images(plan, path, changes);
     if (state->seed != plan->recipe.seed)
-        return tec_fail(TEC_USER_ERROR, "%s: the run has run.seed %llu, the settings have %llu; " REMEDY, path,
+        return tec_fail(TEC_USER_ERROR,
+                        "%s: the run has run.seed %llu, the settings have %llu; set it back, or " REMEDY, path,
                         (unsigned long long)state->seed, (unsigned long long)plan->recipe.seed);
     if (state->batch != plan->recipe.batch)
-        return tec_fail(TEC_USER_ERROR, "%s: the run has %s.batch %d, the settings have %d; " REMEDY, path,
-                        tec_recipe_section(&plan->recipe), state->batch, plan->recipe.batch);
+        return tec_fail(TEC_USER_ERROR, "%s: the run has %s.batch %d, the settings have %d; set it back, or " REMEDY,
+                        path, tec_recipe_section(&plan->recipe), state->batch, plan->recipe.batch);
     if (state->base && state->base != plan->base)
         return refuse(path, changes, "base.|targets.dir|finetune.model",
                       plan->store
@@ -226,6 +229,25 @@ static tec_status remove_file(const char *path)
     return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be removed: %s", path, strerror(errno));
 }
 
+/* What only a run writes; other commands write their results there, too. */
+static const char *const written_by_runs[] = {"checkpoint.h5.", "checkpoint_prev.h5.", "room."};
+
+/* Until 0.1 these had no owner's name. */
+static const char *const nameless[] = {"checkpoint.h5.tmp", "checkpoint_prev.h5.link.tmp"};
+
+void tec_run_directory_sweep(const tec_run_plan *plan, const run_lock *lock)
+{
+    for (size_t i = 0; lock->held && i < sizeof written_by_runs / sizeof *written_by_runs; i++)
+        tec_temporary_remove_all(plan->dir, written_by_runs[i]);
+    for (size_t i = 0; lock->held && i < sizeof nameless / sizeof *nameless; i++) {
+        char *path = tec_path_join(plan->dir, nameless[i]);
+        if (unlink(path) == 0)
+            tec_log("%s: removed, as a killed process has left it", path);
+        free(path);
+    }
+    tec_temporary_remove(plan->dir, "");
+}
+
 tec_status tec_run_directory_clear(const tec_run_plan *plan, bool resumed)
 {
     char *path, *previous, *done = tec_path_join(plan->dir, "DONE");
@@ -235,20 +257,28 @@ tec_status tec_run_directory_clear(const tec_run_plan *plan, bool resumed)
         status = remove_file(previous);
     if (status == TEC_OK && !resumed)
         status = remove_file(path);
-    tec_temporary_remove(plan->dir, "");
     free(done);
     free(previous);
     free(path);
     return status;
 }
 
-tec_status tec_run_directory_checkpoint(const tec_run_plan *plan, tec_trainer *trainer, const tec_run_state *state)
+/* tec_checkpoint_confirm */
+static tec_status still_locked(const void *lock)
 {
+    return tec_run_lock_check(lock);
+}
+
+/* A look before and after, as writing takes long, and the temporary file would take the room of others. */
+tec_status tec_run_directory_checkpoint(const tec_run_plan *plan, const run_lock *lock, tec_trainer *trainer,
+                                        const tec_run_state *state)
+{
+    TEC_TRY(tec_run_lock_check(lock));
     tec_adamw *adamw = tec_trainer_adamw(trainer);
     char *path = tec_run_directory_checkpoint_path(plan);
-    tec_status status =
-        tec_checkpoint_write(path, &plan->task->model, tec_model_params(tec_trainer_model(trainer)), adamw->m, adamw->v,
-                             state, &(tec_checkpoint_texts){plan->settings, plan->classes});
+    tec_status status = tec_checkpoint_write_if(
+        path, &plan->task->model, tec_model_params(tec_trainer_model(trainer)), adamw->m, adamw->v, state,
+        &(tec_checkpoint_texts){plan->settings, plan->classes}, still_locked, lock);
     free(path);
     return status;
 }

@@ -2,6 +2,8 @@
 #ifndef TEC_TRAIN_RUN_DIRECTORY_H
 #define TEC_TRAIN_RUN_DIRECTORY_H
 
+#include "run_lock.h"
+
 #include "tec/checkpoint.h"
 #include "tec/run.h"
 #include "tec/trainer.h"
@@ -13,12 +15,17 @@
 tec_status tec_run_directory_resume(const tec_comm *comm, const tec_run_plan *plan, tec_trainer *trainer,
                                     tec_run_state *state, tec_run_changes *changes, bool *found);
 
-/* Rank 0. Removes what is invalid from the first step on: DONE, temporary files of killed processes, and, unless the
+/* Rank 0. Removes temporary files that killed processes have left, which may take the room of several checkpoints. Those
+ * that only a run writes are its own to remove if this process `holds` the directory's lock. */
+void tec_run_directory_sweep(const tec_run_plan *plan, const run_lock *lock);
+
+/* Rank 0. Removes what is invalid from the first step on: DONE and, unless the
  * run was `resumed`, the checkpoints of an earlier run, which a restart would otherwise resume. */
 tec_status tec_run_directory_clear(const tec_run_plan *plan, bool resumed);
 
-/* Rank 0. Writes a checkpoint. */
-tec_status tec_run_directory_checkpoint(const tec_run_plan *plan, tec_trainer *trainer, const tec_run_state *state);
+/* Rank 0. Writes a checkpoint, unless the directory is no longer that of this lock (tec_run_lock_check). */
+tec_status tec_run_directory_checkpoint(const tec_run_plan *plan, const run_lock *lock, tec_trainer *trainer,
+                                        const tec_run_state *state);
 
 /* Collective. Writes settings.yaml and environment.json (versions, hosts and ranks). The settings that a `resumed` run
  * had before are kept as settings_1.yaml, settings_2.yaml, ...; those of a run that is begun again are removed. */

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -124,6 +125,24 @@ static bool attempt(const run_lock *lock, const char *dir, double minutes, waiti
     return !tec_stop_asked() && tec_seconds() < w->start + w->seconds;
 }
 
+tec_status tec_run_lock_check(const run_lock *lock)
+{
+    struct stat named, ours;
+    bool lost = stat(lock->path, &named) != 0
+                    ? errno == ENOENT || errno == ENOTDIR
+                    : fstat(lock->fd, &ours) == 0 && (named.st_dev != ours.st_dev || named.st_ino != ours.st_ino);
+    if (!lost)
+        return TEC_OK;
+    char *dir = tec_path_directory(lock->path);
+    tec_status status =
+        tec_fail(TEC_SYSTEM_ERROR,
+                 "%s: the run directory was removed, or belongs to another process now: its file `lock` is not the "
+                 "one that this run holds; leave a run directory in place while its run lasts",
+                 dir);
+    free(dir);
+    return status;
+}
+
 /* After the last attempt. */
 static tec_status take_or_refuse(run_lock *lock, const char *dir, const waiting *w)
 {
@@ -137,7 +156,9 @@ static tec_status take_or_refuse(run_lock *lock, const char *dir, const waiting 
     if (w->failed)
         tec_warn("%s: cannot be locked (%s); make sure that no other job trains in this directory", lock->path,
                  strerror(w->failed));
+    TEC_TRY(tec_run_lock_check(lock)); /* of a directory that was removed while we waited */
     lock->owned = true;
+    lock->held = !w->failed;
     sign(lock);
     return TEC_OK;
 }

@@ -14,7 +14,8 @@
 typedef struct run_lock {
     int fd;
     char *path;
-    bool owned;
+    bool owned; /* this process trains there */
+    bool held;  /* and no other can: the file system has locks */
 } run_lock;
 
 /* Collective; the same status on every rank. The directory must exist; rank 0 locks. Waits for an owner that is about to
@@ -23,6 +24,10 @@ typedef struct run_lock {
  * or this one was told to stop meanwhile. If the file system has no locks, warns and goes on. Release it also after a
  * failure. */
 tec_status tec_run_lock_take(const tec_comm *comm, const char *dir, double minutes, run_lock *lock);
+/* Rank 0. Is the lock still the one of this directory? TEC_SYSTEM_ERROR: no: the directory was removed or renamed, or was
+ * made anew, where another process may train by now. A disk that does not answer says nothing: TEC_OK. */
+tec_status tec_run_lock_check(const run_lock *lock);
+
 void tec_run_lock_release(run_lock *lock); /* of {.fd = -1}: nothing */
 
 #endif

@@ -18,11 +18,12 @@
 #define FIRST_WAIT 60     /* seconds until the next attempt, if no epoch ends before; doubled after every failure */
 #define LONGEST_WAIT 1800 /* seconds */
 
-/* How many checkpoints there will be at the ends of epochs. */
+/* How many checkpoints there will be at the ends of epochs, and where --finish begins. */
 static int64_t checkpoints_ahead(const tec_recipe *recipe, const tec_run_state *state)
 {
     int64_t epochs = tec_max_int64(recipe->epochs - state->epoch, 0);
-    return (epochs + recipe->checkpoint_epochs - 1) / recipe->checkpoint_epochs;
+    bool finishes = state->finish_steps > 0 && state->finish_from == state->step; /* writes one at once */
+    return (epochs + recipe->checkpoint_epochs - 1) / recipe->checkpoint_epochs + finishes;
 }
 
 tec_status tec_run_saving_room(const tec_run_plan *plan, const tec_params *params, const tec_run_state *state,
@@ -42,7 +43,7 @@ tec_status tec_run_saving_room(const tec_run_plan *plan, const tec_params *param
                                    tec_room_text(one, each));
     tec_status status = TEC_OK;
     if (checkpoints_ahead(&plan->recipe, state) > 0)
-        status = tec_room_try(plan->dir, tec_max_int64(bytes, each), what, "give another run.dir");
+        status = tec_room_try(plan->dir, tec_max_int64(bytes, each), each, what, "give another run.dir");
     free(what);
     free(previous);
     free(path);
@@ -63,8 +64,10 @@ char *tec_run_saving_last(const run_saving *saving, const tec_run_plan *plan)
     if (saving->step < 0)
         return tec_string_copy("there is no checkpoint yet");
     char *path = tec_run_directory_checkpoint_path(plan), *previous = tec_checkpoint_previous(path);
-    char *text = tec_string_format("the last good checkpoint is %s (step %lld)",
-                                   tec_file_exists(path) ? path : previous, (long long)saving->step);
+    const char *last = tec_file_exists(path) ? path : tec_file_exists(previous) ? previous : NULL;
+    char *text = last ? tec_string_format("the last good checkpoint is %s (step %lld)", last, (long long)saving->step)
+                      : tec_string_format("there is no checkpoint any more: that of step %lld, %s, has been removed",
+                                          (long long)saving->step, path);
     free(previous);
     free(path);
     return text;
@@ -90,7 +93,7 @@ tec_status tec_run_saving_failed(run_saving *saving, const tec_run_plan *plan, i
     } else if (status == TEC_SYSTEM_ERROR) {
         status = tec_fail(status, "%s; the run ends at step %lld without a checkpoint of it, %s: the same command %s",
                           tec_error_message(), (long long)step, kept,
-                          saving->step < 0 ? "begins anew" : "goes on from there");
+                          tec_string_starts_with(kept, "there is no") ? "begins anew" : "goes on from there");
     }
     free(kept);
     return status;

@@ -26,7 +26,8 @@ void tec_run_saving_done(run_saving *saving, const tec_recipe *recipe, int64_t s
 tec_status tec_run_saving_failed(run_saving *saving, const tec_run_plan *plan, int64_t step, tec_status status,
                                  bool last);
 
-/* "the last good checkpoint is runs/a/checkpoint.h5 (step 20)" or "there is no checkpoint yet"; the caller frees it. */
+/* "the last good checkpoint is runs/a/checkpoint.h5 (step 20)", "there is no checkpoint yet" or, where somebody has removed
+ * it, "there is no checkpoint any more: ..."; the caller frees it. */
 char *tec_run_saving_last(const run_saving *saving, const tec_run_plan *plan);
 
 #endif

@@ -6,6 +6,8 @@
 #include "tec/text.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 double run_schedule_lr(const tec_recipe *recipe, const tec_run_state *state, int64_t epoch_steps)
 {
@@ -27,6 +29,41 @@ static const tec_recipe *former(const tec_run_plan *plan, const tec_run_changes 
     return changes->known ? &changes->recipe : &plan->recipe;
 }
 
+/* What a run that is being finished does not look at any more: its rate falls from where it was. */
+static const char *const settled[] = {"epochs", "lr", "blr", "warmup_epochs"}; /* of tec_recipe_section */
+
+/* TEC_USER_ERROR: such a setting has changed, which would have no effect. */
+static tec_status check_settled(const tec_run_plan *plan, const tec_run_changes *changes, const char *since)
+{
+    for (int i = 0; i < changes->count; i++)
+        for (size_t k = 0; k < sizeof settled / sizeof *settled; k++) {
+            const tec_run_change *c = &changes->change[i];
+            const char *section = tec_recipe_section(&plan->recipe);
+            size_t length = strlen(section);
+            if (strncmp(c->key, section, length) == 0 && c->key[length] == '.' &&
+                strcmp(c->key + length + 1, settled[k]) == 0)
+                return tec_fail(TEC_USER_ERROR,
+                                "%s: %s was %s and is %s, which has no effect: %s, the learning rate falls from what "
+                                "it was to %s.min_lr, and the run ends; set it back, or give another run.dir",
+                                plan->dir, c->key, c->was, c->is, since, section);
+        }
+    return TEC_OK;
+}
+
+static tec_status check_left(const tec_run_plan *plan, const tec_run_changes *changes, int64_t left)
+{
+    const tec_recipe *had = former(plan, changes);
+    if (changes->known && left <= 0)
+        return tec_fail(TEC_USER_ERROR, "--finish: the run in %s has done all of its %d epochs; leave --finish out",
+                        plan->dir, had->epochs);
+    if (left > 0 && plan->finish > left)
+        return tec_fail(TEC_USER_ERROR,
+                        "--finish %lld: the run in %s has %lld steps left until the end of its %d epochs, which is "
+                        "earlier; give at most --finish %lld, or leave it out",
+                        (long long)plan->finish, plan->dir, (long long)left, had->epochs, (long long)left);
+    return TEC_OK;
+}
+
 static tec_status begin_finish(const tec_run_plan *plan, bool resumed, tec_run_changes *changes, int64_t epoch_steps,
                                tec_run_state *state)
 {
@@ -34,9 +71,8 @@ static tec_status begin_finish(const tec_run_plan *plan, bool resumed, tec_run_c
     if (!resumed)
         return tec_fail(TEC_USER_ERROR, "--finish: %s holds no run that could be finished; leave --finish out",
                         plan->dir);
-    if (changes->known && state->step >= epoch_steps * had->epochs)
-        return tec_fail(TEC_USER_ERROR, "--finish: the run in %s has done all of its %d epochs; leave --finish out",
-                        plan->dir, had->epochs);
+    TEC_TRY(check_left(plan, changes, epoch_steps * had->epochs - state->step));
+    TEC_TRY(check_settled(plan, changes, "with --finish"));
     state->finish_lr = run_schedule_lr(had, state, epoch_steps);
     state->finish_from = state->step;
     state->finish_steps = plan->finish;
@@ -50,7 +86,7 @@ static tec_status begin_finish(const tec_run_plan *plan, bool resumed, tec_run_c
     return TEC_OK;
 }
 
-static tec_status go_on_finishing(const tec_run_plan *plan, const tec_run_state *state)
+static tec_status go_on_finishing(const tec_run_plan *plan, const tec_run_changes *changes, const tec_run_state *state)
 {
     long long from = (long long)state->finish_from, steps = (long long)state->finish_steps;
     if (plan->finish && plan->finish != state->finish_steps)
@@ -58,6 +94,10 @@ static tec_status go_on_finishing(const tec_run_plan *plan, const tec_run_state 
                         "--finish %lld: the run in %s is being finished already, over %lld steps from step %lld on; "
                         "give --finish %lld, or leave it out",
                         (long long)plan->finish, plan->dir, steps, from, steps);
+    char *since = tec_string_format("since --finish %lld at step %lld", steps, from);
+    tec_status status = check_settled(plan, changes, since);
+    free(since);
+    TEC_TRY(status);
     tec_log("the run ends at step %lld, as --finish %lld was given at step %lld", from + steps, steps, from);
     return TEC_OK;
 }
@@ -75,16 +115,22 @@ static tec_status too_few_epochs(const tec_run_plan *plan, const tec_run_changes
     int64_t least = state->step / epoch_steps + 1;
     return tec_fail(TEC_USER_ERROR,
                     "%s: %s.epochs is %d, but the run has done %.4g epochs (%lld steps), and its learning rate "
-                    "has not come down; give %s.epochs of at least %lld, or --finish N, which lets the rate fall "
-                    "over the next N steps and ends the run there",
+                    "has not come down; give %s.epochs of at least %lld, or --finish N with the epochs it had, which "
+                    "lets the rate fall over the next N steps and ends the run there",
                     plan->dir, section, plan->recipe.epochs, done, (long long)state->step, section, (long long)least);
 }
 
-/* One line where the next step has another learning rate than it would have had. */
+/* One line where the next step has another learning rate than it would have had, or where there is no next step. */
 static void say_changes(const tec_run_plan *plan, const tec_run_changes *changes, int64_t epoch_steps,
                         const tec_run_state *state)
 {
     const tec_recipe *had = former(plan, changes), *has = &plan->recipe;
+    if (state->step >= run_schedule_end(has, state, epoch_steps)) {
+        if (changes->count > 0)
+            tec_log("%s: the run is done: what has changed has no effect and is not kept; more %s.epochs go on",
+                    plan->dir, tec_recipe_section(has));
+        return;
+    }
     double was = run_schedule_lr(had, state, epoch_steps), is = run_schedule_lr(has, state, epoch_steps);
     if (had->epochs != has->epochs)
         tec_log("%s.epochs was %d and is %d: the cosine of the learning rate now ends at step %lld instead of "
@@ -101,12 +147,21 @@ tec_status run_schedule_settle(const tec_run_plan *plan, bool resumed, tec_run_c
     int64_t end = epoch_steps * plan->recipe.epochs;
     bool other_epochs = changes->known && changes->recipe.epochs != plan->recipe.epochs;
     if (state->finish_steps > 0)
-        return go_on_finishing(plan, state);
+        return go_on_finishing(plan, changes, state);
     if (plan->finish > 0)
         return begin_finish(plan, resumed, changes, epoch_steps, state);
     if (resumed && (end < state->step || (end == state->step && other_epochs)))
         return too_few_epochs(plan, changes, epoch_steps, state);
     if (resumed)
         say_changes(plan, changes, epoch_steps, state);
+    return TEC_OK;
+}
+
+tec_status tec_run_check_options(int fresh, int finish)
+{
+    if (fresh && finish)
+        return tec_fail(
+            TEC_USER_ERROR,
+            "--finish ends the run that is in run.dir, and --fresh begins a new one: leave one of them out");
     return TEC_OK;
 }

@@ -36,6 +36,10 @@ refused 'another target store.*targets.last_layers was 2, is 1' tec "${tec[@]}" 
 refused 'another target store.*targets.dir was "store", is "single"' tec "${tec[@]}" targets.dir=single
 refused 'data.mean was 0.5 in this run so far and is 0.4 now' ranks 2 "${tec[@]}" targets.dir=store data.mean=0.4
 refused 'data.std was 0.5 .* is 0.25 now' tec "${tec[@]}" targets.dir=store data.std=0.25
+refused 'attention_tau differs .*pretrain.attention_tau was 1.8, is 2\); set back what differs' tec "${tec[@]}" targets.dir=store \
+    pretrain.attention_tau=2
+refused 'whether attention is predicted differs .*attention_weight was 1, is 0.*; set back' ranks 2 "${tec[@]}" \
+    targets.dir=store pretrain.attention_weight=0
 refused 'the objective differs.*pretrain.objective was tec, is mae' tec "${mae[@]}" run.dir=run
 
 say "everything else may change: one line, a line of the log, and the former settings are kept"
@@ -101,6 +105,9 @@ expect_exit 2 'pretrain.epochs is 4, but the run is done with 5 epochs; give pre
     tec "${mae[@]}" run.dir=fewer pretrain.epochs=4
 cp -r fewer before
 run tec "${mae[@]}" run.dir=fewer pretrain.epochs=5 data.workers=2
+expect_exit 0 'the run is done: what has changed has no effect' ranks 2 "${mae[@]}" run.dir=fewer pretrain.epochs=5 \
+    pretrain.lr=1
+! grep -q 'next step' "$err" || fail "a run that is done speaks of its next step"
 diff -r before fewer >"$out" || fail "a run that is done has changed"
 expect_exit 0 'pretrain.epochs was 5 and is 7: .* at step 70 instead of 50, .* is 0.0005 instead of 0' \
     ranks 2 "${mae[@]}" run.dir=fewer pretrain.epochs=7
@@ -118,9 +125,21 @@ expect_exit 0 'resuming before-stop/checkpoint.h5 at step 43' tec "${mae[@]}" ru
     pretrain.stop_after_steps=44
 
 say "--finish: the rate falls over so many steps, over restarts too"
-finish=("${mae[@]}" run.dir=finished pretrain.epochs=3 --finish 20)
+finish=("${mae[@]}" run.dir=finished --finish 20)
+expect_exit 2 '--finish 38: the run in finished has 37 steps left .* give at most --finish 37' \
+    ranks 2 "${mae[@]}" run.dir=finished --finish 38
+expect_exit 2 'pretrain.epochs was 8 and is 3, which has no effect: with --finish' tec "${finish[@]}" pretrain.epochs=3
+expect_exit 2 '--fresh begins a new one: leave one of them out' ranks 2 "${finish[@]}" --fresh --fresh
 expect_exit 0 '--finish: the learning rate falls from 0.00109 to 0 over the next 20 steps, .* at step 63, in epoch 7 of 8' \
-    tec "${finish[@]}" pretrain.stop_after_steps=50
+    tec "${finish[@]}" pretrain.stop_after_steps=43 # as if killed before the first step
+expect_exit 0 'the run ends at step 63, as --finish 20 was given at step 43' \
+    tec "${mae[@]}" run.dir=finished pretrain.stop_after_steps=50
+(($(grep -c '"step":43,"changes":.*"--finish":{"was":"0","is":"20"}' finished/log.jsonl) == 1)) ||
+    fail "the log does not tell of --finish once"
+for changed in pretrain.epochs=20 pretrain.epochs=5 pretrain.lr=0.1 pretrain.blr=0.1 pretrain.warmup_epochs=2; do
+    expect_exit 2 "finished: ${changed%=*} was .* no effect: since --finish 20 at step 43, .*set it back" \
+        ranks 2 "${mae[@]}" run.dir=finished $changed
+done
 [[ ! -f finished/DONE ]] || fail "a run that stopped before its end is marked as done"
 expect_exit 2 '--finish 9: .* being finished already, over 20 steps from step 43 on; give --finish 20' \
     ranks 2 "${mae[@]}" run.dir=finished --finish 9

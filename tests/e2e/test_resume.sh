@@ -143,7 +143,7 @@ say "largest relative difference of a loss: $difference"
 
 say "a run is not continued with another model, data set, seed or batch"
 for other in model.width=16 data.max_train=300 run.seed=1 pretrain.batch=30 pretrain.norm_pix=false; do
-    expect_exit 2 'run/checkpoint.h5: .*(differs|data set|run\.seed|pretrain\.batch).*give another run.dir' \
+    expect_exit 2 'run/checkpoint.h5: .*(differs|data set|run\.seed|pretrain\.batch).*; set .*, or give another run.dir' \
         in_folder more tec "${short[@]}" $other
 done
 

@@ -1,5 +1,7 @@
 /* The ranks together: mpirun -n N test_comm. `test_comm abort RANK` and `test_comm memory RANK` end by that rank's
  * failure. */
+#include "tests/unit/capture.h"
+
 #include "src/train/straggler.h"
 
 #include "tec/comm.h"
@@ -8,6 +10,7 @@
 #include "tec/shared_text.h"
 #include "tec/text.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -17,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -136,6 +140,31 @@ static void test_text_on_nodes(void **state)
     assert_int_equal(system("! ls /dev/shm/tec-$PPID-* 2>/dev/null"), 0);
 }
 
+/* What a process has left that was killed is removed; what lives, or is not ours by its name, stays. */
+static void test_left_in_shared_memory(void **state)
+{
+    (void)state;
+    static const char *const stays = "/dev/shm/tec-left-by-others";
+    char living[64], dead[64];
+    pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    snprintf(dead, sizeof dead, "/dev/shm/tec-%ld-0", (long)child);
+    snprintf(living, sizeof living, "/dev/shm/tec-%ld-9999", (long)getpid());
+    const char *const files[] = {dead, living, stays};
+    for (int i = 0; i < 3; i++)
+        close(open(files[i], O_WRONLY | O_CREAT, 0600));
+    tec_comm_barrier(&comm);
+    share_on_nodes(comm.size > 1);
+    assert_int_not_equal(access(dead, F_OK), 0);
+    assert_int_equal(access(living, F_OK), 0);
+    assert_int_equal(access(stays, F_OK), 0);
+    tec_comm_barrier(&comm);
+    unlink(living);
+    unlink(stays);
+}
+
 /* Where there is no room for shared memory. */
 static void test_text_in_memory_of_its_own(void **state)
 {
@@ -147,8 +176,13 @@ static void test_text_in_memory_of_its_own(void **state)
     low.rlim_cur = 1 << 20;
     tec_comm_barrier(&comm);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+    char said[1000];
+    capture *c = capture_begin();
     share_on_nodes(false);
+    capture_end(c, said, sizeof said);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(strstr(said, "in /dev/shm: File too large; each rank takes memory of its own") != NULL,
+                     comm.size > 1 && comm.rank == 0);
 }
 
 /* Longer than one piece of the reduction, and no multiple of it. */
@@ -308,6 +342,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_broadcast_and_text),
         cmocka_unit_test(test_empty_text),
         cmocka_unit_test(test_text_on_nodes),
+        cmocka_unit_test(test_left_in_shared_memory),
         cmocka_unit_test(test_text_in_memory_of_its_own),
         cmocka_unit_test(test_sum_real),
         cmocka_unit_test(test_small_reductions),

@@ -36,12 +36,13 @@ static void test_disk(void **state)
     assert_true(room > 0);
     assert_int_equal(tec_room_free("/nowhere/at/all"), -1);
     assert_int_equal(tec_room_check(directory, 1, "a crumb", "eat it"), TEC_OK);
-    assert_int_equal(tec_room_try(directory, 5000, "a crumb", "eat it"), TEC_OK);
+    assert_int_equal(tec_room_try(directory, 5000, 2000, "a crumb", "eat it"), TEC_OK);
     assert_int_equal(rmdir(directory), 0); /* nothing was left there */
     assert_int_equal(make_directory(state), 0);
     assert_int_equal(tec_room_check(directory, INT64_C(1) << 60, "two elephants", "keep mice"), TEC_SYSTEM_ERROR);
     assert_non_null(strstr(tec_error_message(), " are free, but two elephants need "));
-    assert_int_equal(tec_room_try(directory, INT64_C(1) << 60, "an elephant", "keep mice"), TEC_SYSTEM_ERROR);
+    assert_int_equal(tec_room_try(directory, INT64_C(1) << 60, INT64_C(1) << 60, "an elephant", "keep mice"),
+                     TEC_SYSTEM_ERROR);
 }
 
 /* What is free is not all that may be written. */
@@ -54,10 +55,13 @@ static void test_limit(void **state)
     limit = before;
     limit.rlim_cur = 4000;
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    tec_status status = tec_room_try(directory, 5000, "a crumb", "eat it");
+    assert_int_equal(tec_room_try(directory, 5000, 2000, "a crumb", "eat it"), TEC_OK); /* three files */
+    tec_status status = tec_room_try(directory, 5000, 5000, "a crumb", "eat it");
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     assert_int_equal(status, TEC_SYSTEM_ERROR);
-    assert_non_null(strstr(tec_error_message(), "no room for 5000 bytes: File too large; a crumb needs 5 kB"));
+    assert_non_null(strstr(tec_error_message(),
+                           "no room for 5000 bytes: File too large: no file may have more than 4000 "
+                           "bytes here (ulimit -f); a crumb needs 5 kB"));
     assert_int_equal(rmdir(directory), 0);
     assert_int_equal(make_directory(state), 0);
 }

@@ -39,7 +39,7 @@ static int remove_directory(void **state)
 static void write_steps(int64_t from, int64_t first, int64_t last)
 {
     run_log log = {0};
-    assert_int_equal(tec_run_log_open(&log, directory, from), TEC_OK);
+    assert_int_equal(tec_run_log_open(&log, directory, from, false), TEC_OK);
     for (int64_t step = first; step <= last; step++) {
         run_log_line line = {.kind = step % 4 ? "step" : "epoch",
                              .epoch = 1 + (step - 1) / 4,
@@ -184,7 +184,7 @@ static void test_not_writable(void **state)
     (void)state;
     run_log log = {0};
     char *path = tec_path_join(directory, "none");
-    assert_int_equal(tec_run_log_open(&log, path, 0), TEC_SYSTEM_ERROR);
+    assert_int_equal(tec_run_log_open(&log, path, 0, false), TEC_SYSTEM_ERROR);
     assert_non_null(strstr(tec_error_message(), "none/log.jsonl"));
     tec_run_log_close(&log);
     free(path);
@@ -210,7 +210,7 @@ static void test_full_disk(void **state)
     signal(SIGXFSZ, SIG_IGN);
     write_steps(0, 1, 3);
     free(log_text(&before));
-    assert_int_equal(tec_run_log_open(&log, directory, 3), TEC_OK);
+    assert_int_equal(tec_run_log_open(&log, directory, 3, false), TEC_OK);
     capture *c = capture_begin();
     limit_files(before + 10);
     assert_int_equal(tec_run_log_write(&log, &line), TEC_OK);
