@@ -50,17 +50,20 @@ tec_status tec_store_finish(const char *dir, const tec_store_spec *spec, int64_t
     tec_temporary_remove(dir, STORE_MANIFEST);
     if (*missing > 0)
         return TEC_OK;
+    const int64_t batch = tec_store_batch(dir, spec);
     json_t *manifest = json_object(), *list = json_array();
     json_object_set_new(manifest, "format", json_string(STORE_FORMAT));
     json_object_set_new(manifest, "version", json_integer(tec_store_version(spec->type)));
     json_object_set_new(manifest, "software", json_string(tec_version()));
+    if (batch > 0)
+        json_object_set_new(manifest, "batch", json_integer(batch));
     json_object_set_new(manifest, "spec", tec_store_spec_to_json(spec));
     json_object_set_new(manifest, "shards", list);
     tec_status status = list_shards(dir, spec, list);
     if (status == TEC_OK)
         status = write_manifest(dir, manifest);
     if (status == TEC_OK)
-        tec_store_settled(dir);
+        tec_store_settled(dir, spec);
     json_decref(manifest);
     return status;
 }

@@ -93,6 +93,26 @@ expect_exit 0 'many was begun with shards of [0-9]+ rows, and goes on with them'
 expect_exit 0 'made 0 views' ranks 3 "${many[@]}" targets.dir=many targets.shard_mb=3
 expect_exit 0 'shards are sound' tec "${many[@]}" targets.dir=many --verify
 
+say "a file that a store of other views left does not keep workers from agreeing"
+mkdir stale
+echo '{"format": "tec-targets-begun", "version": 1, "shard_rows": 77}' >stale/begun.json
+run tec "${many[@]}" targets.dir=stale --worker 3/40
+expect_exit 0 'stale was begun with shards of [0-9]+ rows, and goes on with them' ranks 2 "${many[@]}" targets.dir=stale
+diff -r many stale >"$out" || [[ $(<"$out") == 'Only in stale: begun.json' ]] || fail "the store differs"
+
+say "rows of another batch are not mixed in, neither with a part nor in a store that has lost a shard"
+other_batch='store mixed was begun with targets.batch 4, and is 8 now: .* set it back to 4, or make the store in another'
+begin mixed
+expect_exit 2 "$other_batch" ranks 2 "${targets[@]}" targets.dir=mixed targets.batch=8
+[[ -f mixed/$part ]] || fail "the part is gone"
+run tec "${targets[@]}" targets.dir=mixed
+diff -r whole mixed >"$out" || fail "the store differs"
+expect_exit 0 'made 0 views' tec "${targets[@]}" targets.dir=mixed targets.batch=8
+rm mixed/shard-00000.h5
+expect_exit 2 "$other_batch" tec "${targets[@]}" targets.dir=mixed targets.batch=8
+run tec "${targets[@]}" targets.dir=mixed
+diff -r whole mixed >"$out" || fail "the store differs"
+
 say "a worker that is killed in the middle of a shard, at any moment"
 slow=(targets -c tiny.yaml base.model=base/checkpoint.h5 targets.views=2 targets.batch=4)
 run tec "${slow[@]}" targets.dir=all
