@@ -79,6 +79,30 @@ becomes shard-00000.h5.elsewhere.99.0.77-1.tmp other
 expect_exit 0 'made 40 views' env SLURM_JOB_ID=77 SLURM_RESTART_COUNT=1 "$program" "${targets[@]}" targets.dir=other
 [[ -f other/$part ]] || fail "a file of another rank of this job is gone"
 
+say "a batch script sees rows of workers that were killed, and none where they came to nothing"
+# shellcheck source=/dev/null
+source <(sed -n '/^progress() {/,/^}/p' "$repository/slurm/targets.sbatch")
+# progress_of STORE
+progress_of() {
+    store=$1 progress
+}
+begin rows
+set_aside=$(progress_of rows)
+becomes shard-00000.h5.elsewhere.99.0.tmp rows
+[[ $(progress_of rows) == "$set_aside" ]] || fail "rows set aside and rows of a killed worker are not the same progress"
+before=$(progress_of nowhere)
+[[ $(progress_of rows) != "$before" ]] || fail "rows of a killed worker are no progress"
+cp "rows/$part" rows/shard-00000.h5.elsewhere.99.1.tmp
+[[ $(progress_of rows) == "$set_aside" ]] || fail "a copy is progress"
+rm rows/*.1.tmp
+journal=$((40 * $(number shard_rows <rows/begun.json)))
+truncate -s -$((journal / 2)) "rows/$part"
+truncate -s +$((journal / 2)) "rows/$part"
+[[ $(progress_of rows) != "$before" && $(progress_of rows) != "$set_aside" ]] || fail "fewer rows are the same progress"
+truncate -s -$journal "rows/$part"
+truncate -s +$journal "rows/$part"
+[[ $(progress_of rows) == "$before" ]] || fail "a file without rows is progress"
+
 say "more workers than there would be shards, also with other ranks later on"
 make_idx train 3000 1
 many=(targets -c tiny.yaml base.model=base/checkpoint.h5 targets.views=2)
