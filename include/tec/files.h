@@ -42,6 +42,10 @@ tec_status tec_file_write(const char *path, const void *data, size_t bytes);
  * reserved, so that a full disk is noticed now. TEC_SYSTEM_ERROR: no file is left. */
 tec_status tec_file_create(const char *path, int64_t bytes, int *fd);
 
+/* The same for bytes [offset, offset + bytes) of an open file, which becomes so long at least and is zero there where it
+ * was not written. */
+tec_status tec_file_reserve(int fd, const char *path, int64_t offset, int64_t bytes);
+
 /* pwrite and pread of all `bytes` bytes, resumed when interrupted. `path` is for messages. TEC_SYSTEM_ERROR: the disk;
  * for tec_file_get also a file that ends too early. */
 tec_status tec_file_put(int fd, const char *path, const void *data, size_t bytes, int64_t offset);

@@ -124,7 +124,7 @@ void tec_store_writer_abandon(tec_store_writer *writer); /* removes the temporar
 void tec_store_writer_set_aside(tec_store_writer *writer);
 
 /* Goes on with the file dir/NAME, of tec_store_parts, whose owner is gone. *out NULL: another process was faster, no row
- * of it can be used (it is removed then), or it is of another store (a warning says so). The shard comes to be the same
+ * of it can be used (it is removed then), it was whole, and has become the shard, or it is of another store (a warning says so). The shard comes to be the same
  * as if it had been made at once, as long as rows depend on nothing but the other rows of their batch: rows are taken
  * over in whole batches. */
 void tec_store_writer_take_up(tec_store_writer **out, const char *dir, const tec_store_spec *spec, int64_t shard,

@@ -159,20 +159,30 @@ tec_status tec_file_publish_once(const char *temporary, const char *path)
     return linked ? sync_directory(path) : status;
 }
 
+tec_status tec_file_reserve(int fd, const char *path, int64_t offset, int64_t bytes)
+{
+    struct stat info;
+    int failed = bytes > 0 && fallocate(fd, 0, offset, bytes) != 0 ? errno : 0;
+    if (failed == EOPNOTSUPP || failed == ENOSYS || failed == EINTR)
+        failed =
+            fstat(fd, &info) != 0 || (info.st_size < offset + bytes && ftruncate(fd, offset + bytes) != 0) ? errno : 0;
+    if (!failed)
+        return TEC_OK;
+    return tec_fail(TEC_SYSTEM_ERROR, "%s: no room for %lld bytes: %s", path, (long long)bytes, strerror(failed));
+}
+
 tec_status tec_file_create(const char *path, int64_t bytes, int *fd)
 {
     *fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (*fd < 0)
         return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be created: %s", path, strerror(errno));
-    int failed = bytes > 0 && fallocate(*fd, 0, 0, bytes) != 0 ? errno : 0;
-    if (failed == EOPNOTSUPP || failed == ENOSYS || failed == EINTR)
-        failed = ftruncate(*fd, bytes) != 0 ? errno : 0;
-    if (!failed)
-        return TEC_OK;
-    close(*fd);
-    unlink(path);
-    *fd = -1;
-    return tec_fail(TEC_SYSTEM_ERROR, "%s: no room for %lld bytes: %s", path, (long long)bytes, strerror(failed));
+    tec_status status = tec_file_reserve(*fd, path, 0, bytes);
+    if (status != TEC_OK) {
+        close(*fd);
+        unlink(path);
+        *fd = -1;
+    }
+    return status;
 }
 
 tec_status tec_file_put(int fd, const char *path, const void *data, size_t bytes, int64_t offset)
