@@ -200,7 +200,7 @@ bool tec_temporary_mark(int fd)
     return false;
 }
 
-void tec_temporary_remove(const char *directory, const char *prefix)
+void tec_temporary_remove(const char *directory, const char *prefix, const char *except)
 {
     DIR *dir = opendir(directory);
     int removed = 0;
@@ -208,7 +208,8 @@ void tec_temporary_remove(const char *directory, const char *prefix)
     char text[32];
     for (struct dirent *entry; dir && (entry = readdir(dir));) {
         struct stat info;
-        if (!tec_string_starts_with(entry->d_name, prefix) || !tec_temporary_is(entry->d_name) ||
+        if (!tec_string_starts_with(entry->d_name, prefix) ||
+            (except && tec_string_starts_with(entry->d_name, except)) || !tec_temporary_is(entry->d_name) ||
             tec_temporary_owner(directory, entry->d_name) != TEC_OWNER_GONE ||
             fstatat(dirfd(dir), entry->d_name, &info, 0) != 0 || unlinkat(dirfd(dir), entry->d_name, 0) != 0)
             continue;

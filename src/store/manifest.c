@@ -47,7 +47,7 @@ tec_status tec_store_finish(const char *dir, const tec_store_spec *spec, int64_t
     TEC_TRY(tec_store_spec_check(spec, "target store"));
     TEC_TRY(count_missing(dir, spec, missing));
     tec_store_parts_remove(dir);
-    tec_temporary_remove(dir, STORE_MANIFEST);
+    tec_temporary_remove(dir, "", "shard-"); /* whose rows are gone on with */
     if (*missing > 0)
         return TEC_OK;
     const int64_t batch = tec_store_batch(dir, spec);

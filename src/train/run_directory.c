@@ -230,7 +230,7 @@ tec_status tec_run_directory_clear(const tec_run_plan *plan, bool resumed)
         status = remove_file(previous);
     if (status == TEC_OK && !resumed)
         status = remove_file(path);
-    tec_temporary_remove(plan->dir, "");
+    tec_temporary_remove(plan->dir, "", NULL);
     free(done);
     free(previous);
     free(path);

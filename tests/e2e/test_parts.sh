@@ -120,7 +120,14 @@ expect_exit 0 'shards are sound' tec "${many[@]}" targets.dir=many --verify
 say "a file that a store of other views left does not keep workers from agreeing"
 mkdir stale
 echo '{"format": "tec-targets-begun", "version": 1, "shard_rows": 77}' >stale/begun.json
+true & gone=$!
+wait $gone
+host=$(hostname) host=${host//./-}
+for name in begun.json images.gz manifest.json clock; do
+    touch "stale/$name.$host.$gone.0.tmp"
+done
 run tec "${many[@]}" targets.dir=stale --worker 3/40
+expect_no_temporaries stale
 expect_exit 0 'stale was begun with shards of [0-9]+ rows, and goes on with them' ranks 2 "${many[@]}" targets.dir=stale
 diff -r many stale >"$out" || [[ $(<"$out") == 'Only in stale: begun.json' ]] || fail "the store differs"
 
