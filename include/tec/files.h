@@ -27,6 +27,10 @@ char *tec_path_directory(const char *path);
  * "other"; the caller frees it. */
 char *tec_path_beside(const char *path, const char *name);
 
+/* What strerror says of an error of a file, and the limit that it comes from, if it is one of ours (ulimit). Valid until
+ * this thread's next call. */
+const char *tec_file_reason(int error);
+
 /* Does the path exist, as a file of whatever kind? */
 bool tec_file_exists(const char *path);
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -47,6 +48,23 @@ char *tec_path_directory(const char *path)
 char *tec_path_beside(const char *path, const char *name)
 {
     return tec_string_format("%.*s%s", (int)(tec_path_name(path) - path), path, name);
+}
+
+const char *tec_file_reason(int error)
+{
+    static _Thread_local char text[160];
+    static const struct {
+        int error, limit;
+        const char *what;
+    } limits[] = {{EFBIG, RLIMIT_FSIZE, "bytes in a file, ulimit -f"},
+                  {EMFILE, RLIMIT_NOFILE, "open files, ulimit -n"}};
+    struct rlimit limit;
+    snprintf(text, sizeof text, "%s", strerror(error));
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
+        if (error == limits[i].error && getrlimit(limits[i].limit, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+            snprintf(text, sizeof text, "%s (the limit is %llu %s)", strerror(error),
+                     (unsigned long long)limit.rlim_cur, limits[i].what);
+    return text;
 }
 
 bool tec_file_exists(const char *path)
@@ -100,7 +118,8 @@ tec_status tec_file_read(const char *path, size_t limit, char **data, size_t *by
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return tec_fail(TEC_USER_ERROR, "%s: %s", path, strerror(errno));
+        return tec_fail(errno == EMFILE || errno == ENFILE ? TEC_SYSTEM_ERROR : TEC_USER_ERROR, "%s: %s", path,
+                        tec_file_reason(errno));
     tec_status status = read_all(fd, path, limit, data, bytes);
     close(fd);
     return status;
@@ -168,14 +187,15 @@ tec_status tec_file_reserve(int fd, const char *path, int64_t offset, int64_t by
             fstat(fd, &info) != 0 || (info.st_size < offset + bytes && ftruncate(fd, offset + bytes) != 0) ? errno : 0;
     if (!failed)
         return TEC_OK;
-    return tec_fail(TEC_SYSTEM_ERROR, "%s: no room for %lld bytes: %s", path, (long long)bytes, strerror(failed));
+    return tec_fail(TEC_SYSTEM_ERROR, "%s: no room for %lld bytes: %s", path, (long long)bytes,
+                    tec_file_reason(failed));
 }
 
 tec_status tec_file_create(const char *path, int64_t bytes, int *fd)
 {
     *fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (*fd < 0)
-        return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be created: %s", path, strerror(errno));
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be created: %s", path, tec_file_reason(errno));
     tec_status status = tec_file_reserve(*fd, path, 0, bytes);
     if (status != TEC_OK) {
         close(*fd);
@@ -192,7 +212,7 @@ tec_status tec_file_put(int fd, const char *path, const void *data, size_t bytes
         if (put < 0 && errno == EINTR)
             continue;
         if (put < 0)
-            return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", path, strerror(errno));
+            return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", path, tec_file_reason(errno));
         done += (size_t)put;
     }
     return TEC_OK;
