@@ -1,9 +1,10 @@
 /* What `tec check` prints and writes. */
 #include "check_report.h"
 
+#include "jobs.h"
+
 #include "tec/json.h"
 #include "tec/memory.h"
-#include "tec/text.h"
 #include "tec/version.h"
 
 #include <stdio.h>
@@ -163,25 +164,10 @@ void tec_check_print_twins(const tec_check_set *sets, const tec_check_twin *twin
 
 /* ---- JSON ---- */
 
-/* File names need not be UTF-8: what is not becomes ?. */
-static json_t *json_name(const char *text)
-{
-    json_t *string = json_string(text);
-    if (string)
-        return string;
-    char *copy = tec_string_copy(text);
-    for (char *c = copy; *c; c++)
-        if (*c & 0x80)
-            *c = '?';
-    string = json_string(copy);
-    free(copy);
-    return string;
-}
-
 static json_t *json_image(const tec_dataset *set, int64_t sample)
 {
     char name[4096];
-    return json_name(tec_dataset_name(set, sample, name, sizeof name));
+    return tec_job_name_json(tec_dataset_name(set, sample, name, sizeof name));
 }
 
 static json_t *json_bad(const tec_check_set *s)
@@ -189,7 +175,7 @@ static json_t *json_bad(const tec_check_set *s)
     json_t *all = json_array();
     for (int64_t i = 0; i < s->check.bad.count; i++)
         json_array_append_new(all, json_pack("{s:o, s:o}", "image", json_image(s->set, s->check.bad.sample[i]),
-                                             "reason", json_name(s->check.bad.message[i])));
+                                             "reason", tec_job_name_json(s->check.bad.message[i])));
     return all;
 }
 
@@ -198,8 +184,9 @@ static json_t *json_classes(const tec_check_set *s)
     json_t *all = json_array();
     tally *count = count_classes(s);
     for (int c = 0; c < tec_dataset_classes(s->set); c++)
-        json_array_append_new(all, json_pack("{s:o, s:I, s:I}", "name", json_name(tec_dataset_class_name(s->set, c)),
-                                             "images", (json_int_t)count[c].images, "bad", (json_int_t)count[c].bad));
+        json_array_append_new(all,
+                              json_pack("{s:o, s:I, s:I}", "name", tec_job_name_json(tec_dataset_class_name(s->set, c)),
+                                        "images", (json_int_t)count[c].images, "bad", (json_int_t)count[c].bad));
     free(count);
     return all;
 }
@@ -217,7 +204,7 @@ static json_t *json_set(const tec_check_set *s, int channels)
     tec_check_sizes z = tec_check_measure(&s->check, 0);
     /* clang-format off */
     return json_pack("{s:o, s:I, s:I, s:o, s:o, s:[i,i], s:[i,i], s:i, s:o, s:o}",
-        "path", json_name(s->path),
+        "path", tec_job_name_json(s->path),
         "images", (json_int_t)s->check.images,
         "readable", (json_int_t)s->check.readable,
         "bad", json_bad(s),
@@ -239,7 +226,7 @@ static json_t *json_twins(const tec_check_set *sets, const tec_check_twin *twin,
         for (int64_t i = at; i < at + count; i++)
             json_array_append_new(group, json_pack("{s:i, s:o, s:o}", "set", twin[i].set, "image",
                                                    json_image(sets[twin[i].set].set, twin[i].sample), "class",
-                                                   json_name(class_of(sets, &twin[i]))));
+                                                   tec_job_name_json(class_of(sets, &twin[i]))));
         json_array_append_new(all, group);
     }
     return all;

@@ -222,7 +222,7 @@ static bool looks_like_override(const char *text)
     return c > text && *c == '=';
 }
 
-static bool reads_section(const tec_command *command, const char *name)
+static bool reads(const tec_command *command, const char *name)
 {
     for (const char *const *section = command->sections; *section; section++)
         if (!strcmp(*section, name))
@@ -230,15 +230,28 @@ static bool reads_section(const tec_command *command, const char *name)
     return false;
 }
 
+/* Does the command read single keys of the section? */
+static bool reads_part(const tec_command *command, const char *section)
+{
+    size_t length = strlen(section);
+    for (const char *const *key = command->sections; *key; key++)
+        if (!strncmp(*key, section, length) && (*key)[length] == '.')
+            return true;
+    return false;
+}
+
 static tec_status take_override(line *l, const char *text)
 {
-    char *section = tec_string_copy(text);
-    section[strcspn(section, ".=")] = '\0';
-    bool no_effect = tec_settings_has_section(section) && !reads_section(l->command, section);
+    char *section = tec_string_format("%.*s", (int)strcspn(text, ".="), text);
+    char *key = tec_string_format("%.*s", (int)strcspn(text, "="), text);
+    bool no_effect = tec_settings_has_section(section) && !reads(l->command, section) && !reads(l->command, key);
+    bool partly = no_effect && reads_part(l->command, section);
+    free(key);
     free(section);
     if (no_effect)
-        return tec_fail(TEC_USER_ERROR, "command line: `%.80s` would have no effect: tec %s does not read that section",
-                        text, l->command->name);
+        return tec_fail(TEC_USER_ERROR, "command line: `%.80s` would have no effect: tec %s does not read that %s%s%s",
+                        text, l->command->name, partly ? "setting; `tec " : "section", partly ? l->command->name : "",
+                        partly ? " --help` lists those that it reads" : "");
     l->overrides[l->override_count++] = text;
     return TEC_OK;
 }

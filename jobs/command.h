@@ -50,7 +50,8 @@ typedef struct tec_command {
     const char *summary;         /* one line for `tec --help`, without a full stop */
     const char *details;         /* for --help; NULL: none. Paragraphs are filled; empty and indented lines are kept */
     const tec_option *options;   /* NULL: none besides -c and --help */
-    const char *const *sections; /* settings it reads, NULL-terminated; NULL: none, and no key=value is accepted */
+    const char *const *sections; /* settings it reads, NULL-terminated: sections, or single keys such as "data.labels";
+                                  * NULL: none, and no key=value is accepted */
     bool parallel;               /* runs under MPI */
     bool takes_files;            /* accepts further arguments */
     tec_status (*run)(tec_comm *comm, const tec_invocation *call);
@@ -69,8 +70,8 @@ bool tec_command_asks_help(int argc, char **argv);
 /* Collective; the same status on every rank. Parses argv, where argv[0] is the command's name; `--` ends the options.
  * Rank 0 reads the -c file, all ranks get it. The invocation borrows argv; free it also after a failure.
  *
- * The YAML file may have any sections, so that one file serves all commands. An override in a section that the command
- * does not read is refused, as it would have no effect. */
+ * The YAML file may have any sections, so that one file serves all commands. An override in a section, or of a
+ * key, that the command does not read is refused, as it would have no effect. */
 tec_status tec_command_parse(const tec_command *command, const tec_comm *comm, int argc, char **argv,
                              tec_invocation *out);
 void tec_invocation_free(tec_invocation *call);

@@ -129,19 +129,20 @@ static void print_completion(FILE *out)
           "        for name in ",
           out);
     print_settings(out);
-    fputs("; do\n"
-          "            [[ \" $sections \" != *\" ${name%%.*} \"* ]] || words+=\" $name=\"\n"
-          "        done\n"
-          "        compopt -o nospace\n"
-          "    fi\n"
-          "    mapfile -t COMPREPLY < <(compgen -P \"$start\" -W \"$words\" -- \"$word\")\n"
-          "    if ((${#COMPREPLY[@]} == 0)) && [[ -z $key || -z $words ]]; then\n"
-          "        compopt +o nospace -o filenames\n"
-          "        mapfile -t COMPREPLY < <(compgen -P \"$start\" -f -- \"$word\")\n"
-          "    fi\n"
-          "}\n"
-          "complete -F _tec tec\n",
-          out);
+    fputs(
+        "; do\n"
+        "            [[ \" $sections \" != *\" ${name%%.*} \"* && \" $sections \" != *\" $name \"* ]] || words+=\" $name=\"\n"
+        "        done\n"
+        "        compopt -o nospace\n"
+        "    fi\n"
+        "    mapfile -t COMPREPLY < <(compgen -P \"$start\" -W \"$words\" -- \"$word\")\n"
+        "    if ((${#COMPREPLY[@]} == 0)) && [[ -z $key || -z $words ]]; then\n"
+        "        compopt +o nospace -o filenames\n"
+        "        mapfile -t COMPREPLY < <(compgen -P \"$start\" -f -- \"$word\")\n"
+        "    fi\n"
+        "}\n"
+        "complete -F _tec tec\n",
+        out);
 }
 
 void tec_page_bash(FILE *out)

@@ -64,7 +64,8 @@ static void print_command(const tec_command *command, FILE *out)
     if (command->sections) {
         fputs("\nReads the settings of", out);
         for (const char *const *section = command->sections; *section; section++)
-            fprintf(out, "%s [%s](#%s)", section == command->sections ? "" : ",", *section, *section);
+            fprintf(out, "%s [%s](#%.*s)", section == command->sections ? "" : ",", *section,
+                    (int)strcspn(*section, "."), *section);
         fputs(".\n", out);
     }
 }

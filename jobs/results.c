@@ -5,6 +5,7 @@
 #include "tec/json.h"
 #include "tec/log.h"
 #include "tec/text.h"
+#include "tec/utf8.h"
 #include "tec/version.h"
 
 #include <errno.h>
@@ -113,7 +114,29 @@ json_t *tec_job_evaluation_json(const tec_settings *settings, const tec_evaluati
     return object;
 }
 
+json_t *tec_job_name_json(const char *name)
+{
+    char *copy = tec_string_copy(name);
+    if (!tec_utf8_valid(copy))
+        for (char *at = copy; *at; at++)
+            *at = (unsigned char)*at > 127 ? '?' : *at;
+    json_t *string = json_string(copy);
+    free(copy);
+    return string;
+}
+
 double tec_job_percent(int64_t part, int64_t total)
 {
     return 100.0 * (double)part / (double)total;
+}
+
+void tec_job_say_run(const tec_comm *comm, const tec_run_plan *plan)
+{
+    int64_t images = tec_dataset_size(plan->set), batch = plan->recipe.batch, left = images % batch;
+    char rest[96] = "";
+    if (left > 0 && images > batch)
+        snprintf(rest, sizeof rest, " (%lld %s left out of each epoch, others every time)", (long long)left,
+                 left == 1 ? "image is" : "images are");
+    tec_log("%lld images, %d ranks, %lld images a step, %lld steps an epoch%s, run directory %s", (long long)images,
+            comm->size, (long long)batch, (long long)(images / batch), rest, plan->dir);
 }

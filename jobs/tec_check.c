@@ -3,7 +3,9 @@
 
 #include "check_report.h"
 #include "tec/check.h"
+#include "tec/files.h"
 #include "tec/findings_report.h"
+#include "tec/log.h"
 #include "tec/memory.h"
 
 #include <stdlib.h>
@@ -22,6 +24,29 @@ static int count_sets(const tec_invocation *call)
     return call->file_count > 0 ? call->file_count : (s->data.train[0] != 0) + (s->data.val[0] != 0);
 }
 
+/* What says something of data.train and data.val only. */
+static tec_status check_settings(const tec_invocation *call)
+{
+    const tec_settings *s = &call->settings;
+    const struct {
+        const char *key;
+        bool given;
+    } keys[] = {{"data.max_train", s->data.max_train > 0},
+                {"data.max_val", s->data.max_val > 0},
+                {"data.val_labels", s->data.val_labels[0] != 0}};
+    if (call->file_count == 0 && s->data.val_labels[0] && !s->data.train[0])
+        return tec_fail(TEC_USER_ERROR, "data.val_labels gives classes of data.train, which is not given: give it too");
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (call->file_count > 0 && keys[i].given)
+            tec_warn("%s is of no effect on the sets that are named on the command line: to check with it, give %s "
+                     "instead of them",
+                     keys[i].key,
+                     i == 2 ? "data.train=DATA data.val=DATA"
+                     : i    ? "data.val=DATA"
+                            : "data.train=DATA");
+    return TEC_OK;
+}
+
 /* Collective. The index-th: of the paths that were given, else data.train and data.val. Links that lead nowhere are images
  * that cannot be read. */
 static tec_status open_set(const tec_comm *comm, const tec_invocation *call, int index, tec_check_set *out)
@@ -29,6 +54,7 @@ static tec_status open_set(const tec_comm *comm, const tec_invocation *call, int
     tec_settings s = call->settings; /* its texts are borrowed */
     bool training = call->file_count > 0 || (index == 0 && s.data.train[0]);
     s.data.on_bad_image = TEC_BAD_IMAGE_SKIP;
+    s.targets.dir = s.run.dir = (char *)""; /* no list that is kept there: what is checked is what there is */
     if (call->file_count > 0) {
         s.data.train = (char *)call->files[index];
         s.data.max_train = 0;
@@ -46,6 +72,8 @@ static tec_status read_set(const tec_comm *comm, const tec_invocation *call, int
     TEC_TRY(open_set(comm, call, index, set));
     if (index == 1 && !call->file_count)
         TEC_TRY(tec_setup_val_labels(comm, s, sets[0].set, set->set));
+    if (index == 1 && !call->file_count && s->data.val_labels[0] && !tec_dataset_classes(sets[0].set))
+        tec_warn("data.val_labels is not read: data.train %s has no classes", sets[0].path);
     TEC_TRY(tec_check_read(comm, set->set, s->data.channels, &reading, set->path, &set->check));
     tec_findings_report(set->set, comm, set->path);
     return TEC_OK;
@@ -92,6 +120,9 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     int count = count_sets(call);
     if (count == 0)
         return tec_fail(TEC_USER_ERROR, "no data set is given: tec check DATA ..., or data.train and data.val");
+    const char *json = call->option[OPTION_JSON].text;
+    TEC_TRY(check_settings(call));
+    TEC_TRY(tec_comm_agree(comm, json && comm->rank == 0 ? tec_file_check_output(json) : TEC_OK));
     tec_check_set *sets = tec_allocate_zeroed((size_t)count, sizeof *sets);
     tec_status status = TEC_OK;
     for (int i = 0; i < count && status == TEC_OK; i++)
@@ -123,7 +154,8 @@ const tec_command tec_command_check = {
         "ignored, and of values in less than a quarter of their range. What is printed does not depend on the number of "
         "ranks.\n\n"
         "Paths are as data.train takes them, and data.labels, data.channels, data.strict_images, data.exif_orientation and "
-        "data.workers count; data.on_bad_image does not.\n\n"
+        "data.workers count; data.on_bad_image does not. data.max_train, "
+        "data.max_val and data.val_labels are for data.train and data.val, not for DATA.\n\n"
         "The exit code is 0 if every image can be read, and 1 if one cannot. Duplicates do not change it.",
     .options = options,
     .sections = sections,

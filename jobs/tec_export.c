@@ -1,8 +1,9 @@
 /* tec export: writes any model that tec reads as a file for other programs. */
+#include "export_beside.h"
 #include "jobs.h"
 
+#include "tec/checkpoint.h"
 #include "tec/files.h"
-#include "tec/json.h"
 #include "tec/log.h"
 #include "tec/tensor_write.h"
 #include "tec/text.h"
@@ -17,8 +18,10 @@ enum { OPTION_OUT, OPTION_NAMES, OPTION_FORMAT, OPTION_FLAT };
 static const tec_option options[] = {
     {"o", TEC_OPTION_TEXT, "OUT", .help = "the file to write"},
     {"names", TEC_OPTION_CHOICE, "timm|tec|hf",
-     .help = "timm (the default): the encoder, as timm's VisionTransformer; tec: everything in the file, with the "
-             "names of TEC's public checkpoints; hf: Hugging Face's ViTModel, with config.json next to OUT"},
+     .help =
+         "timm (the default): the encoder, as timm's VisionTransformer; tec: everything in the file, with the "
+         "names of TEC's public checkpoints; hf: Hugging Face's ViTModel, with config.json next to OUT, in a directory "
+         "of its own"},
     {"format", TEC_OPTION_CHOICE, "safetensors|pth", .help = "by default chosen by the extension of OUT"},
     {"flat", TEC_OPTION_SWITCH,
      .help =
@@ -104,22 +107,13 @@ static void make_metadata(const tec_import_facts *facts, char *metadata[METADATA
     metadata[n] = NULL;
 }
 
-static tec_status write_json_beside(const char *out, const char *name, json_t *object)
-{
-    char *path = tec_path_beside(out, name);
-    tec_status status = tec_json_write(path, object, 15);
-    free(path);
-    json_decref(object);
-    return status;
-}
-
 /* clang-format off */
 static json_t *model_json(const tec_import_facts *facts)
 {
     static const char *const hidden_act[] = {"gelu", "gelu_pytorch_tanh", "quick_gelu"}; /* by tec_activation */
     const tec_model_config *c = &facts->config;
     return json_pack("{s:[s], s:s, s:i, s:i, s:i, s:i, s:s, s:f, s:i, s:i, s:i, s:b, s:f, s:f}",
-        "architectures", "ViTModel",
+        "architectures", facts->classes ? "ViTForImageClassification" : "ViTModel",
         "model_type", "vit",
         "hidden_size", c->width,
         "num_hidden_layers", c->depth,
@@ -161,10 +155,33 @@ static json_t *preprocessor_json(const tec_import_facts *facts)
 }
 /* clang-format on */
 
-static tec_status write_config(const char *out, const tec_import_facts *facts)
+/* Names of the classes: those in the checkpoint, or else numbers. */
+static void add_classes(json_t *model, const char *checkpoint, int classes)
 {
-    TEC_TRY(write_json_beside(out, "config.json", model_json(facts)));
-    return facts->normalised ? write_json_beside(out, "preprocessor_config.json", preprocessor_json(facts)) : TEC_OK;
+    char *names = tec_checkpoint_read_classes(checkpoint), *rest = names;
+    json_t *name_of = json_object(), *number_of = json_object();
+    for (int i = 0; i < classes; i++) {
+        char number[16], *line = rest ? strsep(&rest, "\n") : NULL;
+        snprintf(number, sizeof number, "%d", i);
+        const char *name = line && *line ? line : number;
+        json_t *label = tec_job_name_json(name);
+        json_object_set_new(number_of, json_string_value(label), json_integer(i));
+        json_object_set_new(name_of, number, label);
+    }
+    json_object_set_new(model, "id2label", name_of);
+    json_object_set_new(model, "label2id", number_of);
+    free(names);
+}
+
+/* What is written beside OUT; NULL, as the last: nothing is known that it could say. */
+static void make_companions(const export_plan *plan, const tec_import_facts *facts, companion c[COMPANIONS])
+{
+    bool hf = plan->names == TEC_NAMES_HF;
+    json_t *model = hf ? model_json(facts) : NULL;
+    if (model && facts->classes)
+        add_classes(model, plan->model, facts->classes);
+    c[0] = (companion){"config.json", model};
+    c[1] = (companion){"preprocessor_config.json", hf && facts->normalised ? preprocessor_json(facts) : NULL};
 }
 
 /* -- the command -- */
@@ -198,29 +215,49 @@ static tec_status write_tensors(const export_plan *plan, const tec_import_facts 
     return status;
 }
 
+static tec_status write_all(const export_plan *plan, tec_import *import)
+{
+    const tec_import_facts *facts = tec_import_get_facts(import);
+    companion beside[COMPANIONS];
+    tec_export tensors;
+    tec_status status = tec_export_model(import, plan->names, &tensors);
+    make_companions(plan, facts, beside);
+    if (status == TEC_OK && plan->names == TEC_NAMES_HF)
+        status = tec_export_check_beside(plan->out, beside);
+    else if (status == TEC_OK)
+        tec_export_warn_beside(plan->out);
+    if (status == TEC_OK) {
+        warn(plan, import);
+        if (tec_file_exists(plan->out))
+            tec_log("%s was there and is overwritten", plan->out);
+        status = write_tensors(plan, facts, &tensors);
+    }
+    if (status == TEC_OK)
+        status = tec_export_write_beside(plan->out, beside);
+    if (status == TEC_OK)
+        printf("%s: %d tensors\n", plan->out, tensors.count);
+    for (int i = 0; i < COMPANIONS; i++)
+        json_decref(beside[i].object);
+    tec_export_free(&tensors);
+    return status;
+}
+
 static tec_status run(tec_comm *comm, const tec_invocation *call)
 {
     (void)comm;
     export_plan plan;
     tec_import *import;
-    tec_export tensors;
     TEC_TRY(make_plan(call, &plan));
     TEC_TRY(tec_file_check_output(plan.out));
     TEC_TRY(tec_setup_import(&call->settings, plan.model, &import));
-    const tec_import_facts *facts = tec_import_get_facts(import);
     char *line = tec_import_describe(import);
     tec_log("%s", line);
     free(line);
-    tec_status status = tec_export_model(import, plan.names, &tensors);
+    tec_status status = TEC_OK;
+    if (tec_import_reads(import, plan.out))
+        status = tec_fail(TEC_USER_ERROR, "%s is the model that is exported: name another file by -o", plan.out);
     if (status == TEC_OK)
-        warn(&plan, import);
-    if (status == TEC_OK)
-        status = write_tensors(&plan, facts, &tensors);
-    if (status == TEC_OK && plan.names == TEC_NAMES_HF)
-        status = write_config(plan.out, facts);
-    if (status == TEC_OK)
-        printf("%s: %d tensors\n", plan.out, tensors.count);
-    tec_export_free(&tensors);
+        status = write_all(&plan, import);
     tec_import_close(import);
     return status;
 }
@@ -231,15 +268,19 @@ const tec_command tec_command_export = {
     .name = "export",
     .usage = "MODEL -o OUT [--names timm|tec|hf] [--format safetensors|pth] [--flat] [base.key=value ...]",
     .summary = "write a model as .safetensors or .pth for other programs",
-    .details = "MODEL is any file that base.model accepts. With --names timm and hf the class-token MLP of a TEC "
-               "model is folded into its class token, and layer scale into the weights, so that a plain ViT gives "
-               "the same features. Weights are written as float32, unrounded. The metadata of a .safetensors file "
-               "also has the heads, the norm eps, the activation, how positions are interpolated and the "
-               "normalisation of images, as far as they are known.\n\n"
-               "A .pth file is {\"model\": tensors} with the same facts beside it, as the scripts of MAE, DeiT and TEC "
-               "expect; with --flat, and always with --names hf, it is a dict of the tensors alone, as "
-               "load_state_dict takes it. Such a file tells no facts: where they are unusual, they must be given when "
-               "it is read (base.heads and so on).",
+    .details =
+        "MODEL is any file that base.model accepts. With --names timm and hf the class-token MLP of a TEC "
+        "model is folded into its class token, and layer scale into the weights, so that a plain ViT gives "
+        "the same features. Weights are written as float32, unrounded. The metadata of a .safetensors file "
+        "also has the heads, the norm eps, the activation, how positions are interpolated and the "
+        "normalisation of images, as far as they are known. A model of `tec finetune` keeps its head: with --names "
+        "timm it is `head` (global_pool='avg' if it was trained with finetune.pooling=mean, else 'token'); with "
+        "--names hf, if it classifies the class token, the model is a ViTForImageClassification, with the names "
+        "of the classes in config.json.\n\n"
+        "A .pth file is {\"model\": tensors} with the same facts beside it, as the scripts of MAE, DeiT and TEC "
+        "expect; with --flat, and always with --names hf, it is a dict of the tensors alone, as "
+        "load_state_dict takes it. Such a file tells no facts: where they are unusual, they must be given when "
+        "it is read (base.heads and so on).",
     .options = options,
     .sections = sections,
     .takes_files = true,

@@ -100,7 +100,8 @@ static void print_line(const char *before, const char *name, const char *between
 static void print_facts(const tec_import *import, const char *path, tec_import_use use)
 {
     char *line = tec_import_describe(import), *doubts = tec_import_doubts(import, use);
-    print_line("family: ", tec_import_get_facts(import)->family, "", "");
+    const char *from = tec_import_get_facts(import)->family_from;
+    print_line("family: ", tec_import_get_facts(import)->family, from ? ", " : "", from ? from : "");
     print_line("model: ", line, "", "");
     fflush(stdout);
     if (doubts)

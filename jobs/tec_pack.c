@@ -9,6 +9,7 @@
 #include "tec/phase.h"
 #include "tec/room.h"
 #include "tec/temporary.h"
+#include "tec/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,13 +21,27 @@ static const tec_option options[] = {{"shard-mb", TEC_OPTION_WHOLE, "N",
                                       .least = 1, .most = 1048576, .otherwise = 1024},
                                      {0}};
 
+/* Lists the folder as training on it would, so that what training refuses or leaves out is no part of a pack either. */
+static tec_status list_folder(const tec_settings *settings, const char *folder, const char *dir, char **list,
+                              size_t *bytes)
+{
+    tec_label_mode labels = (tec_label_mode)settings->data.labels;
+    bool skip = settings->data.on_bad_image == TEC_BAD_IMAGE_SKIP;
+    if (tec_path_is_within(dir, folder))
+        return tec_fail(TEC_USER_ERROR,
+                        "the pack %s would lie in the folder %s that it is made of, where it is taken for a class "
+                        "without images: give a directory elsewhere",
+                        dir, folder);
+    return (skip ? tec_dataset_scan_skipping : tec_dataset_scan)(folder, labels, list, bytes);
+}
+
 /* Collective. Rank 0 lists the folder; all ranks plan the same pack. */
-static tec_status open_pack(const tec_comm *comm, const char *folder, const char *dir, int64_t shard_bytes,
-                            tec_pack **out)
+static tec_status open_pack(const tec_comm *comm, const tec_settings *settings, const char *folder, const char *dir,
+                            int64_t shard_bytes, tec_pack **out)
 {
     char *list = NULL;
     size_t bytes = 0;
-    tec_status status = comm->rank == 0 ? tec_dataset_scan(folder, TEC_LABELS_NONE, &list, &bytes) : TEC_OK;
+    tec_status status = comm->rank == 0 ? list_folder(settings, folder, dir, &list, &bytes) : TEC_OK;
     status = tec_comm_agree(comm, status);
     if (status == TEC_OK) {
         tec_comm_share_text(comm, &list, &bytes, 0);
@@ -94,9 +109,10 @@ static tec_status write_pack(const tec_comm *comm, const tec_pack *pack, const c
     if (status == TEC_OK)
         status = tec_comm_agree(comm, comm->rank == 0 ? tec_pack_finish(pack) : TEC_OK);
     if (status == TEC_OK && comm->rank == 0)
-        printf("pack %s: %lld images in %d files of %lld bytes together, %lld of them written in %.1f s\n", dir,
-               (long long)tec_pack_images(pack), tec_pack_shards(pack), (long long)tec_pack_bytes(pack),
-               (long long)missing[0], tec_seconds() - started);
+        printf("pack %s: %lld image%s in %d file%s of %lld bytes together, %lld of them written in %.1f s\n", dir,
+               (long long)tec_pack_images(pack), tec_plural(tec_pack_images(pack)), tec_pack_shards(pack),
+               tec_plural(tec_pack_shards(pack)), (long long)tec_pack_bytes(pack), (long long)missing[0],
+               tec_seconds() - started);
     free(missing);
     return status;
 }
@@ -109,25 +125,30 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
         return tec_fail(TEC_USER_ERROR,
                         "expected a folder of images and a directory for the pack: tec pack IMAGES PACK");
     const char *folder = call->files[0], *dir = call->files[1];
-    tec_status status = open_pack(comm, folder, dir, shard_bytes, &pack);
+    tec_status status = open_pack(comm, &call->settings, folder, dir, shard_bytes, &pack);
     if (status == TEC_OK)
         status = write_pack(comm, pack, dir);
     tec_pack_close(pack);
     return status;
 }
 
-static const char *const sections[] = {"run", NULL};
+static const char *const sections[] = {"data.labels", "data.on_bad_image", "run", NULL};
 
 const tec_command tec_command_pack = {
     .name = "pack",
-    .usage = "[--shard-mb N] IMAGES PACK",
+    .usage = "[--shard-mb N] [-c CONFIG.yaml] [section.key=value ...] IMAGES PACK",
     .summary = "pack a folder of images into a few large files",
-    .details = "Copies the images of a folder, unchanged, to a few tar files with an index each, for file "
-               "systems on which opening many files is slow. Wherever data.train or data.val names the folder, "
-               "the pack can be used instead: images have the same numbers, labels, crops and fingerprint, so "
-               "a target store made from one can be used with the other, and a run can switch between them.\n\n"
-               "Existing files of the pack are kept: started once more, the command makes the missing ones. The "
-               "pack is complete when PACK/pack.json is there. `cat PACK/*.tar | tar xi` restores the folder.",
+    .details =
+        "Copies the images of a folder, unchanged, to a few tar files with an index each, for file "
+        "systems on which opening many files is slow. Wherever data.train or data.val names the folder, "
+        "the pack can be used instead: images have the same numbers, labels, crops and fingerprint, so "
+        "a target store made from one can be used with the other, and a run can switch between them.\n\n"
+        "The folder is listed as it is for training: a class none of whose images can be read is refused, unless "
+        "data.labels=none; data.labels=folders leaves out images beside the class folders; a dead link that is "
+        "named as an image is refused, or with data.on_bad_image=skip packed as an empty file, which keeps its "
+        "number and is left out by that setting again.\n\n"
+        "Existing files of the pack are kept: started once more, the command makes the missing ones. The "
+        "pack is complete when PACK/pack.json is there. `cat PACK/*.tar | tar xi` restores the folder.",
     .options = options,
     .sections = sections,
     .parallel = true,

@@ -3,7 +3,6 @@
 
 #include "tec/log.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { OPTION_FRESH, OPTION_FINISH };
@@ -18,23 +17,11 @@ static const tec_option options[] = {
 
 static const char *const sections[] = {"data", "model", "base", "targets", "pretrain", "run", NULL};
 
-/* The first line: what is trained on. The incomplete batch at the end of an epoch is not trained on, which is said. */
-static void say_what(const tec_comm *comm, const tec_run_plan *plan)
-{
-    int64_t images = tec_dataset_size(plan->set), batch = plan->recipe.batch, left = images % batch;
-    char rest[96] = "";
-    if (left > 0 && images > batch)
-        snprintf(rest, sizeof rest, " (%lld %s left out of each epoch, others every time)", (long long)left,
-                 left == 1 ? "image is" : "images are");
-    tec_log("%lld images, %d ranks, %lld images a step, %lld steps an epoch%s, run directory %s", (long long)images,
-            comm->size, (long long)batch, (long long)(images / batch), rest, plan->dir);
-}
-
 /* Collective. */
 static tec_status train(const tec_comm *comm, const tec_invocation *call, const tec_settings *settings,
                         const tec_inputs *inputs, const tec_model_config *model, tec_deadline deadline)
 {
-    const tec_setup_now now = {settings, sections};
+    const tec_setup_now now = {settings, sections, tec_setup_recipe};
     const tec_store_spec *spec = inputs->store ? tec_store_get_spec(inputs->store) : NULL;
     char *text = NULL;
     size_t bytes;
@@ -57,7 +44,7 @@ static tec_status train(const tec_comm *comm, const tec_invocation *call, const 
                                .fresh = call->option[OPTION_FRESH].times,
                                .deadline = deadline,
                                .lock_minutes = settings->run.lock_minutes};
-    say_what(comm, &plan);
+    tec_job_say_run(comm, &plan);
     tec_status status = tec_run_training(comm, &plan);
     tec_task_free(&task);
     free(text);

@@ -17,8 +17,8 @@ typedef struct tec_adamw {
 void tec_adamw_create(tec_adamw *adamw, const tec_params *params, double beta1, double beta2, double weight_decay);
 void tec_adamw_free(tec_adamw *adamw);
 
-/* One step with the gradient scale * params->grad, which is zeroed. Only tensors with `decayed` are subject to weight
- * decay. Returns the squared norm of the gradient used: where it is not finite, the weights are not to be trusted. */
+/* One step with the gradient scale * params->grad, which is zeroed. The learning rate of a tensor is lr times its `rate`.
+ * Only tensors with `decayed` are subject to weight decay. Returns the squared norm of the gradient used: where it is not finite, the weights are not to be trusted. */
 double tec_adamw_step(tec_adamw *adamw, tec_params *params, double lr, double scale);
 
 /* The same step in slices of the flat buffers: begin once, then update [first, first + count) until each part has been

@@ -1,16 +1,19 @@
 /* Module io, public. Our own model files: HDF5 with the tensors under public names, the optimiser state, the position
  * in the run and the resolved settings.
  *
- *   /                   attributes format = "tec-checkpoint", version = 1, kind = "tec" | "mae" | "vit"
+ *   /                   attributes format = "tec-checkpoint", version = 1, kind = "tec" | "mae" | "vit" | "classifier"
  *   /config             attributes img patch chans dim depth heads mlp_ratio;
  *                       kinds tec and mae: dec_dim dec_depth dec_heads; kind mae: norm_pix;
- *                       kind tec: groups base_dim base_heads att_tau pred_att
+ *                       kind tec: groups base_dim base_heads att_tau pred_att;
+ *                       kind classifier: classes pool_mean no_class_token distillation_token registers unplaced
+ *                       pre_norm swiglu norm_eps
  *   /weights/NAME       the tensors, with PyTorch's names and shapes
  *   /optimizer          attribute step
  *   /optimizer/m/NAME   first moments of the trained tensors
  *   /optimizer/v/NAME   second moments
  *   /run                attributes: the members of tec_run_state
  *   /run/settings       the resolved settings, YAML as one string
+ *   /run/classes        the names of a classifier's classes, one a line
  *   /run/software       which program wrote the file, one line
  *
  * Tensors are float32, or float64 from a program built with REAL=double, so that a resumed run equals an uninterrupted
@@ -44,9 +47,11 @@ typedef struct tec_run_state {
     uint64_t base, store;              /* tec_store_spec.base and tec_store_identity; 0: objective mae */
     int64_t finish_from, finish_steps; /* --finish: from which step on, over how many; 0: not given */
     double finish_lr;                  /* the learning rate at finish_from */
+    int64_t validated;                 /* the step after which there last was a validation; 0: there was none */
 } tec_run_state;
 
-/* Reads the architecture. The kinds "pretrain" and "targets" of fixtures are TEC_MODEL_TEC and TEC_MODEL_VIT.
+/* Reads the architecture. The kinds "pretrain", "targets" and "finetune" of fixtures are TEC_MODEL_TEC,
+ * TEC_MODEL_VIT and TEC_MODEL_CLASSIFIER.
  * TEC_USER_ERROR: missing, not HDF5, not one of our files, or with attributes missing or out of range. */
 tec_status tec_checkpoint_read_config(const char *path, tec_model_config *config);
 
@@ -58,6 +63,15 @@ tec_status tec_checkpoint_read_weights(const char *path, tec_params *params);
 /* The resolved settings of the run that wrote the file, as YAML; the caller frees them. NULL: it has none. */
 char *tec_checkpoint_read_settings(const char *path);
 
+/* The names of a classifier's classes, one a line; the caller frees them. NULL: the file has none. */
+char *tec_checkpoint_read_classes(const char *path);
+
+/* What a checkpoint says in words; NULL: nothing. */
+typedef struct tec_checkpoint_texts {
+    const char *settings; /* resolved, YAML */
+    const char *classes;  /* of a classifier: their names, each ended by a line feed */
+} tec_checkpoint_texts;
+
 /* Reads the optimiser's moments and the state of the run.
  *   m, v   flat, laid out as params->grad
  * TEC_USER_ERROR: the file holds weights only; else as above. */
@@ -67,10 +81,11 @@ tec_status tec_checkpoint_read_run(const char *path, const tec_params *params, r
  * file to `path` and flushes the directory: at any moment there is a whole checkpoint, and where the file system has
  * hard links there is always one at `path`.
  *   m, v           flat, laid out as params->grad; NULL with state NULL: weights only
- *   settings_yaml  NULL: none
+ *   texts          of the run; NULL: none
  * TEC_SYSTEM_ERROR: the disk (the message says which call and why; no existing file is lost). */
 tec_status tec_checkpoint_write(const char *path, const tec_model_config *config, const tec_params *params,
-                                const real *m, const real *v, const tec_run_state *state, const char *settings_yaml);
+                                const real *m, const real *v, const tec_run_state *state,
+                                const tec_checkpoint_texts *texts);
 
 /* About how many bytes such a file has, with the optimiser's moments if it is of a `run`. */
 int64_t tec_checkpoint_bytes(const tec_params *params, bool run);

@@ -11,11 +11,14 @@
 /* Indexed by tec_model_kind. */
 extern const char *const tec_checkpoint_kinds[];
 
-/* Members of tec_model_config; `use` is a set of 1 << tec_model_kind. Ends with name NULL. */
+/* In `use`: a file may lack it, it is then 0. */
+#define TEC_CHECKPOINT_OPTIONAL (1u << 31)
+
+/* Members of tec_model_config; `use` is a set of 1 << tec_model_kind. Fixtures lack what is optional, since their models
+ * are no variants. Ends with name NULL. */
 extern const tec_h5_field tec_checkpoint_config_fields[];
 
-/* Members of tec_run_state; `use` TEC_CHECKPOINT_OPTIONAL: files of version 0.1 lack it. Ends with name NULL. */
-#define TEC_CHECKPOINT_OPTIONAL 1u
+/* Members of tec_run_state; files of older versions lack what is optional. Ends with name NULL. */
 extern const tec_h5_field tec_checkpoint_run_fields[];
 
 /* Opens a checkpoint or a fixture; close it with H5Fclose. TEC_USER_ERROR: not readable, or neither of them. */

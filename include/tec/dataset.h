@@ -56,6 +56,11 @@ void tec_dataset_close(tec_dataset *set); /* NULL is fine */
  * and its samples cannot be read. */
 tec_dataset *tec_dataset_stand_in(const char *name, int64_t samples, uint64_t fingerprint);
 
+/* Keeps some of the images of a set with labels: of every class `per_class` or, if that is 0, `fraction` of them, rounded,
+ * but at least one; all if there are no more. Which ones is drawn from Philox(seed, TEC_STREAM_CHOICE, class); they stay in
+ * their order. The same on every rank. Call it before anything asks for a sample. */
+void tec_dataset_choose(tec_dataset *set, int64_t per_class, double fraction, uint64_t seed);
+
 int64_t tec_dataset_size(const tec_dataset *set);
 bool tec_dataset_one_size(const tec_dataset *set); /* is it certain that all images have one size? IDX */
 int tec_dataset_classes(const tec_dataset *set);   /* 0 without labels */

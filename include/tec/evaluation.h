@@ -11,14 +11,14 @@ typedef struct tec_evaluation {
     int64_t first_shared;            /* the row of the first of them; -1: there is none */
 } tec_evaluation;
 
-/* Local. Do the labels of the two sets mean the same? A label is an index into the sorted list of classes, so with
- * lists that differ the wrong classes would be scored silently. TEC_USER_ERROR: no labels, a class of `val` that does
- * not have the same number in `train`, or training images of only one class. The paths are for messages. */
-tec_status tec_evaluation_check(const tec_dataset *train, const char *train_path, const tec_dataset *val,
+/* Local. Can the one set be evaluated by the other? Classes are matched by their names: those of `val` get the numbers that
+ * they have in `train`. TEC_USER_ERROR: no labels, a class of `val` that `train` does not have, or images of only one
+ * class in either. The paths are for messages. */
+tec_status tec_evaluation_check(const tec_dataset *train, const char *train_path, tec_dataset *val,
                                 const char *val_path);
 
 /* Local, for one rank. Warns of what makes figures say nothing: the sets share their images (tec_hint_shared, which looks
- * at the paths), or there are too few classes for top-5. Returns whether it is the images. */
+ * at the paths), classes of `val` have no image in `train`, or there are too few classes for top-5. Returns whether it is the images. */
 bool tec_evaluation_warn(const tec_dataset *train, const char *train_path, const tec_dataset *val,
                          const char *val_path);
 

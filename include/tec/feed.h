@@ -10,6 +10,7 @@
 #include "tec/augment.h"
 #include "tec/dataset.h"
 #include "tec/loader.h"
+#include "tec/rand_augment.h"
 #include "tec/skipped.h"
 
 /* How a job reads images. */
@@ -26,12 +27,20 @@ typedef enum tec_view_policy {
     TEC_VIEW_GIVEN_SQUARE /* `attach` fills item->square; the data set only provides names */
 } tec_view_policy;
 
+/* What is done to random views besides crop and flip, drawn from (seed, sample, view) of the feed's view. Zeroed: nothing. */
+typedef struct tec_augmentation {
+    tec_rand_augment rand; /* layers 0: none */
+    double jitter;         /* strength of colour jitter, where there is no RandAugment; 0: none */
+    double erase;          /* probability of random erasing */
+} tec_augmentation;
+
 /* How an image becomes the square that the model sees. */
 typedef struct tec_feed_view {
     tec_view_policy policy;
     int size, channels; /* S, c */
     tec_normalisation normalisation;
     tec_crop_settings crop;          /* TEC_VIEW_RANDOM */
+    tec_augmentation augmentation;   /* TEC_VIEW_RANDOM */
     uint64_t seed;                   /* TEC_VIEW_RANDOM */
     tec_preprocessing preprocessing; /* TEC_VIEW_CENTER; zeroed: MAE's */
 } tec_feed_view;

@@ -31,6 +31,9 @@ char *tec_path_beside(const char *path, const char *name);
  * this thread's next call. */
 const char *tec_file_reason(int error);
 
+/* Is `path`, which need not exist, the directory `dir` or something below it? Links are followed. */
+bool tec_path_is_within(const char *path, const char *dir);
+
 /* Does the path exist, as a file of whatever kind? */
 bool tec_file_exists(const char *path);
 

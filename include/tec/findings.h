@@ -9,14 +9,19 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-/* Of images stored with 8 or with 16 bits; of these, of their upper bytes. Exact only as long as it is narrow. */
-typedef struct tec_value_range {
-    atomic_int below, high; /* 255 - the lowest value, and the highest one, or 0 */
-    atomic_llong images;    /* looked at */
-} tec_value_range;
+/* Values that use fewer levels of 256 than these are suspect: they fit into one of TEC_NARROW_WINDOWS windows of levels,
+ * of which the one at `i` ends before level i + TEC_NARROW_LEVELS - 1. */
+enum { TEC_NARROW_LEVELS = 64, TEC_NARROW_WINDOWS = 256 - TEC_NARROW_LEVELS + 2 };
 
-/* A set that uses fewer levels of 256 than these is suspect. */
-enum { TEC_NARROW_LEVELS = 64 };
+/* Of images stored with 8 or with 16 bits; of these, of their upper bytes. An image counts each time it is read. A few
+ * pixels of an image (one in a thousand at each end) may lie outside: dead pixels, a mark. All members are counts, so
+ * that those of several ranks can be added. */
+typedef struct tec_value_range {
+    atomic_llong images;
+    atomic_llong aside;                      /* those in a window with a few values outside of it */
+    atomic_llong window[TEC_NARROW_WINDOWS]; /* those that lie in it */
+    atomic_llong low[256], high[256];        /* those in any window, by their lowest and highest level */
+} tec_value_range;
 
 typedef struct tec_findings tec_findings;
 

@@ -47,6 +47,8 @@ typedef struct tec_import_options {
 typedef struct tec_import_facts {
     tec_model_config config; /* as in the file; kind TEC if there is a class-token MLP, else VIT */
     char family[40];         /* "DINOv2", "Hugging Face ViTMAE", "timm ViT", "ViT of tec" */
+    const char *family_from; /* "from the file's name"; NULL: its tensors tell */
+    bool family_hinted;      /* a word of the file's name is all that tells: no fact that features depend on follows */
     char architecture[80];   /* its name in timm, if something says so; "" */
     char prefix[200];        /* what precedes every name: "teacher.backbone.", or "" */
     bool normalised;         /* are mean and std known? */
@@ -57,6 +59,7 @@ typedef struct tec_import_facts {
     const char *activation_from, *interpolation_from, *preprocessing_from; /* the last NULL: nothing says so */
     bool heads_known, activation_known;                                    /* false: a guess */
     const char *blocks_unknown; /* the tensor that leaves open what its blocks compute; NULL: they are a plain ViT's */
+    int classes;                /* rows of the head of our own classifiers; 0: it has none, or it is not looked at */
     int unused;                 /* tensors known not to be needed, such as a classifier */
     char unused_example[80];    /* the name of the first of them */
 } tec_import_facts;
@@ -97,6 +100,12 @@ tec_status tec_import_read(tec_import *import, tec_params *params, const tec_mod
 /* All facts in one line; the caller frees it. */
 char *tec_import_describe(const tec_import *import);
 
+/* Is `path` a file that the model was read from, under whatever name? */
+bool tec_import_reads(const tec_import *import, const char *path);
+
+/* The name of another model file in the directory of `path`; NULL: there is none. The caller frees it. */
+char *tec_import_model_beside(const char *path);
+
 /* -- export -- */
 
 /* The names under which a model's tensors are written. */
@@ -111,11 +120,12 @@ typedef struct tec_export {
     tec_tensor_out *tensor;
     int count;
     size_t capacity;
-    real *weight; /* the buffer that all values point into; NULL: each has its own */
+    real *weight; /* the buffer that all values point into, but for the last `owners`; NULL: each has its own */
+    int owners;   /* the last of them have their own */
 } tec_export;
 
 /* Reads the model; free it with tec_export_free, also after a failure. Except with TEC_NAMES_TEC a class-token MLP is
- * folded into cls_token. TEC_USER_ERROR: as tec_import_read and tec_import_check_known; with TEC_NAMES_HF also a
+ * folded into cls_token. A classifier of ours has its head. TEC_USER_ERROR: as tec_import_read and tec_import_check_known; with TEC_NAMES_HF also a
  * model that ViTModel cannot represent. */
 tec_status tec_export_model(tec_import *import, tec_export_names names, tec_export *out);
 void tec_export_free(tec_export *tensors);

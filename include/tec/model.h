@@ -1,7 +1,7 @@
 /* Module model, public. A model in training: forward and backward of a micro-batch.
  *
- * Two kinds behind one interface: TEC (arXiv 2210.11016: MAE's encoder, input and encoder adaptors, feature and
- * attention decoders) and MAE (arXiv 2111.06377: pixels). All functions are local; nothing here knows of MPI or files.
+ * Three kinds behind one interface: TEC (arXiv 2210.11016: MAE's encoder, input and encoder adaptors, feature and
+ * attention decoders), MAE (arXiv 2111.06377: pixels) and a classifier (a whole ViT with a linear head). All functions are local; nothing here knows of MPI or files.
  *
  *   L  patches of an image
  *   V  patches that stay visible
@@ -13,6 +13,7 @@
 #define TEC_MODEL_H
 
 #include "tec/error.h"
+#include "tec/frozen.h"
 #include "tec/model_config.h"
 #include "tec/params.h"
 
@@ -21,15 +22,19 @@
 /* One input of the model. All pointers are borrowed, from a forward until its backward. */
 typedef struct tec_example {
     const real *image;     /* [c, S, S] normalised */
-    const int *shuffle;    /* [L] a permutation of the patches; the first V stay visible */
+    const int *shuffle;    /* [L] a permutation of the patches; the first V stay visible. Classifier: not used */
     const real *feature;   /* TEC: [L, C] standardised over the patches */
     const real *attention; /* TEC: [1 + K, H, L] logits, patches in their own order */
     const int *topk;       /* TEC: [K] the query patches */
+    const real *wanted;    /* classifier: [classes] probabilities */
+    const real *keep;      /* classifier: [depth, 2] what the attention and the MLP branch of each block are multiplied
+                            * by (stochastic depth, drawn and scaled). NULL: 1; then it is for all examples */
 } tec_example;
 
 typedef struct tec_model tec_model;
 
-/* Registers and allocates everything for micro-batches of at most `batch` examples, `visible` = V and `topk` = K.
+/* Registers and allocates everything for micro-batches of at most `batch` examples, `visible` = V (a classifier: L) and
+ * `topk` = K (a classifier: 0).
  * Position tables are filled; all other weights are zero until tec_params_initialize or a checkpoint fills them.
  * TEC_USER_ERROR: the architecture (tec_model_config_check), `visible` or `topk` is impossible; *out is then NULL. */
 tec_status tec_model_create(tec_model **out, const tec_model_config *config, int batch, int visible, int topk);
@@ -57,5 +62,19 @@ void tec_model_forward(tec_model *model, const tec_example *example, int count, 
 
 /* Adds the gradient of the last forward to tec_model_params()->grad. Once per forward. */
 void tec_model_backward(tec_model *model);
+
+/* Classifier: the logits of the examples, of which `wanted` is not used; no backward may follow.
+ *
+ *   example  [count]  count <= batch
+ *   logits   [count, classes] */
+void tec_model_classify(tec_model *model, const tec_example *example, int count, real *logits);
+
+/* Classifier: gives every tensor the rate decay^(depth + 1 - layer) (tec_param), where patch embedding, tokens and
+ * positions are layer 0, block i is layer i + 1, and norm and head are layer depth + 1, as MAE and BEiT fine-tune. */
+void tec_model_decay_layers(tec_model *model, double decay);
+
+/* Classifier: begins with the weights of a frozen model of the same architecture: every tensor that both have. The class
+ * token of a TEC model is what its MLP makes of it. Head and fc_norm stay as they are, unless the model has fc_norm. */
+void tec_model_begin_with(tec_model *model, tec_frozen *frozen);
 
 #endif

@@ -8,9 +8,10 @@
 #include <stdbool.h>
 
 typedef enum tec_model_kind {
-    TEC_MODEL_VIT, /* a plain encoder (a base model) */
-    TEC_MODEL_MAE, /* encoder and pixel decoder */
-    TEC_MODEL_TEC  /* encoder, adaptors and two conditional decoders */
+    TEC_MODEL_VIT,       /* a plain encoder (a base model) */
+    TEC_MODEL_MAE,       /* encoder and pixel decoder */
+    TEC_MODEL_TEC,       /* encoder, adaptors and two conditional decoders */
+    TEC_MODEL_CLASSIFIER /* encoder and a linear head for classes, which sees all patches */
 } tec_model_kind;
 
 /* The nonlinearity of the MLPs; the approximations are those of tec/ops.h. */
@@ -18,15 +19,16 @@ typedef enum tec_activation { TEC_ACTIVATION_GELU, TEC_ACTIVATION_GELU_TANH, TEC
 #define TEC_ACTIVATION_WORDS "gelu|gelu_tanh|quick_gelu" /* in the order of tec_activation */
 const char *tec_activation_name(tec_activation activation);
 
-/* How a ViT from elsewhere differs from ours. Forward only (tec_frozen); all zeros is our own ViT, the only one that
- * can be trained. LayerScale is missing here because it is folded into attn.proj and mlp.fc2 when a file is read. */
+/* How a ViT from elsewhere differs from ours; all zeros is our own ViT. Variants are base models (tec_frozen), and can be
+ * trained as classifiers. LayerScale is missing here because it is folded into attn.proj and mlp.fc2 when a file is read. */
 typedef struct tec_vit_variant {
     bool no_class_token;
     bool distillation_token; /* DeiT's, behind the class token */
     int registers;           /* further tokens behind those (DINOv2) */
     int unplaced;            /* how many of the tokens before the patches, counted from the last, have no position */
     bool pre_norm;           /* norm_pre, before the first block (CLIP) */
-    bool fc_norm;            /* no final norm of the tokens, but one after pooling */
+    bool fc_norm;            /* no final norm of the tokens, but one after pooling; a classifier with it pools the
+                              * patches, one without it takes the class token */
     bool swiglu;             /* MLPs are fc2(silu(a) * b), (a, b) = the two halves of fc1, which has 2 * hidden rows */
     tec_activation activation; /* of MLPs without SwiGLU */
     double norm_eps;           /* 0: 1e-6 */
@@ -43,6 +45,7 @@ typedef struct tec_model_config {
     int base_width, base_heads;                      /* TEC: of the model whose targets are predicted */
     double attention_tau;                            /* TEC: temperature of the attention targets' softmax */
     bool predict_attention;                          /* TEC: false leaves the attention decoder out */
+    int classes;                                     /* CLASSIFIER */
     tec_vit_variant variant;
 } tec_model_config;
 

@@ -121,11 +121,29 @@ void tec_quick_gelu_forward_only(real *x, const real *bias, int R, int O);
  *   dbias       [O]     added to */
 void tec_gelu_backward(real *dy, const real *derivative, int R, int O, real *dbias);
 
-/* ---- SwiGLU: y = silu(a) * b (arXiv 2002.05202), forward only ----
+/* ---- SwiGLU: y = silu(a) * b (arXiv 2002.05202) ----
  *
  *   x  [R, 2 O]  a in the first O columns, b in the others
  *   y  [R, O] */
 void tec_swiglu_forward(const real *x, int R, int O, real *y);
+
+/*   dy  [R, O]
+ *   x   [R, 2 O]  in: the input; out: its gradient */
+void tec_swiglu_backward(const real *dy, int R, int O, real *x);
+
+/* ---- stochastic depth (arXiv 1603.09382): y = residual + keep * branch, one number for each sequence of N rows ----
+ *
+ *   branch    [R, D]
+ *   keep      [R / N]  0 or 1 / (1 - probability of 0), drawn by the caller
+ *   residual  [R, D]
+ *   y         [R, D]   may be branch or residual */
+void tec_branch_forward(const real *branch, const real *keep, const real *residual, int R, int N, int D, real *y);
+
+/* The gradient of the residual is dy itself.
+ *
+ *   dy       [R, D]
+ *   dbranch  [R, D] */
+void tec_branch_backward(const real *dy, const real *keep, int R, int N, int D, real *dbranch);
 
 /* ---- attention ---- */
 
@@ -190,12 +208,19 @@ double tec_mse_rows(real *pred, const real *target, const int *index, int n, int
 double tec_cross_entropy_rows(real *logit, const real *target, int target_stride, const int *order, int n, int L,
                               real tau, real scale, real *scratch);
 
+/* Cross-entropy of an image's classes. Returns - sum of wanted * log_softmax(logit), and overwrites logit by scale times
+ * the derivative.
+ *
+ *   logit   [classes]  in: logits; out: gradient
+ *   wanted  [classes]  probabilities: one class, smoothed or mixed */
+double tec_class_loss(real *logit, const real *wanted, int classes, real scale);
+
 /* ---- patches of one image, on the calling thread ---- */
 
 /* Patches as rows, channel slowest: the order of a convolution's weight.
  *
  *   image  [c, S, S]
- *   index  [n]             the patches, numbered along the rows of the grid
+ *   index  [n]             the patches, numbered along the rows of the grid; NULL: 0 .. n - 1
  *   out    [n, c * p * p] */
 void tec_patches_gather(const real *image, int channels, int size, int patch, const int *index, int n, real *out);
 

@@ -27,7 +27,8 @@ bool tec_pack_is_one(const char *dir);
 /* Is at least the first shard of one there? */
 bool tec_pack_is_begun(const char *dir);
 
-/* Plans the pack of a folder. `list` is what tec_dataset_scan(folder, TEC_LABELS_NONE) wrote. Files are dealt out to
+/* Plans the pack of a folder. `list` is what tec_dataset_scan wrote, with whatever labels, which are not packed; a
+ * dead link in it (tec_dataset_scan_skipping) becomes an empty file. Files are dealt out to
  * shards of about `shard_bytes` by their sizes alone. TEC_USER_ERROR: the list is of an IDX file or of a pack.
  * TEC_SYSTEM_ERROR: a damaged list. */
 tec_status tec_pack_open(tec_pack **out, const char *list, size_t bytes, const char *dir, int64_t shard_bytes);

@@ -25,6 +25,8 @@ typedef enum tec_init {
     TEC_INIT_XAVIER,    /* uniform(+-sqrt(6 / (rows + columns))), as [dim[0], rest] */
     TEC_INIT_TOKEN,     /* normal, standard deviation 0.02 */
     TEC_INIT_CONV_BIAS, /* uniform(+-1 / sqrt(fan_in)), PyTorch's default; whoever registers it sets fan_in */
+    TEC_INIT_HEAD,      /* normal, standard deviation 2e-5, as MAE fine-tunes */
+    TEC_INIT_FILLED,    /* trained, but begins with what the model fills in */
     TEC_INIT_FIXED      /* not trained; filled by the model */
 } tec_init;
 
@@ -35,6 +37,7 @@ typedef struct tec_param {
     tec_init init;
     int fan_in;
     bool trained, decayed; /* decayed: subject to weight decay; neither one-dimensional nor a bias */
+    double rate;           /* factor on the learning rate (layer-wise decay); 1 unless whoever registers it sets it */
 } tec_param;
 
 /* Called when the gradients at all offsets below `end` are complete. */

@@ -19,7 +19,9 @@ typedef enum tec_stream {
     TEC_STREAM_AUGMENT = 7, /* RandAugment: (image, view) */
     TEC_STREAM_JITTER = 8,  /* colour jitter: (image, view) */
     TEC_STREAM_ERASE = 9,   /* random erasing: (image, view) */
-    TEC_STREAM_MIX = 10     /* mixup and CutMix: (step, epoch) */
+    TEC_STREAM_MIX = 10,    /* mixup and CutMix: (step, epoch) */
+    TEC_STREAM_DEPTH = 11,  /* stochastic depth: (image, epoch) */
+    TEC_STREAM_CHOICE = 12  /* a part of a class: (class) */
 } tec_stream;
 
 /* One block of four words: ten rounds on the counter with the key. */

@@ -4,6 +4,9 @@
 #define TEC_RECIPE_H
 
 #include "tec/model_config.h"
+#include "tec/range.h"
+
+#include <stdbool.h>
 
 #include <stdint.h>
 
@@ -16,7 +19,9 @@ typedef struct tec_recipe {
     double warmup_epochs;
     double beta1, beta2, weight_decay; /* of AdamW */
     double clip_norm;                  /* of the gradient; 0: no clipping */
-    uint64_t seed;                     /* of the initial weights and the order of images */
+    double layer_decay;                /* classifiers: tec_model_decay_layers; 0: none */
+    bool pairs;    /* images 2k and 2k + 1 of a step are on one rank and in one chunk: they are mixed */
+    uint64_t seed; /* of the initial weights and the order of images */
 
     int log_steps;             /* steps per line of log.jsonl */
     int compare_steps;         /* steps between comparisons of the ranks' weights; 0: only before checkpoints */
@@ -24,7 +29,16 @@ typedef struct tec_recipe {
     int checkpoint_epochs;     /* epochs between checkpoints; there is one at the end in any case */
     double checkpoint_minutes; /* minutes between further checkpoints; 0: none */
     int64_t stop_after_steps;  /* write a checkpoint at this step and stop, as at a time limit; 0: off */
+    const char *section;       /* of the settings that it comes from, for messages; NULL: pretrain */
 } tec_recipe;
+
+static inline const char *tec_recipe_section(const tec_recipe *recipe)
+{
+    return recipe->section ? recipe->section : "pretrain";
+}
+
+/* Which images of a step are a rank's. */
+tec_range tec_step_share(const tec_recipe *recipe, int rank, int ranks);
 
 /* A rank's part of a step. */
 typedef struct tec_step_shape {

@@ -20,8 +20,8 @@ typedef struct tec_replay_result {
     int count;
 } tec_replay_result;
 
-/* Fixtures are of three kinds: pretrain and mae (losses, gradients, and AdamW steps if the file has them) and targets
- * (feature, standardised feature, attention, top-k). The change of the weights under AdamW is allowed 50 tolerances:
+/* Fixtures are of four kinds: pretrain, mae and finetune (losses, gradients, and AdamW steps if the file has them;
+ * finetune also logits) and targets (feature, standardised feature, attention, top-k). The change of the weights under AdamW is allowed 50 tolerances:
  * its first steps have the size of lr whatever the size of the gradient, which magnifies rounding errors.
  * TEC_USER_ERROR: the file is not a complete fixture. */
 tec_status tec_replay(const char *path, tec_replay_result *result);

@@ -4,6 +4,7 @@
 
 #include "tec/deadline.h"
 #include "tec/trainer.h"
+#include "tec/validation.h"
 
 /* A setting with another value than in the checkpoint that a run goes on from. All texts are owned. */
 typedef struct tec_run_change {
@@ -32,9 +33,14 @@ char *tec_run_changes_text(const tec_run_changes *changes, const char *sections)
  * latter cannot be read. */
 typedef tec_status tec_run_compare(const void *now, const char *yaml, tec_run_changes *out);
 
+/* Collective, after each validation of a run: what the command makes of it. `last`: the run is done. */
+typedef tec_status tec_run_report(const void *context, const tec_comm *comm, const tec_validation *validation,
+                                  int64_t epochs, bool last);
+
 typedef struct tec_run_plan {
     const char *dir;      /* of the run; must exist */
     const char *settings; /* YAML that reproduces this run; stored in settings.yaml and in the checkpoints */
+    const char *classes;  /* names of the model's classes, each ended by a line feed, for the checkpoints; NULL: none */
     const tec_task *task;
     tec_recipe recipe;
     const tec_dataset *set;
@@ -47,7 +53,10 @@ typedef struct tec_run_plan {
     int threads;              /* per rank */
     int fresh;                /* how often --fresh was given: 0 resumes, 1 refuses to overwrite, 2 starts over */
     tec_deadline deadline;    /* rank 0's is used */
-    double lock_minutes;      /* a restarted job waits so long for another process that trains in `dir` */
+    const tec_validation_settings *validation; /* NULL: none. Else after every epoch and at the end */
+    tec_run_report *report;                    /* with `validation` */
+    const void *report_context;
+    double lock_minutes; /* a restarted job waits so long for another process that trains in `dir` */
 } tec_run_plan;
 
 /* Collective; the same status on every rank. The run directory holds checkpoint.h5 and checkpoint_prev.h5

@@ -5,24 +5,27 @@
 
 #include "tec/error.h"
 #include "tec/loader.h"
+#include "tec/recipe.h"
 
 #include <stdint.h>
 
 typedef struct tec_sampler {
     int64_t images, steps_per_epoch;
-    int batch; /* global */
-    uint64_t seed;
+    tec_recipe recipe;    /* batch, seed and pairs count */
     int64_t cached_epoch; /* whose order is held; -1: none */
     int64_t *order;       /* [images] */
 } tec_sampler;
 
-/* The incomplete batch at the end of an epoch is dropped, as with PyTorch's drop_last. TEC_USER_ERROR: fewer images
- * than one batch. */
-tec_status tec_sampler_create(tec_sampler *sampler, int64_t images, int batch, uint64_t seed);
+/* TEC_USER_ERROR: fewer images than one batch. */
+tec_status tec_sampler_check(int64_t images, const tec_recipe *recipe);
+
+/* The incomplete batch at the end of an epoch is dropped, as with PyTorch's drop_last. TEC_USER_ERROR: as above. */
+tec_status tec_sampler_create(tec_sampler *sampler, int64_t images, const tec_recipe *recipe);
 void tec_sampler_free(tec_sampler *sampler);
 
 /* Writes the share of rank `rank` of `ranks` in the global batch of step `step` (counted from the start of the run) to
- * request[], with view = epoch, and returns its size. Shares differ by at most one; `ranks` need not divide batch. */
+ * request[], with view = epoch, and returns its size. Shares differ by at most one image or pair; `ranks` need not divide
+ * batch. */
 int tec_sampler_step(tec_sampler *sampler, int64_t step, int rank, int ranks, tec_request *request);
 
 #endif

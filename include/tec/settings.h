@@ -19,7 +19,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define TEC_SETTINGS_MOST 128 /* most rows in the table */
+#define TEC_SETTINGS_MOST 192 /* most rows in the table */
 
 typedef enum tec_on_bad_image { TEC_BAD_IMAGE_STOP, TEC_BAD_IMAGE_SKIP } tec_on_bad_image;
 typedef enum tec_exif_orientation { TEC_EXIF_IGNORE, TEC_EXIF_APPLY } tec_exif_orientation;
@@ -95,6 +95,23 @@ typedef struct tec_settings {
         int64_t stop_after_steps;  /* write a checkpoint at this step and stop, as at a time limit; 0: off */
     } pretrain;
     struct {
+        char *model;              /* "scratch": none */
+        int pooling;              /* tec_pooling: cls | mean */
+        int64_t labels_per_class; /* 0: label_fraction */
+        double label_fraction;
+        int epochs, batch, micro_batch;
+        double blr, lr, min_lr; /* lr 0: blr * batch / 256 */
+        double warmup_epochs, weight_decay, layer_decay, beta1, beta2, clip_norm;
+        double drop_path, label_smoothing;
+        double mixup, cutmix, mix_probability, cutmix_probability;
+        double crop_scale[2];
+        char *rand_augment; /* timm's words; "": none */
+        double color_jitter, erase;
+        int log_steps, compare_steps, checkpoint_epochs; /* as in pretrain, with what follows */
+        double progress_seconds, checkpoint_minutes;
+        int64_t stop_after_steps;
+    } finetune;
+    struct {
         char *model;
         int pooling; /* tec_pooling: cls | mean */
         int batch;
@@ -151,6 +168,10 @@ void tec_settings_free(tec_settings *settings);
  * tec_model_config_check. */
 tec_status tec_settings_model_config(const tec_settings *settings, tec_model_config *out);
 
+/* Local. The same for a classifier that begins with nothing: kind CLASSIFIER, no decoder; `classes` is left to the
+ * caller. */
+tec_status tec_settings_classifier_config(const tec_settings *settings, tec_model_config *out);
+
 bool tec_settings_has_section(const char *section);
 
 /* Local. Is section.key given, or is it the default? */
@@ -180,7 +201,7 @@ typedef struct tec_setting_row {
 /* The index-th setting, section by section; false: there are no more. */
 bool tec_settings_row(int index, tec_setting_row *out);
 
-/* Prints the keys of these sections (NULL-terminated) with type, range, default and help, for --help. */
+/* Prints the keys of these sections, and single keys such as "data.labels" (NULL-terminated), with type, range, default and help, for --help. */
 void tec_settings_help(const char *const *sections, FILE *out);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "tec/comm.h"
 #include "tec/evaluation.h"
+#include "tec/finetuning.h"
 #include "tec/import.h"
 #include "tec/inputs.h"
 #include "tec/knn.h"
@@ -21,10 +22,13 @@ tec_reduction tec_setup_reduction(const tec_settings *settings);
 tec_feed_view tec_setup_view(const tec_settings *settings); /* random crops, for training */
 tec_recipe tec_setup_recipe(const tec_settings *settings);  /* of pretraining */
 
+tec_recipe tec_setup_tuning_recipe(const tec_settings *settings); /* of fine-tuning */
+
 /* What tec_setup_compare compares with. Both are borrowed. */
 typedef struct tec_setup_now {
     const tec_settings *settings;
     const char *const *sections; /* that the command reads, ends with NULL: others do not count */
+    tec_recipe (*recipe)(const tec_settings *settings);
 } tec_setup_now;
 
 /* A tec_run_compare; `now`: a tec_setup_now. */
@@ -47,9 +51,13 @@ tec_store_spec tec_setup_store_spec(const tec_settings *settings, const tec_mode
  * TEC_USER_ERROR: no; names the first that differs. */
 tec_status tec_setup_same_images(const tec_settings *settings, const tec_dataset *set);
 
-/* Collective. Rank 0 lists data.train (`training`) or data.val, all ranks open it. With data.val_labels data.val has no
+/* Collective. Rank 0 lists data.train (`training`) or data.val, or takes a list that is kept in targets.dir or run.dir
+ * (tec/dataset_kept.h), all ranks open it. With data.val_labels data.val has no
  * labels yet. */
 tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings, bool training, tec_dataset **out);
+
+/* Local. TEC_USER_ERROR: data.labels says that there are no classes, for a job that needs them. */
+tec_status tec_setup_check_labels(const tec_settings *settings);
 
 /* Collective; the same status everywhere. Gives data.val the labels of data.val_labels, if there is such a file, for the
  * classes of data.train. TEC_USER_ERROR: as tec_labels_read. */
@@ -90,6 +98,30 @@ tec_status tec_setup_store(const tec_comm *comm, const tec_settings *settings, t
  * how the store is stored, where that is not given. A store that holds the images replaces data.train, which is then not
  * read. TEC_USER_ERROR: the store does not match the settings. Free with tec_inputs_close, also after a failure. */
 tec_status tec_setup_inputs(const tec_comm *comm, tec_settings *settings, tec_model_config *config, tec_inputs *out);
+
+/* How validation images are prepared: as the settings say, then as `model` does, then as MAE does, which is logged. IDX
+ * images, which are small and filled to the edge, are not cut unless somebody says so. */
+tec_preprocessing tec_setup_choose_preprocessing(const tec_settings *settings, tec_preprocessing model,
+                                                 const tec_dataset *train, const tec_dataset *val);
+
+/* What a fine-tuning run works on. */
+typedef struct tec_tuning {
+    tec_inputs inputs; /* data.train */
+    tec_dataset *val;
+    tec_frozen *base;              /* finetune.model; NULL: scratch, or somebody has taken it over */
+    uint64_t base_hash;            /* of it; 1: scratch */
+    tec_finetuning task;           /* complete */
+    char *classes;                 /* their names, as tec_checkpoint_texts has them */
+    tec_feed_view validation_view; /* of data.val */
+} tec_tuning;
+
+/* Collective; the same status everywhere. Opens finetune.model, data.train and data.val, checks that they go together, and
+ * writes nothing. Images are normalised as for that model; with scratch, by data.mean and data.std. TEC_USER_ERROR: no
+ * labels, one class, other classes in data.val, fewer images than a batch, a model that cannot be trained, does not take
+ * such images or leaves something open that matters, words of finetune.rand_augment. Free with tec_tuning_close, also
+ * after a failure. */
+tec_status tec_setup_tuning(const tec_comm *comm, const tec_settings *settings, tec_tuning *out);
+void tec_tuning_close(tec_tuning *tuning); /* collective */
 
 /* Collective. Opens data.train, data.val and eval.model ("pixels": no model), checks that they go together, makes the
  * run directory and computes the features. *normalisation: of the images. `knn` (NULL: none): what will be asked of

@@ -16,9 +16,11 @@ typedef struct tec_task {
     tec_feed_view view;
     tec_feed_attach *attach;
     size_t attached_bytes;
-    /* Makes the model inputs of a batch, example [batch->count * inputs], those of an image together. They point into
-     * the batch. */
-    void (*examples)(const void *own, const tec_feed_batch *batch, tec_example *example);
+    /* Makes the model inputs of a batch, example [batch->count * inputs], those of an image together, in step `step` of
+     * its epoch. They point into the batch, whose images may be changed. */
+    void (*examples)(const void *own, int64_t step, const tec_feed_batch *batch, tec_example *example);
+    /* Fills in the weights of a new run, after they were drawn. NULL: they stay so. */
+    void (*begin)(void *own, tec_model *model);
     void *own; /* context of attach and examples */
     void (*free)(void *own);
 } tec_task;

@@ -10,6 +10,12 @@ char *tec_string_format(const char *format, ...) __attribute__((format(printf, 1
 /* A copy of a string, which the caller frees. Ends the program when out of memory. */
 char *tec_string_copy(const char *text);
 
+/* "s" behind a noun, but for one: "3 images", "1 image". */
+static inline const char *tec_plural(long long count)
+{
+    return count == 1 ? "" : "s";
+}
+
 bool tec_string_starts_with(const char *text, const char *start);
 bool tec_string_ends_with(const char *text, const char *end);
 

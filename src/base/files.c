@@ -54,7 +54,8 @@ const char *tec_file_reason(int error)
 {
     static _Thread_local char text[160];
     static const struct {
-        int error, limit;
+        int error;
+        unsigned limit;
         const char *what;
     } limits[] = {{EFBIG, RLIMIT_FSIZE, "bytes in a file, ulimit -f"},
                   {EMFILE, RLIMIT_NOFILE, "open files, ulimit -n"}};
@@ -65,6 +66,34 @@ const char *tec_file_reason(int error)
             snprintf(text, sizeof text, "%s (the limit is %llu %s)", strerror(error),
                      (unsigned long long)limit.rlim_cur, limits[i].what);
     return text;
+}
+
+/* The real path of what there is of a path: of itself, or of the nearest directory above it that exists. NULL: none. The
+ * caller frees it. */
+static char *real_part(const char *path)
+{
+    char *part = tec_string_copy(path), *real;
+    while (!(real = realpath(part, NULL)) && strcmp(part, ".") != 0 && strcmp(part, "/") != 0) {
+        size_t length = strlen(part);
+        while (length > 1 && part[length - 1] == '/')
+            part[--length] = '\0';
+        char *above = tec_path_directory(part);
+        free(part);
+        part = above;
+    }
+    free(part);
+    return real;
+}
+
+bool tec_path_is_within(const char *path, const char *dir)
+{
+    char *inner = real_part(path), *outer = realpath(dir, NULL);
+    size_t length = outer ? strlen(outer) : 0;
+    bool within = inner && outer && !strncmp(inner, outer, length) &&
+                  (!inner[length] || inner[length] == '/' || outer[length - 1] == '/');
+    free(inner);
+    free(outer);
+    return within;
 }
 
 bool tec_file_exists(const char *path)

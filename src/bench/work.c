@@ -67,7 +67,8 @@ static tec_bench_examples make_examples(const tec_model_config *c, int batch, in
         tec_philox_permutation(&random, (int64_t)L, order);
         for (size_t l = 0; l < L; l++)
             shuffle[l] = (int)order[l];
-        m.example[b] = (tec_example){at, shuffle, at + image, at + image + feature, shuffle};
+        m.example[b] = (tec_example){
+            .image = at, .shuffle = shuffle, .feature = at + image, .attention = at + image + feature, .topk = shuffle};
     }
     free(order);
     return m;

@@ -24,7 +24,7 @@ static const tec_dataset_kind *find_kind(const char *path, const struct stat *in
     return NULL;
 }
 
-static tec_status scan_into(const char *path, tec_label_mode labels, bool skip, FILE *list)
+static tec_status scan_into(const char *path, tec_label_mode labels, tec_scan_notes *notes, FILE *list)
 {
     struct stat info;
     if (stat(path, &info))
@@ -34,17 +34,18 @@ static tec_status scan_into(const char *path, tec_label_mode labels, bool skip, 
     if (!kind)
         return tec_fail(TEC_USER_ERROR, "%s: neither a folder nor a file", path);
     fprintf(list, "%s%c", kind->title, 0);
-    return kind->scan(path, labels, skip, list);
+    return kind->scan(path, labels, notes, list);
 }
 
-static tec_status scan_any(const char *path, tec_label_mode labels, bool skip, char **list, size_t *bytes)
+tec_status tec_dataset_scan_noting(const char *path, tec_label_mode labels, tec_scan_notes *notes, char **list,
+                                   size_t *bytes)
 {
     *list = NULL;
     *bytes = 0;
     FILE *stream = open_memstream(list, bytes);
     if (!stream)
         return tec_fail(TEC_SYSTEM_ERROR, "%s: no memory for the list of images", path);
-    tec_status status = scan_into(path, labels, skip, stream);
+    tec_status status = scan_into(path, labels, notes, stream);
     bool failed = ferror(stream);
     if ((fclose(stream) || failed) && status == TEC_OK)
         status = tec_fail(TEC_SYSTEM_ERROR, "%s: no memory for the list of images", path);
@@ -53,6 +54,14 @@ static tec_status scan_any(const char *path, tec_label_mode labels, bool skip, c
         *list = NULL;
         *bytes = 0;
     }
+    return status;
+}
+
+static tec_status scan_any(const char *path, tec_label_mode labels, bool skip, char **list, size_t *bytes)
+{
+    tec_scan_notes notes = {.skip = skip};
+    tec_status status = tec_dataset_scan_noting(path, labels, &notes, list, bytes);
+    tec_scan_notes_free(&notes);
     return status;
 }
 
@@ -132,6 +141,10 @@ void tec_dataset_close(tec_dataset *set)
     tec_findings_free(set->findings);
     free(set->class_name);
     free(set->label);
+    free(set->state);
+    for (int i = 0; i < TEC_LIST_PLACES; i++)
+        free(set->kept[i]);
+    free(set->chosen);
     free_list(set->list, set->list_bytes, set->release);
     free(set);
 }
@@ -142,7 +155,7 @@ void tec_dataset_close(tec_dataset *set)
 static int64_t index_of(const tec_dataset *set, int64_t sample)
 {
     assert(sample >= 0 && sample < set->size);
-    return sample * set->total / set->size;
+    return set->chosen ? set->chosen[sample] : sample * set->total / set->size;
 }
 
 int64_t tec_dataset_size(const tec_dataset *set)

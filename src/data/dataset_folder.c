@@ -20,13 +20,25 @@
 
 /* ---- scan ---- */
 
+enum { TEXT_LOOKS = 8 }; /* files named as text, of a class without images, that are looked into */
+
+typedef struct text_files {
+    char *path[TEXT_LOOKS]; /* of the first */
+    int count;
+} text_files;
+
 typedef struct walk {
     const char *root;
     tec_found *found;
-    bool skip; /* images that cannot be read are left out later on, so that a dead link may be one */
+    tec_scan_notes *notes; /* skip: images that cannot be read are left out later on, so that a dead link may be one */
     tec_passed_over over;
-    char *lost;   /* the first class none of whose files is an image, and what they are; NULL: none */
-    int64_t lose; /* such classes */
+    text_files texts;      /* of the class we are in, or beside the classes */
+    tec_passed_over taken; /* the files that are images only by their content */
+    int64_t leftovers;     /* of these, those named as copies and the like */
+    char *lost;            /* the first class none of whose files is an image, and what they are; NULL: none */
+    int64_t lose;          /* such classes */
+    char *dead;            /* the first dead link that is an image; NULL: none */
+    int64_t dead_links;
 } walk;
 
 /* The folders that we are in, up to the root: one that comes up again is a loop of symbolic links. */
@@ -54,14 +66,49 @@ static void lose_class(walk *w, const char *name, const char *reason)
         w->lost = tec_string_format("no image of class `%s` can be read: %s", name, reason);
 }
 
+static void note_text(walk *w, const char *name, const char *relative)
+{
+    if (w->texts.count < TEXT_LOOKS)
+        w->texts.path[w->texts.count++] = *relative ? tec_path_join(relative, name) : tec_string_copy(name);
+    tec_passed_over_note_file(&w->over, name, NULL);
+}
+
+static void free_texts(text_files *texts)
+{
+    for (int i = 0; i < texts->count; i++)
+        free(texts->path[i]);
+    *texts = (text_files){0};
+}
+
+/* Where there is no image, the files named as text may be what was meant. What the first of these is that is an image;
+ * the caller frees it. NULL: none. */
+static char *image_named_text(const walk *w)
+{
+    uint8_t data[TEC_FORMAT_BYTES];
+    for (int i = 0; i < w->texts.count; i++) {
+        char *path = tec_path_join(w->root, w->texts.path[i]);
+        ssize_t got = look_into(AT_FDCWD, path, data);
+        free(path);
+        const tec_file_format *format = got < 0 ? NULL : tec_file_format_of(data, (size_t)got);
+        bool image = got >= 0 && tec_image_starts(data, (size_t)got);
+        if (image || (format && format->image))
+            return tec_string_format("%s is %s, but named as text, which is not opened: rename such files",
+                                     w->texts.path[i], image ? "an image" : format->what);
+    }
+    return NULL;
+}
+
 /* Notes a class that has files, none of which is an image, and a folder without any. */
 static void note_class(walk *w, const char *name, const tec_passed_over *over)
 {
-    char *files = tec_passed_over_files(over);
-    if (over->lost == 0)
+    char *files = tec_passed_over_files(over), *image = image_named_text(w);
+    if (image)
+        lose_class(w, name, image);
+    else if (over->lost == 0)
         tec_passed_over_note(&w->over, TEC_PASSED_FOLDER, name);
     else
-        lose_class(w, name, over->files ? files : "a dead link");
+        lose_class(w, name, over->files ? files : over->lost == 1 ? "a dead link" : "dead links");
+    free(image);
     free(files);
 }
 
@@ -82,8 +129,10 @@ static void check_class(walk *w, const char *name, size_t first)
         if (image)
             return;
     }
-    char *reason = tec_string_format("none of %zu files named as images is one (%s)", w->found->count - first,
-                                     tec_error_message());
+    size_t files = w->found->count - first;
+    char *reason = files == 1
+                       ? tec_string_format("the only file named as an image is none (%s)", tec_error_message())
+                       : tec_string_format("none of %zu files named as images is one (%s)", files, tec_error_message());
     lose_class(w, name, reason);
     free(reason);
 }
@@ -93,7 +142,9 @@ static tec_status walk_class(walk *w, const char *name, const level *here)
 {
     size_t images = w->found->count;
     tec_passed_over before = w->over;
+    text_files texts = w->texts;
     w->over = (tec_passed_over){0};
+    w->texts = (text_files){0};
     tec_status status = walk_folder(w, name, here);
     tec_passed_over mine = w->over;
     w->over = before;
@@ -101,6 +152,8 @@ static tec_status walk_class(walk *w, const char *name, const level *here)
         check_class(w, name, images);
     else if (status == TEC_OK && mine.other[TEC_PASSED_LOOP].count == 0)
         note_class(w, name, &mine);
+    free_texts(&w->texts);
+    w->texts = texts;
     tec_passed_over_add(&w->over, &mine);
     tec_passed_over_free(&mine);
     return status;
@@ -109,19 +162,28 @@ static tec_status walk_class(walk *w, const char *name, const level *here)
 static tec_status visit_dead_link(walk *w, const char *name, const char *path, bool top)
 {
     int reason = errno;
-    if (tec_image_is_named(name) && w->skip) {
+    tec_scan_note_dead_link(w->notes, path);
+    if (tec_image_is_named(name) && w->notes->skip) {
         tec_found_add(w->found, path);
+        if (w->dead_links++ == 0)
+            w->dead = tec_string_copy(path);
     } else if (tec_image_is_named(name)) {
         return tec_fail(TEC_USER_ERROR,
                         "%s/%s: %s: remove the link, or leave such images out by data.on_bad_image=skip", w->root, path,
                         strerror(reason));
     } else {
-        tec_passed_over link = {.lost = 1};
         if (top)
-            note_class(w, name, &link);
+            lose_class(w, name, "a dead link");
         tec_passed_over_note(&w->over, TEC_PASSED_LINK, path);
     }
     return TEC_OK;
+}
+
+static void take_by_content(walk *w, const char *name, const char *path, long long bytes)
+{
+    tec_found_add(w->found, path)->bytes = bytes;
+    tec_passed_over_note_file(&w->taken, name, NULL);
+    w->leftovers += tec_passed_over_is_leftover(name);
 }
 
 /* Looks into a file whose name does not say that it is an image. */
@@ -132,7 +194,7 @@ static void visit_other_file(walk *w, DIR *dir, const char *name, const char *pa
     if (got < 0)
         tec_passed_over_note_file(&w->over, name, &tec_file_format_unreadable);
     else if (tec_image_starts(data, (size_t)got))
-        tec_found_add(w->found, path)->bytes = bytes;
+        take_by_content(w, name, path, bytes);
     else
         tec_passed_over_note_file(&w->over, name, tec_file_format_of(data, (size_t)got));
 }
@@ -150,7 +212,7 @@ static tec_status visit_found(walk *w, DIR *dir, const char *name, const char *p
     else if (tec_image_is_named(name))
         tec_found_add(w->found, path)->bytes = (long long)info.st_size;
     else if (tec_passed_over_is_text(name)) /* where readdir does not tell files from folders */
-        tec_passed_over_note_file(&w->over, name, NULL);
+        note_text(w, path, "");
     else
         visit_other_file(w, dir, name, path, (long long)info.st_size);
     return TEC_OK;
@@ -167,7 +229,7 @@ static tec_status visit(walk *w, DIR *dir, const struct dirent *entry, const cha
         return TEC_OK;
     }
     if (entry->d_type == DT_REG && tec_passed_over_is_text(name)) {
-        tec_passed_over_note_file(&w->over, name, NULL);
+        note_text(w, name, relative);
         return TEC_OK;
     }
     char *path = *relative ? tec_path_join(relative, name) : NULL;
@@ -199,6 +261,7 @@ static tec_status walk_folder(walk *w, const char *relative, const level *above)
         tec_passed_over_note(&w->over, TEC_PASSED_LOOP, relative);
         goto done;
     }
+    tec_scan_note_folder(w->notes, relative, &info);
     while (status == TEC_OK) {
         errno = 0;
         const struct dirent *entry = readdir(dir);
@@ -222,12 +285,15 @@ static bool matches(const char *path, const struct stat *info)
     return S_ISDIR(info->st_mode);
 }
 
-static tec_status refuse_empty(const char *root, const tec_passed_over *over)
+static tec_status refuse_empty(const walk *w)
 {
-    char endings[256], *files = tec_passed_over_files(over);
-    tec_status status =
-        tec_fail(TEC_USER_ERROR, "%s: no image (%s, or by content) in it or below%s%s", root,
-                 tec_image_endings(endings, sizeof endings), over->files ? ", but " : "", over->files ? files : "");
+    const tec_passed_over *over = &w->over;
+    char endings[256], *files = tec_passed_over_files(over), *image = image_named_text(w);
+    const char *why = image ? image : w->lost;
+    tec_status status = tec_fail(TEC_USER_ERROR, "%s: no image (%s, or by content) in it or below%s%s%s%s", w->root,
+                                 tec_image_endings(endings, sizeof endings), over->files ? ", but " : "",
+                                 over->files ? files : "", why ? "; " : "", why ? why : "");
+    free(image);
     free(files);
     return status;
 }
@@ -242,28 +308,67 @@ static tec_status refuse_lost(const walk *w)
                     w->root, w->lost, more);
 }
 
+/* Files that are images only by their content: worth a warning where they are probably not meant. */
+static void say_taken(const walk *w)
+{
+    if (!w->taken.files)
+        return;
+    char *files = tec_passed_over_files(&w->taken);
+    char *text = tec_string_format("%lld %s read as images by their content: %s", (long long)w->taken.files,
+                                   w->taken.files == 1 ? "file is" : "files are", files);
+    char *longer = tec_string_format(
+        "%s; %lld of them named as copies or unfinished downloads: move these away unless they are meant", text,
+        (long long)w->leftovers);
+    if (w->leftovers)
+        tec_scan_remark(w->notes, w->root, longer);
+    else
+        tec_log("%s: %s", w->root, text);
+    free(longer);
+    free(text);
+    free(files);
+}
+
+static void warn_of_dead(const walk *w)
+{
+    if (!w->dead_links)
+        return;
+    char *text = tec_string_format(
+        "%lld dead link%s named as an image (%s%s): left out as bad images by data.on_bad_image=skip",
+        (long long)w->dead_links, tec_plural(w->dead_links), w->dead, w->dead_links == 1 ? "" : ", ...");
+    tec_scan_remark(w->notes, w->root, text);
+    free(text);
+}
+
 static tec_status judge(walk *w, tec_label_mode labels, FILE *list)
 {
     if (w->found->count == 0 && tec_pack_is_begun(w->root))
         return tec_fail(TEC_USER_ERROR, "%s: this pack is not finished (no pack.json): run `tec pack` again", w->root);
     if (w->found->count == 0)
-        return refuse_empty(w->root, &w->over);
+        return refuse_empty(w);
     if (w->lost && tec_found_is_labelled(w->found, labels))
         return refuse_lost(w);
     if (w->lost)
-        tec_warn("%s: %s", w->root, w->lost);
-    tec_passed_over_say(&w->over, w->root);
-    return tec_found_write(w->found, w->root, labels, list);
+        tec_scan_remark(w->notes, w->root, w->lost);
+    say_taken(w);
+    warn_of_dead(w);
+    char *passed = tec_passed_over_text(&w->over);
+    if (*passed)
+        tec_scan_remark(w->notes, w->root, passed);
+    free(passed);
+    return tec_found_write(w->found, w->root, labels, w->notes, list);
 }
 
-static tec_status scan(const char *root, tec_label_mode labels, bool skip, FILE *list)
+static tec_status scan(const char *root, tec_label_mode labels, tec_scan_notes *notes, FILE *list)
 {
     tec_found found = {0};
-    walk w = {.root = root, .found = &found, .skip = skip};
+    walk w = {.root = root, .found = &found, .notes = notes};
     tec_status status = walk_folder(&w, "", NULL);
     if (status == TEC_OK)
         status = judge(&w, labels, list);
     free(w.lost);
+    free(w.dead);
+    free_texts(&w.texts);
+    tec_passed_over_free(&w.taken);
     tec_passed_over_free(&w.over);
     tec_found_free(&found);
     return status;
@@ -288,12 +393,30 @@ static void name_file(const tec_dataset *set, int64_t index, char *text, size_t 
     tec_files_name(set->own, set, index, text, size);
 }
 
+/* Is an image that could (`status`) be read as it was listed? */
+static tec_status compare(const tec_dataset *set, int64_t index, const char *path, size_t bytes, tec_status status)
+{
+    int64_t listed;
+    tec_files_entry(set->own, index, &listed);
+    if (status == TEC_OK ? listed == (int64_t)bytes : listed == 0 || tec_file_exists(path))
+        return status;
+    tec_dataset_list_drop(set);
+    if (status != TEC_OK)
+        return status;
+    return tec_fail(
+        TEC_SYSTEM_ERROR,
+        "%s has %zu bytes, but had %lld when its folder was listed: put the former file back, or start again, "
+        "then the folder is listed anew",
+        path, bytes, (long long)listed);
+}
+
 static tec_status read_file(const tec_dataset *set, int64_t index, tec_image *out)
 {
     const tec_files *files = set->own;
     char *path = tec_path_join(set->root, files->path[index]), *data = NULL;
     size_t bytes = 0;
     tec_status status = tec_file_read(path, TEC_IMAGE_MAX_BYTES, &data, &bytes);
+    status = compare(set, index, path, bytes, status);
     if (status == TEC_OK)
         status = tec_dataset_decode(set, data, bytes, path, out);
     free(data);

@@ -147,9 +147,9 @@ static bool matches(const char *path, const struct stat *info)
     return S_ISREG(info->st_mode);
 }
 
-static tec_status scan(const char *path, tec_label_mode labels, bool skip, FILE *list)
+static tec_status scan(const char *path, tec_label_mode labels, tec_scan_notes *notes, FILE *list)
 {
-    (void)skip;
+    (void)notes;
     if (labels == TEC_LABELS_FOLDERS)
         return tec_fail(TEC_USER_ERROR, "%s is a file, but labels by folder were requested: give a folder", path);
     idx_file images;

@@ -58,9 +58,8 @@ static bool matches(const char *path, const struct stat *info)
     return S_ISDIR(info->st_mode) && tec_pack_is_one(path);
 }
 
-static tec_status scan(const char *root, tec_label_mode labels, bool skip, FILE *list)
+static tec_status scan(const char *root, tec_label_mode labels, tec_scan_notes *notes, FILE *list)
 {
-    (void)skip;
     char *path = tec_path_join(root, PACK_FILE);
     tec_found found = {.packed = true};
     json_error_t error;
@@ -68,7 +67,7 @@ static tec_status scan(const char *root, tec_label_mode labels, bool skip, FILE 
     tec_status status = json ? scan_shards(root, json, &found, list)
                              : tec_fail(TEC_USER_ERROR, "%s:%d:%d: %s", path, error.line, error.column, error.text);
     if (status == TEC_OK)
-        status = tec_found_write(&found, root, labels, list);
+        status = tec_found_write(&found, root, labels, notes, list);
     tec_found_free(&found);
     json_decref(json);
     free(path);

@@ -10,7 +10,9 @@
 #ifndef TEC_DATA_DATASET_PARTS_H
 #define TEC_DATA_DATASET_PARTS_H
 
+#include "scan_notes.h"
 #include "tec/dataset.h"
+#include "tec/dataset_kept.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -37,9 +39,8 @@ typedef struct tec_dataset_kind {
      * folder or file come before those which take any. info: of stat. */
     bool (*matches)(const char *path, const struct stat *info);
 
-    /* Writes the list from behind the title on. skip: as tec_dataset_scan_skipping does. TEC_USER_ERROR as in
-     * tec_dataset_scan. */
-    tec_status (*scan)(const char *path, tec_label_mode labels, bool skip, FILE *list);
+    /* Writes the list from behind the title on. TEC_USER_ERROR as in tec_dataset_scan. */
+    tec_status (*scan)(const char *path, tec_label_mode labels, tec_scan_notes *notes, FILE *list);
 
     /* Reads the list from behind the title on; fills own, root, total, fingerprint and, with labels, classes,
      * class_name and label. `close` frees own, also after a failure. */
@@ -68,18 +69,30 @@ struct tec_dataset {
     void *own;  /* the kind's data */
     char *list; /* root and class_name may point into it */
     size_t list_bytes;
-    tec_release *release;    /* of the list; NULL: free */
-    const char *root;        /* what samples are named after: folder or file */
-    int channels;            /* that tec_dataset_read delivers */
-    bool strict, turn;       /* as of tec_decoding */
-    tec_findings *findings;  /* about the samples */
-    int64_t total, size;     /* samples there are, samples the limit leaves */
-    uint64_t fingerprint;    /* of all samples there are; tec_dataset_open adds the limit */
-    uint64_t content;        /* the same without the limit */
-    int classes;             /* 0 without labels */
-    const char **class_name; /* [classes] */
-    int *label;              /* [total]; NULL without labels */
+    tec_release *release; /* of the list; NULL: free */
+    char *state;          /* as of tec_dataset_listed */
+    size_t state_bytes;
+    char list_name[16];
+    char *kept[TEC_LIST_PLACES]; /* files that may hold the list; NULL: none */
+    const char *root;            /* what samples are named after: folder or file */
+    int channels;                /* that tec_dataset_read delivers */
+    bool strict, turn;           /* as of tec_decoding */
+    tec_findings *findings;      /* about the samples */
+    int64_t total, size;         /* samples there are, samples the limit or tec_dataset_choose leaves */
+    int64_t *chosen;             /* [size] their indices, rising; NULL: the limit says */
+    uint64_t fingerprint;        /* of all samples there are; tec_dataset_open adds the limit, and what is chosen */
+    uint64_t content;            /* the same without the limit */
+    int classes;                 /* 0 without labels */
+    const char **class_name;     /* [classes] */
+    int *label;                  /* [total]; NULL without labels */
 };
+
+/* tec_dataset_scan, or tec_dataset_scan_skipping, with notes. */
+tec_status tec_dataset_scan_noting(const char *path, tec_label_mode labels, tec_scan_notes *notes, char **list,
+                                   size_t *bytes);
+
+/* An image is not as it was listed: no kept list is to be used again. Thread-safe. */
+void tec_dataset_list_drop(const tec_dataset *set);
 
 /* Decodes an image file as the set is to be decoded. `name` is for messages. */
 tec_status tec_dataset_decode(const tec_dataset *set, const void *data, size_t bytes, const char *name, tec_image *out);

@@ -1,6 +1,7 @@
 /* A loader whose slots hold images ready for a model: cropped by a policy, normalised, with the client's data. */
 #include "tec/feed.h"
 
+#include "tec/erase.h"
 #include "tec/memory.h"
 
 #include <assert.h>
@@ -71,6 +72,17 @@ static crop_function *const crop_by[] = {
     [TEC_VIEW_GIVEN_SQUARE] = NULL,
 };
 
+/* Alters the colours and the geometry of a square that is not normalised yet. */
+static void alter_square(const tec_feed_view *view, const tec_feed_item *item)
+{
+    const tec_augmentation *how = &view->augmentation;
+    tec_image square = {.width = view->size, .height = view->size, .channels = view->channels, .pixels = item->square};
+    if (how->rand.layers > 0)
+        tec_rand_augment_apply(&how->rand, view->seed, item->sample, item->view, view->normalisation.mean, &square);
+    else if (how->jitter > 0)
+        tec_color_jitter_apply(how->jitter, view->seed, item->sample, item->view, &square);
+}
+
 /* Prefixes the message with the image's name if the image is to blame. */
 static tec_status name_image(const tec_feed *f, int64_t sample, tec_status status)
 {
@@ -103,8 +115,12 @@ static tec_status fill(void *context, int thread, const tec_request *request, vo
         TEC_TRY(name_image(f, item.sample, f->settings.attach(f->settings.source, thread, &item)));
     if (crop_by[view->policy])
         TEC_TRY(read_square(f, crop_by[view->policy], &item));
+    alter_square(view, &item);
     tec_pixels_normalize(item.square, view->size, view->channels, view->normalisation.mean, view->normalisation.std,
                          item.image);
+    if (view->augmentation.erase > 0)
+        tec_erase_apply(view->augmentation.erase, view->seed, item.sample, item.view, view->size, view->channels,
+                        item.image);
     memcpy(crop_of(f, slot), &item.crop, sizeof item.crop);
     return TEC_OK;
 }

@@ -41,7 +41,8 @@ void tec_found_free(tec_found *found);
 bool tec_found_is_labelled(const tec_found *found, tec_label_mode labels);
 
 /* Sorts the files by path and writes the list. TEC_USER_ERROR: no files. */
-tec_status tec_found_write(tec_found *found, const char *root, tec_label_mode labels, FILE *list);
+tec_status tec_found_write(tec_found *found, const char *root, tec_label_mode labels, tec_scan_notes *notes,
+                           FILE *list);
 
 /* ---- reading ---- */
 

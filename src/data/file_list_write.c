@@ -44,7 +44,7 @@ static int by_name(const void *a, const void *b)
 }
 
 /* Removes images that are in no class folder; torchvision's ImageFolder ignores them too. */
-static void drop_unclassed(tec_found *found, const char *root)
+static void drop_unclassed(tec_found *found, const char *root, tec_scan_notes *notes)
 {
     size_t kept = 0;
     char *first = NULL;
@@ -56,9 +56,12 @@ static void drop_unclassed(tec_found *found, const char *root)
         else
             free(found->file[i].path);
     size_t left = found->count - kept;
-    if (left)
-        tec_warn("%s: %zu image%s outside of class folders %s left out (%s%s)", root, left, left == 1 ? "" : "s",
-                 left == 1 ? "is" : "are", first, left == 1 ? "" : ", ...");
+    if (left) {
+        char *text = tec_string_format("%zu image%s outside of class folders %s left out (%s%s)", left,
+                                       left == 1 ? "" : "s", left == 1 ? "is" : "are", first, left == 1 ? "" : ", ...");
+        tec_scan_remark(notes, root, text);
+        free(text);
+    }
     free(first);
     found->count = kept;
 }
@@ -134,30 +137,33 @@ bool tec_found_is_labelled(const tec_found *found, tec_label_mode labels)
 }
 
 /* The folders are not taken for classes where images lie beside them. */
-static void warn_of_loose(const tec_found *found, const char *root)
+static void warn_of_loose(const tec_found *found, const char *root, tec_scan_notes *notes)
 {
     const char *first;
     size_t loose = count_loose(found, &first);
-    if (loose && loose < found->count)
-        tec_warn(
-            "%s: %zu of its %zu images lie%s beside its folders (%s%s), so that these are not taken for classes and all "
-            "images are unlabelled; data.labels=folders leaves %s out, data.labels=none is for unlabelled images",
-            root, loose, found->count, loose == 1 ? "s" : "", first, loose == 1 ? "" : ", ...",
-            loose == 1 ? "it" : "them");
+    if (!loose || loose == found->count)
+        return;
+    char *text = tec_string_format(
+        "%zu of its %zu images lie%s beside its folders (%s%s), so that these are not taken for classes and all "
+        "images are unlabelled; data.labels=folders leaves %s out, data.labels=none is for unlabelled images",
+        loose, found->count, loose == 1 ? "s" : "", first, loose == 1 ? "" : ", ...", loose == 1 ? "it" : "them");
+    tec_scan_remark(notes, root, text);
+    free(text);
 }
 
-tec_status tec_found_write(tec_found *found, const char *root, tec_label_mode labels, FILE *list)
+tec_status tec_found_write(tec_found *found, const char *root, tec_label_mode labels, tec_scan_notes *notes, FILE *list)
 {
     if (found->count)
         qsort(found->file, found->count, sizeof *found->file, by_path);
     if (labels == TEC_LABELS_FOLDERS)
-        drop_unclassed(found, root);
+        drop_unclassed(found, root, notes);
     char endings[256];
     if (!found->count)
         return tec_fail(TEC_USER_ERROR, "%s: no image (%s) in %s", root, tec_image_endings(endings, sizeof endings),
                         labels == TEC_LABELS_FOLDERS ? "any class folder of it" : "it or below");
     if (labels == TEC_LABELS_AUTO)
-        warn_of_loose(found, root);
+        warn_of_loose(found, root, notes);
+    notes->images = (int64_t)found->count;
     fprintf(list, "%s%c", root, 0);
     if (tec_found_is_labelled(found, labels))
         write_labelled(found, list);

@@ -2,6 +2,7 @@
 #include "tec/findings.h"
 
 #include "tec/memory.h"
+#include "tec/minmax.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -31,27 +32,74 @@ void tec_findings_free(tec_findings *f)
     free(f);
 }
 
-static void raise(atomic_int *most, int value)
+/* ---- ranges ---- */
+
+enum { LOOKS = 2048 }; /* pixels of an image that is found to use its range */
+
+static bool is_narrow(int low, int high)
 {
-    int seen = atomic_load(most);
-    while (seen < value && !atomic_compare_exchange_weak(most, &seen, value))
+    return high - low + 1 < TEC_NARROW_LEVELS;
+}
+
+/* Without `few` values at each end. */
+static void find_ends(const int64_t count[256], int64_t few, int *low, int *high)
+{
+    int64_t below = count[0], above = count[255];
+    for (*low = 0; *low < 255 && below <= few; below += count[++*low])
+        ;
+    for (*high = 255; *high > *low && above <= few; above += count[--*high])
         ;
 }
 
-/* A set that uses its range is known as such from its first images on, and costs nothing more. */
+/* Counts the values of `looks` pixels, spread by the golden ratio, so that they are not those of a few columns. */
+static void count_some(const tec_image *image, int64_t pixels, int64_t looks, int64_t count[256])
+{
+    for (uint32_t i = 0; i < (uint32_t)looks; i++) {
+        int64_t pixel = (int64_t)((uint64_t)(i * UINT32_C(2654435769)) * (uint64_t)pixels >> 32);
+        for (int c = 0; c < image->channels; c++)
+            count[image->pixels[pixel * image->channels + c]]++;
+    }
+}
+
+static void count_all(const tec_image *image, int64_t pixels, int64_t count[256])
+{
+    int64_t values = pixels * image->channels;
+    for (int64_t i = 0; i < values; i++)
+        count[image->pixels[i]]++;
+}
+
+/* Does the image use its range, as far as some of its pixels tell? */
+static bool looks_wide(const tec_image *image, int64_t pixels)
+{
+    int64_t count[256] = {0};
+    int low, high;
+    if (pixels <= LOOKS)
+        return false;
+    count_some(image, pixels, LOOKS, count);
+    find_ends(count, LOOKS / 500 * image->channels, &low, &high);
+    return !is_narrow(low, high);
+}
+
+/* Most images are known to be wide by a few of their pixels, which costs next to nothing beside their decoding. */
 static void note_range(tec_value_range *range, const tec_image *image)
 {
-    if (atomic_load(&range->below) + atomic_load(&range->high) - 255 >= TEC_NARROW_LEVELS - 1)
-        return;
-    size_t values = (size_t)image->height * (size_t)image->width * (size_t)image->channels;
-    uint8_t low = 255, high = 0;
-    for (size_t i = 0; i < values; i++) {
-        low = image->pixels[i] < low ? image->pixels[i] : low;
-        high = image->pixels[i] > high ? image->pixels[i] : high;
-    }
-    raise(&range->below, 255 - low);
-    raise(&range->high, high);
+    int64_t pixels = (int64_t)image->height * image->width, count[256] = {0};
+    int low, high;
     atomic_fetch_add(&range->images, 1);
+    if (looks_wide(image, pixels))
+        return;
+    count_all(image, pixels, count);
+    find_ends(count, 0, &low, &high);
+    bool aside = !is_narrow(low, high);
+    if (aside)
+        find_ends(count, (pixels / 1000 + (pixels >= 256)) * image->channels, &low, &high);
+    if (!is_narrow(low, high))
+        return;
+    for (int i = tec_max_int(0, high - TEC_NARROW_LEVELS + 2); i <= low && i < TEC_NARROW_WINDOWS; i++)
+        atomic_fetch_add(&range->window[i], 1);
+    atomic_fetch_add(&range->low[low], 1);
+    atomic_fetch_add(&range->high[high], 1);
+    atomic_fetch_add(&range->aside, aside);
 }
 
 void tec_findings_note(tec_findings *f, int64_t sample, const tec_image *image)

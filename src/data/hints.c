@@ -93,8 +93,20 @@ static part part_of_word(const char *word, size_t length)
     return NO_PART;
 }
 
-/* By the first or last word of the name: `train2017`, `imagenette2-val`. */
-static part part_of(const char *name)
+enum { REST = 32 };
+
+/* The letters of some of a name, in lower case, as far as they fit. */
+static void take_letters(const char *name, size_t length, char letters[REST])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < length && n < REST - 1; i++)
+        if (isalpha((unsigned char)name[i]))
+            letters[n++] = (char)tolower((unsigned char)name[i]);
+    letters[n] = '\0';
+}
+
+/* By the first or last word of the name: `train2017`, `imagenette2-val`; rest: the letters of its other words. */
+static part part_of(const char *name, char rest[REST])
 {
     size_t first = 0, end = strlen(name), last = end;
     while (isalpha((unsigned char)name[first]))
@@ -102,15 +114,37 @@ static part part_of(const char *name)
     while (last > 0 && isalpha((unsigned char)name[last - 1]))
         last--;
     part p = part_of_word(name, first);
-    return p != NO_PART ? p : part_of_word(name + last, end - last);
+    if (p != NO_PART) {
+        take_letters(name + first, end - first, rest);
+        return p;
+    }
+    take_letters(name, last, rest);
+    return part_of_word(name + last, end - last);
 }
 
-/* The first folder of each part; false: these folders look like classes. */
+/* `Training Data`, `test_images` */
+static bool is_of_sets(const char *rest)
+{
+    static const char *const sets[] = {"", "set", "data", "dataset", "images", "image", "imgs", "img", "split"};
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
+        if (!strcmp(sets[i], rest))
+            return true;
+    return false;
+}
+
+/* The first folder of each part; false: these folders look like classes. Beside their part the names of parts are the
+ * same (`imagenette2-train`, `imagenette2-val`) and without blanks; `train station` and `subway train` are classes. */
 static bool find_parts(const folders *f, const char *found[PARTS])
 {
     int kinds = 0, named = 0;
+    char rest[REST], common[REST] = "";
     for (int i = 0; i < f->count; i++) {
-        part p = part_of(f->name[i]);
+        part p = part_of(f->name[i], rest);
+        bool plain = is_of_sets(rest);
+        if (p != NO_PART && !plain && (strchr(f->name[i], ' ') || (*common && strcmp(common, rest) != 0)))
+            return false;
+        if (p != NO_PART && !plain)
+            memcpy(common, rest, sizeof common);
         kinds += p != NO_PART && !found[p];
         named += p != NO_PART;
         if (p != NO_PART && !found[p])

@@ -49,11 +49,11 @@ const char *tec_image_note_words(tec_image_note note)
     static const char *const words[TEC_IMAGE_NOTES] = {
         [TEC_IMAGE_PNG_END] = "PNG without an end (IEND)",
         [TEC_IMAGE_PNG_CHECKSUM] = "PNG with a wrong checksum",
-        [TEC_IMAGE_PNG_ROWS] = "PNG that lack rows at the end (black)",
+        [TEC_IMAGE_PNG_ROWS] = "PNG with rows missing at the end (black)",
         [TEC_IMAGE_PNG_CHUNK] = "PNG with a damaged chunk",
-        [TEC_IMAGE_JPEG_END] = "JPEG without an end marker",
+        [TEC_IMAGE_JPEG_END] = "JPEG without an end marker, which Pillow refuses",
         [TEC_IMAGE_JPEG_CODE] = "JPEG with a bad Huffman code",
-        [TEC_IMAGE_JPEG_PART] = "JPEG that lack a part of their data (grey)",
+        [TEC_IMAGE_JPEG_PART] = "JPEG with a part of the data missing (grey)",
         [TEC_IMAGE_JPEG_OTHER] = "JPEG with a damaged marker",
         [TEC_IMAGE_TURNED] = "with an EXIF orientation",
     };

@@ -3,6 +3,7 @@
 #include "label_classes.h"
 
 #include "label_lines.h"
+#include "label_table.h"
 #include "tec/files.h"
 #include "tec/memory.h"
 #include "tec/suggest.h"
@@ -41,22 +42,119 @@ static const tec_named_class *find_name(const tec_label_classes *c, const char *
 
 /* ---- the file of classes ---- */
 
-/* "n02119789 1 kit_fox", "1 n02119789", or "n02119789" and what is behind it, whose number is its place. */
-static void read_class(tec_label_classes *c, const tec_line *line, char divider, size_t place, bool *counted)
+/* A number of `length` bytes, with or without a colon behind it. */
+static bool read_number(const char *text, size_t length, long *number)
+{
+    char *copy = tec_string_format("%.*s", (int)length, text);
+    if (length > 1 && copy[length - 1] == ':')
+        copy[length - 1] = 0;
+    bool read = is_number(copy, number);
+    free(copy);
+    return read;
+}
+
+/* The name that `length` bytes give, the caller frees it: all of them, or their first word if that is a class and they are
+ * not. */
+static char *read_name(const tec_label_classes *c, const char *text, size_t length)
+{
+    while (length > 0 && strchr(" :,;", text[length - 1]))
+        length--;
+    while (length > 0 && *text == ' ') {
+        text++;
+        length--;
+    }
+    char *name = tec_string_format("%.*s", (int)length, text);
+    size_t first = strcspn(name, " ");
+    if (!find_name(c, name) && tec_label_classes_have(c, name, first))
+        name[first] = 0;
+    return name;
+}
+
+/* Blanks may be a part of the name: the word that is the number is the one beside which a class is named, else the second,
+ * the last or the first. False: there is no number. */
+static bool read_words(const tec_label_classes *c, const char *text, tec_numbered_class *entry)
+{
+    bool found = false, known = false;
+    int word = 0;
+    for (const char *at = text; *at && !known; at += strspn(at, " "), word++) {
+        size_t length = strcspn(at, " ");
+        const char *colon = memchr(at, ':', length);
+        long number;
+        if (word == 0 && colon) /* "1:cat" */
+            length = (size_t)(colon + 1 - at);
+        if (read_number(at, length, &number)) {
+            const char *begin = word ? text : at + length;
+            char *name = read_name(c, begin, word ? (size_t)(at - text) : strlen(begin));
+            known = *name && find_name(c, name);
+            if (*name && (known || !found || word == 1)) {
+                free(entry->name);
+                *entry = (tec_numbered_class){number, name};
+                found = true;
+            } else {
+                free(name);
+            }
+        }
+        at += length;
+    }
+    return found;
+}
+
+/* The first number, and beside it the first class. */
+static bool read_columns(const tec_label_classes *c, const char *text, char divider, tec_numbered_class *entry)
 {
     tec_columns columns;
-    tec_columns_split(&columns, line->text, divider);
+    int number = -1, name = -1;
+    tec_columns_split(&columns, text, divider);
+    for (int i = 0; i < columns.count && number < 0; i++)
+        number = read_number(columns.column[i], strlen(columns.column[i]), &entry->number) ? i : -1;
+    for (int i = 0; i < columns.count && name < 0; i++)
+        name = i != number && tec_label_classes_begin(c, columns.column[i]) ? i : -1;
+    name = name < 0 ? number == 0 && columns.count > 1 : name;
+    entry->name = read_name(c, columns.column[name], strlen(columns.column[name]));
+    tec_columns_free(&columns);
+    return number >= 0 && number != name;
+}
+
+/* "n02119789 1 kit_fox", "1 n02119789", "2: new york", or "n02119789" and what is behind it, whose number is its place. */
+static void read_class(tec_label_classes *c, const tec_line *line, char divider, size_t place, bool *counted)
+{
     tec_numbered_class *entry = &c->by_number[c->numbered++];
-    bool second = columns.count > 1 && is_number(columns.column[1], &entry->number);
-    bool first = !second && columns.count > 1 && is_number(columns.column[0], &entry->number);
-    bool whole = find_name(c, line->text) && !second;
-    *counted = whole || (!first && !second);
-    entry->name = tec_string_copy(whole ? line->text : columns.column[first && !whole]);
-    if (!find_name(c, entry->name)) /* "n01440764 tench, Tinca tinca" */
-        entry->name[strcspn(entry->name, " ")] = 0;
+    bool whole = find_name(c, line->text), columns = divider && divider != ' ';
+    *counted = whole || !(columns ? read_columns(c, line->text, divider, entry) : read_words(c, line->text, entry));
+    if (whole || (*counted && !columns)) {
+        free(entry->name);
+        entry->name = whole ? tec_string_copy(line->text) : read_name(c, line->text, strlen(line->text));
+    }
     if (*counted)
         entry->number = (long)place + (c->files->numbering == TEC_NUMBERS_FROM_1);
-    tec_columns_free(&columns);
+}
+
+/* Is the first line, which names no class and has no number, a header? Where the others have numbers, or by its words. */
+static bool is_header(const tec_label_classes *c, const tec_lines *lines, bool first_counted, size_t counted)
+{
+    const char *text = lines->line[0].text;
+    bool named = tec_label_table_is_heading(text) || strcasestr(text, "name");
+    return lines->count > 1 && first_counted && !find_name(c, c->by_number[0].name) && (counted == 1 || named);
+}
+
+/* The same class under two numbers: by the first word of another one's name, or twice in the file. */
+static tec_status check_names(const tec_label_classes *c)
+{
+    size_t classes = (size_t)tec_dataset_classes(c->named);
+    size_t *before = tec_allocate_zeroed(classes, sizeof *before);
+    tec_status status = TEC_OK;
+    for (size_t i = 0; i < c->numbered && status == TEC_OK; i++) {
+        const tec_named_class *found = find_name(c, c->by_number[i].name);
+        if (found && before[found->index])
+            status =
+                tec_fail(TEC_USER_ERROR, "data.val_classes %s: class %s has the numbers %ld and %ld: leave one out",
+                         c->files->classes_path, found->name, c->by_number[before[found->index] - 1].number,
+                         c->by_number[i].number);
+        if (found)
+            before[found->index] = i + 1;
+    }
+    free(before);
+    return status;
 }
 
 static tec_status check_numbers(const tec_label_classes *c)
@@ -68,23 +166,37 @@ static tec_status check_numbers(const tec_label_classes *c)
                             path, c->by_number[i].number, c->by_number[i - 1].name, c->by_number[i].name);
     for (size_t i = 0; i < c->numbered; i++)
         if (find_name(c, c->by_number[i].name))
-            return TEC_OK;
+            return check_names(c);
     return tec_fail(TEC_USER_ERROR, "data.val_classes %s: no line names a class of data.train, such as %s", path,
                     tec_dataset_class_name(c->named, 0));
+}
+
+static void drop_header(tec_label_classes *c)
+{
+    free(c->by_number[0].name);
+    c->numbered--;
+    memmove(c->by_number, c->by_number + 1, c->numbered * sizeof *c->by_number);
 }
 
 static tec_status read_classes(tec_label_classes *c)
 {
     tec_lines lines;
     size_t counted = 0;
+    bool one, first = false;
     tec_lines_split(&lines, c->files->classes);
     c->by_number = tec_allocate_zeroed(lines.count, sizeof *c->by_number);
     for (size_t i = 0; i < lines.count; i++) {
-        bool one;
         read_class(c, &lines.line[i], lines.divider, i, &one);
+        first = i == 0 ? one : first;
         counted += one;
     }
-    size_t count = lines.count;
+    if (lines.count && is_header(c, &lines, first, counted)) {
+        drop_header(c);
+        counted--;
+        for (size_t i = 0; i < c->numbered && counted; i++) /* all are counted, or it is refused */
+            c->by_number[i].number--;
+    }
+    size_t count = c->numbered;
     tec_lines_free(&lines);
     if (counted && counted < count)
         return tec_fail(TEC_USER_ERROR, "data.val_classes %s: %zu of its %zu lines have a number, the others have none",
@@ -123,6 +235,31 @@ bool tec_label_classes_know(const tec_label_classes *c, const char *label)
 {
     long number;
     return find_name(c, label) || is_number(label, &number);
+}
+
+int tec_label_classes_place(const tec_label_classes *c, const char *name)
+{
+    const tec_named_class *found = find_name(c, name);
+    return found ? found->index : -1;
+}
+
+bool tec_label_classes_have(const tec_label_classes *c, const char *name, size_t length)
+{
+    char *copy = tec_string_format("%.*s", (int)length, name);
+    bool have = find_name(c, copy) != NULL;
+    free(copy);
+    return have;
+}
+
+bool tec_label_classes_begin(const tec_label_classes *c, const char *label)
+{
+    return find_name(c, label) || tec_label_classes_have(c, label, strcspn(label, " "));
+}
+
+bool tec_label_is_number(const char *text)
+{
+    long number;
+    return is_number(text, &number);
 }
 
 const char *tec_label_classes_name(const tec_label_classes *c, int index)

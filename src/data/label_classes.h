@@ -29,10 +29,25 @@ void tec_label_classes_close(tec_label_classes *classes);
 /* Is it the name of a class, or a number? */
 bool tec_label_classes_know(const tec_label_classes *classes, const char *label);
 
+/* Is it the name of a class, or is its first word one? */
+bool tec_label_classes_begin(const tec_label_classes *classes, const char *label);
+
+/* Is a class called so, of these `length` bytes? */
+bool tec_label_classes_have(const tec_label_classes *classes, const char *name, size_t length);
+
+/* The index of the class that is called so; -1: none is. */
+int tec_label_classes_place(const tec_label_classes *classes, const char *name);
+
+/* Is it a whole number that is not negative? */
+bool tec_label_is_number(const char *text);
+
 const char *tec_label_classes_name(const tec_label_classes *classes, int index);
 
 /* TEC_USER_ERROR: no class is called so, or nobody says what the number means. Path and line are for messages. */
 tec_status tec_label_classes_find(const tec_label_classes *classes, const char *label, const char *path, int line,
                                   int *index);
+
+/* Gives the set the classes of `named`, whose names are copied. */
+void tec_label_name_classes(tec_dataset *set, const tec_dataset *named);
 
 #endif

@@ -5,10 +5,12 @@
 #include "label_classes.h"
 #include "label_images.h"
 #include "label_lines.h"
+#include "label_table.h"
 #include "tec/log.h"
 #include "tec/memory.h"
 #include "tec/text.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,9 +19,9 @@ typedef struct reading {
     const char *set_path, *path; /* of the images, of the labels */
     tec_label_classes classes;
     tec_label_images images;
-    int *label; /* [total]; -1: none yet */
-    size_t extra;
-    int first_extra; /* number of the line */
+    int *label;                 /* [total]; -1: none yet */
+    size_t extra, cut;          /* lines without an image of the set, lines with text behind their class */
+    int first_extra, first_cut; /* numbers of the lines */
 } reading;
 
 /* ---- one label a line, in the order of the names ---- */
@@ -45,7 +47,8 @@ static bool is_in_order(const reading *r, const tec_lines *lines)
 static tec_status read_in_order(reading *r, const tec_lines *lines)
 {
     size_t total = (size_t)r->set->total, first = 0;
-    if (lines->count == total + 1 && !is_label(r, lines->line[0].text))
+    if (lines->count == total + 1 && !is_label(r, lines->line[0].text) &&
+        tec_label_table_is_heading(lines->line[0].text))
         first = 1;
     if (lines->count - first != total)
         return tec_fail(
@@ -53,6 +56,7 @@ static tec_status read_in_order(reading *r, const tec_lines *lines)
             "data.val_labels %s has %zu labels, one a line, but data.val %s has %zu images: which belongs to "
             "which cannot be told; give lines with file and label",
             r->path, lines->count, r->set_path, total);
+    TEC_TRY(tec_label_images_check_order(r->set, r->path));
     for (size_t i = 0; i < total; i++) {
         const tec_line *line = &lines->line[first + i];
         TEC_TRY(tec_label_classes_find(&r->classes, line->text, r->path, line->number, &r->label[i]));
@@ -62,12 +66,51 @@ static tec_status read_in_order(reading *r, const tec_lines *lines)
 
 /* ---- lines of file and label ---- */
 
-/* What stands behind a class in its column, as coordinates do, is not read. */
-static tec_status find_class(const reading *r, char *text, int number, int *label)
+/* May what stands behind a class be left out? Coordinates and the class itself may, as in `cat 1 2 3 4 cat 5 6 7 8`;
+ * another class may not. Words may where blanks part columns. */
+static bool may_cut(const reading *r, const char *text, const char *rest, bool words)
 {
-    if (!is_label(r, text))
-        text[strcspn(text, " ")] = 0;
-    return tec_label_classes_find(&r->classes, text, r->path, number, label);
+    size_t first = strcspn(text, " ");
+    bool number = !tec_label_classes_have(&r->classes, text, first);
+    for (const char *word = rest; *word; word += strspn(word, " ")) {
+        size_t length = strcspn(word, " ");
+        char *end;
+        strtod(word, &end);
+        bool numeric = end == word + length, same = length == first && !strncmp(word, text, first);
+        if (numeric ? number : !words && !same)
+            return false;
+        for (size_t span = length; !numeric && !same; span += 1 + strcspn(word + span + 1, " ")) {
+            if (tec_label_classes_have(&r->classes, word, span))
+                return false;
+            if (!word[span])
+                break;
+        }
+        word += length;
+    }
+    return true;
+}
+
+static tec_status find_class(reading *r, char *text, int number, bool words, int *label)
+{
+    size_t first = strcspn(text, " ");
+    const char *rest = text + first + strspn(text + first, " ");
+    if (is_label(r, text) || !*rest)
+        return tec_label_classes_find(&r->classes, text, r->path, number, label);
+    char *word = tec_string_format("%.*s", (int)first, text);
+    tec_status status = TEC_OK;
+    if (!is_label(r, word) || !may_cut(r, text, rest, words))
+        status = is_label(r, word)
+                     ? tec_fail(TEC_USER_ERROR,
+                                "%s:%d: `%.80s` is no class of data.train, nor can be told which part of it is one: "
+                                "give lines of a file and its class only",
+                                r->path, number, text)
+                     : tec_label_classes_find(&r->classes, words ? word : text, r->path, number, label);
+    else if (!r->cut++)
+        r->first_cut = number;
+    if (status == TEC_OK)
+        status = tec_label_classes_find(&r->classes, word, r->path, number, label);
+    free(word);
+    return status;
 }
 
 static tec_status set_label(reading *r, int64_t image, int label, const tec_line *line)
@@ -79,8 +122,8 @@ static tec_status set_label(reading *r, int64_t image, int label, const tec_line
     return TEC_OK;
 }
 
-/* If there is an image called `file`, it is given the class called `label`, which may be cut. */
-static tec_status try_pair(reading *r, const char *file, char *label, const tec_line *line, bool *known)
+/* If there is an image called `file`, it is given the class called `label`. */
+static tec_status try_pair(reading *r, const char *file, char *label, const tec_line *line, bool words, bool *known)
 {
     int64_t image;
     int class;
@@ -88,7 +131,7 @@ static tec_status try_pair(reading *r, const char *file, char *label, const tec_
     *known = image >= 0;
     if (!*known)
         return TEC_OK;
-    TEC_TRY(find_class(r, label, line->number, &class));
+    TEC_TRY(find_class(r, label, line->number, words, &class));
     return set_label(r, image, class, line);
 }
 
@@ -99,38 +142,39 @@ static tec_status read_blanks(reading *r, const tec_line *line, bool *known)
     tec_status status = TEC_OK;
     for (char *at = blank; at && !*known && status == TEC_OK; at = strchr(at + 1, ' ')) {
         *at = 0;
-        status = try_pair(r, copy, at + 1 + strspn(at + 1, " "), line, known);
+        status = try_pair(r, copy, at + 1 + strspn(at + 1, " "), line, true, known);
         if (!*known && at == blank && status == TEC_OK)
-            status = try_pair(r, at + 1 + strspn(at + 1, " "), copy, line, known);
+            status = try_pair(r, at + 1 + strspn(at + 1, " "), copy, line, true, known);
         *at = ' ';
     }
     free(copy);
     return status;
 }
 
-static tec_status read_pair(reading *r, const tec_line *line, char divider, bool *known)
+static tec_status read_row(reading *r, const tec_line *line, char divider, const tec_label_table *table, bool *known)
 {
     tec_columns c;
-    *known = false;
-    if (divider == ' ')
-        return read_blanks(r, line, known);
     tec_columns_split(&c, line->text, divider);
     tec_status status = TEC_OK;
-    if (c.count > 1)
-        status = try_pair(r, c.column[0], c.column[1], line, known);
-    if (c.count > 1 && !*known && status == TEC_OK)
-        status = try_pair(r, c.column[1], c.column[0], line, known);
+    if (c.count > table->file && c.count > table->label)
+        status = try_pair(r, c.column[table->file], c.column[table->label], line, false, known);
     tec_columns_free(&c);
     return status;
 }
 
 static tec_status read_pairs(reading *r, const tec_lines *lines)
 {
+    bool blanks = lines->divider == ' ' || !lines->divider;
+    tec_label_table table = {0};
+    if (!blanks)
+        TEC_TRY(tec_label_table_judge(&table, lines, &r->images, &r->classes, r->path));
     for (size_t i = 0; i < lines->count; i++) {
-        bool known;
-        TEC_TRY(read_pair(r, &lines->line[i], lines->divider, &known));
-        if (!known && i > 0 && !r->extra++) /* the first may be a header */
-            r->first_extra = lines->line[i].number;
+        const tec_line *line = &lines->line[i];
+        bool known = false;
+        TEC_TRY(blanks ? read_blanks(r, line, &known) : read_row(r, line, lines->divider, &table, &known));
+        bool header = i == 0 && tec_label_table_is_header(line, lines->divider, &r->classes);
+        if (!known && !header && !r->extra++)
+            r->first_extra = line->number;
     }
     return TEC_OK;
 }
@@ -157,8 +201,8 @@ static tec_status check_all(const reading *r, const tec_lines *lines)
             "move these images away",
             r->path, (long long)missing, (long long)total, r->set_path, name, missing > 1 ? ", ..." : "");
     if (r->extra)
-        tec_warn("data.val_labels %s: %zu lines name no image of data.val %s (the first is line %d)", r->path, r->extra,
-                 r->set_path, r->first_extra);
+        tec_warn("data.val_labels %s: %zu line%s no image of data.val %s (the first is line %d)", r->path, r->extra,
+                 r->extra == 1 ? " names" : "s name", r->set_path, r->first_extra);
     return TEC_OK;
 }
 
@@ -175,20 +219,45 @@ static tec_status read_labels(reading *r, const tec_lines *lines)
     return check_all(r, lines);
 }
 
-/* The names are copied into the memory of the list of names. */
-static void name_classes(tec_dataset *set, const tec_dataset *named)
+/* ---- class folders that say something else ---- */
+
+/* Which class do the folders of an image name? *agrees: it is this one. */
+static bool is_in_class_folder(const reading *r, const char *name, int label, bool *agrees)
 {
-    size_t bytes = 0;
-    for (int c = 0; c < named->classes; c++)
-        bytes += strlen(named->class_name[c]) + 1;
-    free(set->class_name);
-    set->classes = named->classes;
-    set->class_name = tec_allocate((size_t)named->classes * sizeof *set->class_name + bytes);
-    char *text = (char *)(set->class_name + named->classes);
-    for (int c = 0; c < named->classes; c++) {
-        set->class_name[c] = text;
-        text = stpcpy(text, named->class_name[c]) + 1;
+    const char *slash = strchr(name, '/');
+    bool inside = false;
+    *agrees = false;
+    for (const char *at = slash ? slash + 1 : ""; (slash = strchr(at, '/')) != NULL; at = slash + 1) {
+        const char *class = tec_label_classes_name(&r->classes, label);
+        size_t length = (size_t)(slash - at);
+        *agrees = *agrees || (strlen(class) == length && !strncmp(class, at, length));
+        inside = inside || tec_label_classes_have(&r->classes, at, length);
     }
+    return inside;
+}
+
+/* Images in class folders have labels already, which are not to be contradicted in silence. */
+static tec_status check_folders(const reading *r)
+{
+    int64_t inside = 0, differ = 0;
+    char name[PATH_MAX], first[PATH_MAX] = "";
+    for (int64_t i = 0; i < r->set->total; i++) {
+        bool agrees;
+        r->set->kind->name(r->set, i, name, sizeof name);
+        if (!is_in_class_folder(r, name, r->label[i], &agrees))
+            continue;
+        inside++;
+        if (!agrees && !differ++)
+            memcpy(first, name, sizeof first);
+    }
+    if (differ)
+        return tec_fail(
+            TEC_USER_ERROR,
+            "data.val_labels %s: %lld of %lld labels differ from the class folder that the image is in (the "
+            "first is %s): leave data.val_labels out if the folders are right, or give the images without "
+            "class folders if the file is",
+            r->path, (long long)differ, (long long)inside, first);
+    return TEC_OK;
 }
 
 tec_status tec_labels_read(tec_dataset *set, const char *set_path, const tec_dataset *named,
@@ -203,8 +272,10 @@ tec_status tec_labels_read(tec_dataset *set, const char *set_path, const tec_dat
     tec_status status = tec_label_classes_open(&r.classes, named, files);
     if (status == TEC_OK)
         status = read_labels(&r, &lines);
+    if (status == TEC_OK)
+        status = check_folders(&r);
     if (status == TEC_OK) {
-        name_classes(set, named);
+        tec_label_name_classes(set, named);
         free(set->label);
         set->label = r.label;
         r.label = NULL;

@@ -24,4 +24,8 @@ void tec_label_images_free(tec_label_images *images);
 tec_status tec_label_images_find(const tec_label_images *images, const char *name, const char *path, int line,
                                  int64_t *index);
 
+/* TEC_USER_ERROR: the images of the set, which are sorted bytewise, come in another order by number, in any case or folder by
+ * folder, so that a list without names does not tell which is which. `path`, of the list, is for messages. */
+tec_status tec_label_images_check_order(const tec_dataset *set, const char *path);
+
 #endif

@@ -92,8 +92,10 @@ void tec_columns_split(tec_columns *out, const char *line, char divider)
 {
     *out = (tec_columns){.text = tec_string_copy(line)};
     char *rest = out->text;
-    while (rest && out->count < TEC_MOST_COLUMNS) {
+    size_t room = 0;
+    while (rest) {
         char *column = rest;
+        out->column = tec_grow(out->column, (size_t)out->count, &room, sizeof *out->column);
         rest = divider ? cut(rest, divider) : NULL;
         out->column[out->count++] = unquote(trim(column));
     }
@@ -101,6 +103,7 @@ void tec_columns_split(tec_columns *out, const char *line, char divider)
 
 void tec_columns_free(tec_columns *columns)
 {
+    free(columns->column);
     free(columns->text);
     *columns = (tec_columns){0};
 }

@@ -20,13 +20,11 @@ typedef struct tec_lines {
 void tec_lines_split(tec_lines *out, const char *text);
 void tec_lines_free(tec_lines *lines);
 
-#define TEC_MOST_COLUMNS 4
-
 /* A line as columns; quotes around a column are left out. */
 typedef struct tec_columns {
-    char *text; /* owned */
-    char *column[TEC_MOST_COLUMNS];
-    int count; /* 1 .. TEC_MOST_COLUMNS; what is behind the last is ignored */
+    char *text;    /* owned */
+    char **column; /* [count] owned; the texts point into it */
+    int count;     /* at least 1 */
 } tec_columns;
 
 void tec_columns_split(tec_columns *out, const char *line, char divider);

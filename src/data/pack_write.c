@@ -42,7 +42,8 @@ static tec_status read_list(tec_pack *p, size_t bytes)
         return tec_fail(TEC_USER_ERROR, "the folder to be packed is a pack already");
     if (strcmp(title, tec_dataset_folder.title) != 0)
         return tec_fail(TEC_USER_ERROR, "%s is one file already: only folders of images are packed", p->root);
-    tec_list_next(&cursor); /* number of classes: none */
+    for (long long classes = atoll(tec_list_next(&cursor)); classes > 0 && cursor.at < cursor.end; classes--)
+        tec_list_next(&cursor);
     p->images = atoll(tec_list_next(&cursor));
     if (p->images < 1 || p->images > cursor.end - cursor.at)
         return tec_files_damaged(p->root);
@@ -166,6 +167,20 @@ static tec_status put(FILE *tar, const char *name, const void *data, size_t byte
                : tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", name, strerror(errno));
 }
 
+/* Reads file i. A dead link, which only a listing that skips bad images has, is an empty file. */
+static tec_status get_file(const tec_pack *p, int64_t i, const char *path, char **data, size_t *bytes)
+{
+    struct stat info;
+    tec_phase before = tec_phase_enter(TEC_PHASE_DATA);
+    bool dead = p->size[i] == 0 && stat(path, &info) != 0 && lstat(path, &info) == 0;
+    tec_status status = dead ? TEC_OK : tec_file_read(path, TEC_IMAGE_MAX_BYTES, data, bytes);
+    tec_phase_enter(before);
+    if (status == TEC_OK && (int64_t)*bytes != p->size[i])
+        status = tec_fail(TEC_USER_ERROR, "%s has %zu bytes, but had %lld when the folder was listed: start again",
+                          path, *bytes, (long long)p->size[i]);
+    return status;
+}
+
 /* Writes one file to a shard and its line to the index. *offset: where its entry begins; then where the next one
  * does. */
 static tec_status put_file(const tec_pack *p, int64_t i, FILE *tar, const char *name, FILE *index, int64_t *offset)
@@ -175,12 +190,7 @@ static tec_status put_file(const tec_pack *p, int64_t i, FILE *tar, const char *
     size_t bytes = 0;
     int64_t head_bytes = tec_pack_entry_head(p->path[i]);
     char *head = tec_allocate((size_t)head_bytes);
-    tec_phase before = tec_phase_enter(TEC_PHASE_DATA);
-    tec_status status = tec_file_read(path, TEC_IMAGE_MAX_BYTES, &data, &bytes);
-    tec_phase_enter(before);
-    if (status == TEC_OK && (int64_t)bytes != p->size[i])
-        status = tec_fail(TEC_USER_ERROR, "%s has %zu bytes, but had %lld when the folder was listed: start again",
-                          path, bytes, (long long)p->size[i]);
+    tec_status status = get_file(p, i, path, &data, &bytes);
     if (status == TEC_OK) {
         fprintf(index, "%lld %zu %08x %s%c", (long long)*offset + head_bytes, bytes, tec_crc32c(0, data, bytes),
                 p->path[i], 0);

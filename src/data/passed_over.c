@@ -1,7 +1,6 @@
 /* Counts of what a scan of a folder leaves out. */
 #include "passed_over.h"
 
-#include "tec/log.h"
 #include "tec/memory.h"
 #include "tec/text.h"
 
@@ -80,6 +79,15 @@ bool tec_passed_over_is_text(const char *name)
     char ending[ENDING];
     ending_of(name, ending);
     return is_one_of(ending, text);
+}
+
+bool tec_passed_over_is_leftover(const char *name)
+{
+    static const char *const leftover[] = {".bak",  ".backup", ".old",  ".orig",    ".copy",       ".save",     ".tmp",
+                                           ".temp", ".swp",    ".part", ".partial", ".crdownload", ".download", NULL};
+    size_t length = strlen(name);
+    const char *dot = strrchr(name, '.');
+    return (length > 0 && name[length - 1] == '~') || (dot && is_one_of(dot, leftover));
 }
 
 /* ---- counting ---- */
@@ -197,7 +205,7 @@ static char *describe(const tec_passed_over *over, tec_passed_kind kind)
     return append(text, count > TEC_PASSED_NAMED ? ", ...)" : ")");
 }
 
-void tec_passed_over_say(const tec_passed_over *over, const char *root)
+char *tec_passed_over_text(const tec_passed_over *over)
 {
     char *text = tec_string_copy("");
     if (over->files) {
@@ -215,7 +223,5 @@ void tec_passed_over_say(const tec_passed_over *over, const char *root)
         text = append(text, one);
         free(one);
     }
-    if (*text)
-        tec_warn("%s: %s", root, text);
-    free(text);
+    return text;
 }

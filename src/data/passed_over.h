@@ -35,8 +35,12 @@ void tec_passed_over_free(tec_passed_over *over);
 /* Is a file or folder of this name never an image, nor a folder of them? */
 bool tec_passed_over_is_junk(const char *name);
 
-/* Is a file of this name text or the like, whatever it holds? Such files, often one beside each image, are not opened. */
+/* Is a file of this name text or the like, whatever it holds? Such files, often one beside each image, are not
+ * opened. */
 bool tec_passed_over_is_text(const char *name);
+
+/* Is a file of this name, "x.jpg.bak", "x.jpg~" or "x.part", a copy or an unfinished download, if it is an image? */
+bool tec_passed_over_is_leftover(const char *name);
 
 /* Notes something, or a file that is no image. format: NULL: not known. */
 void tec_passed_over_note(tec_passed_over *over, tec_passed_kind kind, const char *name);
@@ -48,7 +52,7 @@ void tec_passed_over_add(tec_passed_over *over, const tec_passed_over *more);
 /* "20 .webp, 8 .tiff, 3 .dat (BMP)"; the caller frees it. */
 char *tec_passed_over_files(const tec_passed_over *over);
 
-/* Warns of what there is, in one line that begins with the folder `root`; nothing at all: no line. */
-void tec_passed_over_say(const tec_passed_over *over, const char *root);
+/* All that there is, in one line, which the caller frees; "": nothing. */
+char *tec_passed_over_text(const tec_passed_over *over);
 
 #endif

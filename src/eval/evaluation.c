@@ -2,6 +2,7 @@
 #include "tec/evaluation.h"
 
 #include "tec/hints.h"
+#include "tec/label_file.h"
 #include "tec/log.h"
 #include "tec/memory.h"
 
@@ -52,30 +53,45 @@ static tec_status check_several(const char *key, const char *path, const tec_dat
         key, path, (long long)tec_dataset_size(set), tec_dataset_class_name(set, label));
 }
 
-static tec_status check_classes(const tec_dataset *train, const char *train_path, const tec_dataset *val,
-                                const char *val_path)
-{
-    int classes = tec_dataset_classes(train);
-    for (int i = 0; i < tec_dataset_classes(val); i++) {
-        const char *name = tec_dataset_class_name(val, i);
-        if (i >= classes)
-            return tec_fail(TEC_USER_ERROR,
-                            "data.val %s has the class %s, but data.train %s has only the %d classes before it",
-                            val_path, name, train_path, classes);
-        if (strcmp(name, tec_dataset_class_name(train, i)) != 0)
-            return tec_fail(TEC_USER_ERROR, "class %d is %s in data.val %s, but %s in data.train %s", i, name, val_path,
-                            tec_dataset_class_name(train, i), train_path);
-    }
-    return TEC_OK;
-}
-
-tec_status tec_evaluation_check(const tec_dataset *train, const char *train_path, const tec_dataset *val,
+tec_status tec_evaluation_check(const tec_dataset *train, const char *train_path, tec_dataset *val,
                                 const char *val_path)
 {
     TEC_TRY(check_labels("data.train", train_path, train));
     TEC_TRY(check_labels("data.val", val_path, val));
-    TEC_TRY(check_classes(train, train_path, val, val_path));
-    return check_several("data.train", train_path, train);
+    TEC_TRY(tec_labels_adopt(val, val_path, train, train_path));
+    TEC_TRY(check_several("data.train", train_path, train));
+    return check_several("data.val", val_path, val);
+}
+
+/* Classes of val without an image in train, which no answer can be: a limit may have left it out. */
+static void warn_of_absent(const tec_dataset *train, const char *train_path, const tec_dataset *val,
+                           const char *val_path)
+{
+    int classes = tec_dataset_classes(train), absent = 0, first = 0;
+    int64_t images = 0;
+    bool *trained = tec_allocate_zeroed((size_t)classes, sizeof *trained);
+    bool *missed = tec_allocate_zeroed((size_t)classes, sizeof *missed);
+    for (int64_t i = 0; i < tec_dataset_size(train); i++)
+        trained[tec_dataset_label(train, i)] = true;
+    for (int64_t i = 0; i < tec_dataset_size(val); i++) {
+        int label = tec_dataset_label(val, i);
+        images += !trained[label];
+        missed[label] = !trained[label];
+    }
+    for (int i = classes - 1; i >= 0; i--)
+        if (missed[i]) {
+            absent++;
+            first = i;
+        }
+    if (absent)
+        tec_warn(
+            "%d %s of data.val %s (%s%s) %s no image in data.train %s as it is used (data.max_train): the %lld images of "
+            "%s cannot be answered right",
+            absent, absent == 1 ? "class" : "classes", val_path, tec_dataset_class_name(train, first),
+            absent == 1 ? "" : ", ...", absent == 1 ? "has" : "have", train_path, (long long)images,
+            absent == 1 ? "it" : "them");
+    free(missed);
+    free(trained);
 }
 
 bool tec_evaluation_warn(const tec_dataset *train, const char *train_path, const tec_dataset *val, const char *val_path)
@@ -86,6 +102,7 @@ bool tec_evaluation_warn(const tec_dataset *train, const char *train_path, const
         tec_warn("data.val %s %s data.train %s: images are evaluated by themselves, and the figures say nothing about "
                  "new ones: give images that are not in data.train",
                  val_path, shared, train_path);
+    warn_of_absent(train, train_path, val, val_path);
     if (classes < 6)
         tec_warn("there are only %d classes: top-5 says nothing, look at top-1", classes);
     return shared != NULL;

@@ -11,6 +11,7 @@
 #include "tec/memory.h"
 #include "tec/range.h"
 #include "tec/skipped_report.h"
+#include "tec/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -135,6 +136,20 @@ static tec_status number_rows(extraction *x)
     return tec_skipped_fail(&x->skipped, comm, what);
 }
 
+static tec_status refuse_class(const extraction *x, int label, int64_t images)
+{
+    char which[96];
+    if (images == 1)
+        snprintf(which, sizeof which, "the only %s image", x->what);
+    else
+        snprintf(which, sizeof which, "none of the %lld %s images", (long long)images, x->what);
+    return tec_fail(
+        TEC_USER_ERROR,
+        "%s of class `%s` could %sbe decoded: mend or convert those listed above, or leave the class out of "
+        "both sets",
+        which, tec_dataset_class_name(x->set, label), images == 1 ? "not " : "");
+}
+
 /* Collective. Refuses a class all of whose images have been left out. */
 static tec_status check_classes(const extraction *x)
 {
@@ -151,10 +166,7 @@ static tec_status check_classes(const extraction *x)
     tec_comm_sum_int64(x->comm, left, classes);
     for (int c = 0; c < classes && status == TEC_OK; c++)
         if (all[c] > 0 && left[c] == 0)
-            status = tec_fail(TEC_USER_ERROR,
-                              "none of the %lld %s images of class `%s` could be decoded: mend or convert those listed "
-                              "above, or leave the class out of both sets",
-                              (long long)all[c], x->what, tec_dataset_class_name(x->set, c));
+            status = refuse_class(x, c, all[c]);
     free(all);
     free(left);
     return status;
@@ -204,11 +216,14 @@ tec_status tec_features_compute(const tec_comm *comm, const tec_features_setting
                     .batch = batch,
                     .batches = tec_share((total + batch - 1) / batch, comm->rank, comm->size),
                     .started = tec_seconds()};
+    int64_t batches = (total + batch - 1) / batch;
+    int idle = comm->size - (int)batches;
     if (total <= (int64_t)batch * (comm->size - 1))
-        tec_warn("the %s set has %lld batches of %d images, and %d ranks have none of them; a smaller eval.batch gives "
-                 "each rank some",
-                 what, (long long)((total + batch - 1) / batch), batch,
-                 comm->size - (int)((total + batch - 1) / batch));
+        tec_warn(
+            "the %s set has %lld batch%s of %d image%s, and %d rank%s none of them; a smaller eval.batch gives each rank "
+            "some",
+            what, (long long)batches, batches == 1 ? "" : "es", batch, tec_plural(batch), idle,
+            idle == 1 ? " has" : "s have");
     tec_status status = tec_comm_agree(comm, open_extraction(&x));
     if (status == TEC_OK)
         status = compute_all(&x);

@@ -118,7 +118,10 @@ tec_status tec_tensor_index_open(tec_tensor_file *file)
                         (long long)file->bytes);
     char *text = tec_allocate((size_t)file->bytes);
     tec_status status = tec_tensor_file_bytes(file, text, (size_t)file->bytes, 0);
-    json_t *json = status == TEC_OK ? json_loadb(text, (size_t)file->bytes, JSON_REJECT_DUPLICATES, &error) : NULL;
+    size_t mark = status == TEC_OK && file->bytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    json_t *json = NULL;
+    if (status == TEC_OK)
+        json = json_loadb(text + mark, (size_t)file->bytes - mark, JSON_REJECT_DUPLICATES, &error);
     json_t *map = json_object_get(json, "weight_map"), *known = json_object();
     if (status == TEC_OK && !json)
         status = tec_fail(TEC_USER_ERROR, "%s:%d:%d: %s", file->path, error.line, error.column, error.text);

@@ -20,9 +20,6 @@ static const struct {
     const char *is;
 } others[] = {
     {"version https://git-lfs", 23, "a pointer of Git LFS, not the file itself: fetch it by `git lfs pull`"},
-    {"<!DOCTYPE", 9, "a web page, not a model: the download went wrong"},
-    {"<!doctype", 9, "a web page, not a model: the download went wrong"},
-    {"<html", 5, "a web page, not a model: the download went wrong"},
     {"\x1f\x8b", 2, "compressed by gzip: unpack it first"},
     {"BZh", 3, "compressed by bzip2: unpack it first"},
     {"\3757zXZ", 5, "compressed by xz: unpack it first"},
@@ -51,16 +48,38 @@ static bool looks_like_safetensors(const unsigned char *head, size_t bytes)
 
 static bool looks_like_json(const unsigned char *head, size_t bytes)
 {
-    size_t i = 0;
+    size_t i = bytes >= 3 && memcmp(head, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* a byte order mark */
     while (i < bytes && (head[i] == ' ' || (head[i] >= '\t' && head[i] <= '\r')))
         i++;
     return i < bytes && head[i] == '{';
 }
 
-static tec_status refuse(const char *path, const unsigned char *head, size_t bytes)
+/* What a server sends instead of a file is a page or a line of text; so are pointers of programs like Git LFS. */
+static bool is_text(const unsigned char *head, size_t bytes)
 {
-    if (bytes == 0)
-        return tec_fail(TEC_USER_ERROR, "%s is empty", path);
+    enum { ASCII = 8 }; /* where a safetensors file has its length */
+    size_t mark = bytes >= 3 && memcmp(head, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    for (size_t i = mark; i < bytes; i++)
+        if (head[i] == 0x7f || (head[i] < ' ' && (head[i] < '\t' || head[i] > '\r')) ||
+            (head[i] > 0x7f && i < mark + ASCII))
+            return false;
+    return bytes >= mark + ASCII;
+}
+
+static tec_status refuse_text(const char *path, const char *head)
+{
+    if (memcmp(head, "\xef\xbb\xbf", 3) == 0)
+        head += 3;
+    head += strspn(head, " \t\r\n\v\f");
+    if (*head == '<')
+        return tec_fail(TEC_USER_ERROR, "%s is a web page, not a model: the download went wrong", path);
+    return tec_fail(TEC_USER_ERROR, "%s is not a model file of a known format, but text, which begins with `%.*s`",
+                    path, (int)tec_min_int((int)strcspn(head, "\r\n\v\f"), 60), head);
+}
+
+/* Is it a known other thing? `head` ends with a 0. */
+static tec_status check_other(const char *path, const unsigned char *head, size_t bytes)
+{
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (bytes >= others[i].bytes && memcmp(head, others[i].magic, others[i].bytes) == 0)
             return tec_fail(TEC_USER_ERROR, "%s is %s", path, others[i].is);
@@ -68,6 +87,16 @@ static tec_status refuse(const char *path, const unsigned char *head, size_t byt
         return tec_fail(TEC_USER_ERROR,
                         "%s is a tar archive: unpack it first (PyTorch's form from before version 0.2 is not read)",
                         path);
+    return TEC_OK;
+}
+
+static tec_status refuse(const char *path, const unsigned char *head, size_t bytes)
+{
+    if (bytes == 0)
+        return tec_fail(TEC_USER_ERROR, "%s is empty", path);
+    TEC_TRY(check_other(path, head, bytes));
+    if (is_text(head, bytes))
+        return refuse_text(path, (const char *)head);
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
         if (tec_string_ends_with(path, foreign[i].ending))
             return tec_fail(TEC_USER_ERROR,
@@ -97,14 +126,15 @@ static tensor_open *tell_format(const char *path, const unsigned char *head, siz
         return open_json ? open_json : refuse_json;
     if (bytes >= 2 && head[0] == 0x80 && head[1] >= 2 && head[1] <= 5)
         return tec_torch_legacy_open;
-    return bytes > 0 && tec_string_ends_with(path, ".safetensors") ? tec_safetensors_open : NULL;
+    bool called_so = bytes > 0 && tec_string_ends_with(path, ".safetensors") && !is_text(head, bytes);
+    return called_so && check_other(path, head, bytes) == TEC_OK ? tec_safetensors_open : NULL;
 }
 
 /* -- opening -- */
 
 static tec_status open_format(tec_tensor_file *file, tensor_open *open_json)
 {
-    unsigned char head[HEAD] = {0};
+    unsigned char head[HEAD + 1] = {0};
     struct stat info;
     if (fstat(file->fd, &info) != 0)
         return tec_fail(TEC_SYSTEM_ERROR, "%s: fstat: %s", file->path, strerror(errno));

@@ -57,14 +57,13 @@ static tec_status take_activation(const tec_import *import, const char *name, co
 static void take_heads(const json_t *object, const char *key, import_sidecar *said)
 {
     const json_t *heads = json_object_get(object, key);
-    if (!json_is_integer(heads) || json_integer_value(heads) < 1 || json_integer_value(heads) > 1 << 15)
+    if (!json_is_integer(heads) || json_integer_value(heads) < 1 || json_integer_value(heads) > 1 << 20)
         return;
     said->heads = (int)json_integer_value(heads);
     said->heads_from = CONFIG;
 }
 
-/* Three numbers, or one for all channels. */
-static bool three_values(const json_t *value, double out[3])
+bool tec_import_three_values(const json_t *value, double out[3])
 {
     size_t count = json_array_size(value);
     if (!json_is_number(value) && count != 1 && count != 3)
@@ -83,7 +82,8 @@ static void take_normalisation(const json_t *mean, const json_t *std, double sca
                                import_sidecar *said)
 {
     double m[3], s[3];
-    if (!three_values(mean, m) || !three_values(std, s) || !(s[0] > 0 && s[1] > 0 && s[2] > 0) || !(scale > 0))
+    if (!tec_import_three_values(mean, m) || !tec_import_three_values(std, s) || !(s[0] > 0 && s[1] > 0 && s[2] > 0) ||
+        !(scale > 0))
         return;
     said->normalised = true;
     said->mean_from = from;
@@ -195,13 +195,17 @@ static void take_hf_preprocessing(const tec_import *import, const json_t *images
         p.crop_pct = nextafter(p.crop_pct, 0);
     if (json_is_integer(resample) && json_integer_value(resample) >= 0 && json_integer_value(resample) < FILTERS)
         p.filter = filter_of(import, PREPROCESSOR, filters[json_integer_value(resample)].name);
+    else if (resample && !json_is_null(resample))
+        warn_unsupported(import, PREPROCESSOR, "that images are resized by", "an unknown filter", "eval.interpolation");
     else if (is_processor_of(images, "ViT"))
         p.filter = TEC_FILTER_BILINEAR; /* its default */
     take_preprocessing(import, PREPROCESSOR, p, said);
 }
 
-void tec_import_read_preprocessor(const tec_import *import, const json_t *images, import_sidecar *said)
+tec_status tec_import_read_preprocessor(const tec_import *import, const json_t *images, import_sidecar *said)
 {
+    TEC_TRY(tec_import_check_entries(import, PREPROCESSOR, images));
+    TEC_TRY(tec_import_check_images(import, images));
     const json_t *factor = json_object_get(images, "rescale_factor");
     double scale = 255 * (json_is_number(factor) ? json_number_value(factor) : 1.0 / 255);
     if (is_off(images, "do_rescale"))
@@ -221,6 +225,7 @@ void tec_import_read_preprocessor(const tec_import *import, const json_t *images
     }
     if (!json_is_true(json_object_get(images, "tec_defaults"))) /* of an export: only what evaluation does anyway */
         take_hf_preprocessing(import, images, said);
+    return TEC_OK;
 }
 
 /* -- what is computed -- */
@@ -371,7 +376,11 @@ static tec_status read_timm(const tec_import *import, const json_t *config, impo
 tec_status tec_import_read_config(const tec_import *import, const json_t *config, import_sidecar *said)
 {
     const json_t *eps = json_object_get(config, "layer_norm_eps");
+    TEC_TRY(tec_import_check_entries(import, CONFIG, config));
+    TEC_TRY(tec_import_check_entries(import, CONFIG, json_object_get(config, "pretrained_cfg")));
+    TEC_TRY(tec_import_check_entries(import, CONFIG, json_object_get(config, "model_args")));
     TEC_TRY(check_model_type(import, text_of(config, "model_type"), said));
+    TEC_TRY(tec_import_check_graph(import, config));
     TEC_TRY(take_activation(import, text_of(config, "hidden_act"), "hidden_act", said));
     take_heads(config, "num_attention_heads", said);
     if (json_is_number(eps) && json_number_value(eps) > 0) {

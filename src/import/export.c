@@ -23,7 +23,7 @@ void tec_export_free(tec_export *out)
     for (int i = 0; i < out->count; i++) {
         const tec_tensor_out *t = &out->tensor[i];
         free((char *)(uintptr_t)t->name);
-        if (!out->weight) /* every value has a buffer of its own */
+        if (!out->weight || i >= out->count - out->owners) /* the value has a buffer of its own */
             free((real *)(uintptr_t)t->value);
     }
     free(out->tensor);
@@ -116,6 +116,29 @@ static void add_encoder(const tec_params *params, const tec_model_config *c, con
     }
 }
 
+/* The head of a classifier. Hugging Face's has its encoder below `vit`. */
+static tec_status add_head(tec_import *import, bool hugging_face, tec_export *out)
+{
+    static const char *const ours[] = {"head.weight", "head.bias"}, *const theirs[] = {"classifier.weight",
+                                                                                       "classifier.bias"};
+    for (int i = 0; i < out->count && hugging_face; i++) {
+        char *name = tec_string_format("vit.%s", out->tensor[i].name);
+        free((char *)(uintptr_t)out->tensor[i].name);
+        out->tensor[i].name = name;
+    }
+    for (int k = 0; k < 2; k++) {
+        int index = tec_tensor_file_find(import->file, ours[k]);
+        if (index < 0)
+            return tec_fail(TEC_USER_ERROR, "%s: tensor %s is missing", import->path, ours[k]);
+        const tec_tensor *t = tec_tensor_file_get(import->file, index);
+        real *value = tec_allocate((size_t)t->count * sizeof *value);
+        add(out, hugging_face ? theirs[k] : ours[k], t->dims, t->dim, value);
+        out->owners++;
+        TEC_TRY(tec_tensor_file_read(import->file, index, value));
+    }
+    return TEC_OK;
+}
+
 static tec_status check_plain(const tec_import *import, const tec_vit_variant *v)
 {
     const struct {
@@ -161,6 +184,8 @@ tec_status tec_export_model(tec_import *import, tec_export_names names, tec_expo
         out->weight = params->weight;
         params->weight = NULL;
         add_encoder(params, c, &tec_import_namings[names == TEC_NAMES_HF], fold, out);
+        if (import->facts.classes)
+            status = add_head(import, names == TEC_NAMES_HF, out);
     }
     tec_frozen_close(frozen);
     return status;

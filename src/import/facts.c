@@ -2,37 +2,38 @@
 #include "import_parts.h"
 
 #include "tec/log.h"
+#include "tec/text.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* -- family -- */
 
-/* The first rule decides of which everything given matches: the naming scheme, the whole name of any tensor, the end of
- * the path (directory and file name). LayerScale alone shows nothing: three dozen models of timm have it. */
+/* The first rule decides of which everything given matches: the naming scheme, the whole name of any tensor, a word of
+ * the file's name, which is a hint only. LayerScale alone shows nothing: three dozen models of timm have it. */
 static const struct {
-    const char *naming, *tensor, *file, *family;
+    const char *naming, *tensor, *word, *family;
 } families[] = {
     {"timm", "*cls_token_mlp.*", NULL, "TEC"},
     {"timm", "*base_encoder.*", NULL, "MoCo v3"},
     {"timm", "*decoder_blocks.*", NULL, "MAE"},
     {"timm", "*masked_embed", NULL, "iBOT"},
     {"timm", "*register_tokens", NULL, "DINOv2"},
-    {"timm", "*", "*dinov2*", "DINOv2"},
-    {"timm", "*", "*deit3*", "DeiT III"},
-    {"timm", "*", "*deit_3*", "DeiT III"},
+    {"timm", "*", "dinov2", "DINOv2"},
+    {"timm", "*", "deit3", "DeiT III"},
+    {"timm", "*", "deit_3", "DeiT III"},
     {"timm", "*dist_token", NULL, "DeiT, distilled"},
-    {"timm", "*", "*deit*distilled*", "DeiT, distilled"},
     {"timm", "*attn.q_bias", NULL, "BEiT, data2vec or EVA"},
     {"timm", "*target_encoder.*", NULL, "I-JEPA"},
     {"timm", "*norm_pre.*", NULL, "CLIP"},
-    {"timm", "*", "*ibot*", "iBOT"},
-    {"timm", "*", "*dino*", "DINO"},
+    {"timm", "*", "ibot", "iBOT"},
     {"timm", "*teacher.*", NULL, "DINO"},
-    {"timm", "*", "*deit*", "DeiT"},
-    {"timm", "*", "*mae*", "MAE"},
-    {"timm", "*", "*moco*", "MoCo v3"},
-    {"timm", "*", "*beit*", "BEiT, data2vec or EVA"},
+    {"timm", "*", "dino", "DINO"},
+    {"timm", "*", "deit", "DeiT"},
+    {"timm", "*", "mae", "MAE"},
+    {"timm", "*", "moco", "MoCo v3"},
+    {"timm", "*", "beit", "BEiT, data2vec or EVA"},
     {"timm", "*", NULL, "timm ViT"},
     {"Hugging Face", "*register_tokens", NULL, "Hugging Face Dinov2WithRegisters"},
     {"Hugging Face", "*layer_scale1.lambda1", NULL, "Hugging Face Dinov2"},
@@ -52,16 +53,6 @@ static bool any_tensor(const tec_import *import, const char *pattern)
     return false;
 }
 
-/* The last two components of the path: a file name says much, directories further up nothing. */
-static const char *end_of_path(const char *path)
-{
-    const char *end = path + strlen(path);
-    for (int slashes = 0; end > path; end--)
-        if (end[-1] == '/' && ++slashes == 2)
-            break;
-    return end;
-}
-
 /* DINOv2's own files, in which a mask token and LayerScale come together; timm's copies of them have no mask token. */
 static bool is_dinov2(const tec_import *import)
 {
@@ -69,16 +60,27 @@ static bool is_dinov2(const tec_import *import)
            any_tensor(import, "*ls1.gamma");
 }
 
-static const char *family_of(const tec_import *import)
+static void choose_family(tec_import *import)
 {
-    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
-        if (strcmp(families[i].naming, import->naming->name) == 0 &&
-            (!families[i].file || tec_import_matches(families[i].file, end_of_path(import->path))) &&
-            any_tensor(import, families[i].tensor)) {
-            bool plain = strcmp(families[i].family, "timm ViT") == 0;
-            return plain && is_dinov2(import) ? "DINOv2" : families[i].family;
-        }
-    return "ViT";
+    tec_import_facts *f = &import->facts;
+    const char *path = tec_tensor_file_path(import->file), *family = "ViT";
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        const char *word = families[i].word;
+        bool known_name = word && tec_import_is_published(path, families[i].family);
+        if (strcmp(families[i].naming, import->naming->name) != 0 || !any_tensor(import, families[i].tensor) ||
+            (word && !known_name && !tec_import_has_word(path, word)))
+            continue;
+        family = families[i].family;
+        f->family_from = word ? "from the file's name" : NULL;
+        f->family_hinted = word && !known_name;
+        break;
+    }
+    if (is_dinov2(import) && (strcmp(family, "timm ViT") == 0 || f->family_hinted)) {
+        family = "DINOv2";
+        f->family_from = NULL;
+        f->family_hinted = false;
+    }
+    snprintf(f->family, sizeof f->family, "%s", family);
 }
 
 /* -- known models -- */
@@ -103,7 +105,7 @@ typedef enum tokens { ANY_TOKENS, WITH_CLASS, NO_TOKENS, SOME_TOKENS } tokens;
  * every size that is published has its row; those that two models share and only a file beside them tells apart have
  * none (width 768 without any token before the patches: timm's vit_base_patch16_gap has 16 heads, SigLIP 12). */
 static const struct {
-    const char *family, *architecture, *file;
+    const char *family, *architecture, *published; /* the last: tec_import_is_published */
     int width, depth;
     tokens tokens;
     int heads;
@@ -137,9 +139,9 @@ static const struct {
     {.width = 1536, .depth = 40, .tokens = WITH_CLASS, .heads = 24}, /* DINOv2's giant */
     {.width = 1536, .depth = 40, .tokens = NO_TOKENS, .heads = 16},  /* SigLIP's giant */
     {.width = 1664, .depth = 48, .heads = 16},                       /* gigantic */
-    {.file = "*augreg*", .normalisation = HALF},
-    {.file = "*jx_vit*", .normalisation = HALF},
-    {.file = "*siglip*", .normalisation = HALF},
+    {.published = "augreg", .normalisation = HALF},
+    {.published = "siglip", .normalisation = HALF},
+    {.architecture = "vit_*_siglip_*", .normalisation = HALF},
     {.family = "timm ViT", .norm_eps = 1e-6, .normalisation = UNKNOWN},
     {.family = "CLIP", .norm_eps = 1e-5, .normalisation = UNKNOWN}, /* OpenAI's numbers or 0.5 */
     {.family = "BEiT, data2vec or EVA", .norm_eps = 1e-6, .normalisation = UNKNOWN},
@@ -164,7 +166,8 @@ static bool fits(size_t row, const tec_import *import, const import_sidecar *sai
     const tec_import_facts *f = &import->facts;
     return (!known[row].family || strcmp(known[row].family, f->family) == 0) &&
            (!known[row].architecture || tec_import_matches(known[row].architecture, said->architecture)) &&
-           (!known[row].file || tec_import_matches(known[row].file, end_of_path(import->path))) &&
+           (!known[row].published ||
+            tec_import_is_published(tec_tensor_file_path(import->file), known[row].published)) &&
            (!known[row].width || known[row].width == f->config.width) &&
            (!known[row].depth || known[row].depth == f->config.depth) &&
            fits_tokens(known[row].tokens, &f->config.variant);
@@ -173,21 +176,28 @@ static bool fits(size_t row, const tec_import *import, const import_sidecar *sai
 static void take_known_normalisation(const tec_import *import, size_t row, import_sidecar *said)
 {
     normalisation n = known[row].normalisation;
-    if (said->normalised || n == UNKNOWN || import->own || import->facts.config.channels != 3)
+    bool hint = known[row].architecture ? !said->plain_blocks : import->facts.family_hinted && !known[row].published;
+    if (said->normalised || n == UNKNOWN || hint || import->own || import->facts.config.channels != 3)
         return;
     said->normalised = true;
     memcpy(said->mean, means[n], sizeof said->mean);
     memcpy(said->std, deviations[n], sizeof said->std);
-    said->mean_from = known[row].file ? "known of this model" : "known of this family";
+    said->mean_from = known[row].published        ? "known of this model, from the file's name"
+                      : known[row].architecture   ? "known of this architecture"
+                      : import->facts.family_from ? "known of this family, from the file's name"
+                                                  : "known of this family";
 }
 
-/* The first row with a norm eps closes the list: it is the family's. */
+/* The first row with a norm eps closes the list: it is the family's. Of a family that only a word of the file's name
+ * hints at, a size that has other heads there leaves them open. */
 static void consult_table(const tec_import *import, import_sidecar *said)
 {
+    bool open = false;
     for (size_t i = 0; i < KNOWN; i++) {
         if (!fits(i, import, said))
             continue;
-        if (!said->heads && known[i].heads) {
+        open = open || (known[i].heads && known[i].family && import->facts.family_hinted);
+        if (!said->heads && known[i].heads && !open) {
             said->heads = known[i].heads;
             said->heads_from = "known of this size";
         }
@@ -288,7 +298,7 @@ static void choose_interpolation(tec_import *import, const import_sidecar *said)
            (interpolations[row].registers && f->config.variant.registers == 0))
         row++;
     f->interpolation = interpolations[row].interpolation;
-    f->interpolation_from = "as the family's own code";
+    f->interpolation_from = f->family_hinted ? "a guess, as the file's name suggests" : "as the family's own code";
 }
 
 /* -- what the blocks compute -- */
@@ -308,7 +318,8 @@ static tec_status check_blocks(tec_import *import, const import_sidecar *said)
                             "%s: the model has rotary positions (that are in no file), which is not supported (its "
                             "tensor `%.100s` beside a SwiGLU shows an EVA-02): take a model without",
                             import->path, name);
-        if (q_bias || (tec_import_matches("*blocks.*gamma_1", name) && strcmp(f->family, "DeiT III") != 0))
+        if (q_bias ||
+            (tec_import_matches("*blocks.*gamma_1", name) && (f->family_hinted || strcmp(f->family, "DeiT III") != 0)))
             f->blocks_unknown = name;
     }
     /* Those of res-post-norm ViTs are called as a plain ViT's. */
@@ -391,6 +402,26 @@ static tec_status take_architecture(tec_import *import, const tec_import_options
     return TEC_OK;
 }
 
+/* The remedy names numbers that are possible. */
+static tec_status check_heads(const tec_import *import)
+{
+    const tec_import_facts *f = &import->facts;
+    int width = f->config.width, heads = f->config.heads, fewer = heads < width ? heads : width, more = heads;
+    if (width % heads == 0)
+        return TEC_OK;
+    while (width % fewer)
+        fewer--;
+    while (more < width && width % more)
+        more++;
+    char *possible = more < width ? tec_string_format("%d or %d", fewer, more) : tec_string_format("%d", fewer);
+    tec_status status = tec_fail(TEC_USER_ERROR,
+                                 "%s: %d attention heads (%s) do not divide the width %d: base.heads has to be a "
+                                 "divisor of it, such as %s, the number that the model was made with",
+                                 import->path, heads, f->heads_from, width, possible);
+    free(possible);
+    return status;
+}
+
 static tec_status choose_heads(tec_import *import, const import_sidecar *said)
 {
     enum { USUAL = 64 };
@@ -408,17 +439,17 @@ static tec_status choose_heads(tec_import *import, const import_sidecar *said)
             "%s: no tensor says how many attention heads there are, and the width %d is not a multiple of 64: "
             "give base.heads",
             import->path, f->config.width);
-    if (f->config.width % f->config.heads)
-        return tec_fail(TEC_USER_ERROR, "%s: %d attention heads (%s) do not divide the width %d: give base.heads",
-                        import->path, f->config.heads, f->heads_from, f->config.width);
-    return TEC_OK;
+    return check_heads(import);
 }
 
 tec_status tec_import_gather_facts(tec_import *import, const tec_import_options *options)
 {
     tec_import_facts *f = &import->facts;
     import_sidecar said = {0};
-    snprintf(f->family, sizeof f->family, "%s", import->own ? "ViT of tec" : family_of(import));
+    if (import->own)
+        snprintf(f->family, sizeof f->family, "ViT of tec");
+    else
+        choose_family(import);
     TEC_TRY(tec_import_read_sidecar(import, options, &said));
     TEC_TRY(take_architecture(import, options, &said));
     TEC_TRY(check_blocks(import, &said));

@@ -8,6 +8,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+
+/* Only of our own classifiers: what its rows stand for is not known of others. */
+static void note_head(tec_import *import)
+{
+    int index = import->own ? tec_tensor_file_find(import->file, "head.weight") : -1;
+    const tec_tensor *head = index < 0 ? NULL : tec_tensor_file_get(import->file, index);
+    if (head && head->dims == 2 && head->dim[1] == import->facts.config.width && head->dim[0] < 1 << 15)
+        import->facts.classes = (int)head->dim[0];
+}
 
 static tec_status recognise(tec_import *import, const tec_import_options *options)
 {
@@ -15,6 +25,7 @@ static tec_status recognise(tec_import *import, const tec_import_options *option
     TEC_TRY(tec_import_select(import));
     TEC_TRY(tec_import_infer(import));
     TEC_TRY(tec_import_gather_facts(import, options));
+    note_head(import);
     TEC_TRY(tec_import_check_complete(import));
     tec_model_config encoder = import->facts.config;
     encoder.kind = TEC_MODEL_VIT;
@@ -51,6 +62,22 @@ void tec_import_close(tec_import *import)
 const tec_import_facts *tec_import_get_facts(const tec_import *import)
 {
     return &import->facts;
+}
+
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat one, other;
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+/* The notes of an index are about its shards, by their paths. */
+bool tec_import_reads(const tec_import *import, const char *path)
+{
+    bool found = is_same_file(path, tec_tensor_file_path(import->file));
+    if (strcmp(tec_tensor_file_format(import->file), "index of shards") == 0)
+        for (int i = 0; i < tec_tensor_file_notes(import->file) && !found; i++)
+            found = is_same_file(path, tec_tensor_file_note(import->file, i)->name);
+    return found;
 }
 
 tec_status tec_import_resize(const tec_import *import, int image_size, tec_model_config *out)
@@ -129,12 +156,17 @@ char *tec_import_describe(const tec_import *import)
     FILE *out = open_memstream(&text, &bytes);
     if (!out)
         tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory"));
-    fprintf(out, "%s: %s, %s", import->path, f->family, tec_tensor_file_format(import->file));
+    fprintf(out, "%s: %s", import->path, f->family);
+    if (f->family_from)
+        fprintf(out, " (%s)", f->family_from);
+    fprintf(out, ", %s", tec_tensor_file_format(import->file));
     if (f->prefix[0])
         fprintf(out, " under `%s`", f->prefix);
     fprintf(out, ": width %d, %d blocks, %d heads (%s), MLP %d, patch %d, %d x %d x %d pixels", c->width, c->depth,
             c->heads, f->heads_from, tec_model_hidden(c), c->patch, c->image_size, c->image_size, c->channels);
     describe_variant(&c->variant, out);
+    if (f->classes)
+        fprintf(out, ", a head for %d classes", f->classes);
     describe_activation(f, out);
     fprintf(out, "; norm eps %g (%s)", c->variant.norm_eps, f->norm_eps_from);
     describe_normalisation(f, out);

@@ -56,10 +56,37 @@ typedef struct import_sidecar {
     const char *heads_from, *norm_eps_from, *mean_from, *activation_from, *interpolation_from, *architecture_from;
 } import_sidecar;
 
+/* The path beside which JSON files describe the model file `path`: its own, or, if there are none and it is a link, that
+ * of the first file it leads to which has some. The caller frees it. */
+char *tec_import_where_described(const char *path);
+
+/* The object in the file `name` beside `path`, which json_decref frees; NULL: there is none. What it says may be all that
+ * tells a model from a plain ViT, so a damaged file and a dead link are errors: TEC_USER_ERROR. */
+tec_status tec_import_read_beside(const tec_import *import, const char *path, const char *name, json_t **object);
+
+/* Is it called as every hub calls a model that has a directory of its own (model.safetensors)? */
+bool tec_import_is_hub_name(const char *path);
+
 /* What config.json says, Hugging Face's or timm's, and preprocessor_config.json. TEC_USER_ERROR: the model computes
  * something that this program cannot. */
 tec_status tec_import_read_config(const tec_import *import, const json_t *config, import_sidecar *said);
-void tec_import_read_preprocessor(const tec_import *import, const json_t *images, import_sidecar *said);
+tec_status tec_import_read_preprocessor(const tec_import *import, const json_t *images, import_sidecar *said);
+
+/* TEC_USER_ERROR: a known entry of this object of `file` has a value of another type than it should. */
+tec_status tec_import_check_entries(const tec_import *import, const char *file, const json_t *object);
+
+/* TEC_USER_ERROR: an entry of config.json asks for what a plain ViT does not compute. */
+tec_status tec_import_check_graph(const tec_import *import, const json_t *config);
+
+/* Warns of entries of preprocessor_config.json that are not heeded. TEC_USER_ERROR: one changes the whole input. */
+tec_status tec_import_check_images(const tec_import *import, const json_t *images);
+
+/* Warns where one more source says other things than those `before`. */
+void tec_import_warn_of_contradictions(const tec_import *import, const import_sidecar *before,
+                                       const import_sidecar *now);
+
+/* Three numbers, or one for all channels; false: it is neither. */
+bool tec_import_three_values(const json_t *value, double out[3]);
 
 /* Does timm's architecture of that name compute what a plain ViT does? TEC_USER_ERROR: no, or it is not known. `from`
  * says who calls it so: "config.json beside it", "base.architecture", "its file name". */
@@ -68,6 +95,14 @@ tec_status tec_import_check_architecture(const tec_import *import, const char *a
 /* The name of timm's architecture at the beginning of the name of the file or of its directory; false: there is
  * none. */
 bool tec_import_architecture_of_path(const char *path, char *out, size_t size);
+
+/* Does the file, or the directory of one that is called as all files of a hub (model.safetensors), have a name under
+ * which a model of this family was published, by its project or timm? "augreg": timm's ViTs of Google. */
+bool tec_import_is_published(const char *path, const char *family);
+
+/* Does the file's own name have this word: not within another word ("gamma"), nor, if it ends in a digit, before more of
+ * them? A hint only. */
+bool tec_import_has_word(const char *path, const char *word);
 
 /* The number of a word in "a|b|c"; -1: it is none of them. */
 int tec_import_word(const char *words, const char *word);

@@ -3,7 +3,6 @@
 #include "import_parts.h"
 
 #include "tec/checkpoint.h"
-#include "tec/files.h"
 #include "tec/log.h"
 #include "tec/text.h"
 
@@ -136,33 +135,6 @@ static void read_metadata(const tec_import *import, import_sidecar *said)
 
 /* -- JSON beside the file -- */
 
-/* The object in the file `name` of the model's directory, which json_decref frees; NULL: there is none. What it says
- * may be all that tells a model from a plain ViT, so a damaged file is an error. */
-static tec_status read_beside(const tec_import *import, const char *name, json_t **object)
-{
-    enum { LONGEST = 1 << 22 };
-    char *path = tec_path_beside(tec_tensor_file_path(import->file), name), *text = NULL;
-    size_t bytes;
-    json_error_t error;
-    tec_status status = TEC_OK;
-    *object = NULL;
-    if (tec_file_exists(path))
-        status = tec_file_read(path, LONGEST, &text, &bytes);
-    if (status == TEC_OK && text) {
-        *object = json_loadb(text, bytes, 0, &error);
-        if (!json_is_object(*object)) {
-            status = tec_fail(TEC_USER_ERROR, "%s: %s beside it is damaged (line %d: %s): mend it or take it away",
-                              import->path, name, *object ? 1 : error.line,
-                              *object ? "it is not a JSON object" : error.text);
-            json_decref(*object);
-            *object = NULL;
-        }
-    }
-    free(text);
-    free(path);
-    return status;
-}
-
 static bool agrees(const json_t *config, const char *key, int value)
 {
     const json_t *number = json_object_get(config, key);
@@ -177,22 +149,68 @@ static bool is_about(const json_t *config, const tec_model_config *c)
            agrees(config, "intermediate_size", tec_model_hidden(c));
 }
 
+/* Hugging Face's configurations are about tensors with its names, timm's about timm's. */
+static bool fits_naming(const tec_import *import, const json_t *config)
+{
+    static const struct {
+        const char *naming, *key;
+    } keys[] = {{"Hugging Face", "model_type"},
+                {"Hugging Face", "hidden_size"},
+                {"Hugging Face", "num_attention_heads"},
+                {"timm", "architecture"},
+                {"timm", "pretrained_cfg"}};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strcmp(keys[i].naming, import->naming->name) == 0 && json_object_get(config, keys[i].key))
+            return true;
+    return false;
+}
+
+/* One directory may hold several models, of one size even, and only one config.json: does it go with this one? Where the
+ * names of the tensors cannot tell, a file that is called as every hub calls its only one is meant. */
+static bool is_about_this(const tec_import *import, const char *path, const json_t *config)
+{
+    if (config && !is_about(config, &import->facts.config)) {
+        tec_warn("%s: the config.json beside it is about another model (its sizes differ) and is not used",
+                 import->path);
+        return false;
+    }
+    char *other = tec_import_model_beside(path);
+    if (!other)
+        return true;
+    bool fits = fits_naming(import, config), named = tec_import_is_hub_name(path);
+    bool known = json_object_get(config, "model_type") || json_object_get(config, "architecture");
+    bool used = fits || (named && !known);
+    if (!used)
+        tec_warn("%s: %s beside it is not used: its directory holds other models (%s), and nothing shows that it is "
+                 "about this one: give it a directory of its own, or say in section base what is asked for",
+                 import->path, config ? "config.json" : "preprocessor_config.json", other);
+    else if (!named)
+        tec_warn(
+            "%s: the config.json beside it is taken to be about this model, whose names and sizes it fits, but its "
+            "directory holds other models (%s)",
+            import->path, other);
+    free(other);
+    return used;
+}
+
 static tec_status read_directory(const tec_import *import, import_sidecar *said)
 {
     json_t *config = NULL, *images = NULL;
-    tec_status status = read_beside(import, "config.json", &config);
-    bool ours = is_about(config, &import->facts.config);
-    if (status == TEC_OK && config && !ours)
-        tec_warn("%s: the config.json beside it is about another model (its sizes differ) and is not used",
-                 import->path);
-    if (status == TEC_OK && ours)
-        status = read_beside(import, "preprocessor_config.json", &images);
-    if (status == TEC_OK && config && ours)
+    char *path = tec_import_where_described(tec_tensor_file_path(import->file));
+    tec_status status = tec_import_read_beside(import, path, "config.json", &config);
+    if (status == TEC_OK)
+        status = tec_import_read_beside(import, path, "preprocessor_config.json", &images);
+    bool ours = status == TEC_OK && (config || images) && is_about_this(import, path, config);
+    if (ours && config)
         status = tec_import_read_config(import, config, said);
-    if (status == TEC_OK && images)
-        tec_import_read_preprocessor(import, images, said);
+    const import_sidecar before = *said;
+    if (status == TEC_OK && ours && images) {
+        status = tec_import_read_preprocessor(import, images, said);
+        tec_import_warn_of_contradictions(import, &before, said);
+    }
     json_decref(images);
     json_decref(config);
+    free(path);
     return status;
 }
 
@@ -202,7 +220,9 @@ tec_status tec_import_read_sidecar(const tec_import *import, const tec_import_op
     if (import->own)
         return read_own(import, options, out);
     TEC_TRY(read_directory(import, out));
+    const import_sidecar before = *out;
     read_metadata(import, out);
+    tec_import_warn_of_contradictions(import, &before, out);
     return TEC_OK;
 }
 

@@ -16,9 +16,14 @@ static const struct {
     const char *format, *kind;
     tec_model_kind is;
 } known[] = {
-    {TEC_CHECKPOINT_FORMAT, "vit", TEC_MODEL_VIT}, {TEC_CHECKPOINT_FORMAT, "mae", TEC_MODEL_MAE},
-    {TEC_CHECKPOINT_FORMAT, "tec", TEC_MODEL_TEC}, {"tec-fixture", "targets", TEC_MODEL_VIT},
-    {"tec-fixture", "mae", TEC_MODEL_MAE},         {"tec-fixture", "pretrain", TEC_MODEL_TEC},
+    {TEC_CHECKPOINT_FORMAT, "vit", TEC_MODEL_VIT},
+    {TEC_CHECKPOINT_FORMAT, "mae", TEC_MODEL_MAE},
+    {TEC_CHECKPOINT_FORMAT, "tec", TEC_MODEL_TEC},
+    {"tec-fixture", "targets", TEC_MODEL_VIT},
+    {"tec-fixture", "mae", TEC_MODEL_MAE},
+    {"tec-fixture", "pretrain", TEC_MODEL_TEC},
+    {TEC_CHECKPOINT_FORMAT, "classifier", TEC_MODEL_CLASSIFIER},
+    {"tec-fixture", "finetune", TEC_MODEL_CLASSIFIER},
 };
 
 /* Keras writes its version and its layers' names as attributes of the root, Keras 3 a group of layers. */
@@ -91,8 +96,9 @@ static tec_status check_size(hid_t file, const char *path, const tec_model_confi
     enum { LONGEST = 1 << 15, DEEPEST = 1 << 12 };
     hsize_t bytes = 0;
     const int side[] = {
-        c->image_size,    c->patch,         c->channels,   c->width,      c->heads,
-        c->decoder_width, c->decoder_heads, c->base_width, c->base_heads,
+        c->image_size, c->patch,         c->channels,          c->width,
+        c->heads,      c->decoder_width, c->decoder_heads,     c->base_width,
+        c->base_heads, c->classes,       c->variant.registers, c->variant.unplaced,
     };
     for (size_t i = 0; i < sizeof side / sizeof *side; i++)
         if (side[i] < 0 || side[i] > LONGEST)
@@ -117,7 +123,8 @@ static tec_status read_config(hid_t file, const char *path, tec_model_config *co
     TEC_TRY(open_group(file, path, "config", &group));
     tec_status status = TEC_OK;
     for (const tec_h5_field *f = tec_checkpoint_config_fields; status == TEC_OK && f->name; f++)
-        if (f->use & 1u << config->kind)
+        if (f->use & 1u << config->kind &&
+            (!(f->use & TEC_CHECKPOINT_OPTIONAL) || tec_h5_has_attribute(group, f->name)))
             status = tec_h5_get_field(group, path, f, config);
     H5Gclose(group);
     return status == TEC_OK ? check_size(file, path, config) : status;

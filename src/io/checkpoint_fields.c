@@ -6,20 +6,23 @@
 #define VIT (1u << TEC_MODEL_VIT)
 #define MAE (1u << TEC_MODEL_MAE)
 #define TEC (1u << TEC_MODEL_TEC)
+#define CLASSIFIER (1u << TEC_MODEL_CLASSIFIER)
+#define ALL (VIT | MAE | TEC | CLASSIFIER)
+#define VARIANT (CLASSIFIER | TEC_CHECKPOINT_OPTIONAL)
 
-const char *const tec_checkpoint_kinds[] = {"vit", "mae", "tec", NULL};
+const char *const tec_checkpoint_kinds[] = {"vit", "mae", "tec", "classifier", NULL};
 
 #define CONFIG(name_, member, kind_, use_)                                                                             \
     .name = name_, .offset = offsetof(tec_model_config, member), .kind = kind_, .count = 1, .use = use_
 
 const tec_h5_field tec_checkpoint_config_fields[] = {
-    {CONFIG("img", image_size, TEC_H5_INT, VIT | MAE | TEC)},
-    {CONFIG("patch", patch, TEC_H5_INT, VIT | MAE | TEC)},
-    {CONFIG("chans", channels, TEC_H5_INT, VIT | MAE | TEC)},
-    {CONFIG("dim", width, TEC_H5_INT, VIT | MAE | TEC)},
-    {CONFIG("depth", depth, TEC_H5_INT, VIT | MAE | TEC)},
-    {CONFIG("heads", heads, TEC_H5_INT, VIT | MAE | TEC)},
-    {CONFIG("mlp_ratio", mlp_ratio, TEC_H5_DOUBLE, VIT | MAE | TEC)},
+    {CONFIG("img", image_size, TEC_H5_INT, ALL)},
+    {CONFIG("patch", patch, TEC_H5_INT, ALL)},
+    {CONFIG("chans", channels, TEC_H5_INT, ALL)},
+    {CONFIG("dim", width, TEC_H5_INT, ALL)},
+    {CONFIG("depth", depth, TEC_H5_INT, ALL)},
+    {CONFIG("heads", heads, TEC_H5_INT, ALL)},
+    {CONFIG("mlp_ratio", mlp_ratio, TEC_H5_DOUBLE, ALL)},
     {CONFIG("dec_dim", decoder_width, TEC_H5_INT, MAE | TEC)},
     {CONFIG("dec_depth", decoder_depth, TEC_H5_INT, MAE | TEC)},
     {CONFIG("dec_heads", decoder_heads, TEC_H5_INT, MAE | TEC)},
@@ -29,6 +32,15 @@ const tec_h5_field tec_checkpoint_config_fields[] = {
     {CONFIG("base_heads", base_heads, TEC_H5_INT, TEC)},
     {CONFIG("att_tau", attention_tau, TEC_H5_DOUBLE, TEC)},
     {CONFIG("pred_att", predict_attention, TEC_H5_BOOL, TEC)},
+    {CONFIG("classes", classes, TEC_H5_INT, CLASSIFIER)},
+    {CONFIG("pool_mean", variant.fc_norm, TEC_H5_BOOL, CLASSIFIER)},
+    {CONFIG("no_class_token", variant.no_class_token, TEC_H5_BOOL, VARIANT)},
+    {CONFIG("distillation_token", variant.distillation_token, TEC_H5_BOOL, VARIANT)},
+    {CONFIG("registers", variant.registers, TEC_H5_INT, VARIANT)},
+    {CONFIG("unplaced", variant.unplaced, TEC_H5_INT, VARIANT)},
+    {CONFIG("pre_norm", variant.pre_norm, TEC_H5_BOOL, VARIANT)},
+    {CONFIG("swiglu", variant.swiglu, TEC_H5_BOOL, VARIANT)},
+    {CONFIG("norm_eps", variant.norm_eps, TEC_H5_DOUBLE, VARIANT)},
     {0},
 };
 
@@ -36,6 +48,7 @@ const tec_h5_field tec_checkpoint_config_fields[] = {
     .name = #member, .offset = offsetof(tec_run_state, member), .kind = kind_, .count = count_
 #define LATER(member, kind_) RUN(member, kind_, 1), .use = TEC_CHECKPOINT_OPTIONAL
 
+/* clang-format off */
 const tec_h5_field tec_checkpoint_run_fields[] = {
     {RUN(step, TEC_H5_INT64, 1)},
     {RUN(epoch, TEC_H5_INT64, 1)},
@@ -53,5 +66,7 @@ const tec_h5_field tec_checkpoint_run_fields[] = {
     {LATER(finish_from, TEC_H5_INT64)},
     {LATER(finish_steps, TEC_H5_INT64)},
     {LATER(finish_lr, TEC_H5_DOUBLE)},
+    {LATER(validated, TEC_H5_INT64)},
     {0},
 };
+/* clang-format on */

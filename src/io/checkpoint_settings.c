@@ -1,4 +1,4 @@
-/* Reading the settings in a checkpoint. */
+/* Reading the texts in a checkpoint. */
 #include "tec/checkpoint_h5.h"
 
 #include "tec/memory.h"
@@ -7,9 +7,9 @@
 
 enum { LONGEST = 1 << 20 };
 
-static char *read_text(hid_t file)
+static char *read_text(hid_t file, const char *name)
 {
-    hid_t dataset = H5Dopen2(file, "/run/settings", H5P_DEFAULT);
+    hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT);
     if (dataset < 0)
         return NULL;
     hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset);
@@ -29,12 +29,23 @@ static char *read_text(hid_t file)
     return text;
 }
 
-char *tec_checkpoint_read_settings(const char *path)
+/* `name`: in the group run. */
+static char *read_text_at(const char *path, const char *name)
 {
     hid_t file;
     if (tec_h5_open(path, &file) != TEC_OK)
         return NULL;
-    char *text = tec_h5_has(file, "run") ? read_text(file) : NULL;
+    char *text = tec_h5_has(file, "run") && tec_h5_has(file, name) ? read_text(file, name) : NULL;
     H5Fclose(file);
     return text;
+}
+
+char *tec_checkpoint_read_settings(const char *path)
+{
+    return read_text_at(path, "run/settings");
+}
+
+char *tec_checkpoint_read_classes(const char *path)
+{
+    return read_text_at(path, "run/classes");
 }

@@ -63,13 +63,15 @@ static tec_status draft_config(tec_h5_draft *draft, const tec_model_config *conf
     return TEC_OK;
 }
 
-static tec_status draft_run(tec_h5_draft *draft, const tec_run_state *state, const char *settings_yaml)
+static tec_status draft_run(tec_h5_draft *draft, const tec_run_state *state, const tec_checkpoint_texts *texts)
 {
     TEC_TRY(tec_h5_draft_put_numbers(draft, "/optimizer", "step", H5T_NATIVE_INT64, 1, &state->step));
     TEC_TRY(tec_h5_draft_group(draft, "/run"));
     for (const tec_h5_field *f = tec_checkpoint_run_fields; f->name; f++)
         TEC_TRY(tec_h5_draft_put_field(draft, "/run", f, state));
-    TEC_TRY(tec_h5_draft_text(draft, "/run/settings", settings_yaml ? settings_yaml : ""));
+    TEC_TRY(tec_h5_draft_text(draft, "/run/settings", texts && texts->settings ? texts->settings : ""));
+    if (texts && texts->classes)
+        TEC_TRY(tec_h5_draft_text(draft, "/run/classes", texts->classes));
     char *software = tec_string_format("tec %s", tec_version());
     tec_status status = tec_h5_draft_text(draft, "/run/software", software);
     free(software);
@@ -113,7 +115,8 @@ static tec_status write_sets(const char *temporary, tec_h5_draft *draft, const t
 }
 
 tec_status tec_checkpoint_write(const char *path, const tec_model_config *config, const tec_params *params,
-                                const real *m, const real *v, const tec_run_state *state, const char *settings_yaml)
+                                const real *m, const real *v, const tec_run_state *state,
+                                const tec_checkpoint_texts *texts)
 {
     tensor_set set[3] = {
         {.group = "weights", .flat = params->weight, .all = true},
@@ -129,7 +132,7 @@ tec_status tec_checkpoint_write(const char *path, const tec_model_config *config
     for (int s = 0; s < sets && status == TEC_OK; s++)
         status = draft_set(&draft, params, &set[s]);
     if (status == TEC_OK && sets == 3)
-        status = draft_run(&draft, state, settings_yaml);
+        status = draft_run(&draft, state, texts);
     if (status == TEC_OK)
         status = write_sets(temporary, &draft, params, set, sets);
     tec_h5_draft_close(&draft);

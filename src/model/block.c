@@ -190,10 +190,52 @@ static bool rows_correspond(const tec_sequences *seq, const block_input *in)
     return all_rows_have_query(seq) && !in->of;
 }
 
+/* The two residual branches, in the order of block_input.keep. */
+enum { ATTENTION_BRANCH, MLP_BRANCH };
+
+static const real *keep_of(const tec_sequences *seq, const block_input *in, int branch)
+{
+    return in->keep + (long)branch * seq->count;
+}
+
+/* -> cache->middle. The branch alone, if it is needed, is in cache->h2, which is not in use yet. */
+static void attention_residual(const block *b, const tec_sequences *seq, block_cache *c, const real *residual)
+{
+    int D = b->width, M = seq->row[seq->count];
+    const real *weight = tec_params_weight(b->params, b->proj_weight),
+               *bias = tec_params_weight(b->params, b->proj_bias);
+    if (!c->input.keep) {
+        tec_linear_residual(c->mixed, weight, bias, residual, M, D, D, c->middle);
+        return;
+    }
+    tec_linear_forward(c->mixed, D, weight, bias, M, D, D, c->h2, D);
+    tec_branch_forward(c->h2, keep_of(seq, &c->input, ATTENTION_BRANCH), residual, M, seq->N, D, c->middle);
+}
+
+/* -> cache->out */
+static void mlp_residual(const block *b, const tec_sequences *seq, block_cache *c)
+{
+    int M = seq->row[seq->count];
+    tec_mlp_forward(&b->mlp, c->h2, c->input.keep ? NULL : c->middle, M, &c->mlp, c->out);
+    if (c->input.keep)
+        tec_branch_forward(c->out, keep_of(seq, &c->input, MLP_BRANCH), c->middle, M, seq->N, b->width, c->out);
+}
+
+/* The gradient of a branch's output, given that of its sum with the residual: d itself, or in scratch memory. */
+static const real *branch_gradient(const block *b, const tec_sequences *seq, const block_input *in, int branch,
+                                   const real *d, const scratch *s)
+{
+    if (!in->keep)
+        return d;
+    tec_branch_backward(d, keep_of(seq, in, branch), seq->row[seq->count], seq->N, b->width, s->query_row);
+    return s->query_row;
+}
+
 void tec_block_forward(const block *b, const tec_sequences *seq, block_input in, block_cache *c, const scratch *s)
 {
     int D = b->width, M = seq->row[seq->count];
     qkv_view view = view_of(seq, c->qkv, D);
+    assert(!in.keep || rows_correspond(seq, &in));
     c->input = in;
     tec_norm_forward(&b->norm1, in.x, in.distinct, &c->norm1, c->h1);
     project_qkv(b, seq, c, view, s);
@@ -205,11 +247,10 @@ void tec_block_forward(const block *b, const tec_sequences *seq, block_input in,
         rows_gather(seq, &in, QUERY_ROWS, in.x, D, D, c->middle, D);
         residual = c->middle;
     }
-    tec_linear_residual(c->mixed, tec_params_weight(b->params, b->proj_weight),
-                        tec_params_weight(b->params, b->proj_bias), residual, M, D, D, c->middle);
+    attention_residual(b, seq, c, residual);
 
     tec_norm_forward(&b->norm2, c->middle, M, &c->norm2, c->h2);
-    tec_mlp_forward(&b->mlp, c->h2, c->middle, M, &c->mlp, c->out);
+    mlp_residual(b, seq, c);
 }
 
 /* From the gradients of queries, keys and values (in scratch.qkv) to that of norm1's output, dh1 [U, D]. */
@@ -238,10 +279,12 @@ void tec_block_backward(const block *b, const tec_sequences *seq, real *d, const
 {
     int D = b->width, U = c->input.distinct, M = seq->row[seq->count];
     const tec_params *p = b->params;
-    tec_mlp_backward(&b->mlp, d, c->h2, M, &c->mlp, s->hidden, s->row, 0);
+    const real *dbranch = branch_gradient(b, seq, &c->input, MLP_BRANCH, d, s);
+    tec_mlp_backward(&b->mlp, dbranch, c->h2, M, &c->mlp, s->hidden, s->row, 0);
     tec_norm_backward(&b->norm2, s->row, c->middle, M, &c->norm2, d, true);
 
-    tec_linear_backward(d, D, c->mixed, D, tec_params_weight(p, b->proj_weight), M, D, D, s->row, D, 0,
+    dbranch = branch_gradient(b, seq, &c->input, ATTENTION_BRANCH, d, s);
+    tec_linear_backward(dbranch, D, c->mixed, D, tec_params_weight(p, b->proj_weight), M, D, D, s->row, D, 0,
                         tec_params_grad(p, b->proj_weight), tec_params_grad(p, b->proj_bias));
     qkv_view view = view_of(seq, c->qkv, D), dview = view_of(seq, s->qkv, D);
     tec_attention_backward(seq, s->row, view.q, view.ldq, view.k, view.v, view.ldkv, c->prob, D, b->heads, dview.q,

@@ -25,9 +25,11 @@ typedef struct block_shape {
 /* The input. Rows that are the same, such as the mask tokens of one position in all images, may be stored once: norm1
  * and the linear behind it are then computed for the distinct rows only, and their gradients are summed up. */
 typedef struct block_input {
-    const real *x; /* [U, D] */
-    int distinct;  /* U */
-    const int *of; /* [R] the row of x for each row of the sequences; NULL: row r for row r */
+    const real *x;    /* [U, D] */
+    int distinct;     /* U */
+    const int *of;    /* [R] the row of x for each row of the sequences; NULL: row r for row r */
+    const real *keep; /* [2, R / N] stochastic depth: what the attention and the MLP branch of each sequence are
+                       * multiplied by; NULL: 1. Not NULL only if all rows are distinct and have a query */
 } block_input;
 
 typedef struct block {

@@ -15,6 +15,11 @@ static int patch_pixels(const encoder *e)
     return e->config.channels * e->config.patch * e->config.patch;
 }
 
+static bool is_classifier(const encoder *e)
+{
+    return e->config.kind == TEC_MODEL_CLASSIFIER;
+}
+
 /* The tokens before the patches, and the position table. */
 static void register_tokens(encoder *e, tec_params *params, const tec_model_config *c)
 {
@@ -27,7 +32,8 @@ static void register_tokens(encoder *e, tec_params *params, const tec_model_conf
         e->dist_token = tec_params_add(params, TEC_INIT_TOKEN, (int[4]){1, 1, D}, "dist_token");
     if (v->registers)
         e->reg_token = tec_params_add(params, TEC_INIT_TOKEN, (int[4]){1, v->registers, D}, "reg_token");
-    e->pos_embed = tec_params_add(params, TEC_INIT_FIXED, (int[4]){1, placed + tec_model_patches(c), D}, "pos_embed");
+    e->pos_embed = tec_params_add(params, is_classifier(e) ? TEC_INIT_FILLED : TEC_INIT_FIXED,
+                                  (int[4]){1, placed + tec_model_patches(c), D}, "pos_embed");
 }
 
 void tec_encoder_register(encoder *e, tec_params *params, const tec_model_config *c)
@@ -56,10 +62,18 @@ void tec_encoder_register(encoder *e, tec_params *params, const tec_model_config
     e->norm = tec_norm_register(params, c->width, shape.norm_eps, v->fc_norm ? "fc_norm" : "norm");
 }
 
+/* How many of the tokens before the patches have a position: the first ones. */
+static int placed_tokens(const encoder *e)
+{
+    return e->prefix - e->config.variant.unplaced;
+}
+
+/* The table has room for one token before the patches; more, or none, are not ours, and are read from a file. */
 void tec_encoder_fill_positions(const encoder *e)
 {
-    tec_positions_fill(e->config.image_size / e->config.patch, e->config.width,
-                       tec_params_weight(e->params, e->pos_embed));
+    if (placed_tokens(e) == 1)
+        tec_positions_fill(e->config.image_size / e->config.patch, e->config.width,
+                           tec_params_weight(e->params, e->pos_embed));
 }
 
 void tec_encoder_free(encoder *e)
@@ -84,6 +98,12 @@ void tec_encoder_lay_out(const encoder *e, int B, int visible, encoder_cache *c,
 {
     int N = e->prefix + visible;
     lay_out_embedding(e, B, visible, c, arena);
+    if (e->config.variant.pre_norm) {
+        c->pre = take_reals(arena, B * N, e->config.width);
+        tec_norm_lay_out(B * N, &c->pre_norm, arena);
+    }
+    if (is_classifier(e))
+        c->keep = take_reals(arena, 2 * e->config.depth, B);
     for (int i = 0; i < e->config.depth; i++) {
         block_cache laid_out = {0};
         tec_block_lay_out(&e->block[i], B * N, B * N, B * N, N, &laid_out, arena);
@@ -110,7 +130,7 @@ void tec_encoder_scratch(const encoder *e, int B, int visible, scratch *s)
 void tec_encoder_embed_patches(const encoder *e, const tec_example *example, int B, encoder_cache *c)
 {
     int V = c->visible, P = e->prefix, D = e->config.width, pixels = patch_pixels(e);
-    const real *position = tec_params_weight(e->params, e->pos_embed) + reals(P - e->config.variant.unplaced, D);
+    const real *position = tec_params_weight(e->params, e->pos_embed) + reals(placed_tokens(e), D);
     tec_sequences_clear(&c->seq, P + V);
     tec_sequences_append(&c->seq, B, 0);
 #pragma omp parallel for schedule(static)
@@ -121,40 +141,98 @@ void tec_encoder_embed_patches(const encoder *e, const tec_example *example, int
                        tec_params_weight(e->params, e->patch_bias), B * V, pixels, D, c->embedded, D);
 #pragma omp parallel for schedule(static)
     for (int b = 0; b < B; b++) {
+        const int *order = example[b].shuffle;
         real *x = c->x + reals(b * (P + V) + P, D);
         for (int i = 0; i < V; i++)
-            tec_add(c->embedded + reals(b * V + i, D), position + reals(example[b].shuffle[i], D), D, x + reals(i, D));
+            tec_add(c->embedded + reals(b * V + i, D), position + reals(order ? order[i] : i, D), D, x + reals(i, D));
     }
+}
+
+/* Row t of the tokens before the patches: of the weights or of the gradients, whichever `of` finds. */
+static real *prefix_row(const encoder *e, int t, real *class_row, real *(*of)(const tec_params *params, int index))
+{
+    int D = e->config.width;
+    if (class_row && t-- == 0)
+        return class_row;
+    if (e->dist_token >= 0 && t-- == 0)
+        return of(e->params, e->dist_token);
+    return of(e->params, e->reg_token) + reals(t, D);
 }
 
 static void embed(const encoder *e, const tec_example *example, int B, const real *class_row, encoder_cache *c)
 {
-    int D = e->config.width;
+    int D = e->config.width, P = e->prefix, N = P + c->visible;
+    const real *position = tec_params_weight(e->params, e->pos_embed);
     tec_encoder_embed_patches(e, example, B, c);
     for (int b = 0; b < B; b++)
-        tec_add(class_row, tec_params_weight(e->params, e->pos_embed), D, c->x + reals(b * (1 + c->visible), D));
+        for (int t = 0; t < P; t++) {
+            const real *token = prefix_row(e, t, (real *)class_row, tec_params_weight);
+            real *row = c->x + reals(b * N + t, D);
+            if (t < placed_tokens(e))
+                tec_add(token, position + reals(t, D), D, row);
+            else
+                copy_reals(token, reals(1, D), row);
+        }
+}
+
+/* Returns [depth, 2, B], or NULL: no branch is left out. */
+static const real *gather_keep(const encoder *e, const tec_example *example, int B, encoder_cache *c)
+{
+    if (!is_classifier(e) || !example[0].keep)
+        return NULL;
+    for (int i = 0; i < 2 * e->config.depth; i++)
+        for (int b = 0; b < B; b++)
+            c->keep[reals(i, B) + (size_t)b] = example[b].keep[i];
+    return c->keep;
+}
+
+const real *tec_encoder_blocks_forward(const encoder *e, const tec_example *example, int B, const real *class_row,
+                                       encoder_cache *c, const scratch *s)
+{
+    embed(e, example, B, class_row, c);
+    block_input in = {c->x, B * (e->prefix + c->visible), NULL, gather_keep(e, example, B, c)};
+    if (e->config.variant.pre_norm) {
+        tec_norm_forward(&e->norm_pre, c->x, in.distinct, &c->pre_norm, c->pre);
+        in.x = c->pre;
+    }
+    for (int i = 0; i < e->config.depth; i++) {
+        tec_block_forward(&e->block[i], &c->seq.view, in, &c->block[i], s);
+        in.x = c->block[i].out;
+        in.keep = in.keep ? in.keep + reals(2, B) : NULL;
+    }
+    return in.x;
 }
 
 void tec_encoder_forward(const encoder *e, const tec_example *example, int B, const real *class_row, encoder_cache *c,
                          const scratch *s)
 {
-    embed(e, example, B, class_row, c);
-    block_input in = {c->x, B * (1 + c->visible), NULL};
-    for (int i = 0; i < e->config.depth; i++) {
-        tec_block_forward(&e->block[i], &c->seq.view, in, &c->block[i], s);
-        in.x = c->block[i].out;
-    }
-    tec_norm_forward(&e->norm, in.x, in.distinct, &c->norm, c->normed);
+    const real *x = tec_encoder_blocks_forward(e, example, B, class_row, c, s);
+    tec_norm_forward(&e->norm, x, B * (e->prefix + c->visible), &c->norm, c->normed);
+}
+
+/* Adds the gradients of an image's tokens, d [N, D], to those of the position table, which has all patches. */
+static void positions_backward(const encoder *e, const real *d, int visible, real *dposition)
+{
+    int D = e->config.width, placed = placed_tokens(e);
+    tec_add(dposition, d, placed * D, dposition);
+    dposition += reals(placed, D);
+    tec_add(dposition, d + reals(e->prefix, D), visible * D, dposition);
 }
 
 static void embed_backward(const encoder *e, int B, const real *d, real *dclass, const encoder_cache *c)
 {
-    int V = c->visible, D = e->config.width, pixels = patch_pixels(e);
+    int V = c->visible, P = e->prefix, D = e->config.width, pixels = patch_pixels(e);
     const tec_params *p = e->params;
+    real *dposition = tec_params_grad(p, e->pos_embed);
     for (int b = 0; b < B; b++) {
-        const real *row = d + reals(b * (1 + V), D);
-        tec_add(dclass, row, D, dclass);
-        copy_reals(row + D, reals(V, D), c->embedded + reals(b * V, D));
+        const real *row = d + reals(b * (P + V), D);
+        for (int t = 0; t < P; t++) {
+            real *dtoken = prefix_row(e, t, dclass, tec_params_grad);
+            tec_add(dtoken, row + reals(t, D), D, dtoken);
+        }
+        if (dposition)
+            positions_backward(e, row, V, dposition);
+        copy_reals(row + reals(P, D), reals(V, D), c->embedded + reals(b * V, D));
     }
     tec_linear_backward(c->embedded, D, c->patches, pixels, tec_params_weight(p, e->patch_weight), B * V, pixels, D,
                         NULL, 0, 0, tec_params_grad(p, e->patch_weight), tec_params_grad(p, e->patch_bias));
@@ -163,13 +241,17 @@ static void embed_backward(const encoder *e, int B, const real *d, real *dclass,
 void tec_encoder_backward(const encoder *e, int B, real *d, const real *extra, real *dclass, const encoder_cache *c,
                           const scratch *s)
 {
-    int depth = e->config.depth, D = e->config.width, R = B * (1 + c->visible);
+    int depth = e->config.depth, D = e->config.width, R = B * (e->prefix + c->visible);
     for (int i = depth - 1; i >= 0; i--) {
         if (extra && i < depth - 1)
             for (int r = 0; r < R; r++)
                 tec_add(d + reals(r, D), extra + reals(r * depth + i, D), D, d + reals(r, D));
         tec_block_backward(&e->block[i], &c->seq.view, d, &c->block[i], s, d);
         tec_params_finish(e->params, e->block[i].norm1.weight);
+    }
+    if (e->config.variant.pre_norm) {
+        tec_norm_backward(&e->norm_pre, d, c->x, R, &c->pre_norm, s->row, false);
+        d = s->row;
     }
     embed_backward(e, B, d, dclass, c);
 }

@@ -1,7 +1,8 @@
 /* Module model, private. The Vision Transformer encoder on the visible patches of each image (MAE, arXiv 2111.06377):
- * patch embedding, class token, fixed positions, blocks, final norm.
+ * patch embedding, class token, positions, blocks, final norm.
  *
- * With all patches visible it is an ordinary ViT or, for inference, one of its variants (tec_vit_variant).
+ * With all patches visible it is an ordinary ViT or, for inference and in classifiers, one of its variants
+ * (tec_vit_variant). Positions are trained in a classifier, and fixed otherwise.
  *
  *   B  images
  *   V  visible patches of an image
@@ -33,9 +34,12 @@ typedef struct encoder {
 typedef struct encoder_cache {
     int visible; /* V */
     sequences seq;
-    real *patches;      /* [B V, c p p] */
-    real *embedded;     /* [B V, D] */
-    real *x;            /* [B N, D]  input of the first block */
+    real *patches;  /* [B V, c p p] */
+    real *embedded; /* [B V, D] */
+    real *x;        /* [B N, D]  input of the first block, or of norm_pre */
+    real *pre;      /* [B N, D]  output of norm_pre; only with pre_norm, in training */
+    norm_cache pre_norm;
+    real *keep;         /* [depth, 2, B]  classifier: stochastic depth */
     block_cache *block; /* [depth]   inference: the first serves all */
     norm_cache norm;
     real *normed; /* [B N, D] */
@@ -55,10 +59,15 @@ void tec_encoder_scratch(const encoder *e, int B, int visible, scratch *s);
  *   example  [B] */
 void tec_encoder_embed_patches(const encoder *e, const tec_example *example, int B, encoder_cache *cache);
 
-/* The same and the class token, all blocks, the final norm: the outputs are in cache->block[i].out and cache->normed.
+/* The same, the tokens before the patches and all blocks: the outputs are in cache->block[i].out. Returns the last.
  *
  *   example    [B]
- *   class_row  [D]  without its position */
+ *   class_row  [D]  without its position; NULL: a variant without
+ *   result     [B N, D] */
+const real *tec_encoder_blocks_forward(const encoder *e, const tec_example *example, int B, const real *class_row,
+                                       encoder_cache *cache, const scratch *s);
+
+/* The same and the final norm of all tokens -> cache->normed. */
 void tec_encoder_forward(const encoder *e, const tec_example *example, int B, const real *class_row,
                          encoder_cache *cache, const scratch *s);
 
@@ -67,7 +76,7 @@ void tec_encoder_forward(const encoder *e, const tec_example *example, int B, co
  *   d       [B N, D]        in: gradient of the last block's output; overwritten
  *   extra   [B N, depth D]  columns i D .. (i + 1) D - 1: what else to add to the gradient of the output of block i,
  *                           i < depth - 1; NULL: nothing
- *   dclass  [D]             gradient of class_row, added to */
+ *   dclass  [D]             gradient of class_row, added to; NULL: there is none */
 void tec_encoder_backward(const encoder *e, int B, real *d, const real *extra, real *dclass, const encoder_cache *cache,
                           const scratch *s);
 

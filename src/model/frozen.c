@@ -164,7 +164,7 @@ static const real *run_block(tec_frozen *f, int i, const real *x)
 {
     block_cache *c = &f->cache.block[0];
     const tec_sequences *seq = &f->cache.seq.view;
-    tec_block_forward(&f->encoder.block[i], seq, (block_input){x, seq->count * seq->N, NULL}, c, &f->scratch);
+    tec_block_forward(&f->encoder.block[i], seq, (block_input){x, seq->count * seq->N, NULL, NULL}, c, &f->scratch);
     return c->out;
 }
 

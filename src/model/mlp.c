@@ -20,7 +20,7 @@ mlp tec_mlp_register(tec_params *params, int width, int hidden, bool swiglu, tec
 void tec_mlp_lay_out(const mlp *m, int R, bool backward, mlp_cache *cache, tec_arena *arena)
 {
     cache->gelu = take_reals(arena, R, m->hidden);
-    cache->derivative = backward ? take_reals(arena, R, m->hidden) : NULL;
+    cache->derivative = backward && !m->swiglu ? take_reals(arena, R, m->hidden) : NULL;
     cache->halves = m->swiglu ? take_reals(arena, R, 2 * m->hidden) : NULL;
 }
 
@@ -71,6 +71,13 @@ void tec_mlp_backward(const mlp *m, const real *dy, const real *x, int R, const 
     tec_linear_backward(dy, m->width, cache->gelu, m->hidden, tec_params_weight(p, m->fc2_weight), R, m->hidden,
                         m->width, hidden, m->hidden, 0, tec_params_grad(p, m->fc2_weight),
                         tec_params_grad(p, m->fc2_bias));
+    if (m->swiglu) {
+        int both = 2 * m->hidden;
+        tec_swiglu_backward(hidden, R, m->hidden, cache->halves);
+        tec_linear_backward(cache->halves, both, x, m->width, tec_params_weight(p, m->fc1_weight), R, m->width, both,
+                            dx, m->width, beta, tec_params_grad(p, m->fc1_weight), tec_params_grad(p, m->fc1_bias));
+        return;
+    }
     tec_gelu_backward(hidden, cache->derivative, R, m->hidden, tec_params_grad(p, m->fc1_bias));
     tec_linear_backward(hidden, m->hidden, x, m->width, tec_params_weight(p, m->fc1_weight), R, m->width, m->hidden, dx,
                         m->width, beta, tec_params_grad(p, m->fc1_weight), NULL);

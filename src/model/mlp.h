@@ -1,7 +1,7 @@
 /* Module model, private. The MLP of transformer blocks and adaptors: two linears with a GELU between them.
  *
- * Or an approximation of the GELU, or SwiGLU (arXiv 2002.05202), forward only, in which the first linear
- * yields two halves, and silu of one gates the other. */
+ * Or SwiGLU (arXiv 2002.05202), in which the first linear yields two halves, and silu of one gates the other. Or an
+ * approximation of the GELU, forward only. */
 #ifndef TEC_MODEL_MLP_H
 #define TEC_MODEL_MLP_H
 
@@ -22,8 +22,8 @@ typedef struct mlp {
 /* What forward leaves for backward. */
 typedef struct mlp_cache {
     real *gelu;       /* [R, hidden] what fc2 is applied to */
-    real *derivative; /* [R, hidden] of the GELU; NULL: inference */
-    real *halves;     /* [R, 2 hidden] SwiGLU; NULL: GELU */
+    real *derivative; /* [R, hidden] of the GELU; NULL: inference, or SwiGLU */
+    real *halves;     /* [R, 2 hidden] SwiGLU, backward overwrites them by their gradient; NULL: GELU */
 } mlp_cache;
 
 /* Registers PREFIX.fc1.weight, PREFIX.fc1.bias, PREFIX.fc2.weight, PREFIX.fc2.bias. */

@@ -6,26 +6,38 @@
 #include "tec/memory.h"
 #include "tec/ops.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
-tec_status tec_model_create(tec_model **out, const tec_model_config *config, int batch, int visible, int topk)
+static const model_kind *const kinds[] = {[TEC_MODEL_VIT] = NULL,
+                                          [TEC_MODEL_MAE] = &tec_model_kind_mae,
+                                          [TEC_MODEL_TEC] = &tec_model_kind_tec,
+                                          [TEC_MODEL_CLASSIFIER] = &tec_model_kind_classifier};
+
+static tec_status check_inputs(const tec_model_config *config, int visible, int topk)
 {
-    *out = NULL;
-    TEC_TRY(tec_model_config_check(config));
+    int L = tec_model_patches(config);
     if (config->kind == TEC_MODEL_VIT)
         return tec_fail(TEC_USER_ERROR,
                         "model: a plain encoder has no loss to train with; the objectives are mae and tec");
-    int L = tec_model_patches(config);
-    if (visible < 1 || visible >= L)
+    assert(config->kind != TEC_MODEL_CLASSIFIER || (visible == L && topk == 0));
+    if (visible < 1 || (visible >= L && config->kind != TEC_MODEL_CLASSIFIER))
         return tec_fail(TEC_USER_ERROR,
                         "model: %d of %d patches would be visible; at least one must be visible and one hidden",
                         visible, L);
     if (topk < 0 || topk > L)
         return tec_fail(TEC_USER_ERROR, "model: %d attention queries were requested, but an image has %d patches", topk,
                         L);
+    return TEC_OK;
+}
 
+tec_status tec_model_create(tec_model **out, const tec_model_config *config, int batch, int visible, int topk)
+{
+    *out = NULL;
+    TEC_TRY(tec_model_config_check(config));
+    TEC_TRY(check_inputs(config, visible, topk));
     tec_model *m = tec_allocate_zeroed(1, sizeof *m);
-    m->kind = config->kind == TEC_MODEL_TEC ? &tec_model_kind_tec : &tec_model_kind_mae;
+    m->kind = kinds[config->kind];
     m->config = *config;
     m->batch = batch;
     m->visible = visible;
@@ -33,7 +45,8 @@ tec_status tec_model_create(tec_model **out, const tec_model_config *config, int
     m->kind->build(m);
     tec_params_allocate(&m->params, true);
     tec_encoder_fill_positions(&m->encoder);
-    tec_decoder_fill_positions(&m->decoder);
+    if (config->kind != TEC_MODEL_CLASSIFIER)
+        tec_decoder_fill_positions(&m->decoder);
     m->kind->lay_out(m, &m->arena);
     tec_arena_reserve(&m->arena);
     m->kind->lay_out(m, &m->arena);

@@ -1,4 +1,4 @@
-/* Module model, private. Inside a tec_model: what its two kinds share, and where they differ.
+/* Module model, private. Inside a tec_model: what its kinds share, and where they differ.
  *
  * Dimensions as in tec/model.h, and
  *
@@ -22,7 +22,7 @@ typedef struct model_kind {
     void (*backward)(tec_model *model);
 } model_kind;
 
-extern const model_kind tec_model_kind_tec, tec_model_kind_mae;
+extern const model_kind tec_model_kind_tec, tec_model_kind_mae, tec_model_kind_classifier;
 
 struct tec_model {
     const model_kind *kind;
@@ -34,7 +34,8 @@ struct tec_model {
     int B;
 
     encoder encoder;
-    decoder decoder;
+    int head_weight, head_bias;  /* classifier: indices of the tensors */
+    decoder decoder;             /* MAE and TEC, from here on */
     patch_prediction patches;    /* pixels or features */
     class_adaptor class_adaptor; /* TEC only, from here on */
     encoder_adaptor encoder_adaptor;
@@ -46,10 +47,11 @@ struct tec_model {
     encoder_adaptor_cache encoder_adaptor_cache;
     attention_prediction_cache attention_cache;
     scratch scratch;
-    real *pred;   /* [B (L - V), outputs]  after forward its gradient */
+    real *pred;   /* [B (L - V), outputs]  after forward its gradient; classifier: [B, classes] */
     real *target; /* [L - V, outputs]      MAE: of one image */
-    real *dz;     /* [B (1 + V), D]        gradient of what the decoders see */
-    real *dx;     /* [B (1 + V), D]        gradient of the encoder's output */
+    real *pooled; /* [B, D]                classifier: class tokens or mean patches */
+    real *dz;     /* [B (1 + V), D]        gradient of what the decoders see; classifier: [B, D] of pooled */
+    real *dx;     /* [B N, D]              gradient of the encoder's output */
 };
 
 /* Compares the hidden patches of every image with target(example). Returns the sum over the images of the mean squared

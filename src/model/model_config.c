@@ -38,6 +38,18 @@ static tec_status check_decoder(const tec_model_config *c)
     return TEC_OK;
 }
 
+static tec_status check_classifier(const tec_model_config *c)
+{
+    if (c->classes < 2)
+        return tec_fail(TEC_USER_ERROR, "model: a classifier needs at least 2 classes; it has %d", c->classes);
+    if (c->variant.no_class_token && !c->variant.fc_norm)
+        return tec_fail(TEC_USER_ERROR, "model: there is no class token to classify by; pool the patches");
+    if (c->variant.activation)
+        return tec_fail(TEC_USER_ERROR, "model: MLPs with %s cannot be trained, only those with gelu or SwiGLU",
+                        tec_activation_name(c->variant.activation));
+    return TEC_OK;
+}
+
 tec_status tec_model_config_check(const tec_model_config *c)
 {
     TEC_TRY(divides("patch", c->patch, "image_size", c->image_size));
@@ -54,9 +66,13 @@ tec_status tec_model_config_check(const tec_model_config *c)
                         c->patch, c->image_size);
     if (c->kind == TEC_MODEL_VIT)
         return TEC_OK;
+    if (c->kind == TEC_MODEL_CLASSIFIER)
+        return check_classifier(c);
     if (c->variant.unplaced || tec_model_prefix(c) != 1 || c->variant.pre_norm || c->variant.fc_norm ||
         c->variant.swiglu || c->variant.activation)
-        return tec_fail(TEC_USER_ERROR, "model: a variant of the plain ViT can be a base model but cannot be trained");
+        return tec_fail(
+            TEC_USER_ERROR,
+            "model: a variant of the plain ViT can be a base model and be fine-tuned, but not be pretrained");
     return check_decoder(c);
 }
 
@@ -75,6 +91,18 @@ const char *tec_model_config_difference(const tec_model_config *a, const tec_mod
     DIFFER(mlp_ratio, "mlp_ratio")
     if (a->kind == TEC_MODEL_VIT)
         return NULL;
+    if (a->kind == TEC_MODEL_CLASSIFIER) {
+        DIFFER(classes, "the number of classes")
+        DIFFER(variant.fc_norm, "the pooling")
+        DIFFER(variant.no_class_token, "the class token")
+        DIFFER(variant.distillation_token, "the distillation token")
+        DIFFER(variant.registers, "the number of registers")
+        DIFFER(variant.unplaced, "the number of tokens without a position")
+        DIFFER(variant.pre_norm, "the norm before the blocks")
+        DIFFER(variant.swiglu, "the activation of the MLPs")
+        DIFFER(variant.norm_eps, "the eps of the norms")
+        return NULL;
+    }
     DIFFER(decoder_width, "the decoder's width")
     DIFFER(decoder_depth, "the decoder's depth")
     DIFFER(decoder_heads, "the decoder's number of heads")

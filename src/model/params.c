@@ -24,7 +24,7 @@ int tec_params_add(tec_params *params, tec_init init, const int dim[4], const ch
 {
     params->param = tec_grow(params->param, (size_t)params->count, &params->capacity, sizeof *params->param);
     tec_param *p = &params->param[params->count];
-    *p = (tec_param){.init = init, .count = 1};
+    *p = (tec_param){.init = init, .count = 1, .rate = 1};
     va_list arguments;
     va_start(arguments, name_format);
     int length = vsnprintf(p->name, sizeof p->name, name_format, arguments);
@@ -82,7 +82,11 @@ static void draw(const tec_param *p, tec_philox random, real *w)
         case TEC_INIT_TOKEN:
             w[i] = (real)(0.02 * tec_philox_normal(&random));
             break;
+        case TEC_INIT_HEAD:
+            w[i] = (real)(2e-5 * tec_philox_normal(&random));
+            break;
         case TEC_INIT_ZERO:
+        case TEC_INIT_FILLED:
         case TEC_INIT_FIXED:
             break;
         }

@@ -1,4 +1,4 @@
-/* The targets and the losses of one image: patch-relation enhancement, squared error, cross-entropy. */
+/* The targets and the losses of one image: patch-relation enhancement, squared error, cross-entropies. */
 #include "tec/ops.h"
 
 #include "tec/measure.h"
@@ -93,4 +93,26 @@ double tec_cross_entropy_rows(real *logit, const real *target, int target_stride
         total += cross_entropy(logit + (long)i * L, scratch, L, scale);
     }
     return total;
+}
+
+/* x is a log softmax. The gradient does not take for granted that the probabilities add up to exactly 1. */
+TEC_CLONES static real class_loss(real *restrict x, const real *restrict wanted, int n, real scale)
+{
+    real loss = 0, all = 0;
+#pragma omp simd reduction(+ : all)
+    for (int i = 0; i < n; i++)
+        all += wanted[i];
+#pragma omp simd reduction(+ : loss)
+    for (int i = 0; i < n; i++) {
+        loss -= wanted[i] * x[i];
+        x[i] = scale * (all * real_exp(x[i]) - wanted[i]);
+    }
+    return loss;
+}
+
+double tec_class_loss(real *logit, const real *wanted, int classes, real scale)
+{
+    TEC_MEASURE(TEC_OPERATOR_LOSS);
+    log_softmax(logit, classes);
+    return class_loss(logit, wanted, classes, scale);
 }

@@ -17,7 +17,7 @@ void tec_patches_gather(const real *image, int channels, int size, int patch, co
     TEC_MEASURE(TEC_OPERATOR_PATCHES);
     for (int i = 0; i < n; i++)
         for (int c = 0; c < channels; c++) {
-            const real *in = patch_at(image, size, patch, index[i]) + (long)c * size * size;
+            const real *in = patch_at(image, size, patch, index ? index[i] : i) + (long)c * size * size;
             for (int y = 0; y < patch; y++, in += size)
                 for (int x = 0; x < patch; x++)
                     *out++ = in[x];

@@ -110,12 +110,12 @@ double tec_adamw_update(tec_adamw *a, tec_params *params, size_t first, size_t c
     int threads = omp_get_max_threads();
     double square[threads];
     memset(square, 0, sizeof square);
+    const double bias1 = 1 - power(a->beta1, a->step);
     step_constants k = {.beta1 = (real)a->beta1,
                         .beta2 = (real)a->beta2,
                         .rest1 = (real)(1 - a->beta1),
                         .rest2 = (real)(1 - a->beta2),
                         .eps = (real)a->eps,
-                        .rate = (real)(lr / (1 - power(a->beta1, a->step))),
                         .root = (real)(1 / sqrt(1 - power(a->beta2, a->step))),
                         .scale = (real)scale};
 #pragma omp parallel firstprivate(k)
@@ -125,7 +125,8 @@ double tec_adamw_update(tec_adamw *a, tec_params *params, size_t first, size_t c
             continue;
         span part = overlap((span){p->offset, p->offset + p->count}, my_share((span){first, first + count}));
         size_t at = part.begin;
-        k.keep = (real)(p->decayed ? 1 - lr * a->weight_decay : 1);
+        k.rate = (real)(lr * p->rate / bias1);
+        k.keep = (real)(p->decayed ? 1 - lr * p->rate * a->weight_decay : 1);
         square[omp_get_thread_num()] +=
             update(&k, part.end - part.begin, params->weight + at, params->grad + at, a->m + at, a->v + at);
     }

@@ -6,6 +6,8 @@
 #include "tec/memory.h"
 #include "tec/text.h"
 
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,22 +63,66 @@ static char *describe_damage(const tec_dataset *set, const tec_comm *comm, const
     return text;
 }
 
+/* The counts of a tec_value_range, over all ranks. */
+typedef struct totals {
+    int64_t images, aside, window[TEC_NARROW_WINDOWS], low[256], high[256];
+} totals;
+
+static void load(const atomic_llong *from, int64_t *to, int n)
+{
+    for (int i = 0; i < n; i++)
+        to[i] = atomic_load(&from[i]);
+}
+
+/* Collective. false: there are no such images. */
+static bool sum_range(const tec_value_range *range, const tec_comm *comm, totals *t)
+{
+    load(&range->images, &t->images, 1);
+    tec_comm_sum_int64(comm, &t->images, 1);
+    if (t->images == 0)
+        return false;
+    load(&range->aside, &t->aside, 1);
+    load(range->window, t->window, TEC_NARROW_WINDOWS);
+    load(range->low, t->low, 256);
+    load(range->high, t->high, 256);
+    tec_comm_sum_int64(comm, &t->aside, (int)((sizeof *t - offsetof(totals, aside)) / sizeof(int64_t)));
+    return true;
+}
+
+/* "" where all values of all images are meant. */
+static void describe_share(const totals *t, int64_t inside, char *text, size_t size)
+{
+    const char *aside = t->aside ? "single pixels aside" : "";
+    if (inside < t->images)
+        snprintf(text, size, " (%lld of %lld%s%s)", (long long)inside, (long long)t->images, t->aside ? ", " : "",
+                 aside);
+    else
+        snprintf(text, size, "%s%s%s", t->aside ? " (" : "", aside, t->aside ? ")" : "");
+}
+
 /* Collective. */
 static void report_range(const tec_dataset *set, const tec_comm *comm, const char *what, bool deep)
 {
-    const tec_value_range *range = tec_findings_range(tec_dataset_findings(set), deep);
-    int64_t images = atomic_load(&range->images);
-    double end[2] = {atomic_load(&range->below), atomic_load(&range->high)};
-    tec_comm_sum_int64(comm, &images, 1);
-    tec_comm_max_double(comm, end, 2);
-    int low = 255 - (int)end[0], high = (int)end[1];
-    if (images == 0 || high - low + 1 >= TEC_NARROW_LEVELS)
+    totals t;
+    char share[96];
+    if (!sum_range(tec_findings_range(tec_dataset_findings(set), deep), comm, &t))
         return;
-    int unit = deep ? 256 : 1, most = deep ? 65535 : 255;
+    int at = 0, unit = deep ? 256 : 1, most = deep ? 65535 : 255;
+    for (int i = 1; i < TEC_NARROW_WINDOWS; i++)
+        at = t.window[i] > t.window[at] ? i : at;
+    if (10 * t.window[at] < 9 * t.images)
+        return;
+    int low = at, high = at + TEC_NARROW_LEVELS - 2;
+    while (!t.low[low])
+        low++;
+    while (!t.high[high])
+        high--;
+    describe_share(&t, t.window[at], share, sizeof share);
     tec_warn(
-        "%s: the values of its %s images lie between %d and %d of 0 to %d, which is less than a quarter of the range, "
-        "and become %d levels: scale them to the whole range",
-        what, deep ? "16-bit" : "8-bit", low * unit, (high + 1) * unit - 1, most, high - low + 1);
+        "%s: the values of its %s images%s lie between %d and %d of 0 to %d, which is less than a quarter of the range, "
+        "and become %d level%s: scale them to the whole range",
+        what, deep ? "16-bit" : "8-bit", share, low * unit, (high + 1) * unit - 1, most, high - low + 1,
+        tec_plural(high - low + 1));
 }
 
 void tec_findings_report(const tec_dataset *set, const tec_comm *comm, const char *what)
@@ -88,8 +134,7 @@ void tec_findings_report(const tec_dataset *set, const tec_comm *comm, const cha
     tec_comm_sum_int64(comm, noted, TEC_IMAGE_NOTES);
     char *damage = describe_damage(set, comm, noted);
     if (damage)
-        tec_warn("%s: damaged images were read as Pillow reads them (data.strict_images=true refuses them): %s", what,
-                 damage);
+        tec_warn("%s: damaged images were read all the same (data.strict_images=true refuses them): %s", what, damage);
     free(damage);
     int64_t turned = noted[TEC_IMAGE_TURNED] ? count_noted(findings, comm, TEC_IMAGE_TURNED, &first) : 0;
     char name[256];

@@ -60,7 +60,8 @@ int64_t tec_skipped_report(const tec_skipped *s, const tec_comm *comm, const cha
         return 0;
     tec_skipped all = tec_skipped_merge(s, comm);
     total = all.count;
-    tec_warn("%lld images of %s could not be decoded and were left out:", (long long)total, what);
+    tec_warn("%lld image%s of %s could not be decoded and %s left out:", (long long)total, tec_plural(total), what,
+             total == 1 ? "was" : "were");
     for (int64_t i = 0; i < all.count; i++)
         tec_warn("%s", all.message[i]);
     tec_skipped_free(&all);
@@ -71,7 +72,8 @@ tec_status tec_skipped_fail(const tec_skipped *s, const tec_comm *comm, const ch
 {
     enum { NAMED = 3 };
     tec_skipped all = tec_skipped_merge(s, comm);
-    char *text = tec_string_format("%lld were left out so far, the first of them: ", (long long)all.count);
+    char *text = tec_string_format("%lld %s left out so far, the first of them: ", (long long)all.count,
+                                   all.count == 1 ? "was" : "were");
     for (int64_t i = 0; i < all.count && i < NAMED; i++) {
         char *longer = tec_string_format("%s%s%s", text, i ? "; " : "", all.message[i]);
         free(text);

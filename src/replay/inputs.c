@@ -14,6 +14,8 @@ void tec_replay_inputs_free(replay_inputs *in)
     free(in->attention);
     free(in->shuffle);
     free(in->topk);
+    free(in->keep_path);
+    free(in->wanted);
     free(in->example);
 }
 
@@ -65,6 +67,22 @@ static tec_status read_targets(const tec_fixture *f, const tec_model_config *c, 
     return tec_fixture_reals(f, "inputs/attention", B * (1 + K) * H * L, &in->attention);
 }
 
+/* The fixture has [depth, 2, B], which PyTorch's blocks take. */
+static tec_status read_classes(const tec_fixture *f, const tec_model_config *c, replay_inputs *in)
+{
+    size_t B = (size_t)in->B, branches = 2 * (size_t)c->depth;
+    real *keep;
+    in->keep = tec_model_patches(c);
+    TEC_TRY(tec_fixture_reals(f, "inputs/targets", B * (size_t)c->classes, &in->wanted));
+    TEC_TRY(tec_fixture_reals(f, "inputs/keep_path", branches * B, &keep));
+    in->keep_path = tec_allocate(branches * B * sizeof *in->keep_path);
+    for (size_t i = 0; i < branches; i++)
+        for (size_t b = 0; b < B; b++)
+            in->keep_path[b * branches + i] = keep[i * B + b];
+    free(keep);
+    return TEC_OK;
+}
+
 /* Numbers of an image. */
 static size_t pixels_of(const tec_model_config *c)
 {
@@ -79,6 +97,11 @@ static void make_examples(const tec_model_config *c, replay_inputs *in)
     for (size_t b = 0; b < B; b++) {
         tec_example *example = &in->example[b];
         example->image = in->images + b * pixels_of(c);
+        if (c->kind == TEC_MODEL_CLASSIFIER) {
+            example->wanted = in->wanted + b * (size_t)c->classes;
+            example->keep = in->keep_path + b * 2 * (size_t)c->depth;
+            continue;
+        }
         example->shuffle = in->shuffle + b * L;
         if (c->kind == TEC_MODEL_TEC) {
             example->feature = in->feature + b * L * C;
@@ -99,6 +122,11 @@ tec_status tec_replay_inputs_read(const tec_fixture *f, const tec_model_config *
     if (c->kind == TEC_MODEL_VIT) {
         TEC_TRY(read_count(f, "last_layers", 1, c->depth, &in->last_layers));
         return read_count(f, "topk", 0, L, &in->K);
+    }
+    if (c->kind == TEC_MODEL_CLASSIFIER) {
+        TEC_TRY(read_classes(f, c, in));
+        make_examples(c, in);
+        return TEC_OK;
     }
     TEC_TRY(read_count(f, "keep", 1, L - 1, &in->keep));
     TEC_TRY(tec_fixture_ints(f, "inputs/ids_shuffle", B * (size_t)L, &in->shuffle));

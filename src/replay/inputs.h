@@ -8,6 +8,8 @@
 /* Dimensions as in tec/model.h; B images. */
 typedef struct replay_inputs {
     int B, K, keep;       /* keep: V; 0: a plain encoder */
+    real *keep_path;      /* classifier: [B, depth, 2] */
+    real *wanted;         /* classifier: [B, classes] */
     real *images;         /* [B, c, S, S] */
     real *feature;        /* TEC: [B, L, C] standardised, as in the target store */
     real *attention;      /* TEC: [B, 1 + K, H, L] */

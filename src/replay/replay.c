@@ -31,10 +31,10 @@ static tec_status compare_losses(const tec_fixture *f, tec_model *model, const d
 }
 
 typedef struct adamw_case {
-    double steps, lr, beta1, beta2, eps, weight_decay;
+    double steps, lr, beta1, beta2, eps, weight_decay, layer_decay;
 } adamw_case;
 
-static tec_status read_adamw(const tec_fixture *f, adamw_case *c)
+static tec_status read_adamw(const tec_fixture *f, bool classifier, adamw_case *c)
 {
     const char *group = "expected/adamw";
     TEC_TRY(tec_fixture_attribute(f, group, "steps", &c->steps));
@@ -43,6 +43,9 @@ static tec_status read_adamw(const tec_fixture *f, adamw_case *c)
     TEC_TRY(tec_fixture_attribute(f, group, "beta2", &c->beta2));
     TEC_TRY(tec_fixture_attribute(f, group, "eps", &c->eps));
     TEC_TRY(tec_fixture_attribute(f, group, "weight_decay", &c->weight_decay));
+    c->layer_decay = 1;
+    if (classifier)
+        TEC_TRY(tec_fixture_attribute(f, group, "layer_decay", &c->layer_decay));
     if (!(c->steps >= 0 && c->steps < 10000))
         return tec_fail(TEC_USER_ERROR, "%s: expected/adamw: %g steps cannot be replayed; 0 to 9999 can",
                         tec_fixture_path(f), c->steps);
@@ -80,9 +83,12 @@ static tec_status replay_adamw(const tec_fixture *f, tec_model *model, const rep
                                tec_replay_result *result)
 {
     const tec_params *params = tec_model_params(model);
+    const bool classifier = tec_model_get_config(model)->kind == TEC_MODEL_CLASSIFIER;
     adamw_case c;
     real *want;
-    TEC_TRY(read_adamw(f, &c));
+    TEC_TRY(read_adamw(f, classifier, &c));
+    if (classifier)
+        tec_model_decay_layers(model, c.layer_decay);
     TEC_TRY(tec_fixture_reals(f, "expected/adamw/loss", (size_t)c.steps + 1, &want));
     real *start = tec_allocate(params->total * sizeof *start);
     memcpy(start, params->weight, params->total * sizeof *start);
@@ -94,6 +100,21 @@ static tec_status replay_adamw(const tec_fixture *f, tec_model *model, const rep
     return status;
 }
 
+/* A classifier's, which it has before its loss. */
+static tec_status compare_logits(const tec_fixture *f, tec_model *model, const replay_inputs *in,
+                                 tec_replay_result *result)
+{
+    size_t count = (size_t)in->B * (size_t)tec_model_get_config(model)->classes;
+    real *want, *got;
+    TEC_TRY(tec_fixture_reals(f, "expected/logits", count, &want));
+    got = tec_allocate(count * sizeof *got);
+    tec_model_classify(model, in->example, in->B, got);
+    tec_replay_compare(tec_replay_add_figure(result, "logits", 1), "", got, want, NULL, count, (replay_span){0, 0});
+    free(got);
+    free(want);
+    return TEC_OK;
+}
+
 static tec_status replay_training(const tec_fixture *f, const tec_model_config *config, const replay_inputs *in,
                                   tec_replay_result *result)
 {
@@ -102,6 +123,8 @@ static tec_status replay_training(const tec_fixture *f, const tec_model_config *
     TEC_TRY(tec_model_create(&model, config, in->B, in->keep, in->K));
     tec_params *params = tec_model_params(model);
     tec_status status = tec_checkpoint_read_weights(tec_fixture_path(f), params);
+    if (status == TEC_OK && config->kind == TEC_MODEL_CLASSIFIER)
+        status = compare_logits(f, model, in, result);
     if (status == TEC_OK) {
         tec_model_forward(model, in->example, in->B, BOTH, 1.0 / in->B, loss);
         tec_model_backward(model);

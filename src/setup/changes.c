@@ -37,7 +37,7 @@ tec_status tec_setup_compare(const void *context, const char *yaml, tec_run_chan
     const tec_settings_source source = {.yaml_name = "run/settings", .yaml = yaml, .yaml_bytes = strlen(yaml)};
     tec_status status = tec_settings_resolve(&before, &source);
     if (status == TEC_OK) {
-        out->recipe = tec_setup_recipe(&before);
+        out->recipe = now->recipe(&before);
         for (int i = 0; i < tec_settings_count; i++)
             if (is_among(tec_settings_table[i].section, now->sections))
                 compare_setting(&tec_settings_table[i], &before, now->settings, out);

@@ -1,6 +1,7 @@
 /* The input of an evaluation: opens two data sets and a model, checks that they go together, computes features. */
 #include "tec/setup.h"
 
+#include "tec/dataset_kept.h"
 #include "tec/log.h"
 
 #include <stdlib.h>
@@ -41,10 +42,10 @@ static tec_status open_model(const tec_comm *comm, const tec_settings *settings,
     return status;
 }
 
-/* What the settings say, then what the model's sidecar says, then MAE; IDX images, which are small and filled to the edge,
- * are not cut unless somebody says so. */
-static tec_preprocessing choose_preprocessing(const tec_settings *settings, tec_preprocessing model, bool idx)
+tec_preprocessing tec_setup_choose_preprocessing(const tec_settings *settings, tec_preprocessing model,
+                                                 const tec_dataset *train, const tec_dataset *val)
 {
+    bool idx = tec_dataset_one_size(train) && tec_dataset_one_size(val);
     tec_preprocessing said = tec_preprocessing_complete(tec_setup_preprocessing(settings), model);
     if (idx && said.resize == TEC_RESIZE_AUTO && said.crop_pct <= 0)
         said.resize = TEC_RESIZE_WHOLE;
@@ -66,8 +67,7 @@ static tec_status compute(const tec_comm *comm, const tec_settings *settings, co
     complete.batch = settings->eval.batch;
     complete.pooling = (tec_pooling)settings->eval.pooling;
     complete.model = settings->eval.model;
-    complete.preprocessing = choose_preprocessing(settings, features->preprocessing,
-                                                  tec_dataset_one_size(train) && tec_dataset_one_size(val));
+    complete.preprocessing = tec_setup_choose_preprocessing(settings, features->preprocessing, train, val);
     return tec_evaluation_compute(comm, &complete, train, val, frozen, out);
 }
 
@@ -78,9 +78,10 @@ static void warn_of_shared(const tec_dataset *val, const tec_evaluation *e)
     if (e->val.skipped == 0)
         tec_dataset_name(val, e->first_shared, name, sizeof name);
     tec_warn(
-        "%lld of the %lld images of data.val are in data.train too, to the pixel%s%s: these are evaluated by themselves "
-        "(tec check names the duplicates)",
-        (long long)e->shared, (long long)e->val.total, *name ? ", the first is " : "", name);
+        "%lld of the %lld images of data.val %s in data.train too, to the pixel as they are resized%s%s: these are evaluated "
+        "by themselves, and the figures are better than they would be without them",
+        (long long)e->shared, (long long)e->val.total, e->shared == 1 ? "is" : "are", *name ? ", the first is " : "",
+        name);
 }
 
 tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settings, const tec_knn_settings *knn,
@@ -91,7 +92,9 @@ tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settin
     bool warned = false;
     tec_features_settings features = {.normalisation = tec_setup_normalisation(settings)};
     *out = (tec_evaluation){0};
-    tec_status status = open_model(comm, settings, &frozen, &features.normalisation, &features.preprocessing);
+    tec_status status = tec_setup_check_labels(settings);
+    if (status == TEC_OK)
+        status = open_model(comm, settings, &frozen, &features.normalisation, &features.preprocessing);
     if (status == TEC_OK)
         status = tec_setup_dataset(comm, settings, true, &train);
     if (status == TEC_OK)
@@ -106,6 +109,10 @@ tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settin
         warned = tec_evaluation_warn(train, settings->data.train, val, settings->data.val);
     if (status == TEC_OK)
         status = tec_setup_directory(comm, settings->run.dir);
+    if (status == TEC_OK && comm->rank == 0) {
+        tec_dataset_list_keep(train, settings->run.dir);
+        tec_dataset_list_keep(val, settings->run.dir);
+    }
     if (status == TEC_OK)
         status = compute(comm, settings, &features, train, val, frozen, out);
     if (status == TEC_OK && out->shared && !warned)

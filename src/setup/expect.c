@@ -80,17 +80,31 @@ static void compute(tec_frozen *frozen, const expectation *e, const real *images
                             out + (size_t)b * D);
 }
 
+/* NaN or infinity in the file says nothing about the model. */
+static tec_status read_finite(const expectation *e, int index, const char *name, real *out)
+{
+    int64_t count = tec_tensor_file_get(e->file, index)->count;
+    TEC_TRY(tec_tensor_file_read(e->file, index, out));
+    for (int64_t i = 0; i < count; i++)
+        if (!isfinite(out[i]))
+            return tec_fail(
+                TEC_USER_ERROR,
+                "%s: `%s` holds a number that is not finite (%g, number %lld of %lld): compute the file again",
+                tec_tensor_file_path(e->file), name, (double)out[i], (long long)i + 1, (long long)count);
+    return TEC_OK;
+}
+
 static tec_status compare(tec_frozen *frozen, expectation *e, tec_comparison *out)
 {
     int D = tec_frozen_config(frozen)->width;
     size_t count = (size_t)e->B * (size_t)D;
     real *images = tec_allocate((size_t)tec_tensor_file_get(e->file, e->images)->count * sizeof *images);
     real *got = tec_allocate(count * sizeof *got), *want = tec_allocate(count * sizeof *want);
-    tec_status status = tec_tensor_file_read(e->file, e->images, images);
+    tec_status status = read_finite(e, e->images, "images", images);
     for (int p = 0; p < 2 && status == TEC_OK; p++) {
         if (e->of[p] < 0)
             continue;
-        status = tec_tensor_file_read(e->file, e->of[p], want);
+        status = read_finite(e, e->of[p], names[p], want);
         if (status != TEC_OK)
             break;
         compute(frozen, e, images, (tec_pooling)p, got);

@@ -66,7 +66,7 @@ static tec_status settle_storage(tec_settings *settings, const tec_store_spec *f
         return other_storage(settings, "type", tec_target_type_name(found->type), tec_target_type_name(type));
     if (images != found->images && tec_settings_given(settings, "targets", "store_images"))
         return other_storage(settings, "store_images", words[found->images], words[images]);
-    settings->targets.type = found->type;
+    settings->targets.type = (int)found->type;
     settings->targets.store_images = found->images;
     return TEC_OK;
 }

@@ -9,14 +9,25 @@
 #define MOST_BYTES ((size_t)1 << 30)
 
 /* Collective. */
-static tec_status read_text(const tec_comm *comm, const char *path, char **text)
+static tec_status read_text(const tec_comm *comm, const char *key, const char *path, char **text)
 {
     size_t bytes = 0;
     tec_status status = comm->rank == 0 ? tec_file_read(path, MOST_BYTES, text, &bytes) : TEC_OK;
+    if (status == TEC_OK && comm->rank == 0)
+        status = tec_labels_check_text(key, path, *text, bytes);
     status = tec_comm_agree(comm, status);
     if (status == TEC_OK)
         tec_comm_share_text(comm, text, &bytes, 0);
     return status;
+}
+
+tec_status tec_setup_check_labels(const tec_settings *settings)
+{
+    if (settings->data.labels != TEC_LABELS_NONE)
+        return TEC_OK;
+    return tec_fail(TEC_USER_ERROR,
+                    "data.labels=none leaves out the classes of data.train, which are needed here: leave it "
+                    "out, or set data.labels=auto or folders");
 }
 
 tec_status tec_setup_val_labels(const tec_comm *comm, const tec_settings *settings, const tec_dataset *train,
@@ -32,9 +43,9 @@ tec_status tec_setup_val_labels(const tec_comm *comm, const tec_settings *settin
                         files.classes_path[0] ? "classes" : "numbers");
     if (!files.labels_path[0] || !tec_dataset_classes(train))
         return TEC_OK;
-    tec_status status = read_text(comm, files.labels_path, &labels);
+    tec_status status = read_text(comm, "data.val_labels", files.labels_path, &labels);
     if (status == TEC_OK && files.classes_path[0])
-        status = read_text(comm, files.classes_path, &classes);
+        status = read_text(comm, "data.val_classes", files.classes_path, &classes);
     files.labels = labels;
     files.classes = classes;
     if (status == TEC_OK)

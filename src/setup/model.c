@@ -35,6 +35,25 @@ static int default_groups(int depth)
     return groups;
 }
 
+/* What every kind of model has. */
+static tec_status encoder_config(const tec_settings *settings, const preset *of, tec_model_config *out)
+{
+    out->image_size = settings->data.image_size;
+    out->channels = settings->data.channels;
+    out->mlp_ratio = settings->model.mlp_ratio;
+    TEC_TRY(choose(&out->patch, settings->model.patch, of->patch, "patch"));
+    TEC_TRY(choose(&out->width, settings->model.width, of->width, "width"));
+    TEC_TRY(choose(&out->depth, settings->model.depth, of->depth, "depth"));
+    return choose(&out->heads, settings->model.heads, of->heads, "heads");
+}
+
+tec_status tec_settings_classifier_config(const tec_settings *settings, tec_model_config *out)
+{
+    *out = (tec_model_config){.kind = TEC_MODEL_CLASSIFIER,
+                              .variant = {.fc_norm = settings->finetune.pooling == TEC_POOL_MEAN, .norm_eps = 1e-6}};
+    return encoder_config(settings, &presets[settings->model.preset], out);
+}
+
 tec_status tec_settings_model_config(const tec_settings *settings, tec_model_config *out)
 {
     preset of = presets[settings->model.preset];
@@ -43,17 +62,11 @@ tec_status tec_settings_model_config(const tec_settings *settings, tec_model_con
         of.decoder_depth = MAE_DECODER_DEPTH;
     *out = (tec_model_config){
         .kind = mae ? TEC_MODEL_MAE : TEC_MODEL_TEC,
-        .image_size = settings->data.image_size,
-        .channels = settings->data.channels,
-        .mlp_ratio = settings->model.mlp_ratio,
         .norm_pix = settings->pretrain.norm_pix,
         .attention_tau = settings->pretrain.attention_tau,
         .predict_attention = settings->pretrain.attention_weight > 0,
     };
-    TEC_TRY(choose(&out->patch, settings->model.patch, of.patch, "patch"));
-    TEC_TRY(choose(&out->width, settings->model.width, of.width, "width"));
-    TEC_TRY(choose(&out->depth, settings->model.depth, of.depth, "depth"));
-    TEC_TRY(choose(&out->heads, settings->model.heads, of.heads, "heads"));
+    TEC_TRY(encoder_config(settings, &of, out));
     TEC_TRY(choose(&out->decoder_width, settings->model.decoder_width, of.decoder_width, "decoder_width"));
     TEC_TRY(choose(&out->decoder_depth, settings->model.decoder_depth, of.decoder_depth, "decoder_depth"));
     TEC_TRY(choose(&out->decoder_heads, settings->model.decoder_heads, of.decoder_heads, "decoder_heads"));

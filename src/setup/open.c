@@ -2,12 +2,14 @@
 #include "tec/setup.h"
 
 #include "tec/alone.h"
+#include "tec/dataset_kept.h"
 #include "tec/files.h"
 #include "tec/findings_report.h"
 #include "tec/hints.h"
 #include "tec/log.h"
 #include "tec/minmax.h"
 #include "tec/shared_text.h"
+#include "tec/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,17 +21,17 @@ static void look_at(const tec_dataset *set, const char *key, bool skip)
 {
     enum { LOOKS = 8 };
     int64_t size = tec_dataset_size(set), looks = tec_min_int64(size, LOOKS), bad = 0;
+    tec_status status;
     char what[64];
     tec_comm alone;
     tec_comm_local(&alone);
     for (int64_t i = 0; i < looks; i++) {
         tec_image image;
-        if (tec_dataset_read(set, i * size / looks, &image) == TEC_OK)
+        if ((status = tec_dataset_read(set, i * size / looks, &image)) == TEC_OK)
             tec_image_free(&image);
-        else
-            bad++;
+        bad += status == TEC_USER_ERROR; /* others end the work in their turn */
     }
-    snprintf(what, sizeof what, "%s (a look at %lld images)", key, (long long)looks);
+    snprintf(what, sizeof what, "%s (a look at %lld image%s)", key, (long long)looks, tec_plural(looks));
     if (skip && bad > 0)
         tec_warn("%s: %lld cannot be decoded and will be left out (%s)", what, (long long)bad, tec_error_message());
     tec_findings_report(set, &alone, what);
@@ -44,18 +46,14 @@ static void warn_of_folders(const tec_dataset *set, const char *key, const char 
 }
 
 typedef struct scanning {
-    const char *path;
-    tec_label_mode labels;
-    bool skip;
-    char *list;
-    size_t bytes;
+    tec_list_request request;
+    tec_listed found;
 } scanning;
 
 static tec_status scan(void *context)
 {
     scanning *s = context;
-    tec_status status =
-        (s->skip ? tec_dataset_scan_skipping : tec_dataset_scan)(s->path, s->labels, &s->list, &s->bytes);
+    tec_status status = tec_dataset_list(&s->request, &s->found);
     tec_progress_end();
     return status;
 }
@@ -71,12 +69,21 @@ tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings,
     bool skip = settings->data.on_bad_image == TEC_BAD_IMAGE_SKIP;
     bool labelled_later = !training && settings->data.val_labels[0];
     tec_label_mode labels = labelled_later ? TEC_LABELS_NONE : (tec_label_mode)settings->data.labels;
-    scanning s = {.path = path, .labels = labels, .skip = skip};
+    scanning s = {.request = {.path = path,
+                              .labels = labels,
+                              .skip = skip,
+                              .name = training ? "train" : "val",
+                              .dir = {settings->targets.dir, settings->run.dir}}};
+    tec_listed *found = &s.found;
     tec_release *release;
     TEC_TRY(tec_comm_alone(comm, scan, &s));
-    TEC_TRY(tec_comm_share_text_on_nodes(comm, &s.list, &s.bytes, &release));
-    tec_status status = tec_dataset_open_taking(out, s.list, s.bytes, release, settings->data.channels,
+    TEC_TRY(tec_comm_share_text_on_nodes(comm, &found->list, &found->bytes, &release));
+    tec_status status = tec_dataset_open_taking(out, found->list, found->bytes, release, settings->data.channels,
                                                 training ? settings->data.max_train : settings->data.max_val);
+    if (status == TEC_OK)
+        tec_dataset_listed(*out, &s.request, found->state, found->state_bytes);
+    else
+        free(found->state);
     status = tec_comm_agree(comm, status);
     if (status != TEC_OK) {
         tec_dataset_close(*out);

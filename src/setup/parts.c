@@ -65,6 +65,31 @@ tec_recipe tec_setup_recipe(const tec_settings *s)
                         .stop_after_steps = s->pretrain.stop_after_steps};
 }
 
+tec_recipe tec_setup_tuning_recipe(const tec_settings *s)
+{
+    const bool mixes = s->finetune.mix_probability > 0 && (s->finetune.mixup > 0 || s->finetune.cutmix > 0);
+    return (tec_recipe){.epochs = s->finetune.epochs,
+                        .batch = s->finetune.batch,
+                        .micro_batch = s->finetune.micro_batch,
+                        .lr = s->finetune.lr > 0 ? s->finetune.lr : s->finetune.blr * s->finetune.batch / 256,
+                        .min_lr = s->finetune.min_lr,
+                        .warmup_epochs = s->finetune.warmup_epochs,
+                        .beta1 = s->finetune.beta1,
+                        .beta2 = s->finetune.beta2,
+                        .weight_decay = s->finetune.weight_decay,
+                        .clip_norm = s->finetune.clip_norm,
+                        .layer_decay = s->finetune.layer_decay,
+                        .pairs = mixes,
+                        .seed = s->run.seed,
+                        .log_steps = s->finetune.log_steps,
+                        .compare_steps = s->finetune.compare_steps,
+                        .progress_seconds = s->finetune.progress_seconds,
+                        .checkpoint_epochs = s->finetune.checkpoint_epochs,
+                        .checkpoint_minutes = s->finetune.checkpoint_minutes,
+                        .stop_after_steps = s->finetune.stop_after_steps,
+                        .section = "finetune"};
+}
+
 tec_pretraining tec_setup_pretraining(const tec_settings *s, const tec_model_config *model)
 {
     return (tec_pretraining){.model = *model,

@@ -82,15 +82,17 @@ static tec_status settle_channels(tec_resolver *resolver, const char *key, doubl
     return TEC_OK;
 }
 
-/* Both or neither. */
+/* Both or neither; 0 for a deviation says, like nothing, that the file tells. */
 static tec_status check_base_normalisation(const tec_resolver *resolver)
 {
     const double *mean = resolver->settings->base.mean, *std = resolver->settings->base.std;
+    int mean_row = tec_setting_find("base", "mean"), std_row = tec_setting_find("base", "std");
+    bool mean_given = resolver->place[mean_row].line != 0, std_given = resolver->place[std_row].line != 0;
     bool all = std[0] > 0 && std[1] > 0 && std[2] > 0, some = std[0] > 0 || std[1] > 0 || std[2] > 0;
     bool shifted = mean[0] != 0 || mean[1] != 0 || mean[2] != 0;
-    if (all || (!some && !shifted))
+    if (all ? mean_given : !some && !shifted && (std_given || !mean_given))
         return TEC_OK;
-    return tec_resolver_fail(resolver, resolver->place[tec_setting_find("base", some ? "std" : "mean")],
+    return tec_resolver_fail(resolver, resolver->place[std_given ? std_row : mean_row],
                              "base.mean and base.std must be given together, and base.std must be above 0");
 }
 

@@ -38,7 +38,8 @@ void tec_settings_help(const char *const *sections, FILE *out)
     for (; *sections; sections++)
         for (int i = 0; tec_settings_row(i, &row); i++) {
             char name[128];
-            if (strcmp(row.section, *sections) != 0)
+            snprintf(name, sizeof name, "%s.%s", row.section, row.key);
+            if (strcmp(row.section, *sections) != 0 && strcmp(name, *sections) != 0)
                 continue;
             snprintf(name, sizeof name, "%s.%s=%s", row.section, row.key, row.otherwise);
             fprintf(out, "  %-36s %s\n      %s\n", name, row.type, row.help);

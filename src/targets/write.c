@@ -5,6 +5,7 @@
 #include "parts.h"
 
 #include "tec/clock.h"
+#include "tec/dataset_kept.h"
 #include "tec/dataset_record.h"
 #include "tec/files.h"
 #include "tec/findings_report.h"
@@ -220,6 +221,7 @@ static tec_status begin(const tec_targets_job *job, const target_parts *parts, i
         TEC_TRY(tec_store_check_batch(job->dir, &job->spec, job->batch));
         TEC_TRY(check_room(job));
     }
+    tec_dataset_list_keep(job->set, job->dir);
     return tec_dataset_record_exists(job->dir) ? TEC_OK : tec_dataset_record_write(job->set, job->dir);
 }
 

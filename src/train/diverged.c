@@ -35,7 +35,7 @@ tec_status tec_diverged_loss(int64_t step, const tec_feed_batch *batch, int inpu
 tec_status tec_diverged_gradient(tec_sampler *sampler, int64_t step, const tec_step_result *result)
 {
     id_list ids = {0};
-    tec_request *request = tec_allocate((size_t)sampler->batch * sizeof *request);
+    tec_request *request = tec_allocate((size_t)sampler->recipe.batch * sizeof *request);
     int count = tec_sampler_step(sampler, step, 0, 1, request);
     for (int i = 0; i < count; i++)
         list_id(&ids, request[i].sample);

@@ -38,7 +38,8 @@ typedef struct run {
     const tec_run_plan *plan;
     const tec_recipe *recipe;
     tec_trainer *trainer;
-    tec_skipped skipped;
+    tec_skipped skipped, skipped_validation;
+    double validation_seconds; /* of the last one */
     tec_run_state state;
     tec_run_changes changes; /* on rank 0, of a resumed run */
     run_log log;
@@ -285,12 +286,48 @@ static tec_status save(run *r, bool last)
         status = tec_run_directory_checkpoint(r->plan, r->trainer, &r->state);
     status = tec_comm_agree(r->comm, status);
     if (status == TEC_OK) {
-        tec_deadline_note_save(&r->deadline, tec_seconds() - start);
+        tec_deadline_note_save(&r->deadline, tec_seconds() - start + r->validation_seconds);
         tec_run_saving_done(&r->saving, r->recipe, r->state.step);
     } else {
         status = tec_run_saving_failed(&r->saving, r->plan, r->state.step, status, last);
     }
     tec_phase_enter(TEC_PHASE_COMPUTE);
+    return status;
+}
+
+/* After every epoch, and at the end of a run that ends within one. */
+static bool validation_due(const run *r)
+{
+    return r->plan->validation && r->state.step > r->state.validated &&
+           (r->state.epoch_step == 0 || r->state.step == r->total_steps);
+}
+
+static tec_status report(run *r, const tec_validation *v)
+{
+    const int64_t epochs = r->state.epoch + (r->state.epoch_step > 0);
+    double percent = 100 / (double)v->images;
+    tec_log("epoch %lld: validation loss %.4f, top-1 %.2f %%, top-5 %.2f %% (%lld images)", (long long)epochs, v->loss,
+            percent * (double)v->top1, percent * (double)v->top5, (long long)v->images);
+    TEC_TRY(tec_comm_agree(r->comm, tec_run_log_validation(&r->log, epochs, r->state.step, v)));
+    return r->plan->report(r->plan->report_context, r->comm, v, epochs, r->state.step == r->total_steps);
+}
+
+/* Collective. The time that it takes does not count as time of training. */
+static tec_status validate(run *r)
+{
+    tec_validation v;
+    double start = tec_seconds();
+    tec_step_shape shape = tec_step_shape_of(r->recipe, &r->plan->task->model, r->plan->task->inputs, 0, r->comm->size);
+    tec_progress_end();
+    tec_status status = tec_validate(r->comm, tec_trainer_model(r->trainer), shape.micro_batch, r->plan->validation,
+                                     &r->skipped_validation, &v);
+    if (status == TEC_OK)
+        status = report(r, &v);
+    tec_validation_free(&v);
+    r->state.validated = r->state.step;
+    r->validation_seconds = tec_seconds() - start;
+    r->since_line.start += r->validation_seconds;
+    r->since_epoch.start += r->validation_seconds;
     return status;
 }
 
@@ -321,23 +358,35 @@ static tec_status finish_log(run *r)
     return tec_comm_agree(r->comm, tec_run_log_flush(&r->log));
 }
 
+static tec_status validate_and_save(run *r)
+{
+    TEC_TRY(validate(r));
+    return save(r, r->state.step == r->total_steps);
+}
+
 static tec_status train(run *r)
 {
     r->started = r->since_line.start = r->since_epoch.start = tec_seconds();
     tec_run_saving_done(&r->saving, r->recipe, r->saving.step);
     if (is_stopped(r)) {
-        tec_log("the run has come to step %lld of %lld, and pretrain.stop_after_steps is %lld: nothing to do",
-                (long long)r->state.step, (long long)r->total_steps, (long long)r->recipe->stop_after_steps);
+        tec_log("the run has come to step %lld of %lld, and %s.stop_after_steps is %lld: nothing to do",
+                (long long)r->state.step, (long long)r->total_steps, tec_recipe_section(r->recipe),
+                (long long)r->recipe->stop_after_steps);
         return TEC_OK;
     }
     tec_trainer_start(r->trainer, r->state.step, r->total_steps);
     tec_phase_enter(TEC_PHASE_COMPUTE);
+    if (validation_due(r)) /* the run was stopped before it */
+        TEC_TRY(validate_and_save(r));
     while (r->state.step < r->total_steps) {
         tec_step_result result;
         TEC_TRY(take_step(r, requests(r), &result));
+        const bool stop = result.asked & TEC_ASK_STOP;
+        if (validation_due(r) && !stop)
+            TEC_TRY(validate(r));
         if (checkpoint_due(r, result.asked))
-            TEC_TRY(save(r, (result.asked & TEC_ASK_STOP) || r->state.step == r->total_steps));
-        if ((result.asked & TEC_ASK_STOP) && r->state.step < r->total_steps) {
+            TEC_TRY(save(r, stop || r->state.step == r->total_steps));
+        if (stop && (r->state.step < r->total_steps || validation_due(r))) {
             TEC_TRY(finish_log(r));
             tec_log("stopped at step %lld of %lld after a checkpoint%s; the same command continues",
                     (long long)r->state.step, (long long)r->total_steps,
@@ -368,9 +417,13 @@ tec_status tec_run_training(const tec_comm *comm, const tec_run_plan *plan)
     if (status == TEC_OK) {
         tec_skipped_report(&r.skipped, comm, "the training set");
         tec_findings_report(plan->set, comm, "the training set");
+        tec_skipped_report(&r.skipped_validation, comm, "the validation set");
+        if (plan->validation)
+            tec_findings_report(plan->validation->set, comm, "the validation set");
     }
     tec_run_log_close(&r.log);
     tec_skipped_free(&r.skipped);
+    tec_skipped_free(&r.skipped_validation);
     tec_run_changes_free(&r.changes);
     tec_trainer_free(r.trainer);
     tec_run_lock_release(&lock);

@@ -3,6 +3,7 @@
 
 #include "run_environment.h"
 
+#include "tec/dataset_kept.h"
 #include "tec/dataset_record.h"
 #include "tec/files.h"
 #include "tec/log.h"
@@ -41,7 +42,8 @@ static tec_status refuse_images(const tec_run_plan *plan, const char *path, cons
     char *what = tec_string_format("the run was trained on another data set, or its files have changed%s%s",
                                    *difference ? ": " : "", difference);
     tec_status status =
-        refuse(path, changes, "data.train|data.max_train|data.labels|data.channels|data.exif_orientation", what);
+        refuse(path, changes,
+               "data.train|data.max_train|finetune.label|data.labels|data.channels|data.exif_orientation", what);
     free(what);
     free(difference);
     return status;
@@ -70,7 +72,8 @@ static tec_status check_same_run(const tec_run_plan *plan, const char *path, con
         char *what = tec_string_format("%s differs from the settings", difference);
         tec_status status = refuse(path, changes,
                                    "model.|data.image_size|data.channels|pretrain.objective|"
-                                   "pretrain.norm_pix|pretrain.attention|base.|targets.dir",
+                                   "pretrain.norm_pix|pretrain.attention|base.|targets.dir|"
+                                   "finetune.model|finetune.pooling",
                                    what);
         free(what);
         return status;
@@ -81,11 +84,13 @@ static tec_status check_same_run(const tec_run_plan *plan, const char *path, con
         return tec_fail(TEC_USER_ERROR, "%s: the run has run.seed %llu, the settings have %llu; " REMEDY, path,
                         (unsigned long long)state->seed, (unsigned long long)plan->recipe.seed);
     if (state->batch != plan->recipe.batch)
-        return tec_fail(TEC_USER_ERROR, "%s: the run has pretrain.batch %d, the settings have %d; " REMEDY, path,
-                        state->batch, plan->recipe.batch);
+        return tec_fail(TEC_USER_ERROR, "%s: the run has %s.batch %d, the settings have %d; " REMEDY, path,
+                        tec_recipe_section(&plan->recipe), state->batch, plan->recipe.batch);
     if (state->base && state->base != plan->base)
-        return refuse(path, changes, "base.|targets.dir",
-                      "the run has learnt from another base model, whose targets are not those of this store");
+        return refuse(path, changes, "base.|targets.dir|finetune.model",
+                      plan->store
+                          ? "the run has learnt from another base model, whose targets are not those of this store"
+                          : "the run began with another model");
     if (state->store && state->store != plan->store)
         return refuse(path, changes, "base.|targets.|data.crop|data.flip",
                       "the run has learnt from another target store than this one");
@@ -241,8 +246,9 @@ tec_status tec_run_directory_checkpoint(const tec_run_plan *plan, tec_trainer *t
 {
     tec_adamw *adamw = tec_trainer_adamw(trainer);
     char *path = tec_run_directory_checkpoint_path(plan);
-    tec_status status = tec_checkpoint_write(path, &plan->task->model, tec_model_params(tec_trainer_model(trainer)),
-                                             adamw->m, adamw->v, state, plan->settings);
+    tec_status status =
+        tec_checkpoint_write(path, &plan->task->model, tec_model_params(tec_trainer_model(trainer)), adamw->m, adamw->v,
+                             state, &(tec_checkpoint_texts){plan->settings, plan->classes});
     free(path);
     return status;
 }
@@ -320,6 +326,9 @@ static tec_status write_settings(const tec_run_plan *plan, const tec_run_changes
     TEC_TRY(resumed ? keep_former_settings(plan, changes) : remove_former_settings(plan));
     if (!resumed || !tec_dataset_record_exists(plan->dir))
         TEC_TRY(tec_dataset_record_write(plan->set, plan->dir));
+    tec_dataset_list_keep(plan->set, plan->dir);
+    if (plan->validation)
+        tec_dataset_list_keep(plan->validation->set, plan->dir);
     return write_file(plan, SETTINGS, plan->settings);
 }
 

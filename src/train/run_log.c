@@ -119,6 +119,16 @@ tec_status tec_run_log_write(run_log *log, const run_log_line *line)
     return put(log, object);
 }
 
+tec_status tec_run_log_validation(run_log *log, int64_t epochs, int64_t step, const tec_validation *v)
+{
+    if (!log->path)
+        return TEC_OK;
+    double percent = 100 / (double)v->images;
+    return put(log, json_pack("{ss sI sI sI sf sf sf}", "kind", "validation", "epoch", (json_int_t)epochs, "step",
+                              (json_int_t)step, "images", (json_int_t)v->images, "loss", v->loss, "top1",
+                              percent * (double)v->top1, "top5", percent * (double)v->top5));
+}
+
 tec_status tec_run_log_changes(run_log *log, int64_t epoch, int64_t step, const tec_run_changes *changes)
 {
     if (!log->path || changes->count == 0)

@@ -1,5 +1,5 @@
 /* Module train, private. log.jsonl of a run: one JSON object per line, for every logging interval ("kind": "step"), every
- * epoch ("kind": "epoch") and every resumption with other settings ("kind": "settings"). */
+ * epoch ("kind": "epoch"), every validation ("kind": "validation") and every resumption with other settings ("kind": "settings"). */
 #ifndef TEC_TRAIN_RUN_LOG_H
 #define TEC_TRAIN_RUN_LOG_H
 
@@ -36,6 +36,9 @@ tec_status tec_run_log_open(run_log *log, const char *dir, int64_t step);
 /* Adds a line. One that cannot be written is kept and written with a later one; a warning says so. TEC_SYSTEM_ERROR: it
  * cannot be formatted. */
 tec_status tec_run_log_write(run_log *log, const run_log_line *line);
+
+/* Adds a line about a validation ("kind": "validation"). Fails as above. */
+tec_status tec_run_log_validation(run_log *log, int64_t epochs, int64_t step, const tec_validation *validation);
 
 /* Says from which step on which settings are others; without changes nothing is written. Fails as above. */
 tec_status tec_run_log_changes(run_log *log, int64_t epoch, int64_t step, const tec_run_changes *changes);

@@ -66,17 +66,18 @@ static tec_status too_few_epochs(const tec_run_plan *plan, const tec_run_changes
                                  const tec_run_state *state)
 {
     double done = (double)state->step / (double)epoch_steps;
+    const char *section = tec_recipe_section(&plan->recipe);
     if (changes->known && state->step >= epoch_steps * changes->recipe.epochs)
         return tec_fail(TEC_USER_ERROR,
-                        "%s: pretrain.epochs is %d, but the run is done with %.4g epochs; give pretrain.epochs=%d, or "
+                        "%s: %s.epochs is %d, but the run is done with %.4g epochs; give %s.epochs=%d, or "
                         "another run.dir",
-                        plan->dir, plan->recipe.epochs, done, changes->recipe.epochs);
+                        plan->dir, section, plan->recipe.epochs, done, section, changes->recipe.epochs);
     int64_t least = state->step / epoch_steps + 1;
     return tec_fail(TEC_USER_ERROR,
-                    "%s: pretrain.epochs is %d, but the run has done %.4g epochs (%lld steps), and its learning rate "
-                    "has not come down; give pretrain.epochs of at least %lld, or --finish N, which lets the rate fall "
+                    "%s: %s.epochs is %d, but the run has done %.4g epochs (%lld steps), and its learning rate "
+                    "has not come down; give %s.epochs of at least %lld, or --finish N, which lets the rate fall "
                     "over the next N steps and ends the run there",
-                    plan->dir, plan->recipe.epochs, done, (long long)state->step, (long long)least);
+                    plan->dir, section, plan->recipe.epochs, done, (long long)state->step, section, (long long)least);
 }
 
 /* One line where the next step has another learning rate than it would have had. */
@@ -86,9 +87,9 @@ static void say_changes(const tec_run_plan *plan, const tec_run_changes *changes
     const tec_recipe *had = former(plan, changes), *has = &plan->recipe;
     double was = run_schedule_lr(had, state, epoch_steps), is = run_schedule_lr(has, state, epoch_steps);
     if (had->epochs != has->epochs)
-        tec_log("pretrain.epochs was %d and is %d: the cosine of the learning rate now ends at step %lld instead of "
+        tec_log("%s.epochs was %d and is %d: the cosine of the learning rate now ends at step %lld instead of "
                 "%lld, and the rate of the next step is %.3g instead of %.3g",
-                had->epochs, has->epochs, (long long)run_schedule_end(has, state, epoch_steps),
+                tec_recipe_section(has), had->epochs, has->epochs, (long long)run_schedule_end(has, state, epoch_steps),
                 (long long)run_schedule_end(had, state, epoch_steps), is, was);
     else if (fabs(is - was) > 1e-9 * fabs(was))
         tec_log("the learning rate of the next step is %.3g instead of %.3g", is, was);

@@ -3,18 +3,23 @@
 
 #include "tec/memory.h"
 #include "tec/philox.h"
-#include "tec/range.h"
+#include "tec/text.h"
 
 #include <stdlib.h>
 
-tec_status tec_sampler_create(tec_sampler *s, int64_t images, int batch, uint64_t seed)
+tec_status tec_sampler_check(int64_t images, const tec_recipe *recipe)
 {
-    *s = (tec_sampler){.images = images, .batch = batch, .seed = seed, .cached_epoch = -1};
-    if (images < batch)
-        return tec_fail(TEC_USER_ERROR,
-                        "pretrain.batch is %d, but the data set has only %lld images; give a smaller batch", batch,
-                        (long long)images);
-    s->steps_per_epoch = images / batch;
+    if (images < recipe->batch)
+        return tec_fail(TEC_USER_ERROR, "%s.batch is %d, but the data set has only %lld image%s; give a smaller batch",
+                        tec_recipe_section(recipe), recipe->batch, (long long)images, tec_plural(images));
+    return TEC_OK;
+}
+
+tec_status tec_sampler_create(tec_sampler *s, int64_t images, const tec_recipe *recipe)
+{
+    *s = (tec_sampler){.images = images, .recipe = *recipe, .cached_epoch = -1};
+    TEC_TRY(tec_sampler_check(images, recipe));
+    s->steps_per_epoch = images / recipe->batch;
     s->order = tec_allocate((size_t)images * sizeof *s->order);
     return TEC_OK;
 }
@@ -28,12 +33,12 @@ int tec_sampler_step(tec_sampler *s, int64_t step, int rank, int ranks, tec_requ
 {
     int64_t epoch = step / s->steps_per_epoch, within = step % s->steps_per_epoch;
     if (epoch != s->cached_epoch) {
-        tec_philox random = tec_philox_start(s->seed, TEC_STREAM_ORDER, (uint64_t)epoch, 0, 0);
+        tec_philox random = tec_philox_start(s->recipe.seed, TEC_STREAM_ORDER, (uint64_t)epoch, 0, 0);
         tec_philox_permutation(&random, s->images, s->order);
         s->cached_epoch = epoch;
     }
-    tec_range mine = tec_share(s->batch, rank, ranks);
+    tec_range mine = tec_step_share(&s->recipe, rank, ranks);
     for (int64_t i = 0; i < mine.count; i++)
-        request[i] = (tec_request){.sample = s->order[within * s->batch + mine.first + i], .view = (int)epoch};
+        request[i] = (tec_request){.sample = s->order[within * s->recipe.batch + mine.first + i], .view = (int)epoch};
     return (int)mine.count;
 }

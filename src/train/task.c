@@ -27,8 +27,9 @@ static tec_status attach_targets(void *own, int thread, tec_feed_item *item)
     return tec_source_attach(p->source, thread, item);
 }
 
-static void examples_of_masks(const void *own, const tec_feed_batch *batch, tec_example *example)
+static void examples_of_masks(const void *own, int64_t step, const tec_feed_batch *batch, tec_example *example)
 {
+    (void)step;
     const pretraining *p = own;
     for (int i = 0; i < batch->count; i++) {
         tec_sample sample = tec_source_sample(p->source, &batch->item[i]);

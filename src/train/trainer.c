@@ -48,6 +48,10 @@ static tec_status create_model(tec_trainer *t)
     TEC_TRY(tec_model_create(&t->model, &task->model, t->shape.micro_batch, task->visible, task->topk));
     tec_params *params = tec_model_params(t->model);
     tec_params_initialize(params, recipe->seed);
+    if (task->begin)
+        task->begin(task->own, t->model);
+    if (recipe->layer_decay > 0)
+        tec_model_decay_layers(t->model, recipe->layer_decay);
     tec_adamw_create(&t->adamw, params, recipe->beta1, recipe->beta2, recipe->weight_decay);
     t->request = tec_allocate((size_t)t->shape.most * sizeof *t->request);
     t->example = tec_allocate_zeroed((size_t)t->shape.chunk * (size_t)task->inputs, sizeof *t->example);
@@ -97,8 +101,7 @@ tec_status tec_trainer_create(tec_trainer **out, const tec_comm *comm, const tec
     t->settings = *settings;
     t->task = settings->task;
     t->recipe = settings->recipe;
-    tec_status status =
-        tec_sampler_create(&t->sampler, tec_dataset_size(settings->set), t->recipe->batch, t->recipe->seed);
+    tec_status status = tec_sampler_create(&t->sampler, tec_dataset_size(settings->set), t->recipe);
     if (status == TEC_OK)
         status = create_model(t);
     if (status == TEC_OK)
@@ -155,7 +158,7 @@ static tec_status compute_chunk(tec_trainer *t, const tec_feed_batch *batch, boo
 {
     double scale = 1 / global_inputs(t);
     int count = batch->count * t->task->inputs;
-    t->task->examples(t->task->own, batch, t->example);
+    t->task->examples(t->task->own, t->step % t->sampler.steps_per_epoch, batch, t->example);
     for (int at = 0; at < count; at += t->shape.micro_batch) {
         int n = tec_min_int(count - at, t->shape.micro_batch);
         tec_model_forward(t->model, t->example + at, n, t->task->weight, scale, loss);

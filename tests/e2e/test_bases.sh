@@ -48,6 +48,23 @@ expect_exit 2 'it has `cls`, but the model has no class token' tec inspect famil
 expect_exit 2 'command line: --expect compares one model' tec inspect families/mae/mae.pth families/ema/last.pth.tar \
     --expect families/mae/expect.safetensors
 
+# What is not finite in the file is the file's fault, whatever the model gives.
+"$python" - <<'PYTHON'
+import json
+import struct
+
+data = open("families/mae/expect.safetensors", "rb").read()
+start = 8 + struct.unpack("<Q", data[:8])[0]
+header = json.loads(data[8:start])
+for name, value in ("images", "nan"), ("cls", "inf"):
+    at = start + header[name]["data_offsets"][0] + 8
+    open(f"{name}.safetensors", "wb").write(data[:at] + struct.pack("<f", float(value)) + data[at + 4:])
+PYTHON
+expect_exit 2 'images.safetensors: `images` holds a number that is not finite \(-?nan, number 3 of' \
+    tec inspect families/mae/mae.pth base.heads=2 --expect images.safetensors
+expect_exit 2 'cls.safetensors: `cls` holds a number that is not finite \(inf, number 3 of' \
+    tec inspect families/mae/mae.pth base.heads=2 --expect cls.safetensors
+
 say "config.json says what is computed, and the file alone does not"
 # architecture FOLDER NAME: the model of FOLDER, called so by a config.json.
 architecture() {

@@ -76,6 +76,42 @@ grep -Fqx '  embeddings.cls_token  float32  [1, 1, 32]' "$out" || fail "hf/base.
 expect_exit 2 '--flat is about .pth files, and flat.safetensors is a' tec export base/checkpoint.h5 --flat \
     -o flat.safetensors
 
+say "an export overwrites neither its model nor what is about another one"
+run tec export base/checkpoint.h5 -o own.safetensors
+ln own.safetensors linked.safetensors
+ln -s . folder
+for name in own.safetensors ./own.safetensors linked.safetensors folder/own.safetensors; do
+    expect_exit 2 "$name is the model that is exported: name another file by -o" tec export own.safetensors -o $name
+done
+expect_exit 0 'flat.pth was there and is overwritten' tec export base/checkpoint.h5 -o flat.pth --flat
+mkdir public
+cp timm/base.safetensors public/model.safetensors
+echo '{"model_type": "vit", "num_attention_heads": 4}' >public/config.json
+cp public/config.json public/preprocessor_config.json
+cp public/config.json before.json
+expect_exit 2 'public/config.json is about another model \(beside it lies model.safetensors\) and would be overwritten: give a dir' \
+    tec export base/checkpoint.h5 -o public/b.safetensors --names hf
+rm public/model.safetensors
+expect_exit 2 'public/config.json is about another model and would be overwritten' \
+    tec export base/checkpoint.h5 -o public/b.safetensors --names hf
+cmp before.json public/config.json
+cmp before.json public/preprocessor_config.json
+[[ ! -e public/b.safetensors ]] || fail "a refused export is written"
+rm public/config.json
+expect_exit 2 'public/preprocessor_config.json is about another model' \
+    tec export base/checkpoint.h5 -o public/b.safetensors --names hf
+expect_exit 2 'public/preprocessor_config.json would be read as if it were about public/b.pth, whose normalisation' \
+    tec export flat.pth -o public/b.pth --names hf base.heads=2
+rm -r public && mkdir public
+run tec export base/checkpoint.h5 -o public/b.safetensors --names hf
+expect_exit 0 '^public/preprocessor_config.json$' tec export base/checkpoint.h5 -o public/b.safetensors --names hf
+expect_exit 0 'public/config.json was there and is overwritten' \
+    tec export flat.pth -o public/b.safetensors --names hf base.heads=4 base.mean=0 base.std=1
+
+rm public/b.safetensors
+expect_exit 0 'public/config.json lies beside public/c.pth and will be read as if it were about it' \
+    tec export base/checkpoint.h5 -o public/c.pth
+
 say "the same base in another file is the same base"
 expect_exit 0 'made 0 views' tec "${targets[@]}" targets.dir=store base.model=timm/base.safetensors
 expect_exit 0 'shards are sound' ranks 2 "${targets[@]}" targets.dir=store base.model=timm/base.pth --verify

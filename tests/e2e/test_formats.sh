@@ -31,6 +31,7 @@ declare -A expected=(
     [checkpoint]='^width 32 depth 3 with 61776 trained parameters; fixed: decoder_pos_embed pos_embed$|^step 30 epoch 3 batch 31 on 1 ranks$'
     [log]='^3	30	[0-9.]+	[0-9.]+$'
     [images]='^[0-9]+ image 000000000[012]$'
+    [finetune]='^hardest: [0-3], [0-9.]+ % of 50 images$'
     [environment]='^tec .*, 1 ranks of 1 threads on 1 hosts$'
     [results]='^k-NN, k = 20: top-1 [0-9.]+ %$|^linear: top-1 [0-9.]+ % of 200 images$'
     [pack]='^8 images of 2 classes: left right$'

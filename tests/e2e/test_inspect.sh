@@ -87,6 +87,20 @@ PYTHON
 expect_exit 2 'vit.npz is an archive of NumPy arrays \(.npz\), as Google .*: take the same model' tec inspect vit.npz
 expect_exit 2 'vit.keras is a model of Keras \(.keras\), which is not read' tec inspect vit.keras
 expect_exit 2 'packed.zip is a zip archive around a model file: unpack it first' tec inspect packed.zip
+for file in vit.safetensors vit.pth vit.bin; do # whatever the download is called
+    echo 'version https://git-lfs.github.com/spec/v1' >$file
+    expect_exit 2 "$file is a pointer of Git LFS, not the file itself: fetch it" tec inspect $file
+    printf '\xef\xbb\xbf\n <!Doctype html>' >$file
+    expect_exit 2 "$file is a web page, not a model: the download went wrong" tec inspect $file
+    printf '<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>' >$file
+    expect_exit 2 "$file is a web page" tec inspect $file
+    echo 'Entry not found' >$file
+    expect_exit 2 "$file is not a model file of a known format, but text, which begins with .Entry not found" tec inspect $file
+    printf 'x%.0s' {1..700} | gzip >$file
+    expect_exit 2 "$file is compressed by gzip: unpack it first" tec inspect $file
+done
+printf '\xef\xbb\xbf{"weight_map": {"n": "a.safetensors"}}' >marked.index.json
+shows marked.index.json 'format: index of shards'
 printf '\x08\x07\x12\x07pytorch' >vit.onnx
 expect_exit 2 'vit.onnx is an ONNX graph, which is not read: take the same model as .safetensors' tec inspect vit.onnx
 in_folder flax touch flax_model.msgpack

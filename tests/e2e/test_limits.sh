@@ -115,7 +115,7 @@ share='(0|1|0\.[0-9]+|[1-9][.0-9]*e-[0-9]+)'
 say "ranks with nothing to do"
 expect_exit 0 'tec: warning: pretrain.batch is 2: 1 of 3 ranks have no image in any step; take at most 2 ranks' \
     ranks 3 "${endless[@]}" run.dir=idle pretrain.batch=2 pretrain.stop_after_steps=2
-expect_exit 0 'tec: warning: the validation set has 2 batches of 64 images, and 1 ranks have none of them' \
+expect_exit 0 'tec: warning: the validation set has 2 batches of 64 images, and 1 rank has none of them' \
     ranks 3 knn -c "$here/tiny.yaml" eval.model=idle/checkpoint.h5 run.dir=idle
 run ranks 3 "${endless[@]}" run.dir=even pretrain.batch=31 pretrain.stop_after_steps=2
 ! grep -q warning "$err" || fail "a warning about 31 images on 3 ranks"

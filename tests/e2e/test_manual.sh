@@ -50,7 +50,8 @@ expect_completion() {
 
 say "completion: commands, options, settings, values, else files"
 mkdir empty && cd empty
-expect_completion pretrain pre
+expect_completion 'pretrain predict' pre
+expect_completion finetune fine
 expect_completion "--version" --v
 expect_completion "$(tec help | sed -n '/^Commands:/,/^$/s/^ [* ] \([a-z]*\) .*/\1/p' | paste -sd ' ' | sed 's/^/--help --version /')" ''
 expect_completion 'knn' help kn

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Packs and copies on the node: images and targets are read from somewhere else, and nothing else changes.
+# shellcheck disable=SC2016 # the backquotes are those of the messages
 # shellcheck source=tests/e2e/lib.sh
 source "$(dirname "$0")/lib.sh"
 export OMPI_MCA_ess_singleton_isolated=1 OMPI_MCA_odls_base_sigkill_timeout=0
@@ -28,6 +29,47 @@ expect_exit 0 '1 of them written' ranks 2 pack photos pack --shard-mb 1
 expect_exit 0 '0 of them written' tec pack photos pack --shard-mb 1
 diff -r one pack >"$out" || fail "the pack that was made in two parts is another one"
 expect_no_temporaries pack
+
+say "what training on the folder refuses is not packed either"
+cp -r photos birds && mkdir birds/wasp && printf 'RIFF1234WEBPVP8 ' >birds/wasp/1.WEBP
+for more in '' data.labels=folders; do
+    expect_exit 2 'no image of class `wasp` can be read: 1 .webp; .* or set data.labels=none' \
+        ranks 2 pack birds lost $more
+done
+[[ ! -e lost ]] || fail "a pack is begun that lacks a class"
+expect_exit 0 'warning: birds: no image of class `wasp`' tec pack birds unlabelled data.labels=none
+echo 'data: {labels: none, train: photos, on_bad_image: skip}' >none.yaml
+run tec pack -c none.yaml birds configured
+diff -r unlabelled configured >"$out" || fail "labels of a settings file make another pack"
+rm -r birds/wasp && cp photos/ant/0.jpg birds
+expect_exit 0 'birds: 1 image outside of class folders is left out \(0.jpg\)' tec pack birds classes data.labels=folders
+run tec pack photos plain
+cmp plain/shard-00000.tar classes/shard-00000.tar >"$out" || fail "images beside the class folders are packed"
+expect_exit 0 'birds: 1 of its 31 images lies beside its folders' tec pack birds mixed
+
+say "a dead link is refused, or a bad image with the same number as in the folder"
+rm birds/0.jpg && ln -s nowhere birds/ant/gone.jpg
+expect_exit 2 'ant/gone.jpg: No such file.*data.on_bad_image=skip' ranks 2 pack birds dead
+expect_exit 0 'birds: 1 dead link named as an image \(ant/gone.jpg\)' ranks 2 pack birds dead data.on_bad_image=skip
+expect_exit 2 'dead/ant/gone.jpg' tec pretrain "${mae[@]}" data.train=dead run.dir=stopped pretrain.epochs=1 \
+    pretrain.batch=31
+for source in birds dead; do
+    expect_exit 0 "warning: ../$source/ant/gone.jpg:" in_folder skip-$source tec pretrain "${mae[@]/tiny.yaml/../tiny.yaml}" \
+        data.train=../$source data.on_bad_image=skip run.dir=run pretrain.epochs=2
+done
+expect_same_log skip-birds/run/log.jsonl skip-dead/run/log.jsonl
+
+say "a pack does not lie in its folder, and other settings of images are not taken"
+ln -s photos again
+for inside in photos photos/pk again/ant/deep/er/ ./photos/../photos/pk; do
+    expect_exit 2 'would lie in the folder (photos|photos/) that it is made of' ranks 2 pack photos $inside
+done
+[[ ! -e photos/pk ]] || fail "something was written to the folder of images"
+run in_folder photos tec pack ant ../ant-only
+expect_exit 2 'in the folder . that' in_folder photos tec pack . pk
+run tec pack photos photos-too
+expect_exit 2 'data.train=photos` would have no effect: tec pack does not read that setting; `tec pack --help` lists' \
+    tec pack photos other data.train=photos
 
 say "training, targets, k-NN and probe from the pack equal those from the folder, to the bit"
 for source in photos pack; do

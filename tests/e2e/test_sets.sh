@@ -59,6 +59,15 @@ mkdir vehicles && for class in bus car train tram van; do cp -r parent/train/lef
 run tec "${knn[@]}" data.train=vehicles data.val=vehicles
 ! grep -q 'probably' "$err" || fail "a class called train is taken for a part of a data set"
 
+mkdir stations && for class in 'train station' 'subway train'; do cp -r parent/train/left "stations/$class"; done
+run tec "${pretrain[@]}" data.train=stations
+! grep -q 'probably' "$err" || fail "two classes with trains are taken for parts of a data set"
+mkdir signals && for class in train_station test_tube; do cp -r parent/train/left signals/$class; done
+run tec "${pretrain[@]}" data.train=signals
+! grep -q 'probably' "$err" || fail "two classes with different other words are taken for parts of a data set"
+mkdir -p sets && cp -r parent/train "sets/Training Set" && cp -r parent/val sets/test_images
+expect_exit 0 'its folders are called Training Set, test_images, which look like parts' tec "${pretrain[@]}" data.train=sets
+
 say "the same images in data.train and data.val, by link, copy, pack or as a part"
 shared='warning: data.val .* data.train .*: images are evaluated by themselves'
 expect_exit 0 "$shared" tec "${knn[@]}" data.train=parent/train data.val=parent/train
@@ -78,7 +87,7 @@ mkdir -p leak/left leak/right
 cp "$repository/tests/data/images/ycck.jpg" leak/left && cp parent/train/right/0.png leak/right/of-another-name.png
 cp "$repository/tests/data/images/palette.png" leak/right
 for n in 1 2; do
-    expect_exit 0 '1 of the 3 images of data.val are in data.train too.* first is leak/right/of-another-name.png' \
+    expect_exit 0 '1 of the 3 images of data.val is in data.train too.* first is leak/right/of-another-name.png' \
         ranks $n "${knn[@]}" data.train=parent/train data.val=leak data.channels=3
     holds "$(number shared_images <run/knn.json) == 1" || fail "knn.json does not count the images that are shared"
 done
@@ -174,6 +183,38 @@ refused 'no line names an image of data.val flat: its line 1 is `a.jpg n02119789
 refused 'empty is empty' empty
 refused 'absent: No such file' absent
 { cat tabbed && printf 'other.jpg\tn02119789\n'; } >further
-expect_exit 0 'warning: data.val_labels further: 1 lines name no image' tec "${labels[@]}" data.val_labels=further
+expect_exit 0 'warning: data.val_labels further: 1 line names no image' tec "${labels[@]}" data.val_labels=further
 expect_exit 2 'data.val_numbers has no effect without data.val_labels' tec "${labels[@]}" data.val_numbers=from_1
 expect_exit 2 'data.val flat has no labels.*data.val_labels=FILE' tec "${labels[@]}"
+
+say "label files that are no text, contradict class folders, or are for another command"
+iconv -f UTF-8 -t UTF-16 in-order.txt >wide
+refused 'data.val_labels wide is UTF-16: save it as UTF-8' wide
+echo '{"1.jpg": "n02119789"}' >json
+refused 'data.val_classes json is JSON' from-0 data.val_classes=json
+for class in "${!picture[@]}"; do echo "$class/1.${picture[$class]##*.} $class"; echo "$class/2.${picture[$class]##*.} n02119789"; done >some
+expect_exit 2 'data.val_labels some: 3 of 8 labels differ from the class folder' ranks 2 "${labels[@]}" data.val=wordnet \
+    data.val_labels=some
+expect_exit 0 'warning: data.val_labels is of no effect on the sets that are named' tec check flat data.val_labels=in-order.txt
+expect_exit 2 'data.val_labels gives classes of data.train, which is not given' tec check data.val=flat data.val_labels=in-order.txt
+expect_exit 0 'warning: data.val_labels is not read: data.train flat has no classes' tec check data.train=flat data.val=flat \
+    data.val_labels=in-order.txt
+expect_exit 2 'absent/x.json' ranks 2 check flat --json absent/x.json
+! grep -q 'images' "$out" || fail "tec check reads images before it looks whether --json can be written"
+
+say "classes of data.val that are some of data.train's, or one only, or without a training image"
+mkdir some-classes && cp -r wordnet/n02100735 wordnet/n02119789 some-classes
+run ranks 2 "${knn[@]}" data.train=wordnet data.val=some-classes data.channels=3
+holds "$(number top1 <run/knn.json) == 100" || fail "some of the classes: k-NN of copies is $(number top1 <run/knn.json) %"
+cp -r wordnet/n01440764 some-classes/n09999999
+expect_exit 2 '1 of the 3 classes of data.val some-classes is none of the 4 classes of data.train wordnet \(n09999999\)' \
+    ranks 2 "${knn[@]}" data.train=wordnet data.val=some-classes
+rm -r some-classes/n09999999 some-classes/n02119789
+expect_exit 2 'data.val some-classes: all 2 images are of one class, n02100735' ranks 2 "${knn[@]}" data.train=wordnet \
+    data.val=some-classes
+sed 's/n0[0-9]*/n02119789/' in-order.txt >all-alike
+refused 'data.val flat: all 5 images are of one class, n02119789' all-alike
+expect_exit 0 'warning: 2 classes of data.val flat \(.*, ...\) have no image in data.train wordnet as it is used' \
+    tec "${labels[@]}" data.val_labels=in-order.txt data.max_train=2 knn.k=1
+expect_exit 2 'data.labels=none leaves out the classes of data.train' ranks 2 "${knn[@]}" data.train=wordnet data.val=wordnet \
+    data.labels=none

@@ -77,7 +77,7 @@ static int make_all(void **state)
     snprintf(path, sizeof path, "%s/model.h5", dir);
     register_tensors(&params);
     fill(params.weight, params.total, 1);
-    config = (tec_model_config){TEC_MODEL_TEC, 16, 4, 3, 12, 1, 3, 4.5, 8, 1, 2, false, 1, 24, 6, 1.8, true, {0}};
+    config = (tec_model_config){TEC_MODEL_TEC, 16, 4, 3, 12, 1, 3, 4.5, 8, 1, 2, false, 1, 24, 6, 1.8, true, 0, {0}};
     for (int i = 0; i < 2; i++) {
         moment[i] = tec_allocate_zeroed(params.trained, sizeof(real));
         fill(moment[i], params.trained, 2 + (uint64_t)i);
@@ -96,7 +96,8 @@ static int remove_all(void **state)
 
 static tec_status write_run(void)
 {
-    return tec_checkpoint_write(path, &config, &params, moment[0], moment[1], &run, "run:\n  seed: 1\n");
+    return tec_checkpoint_write(path, &config, &params, moment[0], moment[1], &run,
+                                &(tec_checkpoint_texts){.settings = "run:\n  seed: 1\n"});
 }
 
 static void assert_same_tensors(const real *got, const real *want, bool all)

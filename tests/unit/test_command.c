@@ -215,7 +215,7 @@ static void test_errors(void **state)
         {&train, {"pretrain.epohcs=3"}, "command line: unknown key `epohcs` in pretrain; did you mean `epochs`?"},
         {&train,
          {"epochs=3"},
-         "command line: unknown section `epochs`; did you mean `pretrain.epochs` or "
+         "command line: unknown section `epochs`; did you mean `pretrain.epochs`, `finetune.epochs` or "
          "`probe.epochs`?"},
         {&train, {"knn.k=3"}, "command line: `knn.k=3` would have no effect: tec pretrain does not read that section"},
         {&check, {"-c", "a.yaml"}, "command line: tec selftest reads no settings, so -c is not accepted"},

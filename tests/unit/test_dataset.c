@@ -273,7 +273,7 @@ static void test_damage_is_counted_once(void **state)
     read_all(set);
     assert_string_equal(
         findings_of(set),
-        "tec: warning: the set: damaged images were read as Pillow reads them (data.strict_images=true refuses them): "
+        "tec: warning: the set: damaged images were read all the same (data.strict_images=true refuses them): "
         "2 PNG without an end (IEND) (first: set/0.png), 1 JPEG with a bad Huffman code (first: set/3.jpg)\n"
         "tec: warning: the set: 1 image with an EXIF orientation that is ignored, as torchvision does (first: "
         "set/4.jpg); data.exif_orientation=apply turns them upright\n");
@@ -308,14 +308,15 @@ static uint8_t *put_chunk(uint8_t *at, const char *type, const uint8_t *data, ui
     return put_number(start + 4 + bytes, (uint32_t)crc32(0, start, bytes + 4));
 }
 
-/* A grey PNG of 16 x 16 pixels with values from `low` to `high` and `bits` bits each. */
-static void put_grey(const char *name, int bits, int low, int high)
+/* A grey PNG of 16 x 16 pixels with values from `low` to `high` and `bits` bits each; `bright` of them are the
+ * brightest there is. */
+static void put_bright(const char *name, int bits, int low, int high, int bright)
 {
     uint8_t file[2048], rows[16 * 33], packed[1024], *row = rows, *at = file;
     for (int y = 0; y < 16; y++) {
         *row++ = 0;
         for (int x = 0; x < 16; x++) {
-            int value = low + (high - low) * (16 * y + x) / 255;
+            int value = 16 * y + x < bright ? (1 << bits) - 1 : low + (high - low) * (16 * y + x) / 255;
             if (bits == 16)
                 *row++ = (uint8_t)(value >> 8);
             *row++ = (uint8_t)value;
@@ -327,6 +328,11 @@ static void put_grey(const char *name, int bits, int low, int high)
     memcpy(at, "\x89PNG\r\n\x1a\n", 8);
     at = put_chunk(put_chunk(put_chunk(at + 8, "IHDR", header, 13), "IDAT", packed, (uint32_t)bytes), "IEND", NULL, 0);
     put_bytes((char *)file, (size_t)(at - file), name);
+}
+
+static void put_grey(const char *name, int bits, int low, int high)
+{
+    put_bright(name, bits, low, high, 0);
 }
 
 static const char *range_of(int bits, int low, int high, int low2, int high2)
@@ -353,6 +359,33 @@ static void test_narrow_range(void **state)
     assert_string_equal(range_of(16, 0, 4095, 40000, 41000), ""); /* together they use it */
     assert_has(range_of(8, 0, 19, 0, 19), "its 8-bit images lie between 0 and 19 of 0 to 255");
     assert_string_equal(range_of(8, 100, 163, 5, 6), "");
+}
+
+/* A few bright pixels or a few bright images do not hide it. */
+static void test_narrow_range_of_most(void **state)
+{
+    (void)state;
+    char name[64];
+    for (int wide = 0; wide <= 3; wide++) {
+        for (int i = 0; i < 20; i++) {
+            snprintf(name, sizeof name, "set/%d.png", i);
+            put_bright(name, 16, 0, 4095, i < wide ? 16 : 0);
+        }
+        tec_dataset *set = open_all("set", TEC_LABELS_AUTO, 0);
+        read_all(set);
+        const char *text = findings_of(set);
+        if (wide == 2)
+            assert_has(text, "the values of its 16-bit images (18 of 20) lie between 0 and 4095 of 0 to 65535, ");
+        else if (wide == 3)
+            assert_string_equal(text, "");
+        tec_dataset_close(set);
+    }
+    put_bright("dots/1.png", 16, 0, 4095, 1);
+    put_bright("dots/2.png", 16, 0, 4095, 0);
+    tec_dataset *set = open_all("dots", TEC_LABELS_AUTO, 0);
+    read_all(set);
+    assert_has(findings_of(set), "its 16-bit images (single pixels aside) lie between 0 and 4095 of 0 to 65535");
+    tec_dataset_close(set);
 }
 
 /* ---- what is no image, or is not named as one ---- */
@@ -390,7 +423,40 @@ static void test_content_makes_an_image(void **state)
         tec_image_free(&image);
     }
     tec_dataset_close(set);
-    assert_string_equal(warnings_of("set", TEC_LABELS_AUTO), "");
+    const char *text = warnings_of("set", TEC_LABELS_AUTO);
+    assert_has(text, "/set: 3 files are read as images by their content: 1 ");
+    assert_has(text, "1 without an ending");
+    assert_null(strstr(text, "warning"));
+    put("rgb.png", "set/cat/3.png.bak");
+    put("rgb420.jpg", "set/dog/4.jpg~");
+    put("rgb420.jpg", "set/dog/5.jpg.part");
+    text = warnings_of("set", TEC_LABELS_AUTO);
+    assert_has(text, "warning: ");
+    assert_has(text, "/set: 6 files are read as images by their content: 1 ");
+    assert_has(text, "1 .bak");
+    assert_has(text, "; 3 of them named as copies or unfinished downloads: move these away");
+}
+
+/* Of a class without an image a few of the files that are named as text are looked into. */
+static void test_images_named_as_text(void **state)
+{
+    (void)state;
+    put("rgb.png", "set/cat/1.png");
+    put("rgb.png", "set/dog/1.jpg.txt");
+    put("rgb.png", "set/dog/2.jpg.txt");
+    assert_refused("set", TEC_LABELS_AUTO, "no image of class `dog` can be read: dog/");
+    assert_refused("set", TEC_LABELS_FOLDERS, ".jpg.txt is an image, but named as text, which is not opened: rename");
+    assert_has(warnings_of("set", TEC_LABELS_NONE), "class `dog` can be read: dog/");
+    put_bytes(webp, sizeof webp, "set/eel/deep/1.json");
+    assert_int_equal(folder_remove(at("set/dog")), 0);
+    assert_refused("set", TEC_LABELS_AUTO, "eel/deep/1.json is a WebP image, but named as text");
+    assert_int_equal(folder_remove(at("set/eel")), 0);
+    put_text("About the cats", "set/docs/about.txt");
+    assert_has(warnings_of("set", TEC_LABELS_AUTO), "1 folder without images (docs)");
+    put("rgb.png", "flat/1.xml");
+    assert_refused("flat", TEC_LABELS_AUTO, "but 1 .xml; 1.xml is an image, but named as text");
+    put("rgb.png", "deep/a/1.xml");
+    assert_refused("deep", TEC_LABELS_NONE, "but 1 .xml; no image of class `a` can be read: a/1.xml is an image");
 }
 
 static void test_what_is_passed_over_is_counted(void **state)
@@ -443,7 +509,7 @@ static void test_lost_classes(void **state)
 
     put_bytes(webp, sizeof webp, "set/bird/3.png"); /* by its name alone an image */
     assert_refused("set", TEC_LABELS_AUTO,
-                   "`bird` can be read: none of 1 files named as images is one (bird/3.png: neither JPEG nor PNG, "
+                   "`bird` can be read: the only file named as an image is none (bird/3.png: neither JPEG nor PNG, "
                    "but a WebP image");
     assert_int_equal(folder_remove(at("set/bird")), 0);
     assert_int_equal(symlink("nowhere", at("set/bird")), 0);
@@ -798,7 +864,9 @@ int main(void)
         WITH_TOP(test_dead_links_are_bad_images),
         WITH_TOP(test_damage_is_counted_once),
         WITH_TOP(test_narrow_range),
+        WITH_TOP(test_narrow_range_of_most),
         WITH_TOP(test_content_makes_an_image),
+        WITH_TOP(test_images_named_as_text),
         WITH_TOP(test_what_is_passed_over_is_counted),
         WITH_TOP(test_junk),
         WITH_TOP(test_lost_classes),

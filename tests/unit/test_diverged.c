@@ -27,7 +27,7 @@ static void test_gradient(void **state)
     (void)state;
     tec_sampler sampler;
     const tec_step_result result = {.loss = {1, 0.5}, .gradient_norm = INFINITY};
-    assert_int_equal(tec_sampler_create(&sampler, 3, 3, 1), TEC_OK);
+    assert_int_equal(tec_sampler_create(&sampler, 3, &(tec_recipe){.batch = 3, .seed = 1}), TEC_OK);
     assert_int_equal(tec_diverged_gradient(&sampler, 1, &result), TEC_DIVERGED);
     const char *ids = strstr(tec_error_message(), "sample ids: ");
     assert_non_null(ids);
@@ -37,7 +37,7 @@ static void test_gradient(void **state)
     assert_null(strstr(ids, "..."));
     tec_sampler_free(&sampler);
 
-    assert_int_equal(tec_sampler_create(&sampler, 1000, 1000, 1), TEC_OK);
+    assert_int_equal(tec_sampler_create(&sampler, 1000, &(tec_recipe){.batch = 1000, .seed = 1}), TEC_OK);
     assert_int_equal(tec_diverged_gradient(&sampler, 0, &result), TEC_DIVERGED);
     const char *message = tec_error_message();
     assert_string_equal(message + strlen(message) - 5, ", ...");

@@ -274,6 +274,22 @@ static void test_paths(void **state)
     free(slash);
 }
 
+static void test_within(void **state)
+{
+    (void)state;
+    char here[300], path[600];
+    assert_non_null(getcwd(here, sizeof here));
+    assert_true(tec_path_is_within(here, here));
+    assert_true(tec_path_is_within("not/there/", "."));
+    assert_true(tec_path_is_within("./not-there", here));
+    assert_false(tec_path_is_within("..", "."));
+    assert_false(tec_path_is_within("/not/there", "."));
+    assert_true(tec_path_is_within("/not/there", "/"));
+    assert_false(tec_path_is_within("a", "not-there"));
+    snprintf(path, sizeof path, "%s-beside", here); /* begins alike */
+    assert_false(tec_path_is_within(path, here));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,6 +300,7 @@ int main(void)
         cmocka_unit_test(test_last_part_of_a_path),
         cmocka_unit_test(test_owners_by_name),
         cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_within),
         cmocka_unit_test_setup_teardown(test_output_is_checked_beforehand, make_dir, remove_dir),
         cmocka_unit_test(test_no_such_directory_to_write_to),
         cmocka_unit_test_setup_teardown(test_directories, make_dir, remove_dir),

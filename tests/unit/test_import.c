@@ -19,12 +19,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
-enum { MOST = 128, LONGEST = 1 << 16 };
+enum { MOST = 128, LONGEST = 1 << 19 };
 
 static char dir[200], path[260];
 static real zeros[LONGEST];
@@ -283,7 +284,10 @@ static void test_refused(void **state)
         assert_refused(&nothing, refused[i].message);
     }
     write_file(&(file_plan){.width = 64});
-    assert_refused(&(tec_import_options){.heads = 7}, "7 attention heads (base.heads) do not divide the width 64");
+    assert_refused(
+        &(tec_import_options){.heads = 7},
+        "7 attention heads (base.heads) do not divide the width 64: base.heads has to be a divisor of it, such as "
+        "4 or 8,");
 }
 
 /* -- facts -- */
@@ -341,7 +345,9 @@ static void write_run(const char *file, const char *yaml)
     assert_int_equal(tec_frozen_create(&frozen, &config, 1), TEC_OK);
     const tec_params *params = tec_frozen_params(frozen);
     real *moment = tec_allocate_zeroed(params->total, sizeof *moment);
-    assert_int_equal(tec_checkpoint_write(file, &config, params, moment, moment, &run, yaml), TEC_OK);
+    assert_int_equal(
+        tec_checkpoint_write(file, &config, params, moment, moment, &run, &(tec_checkpoint_texts){.settings = yaml}),
+        TEC_OK);
     free(moment);
     tec_frozen_close(frozen);
 }
@@ -413,6 +419,218 @@ static void test_config_json(void **state)
     write_beside("config.json", "{\"hidden_size\": ");
     assert_refused(&nothing, "config.json beside it is damaged (line 1: ");
     remove_beside("config.json");
+}
+
+/* A copy of the model file as `name` in the test's folder; the caller frees its path. */
+static char *copy_as(const char *name)
+{
+    char *copy = tec_path_join(dir, name), *folder = tec_path_directory(copy), *data;
+    size_t bytes;
+    assert_int_equal(tec_directory_make(folder), TEC_OK);
+    assert_int_equal(tec_file_read(path, 1 << 24, &data, &bytes), TEC_OK);
+    assert_int_equal(tec_file_write(copy, data, bytes), TEC_OK);
+    free(data);
+    free(folder);
+    return copy;
+}
+
+static void test_file_names(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *family;
+        bool named; /* the name tells the family */
+        double mean;
+    } files[] = {
+        {"ismael/vit.safetensors", "timm ViT", false, 0},
+        {"mae-comparison/supervised_vit_tiny.safetensors", "timm ViT", false, 0},
+        {"dinosaurs/vit.safetensors", "timm ViT", false, 0},
+        {"mae/model.safetensors", "timm ViT", false, 0},
+        {"gammaeva.safetensors", "timm ViT", false, 0},
+        {"Beitrag/siglip_augreg.safetensors", "timm ViT", false, 0},
+        {"dinosaur_deity.safetensors", "timm ViT", false, 0},
+        {"ours_deit384.safetensors", "DeiT", true, 0},
+        {"supervised_vs_MAE.safetensors", "MAE", true, 0},
+        {"our-dinov2.safetensors", "DINOv2", true, 0},
+        {"mae_pretrain_vit_base_ours.safetensors", "MAE", true, 0},
+        {"jx_vit_augreg_birds.safetensors", "timm ViT", false, 0},
+        {"mae_pretrain_vit_base.safetensors", "MAE", true, 0.485},
+        {"dinov2_vits14_reg4_pretrain.pth", "DINOv2", true, 0.485},
+        {"deit_3_small_224_21k.pth", "DeiT III", true, 0.485},
+        {"vit_small_patch16_224.dino/model.safetensors", "DINO", true, 0.485},
+        {"vit_tiny_patch16_224.augreg_in21k_ft_in1k.safetensors", "timm ViT", false, 0.5},
+        {"vit_tiny_patch16_224_augreg_birds.safetensors", "timm ViT", false, 0},
+    };
+    write_file(&(file_plan){.width = 64});
+    for (size_t i = 0; i < LENGTH(files); i++) {
+        tec_import *import;
+        char *file = copy_as(files[i].name);
+        if (tec_import_open(&import, file, &nothing) != TEC_OK)
+            fail_msg("%s", tec_error_message());
+        const tec_import_facts *f = tec_import_get_facts(import);
+        char *line = tec_import_describe(import);
+        if (strcmp(f->family, files[i].family) != 0 || f->mean[0] != files[i].mean ||
+            f->normalised != (files[i].mean > 0) || !strstr(line, "(from the file's name)") != !files[i].named)
+            fail_msg("%s", line);
+        free(line);
+        tec_import_close(import);
+        remove(file);
+        free(file);
+    }
+    write_file(&(file_plan){.width = 384}); /* MoCo v3's has other heads than everybody's */
+    char *file = copy_as("moco_small.safetensors");
+    tec_import *import;
+    assert_int_equal(tec_import_open(&import, file, &nothing), TEC_OK);
+    assert_false(tec_import_get_facts(import)->heads_known);
+    tec_import_close(import);
+    remove(file);
+    free(file);
+}
+
+/* The normalisation's first mean and what is said, of a file in the test's folder; 0: not known, -1: refused. */
+static double mean_of(const char *file, char *said, size_t size)
+{
+    tec_import *import;
+    capture *c = capture_begin();
+    tec_status status = tec_import_open(&import, file, &nothing);
+    capture_end(c, said, size);
+    if (status != TEC_OK) {
+        snprintf(said, size, "%s", tec_error_message());
+        return -1;
+    }
+    double mean = tec_import_get_facts(import)->normalised ? tec_import_get_facts(import)->mean[0] : 0;
+    tec_import_close(import);
+    return mean;
+}
+
+/* Files beside a model are about it alone, unless it shares its directory. */
+static void test_two_models(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file, *config;
+        double mean;
+        const char *said;
+    } cases[] = {
+        {"first.safetensors", "{\"model_type\": \"vit\", \"hidden_size\": 64}", 0,
+         "config.json beside it is not used: its directory holds other models (second.pth)"},
+        {"first.safetensors", NULL, 0, "preprocessor_config.json beside it is not used"},
+        {"first.safetensors", "{\"architecture\": \"vit_tiny_patch16_224\"}", 0.25, "is taken to be about this model"},
+        {"model.safetensors", "{\"model_type\": \"vit\"}", 0, "is not used"},
+        {"model.safetensors", "{\"architecture\": \"vit_tiny_patch16_224\"}", 0.25, ""},
+        {"model.safetensors", NULL, 0.25, ""},
+    };
+    char said[900];
+    write_file(&(file_plan){.width = 64});
+    char *second = copy_as("two/second.pth");
+    write_beside("two/preprocessor_config.json", "{\"image_mean\": 0.25, \"image_std\": 0.5}");
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        char *name = tec_path_join("two", cases[i].file), *file = copy_as(name);
+        if (cases[i].config)
+            write_beside("two/config.json", cases[i].config);
+        double mean = mean_of(file, said, sizeof said);
+        if (mean != cases[i].mean || !strstr(said, cases[i].said) || (!cases[i].said[0] && said[0]))
+            fail_msg("case %d: %g, %s", (int)i, mean, said);
+        remove_beside("two/config.json");
+        remove(file);
+        free(file);
+        free(name);
+    }
+    char *alone = copy_as("two/alone.safetensors");
+    remove(second);
+    write_beside("two/config.json", "{\"model_type\": \"vit\"}");
+    assert_true(mean_of(alone, said, sizeof said) == 0.25);
+    remove(alone);
+    free(alone);
+    free(second);
+}
+
+/* What changes the input or cannot be understood is refused, what is not heeded and what contradicts is said. */
+static void test_entries(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *config, *images;
+        bool refused;
+        const char *said;
+    } cases[] = {
+        {"{\"num_attention_heads\": \"2\"}", "{}", true,
+         "config.json beside it says num_attention_heads = \"2\", where a whole number above 0 is expected"},
+        {"{\"num_attention_heads\": 2.0}", "{}", true, "where a whole number above 0 is expected"},
+        {"{\"num_attention_heads\": true}", "{}", true, "num_attention_heads = true"},
+        {"{\"num_attention_heads\": 99999}", "{}", true, "99999 attention heads (config.json) do not divide"},
+        {"{\"layer_norm_eps\": \"1e-6\"}", "{}", true, "layer_norm_eps = \"1e-6\", where a number above 0 is"},
+        {"{\"hidden_size\": \"64\"}", "{}", true, "hidden_size = \"64\""},
+        {"{\"hidden_act\": 3}", "{}", true, "hidden_act = 3, where a text is expected"},
+        {"{\"architecture\": \"vit_tiny_patch16_224\", \"model_args\": {\"num_heads\": \"2\"}}", "{}", true,
+         "num_heads"},
+        {"{\"pretrained_cfg\": {\"mean\": \"0.5\", \"std\": 1}}", "{}", true, "mean = \"0.5\""},
+        {"{\"pretrained_cfg\": {\"mean\": 0.5, \"std\": [1, 0, 1]}}", "{}", true, "std = [1,0,1]"},
+        {"{\"model_type\": \"vit\", \"rope_theta\": 10000.0}", "{}", true, "rope_theta = 10000.0, which shows rotary"},
+        {"{\"model_type\": \"vit\", \"rope_theta\": null}", "{}", false, ""},
+        {"{}", "{\"do_flip_channel_order\": true}", true, "do_flip_channel_order = true, that is, blue before red"},
+        {"{}", "{\"do_flip_channel_order\": false, \"do_convert_rgb\": true}", false, ""},
+        {"{}", "{\"rescale_offset\": true}", true, "rescale_offset = true"},
+        {"{}", "{\"do_normalize\": \"false\"}", true, "do_normalize = \"false\", where true or false is expected"},
+        {"{}", "{\"image_mean\": [\"0.5\"], \"image_std\": 1}", true, "image_mean = [\"0.5\"]"},
+        {"{}", "{\"size\": {\"height\": \"8\"}}", true, "height = \"8\""},
+        {"{}", "{\"do_pad\": true}", false, "says do_pad, which is not supported here"},
+        {"{}", "{\"size\": {\"longest_edge\": 8}}", false, "says size.longest_edge, which is not supported here"},
+        {"{}", "{\"size\": {\"height\": 8, \"width\": 12}}", false, "says that size is no square"},
+        {"{}", "{\"size\": 8, \"resample\": \"cubic\"}", false, "resized by an unknown filter"},
+        {"{\"pretrained_cfg\": {\"mean\": 0.5, \"std\": 0.5}}", "{\"image_mean\": 0.25, \"image_std\": 0.5}", false,
+         "config.json says mean 0.5,0.5,0.5 std 0.5,0.5,0.5, and preprocessor_config.json mean 0.25,0.25,0.25"},
+        {"{\"pretrained_cfg\": {\"mean\": 0.5, \"std\": 0.5}}", "{\"image_mean\": 0.5, \"image_std\": 0.5}", false, ""},
+    };
+    char said[1200];
+    write_file(&(file_plan){.width = 64});
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        write_beside("config.json", cases[i].config);
+        write_beside("preprocessor_config.json", cases[i].images);
+        bool refused = mean_of(path, said, sizeof said) < 0;
+        if (refused != cases[i].refused || !strstr(said, cases[i].said) || (!cases[i].said[0] && said[0]))
+            fail_msg("case %d: wanted %s in: %s", (int)i, cases[i].said, said);
+    }
+    remove_beside("config.json");
+    remove_beside("preprocessor_config.json");
+    static const char *const metadata[] = {"tec_heads", "4", NULL};
+    write_file(&(file_plan){.width = 64, .metadata = metadata});
+    write_beside("config.json", "{\"num_attention_heads\": 2}");
+    assert_true(mean_of(path, said, sizeof said) == 0);
+    assert_non_null(strstr(said, "config.json says 2 heads, and the file's metadata 4, which is taken"));
+    remove_beside("config.json");
+}
+
+static void link_as(const char *target, const char *name)
+{
+    char *file = tec_path_join(dir, name);
+    assert_int_equal(symlink(target, file), 0);
+    free(file);
+}
+
+static void test_links(void **state)
+{
+    (void)state;
+    char said[900], *entry = tec_path_join(dir, "link.safetensors");
+    write_file(&(file_plan){.width = 64});
+    char *blob = copy_as("blobs/0f3a"), *other = copy_as("snapshot/README");
+    write_beside("snapshot/preprocessor_config.json", "{\"image_mean\": 0.25, \"image_std\": 0.5}");
+    write_beside("snapshot/config.json", "\xef\xbb\xbf{\"num_attention_heads\": 2}"); /* a byte order mark */
+    link_as("../blobs/0f3a", "snapshot/model.safetensors");
+    link_as("snapshot/model.safetensors", "link.safetensors");
+    assert_true(mean_of(entry, said, sizeof said) == 0.25);
+    link_as("gone.json", "preprocessor_config.json");
+    assert_true(mean_of(entry, said, sizeof said) == -1);
+    assert_non_null(strstr(said, "preprocessor_config.json beside it is a link to nothing"));
+    remove_beside("preprocessor_config.json");
+    link_as("gone.json", "config.json");
+    assert_true(mean_of(entry, said, sizeof said) == -1);
+    assert_non_null(strstr(said, "config.json beside it is a link to nothing"));
+    remove_beside("config.json");
+    remove(entry);
+    free(other);
+    free(blob);
+    free(entry);
 }
 
 /* What config.json says of the graph: taken, or refused by the key. */
@@ -635,11 +853,13 @@ static int remove_directory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),     cmocka_unit_test(test_names_back),      cmocka_unit_test(test_wrappers),
-        cmocka_unit_test(test_unused),    cmocka_unit_test(test_refused),         cmocka_unit_test(test_options),
-        cmocka_unit_test(test_metadata),  cmocka_unit_test(test_run_settings),    cmocka_unit_test(test_config_json),
-        cmocka_unit_test(test_variants),  cmocka_unit_test(test_resize),          cmocka_unit_test(test_not_finite),
-        cmocka_unit_test(test_positions), cmocka_unit_test(test_config_of_graph), cmocka_unit_test(test_doubts),
+        cmocka_unit_test(test_names),      cmocka_unit_test(test_names_back),      cmocka_unit_test(test_wrappers),
+        cmocka_unit_test(test_unused),     cmocka_unit_test(test_refused),         cmocka_unit_test(test_options),
+        cmocka_unit_test(test_metadata),   cmocka_unit_test(test_run_settings),    cmocka_unit_test(test_config_json),
+        cmocka_unit_test(test_variants),   cmocka_unit_test(test_resize),          cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_positions),  cmocka_unit_test(test_config_of_graph), cmocka_unit_test(test_doubts),
+        cmocka_unit_test(test_file_names), cmocka_unit_test(test_two_models),      cmocka_unit_test(test_links),
+        cmocka_unit_test(test_entries),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

@@ -2,8 +2,10 @@
 #include "tec/label_file.h"
 
 #include "../data/pnm.h"
+#include "capture.h"
 #include "folder.h"
 #include "tec/files.h"
+#include "tec/text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -159,6 +161,187 @@ static void test_refusals(void **state)
     assert_refused("", NULL, TEC_NUMBERS_ASK, "is empty");
 }
 
+/* Tables as other programs write them: which column is the label is told by the header and by what they hold. */
+static void test_tables(void **state)
+{
+    (void)state;
+    static const char *const form[] = {
+        ",filename,label\n0,day/1.png,cat\n1,my photo.png,Irish setter\n2,night/1.png,\"tench, Tinca tinca\"\n3,x.001.png,cat",
+        "\tfilename\tlabel\n0\tday/1.png\tcat\n1\tmy photo.png\tIrish setter\n2\tnight/1.png\ttench, Tinca tinca\n"
+        "3\tx.001.png\tcat",
+        "filename,split,label\nday/1.png,test,cat\nmy photo.png,test,Irish setter\nnight/1.png,test,\"tench, Tinca tinca\"\n"
+        "x.001.png,test,cat",
+        "day/1.png;7;200;a;b;cat\nmy photo.png;9;100;a;b;Irish setter\nnight/1.png;7;2;a;b;tench, Tinca tinca\n"
+        "x.001.png;7;3;a;b;cat",
+        "path,second_best,class_name\nday/1.png,Irish setter,cat\nmy photo.png,cat,Irish setter\n"
+        "night/1.png,cat,\"tench, Tinca tinca\"\nx.001.png,cat,cat",
+        "file,label,class name\nday/1.png,5,cat\nmy photo.png,6,Irish setter\nnight/1.png,4,\"tench, Tinca tinca\"\n"
+        "x.001.png,5,cat",
+        "ImageId,PredictionString\nday/1,cat 1 2 3 4 cat 5 6 7 8\nmy photo,Irish setter\n"
+        "night/1,\"tench, Tinca tinca\"\nx.001,cat 1 2 3 4"};
+    for (size_t i = 0; i < sizeof form / sizeof *form; i++)
+        assert_labels(form[i], NULL, TEC_NUMBERS_ASK, want);
+    assert_labels("idx,file,target\n3,day/1.png,1\n2,my photo.png,0\n1,night/1.png,2\n0,x.001.png,1\n", NULL,
+                  TEC_NUMBERS_FROM_0, want);
+
+    assert_refused(
+        "id,cat,Irish setter,\"tench, Tinca tinca\"\nday/1,1,0,0\nmy photo,0,1,0\nnight/1,0,0,1\nx.001,1,0,0\n", NULL,
+        TEC_NUMBERS_FROM_0, "has a column for each class, 2 (cat) to 4 (tench, Tinca tinca)");
+    assert_refused("day/1,1,0,0\nmy photo,0,1,0\nnight/1,0,0,1\nx.001,1,0,0\n", NULL, TEC_NUMBERS_FROM_0,
+                   "columns 2 and 3 both hold numbers");
+    assert_refused("day/1 1 0 0\nx.001 1 0 0\nnight/1 0 0 1\n", NULL, TEC_NUMBERS_FROM_0,
+                   "labels:1: `1 0 0` is no class of data.train, nor can be told");
+    assert_refused("day/1,cat,Irish setter\nmy photo,cat,cat\nnight/1,cat,\nx.001,cat,\n", NULL, TEC_NUMBERS_ASK,
+                   "columns 2 and 3 both hold classes");
+    assert_refused("file,label,class\nday/1,cat,Irish setter\nmy photo,cat,cat\nnight/1,cat,cat\nx.001,cat,cat\n", NULL,
+                   TEC_NUMBERS_ASK, "columns 2 (label) and 3 (class) both hold classes");
+    assert_refused("day/1\tcat Irish setter\nmy photo\tcat\n", NULL, TEC_NUMBERS_ASK,
+                   "labels:1: `cat Irish setter` is no class");
+    assert_refused("day/1\tcat dog\nmy photo\tcat\n", NULL, TEC_NUMBERS_ASK, "labels:1: `cat dog` is no class");
+    assert_refused("day/1 cat Irish setter\nx.001 cat\n", NULL, TEC_NUMBERS_ASK,
+                   "labels:1: `cat Irish setter` is no class");
+}
+
+/* A first line that could be about an image is no header. */
+static void test_headers(void **state)
+{
+    (void)state;
+    static const char *const rest = "day/1,cat\nmy photo,Irish setter\nnight/1,\"tench, Tinca tinca\"\nx.001,cat\n";
+    static const struct {
+        const char *first;
+        bool header;
+    } lines[] = {{"image,class\n", true}, {"gone.jpg,cat\n", false}, {"gone,7\n", false}, {"gone.jpg,cow\n", false}};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        char text[256], said[1024];
+        snprintf(text, sizeof text, "%s%s", lines[i].first, rest);
+        capture *c = capture_begin();
+        assert_labels(text, NULL, TEC_NUMBERS_ASK, want);
+        capture_end(c, said, sizeof said);
+        assert_int_equal(!strstr(said, "the first is line 1"), lines[i].header);
+    }
+    assert_refused("catt\ncat\ncat\ncat\ncat\n", NULL, TEC_NUMBERS_ASK, "has 5 labels");
+}
+
+/* Lists of classes: names with blanks, numbers with colons, headers. */
+static void test_classes(void **state)
+{
+    (void)state;
+    static const char *const labels = "7\n30\n8\n7\n";
+    static const char *const form[] = {"cat 7\ntench, Tinca tinca 8\nIrish setter 30\nnew york 31\n",
+                                       "7 cat\n8 tench, Tinca tinca\n30 Irish setter\n31 new york\n",
+                                       "7: cat\n8: tench, Tinca tinca\n30: Irish setter\n",
+                                       "7:cat\n8:tench, Tinca tinca\n30:Irish setter\n",
+                                       "cat: 7\ntench, Tinca tinca: 8\nIrish setter: 30\n",
+                                       "label,name\n7,cat\n8,\"tench, Tinca tinca\"\n30,Irish setter\n",
+                                       "name\tid\ncat\t7\ntench, Tinca tinca\t8\nIrish setter\t30\n",
+                                       "30,an Irish dog,Irish setter\n7,a pet,cat\n8,a fish,\"tench, Tinca tinca\"\n",
+                                       "cat 7 pet\ntench, Tinca tinca 8 fish\nIrish setter 30 dog\n"};
+    for (size_t i = 0; i < sizeof form / sizeof *form; i++)
+        assert_labels(labels, form[i], TEC_NUMBERS_ASK, want);
+    assert_labels("0\n2\n1\n0\n", "class name\ncat\ntench, Tinca tinca\nIrish setter\n", TEC_NUMBERS_FROM_0, want);
+    assert_refused(labels, "cat 7\nfrog\ncat 8\n", TEC_NUMBERS_ASK, "2 of its 3 lines have a number");
+    assert_refused(labels, "cat 7\ncat 8\nIrish setter 30\n", TEC_NUMBERS_ASK, "class cat has the numbers 7 and 8");
+    assert_refused("0\n2\n1\n0\n", "cat\nIrish setter\ncat flap\n", TEC_NUMBERS_FROM_0,
+                   "class cat has the numbers 0 and 2");
+}
+
+static void test_text(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t bytes;
+        const char *what;
+    } files[] = {{"\xFF\xFE"
+                  "c\0a\0",
+                  6, "data.val_labels F is UTF-16: save it as UTF-8"},
+                 {"\xFE\xFF\0c\0a", 6, "is UTF-16"},
+                 {"c\0a\0t\0\n\0", 8, "is UTF-16"},
+                 {"cat\n\0dog\n", 9, "is no text"},
+                 {"PK\3\4\24\0\6\0", 8, "save it as text (CSV)"},
+                 {"\x1f\x8b\x08\0\0\0\0\0", 8, "save it as text (CSV)"},
+                 {" {\"a.jpg\": \"cat\"}\n", 18, "is JSON"},
+                 {"\xEF\xBB\xBF[\"cat\"]", 10, "is JSON"},
+                 {"[cat\ndog\n", 9, NULL},
+                 {"P1\nP2\n", 6, NULL},
+                 {"caf\xC3\xA9\tdog\r\n", 11, NULL}};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        tec_status status = tec_labels_check_text("data.val_labels", "F", files[i].text, files[i].bytes);
+        if (status != (files[i].what ? TEC_USER_ERROR : TEC_OK))
+            fail_msg("text %zu: %d", i, (int)status);
+        if (files[i].what && !strstr(tec_error_message(), files[i].what))
+            fail_msg("\"%s\" does not say \"%s\"", tec_error_message(), files[i].what);
+    }
+}
+
+/* Labels of images in class folders: the same, or another. */
+static void test_folders(void **state)
+{
+    (void)state;
+    put("classed/cat/1.png");
+    put("classed/x/Irish setter/2.png");
+    put("classed/other/3.png");
+    tec_dataset *train = open_set("train", TEC_LABELS_FOLDERS, 0);
+    const char *const texts[] = {"1,cat\n2,Irish setter\n3,cat\n", "1,cat\n2,cat\n3,cat\n"};
+    for (int i = 0; i < 2; i++) {
+        tec_dataset *set = open_set("classed", TEC_LABELS_NONE, 0);
+        tec_label_files files = {.labels_path = "labels", .labels = texts[i]};
+        assert_int_equal(tec_labels_read(set, "val", train, &files), i ? TEC_USER_ERROR : TEC_OK);
+        assert_true(!i || strstr(tec_error_message(), "1 of 2 labels differ from the class folder"));
+        tec_dataset_close(set);
+    }
+    tec_dataset_close(train);
+}
+
+/* Classes of a set that are some of another one's get its numbers. */
+static void test_adopt(void **state)
+{
+    (void)state;
+    put("part/cat/1.png");
+    put("part/tench, Tinca tinca/2.png");
+    put("more/cat/1.png");
+    put("more/cow/2.png");
+    put("more/pig/3.png");
+    tec_dataset *train = open_set("train", TEC_LABELS_FOLDERS, 0), *part = open_set("part", TEC_LABELS_FOLDERS, 0),
+                *more = open_set("more", TEC_LABELS_FOLDERS, 0);
+    assert_int_equal(tec_labels_adopt(part, "part", train, "train"), TEC_OK);
+    assert_int_equal(tec_dataset_classes(part), 3);
+    assert_int_equal(tec_dataset_label(part, 0), 1);
+    assert_int_equal(tec_dataset_label(part, 1), 2);
+    assert_int_equal(tec_labels_adopt(more, "more", train, "train"), TEC_USER_ERROR);
+    assert_non_null(strstr(tec_error_message(), "2 of the 3 classes of data.val more are none"));
+    assert_int_equal(tec_dataset_classes(more), 3);
+    tec_dataset_close(more);
+    tec_dataset_close(part);
+    tec_dataset_close(train);
+}
+
+/* One label a line is for images whose order is the same for everybody. */
+static void test_order(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *first, *second;
+        bool same;
+    } pairs[] = {{"10.png", "2.png", false},      {"02.png", "10.png", true},       {"a/B.png", "a/a.png", false},
+                 {"a-b/1.png", "a/1.png", false}, {"a1b9.png", "a1b10.png", false}, {"a/1.png", "b/1.png", true}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        char name[2][64], *folder = tec_string_format("order%zu", i);
+        snprintf(name[0], sizeof name[0], "%s/%s", folder, pairs[i].first);
+        snprintf(name[1], sizeof name[1], "%s/%s", folder, pairs[i].second);
+        put(name[0]);
+        put(name[1]);
+        tec_dataset *train = open_set("train", TEC_LABELS_FOLDERS, 0), *set = open_set(folder, TEC_LABELS_NONE, 0);
+        tec_label_files files = {.labels_path = "labels", .labels = "cat\nIrish setter\n"};
+        tec_status status = tec_labels_read(set, "val", train, &files);
+        assert_int_equal(status, pairs[i].same ? TEC_OK : TEC_USER_ERROR);
+        assert_true(pairs[i].same || strstr(tec_error_message(), "give lines with file and label"));
+        tec_dataset_close(set);
+        tec_dataset_close(train);
+        free(folder);
+    }
+}
+
 /* Labels are of all images, also where a limit leaves a few of them. */
 static void test_limit(void **state)
 {
@@ -177,10 +360,10 @@ static void test_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_forms),   cmocka_unit_test(test_numbers), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_limit),   cmocka_unit_test(test_tables),  cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_order),   cmocka_unit_test(test_classes), cmocka_unit_test(test_text),
+        cmocka_unit_test(test_folders), cmocka_unit_test(test_adopt),
     };
     return cmocka_run_group_tests(tests, make_sets, remove_sets);
 }

@@ -103,6 +103,39 @@ static void test_swiglu(void **state)
     }
 }
 
+/* What SwiGLU's loss is by x, if its gradient by y is dy. */
+typedef struct gated {
+    int R, O;
+    const double *dy;
+} gated;
+
+static double gated_loss(const double *x, void *context)
+{
+    const gated *g = context;
+    double sum = 0;
+    for (int i = 0; i < g->R; i++)
+        for (int o = 0; o < g->O; o++) {
+            double a = x[i * 2 * g->O + o], b = x[i * 2 * g->O + g->O + o];
+            sum += g->dy[i * g->O + o] * a / (1 + exp(-a)) * b;
+        }
+    return sum;
+}
+
+static void test_swiglu_backward(void **state)
+{
+    static const int rows[] = {1, 2, 19}, columns[] = {1, 8, 37};
+    for (int r = 0; r < 3; r++)
+        for (int c = 0; c < 3; c++) {
+            int R = rows[r], O = columns[c];
+            gated g = {R, O, random_values(R * O, 1)};
+            const double *x = random_values(2 * R * O, 1);
+            real *dx = copy_of(x, 2 * R * O);
+            tec_swiglu_backward(copy_of(g.dy, R * O), R, O, dx);
+            assert_gradient("x", gated_loss, &g, x, dx, 2 * R * O);
+            numbers_free(state);
+        }
+}
+
 static double gelu_tanh(double u)
 {
     return u / 2 * (1 + tanh(sqrt(2 / acos(-1)) * (u + 0.044715 * u * u * u)));
@@ -142,6 +175,7 @@ int main(void)
         cmocka_unit_test_teardown(test_gelu, numbers_free),
         cmocka_unit_test_teardown(test_gelu_far_out, numbers_free),
         cmocka_unit_test_teardown(test_swiglu, numbers_free),
+        cmocka_unit_test_teardown(test_swiglu_backward, numbers_free),
         cmocka_unit_test_teardown(test_approximations, numbers_free),
     };
     int failed = 0;

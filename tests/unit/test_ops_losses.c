@@ -154,6 +154,39 @@ static void test_cross_entropy_of_extremes(void **state)
     assert_values("gradient", x, to_the_right, L, VALUE_TOLERANCE);
 }
 
+/* -- cross-entropy of classes -- */
+
+typedef struct classes {
+    const double *wanted;
+    int count;
+    double scale;
+} classes;
+
+static double class_reference(const double *logit, void *context)
+{
+    const classes *c = context;
+    double sum = 0, loss = 0;
+    for (int i = 0; i < c->count; i++)
+        sum += exp(logit[i]);
+    for (int i = 0; i < c->count; i++)
+        loss -= c->wanted[i] * (logit[i] - log(sum));
+    return c->scale * loss;
+}
+
+static void test_class_loss(void **state)
+{
+    (void)state;
+    for (int n = 2; n <= 100; n += 49) {
+        classes c = {random_values(n, 1), n, 1};
+        const double *logit = random_values(n, 2);
+        real *x = copy_of(logit, n); /* not even probabilities: the gradient is exact all the same */
+        double loss = tec_class_loss(x, copy_of(c.wanted, n), n, (real)0.375);
+        assert_true(fabs(loss - class_reference(logit, &c)) < 50 * VALUE_TOLERANCE * n);
+        c.scale = 0.375;
+        assert_gradient("logit", class_reference, &c, logit, x, n);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +194,7 @@ int main(void)
         cmocka_unit_test_teardown(test_mse_rows, numbers_free),
         cmocka_unit_test_teardown(test_cross_entropy_rows, numbers_free),
         cmocka_unit_test_teardown(test_cross_entropy_of_extremes, numbers_free),
+        cmocka_unit_test_teardown(test_class_loss, numbers_free),
     };
     tec_threads_set(1);
     return cmocka_run_group_tests(tests, NULL, NULL);

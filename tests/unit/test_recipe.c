@@ -68,9 +68,31 @@ static void test_visible(void **state)
     assert_int_equal(tec_step_visible(&model, 0.6), 25); /* as MAE: int(64 * 0.4) */
 }
 
+/* Pairs are never divided between ranks or chunks, and every image is somebody's, in order. */
+static void test_pairs(void **state)
+{
+    (void)state;
+    for (int batch = 1; batch <= 21; batch++)
+        for (int ranks = 1; ranks <= 6; ranks++)
+            for (int micro_batch = 0; micro_batch <= 7; micro_batch++) {
+                const tec_recipe recipe = {.batch = batch, .micro_batch = micro_batch, .pairs = true};
+                int64_t next = 0;
+                for (int rank = 0; rank < ranks; rank++) {
+                    tec_range mine = tec_step_share(&recipe, rank, ranks);
+                    tec_step_shape shape = tec_step_shape_of(&recipe, &model, 1, rank, ranks);
+                    assert_true(mine.first == next && mine.count == shape.images && shape.images <= shape.most);
+                    assert_true(mine.first % 2 == 0 || mine.count == 0);
+                    assert_true(shape.chunk % 2 == 0 || shape.chunk == shape.most);
+                    assert_true(shape.chunk >= 1 && shape.micro_batch >= 1 && shape.micro_batch <= shape.chunk);
+                    next += mine.count;
+                }
+                assert_int_equal(next, batch);
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_ranks), cmocka_unit_test(test_micro_batches),
-                                       cmocka_unit_test(test_visible)};
+                                       cmocka_unit_test(test_visible), cmocka_unit_test(test_pairs)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

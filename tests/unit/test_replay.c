@@ -20,7 +20,8 @@
 #include <cmocka.h>
 
 static const double tolerance = TEC_REAL_IS_DOUBLE ? 1e-6 : 1e-4;
-static const char TRAINING[] = "pretrain_small.h5", TARGETS[] = "targets_small.h5"; /* which the cases below alter */
+static const char TRAINING[] = "pretrain_small.h5", TARGETS[] = "targets_small.h5",
+                  TUNING[] = "finetune_small.h5"; /* which the cases below alter */
 
 static char directory[256], *copy;
 
@@ -98,6 +99,9 @@ static void test_golden(void **state)
     expect_golden("pretrain_wide_base.h5", (const char *[]){"loss_fea", "loss_att", "gradient", NULL});
     expect_golden("pretrain_feature_only.h5", (const char *[]){"loss_fea", "loss_att", "gradient", NULL});
     expect_golden("mae_small.h5", (const char *[]){"loss", "gradient", "adamw_loss", "adamw_weights", NULL});
+    expect_golden("finetune_small.h5",
+                  (const char *[]){"logits", "loss", "gradient", "adamw_loss", "adamw_weights", NULL});
+    expect_golden("finetune_cls.h5", (const char *[]){"logits", "loss", "gradient", NULL});
     expect_golden("targets_small.h5", (const char *[]){"feature", "feature_normalized", "attention", "topk", NULL});
 }
 
@@ -229,6 +233,13 @@ static void test_altered_numbers(void **state)
         {TRAINING, "expected/adamw/loss", 5, 5.4, "adamw_loss", ""},
         {TRAINING, "expected/adamw/weights/blocks.2.norm1.weight", 7, 1.5, "adamw_weights", "blocks.2.norm1.weight"},
         {"mae_small.h5", "expected/loss", 0, 1.565, "loss", ""},
+        {TUNING, "expected/logits", 3, 9, "logits", ""},
+        {TUNING, "expected/loss", 0, 3, "loss", ""},
+        {TUNING, "inputs/keep_path", 5, 0.5, "logits", ""},
+        {TUNING, "inputs/targets", 2, 0.9, "loss", ""},
+        {TUNING, "weights/pos_embed", 50, 2, "logits", ""},
+        {TUNING, "expected/grad/head.bias", 1, 1, "gradient", "head.bias"},
+        {TUNING, "expected/adamw/weights/pos_embed", 7, 1.5, "adamw_weights", "pos_embed"},
         {TARGETS, "expected/feature", 33, 9, "feature", ""},
         {TARGETS, "expected/feature_normalized", 33, 9, "feature_normalized", ""},
         {TARGETS, "expected/attention", 33, 99, "attention", ""},
@@ -303,6 +314,16 @@ static void test_missing(void **state)
                                              "expected/topk",
                                              "weights/pos_embed",
                                              NULL};
+    static const char *const of_tuning[] = {"inputs/targets", "inputs/keep_path",  "expected/logits",
+                                            "expected/loss",  "weights/head.bias", NULL};
+    for (int i = 0; of_tuning[i]; i++) {
+        make_copy(TUNING);
+        delete_link(of_tuning[i]);
+        expect_refused(of_tuning[i]);
+    }
+    make_copy(TUNING);
+    delete_attribute("expected/adamw", "layer_decay");
+    expect_refused("layer_decay");
     for (int i = 0; of_training[i]; i++) {
         make_copy(TRAINING);
         delete_link(of_training[i]);

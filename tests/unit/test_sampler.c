@@ -35,7 +35,7 @@ static void test_once_per_epoch(void **state)
 {
     (void)state;
     tec_sampler sampler;
-    assert_int_equal(tec_sampler_create(&sampler, IMAGES, BATCH, 7), TEC_OK);
+    assert_int_equal(tec_sampler_create(&sampler, IMAGES, &(tec_recipe){.batch = BATCH, .seed = 7}), TEC_OK);
     assert_int_equal(sampler.steps_per_epoch, STEPS);
     for (int epoch = 0; epoch < 3; epoch++) {
         int times[IMAGES] = {0}, seen = 0;
@@ -54,9 +54,9 @@ static void test_once_per_epoch(void **state)
 static void compare_ranks(int ranks)
 {
     tec_sampler one, each[16];
-    assert_int_equal(tec_sampler_create(&one, IMAGES, BATCH, 7), TEC_OK);
+    assert_int_equal(tec_sampler_create(&one, IMAGES, &(tec_recipe){.batch = BATCH, .seed = 7}), TEC_OK);
     for (int rank = 0; rank < ranks; rank++)
-        assert_int_equal(tec_sampler_create(&each[rank], IMAGES, BATCH, 7), TEC_OK);
+        assert_int_equal(tec_sampler_create(&each[rank], IMAGES, &(tec_recipe){.batch = BATCH, .seed = 7}), TEC_OK);
     for (int64_t step = 0; step < 2 * STEPS; step++) {
         int64_t want[BATCH], got[BATCH];
         int total = 0;
@@ -87,8 +87,8 @@ static void test_any_order(void **state)
     (void)state;
     tec_sampler forward, other;
     int64_t want[4 * STEPS][BATCH], got[BATCH];
-    assert_int_equal(tec_sampler_create(&forward, IMAGES, BATCH, 7), TEC_OK);
-    assert_int_equal(tec_sampler_create(&other, IMAGES, BATCH, 7), TEC_OK);
+    assert_int_equal(tec_sampler_create(&forward, IMAGES, &(tec_recipe){.batch = BATCH, .seed = 7}), TEC_OK);
+    assert_int_equal(tec_sampler_create(&other, IMAGES, &(tec_recipe){.batch = BATCH, .seed = 7}), TEC_OK);
     for (int64_t step = 0; step < 4 * STEPS; step++)
         whole_batch(&forward, step, want[step]);
     for (int64_t step = 4 * STEPS - 1; step >= 0; step -= 3) {
@@ -112,8 +112,8 @@ static void test_seed_and_epoch(void **state)
     (void)state;
     tec_sampler seven, eight;
     int64_t a[BATCH], b[BATCH];
-    assert_int_equal(tec_sampler_create(&seven, IMAGES, BATCH, 7), TEC_OK);
-    assert_int_equal(tec_sampler_create(&eight, IMAGES, BATCH, 8), TEC_OK);
+    assert_int_equal(tec_sampler_create(&seven, IMAGES, &(tec_recipe){.batch = BATCH, .seed = 7}), TEC_OK);
+    assert_int_equal(tec_sampler_create(&eight, IMAGES, &(tec_recipe){.batch = BATCH, .seed = 8}), TEC_OK);
     whole_batch(&seven, 0, a);
     whole_batch(&eight, 0, b);
     assert_true(places_in_common(a, b) < BATCH / 2);
@@ -127,11 +127,11 @@ static void test_batch_too_large(void **state)
 {
     (void)state;
     tec_sampler sampler;
-    assert_int_equal(tec_sampler_create(&sampler, 9, 10, 7), TEC_USER_ERROR);
+    assert_int_equal(tec_sampler_create(&sampler, 9, &(tec_recipe){.batch = 10, .seed = 7}), TEC_USER_ERROR);
     assert_non_null(strstr(tec_error_message(), "pretrain.batch is 10"));
     assert_non_null(strstr(tec_error_message(), "9 images"));
     tec_sampler_free(&sampler);
-    assert_int_equal(tec_sampler_create(&sampler, 10, 10, 7), TEC_OK);
+    assert_int_equal(tec_sampler_create(&sampler, 10, &(tec_recipe){.batch = 10, .seed = 7}), TEC_OK);
     assert_int_equal(sampler.steps_per_epoch, 1);
     tec_sampler_free(&sampler);
 }

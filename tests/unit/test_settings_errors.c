@@ -52,13 +52,14 @@ static const struct {
      "a.yaml:2:3: unknown key `mask_ratio` in model; did you mean `pretrain.mask_ratio`?"},
     {"model:\n  mask_ration: 0.5\n",
      "a.yaml:2:3: unknown key `mask_ration` in model; did you mean `pretrain.mask_ratio`?"},
-    {"knn: {batch: 5}\n", "a.yaml:1:7: unknown key `batch` in knn; did you mean `targets.batch`, `pretrain.batch`, "
-                          "`eval.batch` or `probe.batch`?"},
+    {"knn: {batch: 5}\n",
+     "a.yaml:1:7: unknown key `batch` in knn; did you mean `targets.batch`, `pretrain.batch`, `finetune.batch`, "
+     "`eval.batch` or `probe.batch`?"},
     {"model:\n  zzzzzz: 0.5\n", "a.yaml:2:3: unknown key `zzzzzz` in model; `tec COMMAND --help` lists the keys"},
     {"pretrian:\n  epochs: 3\n", "a.yaml:1:1: unknown section `pretrian`; did you mean `pretrain`?"},
     {"mask_ratio: 0.5\n", "a.yaml:1:1: unknown section `mask_ratio`; did you mean `pretrain.mask_ratio`?"},
     {"zzzzzz: 0.5\n",
-     "a.yaml:1:1: unknown section `zzzzzz`; there are data, model, base, targets, pretrain, eval, knn, "
+     "a.yaml:1:1: unknown section `zzzzzz`; there are data, model, base, targets, pretrain, finetune, eval, knn, "
      "probe and run"},
     {"pretrain:\n\n  mask_ratio:  1.5\n", "a.yaml:3:16: pretrain.mask_ratio: 1.5 is out of range (0 < x < 1)"},
     {"pretrain: {mask_ratio: 0}\n", "a.yaml:1:24: pretrain.mask_ratio: 0 is out of range (0 < x < 1)"},
@@ -104,6 +105,12 @@ static const struct {
     {"data: {crop_scale: [0.5, 0.2]}\n",
      "a.yaml:1:20: data.crop_scale: the smaller number must come first, got 0.5 and 0.2"},
     {"data: {crop_ratio: [2, 1]}\n", "a.yaml:1:20: data.crop_ratio: the smaller number must come first, got 2 and 1"},
+    {"base: {std: 0.5}\n", "a.yaml:1:13: base.mean and base.std must be given together, and base.std must be above 0"},
+    {"base: {mean: 0}\n", "a.yaml:1:14: base.mean and base.std must be given together, and base.std must be above 0"},
+    {"base: {mean: 0.5, std: [1, 0, 1]}\n",
+     "a.yaml:1:24: base.mean and base.std must be given together, and base.std must be above 0"},
+    {"base: {mean: 0.5, std: 0}\n",
+     "a.yaml:1:24: base.mean and base.std must be given together, and base.std must be above 0"},
     {"pretrain: {epochs: [5]}\n", "a.yaml:1:20: expected a value for pretrain.epochs, found a list"},
     {"pretrain: {epochs: {a: 5}}\n", "a.yaml:1:20: expected a value for pretrain.epochs, found a mapping"},
     {"pretrain:\n  epochs:\n  batch: 5\n", "a.yaml:2:10: expected a value for pretrain.epochs, found nothing"},
@@ -137,8 +144,9 @@ static const struct {
     {"run:\n  dir: a\x01"
      "b\n",
      "a.yaml:2:9: not a YAML text: control characters are not allowed"},
-    {"\"a\\nb\": 1\n", "a.yaml:1:1: unknown section `a?b`; there are data, model, base, targets, pretrain, eval, knn, "
-                       "probe and run"},
+    {"\"a\\nb\": 1\n",
+     "a.yaml:1:1: unknown section `a?b`; there are data, model, base, targets, pretrain, finetune, eval, knn, "
+     "probe and run"},
 };
 
 static void test_yaml_errors(void **state)
@@ -164,7 +172,7 @@ static const struct {
     {"pretrain.epochs.x=1", "command line: unknown key `epochs.x` in pretrain; did you mean `epochs`?"},
     {"pretrain.=1", "command line: unknown key `` in pretrain; `tec COMMAND --help` lists the keys"},
     {"=1",
-     "command line: unknown section ``; there are data, model, base, targets, pretrain, eval, knn, probe and run"},
+     "command line: unknown section ``; there are data, model, base, targets, pretrain, finetune, eval, knn, probe and run"},
     {"data.mean=1,2", "command line: data.mean: expected 1 or 3 numbers, got 2"},
     {"data.mean=1,2,3,4", "command line: data.mean: expected 1 or 3 numbers, got 4"},
     {"data.mean=", "command line: data.mean: `` is not a number"},

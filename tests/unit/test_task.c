@@ -181,7 +181,7 @@ static void fetch_batch(fetched *f, const tec_task *task, const tec_dataset *fro
         fail_msg("status %d instead of %d: %s", status, want, tec_error_message());
     f->example = tec_allocate_zeroed((size_t)(count * task->inputs), sizeof *f->example);
     if (status == TEC_OK)
-        task->examples(task->own, &f->batch, f->example);
+        task->examples(task->own, 0, &f->batch, f->example);
 }
 
 static void let_go(fetched *f)

@@ -387,9 +387,9 @@ static void test_checkpoint(void **state)
     const tec_run_state run = {.step = 77, .epoch = 3, .dataset = 0xfedcba9876543210u, .loss_sum = {0.5, 2}};
     tec_params params;
     register_tensors(&params);
-    assert_int_equal(
-        tec_checkpoint_write(in_dir("model.h5"), &config, &params, params.grad, params.grad, &run, "a: 1\nb: 2\n"),
-        TEC_OK);
+    assert_int_equal(tec_checkpoint_write(in_dir("model.h5"), &config, &params, params.grad, params.grad, &run,
+                                          &(tec_checkpoint_texts){.settings = "a: 1\nb: 2\n"}),
+                     TEC_OK);
     tec_tensor_file *file = open_file("model.h5");
     assert_string_equal(tec_tensor_file_format(file), "tec checkpoint");
     assert_int_equal(tec_tensor_file_count(file), params.count);

@@ -1,0 +1,169 @@
+/* tec finetune: trains all of a model on labelled images. */
+#include "jobs.h"
+
+#include "tec/files.h"
+#include "tec/json.h"
+#include "tec/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPTION_FRESH, OPTION_FINISH };
+
+static const tec_option options[] = {
+    {"fresh", .help = "start a new run; if run.dir already has one, it is overwritten only if this is given twice"},
+    {"finish", TEC_OPTION_WHOLE, "N",
+     .help = "end the run that is in run.dir: within the next N steps the learning rate falls from what it is to "
+             "finetune.min_lr, and the run is done",
+     .least = 1, .most = 1e12},
+    {0}};
+
+static const char *const sections[] = {"data", "model", "base", "finetune", "eval", "run", NULL};
+
+/* What a report is about. */
+typedef struct subject {
+    const tec_settings *settings;
+    const tec_dataset *val;
+    const tec_dataset *train; /* whose classes have names */
+} subject;
+
+/* By class: its name, its images, how many percent of them are right. Adds up the latter over the classes that have
+ * images, for the balanced accuracy. */
+static json_t *classes_json(const subject *s, const tec_validation *v, double *recalls, int *present)
+{
+    json_t *list = json_array();
+    for (int c = 0; c < v->classes; c++) {
+        const int64_t *row = v->confusion + (int64_t)c * v->classes;
+        int64_t images = 0;
+        for (int i = 0; i < v->classes; i++)
+            images += row[i];
+        json_t *one = json_pack("{s:o, s:I}", "class", tec_job_name_json(tec_dataset_class_name(s->train, c)), "images",
+                                (json_int_t)images);
+        if (images > 0) {
+            json_object_set_new(one, "recall", json_real(tec_job_percent(row[c], images)));
+            *recalls += tec_job_percent(row[c], images);
+            ++*present;
+        }
+        json_array_append_new(list, one);
+    }
+    return list;
+}
+
+static json_t *confusion_json(const tec_validation *v)
+{
+    json_t *rows = json_array();
+    for (int c = 0; c < v->classes; c++) {
+        json_t *row = json_array();
+        for (int i = 0; i < v->classes; i++)
+            json_array_append_new(row, json_integer(v->confusion[(int64_t)c * v->classes + i]));
+        json_array_append_new(rows, row);
+    }
+    return rows;
+}
+
+/* tec_run_report: writes finetune.json, and prints the result of a run that is done. */
+static tec_status report(const void *context, const tec_comm *comm, const tec_validation *v, int64_t epochs, bool last)
+{
+    const subject *s = context;
+    const double top1 = tec_job_percent(v->top1, v->images), top5 = tec_job_percent(v->top5, v->images);
+    double recalls = 0;
+    int present = 0;
+    json_t *object = json_pack("{s:o, s:I, s:b, s:I, s:f, s:f, s:f}", "model",
+                               tec_job_name_json(s->settings->finetune.model), "epochs", (json_int_t)epochs, "done",
+                               last, "images", (json_int_t)v->images, "loss", v->loss, "top1", top1, "top5", top5);
+    json_t *classes = classes_json(s, v, &recalls, &present);
+    json_object_set_new(object, "balanced", json_real(recalls / present));
+    json_object_set_new(object, "classes", classes);
+    json_object_set_new(object, "confusion", confusion_json(v));
+    char *path = tec_path_join(s->settings->run.dir, "finetune.json");
+    tec_status status = tec_comm_agree(comm, comm->rank == 0 ? tec_json_write(path, object, 9) : TEC_OK);
+    free(path);
+    json_decref(object);
+    if (status == TEC_OK && last && comm->rank == 0)
+        printf("finetune top1 %.2f top5 %.2f balanced %.2f loss %.4f (%lld images, %d classes, %lld epochs)\n", top1,
+               top5, recalls / present, v->loss, (long long)v->images, v->classes, (long long)epochs);
+    return status;
+}
+
+/* Collective. `settings`: as they are kept with the run. */
+static tec_status train(const tec_comm *comm, const tec_invocation *call, const tec_settings *settings,
+                        tec_tuning *tuning, tec_deadline deadline)
+{
+    const tec_setup_now now = {settings, sections, tec_setup_tuning_recipe};
+    const subject about = {settings, tuning->val, tuning->inputs.set};
+    const tec_validation_settings validation = {
+        .set = tuning->val, .view = tuning->validation_view, .reading = tec_setup_reading(settings)};
+    char *text = NULL;
+    size_t bytes;
+    TEC_TRY(tec_comm_agree(comm, tec_settings_text(settings, &text, &bytes)));
+    tec_task task = tec_task_finetuning(&tuning->task, tuning->inputs.set, tuning->base);
+    tuning->base = NULL;
+    const tec_run_plan plan = {.dir = settings->run.dir,
+                               .settings = text,
+                               .classes = tuning->classes,
+                               .task = &task,
+                               .recipe = tec_setup_tuning_recipe(settings),
+                               .set = tuning->inputs.set,
+                               .reading = tec_setup_reading(settings),
+                               .reduction = tec_setup_reduction(settings),
+                               .compare = tec_setup_compare,
+                               .now = &now,
+                               .base = tuning->base_hash,
+                               .finish = (int64_t)call->option[OPTION_FINISH].number,
+                               .threads = tec_settings_threads(settings),
+                               .fresh = call->option[OPTION_FRESH].times,
+                               .deadline = deadline,
+                               .validation = &validation,
+                               .report = report,
+                               .report_context = &about,
+                               .lock_minutes = settings->run.lock_minutes};
+    tec_log("fine-tuning for %d classes: every tensor of the model is trained", task.model.classes);
+    tec_job_say_run(comm, &plan);
+    tec_status status = tec_run_training(comm, &plan);
+    tec_task_free(&task);
+    free(text);
+    return status;
+}
+
+static tec_status run(tec_comm *comm, const tec_invocation *call)
+{
+    tec_settings settings = call->settings; /* borrows its texts */
+    tec_tuning tuning;
+    tec_deadline deadline = tec_deadline_read(settings.run.max_minutes); /* setup takes of the time, too */
+    tec_status status = tec_setup_tuning(comm, &settings, &tuning);
+    if (status == TEC_OK)
+        status = tec_setup_directory(comm, settings.run.dir);
+    if (status == TEC_OK) {
+        /* The new model's images are normalised as its base's: its checkpoint must say so. */
+        const tec_normalisation *is = &tuning.task.view.normalisation;
+        memcpy(settings.data.mean, is->mean, sizeof is->mean);
+        memcpy(settings.data.std, is->std, sizeof is->std);
+        status = train(comm, call, &settings, &tuning, deadline);
+    }
+    tec_tuning_close(&tuning);
+    return status;
+}
+
+const tec_command tec_command_finetune = {
+    .name = "finetune",
+    .usage = "[-c CONFIG.yaml] finetune.model=MODEL data.train=PATH data.val=PATH run.dir=DIR [--fresh [--fresh] | "
+             "--finish N] [section.key=value ...]",
+    .summary = "train all of a model on labelled images",
+    .details =
+        "Fine-tunes as MAE does: a new linear head on the class token or on the mean of the patches, and every tensor "
+        "of the model is trained, with a learning rate that falls from layer to layer, stochastic depth, RandAugment, "
+        "random erasing, mixup, CutMix and smoothed labels. The defaults are those of MAE for ViT-Base on ImageNet; a small "
+        "data set wants a smaller finetune.batch.\n\n"
+        "After every epoch all images of data.val are classified, from centre crops: one line, one in log.jsonl "
+        "(\"kind\": \"validation\"), and DIR/finetune.json with top-1, top-5, loss, balanced accuracy, each class's "
+        "recall and the confusion matrix (rows: labels). When all epochs are done, one line is printed.\n\n"
+        "The run directory, resuming, signals, time limits, --fresh and --finish are as with `tec pretrain`. Images "
+        "are normalised as for finetune.model; with scratch by data.mean and data.std. With mixup or CutMix, images "
+        "2k and 2k + 1 of a step are mixed with each other and are on one rank, so that the ranks' parts differ by a "
+        "pair: results are the same for any number of ranks, up to rounding.",
+    .options = options,
+    .sections = sections,
+    .parallel = true,
+    .run = run,
+};

@@ -1,0 +1,37 @@
+/* Module data, private. What a scan notes beside its list: what it has warned of, and the folders it has read, so that it
+ * can be told later on, without a look at each file, that it would find the same again (tec/dataset_kept.h). Local. */
+#ifndef TEC_DATA_SCAN_NOTES_H
+#define TEC_DATA_SCAN_NOTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+typedef struct tec_scan_texts {
+    char **text;
+    size_t count, room;
+} tec_scan_texts;
+
+/* Starts zeroed but for `skip`. */
+typedef struct tec_scan_notes {
+    bool skip;              /* as tec_dataset_scan_skipping does */
+    bool unsure;            /* a folder has just been changed: another change at the same time would not show */
+    int64_t images;         /* in the list */
+    tec_scan_texts remarks; /* without the root before them */
+    tec_scan_texts folders; /* as tec_scan_still_so takes them; none: what was scanned is no folder */
+} tec_scan_notes;
+
+void tec_scan_notes_free(tec_scan_notes *notes);
+
+/* Warns of something about the root, and notes it. */
+void tec_scan_remark(tec_scan_notes *notes, const char *root, const char *text);
+
+/* Notes a folder that is going to be read (info: of now), and a link that leads nowhere. */
+void tec_scan_note_folder(tec_scan_notes *notes, const char *relative, const struct stat *info);
+void tec_scan_note_dead_link(tec_scan_notes *notes, const char *relative);
+
+/* Is a noted folder or link as it was? *relative: its path, which points into the note. */
+bool tec_scan_still_so(const char *note, const char *root, const char **relative);
+
+#endif

@@ -1,0 +1,143 @@
+/* Opens and checks what fine-tuning works on: a model, two labelled data sets. */
+#include "tec/setup.h"
+
+#include "tec/log.h"
+#include "tec/sampler.h"
+#include "tec/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SCRATCH "scratch"
+#define SCRATCH_HASH 1 /* no model's, and not 0, which is that of a checkpoint that says nothing */
+
+static bool from_scratch(const tec_settings *settings)
+{
+    return strcmp(settings->finetune.model, SCRATCH) == 0;
+}
+
+/* The model that training begins with, and the classifier that it becomes, but for its classes. */
+static tec_status open_model(const tec_comm *comm, const tec_settings *settings, tec_normalisation *normalisation,
+                             tec_preprocessing *preprocessing, tec_tuning *out)
+{
+    tec_model_config *config = &out->task.model;
+    const char *path = settings->finetune.model;
+    if (!path[0])
+        return tec_fail(TEC_USER_ERROR, "finetune.model is not given: name a model file, or `" SCRATCH "` for none");
+    out->base_hash = SCRATCH_HASH;
+    if (from_scratch(settings))
+        return tec_settings_classifier_config(settings, config);
+    TEC_TRY(tec_setup_frozen(comm, settings, path, 1, &out->base, normalisation, preprocessing));
+    out->base_hash = tec_frozen_hash(out->base);
+    *config = *tec_frozen_config(out->base);
+    config->kind = TEC_MODEL_CLASSIFIER;
+    config->variant.fc_norm = settings->finetune.pooling == TEC_POOL_MEAN;
+    if (config->channels != settings->data.channels)
+        return tec_fail(TEC_USER_ERROR, "finetune.model %s takes %d-channel images, but data.channels is %d", path,
+                        config->channels, settings->data.channels);
+    if (config->variant.no_class_token && !config->variant.fc_norm)
+        return tec_fail(TEC_USER_ERROR, "finetune.model %s has no class token: set finetune.pooling=mean", path);
+    return TEC_OK;
+}
+
+/* Few labels, if that is wanted. */
+static void choose_labels(const tec_settings *settings, tec_dataset *set)
+{
+    const int64_t all = tec_dataset_size(set);
+    if (settings->finetune.labels_per_class == 0 && settings->finetune.label_fraction >= 1)
+        return;
+    tec_dataset_choose(set, settings->finetune.labels_per_class, settings->finetune.label_fraction, settings->run.seed);
+    tec_log("%lld of the %lld training images are used, of %d classes (finetune.labels_per_class, "
+            "finetune.label_fraction)",
+            (long long)tec_dataset_size(set), (long long)all, tec_dataset_classes(set));
+}
+
+static tec_status open_sets(const tec_comm *comm, const tec_settings *settings, tec_tuning *out)
+{
+    TEC_TRY(tec_setup_check_labels(settings));
+    TEC_TRY(tec_setup_dataset(comm, settings, true, &out->inputs.set));
+    TEC_TRY(tec_setup_dataset(comm, settings, false, &out->val));
+    TEC_TRY(tec_setup_val_labels(comm, settings, out->inputs.set, out->val));
+    TEC_TRY(tec_evaluation_check(out->inputs.set, settings->data.train, out->val, settings->data.val));
+    choose_labels(settings, out->inputs.set);
+    if (comm->rank == 0)
+        tec_evaluation_warn(out->inputs.set, settings->data.train, out->val, settings->data.val);
+    return TEC_OK;
+}
+
+/* A name a line; what would end a line within a name becomes a blank. */
+static char *name_classes(const tec_dataset *set)
+{
+    char *text = tec_string_copy("");
+    for (int i = 0; i < tec_dataset_classes(set); i++) {
+        char *name = tec_string_copy(tec_dataset_class_name(set, i));
+        for (char *at = name; *at; at++)
+            *at = *at == '\n' ? ' ' : *at;
+        char *longer = tec_string_format("%s%s\n", text, name);
+        free(name);
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
+static tec_status augmentation_of(const tec_settings *settings, tec_augmentation *out)
+{
+    *out = (tec_augmentation){.jitter = settings->finetune.color_jitter, .erase = settings->finetune.erase};
+    if (!settings->finetune.rand_augment[0])
+        return TEC_OK;
+    if (tec_rand_augment_parse(settings->finetune.rand_augment, &out->rand) != TEC_OK)
+        return tec_fail(TEC_USER_ERROR, "finetune.rand_augment: %s", tec_error_message());
+    return TEC_OK;
+}
+
+static tec_status describe_task(const tec_settings *settings, const tec_normalisation *normalisation,
+                                const tec_preprocessing *preprocessing, tec_tuning *out)
+{
+    const tec_recipe recipe = tec_setup_tuning_recipe(settings);
+    tec_finetuning *t = &out->task;
+    t->drop_path = settings->finetune.drop_path;
+    t->smoothing = settings->finetune.label_smoothing;
+    t->mix = (tec_mix_settings){.mixup = settings->finetune.mixup,
+                                .cutmix = settings->finetune.cutmix,
+                                .probability = settings->finetune.mix_probability,
+                                .switching = settings->finetune.cutmix_probability};
+    t->view = tec_setup_view(settings);
+    t->view.normalisation = *normalisation;
+    memcpy(t->view.crop.scale, settings->finetune.crop_scale, sizeof t->view.crop.scale);
+    TEC_TRY(augmentation_of(settings, &t->view.augmentation));
+    t->model.classes = tec_dataset_classes(out->inputs.set);
+    out->classes = name_classes(out->inputs.set);
+    TEC_TRY(tec_model_config_check(&t->model));
+    TEC_TRY(tec_sampler_check(tec_dataset_size(out->inputs.set), &recipe));
+    out->validation_view = t->view;
+    out->validation_view.policy = TEC_VIEW_CENTER;
+    out->validation_view.augmentation = (tec_augmentation){0};
+    out->validation_view.preprocessing =
+        tec_setup_choose_preprocessing(settings, *preprocessing, out->inputs.set, out->val);
+    return TEC_OK;
+}
+
+tec_status tec_setup_tuning(const tec_comm *comm, const tec_settings *settings, tec_tuning *out)
+{
+    tec_normalisation normalisation = tec_setup_normalisation(settings);
+    tec_preprocessing preprocessing = {0};
+    *out = (tec_tuning){0};
+    TEC_TRY(open_model(comm, settings, &normalisation, &preprocessing, out));
+    TEC_TRY(open_sets(comm, settings, out));
+    TEC_TRY(tec_comm_agree(comm, describe_task(settings, &normalisation, &preprocessing, out)));
+    if (settings->run.stage[0])
+        tec_inputs_stage(comm, settings->run.stage, settings->finetune.epochs, &out->inputs);
+    return TEC_OK;
+}
+
+void tec_tuning_close(tec_tuning *t)
+{
+    tec_frozen_close(t->base);
+    tec_dataset_close(t->val);
+    tec_inputs_close(&t->inputs);
+    free(t->classes);
+    t->classes = NULL;
+    t->base = NULL;
+    t->val = NULL;
+}

@@ -1,0 +1,179 @@
+/* Logits of all images of a set, each rank's share batch by batch, and what they say about a validation set. */
+#include "tec/validation.h"
+
+#include "tec/clock.h"
+#include "tec/log.h"
+#include "tec/memory.h"
+#include "tec/minmax.h"
+#include "tec/range.h"
+#include "tec/skipped_report.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define BATCHES_BETWEEN_AGREEMENTS 16 /* how soon a failure on one rank ends the others */
+
+typedef struct job {
+    const tec_comm *comm;
+    const tec_validation_settings *settings;
+    tec_model *model;
+    int batch;
+    tec_range images; /* of this rank */
+    int64_t asked;    /* of them */
+    tec_feed *feed;
+    tec_example *example; /* [batch] */
+    real *logits;         /* [batch, classes] */
+    const char *what;
+    tec_classified *each;
+    void *context;
+    double started;
+} job;
+
+/* tec_feed_next */
+static int next_batch(void *context, tec_request *request)
+{
+    job *j = context;
+    int count = (int)tec_min_int64(j->batch, j->images.count - j->asked);
+    for (int i = 0; i < count; i++)
+        request[i] = (tec_request){.sample = j->images.first + j->asked++};
+    return count;
+}
+
+static tec_status compute_batch(job *j)
+{
+    tec_feed_batch batch;
+    tec_status status = tec_feed_take(j->feed, &batch);
+    for (int i = 0; i < batch.count && status == TEC_OK; i++)
+        j->example[i] = (tec_example){.image = batch.item[i].image};
+    if (status == TEC_OK && batch.count > 0)
+        tec_model_classify(j->model, j->example, batch.count, j->logits);
+    for (int i = 0; i < batch.count && status == TEC_OK; i++)
+        j->each(j->context, batch.item[i].sample,
+                j->logits + (size_t)i * (size_t)tec_model_get_config(j->model)->classes);
+    tec_feed_release(j->feed);
+    return status;
+}
+
+static int64_t batches_of(const job *j, int rank)
+{
+    return (tec_share(tec_dataset_size(j->settings->set), rank, j->comm->size).count + j->batch - 1) / j->batch;
+}
+
+static tec_status compute_all(job *j)
+{
+    const int64_t mine = batches_of(j, j->comm->rank), most = batches_of(j, 0);
+    tec_status status = TEC_OK;
+    for (int64_t i = 0; i < most; i++) {
+        if (i < mine && status == TEC_OK)
+            status = compute_batch(j);
+        if (tec_seconds() - j->started > TEC_PROGRESS_SECONDS) /* a short one passes without a word */
+            tec_progress(TEC_PROGRESS_SECONDS, "%s: %.0f %%", j->what, 100 * (double)(i + 1) / (double)most);
+        if ((i + 1) % BATCHES_BETWEEN_AGREEMENTS == 0 || i + 1 == most) {
+            status = tec_comm_agree(j->comm, status);
+            if (status != TEC_OK)
+                break;
+        }
+    }
+    tec_progress_end();
+    return status;
+}
+
+static tec_status open_feed(job *j, tec_skipped *skipped)
+{
+    const tec_reading *reading = &j->settings->reading;
+    return tec_feed_open(&j->feed, j->settings->set,
+                         &(tec_feed_settings){.view = j->settings->view,
+                                              .threads = reading->workers,
+                                              .depth = 1 + reading->prefetch,
+                                              .batch = j->batch,
+                                              .skipped = reading->skip ? skipped : NULL,
+                                              .next = next_batch,
+                                              .order = j});
+}
+
+tec_status tec_classify_images(const tec_comm *comm, tec_model *model, int batch,
+                               const tec_validation_settings *settings, const char *what, tec_skipped *skipped,
+                               tec_classified *each, void *context)
+{
+    const size_t classes = (size_t)tec_model_get_config(model)->classes;
+    job j = {.comm = comm,
+             .settings = settings,
+             .model = model,
+             .batch = batch,
+             .images = tec_share(tec_dataset_size(settings->set), comm->rank, comm->size),
+             .example = tec_allocate_zeroed((size_t)batch, sizeof *j.example),
+             .logits = tec_allocate((size_t)batch * classes * sizeof *j.logits),
+             .what = what,
+             .each = each,
+             .context = context,
+             .started = tec_seconds()};
+    tec_status status = tec_comm_agree(comm, open_feed(&j, skipped));
+    if (status == TEC_OK)
+        status = compute_all(&j);
+    tec_feed_close(j.feed);
+    free(j.logits);
+    free(j.example);
+    return status;
+}
+
+/* -- validation -- */
+
+typedef struct scores {
+    const tec_dataset *set;
+    tec_validation *out;
+} scores;
+
+/* tec_classified */
+static void count(void *context, int64_t sample, const real *logit)
+{
+    const scores *s = context;
+    tec_validation *v = s->out;
+    const int label = tec_dataset_label(s->set, sample);
+    int place = 0, best = 0;
+    double sum = 0;
+    for (int c = 0; c < v->classes; c++) {
+        place += logit[c] > logit[label] || (logit[c] == logit[label] && c < label);
+        best = logit[c] > logit[best] ? c : best;
+    }
+    for (int c = 0; c < v->classes; c++)
+        sum += exp((double)logit[c] - (double)logit[best]);
+    v->images++;
+    v->top1 += place < 1;
+    v->top5 += place < 5;
+    v->loss += log(sum) + (double)logit[best] - (double)logit[label];
+    v->confusion[(int64_t)label * v->classes + best]++;
+}
+
+/* The table row by row: there can be more classes squared than one call sums. */
+static tec_status sum_up(const tec_comm *comm, const tec_skipped *skipped, tec_validation *v)
+{
+    int64_t number[3] = {v->images, v->top1, v->top5};
+    tec_comm_sum_int64(comm, number, 3);
+    tec_comm_sum_double(comm, &v->loss, 1);
+    for (int c = 0; c < v->classes; c++)
+        tec_comm_sum_int64(comm, v->confusion + (int64_t)c * v->classes, v->classes);
+    v->images = number[0];
+    v->top1 = number[1];
+    v->top5 = number[2];
+    if (v->images == 0)
+        return tec_skipped_fail(skipped, comm, "none of the validation images could be decoded");
+    v->loss /= (double)v->images;
+    return TEC_OK;
+}
+
+tec_status tec_validate(const tec_comm *comm, tec_model *model, int batch, const tec_validation_settings *settings,
+                        tec_skipped *skipped, tec_validation *out)
+{
+    const size_t classes = (size_t)tec_model_get_config(model)->classes;
+    scores s = {settings->set, out};
+    *out = (tec_validation){.classes = (int)classes,
+                            .confusion = tec_allocate_zeroed(classes * classes, sizeof *out->confusion)};
+    TEC_TRY(tec_classify_images(comm, model, batch, settings, "validation", skipped, count, &s));
+    return sum_up(comm, skipped, out);
+}
+
+void tec_validation_free(tec_validation *v)
+{
+    free(v->confusion);
+    *v = (tec_validation){0};
+}

@@ -1,0 +1,267 @@
+/* Classifiers: gradients of every tensor against central differences, logits against a frozen model with the same
+ * weights, layer-wise rates, what is decayed, beginning with another model's weights. */
+#include "gradient.h"
+#include "tiny_model.h"
+
+#include "tec/frozen.h"
+#include "tec/gemm.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { BATCH = 3, CLASSES = 5, ELEMENTS = 4 };
+
+#define SHAPE                                                                                                          \
+    .kind = TEC_MODEL_CLASSIFIER, .image_size = 12, .patch = 4, .channels = 2, .width = 16, .depth = 3, .heads = 2,    \
+    .mlp_ratio = 2, .classes = CLASSES
+
+static const struct {
+    const char *name;
+    tec_model_config config;
+} kinds[] = {
+    {"class token", {SHAPE}},
+    {"mean patch", {SHAPE, .variant = {.fc_norm = true}}},
+    {"registers without positions, SwiGLU", {SHAPE, .variant = {.registers = 2, .unplaced = 2, .swiglu = true}}},
+    {"no class token", {SHAPE, .variant = {.no_class_token = true, .fc_norm = true}}},
+    {"distillation token, norm before the blocks", {SHAPE, .variant = {.distillation_token = true, .pre_norm = true}}},
+    {"no token has a position", {SHAPE, .variant = {.registers = 1, .unplaced = 2, .fc_norm = true}}},
+};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+typedef struct classifier {
+    tec_model_config config;
+    tec_model *model;
+    tec_params *params;
+    tec_example example[BATCH];
+} classifier;
+
+static classifier make(int kind, bool drop)
+{
+    classifier c = {.config = kinds[kind].config};
+    int pixels = c.config.channels * c.config.image_size * c.config.image_size, branches = 2 * c.config.depth;
+    if (tec_model_create(&c.model, &c.config, BATCH, tec_model_patches(&c.config), 0) != TEC_OK)
+        fail_msg("%s: %s", kinds[kind].name, tec_error_message());
+    c.params = tec_model_params(c.model);
+    tiny_weights(c.params);
+    for (int b = 0; b < BATCH; b++) {
+        double *wanted = doubles(CLASSES), *keep = doubles(branches);
+        for (int i = 0; i < CLASSES; i++)
+            wanted[i] = (i + b) % CLASSES / 10.0;
+        for (int i = 0; i < branches; i++)
+            keep[i] = (i + b) % 3 * 0.75;
+        c.example[b] = (tec_example){.image = copy_of(random_values(pixels, 1), pixels),
+                                     .wanted = copy_of(wanted, CLASSES),
+                                     .keep = drop ? copy_of(keep, branches) : NULL};
+    }
+    return c;
+}
+
+/* -- gradients -- */
+
+typedef struct tensor {
+    classifier *of;
+    int index;
+} tensor;
+
+static const double weight[2] = {0.75, 0}, scale = 0.5;
+
+static double loss(const double *x, void *context)
+{
+    const tensor *t = context;
+    const tec_param *p = &t->of->params->param[t->index];
+    double part[2] = {0};
+    for (size_t i = 0; i < p->count; i++)
+        t->of->params->weight[p->offset + i] = (real)x[i];
+    tec_model_forward(t->of->model, t->of->example, BATCH, weight, scale, part);
+    return weight[0] * part[0];
+}
+
+static void check_gradients(int kind, bool drop)
+{
+    classifier c = make(kind, drop);
+    double part[2] = {0};
+    tec_model_forward(c.model, c.example, BATCH, weight, scale, part);
+    tec_model_backward(c.model);
+    for (int i = 0; i < c.params->count; i++) {
+        const tec_param *p = &c.params->param[i];
+        tensor t = {&c, i};
+        assert_true(p->trained);
+        const double *x = widened(tec_params_weight(c.params, i), (int)p->count);
+        double error = gradient_error(loss, &t, x, tec_params_grad(c.params, i), (int)p->count, ELEMENTS);
+        loss(x, &t);
+        if (!(error <= 1e-6))
+            fail_msg("%s: gradient by %s: relative error %.3g", kinds[kind].name, p->name, error);
+    }
+    tec_model_free(c.model);
+}
+
+static void test_every_tensor(void **state)
+{
+    if (!TEC_REAL_IS_DOUBLE) {
+        print_message(
+            "SKIPPED: finite differences of whole models mean nothing in float; run `make REAL=double unit`\n");
+        skip();
+    }
+    for (int kind = 0; kind < KINDS; kind++)
+        for (int drop = 0; drop < 2; drop++) {
+            check_gradients(kind, drop);
+            numbers_free(state);
+        }
+}
+
+/* -- weights of another model -- */
+
+/* The logits that the classifier's head makes of a frozen model's features. */
+static double *logits_of(const classifier *c, tec_frozen *frozen)
+{
+    int D = c->config.width, pixels = c->config.channels * c->config.image_size * c->config.image_size;
+    real *image = reals(BATCH * pixels), *feature = reals(BATCH * D);
+    const tec_param *w = tec_params_find(c->params, "head.weight"), *bias = tec_params_find(c->params, "head.bias");
+    double *out = doubles(BATCH * CLASSES);
+    for (int b = 0; b < BATCH; b++)
+        memcpy(image + b * pixels, c->example[b].image, (size_t)pixels * sizeof *image);
+    tec_frozen_features(frozen, image, BATCH, c->config.variant.fc_norm ? TEC_POOL_MEAN : TEC_POOL_CLASS, feature);
+    for (int b = 0; b < BATCH; b++)
+        for (int i = 0; i < CLASSES; i++) {
+            out[b * CLASSES + i] = c->params->weight[bias->offset + (size_t)i];
+            for (int d = 0; d < D; d++)
+                out[b * CLASSES + i] += (double)c->params->weight[w->offset + (size_t)(i * D + d)] * feature[b * D + d];
+        }
+    return out;
+}
+
+static void check_begin(int kind, tec_model_kind base)
+{
+    classifier c = make(kind, false);
+    tec_frozen *frozen;
+    tec_model_config config = c.config;
+    config.kind = base;
+    assert_int_equal(tec_frozen_create(&frozen, &config, BATCH), TEC_OK);
+    tec_params *from = tec_frozen_params(frozen);
+    const double *random = random_values((int)from->total, 0.3);
+    for (size_t i = 0; i < from->total; i++)
+        from->weight[i] = (real)random[i];
+    tec_frozen_ready(frozen);
+    tec_model_begin_with(c.model, frozen);
+    real *got = reals(BATCH * CLASSES);
+    tec_model_classify(c.model, c.example, BATCH, got);
+    assert_values(kinds[kind].name, got, logits_of(&c, frozen), BATCH * CLASSES, TEC_REAL_IS_DOUBLE ? 1e-11 : 1e-4);
+    tec_frozen_close(frozen);
+    tec_model_free(c.model);
+}
+
+static void test_begins_with_another_model(void **state)
+{
+    for (int kind = 0; kind < KINDS; kind++) {
+        check_begin(kind, TEC_MODEL_VIT);
+        numbers_free(state);
+    }
+    check_begin(0, TEC_MODEL_TEC); /* whose class token goes through an MLP */
+}
+
+/* Mean pooling of a model that has a norm of its tokens begins with a fresh norm, as MAE does. */
+static void test_fresh_norm(void **state)
+{
+    (void)state;
+    classifier c = make(1, false);
+    tec_frozen *frozen;
+    tec_model_config config = c.config;
+    config.kind = TEC_MODEL_VIT;
+    config.variant.fc_norm = false;
+    assert_int_equal(tec_frozen_create(&frozen, &config, 1), TEC_OK);
+    tec_params_initialize(c.params, 1);
+    tec_frozen_ready(frozen);
+    tec_model_begin_with(c.model, frozen);
+    const tec_param *norm = tec_params_find(c.params, "fc_norm.weight"),
+                    *qkv = tec_params_find(c.params, "blocks.1.attn.qkv.weight");
+    assert_true(c.params->weight[norm->offset] == 1);
+    assert_true(c.params->weight[qkv->offset] == 0); /* the frozen model's */
+    assert_null(tec_params_find(c.params, "norm.weight"));
+    tec_frozen_close(frozen);
+    tec_model_free(c.model);
+}
+
+/* -- what the optimiser is told -- */
+
+static void test_rates_and_decay(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int power;
+        bool decayed;
+    } want[] = {{"cls_token", 4, false},
+                {"pos_embed", 4, false},
+                {"patch_embed.proj.weight", 4, true},
+                {"patch_embed.proj.bias", 4, false},
+                {"blocks.0.norm1.weight", 3, false},
+                {"blocks.0.attn.qkv.weight", 3, true},
+                {"blocks.2.mlp.fc2.weight", 1, true},
+                {"blocks.2.mlp.fc2.bias", 1, false},
+                {"norm.weight", 0, false},
+                {"head.weight", 0, true},
+                {"head.bias", 0, false}};
+    classifier c = make(0, false);
+    assert_true(tec_params_find(c.params, "cls_token")->rate == 1);
+    tec_model_decay_layers(c.model, 0.5);
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        const tec_param *p = tec_params_find(c.params, want[i].name);
+        assert_non_null(p);
+        if (fabs(p->rate - pow(0.5, want[i].power)) > 1e-12 || p->decayed != want[i].decayed)
+            fail_msg("%s: rate %g, %s", p->name, p->rate, p->decayed ? "decayed" : "not decayed");
+    }
+    tec_model_free(c.model);
+}
+
+/* MAE's initialisation: a head that hardly says anything, positions of sines, everything else as in pretraining. */
+static void test_initialisation(void **state)
+{
+    (void)state;
+    classifier c = make(0, false);
+    tec_model *fresh;
+    assert_int_equal(tec_model_create(&fresh, &c.config, 1, tec_model_patches(&c.config), 0), TEC_OK);
+    tec_params *p = tec_model_params(fresh);
+    const tec_param *head = tec_params_find(p, "head.weight"), *position = tec_params_find(p, "pos_embed");
+    tec_params_initialize(p, 3);
+    double square = 0;
+    for (size_t i = 0; i < head->count; i++)
+        square += (double)p->weight[head->offset + i] * p->weight[head->offset + i];
+    assert_true(fabs(sqrt(square / (double)head->count) / 2e-5 - 1) < 0.3);
+    assert_true(position->trained && p->weight[position->offset] == 0 &&
+                fabs(p->weight[position->offset + (size_t)c.config.width + 4] - 1) < 1e-6); /* cos(0) of patch 0 */
+    tec_model_free(fresh);
+    tec_model_free(c.model);
+}
+
+static void test_impossible(void **state)
+{
+    (void)state;
+    tec_model *model;
+    tec_model_config c = kinds[0].config;
+    c.classes = 1;
+    assert_int_equal(tec_model_create(&model, &c, 1, 9, 0), TEC_USER_ERROR);
+    assert_non_null(strstr(tec_error_message(), "at least 2 classes"));
+    c = kinds[3].config;
+    c.variant.fc_norm = false;
+    assert_int_equal(tec_model_create(&model, &c, 1, 9, 0), TEC_USER_ERROR);
+    assert_non_null(strstr(tec_error_message(), "no class token to classify by"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_every_tensor, numbers_free),
+        cmocka_unit_test_teardown(test_begins_with_another_model, numbers_free),
+        cmocka_unit_test_teardown(test_fresh_norm, numbers_free),
+        cmocka_unit_test_teardown(test_rates_and_decay, numbers_free),
+        cmocka_unit_test_teardown(test_initialisation, numbers_free),
+        cmocka_unit_test_teardown(test_impossible, numbers_free),
+    };
+    tec_threads_set(1);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
