@@ -68,7 +68,7 @@ static tec_status check_room(const tec_pack *pack, const char *dir, const int64_
  * the missing ones in missing[1 ..]; missing[0] is their number. */
 static tec_status list_missing(const tec_pack *pack, const char *dir, int64_t *missing)
 {
-    tec_temporary_remove(dir, "shard-");
+    tec_temporary_remove(dir, "", NULL);
     for (int shard = 0; shard < tec_pack_shards(pack); shard++) {
         bool done;
         TEC_TRY(tec_pack_shard_done(pack, shard, &done));

@@ -18,10 +18,9 @@ static const tec_option options[] = {
 static const char *const sections[] = {"data", "model", "base", "targets", "pretrain", "run", NULL};
 
 /* Collective. */
-static tec_status train(const tec_comm *comm, const tec_invocation *call, const tec_inputs *inputs,
-                        const tec_model_config *model, tec_deadline deadline)
+static tec_status train(const tec_comm *comm, const tec_invocation *call, const tec_settings *settings,
+                        const tec_inputs *inputs, const tec_model_config *model, tec_deadline deadline)
 {
-    const tec_settings *settings = &call->settings;
     const tec_setup_now now = {settings, sections, tec_setup_recipe};
     const tec_store_spec *spec = inputs->store ? tec_store_get_spec(inputs->store) : NULL;
     char *text = NULL;
@@ -54,16 +53,16 @@ static tec_status train(const tec_comm *comm, const tec_invocation *call, const 
 
 static tec_status run(tec_comm *comm, const tec_invocation *call)
 {
-    const tec_settings *settings = &call->settings;
+    tec_settings settings = call->settings; /* its texts are those of `call` */
     tec_model_config model;
     tec_inputs inputs;
     TEC_TRY(tec_run_check_options(call->option[OPTION_FRESH].times, call->option[OPTION_FINISH].times));
-    tec_deadline deadline = tec_deadline_read(settings->run.max_minutes); /* setup takes of the time, too */
-    TEC_TRY(tec_settings_model_config(settings, &model));
-    TEC_TRY(tec_setup_directory(comm, settings->run.dir));
-    tec_status status = tec_setup_inputs(comm, settings, &model, &inputs);
+    tec_deadline deadline = tec_deadline_read(settings.run.max_minutes); /* setup takes of the time, too */
+    TEC_TRY(tec_settings_model_config(&settings, &model));
+    TEC_TRY(tec_setup_directory(comm, settings.run.dir));
+    tec_status status = tec_setup_inputs(comm, &settings, &model, &inputs);
     if (status == TEC_OK)
-        status = train(comm, call, &inputs, &model, deadline);
+        status = train(comm, call, &settings, &inputs, &model, deadline);
     tec_inputs_close(&inputs);
     return status;
 }

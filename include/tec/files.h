@@ -27,6 +27,10 @@ char *tec_path_directory(const char *path);
  * "other"; the caller frees it. */
 char *tec_path_beside(const char *path, const char *name);
 
+/* What strerror says of an error of a file, and the limit that it comes from, if it is one of ours (ulimit). Valid until
+ * this thread's next call. */
+const char *tec_file_reason(int error);
+
 /* Is `path`, which need not exist, the directory `dir` or something below it? Links are followed. */
 bool tec_path_is_within(const char *path, const char *dir);
 
@@ -45,8 +49,9 @@ tec_status tec_file_write(const char *path, const void *data, size_t bytes);
  * reserved, so that a full disk is noticed now. TEC_SYSTEM_ERROR: no file is left. */
 tec_status tec_file_create(const char *path, int64_t bytes, int *fd);
 
-/* The same for an open file, which stays open. TEC_SYSTEM_ERROR names `path`, and the limit of a file's size if it is that. */
-tec_status tec_file_reserve(int fd, const char *path, int64_t bytes);
+/* The same for bytes [offset, offset + bytes) of an open file, which becomes so long at least and is zero there where it
+ * was not written. */
+tec_status tec_file_reserve(int fd, const char *path, int64_t offset, int64_t bytes);
 
 /* pwrite and pread of all `bytes` bytes, resumed when interrupted. `path` is for messages. TEC_SYSTEM_ERROR: the disk;
  * for tec_file_get also a file that ends too early. */

@@ -19,6 +19,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#define TEC_SETTINGS_MOST 192 /* most rows in the table */
+
 typedef enum tec_on_bad_image { TEC_BAD_IMAGE_STOP, TEC_BAD_IMAGE_SKIP } tec_on_bad_image;
 typedef enum tec_exif_orientation { TEC_EXIF_IGNORE, TEC_EXIF_APPLY } tec_exif_orientation;
 typedef enum tec_objective { TEC_OBJECTIVE_TEC, TEC_OBJECTIVE_MAE } tec_objective;
@@ -137,6 +139,7 @@ typedef struct tec_settings {
         int overlap;             /* tec_overlap: off | thread */
         int bucket_mb;
     } run;
+    bool given[TEC_SETTINGS_MOST]; /* by row: in the YAML file or as an override; see tec_settings_given */
 } tec_settings;
 
 /* Where settings come from; names are for messages. */
@@ -170,6 +173,9 @@ tec_status tec_settings_model_config(const tec_settings *settings, tec_model_con
 tec_status tec_settings_classifier_config(const tec_settings *settings, tec_model_config *out);
 
 bool tec_settings_has_section(const char *section);
+
+/* Local. Is section.key given, or is it the default? */
+bool tec_settings_given(const tec_settings *settings, const char *section, const char *key);
 
 /* Prints all settings as YAML, with a line of help per key. With -c the text gives the same settings again. */
 tec_status tec_settings_print(const tec_settings *settings, FILE *out);

@@ -89,6 +89,10 @@ int64_t tec_store_spread_rows(const tec_store_spec *spec, int64_t makers, int ba
  * targets.shard_mb (which a line says); if it is new, to tec_store_spread_rows, for all who come later. */
 tec_status tec_store_settle_rows(const char *dir, tec_store_spec *spec, int64_t makers, int batch);
 
+/* TEC_USER_ERROR: the store was begun with another batch (which tec_store_settle_rows notes), on which its rows depend in
+ * the last bit. */
+tec_status tec_store_check_batch(const char *dir, const tec_store_spec *spec, int batch);
+
 int64_t tec_store_row_bytes(const tec_store_spec *spec); /* as stored */
 int64_t tec_store_shards(const tec_store_spec *spec);    /* their number */
 
@@ -120,7 +124,7 @@ void tec_store_writer_abandon(tec_store_writer *writer); /* removes the temporar
 void tec_store_writer_set_aside(tec_store_writer *writer);
 
 /* Goes on with the file dir/NAME, of tec_store_parts, whose owner is gone. *out NULL: another process was faster, no row
- * of it can be used (it is removed then), or it is of another store (a warning says so). The shard comes to be the same
+ * of it can be used (it is removed then), it was whole, and has become the shard, or it is of another store (a warning says so). The shard comes to be the same
  * as if it had been made at once, as long as rows depend on nothing but the other rows of their batch: rows are taken
  * over in whole batches. */
 void tec_store_writer_take_up(tec_store_writer **out, const char *dir, const tec_store_spec *spec, int64_t shard,

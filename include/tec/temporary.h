@@ -30,9 +30,9 @@ tec_owner tec_temporary_owner(const char *directory, const char *name);
  * Where the file system cannot lock, nothing happens. */
 bool tec_temporary_mark(int fd);
 
-/* Removes from a directory the temporary files whose names start with `prefix` and whose owners are gone, and says how
- * many there were. */
-void tec_temporary_remove(const char *directory, const char *prefix);
+/* Removes from a directory the temporary files whose names start with `prefix`, and not with `except` (NULL: nothing),
+ * and whose owners are gone, and says how many there were. */
+void tec_temporary_remove(const char *directory, const char *prefix, const char *except);
 
 /* The same whoever made them: the caller holds a lock without which nobody writes such files. */
 void tec_temporary_remove_all(const char *directory, const char *prefix);

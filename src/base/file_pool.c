@@ -1,9 +1,11 @@
 /* File descriptors of a set of files, opened at the first read and kept as far as the limit of open files allows. */
 #include "tec/file_pool.h"
 
+#include "tec/files.h"
 #include "tec/log.h"
 #include "tec/memory.h"
 #include "tec/minmax.h"
+#include "tec/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +28,7 @@ struct tec_file_pool {
     int64_t files;
     int64_t open, most; /* kept open now, at most */
     const char *remedy;
+    char *few;          /* said at the first read: not all can be kept open; NULL: they can, or it has been said */
     pooled_file file[]; /* [files] */
 };
 
@@ -87,7 +90,7 @@ tec_file_pool *tec_file_pool_create(int64_t files, const char *name, const char 
     for (int64_t i = 0; i < files; i++)
         pool->file[i] = (pooled_file){.fd = -1};
     if (pool->most < files)
-        tec_log(
+        pool->few = tec_string_format(
             "%s: %lld of %lld files are kept open, as many as the limit of open files allows (ulimit -Hn); the others "
             "are opened for every read: %s",
             name, (long long)pool->most, (long long)files, fewer);
@@ -103,6 +106,7 @@ void tec_file_pool_free(tec_file_pool *pool)
             close(pool->file[i].fd);
     return_descriptors(pool->most);
     pthread_mutex_destroy(&pool->lock);
+    free(pool->few);
     free(pool);
 }
 
@@ -129,7 +133,7 @@ static tec_status open_file(tec_file_pool *pool, const char *path, int64_t bytes
     if (fd < 0 && errno == ENOENT)
         return tec_fail(TEC_USER_ERROR, "%s is missing: %s", path, pool->remedy);
     if (fd < 0)
-        return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be opened: %s", path, strerror(errno));
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be opened: %s", path, tec_file_reason(errno));
     tec_status status = TEC_OK;
     if (fstat(fd, &info) != 0)
         status = tec_fail(TEC_SYSTEM_ERROR, "%s: fstat: %s", path, strerror(errno));
@@ -148,6 +152,10 @@ tec_status tec_file_pool_take(tec_file_pool *pool, int64_t number, const char *p
     pooled_file *file = &pool->file[number];
     tec_status status = TEC_OK;
     pthread_mutex_lock(&pool->lock);
+    if (pool->few)
+        tec_log("%s", pool->few);
+    free(pool->few);
+    pool->few = NULL;
     *fd = file->fd;
     if (file->fd < 0) {
         status = open_file(pool, path, bytes, fd);

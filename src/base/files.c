@@ -50,6 +50,24 @@ char *tec_path_beside(const char *path, const char *name)
     return tec_string_format("%.*s%s", (int)(tec_path_name(path) - path), path, name);
 }
 
+const char *tec_file_reason(int error)
+{
+    static _Thread_local char text[160];
+    static const struct {
+        int error;
+        unsigned limit;
+        const char *what;
+    } limits[] = {{EFBIG, RLIMIT_FSIZE, "bytes in a file, ulimit -f"},
+                  {EMFILE, RLIMIT_NOFILE, "open files, ulimit -n"}};
+    struct rlimit limit;
+    snprintf(text, sizeof text, "%s", strerror(error));
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
+        if (error == limits[i].error && getrlimit(limits[i].limit, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+            snprintf(text, sizeof text, "%s (the limit is %llu %s)", strerror(error),
+                     (unsigned long long)limit.rlim_cur, limits[i].what);
+    return text;
+}
+
 /* The real path of what there is of a path: of itself, or of the nearest directory above it that exists. NULL: none. The
  * caller frees it. */
 static char *real_part(const char *path)
@@ -129,7 +147,8 @@ tec_status tec_file_read(const char *path, size_t limit, char **data, size_t *by
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return tec_fail(TEC_USER_ERROR, "%s: %s", path, strerror(errno));
+        return tec_fail(errno == EMFILE || errno == ENFILE ? TEC_SYSTEM_ERROR : TEC_USER_ERROR, "%s: %s", path,
+                        tec_file_reason(errno));
     tec_status status = read_all(fd, path, limit, data, bytes);
     close(fd);
     return status;
@@ -188,35 +207,25 @@ tec_status tec_file_publish_once(const char *temporary, const char *path)
     return linked ? sync_directory(path) : status;
 }
 
-/* Why a file cannot grow; for EFBIG with the limit that somebody has set. The caller frees it. */
-static char *reason_of(int failed)
+tec_status tec_file_reserve(int fd, const char *path, int64_t offset, int64_t bytes)
 {
-    struct rlimit limit;
-    if (failed != EFBIG || getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-        return tec_string_copy(strerror(failed));
-    return tec_string_format("%s: no file may have more than %lld bytes here (ulimit -f)", strerror(failed),
-                             (long long)limit.rlim_cur);
-}
-
-tec_status tec_file_reserve(int fd, const char *path, int64_t bytes)
-{
-    int failed = bytes > 0 && fallocate(fd, 0, 0, bytes) != 0 ? errno : 0;
+    struct stat info;
+    int failed = bytes > 0 && fallocate(fd, 0, offset, bytes) != 0 ? errno : 0;
     if (failed == EOPNOTSUPP || failed == ENOSYS || failed == EINTR)
-        failed = ftruncate(fd, bytes) != 0 ? errno : 0;
+        failed =
+            fstat(fd, &info) != 0 || (info.st_size < offset + bytes && ftruncate(fd, offset + bytes) != 0) ? errno : 0;
     if (!failed)
         return TEC_OK;
-    char *reason = reason_of(failed);
-    tec_status status = tec_fail(TEC_SYSTEM_ERROR, "%s: no room for %lld bytes: %s", path, (long long)bytes, reason);
-    free(reason);
-    return status;
+    return tec_fail(TEC_SYSTEM_ERROR, "%s: no room for %lld bytes: %s", path, (long long)bytes,
+                    tec_file_reason(failed));
 }
 
 tec_status tec_file_create(const char *path, int64_t bytes, int *fd)
 {
     *fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (*fd < 0)
-        return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be created: %s", path, strerror(errno));
-    tec_status status = tec_file_reserve(*fd, path, bytes);
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be created: %s", path, tec_file_reason(errno));
+    tec_status status = tec_file_reserve(*fd, path, 0, bytes);
     if (status != TEC_OK) {
         close(*fd);
         unlink(path);
@@ -231,12 +240,8 @@ tec_status tec_file_put(int fd, const char *path, const void *data, size_t bytes
         ssize_t put = pwrite(fd, (const char *)data + done, bytes - done, offset + (int64_t)done);
         if (put < 0 && errno == EINTR)
             continue;
-        if (put < 0) {
-            char *reason = reason_of(errno);
-            tec_status status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", path, reason);
-            free(reason);
-            return status;
-        }
+        if (put < 0)
+            return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", path, tec_file_reason(errno));
         done += (size_t)put;
     }
     return TEC_OK;

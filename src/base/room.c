@@ -59,7 +59,7 @@ static tec_status open_nameless(const char *dir, int64_t bytes, int *fd)
     tec_status status = tec_file_create(temporary, 0, fd);
     if (status == TEC_OK) {
         unlink(temporary);
-        status = tec_file_reserve(*fd, temporary, bytes);
+        status = tec_file_reserve(*fd, temporary, 0, bytes);
     }
     free(temporary);
     free(path);

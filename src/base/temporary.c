@@ -200,7 +200,7 @@ bool tec_temporary_mark(int fd)
     return false;
 }
 
-static void remove_those(const char *directory, const char *prefix, bool living)
+static void remove_those(const char *directory, const char *prefix, const char *except, bool living)
 {
     DIR *dir = opendir(directory);
     int removed = 0;
@@ -208,7 +208,8 @@ static void remove_those(const char *directory, const char *prefix, bool living)
     char text[32];
     for (struct dirent *entry; dir && (entry = readdir(dir));) {
         struct stat info;
-        if (!tec_string_starts_with(entry->d_name, prefix) || !tec_temporary_is(entry->d_name) ||
+        if (!tec_string_starts_with(entry->d_name, prefix) ||
+            (except && tec_string_starts_with(entry->d_name, except)) || !tec_temporary_is(entry->d_name) ||
             (!living && tec_temporary_owner(directory, entry->d_name) != TEC_OWNER_GONE) ||
             fstatat(dirfd(dir), entry->d_name, &info, 0) != 0 || unlinkat(dirfd(dir), entry->d_name, 0) != 0)
             continue;
@@ -222,12 +223,12 @@ static void remove_those(const char *directory, const char *prefix, bool living)
                 removed == 1 ? "" : "s", tec_room_text(text, bytes));
 }
 
-void tec_temporary_remove(const char *directory, const char *prefix)
+void tec_temporary_remove(const char *directory, const char *prefix, const char *except)
 {
-    remove_those(directory, prefix, false);
+    remove_those(directory, prefix, except, false);
 }
 
 void tec_temporary_remove_all(const char *directory, const char *prefix)
 {
-    remove_those(directory, prefix, true);
+    remove_those(directory, prefix, NULL, true);
 }

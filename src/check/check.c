@@ -34,7 +34,7 @@ typedef struct survey {
     tec_range share;
     tec_check_image *image; /* [share.count] */
     tec_skipped bad;
-    int64_t asked, done;
+    int64_t asked, done, done_by_all;
     int64_t total[7]; /* readable images, sums, squares */
     tec_loader *loader;
     double started;
@@ -84,7 +84,7 @@ static tec_status look(void *context, int thread, const tec_request *request, vo
     return TEC_OK;
 }
 
-/* ---- the share of a rank ---- */
+/* ---- the shares of the ranks ---- */
 
 static void ask_next(survey *s)
 {
@@ -116,25 +116,36 @@ static void take(survey *s, const tec_batch *batch)
 
 static void show_progress(const survey *s)
 {
-    double share = (double)s->done / (double)s->share.count, seconds = tec_seconds() - s->started;
+    double share = (double)s->done_by_all / (double)s->out->images, seconds = tec_seconds() - s->started;
     char left[32];
-    tec_progress(TEC_PROGRESS_SECONDS, "check %s: %.0f of %lld images, %.0f images/s, %s left", s->what,
-                 share * (double)s->out->images, (long long)s->out->images, share * (double)s->out->images / seconds,
+    tec_progress(TEC_PROGRESS_SECONDS, "check %s: %lld of %lld images, %.0f images/s, %s left", s->what,
+                 (long long)s->done_by_all, (long long)s->out->images, (double)s->done_by_all / seconds,
                  tec_duration(left, seconds * (1 / share - 1)));
 }
 
-static void read_share(survey *s, int ahead)
+static void read_batch(survey *s)
 {
+    tec_batch batch;
+    tec_phase_enter(TEC_PHASE_COMPUTE);
+    tec_loader_wait(s->loader, &batch);
+    take(s, &batch);
+    s->done += batch.count;
+    tec_loader_release(s->loader);
+    ask_next(s);
+}
+
+/* Collective. Ranks meet after every batch: shares may take very different times, and one that waited for all of another
+ * rank's would be taken to hang. */
+static void read_shares(survey *s, int ahead)
+{
+    const int64_t most = tec_share(s->out->images, 0, s->comm->size).count;
     for (int i = 0; i < ahead; i++)
         ask_next(s);
-    while (s->done < s->share.count) {
-        tec_batch batch;
-        tec_phase_enter(TEC_PHASE_COMPUTE);
-        tec_loader_wait(s->loader, &batch);
-        take(s, &batch);
-        s->done += batch.count;
-        tec_loader_release(s->loader);
-        ask_next(s);
+    for (int64_t at = 0; at < most; at += BATCH) {
+        if (s->done < s->share.count)
+            read_batch(s);
+        s->done_by_all = s->done;
+        tec_comm_sum_int64(s->comm, &s->done_by_all, 1);
         show_progress(s);
     }
     tec_progress_end();
@@ -189,7 +200,7 @@ tec_status tec_check_read(const tec_comm *comm, const tec_dataset *set, int chan
     TEC_TRY(tec_comm_agree(comm, tec_loader_open(&s.loader, &settings)));
     s.image = tec_allocate_zeroed((size_t)s.share.count, sizeof *s.image);
     out->image = comm->rank == 0 ? tec_allocate((size_t)out->images * sizeof *out->image) : NULL;
-    read_share(&s, settings.depth);
+    read_shares(&s, settings.depth);
     tec_loader_close(s.loader);
     gather(&s);
     finish(&s);

@@ -215,11 +215,13 @@ static tec_status put_shard(const tec_pack *p, int shard, const char *name, FILE
     FILE *tar = fopen(name, "wb");
     if (!tar)
         return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be created: %s", name, strerror(errno));
-    tec_temporary_mark(fileno(tar));
     setvbuf(tar, NULL, _IOFBF, WRITE_BYTES);
     tec_status status = TEC_OK;
-    for (int64_t i = p->first[shard]; i < p->first[shard + 1] && status == TEC_OK; i++)
+    bool marked = false; /* which fails for as long as somebody looks */
+    for (int64_t i = p->first[shard]; i < p->first[shard + 1] && status == TEC_OK; i++) {
+        marked = marked || tec_temporary_mark(fileno(tar));
         status = put_file(p, i, tar, name, index, &offset);
+    }
     if (status == TEC_OK)
         status = put(tar, name, zeros, sizeof zeros);
     if (fclose(tar) != 0 && status == TEC_OK)

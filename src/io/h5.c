@@ -1,9 +1,11 @@
 /* Opening HDF5 files and reading their attributes, with every check that a damaged file calls for. */
 #include "tec/h5.h"
 
+#include "tec/files.h"
 #include "tec/memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -68,8 +70,12 @@ tec_status tec_h5_open(const char *path, hid_t *file)
         return tec_fail(TEC_USER_ERROR, "%s: %s", path, strerror(errno));
     if (!S_ISREG(info.st_mode))
         return tec_fail(TEC_USER_ERROR, "%s is not a file", path);
-    if (access(path, R_OK) != 0)
-        return tec_fail(TEC_USER_ERROR, "%s: %s", path, strerror(errno));
+    /* HDF5 does not say why it cannot open a file. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return tec_fail(errno == EMFILE || errno == ENFILE ? TEC_SYSTEM_ERROR : TEC_USER_ERROR, "%s: %s", path,
+                        tec_file_reason(errno));
+    close(fd);
     if (H5Fis_hdf5(path) <= 0)
         return tec_fail(TEC_USER_ERROR, "%s is not an HDF5 file", path);
     *file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);

@@ -166,8 +166,11 @@ tec_status tec_h5_draft_save(tec_h5_draft *draft, const char *path, int *fd, int
 {
     tec_status status = TEC_OK;
     *fd = -1;
+    /* It gets its full size now, in memory, but it is the file that is too large, if it is. */
+    errno = 0;
     if (H5Fclose(draft->file) < 0)
-        status = tec_h5_fail(TEC_SYSTEM_ERROR, in_memory, "cannot be closed");
+        status = errno ? tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", path, tec_file_reason(errno))
+                       : tec_h5_fail(TEC_SYSTEM_ERROR, path, "cannot be written");
     draft->file = -1;
     *bytes = lseek(draft->memory, 0, SEEK_END);
     if (status == TEC_OK)

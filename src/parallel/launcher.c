@@ -15,15 +15,16 @@ static const struct {
     const char *name;
     const char *size, *rank; /* variables; size NULL: none is known */
     const char *remedy;
+    const char *on_node; /* variable with the number of its ranks on this node; NULL: none is known */
 } launchers[] = {
-    {"mpirun of Open MPI", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", SAME_REMEDY},
-    {"mpirun of MVAPICH", "MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_RANK", SAME_REMEDY},
-    {"jsrun", "JSM_NAMESPACE_SIZE", "JSM_NAMESPACE_RANK", SAME_REMEDY},
-    {"flux run", "FLUX_JOB_SIZE", "FLUX_TASK_RANK", "flux run -o pmi=pmix, or by mpirun"},
-    {"srun --mpi=pmi2 or mpiexec", "PMI_SIZE", "PMI_RANK", SRUN_REMEDY},
-    {"mpiexec of PALS", NULL, "PALS_RANKID", SAME_REMEDY},
-    {"srun", "SLURM_STEP_NUM_TASKS", "SLURM_PROCID", SRUN_REMEDY},
-    {"a launcher with PMIx", NULL, "PMIX_RANK", SAME_REMEDY},
+    {"mpirun of Open MPI", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", SAME_REMEDY, NULL},
+    {"mpirun of MVAPICH", "MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_RANK", SAME_REMEDY, NULL},
+    {"jsrun", "JSM_NAMESPACE_SIZE", "JSM_NAMESPACE_RANK", SAME_REMEDY, NULL},
+    {"flux run", "FLUX_JOB_SIZE", "FLUX_TASK_RANK", "flux run -o pmi=pmix, or by mpirun", NULL},
+    {"srun --mpi=pmi2 or mpiexec", "PMI_SIZE", "PMI_RANK", SRUN_REMEDY, NULL},
+    {"mpiexec of PALS", NULL, "PALS_RANKID", SAME_REMEDY, "PALS_LOCAL_SIZE"},
+    {"srun", "SLURM_STEP_NUM_TASKS", "SLURM_PROCID", SRUN_REMEDY, NULL},
+    {"a launcher with PMIx", NULL, "PMIX_RANK", SAME_REMEDY, NULL},
 };
 
 /* A whole number from the environment; -1: there is none. */
@@ -48,24 +49,33 @@ static void hint(void)
 
 tec_status tec_launcher_check(const tec_comm *comm)
 {
-    const char *meant = getenv("TEC_SINGLE");
+    const char *meant = getenv("TEC_SINGLE"), *first_of = NULL;
     if (comm->size > 1 || (meant && !strcmp(meant, "1")))
         return TEC_OK;
     for (size_t i = 0; i < sizeof launchers / sizeof *launchers; i++) {
-        long size = number(launchers[i].size), rank = number(launchers[i].rank);
+        long size = number(launchers[i].size), rank = number(launchers[i].rank), here = number(launchers[i].on_node);
         if (size == 1)
             return TEC_OK;
-        if (size < 0 && rank < 1)
+        if (size < 0 && here < 2 && rank < 1) {
+            first_of = rank == 0 ? launchers[i].name : first_of;
             continue;
-        char of[32] = "";
+        }
+        char of[48] = "";
         if (size > 1)
             snprintf(of, sizeof of, " of %ld", size);
+        else if (here > 1)
+            snprintf(of, sizeof of, ", of %ld on this node", here);
         return tec_fail(TEC_USER_ERROR,
                         "%s has started this process as number %ld%s, but for MPI it is alone, and each of them would "
                         "do all of the work: start the ranks by %s; TEC_SINGLE=1 in the environment if single "
                         "processes are meant",
                         launchers[i].name, rank < 0 ? 1 : rank + 1, of, launchers[i].remedy);
     }
+    if (first_of)
+        tec_warn(
+            "%s has started this process as number 1, of how many is not known, and for MPI it is alone: if there are "
+            "others, start the ranks by %s; TEC_SINGLE=1 in the environment if it is meant to be alone",
+            first_of, SAME_REMEDY);
     hint();
     return TEC_OK;
 }

@@ -14,8 +14,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#define SHARED_PREFIX "tec-"           /* PROCESS-NUMBER follows */
+#define SECONDS_TO_MAP 60              /* in which all ranks of a node have surely mapped it */
 #define PIECE_BYTES ((size_t)16 << 20) /* that pass through each rank at once */
 
 static void unmap(void *text, size_t bytes)
@@ -71,60 +74,58 @@ static bool any(const tec_comm *comm, bool mine)
     return most > 0;
 }
 
-/* What processes of this user have left that were killed between making a memory and removing its name. */
-static void sweep(void)
-{
-    DIR *dir = opendir("/dev/shm");
-    for (struct dirent *entry; dir && (entry = readdir(dir));) {
-        struct stat info;
-        long pid;
-        unsigned number;
-        int end = 0;
-        if (sscanf(entry->d_name, "tec-%ld-%u%n", &pid, &number, &end) != 2 || entry->d_name[end] || pid <= 0 ||
-            fstatat(dirfd(dir), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode) ||
-            info.st_uid != geteuid() || kill((pid_t)pid, 0) == 0 || errno != ESRCH)
-            continue;
-        if (unlinkat(dirfd(dir), entry->d_name, 0) == 0)
-            tec_log("/dev/shm/%s: removed, as a killed process has left it", entry->d_name);
-    }
-    if (dir)
-        closedir(dir);
-}
-
-/* Collective. *memory: of this node, on all of its ranks, and without a name any more, so that it goes with the last of
- * them. */
-static tec_status map_on_node(const tec_comm *comm, const tec_comm *node, size_t bytes, char **memory)
+/* Collective over a node. Memory that all of its ranks have mapped and that has no name any more when this returns, long
+ * before it is filled: whenever they are killed, nothing stays behind. */
+static tec_status map_on_node(const tec_comm *node, size_t bytes, char **memory)
 {
     static atomic_uint number;
     char name[64];
-    const bool first = node->rank == 0;
     tec_status status = TEC_OK;
-    snprintf(name, sizeof name, "/tec-%ld-%u", (long)getpid(), atomic_fetch_add(&number, 1));
-    *memory = first ? map(name, bytes, true) : NULL;
-    if (first && !*memory)
-        status = tec_fail(TEC_SYSTEM_ERROR, "host %s: no shared memory for %zu bytes in /dev/shm: %s",
-                          tec_comm_host(comm, comm->rank), bytes, strerror(errno));
+    snprintf(name, sizeof name, "/" SHARED_PREFIX "%ld-%u", (long)getpid(), atomic_fetch_add(&number, 1));
     tec_comm_broadcast(node, name, sizeof name, 0);
-    bool made = *memory != NULL;
-    tec_comm_broadcast(node, &made, sizeof made, 0);
-    if (!first && made && !(*memory = map(name, bytes, false)))
-        status = tec_fail(TEC_SYSTEM_ERROR, "host %s: /dev/shm%s: cannot be opened: %s",
-                          tec_comm_host(comm, comm->rank), name, strerror(errno));
-    tec_comm_barrier(node);
-    if (first && made)
+    for (int creator = 1; creator >= 0; creator--) {
+        if (creator == (node->rank == 0) && !(*memory = map(name, bytes, creator)))
+            status = tec_fail(TEC_SYSTEM_ERROR, "/dev/shm%s: %zu bytes of shared memory cannot be had: %s", name, bytes,
+                              strerror(errno));
+        status = tec_comm_agree(node, status);
+        if (status != TEC_OK)
+            break;
+    }
+    if (node->rank == 0 && *memory)
         shm_unlink(name);
-    status = tec_comm_agree(comm, status);
-    if (status != TEC_OK && *memory)
-        unmap(*memory, bytes);
     return status;
 }
 
-/* Collective. False, after a warning: it is not possible. */
+/* Removes what processes of this user left that were killed just when they were mapping it. A process may live although
+ * we cannot see it, in a container that shares the memory: hence the age. */
+static void sweep(void)
+{
+    DIR *list = opendir("/dev/shm");
+    for (struct dirent *entry; list && (entry = readdir(list));) {
+        struct stat info;
+        long process;
+        int end = 0;
+        if (sscanf(entry->d_name, SHARED_PREFIX "%ld-%*u%n", &process, &end) != 1 || end == 0 || entry->d_name[end])
+            continue;
+        if (process > 0 && kill((pid_t)process, 0) != 0 && errno == ESRCH &&
+            fstatat(dirfd(list), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 && info.st_uid == getuid() &&
+            time(NULL) - info.st_mtime > SECONDS_TO_MAP)
+            unlinkat(dirfd(list), entry->d_name, 0);
+    }
+    if (list)
+        closedir(list);
+}
+
 static bool share(const tec_comm *comm, const tec_comm *node, char **text, size_t bytes)
 {
-    char *memory;
-    if (map_on_node(comm, node, bytes, &memory) != TEC_OK) {
-        tec_warn("%s; each rank takes memory of its own for it; make room there", tec_error_message());
+    char *memory = NULL;
+    if (node->rank == 0)
+        sweep();
+    tec_status status = tec_comm_agree(comm, map_on_node(node, bytes, &memory));
+    if (status != TEC_OK) {
+        tec_warn("%s: every rank keeps a copy of the list of images", tec_error_message());
+        if (memory)
+            unmap(memory, bytes);
         return false;
     }
     fill(comm, *text, bytes, node->rank == 0 ? memory : NULL);
@@ -138,8 +139,6 @@ tec_status tec_comm_share_text_on_nodes(const tec_comm *comm, char **text, size_
 {
     tec_comm node = tec_comm_node(comm);
     bool done = false;
-    if (node.rank == 0)
-        sweep();
     tec_comm_broadcast(comm, bytes, sizeof *bytes, 0);
     if (comm->rank != 0)
         *text = NULL;

@@ -47,8 +47,32 @@ tec_status tec_setup_same_images(const tec_settings *settings, const tec_dataset
     return status;
 }
 
-/* Refuses a store that does not match these settings and this data set. Without base.model any base is accepted. How
- * images were normalised for the base does not matter: crops are normalised again for the new model. */
+static tec_status other_storage(const tec_settings *settings, const char *field, const char *is, const char *wanted)
+{
+    return tec_fail(TEC_USER_ERROR,
+                    "%s was made with %s = %s, this run wants %s (targets.%s): use the store's value, or another "
+                    "targets.dir",
+                    settings->targets.dir, field, is, wanted, field);
+}
+
+/* How targets are stored does not matter to a run, but what is said of it has to be true: what is given must be as in
+ * the store, and what is not becomes so. */
+static tec_status settle_storage(tec_settings *settings, const tec_store_spec *found)
+{
+    static const char *const words[] = {"false", "true"};
+    const tec_target_type type = (tec_target_type)settings->targets.type;
+    const bool images = settings->targets.store_images;
+    if (type != found->type && tec_settings_given(settings, "targets", "type"))
+        return other_storage(settings, "type", tec_target_type_name(found->type), tec_target_type_name(type));
+    if (images != found->images && tec_settings_given(settings, "targets", "store_images"))
+        return other_storage(settings, "store_images", words[found->images], words[images]);
+    settings->targets.type = (int)found->type;
+    settings->targets.store_images = found->images;
+    return TEC_OK;
+}
+
+/* Refuses a store that does not match these settings and this data set. Without base.model any base is accepted, and
+ * without base.mean and base.std any normalisation of its images: crops are normalised again for the new model. */
 static tec_status check_store(const tec_settings *settings, const tec_model_config *config, uint64_t base_hash,
                               const tec_inputs *in)
 {
@@ -57,8 +81,9 @@ static tec_status check_store(const tec_settings *settings, const tec_model_conf
     base.width = found->width;
     base.heads = found->heads;
     tec_normalisation normalisation;
-    memcpy(normalisation.mean, found->mean, sizeof normalisation.mean);
-    memcpy(normalisation.std, found->std, sizeof normalisation.std);
+    const bool given = settings->base.std[0] > 0; /* then all of them are */
+    memcpy(normalisation.mean, given ? settings->base.mean : found->mean, sizeof normalisation.mean);
+    memcpy(normalisation.std, given ? settings->base.std : found->std, sizeof normalisation.std);
     if (found->dataset != tec_dataset_fingerprint(in->set))
         TEC_TRY(tec_setup_same_images(settings, in->set));
     tec_store_spec wanted = tec_setup_store_spec(settings, &base, settings->base.model[0] ? base_hash : found->base,
@@ -66,8 +91,7 @@ static tec_status check_store(const tec_settings *settings, const tec_model_conf
     return tec_store_match(in->store, &wanted, settings->targets.dir);
 }
 
-tec_status tec_setup_inputs(const tec_comm *comm, const tec_settings *settings, tec_model_config *config,
-                            tec_inputs *out)
+tec_status tec_setup_inputs(const tec_comm *comm, tec_settings *settings, tec_model_config *config, tec_inputs *out)
 {
     uint64_t base_hash = 0;
     *out = (tec_inputs){0};
@@ -81,6 +105,7 @@ tec_status tec_setup_inputs(const tec_comm *comm, const tec_settings *settings, 
         TEC_TRY(tec_setup_dataset(comm, settings, true, &out->set));
     if (out->store) {
         TEC_TRY(tec_comm_agree(comm, check_store(settings, config, base_hash, out)));
+        TEC_TRY(settle_storage(settings, tec_store_get_spec(out->store)));
         config->base_width = tec_store_get_spec(out->store)->width;
         config->base_heads = tec_store_get_spec(out->store)->heads;
     }

@@ -133,6 +133,11 @@ tec_status tec_settings_resolve(tec_settings *out, const tec_settings_source *so
     return check_together(&resolver);
 }
 
+bool tec_settings_given(const tec_settings *settings, const char *section, const char *key)
+{
+    return settings->given[tec_setting_find(section, key)];
+}
+
 void tec_settings_free(tec_settings *settings)
 {
     for (int i = 0; i < tec_settings_count; i++)

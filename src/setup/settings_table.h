@@ -5,8 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define TEC_SETTING_LENGTH 3  /* most numbers in a list */
-#define TEC_SETTINGS_MOST 192 /* most rows in the table */
+#define TEC_SETTING_LENGTH 3 /* most numbers in a list */
 
 typedef enum tec_setting_type {
     TEC_SETTING_SWITCH,  /* bool */

@@ -163,5 +163,6 @@ tec_status tec_resolver_assign(tec_resolver *resolver, int index, tec_place plac
     }
     resolver->place[index] = place;
     resolver->given[index] = count;
+    resolver->settings->given[index] = place.line != 0;
     return TEC_OK;
 }

@@ -47,20 +47,23 @@ tec_status tec_store_finish(const char *dir, const tec_store_spec *spec, int64_t
     TEC_TRY(tec_store_spec_check(spec, "target store"));
     TEC_TRY(count_missing(dir, spec, missing));
     tec_store_parts_remove(dir);
-    tec_temporary_remove(dir, STORE_MANIFEST);
+    tec_temporary_remove(dir, "", "shard-"); /* whose rows are gone on with */
     if (*missing > 0)
         return TEC_OK;
+    const int64_t batch = tec_store_batch(dir, spec);
     json_t *manifest = json_object(), *list = json_array();
     json_object_set_new(manifest, "format", json_string(STORE_FORMAT));
     json_object_set_new(manifest, "version", json_integer(tec_store_version(spec->type)));
     json_object_set_new(manifest, "software", json_string(tec_version()));
+    if (batch > 0)
+        json_object_set_new(manifest, "batch", json_integer(batch));
     json_object_set_new(manifest, "spec", tec_store_spec_to_json(spec));
     json_object_set_new(manifest, "shards", list);
     tec_status status = list_shards(dir, spec, list);
     if (status == TEC_OK)
         status = write_manifest(dir, manifest);
     if (status == TEC_OK)
-        tec_store_settled(dir);
+        tec_store_settled(dir, spec);
     json_decref(manifest);
     return status;
 }

@@ -5,14 +5,15 @@
 #include "tec/json.h"
 #include "tec/log.h"
 #include "tec/minmax.h"
+#include "tec/text.h"
 
 #include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define BEGUN "begun.json" /* what workers that start at the same time agree by */
-#define BEGUN_FORMAT "tec-targets-begun"
+#define BEGUN_FORMAT "tec-targets-begun" /* what workers that start at the same time agree by */
 
 /* How many rows fit into `bytes`: a multiple of views, at least that many. */
 static int64_t whole_samples(const tec_store_spec *spec, int64_t bytes)
@@ -55,16 +56,56 @@ int64_t tec_store_spread_rows(const tec_store_spec *spec, int64_t makers, int ba
 
 /* ---- what a store was begun with ---- */
 
-/* shard_rows from a file of JSON, in its object `member` (NULL: itself); 0: it does not say. */
-static int64_t rows_in_file(const char *dir, const char *name, const char *member)
+typedef struct begun {
+    int64_t rows, batch; /* of a shard, targets.batch; 0: not known */
+} begun;
+
+/* The caller frees it. The second name serves where the first is taken, by a store that was here before. */
+static char *begun_path(const char *dir, const tec_store_spec *spec, bool second)
 {
+    char *name = second ? tec_string_format("begun-%016llx.json", (unsigned long long)tec_store_identity(spec))
+                        : tec_string_copy("begun.json");
     char *path = tec_path_join(dir, name);
+    free(name);
+    return path;
+}
+
+/* False: there is no such file, or it is of another store. */
+static bool read_begun_file(const char *path, const tec_store_spec *spec, begun *out)
+{
+    char identity[24];
     json_t *json = json_load_file(path, 0, NULL);
-    const json_t *object = member ? json_object_get(json, member) : json;
-    int64_t rows = json_integer_value(json_object_get(object, "shard_rows"));
+    const char *of = json_string_value(json_object_get(json, "store")); /* NULL: of a version that did not say */
+    snprintf(identity, sizeof identity, "%016llx", (unsigned long long)tec_store_identity(spec));
+    out->rows = json_integer_value(json_object_get(json, "shard_rows"));
+    out->batch = json_integer_value(json_object_get(json, "batch"));
+    bool ours = out->rows > 0 && out->rows % spec->views == 0 && (!of || strcmp(of, identity) == 0);
+    json_decref(json);
+    return ours;
+}
+
+static bool read_begun(const char *dir, const tec_store_spec *spec, begun *out)
+{
+    bool found = false;
+    for (int second = 0; second < 2 && !found; second++) {
+        char *path = begun_path(dir, spec, second);
+        found = read_begun_file(path, spec, out);
+        free(path);
+    }
+    if (!found)
+        *out = (begun){0};
+    return found;
+}
+
+static begun read_manifest(const char *dir)
+{
+    char *path = tec_path_join(dir, STORE_MANIFEST);
+    json_t *json = json_load_file(path, 0, NULL);
+    begun out = {.rows = json_integer_value(json_object_get(json_object_get(json, "spec"), "shard_rows")),
+                 .batch = json_integer_value(json_object_get(json, "batch"))};
     json_decref(json);
     free(path);
-    return rows;
+    return out;
 }
 
 /* The same from any shard that is there. */
@@ -86,35 +127,42 @@ static int64_t rows_in_shard(const char *dir)
     return rows;
 }
 
-static int64_t rows_begun_with(const char *dir)
+static int64_t rows_begun_with(const char *dir, const tec_store_spec *spec)
 {
-    int64_t rows = rows_in_file(dir, BEGUN, NULL);
-    if (rows == 0)
-        rows = rows_in_file(dir, STORE_MANIFEST, "spec");
-    return rows ? rows : rows_in_shard(dir);
+    begun found;
+    if (!read_begun(dir, spec, &found))
+        found = read_manifest(dir);
+    return found.rows ? found.rows : rows_in_shard(dir);
 }
 
 /* Of several workers that do this at the same time, the first one decides. */
-static tec_status write_begun(const char *dir, int64_t rows)
+static tec_status write_begun(const char *dir, const tec_store_spec *spec, begun with)
 {
-    char *path = tec_path_join(dir, BEGUN), *temporary = tec_file_temporary(path);
-    json_t *json = json_pack("{ss si sI}", "format", BEGUN_FORMAT, "version", 1, "shard_rows", (json_int_t)rows);
-    tec_status status = tec_json_write(temporary, json, 17);
-    if (status == TEC_OK)
-        status = tec_file_publish_once(temporary, path);
+    tec_status status = TEC_OK;
+    begun found;
+    char identity[24];
+    snprintf(identity, sizeof identity, "%016llx", (unsigned long long)tec_store_identity(spec));
+    json_t *json = json_pack("{ss si sI sI ss}", "format", BEGUN_FORMAT, "version", 1, "shard_rows",
+                             (json_int_t)with.rows, "batch", (json_int_t)with.batch, "store", identity);
+    for (int second = 0; second < 2 && status == TEC_OK && !read_begun(dir, spec, &found); second++) {
+        char *path = begun_path(dir, spec, second), *temporary = tec_file_temporary(path);
+        status = tec_json_write(temporary, json, 17);
+        if (status == TEC_OK)
+            status = tec_file_publish_once(temporary, path);
+        free(temporary);
+        free(path);
+    }
     json_decref(json);
-    free(temporary);
-    free(path);
     return status;
 }
 
 tec_status tec_store_settle_rows(const char *dir, tec_store_spec *spec, int64_t makers, int batch)
 {
     const int64_t wanted = tec_store_spread_rows(spec, makers, batch);
-    int64_t rows = rows_begun_with(dir);
+    int64_t rows = rows_begun_with(dir, spec);
     if (rows == 0) {
-        TEC_TRY(write_begun(dir, wanted));
-        rows = rows_begun_with(dir);
+        TEC_TRY(write_begun(dir, spec, (begun){wanted, batch}));
+        rows = rows_begun_with(dir, spec);
     }
     /* Otherwise it is of another store, which is refused elsewhere. */
     if (rows > 0 && rows % spec->views == 0) {
@@ -127,9 +175,29 @@ tec_status tec_store_settle_rows(const char *dir, tec_store_spec *spec, int64_t 
     return TEC_OK;
 }
 
-void tec_store_settled(const char *dir)
+int64_t tec_store_batch(const char *dir, const tec_store_spec *spec)
 {
-    char *path = tec_path_join(dir, BEGUN);
-    unlink(path);
-    free(path);
+    begun found;
+    return read_begun(dir, spec, &found) ? found.batch : read_manifest(dir).batch;
+}
+
+tec_status tec_store_check_batch(const char *dir, const tec_store_spec *spec, int batch)
+{
+    const int64_t before = tec_store_batch(dir, spec);
+    if (before == 0 || before == batch)
+        return TEC_OK;
+    return tec_fail(
+        TEC_USER_ERROR,
+        "target store %s was begun with targets.batch %lld, and is %d now: rows made in other batches would "
+        "differ in their last digits; set it back to %lld, or make the store in another targets.dir",
+        dir, (long long)before, batch, (long long)before);
+}
+
+void tec_store_settled(const char *dir, const tec_store_spec *spec)
+{
+    for (int second = 0; second < 2; second++) {
+        char *path = begun_path(dir, spec, second);
+        unlink(path);
+        free(path);
+    }
 }

@@ -34,6 +34,7 @@ struct tec_store_writer {
     int64_t offset[PARTS], error_offset, journal;
     double looked; /* when it was last seen that the file is still ours */
     bool lost;     /* it is not: another process goes on with it, or has removed it */
+    bool marked;   /* as being written, which fails for as long as somebody looks whether it is */
     bool *done;    /* [rows] */
     char *buffer;
     float *scratch;
@@ -83,16 +84,19 @@ static tec_status create_file(tec_store_writer *w, int64_t shard)
     if (status == TEC_OK)
         status = tec_h5_draft_save(&draft, w->temporary, &w->fd, &w->journal);
     tec_h5_draft_close(&draft);
+    if (status != TEC_OK)
+        return status;
+    status = tec_file_reserve(w->fd, w->temporary, w->journal, tec_store_journal_bytes(w->rows));
     /* Flushed, so that rows can be taken up even after the machine has crashed. */
-    if (status == TEC_OK &&
-        (ftruncate(w->fd, w->journal + tec_store_journal_bytes(w->rows)) != 0 || fdatasync(w->fd) != 0)) {
+    if (status == TEC_OK && fdatasync(w->fd) != 0)
         status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", w->temporary, strerror(errno));
+    if (status != TEC_OK) {
         close(w->fd);
         unlink(w->temporary);
+        return status;
     }
-    if (status == TEC_OK)
-        tec_temporary_mark(w->fd);
-    return status;
+    w->marked = tec_temporary_mark(w->fd);
+    return TEC_OK;
 }
 
 static void free_writer(tec_store_writer *w)
@@ -145,18 +149,43 @@ tec_status tec_store_writer_open(tec_store_writer **out, const char *dir, const 
 
 /* -- going on with what another process has begun -- */
 
-/* Is the row in the file the one that the journal knows? */
-static bool row_is_there(tec_store_writer *w, int64_t row, uint32_t crc)
+/* Is the row in the file as it was written? *stored: its checksum. */
+static bool row_is_sound(tec_store_writer *w, int64_t row, uint32_t *stored)
 {
-    uint32_t stored;
     for (int i = 0; i < PARTS; i++) {
         const store_part *part = &w->layout.part[i];
         if (part->bytes > 0 && tec_file_get(w->fd, w->temporary, w->buffer + part->at, part->bytes,
                                             w->offset[i] + row * (int64_t)part->bytes) != TEC_OK)
             return false;
     }
-    memcpy(&stored, w->buffer + w->layout.part[PART_CRC].at, sizeof stored);
-    return stored == crc && tec_store_row_crc(&w->layout, w->buffer) == crc;
+    memcpy(stored, w->buffer + w->layout.part[PART_CRC].at, sizeof *stored);
+    return tec_store_row_crc(&w->layout, w->buffer) == *stored;
+}
+
+/* Is the row in the file the one that the journal knows? */
+static bool row_is_there(tec_store_writer *w, int64_t row, uint32_t crc)
+{
+    uint32_t stored;
+    return row_is_sound(w, row, &stored) && stored == crc;
+}
+
+/* Was the writer killed when it had cut the journal and not yet published the shard? Then all rows are sound, and their
+ * error, which is written last, is there. */
+static bool is_whole(tec_store_writer *w)
+{
+    const store_part *part = &w->layout.part[PART_SAMPLE];
+    uint32_t crc;
+    for (int64_t row = 0; row < w->rows; row++) {
+        int64_t sample;
+        tec_phase_enter(TEC_PHASE_START);
+        if (!row_is_sound(w, row, &crc))
+            return false;
+        memcpy(&sample, w->buffer + part->at, sizeof sample);
+        if (sample >= 0 && sample != (w->first + row) / w->spec.views)
+            return false;
+    }
+    return tec_file_get(w->fd, w->temporary, &w->error, sizeof w->error, w->error_offset) == TEC_OK &&
+           w->error.feature_square > 0;
 }
 
 /* Finds the rows that are there, in whole batches. One batch is left to be made in any case. */
@@ -183,10 +212,24 @@ static bool take_file(tec_store_writer *w, const char *part)
 {
     struct stat info;
     w->fd = open(part, O_RDWR | O_CLOEXEC);
-    if (w->fd < 0 || !tec_temporary_mark(w->fd) || rename(part, w->temporary) != 0)
+    w->marked = w->fd >= 0 && tec_temporary_mark(w->fd);
+    if (!w->marked || rename(part, w->temporary) != 0)
         return false;
     w->journal = fstat(w->fd, &info) == 0 ? info.st_size - tec_store_journal_bytes(w->rows) : 0;
     return w->journal > 0;
+}
+
+/* Flushes and renames the file, unless there was a failure. Frees the writer. */
+static tec_status publish(tec_store_writer *w, tec_status status)
+{
+    if (close(w->fd) != 0 && status == TEC_OK)
+        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", w->temporary, strerror(errno));
+    if (status == TEC_OK)
+        status = tec_file_publish_once(w->temporary, w->path);
+    else
+        unlink(w->temporary);
+    free_writer(w);
+    return status;
 }
 
 void tec_store_writer_take_up(tec_store_writer **out, const char *dir, const tec_store_spec *spec, int64_t shard,
@@ -209,8 +252,10 @@ void tec_store_writer_take_up(tec_store_writer **out, const char *dir, const tec
         find_rows(w, batch);
         if (w->put > 0)
             *out = w;
-        else
+        else if (!is_whole(w))
             tec_store_writer_abandon(w);
+        else if (publish(w, TEC_OK) != TEC_OK)
+            tec_warn("%s; the shard is made again", tec_error_message());
     }
     free(part);
 }
@@ -245,6 +290,8 @@ tec_status tec_store_writer_put(tec_store_writer *w, int64_t row_in_shard, const
                         (long long)row->sample);
     if (!still_ours(w, SECONDS_BETWEEN_LOOKS))
         return TEC_OK;
+    if (!w->marked)
+        w->marked = tec_temporary_mark(w->fd);
     for (int i = 0; i < PARTS; i++) {
         const store_part *part = &w->layout.part[i];
         if (part->bytes > 0)
@@ -278,14 +325,7 @@ tec_status tec_store_writer_commit(tec_store_writer *w)
     tec_status status = tec_file_put(w->fd, w->temporary, &w->error, sizeof w->error, w->error_offset);
     if (status == TEC_OK && ftruncate(w->fd, w->journal) != 0)
         status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", w->temporary, strerror(errno));
-    if (close(w->fd) != 0 && status == TEC_OK)
-        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", w->temporary, strerror(errno));
-    if (status == TEC_OK)
-        status = tec_file_publish_once(w->temporary, w->path);
-    else
-        unlink(w->temporary);
-    free_writer(w);
-    return status;
+    return publish(w, status);
 }
 
 void tec_store_writer_abandon(tec_store_writer *w)

@@ -217,8 +217,10 @@ static tec_status check_room(const tec_targets_job *job)
 static tec_status begin(const tec_targets_job *job, const target_parts *parts, int64_t **missing, size_t *bytes)
 {
     TEC_TRY(list_missing(job, parts, missing, bytes));
-    if (**missing > 0)
+    if (**missing > 0) {
+        TEC_TRY(tec_store_check_batch(job->dir, &job->spec, job->batch));
         TEC_TRY(check_room(job));
+    }
     tec_dataset_list_keep(job->set, job->dir);
     return tec_dataset_record_exists(job->dir) ? TEC_OK : tec_dataset_record_write(job->set, job->dir);
 }

@@ -245,7 +245,7 @@ void tec_run_directory_sweep(const tec_run_plan *plan, const run_lock *lock)
             tec_log("%s: removed, as a killed process has left it", path);
         free(path);
     }
-    tec_temporary_remove(plan->dir, "");
+    tec_temporary_remove(plan->dir, "", NULL);
 }
 
 tec_status tec_run_directory_clear(const tec_run_plan *plan, bool resumed)

@@ -156,6 +156,10 @@ bad 'made of other images than data.train .*: 310 images were used, 60 are now' 
 bad 'made with topk = 3, this run wants 4 \(targets.topk\)' tec "${tec[@]}" targets.topk=4
 bad 'made with views = 1, this run wants 2 \(targets.views\)' tec "${tec[@]}" targets.views=2
 bad 'made with seed = 0, this run wants 7 \(run.seed\)' tec "${tec[@]}" run.seed=7
+bad 'made with mean = \[0.5\], this run wants \[0.3\] \(base.mean\)' ranks 2 "${tec[@]}" base.mean=0.3 base.std=0.5
+bad 'made with std = \[0.5\], this run wants \[0.3\] \(base.std\)' tec "${tec[@]}" base.mean=0.5 base.std=0.3
+bad 'made with type = float16, this run wants int8 \(targets.type\)' ranks 2 "${tec[@]}" targets.type=int8
+bad 'made with store_images = false, this run wants true \(targets.store_images\)' tec "${tec[@]}" targets.store_images=true
 bad 'made with flip = true, this run wants false \(data.flip\)' tec "${tec[@]}" data.flip=false
 bad 'store/shard-00000.h5 was made with type = float16, this run wants int8 \(targets.type\)' \
     ranks 2 targets -c tiny.yaml base.model=base/checkpoint.h5 targets.dir=store targets.type=int8

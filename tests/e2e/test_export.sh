@@ -141,6 +141,7 @@ expect_exit 0 'shards are sound' tec "${shifted[@]}" --verify
 expect_exit 2 'made with mean = \[0.2\], this run wants \[0.5\] \(base.mean\)' tec "${shifted[@]}" base.mean=0 base.std=0
 expect_exit 2 'base.mean and base.std must be given together' tec "${shifted[@]}" base.std=0
 run tec pretrain -c tiny.yaml targets.dir=shifted run.dir=images pretrain.epochs=2
+grep -q '^  store_images: true' images/settings.yaml || fail "settings.yaml does not say what the store is"
 run tec "${shifted[@]}" targets.dir=bare targets.store_images=false
 run tec pretrain -c tiny.yaml targets.dir=bare run.dir=files pretrain.epochs=2
 expect_same_log images/log.jsonl files/log.jsonl

@@ -30,6 +30,9 @@ expect_exit 2 "srun --mpi=pmi2 or mpiexec .* number 3 of 4, $alone" \
 expect_exit 2 "mpirun of Open MPI .* number 1 of 2, $alone" in_environment OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_RANK=0 \
     OMPI_MCA_ess_base_num_procs=1 -- "${train[@]}"
 expect_exit 2 "mpiexec of PALS .* number 2, $alone" in_environment PALS_RANKID=1 -- "${train[@]}"
+expect_exit 2 "mpiexec of PALS .* number 1, of 4 on this node, $alone" \
+    in_environment PALS_RANKID=0 PALS_LOCAL_SIZE=4 -- "${train[@]}"
+expect_exit 2 "mpiexec of PALS .* number 2, $alone" in_environment PALS_RANKID=1 PALS_LOCAL_SIZE=1 -- "${train[@]}"
 expect_exit 2 "flux run .* number 1 of 2, $alone flux run" in_environment FLUX_JOB_SIZE=2 FLUX_TASK_RANK=0 -- "${train[@]}"
 [[ ! -e run ]] || fail "a process that was refused has made its run directory"
 
@@ -43,6 +46,14 @@ for command in "knn eval.model=$model" "probe eval.model=$model" "targets base.m
     expect_exit 2 "srun has started" in_environment "${step[@]}" SLURM_PROCID=1 -- tec "${words[@]}"
 done
 run in_environment "${step[@]}" SLURM_PROCID=1 -- tec inspect "$model"
+
+say "the first one of how many is not known"
+first='has started this process as number 1, of how many is not known, and for MPI it is alone: if there are others'
+for variable in PMIX_RANK PALS_RANKID; do
+    expect_exit 0 "warning: .* $first" in_environment $variable=0 -- "${train[@]}"
+    run in_environment $variable=0 TEC_SINGLE=1 -- "${train[@]}"
+    ! grep -q "$first" "$err" || fail "a warning for a process that is meant to be alone"
+done
 
 say "those that are meant: workers, TEC_SINGLE, a single rank, a batch script outside of its tasks"
 worker=(tec targets -c tiny.yaml base.model="$model" targets.dir=store --worker 2/2)

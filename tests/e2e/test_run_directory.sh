@@ -66,5 +66,5 @@ limited() (
 each=$(stat -c %s left/checkpoint.h5)
 run limited 120 tec "${mae[@]}" run.dir=limited
 [[ -f limited/DONE ]] || fail "the run is not done"
-expect_exit 3 'File too large: no file may have more than [0-9]+ bytes here \(ulimit -f\); a checkpoint has' \
+expect_exit 3 'File too large \(the limit is [0-9]+ bytes in a file, ulimit -f\); a checkpoint has' \
     limited 80 tec "${mae[@]}" run.dir=low

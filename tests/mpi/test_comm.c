@@ -1,8 +1,7 @@
 /* The ranks together: mpirun -n N test_comm. `test_comm abort RANK` and `test_comm memory RANK` end by that rank's
  * failure. */
-#include "tests/unit/capture.h"
-
 #include "src/train/straggler.h"
+#include "tests/unit/capture.h"
 
 #include "tec/comm.h"
 #include "tec/memory.h"
@@ -11,15 +10,19 @@
 #include "tec/text.h"
 
 #include <fcntl.h>
+#include <glob.h>
 #include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -140,31 +143,6 @@ static void test_text_on_nodes(void **state)
     assert_int_equal(system("! ls /dev/shm/tec-$PPID-* 2>/dev/null"), 0);
 }
 
-/* What a process has left that was killed is removed; what lives, or is not ours by its name, stays. */
-static void test_left_in_shared_memory(void **state)
-{
-    (void)state;
-    static const char *const stays = "/dev/shm/tec-left-by-others";
-    char living[64], dead[64];
-    pid_t child = fork();
-    if (child == 0)
-        _exit(0);
-    assert_int_equal(waitpid(child, NULL, 0), child);
-    snprintf(dead, sizeof dead, "/dev/shm/tec-%ld-0", (long)child);
-    snprintf(living, sizeof living, "/dev/shm/tec-%ld-9999", (long)getpid());
-    const char *const files[] = {dead, living, stays};
-    for (int i = 0; i < 3; i++)
-        close(open(files[i], O_WRONLY | O_CREAT, 0600));
-    tec_comm_barrier(&comm);
-    share_on_nodes(comm.size > 1);
-    assert_int_not_equal(access(dead, F_OK), 0);
-    assert_int_equal(access(living, F_OK), 0);
-    assert_int_equal(access(stays, F_OK), 0);
-    tec_comm_barrier(&comm);
-    unlink(living);
-    unlink(stays);
-}
-
 /* Where there is no room for shared memory. */
 static void test_text_in_memory_of_its_own(void **state)
 {
@@ -176,13 +154,90 @@ static void test_text_in_memory_of_its_own(void **state)
     low.rlim_cur = 1 << 20;
     tec_comm_barrier(&comm);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
-    char said[1000];
+    char said[1024];
     capture *c = capture_begin();
     share_on_nodes(false);
     capture_end(c, said, sizeof said);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
-    assert_int_equal(strstr(said, "in /dev/shm: File too large; each rank takes memory of its own") != NULL,
-                     comm.size > 1 && comm.rank == 0);
+    bool warned = strstr(said, "bytes of shared memory cannot be had: File too large: every rank keeps a copy") != NULL;
+    assert_int_equal(warned, comm.size > 1 && comm.rank == 0);
+}
+
+static atomic_bool sharing, seen_with_content;
+
+/* Is there ever a name by which the text could stay behind? */
+static void *watch(void *pattern)
+{
+    while (atomic_load(&sharing)) {
+        glob_t found;
+        if (glob(pattern, 0, NULL, &found) != 0)
+            continue;
+        char byte = 0;
+        int fd = open(found.gl_pathv[0], O_RDONLY);
+        bool written = fd >= 0 && pread(fd, &byte, 1, 1) == 1 && byte != 0;
+        if (written && access(found.gl_pathv[0], F_OK) == 0)
+            atomic_store(&seen_with_content, true);
+        if (fd >= 0)
+            close(fd);
+        globfree(&found);
+    }
+    return NULL;
+}
+
+static void test_text_without_a_name(void **state)
+{
+    (void)state;
+    pthread_t watcher;
+    char pattern[64];
+    snprintf(pattern, sizeof pattern, "/dev/shm/tec-%ld-*", (long)getpid());
+    atomic_store(&sharing, true);
+    assert_int_equal(pthread_create(&watcher, NULL, watch, pattern), 0);
+    for (int i = 0; i < 5; i++)
+        share_on_nodes(comm.size > 1);
+    atomic_store(&sharing, false);
+    pthread_join(watcher, NULL);
+    assert_false(atomic_load(&seen_with_content));
+}
+
+static void leave_in_memory(long process, int number, time_t age)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/dev/shm/tec-%ld-%d", process, number);
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    struct timespec times[2] = {{.tv_sec = time(NULL) - age}, {.tv_sec = time(NULL) - age}};
+    assert_true(fd >= 0);
+    assert_int_equal(futimens(fd, times), 0);
+    close(fd);
+}
+
+static bool remove_left(long process, int number)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/dev/shm/tec-%ld-%d", process, number);
+    return unlink(path) == 0;
+}
+
+/* Of processes that are gone what is old is removed, and nothing else. */
+static void test_left_behind(void **state)
+{
+    (void)state;
+    long gone = 0;
+    if (comm.rank == 0) {
+        gone = fork();
+        if (gone == 0)
+            _exit(0);
+        waitpid((pid_t)gone, NULL, 0);
+        leave_in_memory(gone, 990, 3600);
+        leave_in_memory(gone, 991, 0);
+        leave_in_memory(getppid(), 992, 3600);
+    }
+    tec_comm_barrier(&comm);
+    share_on_nodes(comm.size > 1);
+    if (comm.rank == 0) {
+        assert_int_equal(remove_left(gone, 990), comm.size == 1);
+        assert_true(remove_left(gone, 991));
+        assert_true(remove_left(getppid(), 992));
+    }
 }
 
 /* Longer than one piece of the reduction, and no multiple of it. */
@@ -342,8 +397,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_broadcast_and_text),
         cmocka_unit_test(test_empty_text),
         cmocka_unit_test(test_text_on_nodes),
-        cmocka_unit_test(test_left_in_shared_memory),
         cmocka_unit_test(test_text_in_memory_of_its_own),
+        cmocka_unit_test(test_text_without_a_name),
+        cmocka_unit_test(test_left_behind),
         cmocka_unit_test(test_sum_real),
         cmocka_unit_test(test_small_reductions),
         cmocka_unit_test(test_same_gather_least),

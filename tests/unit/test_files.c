@@ -197,9 +197,10 @@ static void test_stale_files_of_ended_processes(void **state)
     waitpid(child, &status, 0);
     assert_int_equal(status, 0);
     assert_int_equal(files_in_dir(), 2);
-    tec_temporary_remove(dir, "other");
+    tec_temporary_remove(dir, "other", NULL);
+    tec_temporary_remove(dir, "", "shard");
     assert_int_equal(files_in_dir(), 2);
-    tec_temporary_remove(dir, "shard");
+    tec_temporary_remove(dir, "shard", "other");
     assert_int_equal(files_in_dir(), 1);
     assert_true(tec_file_exists(mine));
     free(path);

@@ -60,8 +60,8 @@ static void test_limit(void **state)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     assert_int_equal(status, TEC_SYSTEM_ERROR);
     assert_non_null(strstr(tec_error_message(),
-                           "no room for 5000 bytes: File too large: no file may have more than 4000 "
-                           "bytes here (ulimit -f); a crumb needs 5 kB"));
+                           "no room for 5000 bytes: File too large (the limit is 4000 bytes in a file, "
+                           "ulimit -f); a crumb needs 5 kB"));
     assert_int_equal(rmdir(directory), 0);
     assert_int_equal(make_directory(state), 0);
 }

@@ -697,11 +697,32 @@ static void test_full_disk(void **state)
     tec_status status = tec_store_writer_open(&writer, dir, &spec, 0, &done);
     setrlimit(RLIMIT_FSIZE, &before);
     assert_int_equal(status, TEC_SYSTEM_ERROR);
+    assert_message("shard-00000.h5.");
+    assert_message(": File too large (the limit is 4096 bytes in a file, ulimit -f)");
     assert_null(writer);
     assert_int_equal(rmdir(dir), 0); /* nothing is left */
     assert_int_equal(mkdir(dir, 0777), 0);
     assert_int_equal(tec_store_writer_open(&writer, "/nowhere", &spec, 0, &done), TEC_SYSTEM_ERROR);
     assert_message("/nowhere/shard-00000.h5");
+}
+
+/* A file that cannot be opened is not taken for another kind of file. */
+static void test_no_descriptors(void **state)
+{
+    (void)state;
+    struct rlimit before, small;
+    hid_t file;
+    getrlimit(RLIMIT_NOFILE, &before);
+    small = before;
+    small.rlim_cur = 3;
+    char *path = tec_path_join(dir, "file.h5");
+    assert_int_equal(tec_file_write(path, "", 1), TEC_OK);
+    setrlimit(RLIMIT_NOFILE, &small);
+    tec_status status = tec_h5_open(path, &file);
+    setrlimit(RLIMIT_NOFILE, &before);
+    assert_int_equal(status, TEC_SYSTEM_ERROR);
+    assert_message("file.h5: Too many open files (the limit is 3 open files, ulimit -n)");
+    free(path);
 }
 
 static void test_rows_per_shard(void **state)
@@ -798,6 +819,7 @@ int main(void)
         TEST(test_values_that_are_not_finite),
         TEST(test_settings_out_of_range),
         TEST(test_full_disk),
+        TEST(test_no_descriptors),
         cmocka_unit_test(test_rows_per_shard),
     };
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);

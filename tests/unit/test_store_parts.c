@@ -7,8 +7,10 @@
 #include "tec/text.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -265,6 +267,106 @@ static void test_killed(void **state)
     free(want);
 }
 
+/* Killed after the journal was cut and before the shard had its name: nothing is made again, unless a byte is lost. */
+static void test_killed_before_the_name(void **state)
+{
+    (void)state;
+    const tec_store_spec spec = make_spec();
+    size_t bytes;
+    char *want = shard_made_at_once(&bytes);
+    char *part = tec_path_join(dir, "shard-00000.h5.x.part"), *path = tec_path_join(dir, "shard-00000.h5");
+    assert_int_equal(tec_file_write(part, want, bytes), TEC_OK);
+    assert_null(take_up(&spec));
+    expect_the_same_shard(want, bytes);
+    assert_int_equal(unlink(path), 0);
+    const int64_t samples[] = {3, 4, 5};
+    char *found = memmem(want, bytes, samples, sizeof samples);
+    assert_non_null(found);
+    *found ^= 1;
+    assert_int_equal(tec_file_write(part, want, bytes), TEC_OK);
+    assert_null(take_up(&spec));
+    assert_null(only_part());
+    assert_false(tec_file_exists(path));
+    free(path);
+    free(part);
+    free(want);
+}
+
+/* The room of the whole file is reserved, with that of the journal. */
+static void test_reserved(void **state)
+{
+    (void)state;
+    struct stat info;
+    tec_store_spec spec = make_spec();
+    spec.samples = spec.shard_rows = 20000;
+    tec_store_writer *writer;
+    bool done;
+    assert_int_equal(tec_store_writer_open(&writer, dir, &spec, 0, &done), TEC_OK);
+    char *name = only_part(), *path = tec_path_join(dir, name);
+    int fd = open(path, O_RDWR);
+    int64_t end = lseek(fd, 0, SEEK_END);
+    if (fallocate(fd, 0, 0, 1) == 0) {
+        assert_int_equal(fstat(fd, &info), 0);
+        assert_true(512 * (int64_t)info.st_blocks >= end);
+    }
+    close(fd);
+    tec_store_writer_abandon(writer);
+    free(path);
+    free(name);
+}
+
+static atomic_bool looking, seen;
+
+/* Looks whether the file is locked, and takes its time. */
+static void *look(void *unused)
+{
+    while (atomic_load(&looking) && !atomic_load(&seen)) {
+        char *name = NULL, *path;
+        size_t bytes = 0;
+        tec_store_parts(dir, &name, &bytes);
+        path = bytes ? tec_path_join(dir, name) : NULL;
+        int fd = path ? open(path, O_RDONLY) : -1;
+        if (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) == 0) {
+            atomic_store(&seen, true);
+            while (atomic_load(&looking))
+                usleep(1000);
+        }
+        if (fd >= 0)
+            close(fd);
+        free(path);
+        free(name);
+    }
+    return unused;
+}
+
+/* A file that could not be marked at its beginning is marked later on. */
+static void test_marked_later(void **state)
+{
+    (void)state;
+    bool met = false;
+    for (int attempt = 0; attempt < 200 && !met; attempt++) {
+        pthread_t looker;
+        atomic_store(&seen, false);
+        atomic_store(&looking, true);
+        assert_int_equal(pthread_create(&looker, NULL, look, NULL), 0);
+        usleep(1000);
+        tec_store_writer *writer = begin();
+        met = atomic_load(&seen);
+        atomic_store(&looking, false);
+        pthread_join(looker, NULL);
+        put_rows(writer, 0, 1);
+        char *name = only_part(), *path = tec_path_join(dir, name);
+        int fd = open(path, O_RDONLY);
+        assert_true(flock(fd, LOCK_SH | LOCK_NB) != 0);
+        close(fd);
+        free(path);
+        free(name);
+        tec_store_writer_abandon(writer);
+    }
+    if (!met)
+        skip();
+}
+
 /* The file of a process that was suspended for hours was given to another one; then it wakes up. */
 static void test_robbed(void **state)
 {
@@ -318,11 +420,9 @@ static void test_remove_and_room(void **state)
 int main(void)
 {
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, make_dir, remove_dir)
-    const struct CMUnitTest tests[] = {TEST(test_set_aside_and_taken_up),
-                                       TEST(test_lost_rows),
-                                       TEST(test_of_another_store),
-                                       TEST(test_killed),
-                                       TEST(test_robbed),
-                                       TEST(test_remove_and_room)};
+    const struct CMUnitTest tests[] = {
+        TEST(test_set_aside_and_taken_up), TEST(test_lost_rows), TEST(test_of_another_store), TEST(test_killed),
+        TEST(test_killed_before_the_name), TEST(test_reserved),  TEST(test_marked_later),     TEST(test_robbed),
+        TEST(test_remove_and_room)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
