@@ -21,6 +21,8 @@ static const tec_option options[] = {
 
 static const char *const sections[] = {"data", "model", "base", "finetune", "eval", "run", NULL};
 
+#define RESULTS "finetune.json" /* in run.dir */
+
 /* What a report is about. */
 typedef struct subject {
     const tec_settings *settings;
@@ -76,8 +78,13 @@ static tec_status report(const void *context, const tec_comm *comm, const tec_va
     json_object_set_new(object, "balanced", json_real(recalls / present));
     json_object_set_new(object, "classes", classes);
     json_object_set_new(object, "confusion", confusion_json(v));
-    char *path = tec_path_join(s->settings->run.dir, "finetune.json");
-    tec_status status = tec_comm_agree(comm, comm->rank == 0 ? tec_json_write(path, object, 9) : TEC_OK);
+    char *path = tec_path_join(s->settings->run.dir, RESULTS);
+    tec_status status = comm->rank == 0 ? tec_json_write(path, object, 9) : TEC_OK;
+    if (status != TEC_OK && !last) {
+        tec_warn("%s; training goes on, and it is written after the next epoch", tec_error_message());
+        status = TEC_OK;
+    }
+    status = tec_comm_agree(comm, status);
     free(path);
     json_decref(object);
     if (status == TEC_OK && last && comm->rank == 0)
@@ -117,6 +124,7 @@ static tec_status train(const tec_comm *comm, const tec_invocation *call, const 
                                .validation = &validation,
                                .report = report,
                                .report_context = &about,
+                               .results = RESULTS,
                                .lock_minutes = settings->run.lock_minutes};
     tec_log("fine-tuning for %d classes: every tensor of the model is trained", task.model.classes);
     tec_job_say_run(comm, &plan);

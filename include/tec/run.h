@@ -56,6 +56,7 @@ typedef struct tec_run_plan {
     const tec_validation_settings *validation; /* NULL: none. Else after every epoch and at the end */
     tec_run_report *report;                    /* with `validation` */
     const void *report_context;
+    const char *results; /* a file in `dir` that `report` writes, of which a new run removes an old one; NULL: none */
     double lock_minutes; /* a restarted job waits so long for another process that trains in `dir` */
 } tec_run_plan;
 

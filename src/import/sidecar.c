@@ -38,7 +38,7 @@ static tec_status read_own(const tec_import *import, const tec_import_options *o
     said->activation = 1 + TEC_ACTIVATION_GELU;
     said->interpolation = 1 + TEC_INTERPOLATION_ANTIALIAS;
     said->plain_blocks = true;
-    said->norm_eps = 1e-6;
+    said->norm_eps = config.variant.norm_eps > 0 ? config.variant.norm_eps : 1e-6;
     said->norm_eps_from = said->heads_from;
     read_run_settings(import, options, said);
     return TEC_OK;

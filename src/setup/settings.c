@@ -96,12 +96,13 @@ static tec_status check_base_normalisation(const tec_resolver *resolver)
                              "base.mean and base.std must be given together, and base.std must be above 0");
 }
 
-static tec_status check_order(const tec_resolver *resolver, const char *key, const double *value)
+static tec_status check_order(const tec_resolver *resolver, const char *section, const char *key, const double *value)
 {
     if (value[0] <= value[1])
         return TEC_OK;
-    return tec_resolver_fail(resolver, resolver->place[tec_setting_find("data", key)],
-                             "data.%s: the smaller number must come first, got %g and %g", key, value[0], value[1]);
+    return tec_resolver_fail(resolver, resolver->place[tec_setting_find(section, key)],
+                             "%s.%s: the smaller number must come first, got %g and %g", section, key, value[0],
+                             value[1]);
 }
 
 static tec_status check_together(tec_resolver *resolver)
@@ -113,8 +114,9 @@ static tec_status check_together(tec_resolver *resolver)
     TEC_TRY(settle_channels(resolver, "mean", s->data.mean));
     TEC_TRY(settle_channels(resolver, "std", s->data.std));
     TEC_TRY(check_base_normalisation(resolver));
-    TEC_TRY(check_order(resolver, "crop_scale", s->data.crop_scale));
-    return check_order(resolver, "crop_ratio", s->data.crop_ratio);
+    TEC_TRY(check_order(resolver, "data", "crop_scale", s->data.crop_scale));
+    TEC_TRY(check_order(resolver, "finetune", "crop_scale", s->finetune.crop_scale));
+    return check_order(resolver, "data", "crop_ratio", s->data.crop_ratio);
 }
 
 tec_status tec_settings_resolve(tec_settings *out, const tec_settings_source *source)

@@ -104,17 +104,20 @@ static tec_status start_or_resume(run *r)
 static void warn_of_idle_ranks(const run *r)
 {
     const int batch = r->recipe->batch, ranks = r->comm->size;
-    const int most = (int)tec_share(batch, 0, ranks).count;
+    const char *section = tec_recipe_section(r->recipe);
+    const int most = (int)tec_step_share(r->recipe, 0, ranks).count;
+    const int least = (int)tec_step_share(r->recipe, ranks - 1, ranks).count;
     double used = (double)batch / ((double)most * ranks);
-    if (batch < ranks)
-        tec_warn(
-            "pretrain.batch is %d: %d of %d ranks have no image in any step; take at most %d ranks, or a larger batch",
-            batch, ranks - batch, ranks, batch);
+    int busy = ranks;
+    while (busy > 1 && tec_step_share(r->recipe, busy - 1, ranks).count == 0)
+        busy--;
+    if (busy < ranks)
+        tec_warn("%s.batch is %d: %d of %d ranks have no image in any step; take at most %d ranks, or a larger batch",
+                 section, batch, ranks - busy, ranks, busy);
     else if (used < 0.9)
-        tec_warn(
-            "pretrain.batch is %d, which %d ranks cannot share evenly: those with %d wait for those with %d images, "
-            "%.0f %% of all time; a batch that is a multiple of the ranks is shared evenly",
-            batch, ranks, most - 1, most, 100 * (1 - used));
+        tec_warn("%s.batch is %d, which %d ranks cannot share evenly: those with %d wait for those with %d images, "
+                 "%.0f %% of all time; a batch that is a multiple of the ranks is shared evenly",
+                 section, batch, ranks, least, most, 100 * (1 - used));
 }
 
 /* Has the run come to the step at which it is to stop, with steps left? */
@@ -338,6 +341,8 @@ static tec_status validate(run *r)
     tec_progress_end();
     tec_status status = tec_validate(r->comm, tec_trainer_model(r->trainer), shape.micro_batch, r->plan->validation,
                                      &r->skipped_validation, &v);
+    if (status == TEC_DIVERGED)
+        name_last_checkpoint(r, status);
     if (status == TEC_OK)
         status = report(r, &v);
     tec_validation_free(&v);

@@ -257,6 +257,11 @@ tec_status tec_run_directory_clear(const tec_run_plan *plan, bool resumed)
         status = remove_file(previous);
     if (status == TEC_OK && !resumed)
         status = remove_file(path);
+    if (status == TEC_OK && !resumed && plan->results) {
+        char *results = tec_path_join(plan->dir, plan->results);
+        status = remove_file(results);
+        free(results);
+    }
     free(done);
     free(previous);
     free(path);

@@ -132,7 +132,7 @@ static void count(void *context, int64_t sample, const real *logit)
     int place = 0, best = 0;
     double sum = 0;
     for (int c = 0; c < v->classes; c++) {
-        place += logit[c] > logit[label] || (logit[c] == logit[label] && c < label);
+        place += c != label && !(logit[c] < logit[label] || (logit[c] == logit[label] && c > label)); /* NaN: wrong */
         best = logit[c] > logit[best] ? c : best;
     }
     for (int c = 0; c < v->classes; c++)
@@ -158,6 +158,9 @@ static tec_status sum_up(const tec_comm *comm, const tec_skipped *skipped, tec_v
     if (v->images == 0)
         return tec_skipped_fail(skipped, comm, "none of the validation images could be decoded");
     v->loss /= (double)v->images;
+    if (!isfinite(v->loss))
+        return tec_fail(TEC_DIVERGED, "the loss of the validation images is not finite: the weights have diverged; a "
+                                      "smaller finetune.lr or finetune.clip_norm may help");
     return TEC_OK;
 }
 

@@ -120,6 +120,15 @@ expect_exit 2 'other labels are used|another data set' tec "${few[@]}" finetune.
 expect_exit 0 '32 of the 310' tec finetune -c tiny.yaml finetune.label_fraction=0.1 finetune.batch=16 finetune.epochs=1 \
     finetune.model=base/checkpoint.h5 run.dir=fraction
 
+say "a new run in the directory of an old one has no results of it; the norm's eps stays the model's; divergence is said"
+run tec "${tuning[@]}" run.dir=again finetune.epochs=1
+run tec "${tuning[@]}" run.dir=again finetune.stop_after_steps=2 --fresh --fresh
+[[ ! -e again/finetune.json ]] || fail "again/finetune.json is of the run that was overwritten"
+run tec export base/checkpoint.h5 -o base.safetensors
+run tec finetune -c tiny.yaml finetune.model=base.safetensors base.norm_eps=0.05 run.dir=eps finetune.epochs=1
+expect_exit 0 'norm eps 0.05 ' tec inspect eps/checkpoint.h5
+expect_exit 4 'not finite' ranks 2 "${tuning[@]}" run.dir=diverged finetune.lr=1e38 finetune.warmup_epochs=0
+
 say "bad images: an error, or left out, in training and in validation"
 cp -r folder broken
 head -c 100 folder/left/1.jpg >broken/left/1.jpg
@@ -139,6 +148,7 @@ expect_refused() {
         [[ ! -e refused ]] || fail "refused ($pattern), but run.dir was made"
     done
 }
+expect_refused 'finetune.crop_scale: the smaller number must come first' finetune.crop_scale=1,0.5
 mkdir flat single others
 cp folder/left/* flat/
 cp -r folder/left single/
