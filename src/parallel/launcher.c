@@ -49,17 +49,15 @@ static void hint(void)
 
 tec_status tec_launcher_check(const tec_comm *comm)
 {
-    const char *meant = getenv("TEC_SINGLE"), *first_of = NULL;
+    const char *meant = getenv("TEC_SINGLE");
     if (comm->size > 1 || (meant && !strcmp(meant, "1")))
         return TEC_OK;
     for (size_t i = 0; i < sizeof launchers / sizeof *launchers; i++) {
         long size = number(launchers[i].size), rank = number(launchers[i].rank), here = number(launchers[i].on_node);
         if (size == 1)
             return TEC_OK;
-        if (size < 0 && here < 2 && rank < 1) {
-            first_of = rank == 0 ? launchers[i].name : first_of;
+        if (size < 0 && here < 2 && rank < 1) /* the first of several, or alone: MPI_Init itself sets PMIX_RANK=0 */
             continue;
-        }
         char of[48] = "";
         if (size > 1)
             snprintf(of, sizeof of, " of %ld", size);
@@ -71,11 +69,6 @@ tec_status tec_launcher_check(const tec_comm *comm)
                         "processes are meant",
                         launchers[i].name, rank < 0 ? 1 : rank + 1, of, launchers[i].remedy);
     }
-    if (first_of)
-        tec_warn(
-            "%s has started this process as number 1, of how many is not known, and for MPI it is alone: if there are "
-            "others, start the ranks by %s; TEC_SINGLE=1 in the environment if it is meant to be alone",
-            first_of, SAME_REMEDY);
     hint();
     return TEC_OK;
 }

@@ -31,8 +31,8 @@ char *tec_run_directory_checkpoint_path(const tec_run_plan *plan)
 static tec_status refuse(const char *path, const tec_run_changes *changes, const char *sections, const char *what)
 {
     char *changed = tec_run_changes_text(changes, sections);
-    tec_status status = *changed ? tec_fail(TEC_USER_ERROR, "%s: %s (%s); set back %s, or " REMEDY, path, what, changed,
-                                            strstr(changed, "; ") ? "what differs" : "it")
+    tec_status status = *changed ? tec_fail(TEC_USER_ERROR, "%s: %s (%s); %s, or " REMEDY, path, what, changed,
+                                            strstr(changed, "; ") ? "set back what differs" : "set it back")
                                  : tec_fail(TEC_USER_ERROR, "%s: %s; " REMEDY, path, what);
     free(changed);
     return status;

@@ -121,13 +121,14 @@ expect_exit 0 '32 of the 310' tec finetune -c tiny.yaml finetune.label_fraction=
     finetune.model=base/checkpoint.h5 run.dir=fraction
 
 say "a new run in the directory of an old one has no results of it; the norm's eps stays the model's; divergence is said"
-run tec "${tuning[@]}" run.dir=again finetune.epochs=1
-run tec "${tuning[@]}" run.dir=again finetune.stop_after_steps=2 --fresh --fresh
-[[ ! -e again/finetune.json ]] || fail "again/finetune.json is of the run that was overwritten"
+run tec "${tuning[@]}" run.dir=anew finetune.epochs=1
+run tec "${tuning[@]}" run.dir=anew finetune.stop_after_steps=2 --fresh --fresh
+[[ ! -e anew/finetune.json ]] || fail "anew/finetune.json is of the run that was overwritten"
 run tec export base/checkpoint.h5 -o base.safetensors
 run tec finetune -c tiny.yaml finetune.model=base.safetensors base.norm_eps=0.05 run.dir=eps finetune.epochs=1
 expect_exit 0 'norm eps 0.05 ' tec inspect eps/checkpoint.h5
-expect_exit 4 'not finite' ranks 2 "${tuning[@]}" run.dir=diverged finetune.lr=1e38 finetune.warmup_epochs=0
+expect_exit 4 'not finite' ranks 2 "${tuning[@]}" run.dir=diverged finetune.lr=1e38 finetune.warmup_epochs=0 \
+    finetune.batch=310 finetune.epochs=1
 
 say "bad images: an error, or left out, in training and in validation"
 cp -r folder broken
