@@ -22,3 +22,26 @@ int folder_remove(const char *path)
 {
     return nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
+
+char folder_top[256];
+
+int folder_setup(void **state)
+{
+    (void)state;
+    return !folder_make(folder_top, sizeof folder_top);
+}
+
+int folder_teardown(void **state)
+{
+    (void)state;
+    return folder_remove(folder_top);
+}
+
+const char *folder_at(const char *name)
+{
+    static char path[8][512];
+    static int next;
+    next = (next + 1) % 8;
+    snprintf(path[next], sizeof path[next], "%s/%s", folder_top, name);
+    return path[next];
+}

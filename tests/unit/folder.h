@@ -11,4 +11,12 @@ bool folder_make(char *path, size_t size);
 /* Removes it and all that is in it. Returns 0 on success, as cmocka expects of a teardown. */
 int folder_remove(const char *path);
 
+/* A setup and a teardown of cmocka: one folder, folder_top, for what a test writes. */
+int folder_setup(void **state);
+int folder_teardown(void **state);
+extern char folder_top[256];
+
+/* NAME in folder_top: one of eight texts that are used in turn. */
+const char *folder_at(const char *name);
+
 #endif

@@ -18,29 +18,6 @@
 
 #define FASHION "/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz"
 
-static char top[256]; /* this test's temporary directory; removed with all that is in it */
-
-static const char *at(const char *name)
-{
-    static char path[8][512];
-    static int next;
-    next = (next + 1) % 8;
-    snprintf(path[next], sizeof path[next], "%s/%s", top, name);
-    return path[next];
-}
-
-static int make_top(void **state)
-{
-    (void)state;
-    return !folder_make(top, sizeof top);
-}
-
-static int remove_top(void **state)
-{
-    (void)state;
-    return folder_remove(top);
-}
-
 /* A copy of a fixture, its folders made as needed. */
 static void put(const char *fixture, const char *name)
 {
@@ -48,23 +25,23 @@ static void put(const char *fixture, const char *name)
     size_t bytes;
     snprintf(path, sizeof path, TEST_DATA "images/%s", fixture);
     uint8_t *data = read_bytes(path, &bytes);
-    snprintf(path, sizeof path, "%s", at(name));
+    snprintf(path, sizeof path, "%s", folder_at(name));
     *strrchr(path, '/') = 0;
     assert_int_equal(tec_directory_make(path), TEC_OK);
-    assert_int_equal(tec_file_write(at(name), data, bytes), TEC_OK);
+    assert_int_equal(tec_file_write(folder_at(name), data, bytes), TEC_OK);
     free(data);
 }
 
 static void put_text(const char *text, const char *name)
 {
     put("grey.png", name); /* makes the folders */
-    assert_int_equal(tec_file_write(at(name), text, strlen(text)), TEC_OK);
+    assert_int_equal(tec_file_write(folder_at(name), text, strlen(text)), TEC_OK);
 }
 
 static void put_bytes(const char *data, size_t bytes, const char *name)
 {
     put("grey.png", name);
-    assert_int_equal(tec_file_write(at(name), data, bytes), TEC_OK);
+    assert_int_equal(tec_file_write(folder_at(name), data, bytes), TEC_OK);
 }
 
 static void assert_has(const char *text, const char *part)
@@ -89,7 +66,7 @@ static tec_status open_limited(tec_dataset **set, const char *path, tec_label_mo
 static tec_dataset *open_all(const char *name, tec_label_mode labels, int64_t limit)
 {
     tec_dataset *set;
-    if (open_limited(&set, *name == '/' ? name : at(name), labels, 3, limit) != TEC_OK)
+    if (open_limited(&set, *name == '/' ? name : folder_at(name), labels, 3, limit) != TEC_OK)
         fail_msg("%s", tec_error_message());
     return set;
 }
@@ -97,8 +74,8 @@ static tec_dataset *open_all(const char *name, tec_label_mode labels, int64_t li
 static void assert_refused(const char *name, tec_label_mode labels, const char *what)
 {
     tec_dataset *set;
-    assert_int_equal(open_limited(&set, at(name), labels, 3, 0), TEC_USER_ERROR);
-    if (!strstr(tec_error_message(), top) || !strstr(tec_error_message(), what))
+    assert_int_equal(open_limited(&set, folder_at(name), labels, 3, 0), TEC_USER_ERROR);
+    if (!strstr(tec_error_message(), folder_top) || !strstr(tec_error_message(), what))
         fail_msg("\"%s\" does not name the file and \"%s\"", tec_error_message(), what);
 }
 
@@ -129,7 +106,7 @@ static void make_classes(void)
     put("rgba.png", "set/cat-big/1.PNG");
     put("rgb.png", "set/dog/notes.txt"); /* told by its name */
     put_text("These are cats.", "set/cat/deep/README");
-    assert_int_equal(tec_directory_make(at("set/empty")), TEC_OK);
+    assert_int_equal(tec_directory_make(folder_at("set/empty")), TEC_OK);
 }
 
 static void test_class_folders(void **state)
@@ -201,17 +178,17 @@ static void test_links(void **state)
 {
     (void)state;
     make_classes();
-    assert_int_equal(symlink("..", at("set/cat/up")), 0);
-    assert_int_equal(symlink("../..", at("set/cat/deep/up")), 0);
-    assert_int_equal(symlink("../dog", at("set/cat/zoo")), 0);
-    assert_int_equal(symlink("nowhere", at("set/dog/dangling")), 0);
+    assert_int_equal(symlink("..", folder_at("set/cat/up")), 0);
+    assert_int_equal(symlink("../..", folder_at("set/cat/deep/up")), 0);
+    assert_int_equal(symlink("../dog", folder_at("set/cat/zoo")), 0);
+    assert_int_equal(symlink("nowhere", folder_at("set/dog/dangling")), 0);
     static const char *const name[] = {"set/cat-big/1.PNG",  "set/cat/deep/er/1.jpg", "set/cat/x.Jpg",
                                        "set/cat/zoo/10.png", "set/cat/zoo/2.JPEG",    "set/dog/10.png",
                                        "set/dog/2.JPEG"};
     tec_dataset *set = open_all("set", TEC_LABELS_AUTO, 0);
     assert_names(set, name, 7);
     tec_dataset_close(set);
-    assert_int_equal(symlink("nowhere", at("set/dog/a.jpg")), 0);
+    assert_int_equal(symlink("nowhere", folder_at("set/dog/a.jpg")), 0);
     assert_refused("set", TEC_LABELS_AUTO, "dog/a.jpg: No such file or directory: remove the link, or leave such");
 }
 
@@ -224,8 +201,8 @@ static void test_dead_links_are_bad_images(void **state)
     tec_dataset *set;
     tec_image image;
     make_classes();
-    assert_int_equal(symlink("nowhere", at("set/dog/a.jpg")), 0);
-    assert_int_equal(tec_dataset_scan_skipping(at("set"), TEC_LABELS_AUTO, &list, &bytes), TEC_OK);
+    assert_int_equal(symlink("nowhere", folder_at("set/dog/a.jpg")), 0);
+    assert_int_equal(tec_dataset_scan_skipping(folder_at("set"), TEC_LABELS_AUTO, &list, &bytes), TEC_OK);
     assert_int_equal(tec_dataset_open(&set, list, bytes, 3, 0), TEC_OK);
     assert_int_equal(tec_dataset_size(set), 6);
     assert_int_equal(tec_dataset_read(set, 5, &image), TEC_USER_ERROR);
@@ -398,7 +375,7 @@ static const char *warnings_of(const char *name, tec_label_mode labels)
     static char text[2048];
     tec_dataset *set;
     capture *c = capture_begin();
-    tec_status status = open_limited(&set, at(name), labels, 3, 0);
+    tec_status status = open_limited(&set, folder_at(name), labels, 3, 0);
     capture_end(c, text, sizeof text);
     assert_int_equal(status, TEC_OK);
     tec_dataset_close(set);
@@ -448,9 +425,9 @@ static void test_images_named_as_text(void **state)
     assert_refused("set", TEC_LABELS_FOLDERS, ".jpg.txt is an image, but named as text, which is not opened: rename");
     assert_has(warnings_of("set", TEC_LABELS_NONE), "class `dog` can be read: dog/");
     put_bytes(webp, sizeof webp, "set/eel/deep/1.json");
-    assert_int_equal(folder_remove(at("set/dog")), 0);
+    assert_int_equal(folder_remove(folder_at("set/dog")), 0);
     assert_refused("set", TEC_LABELS_AUTO, "eel/deep/1.json is a WebP image, but named as text");
-    assert_int_equal(folder_remove(at("set/eel")), 0);
+    assert_int_equal(folder_remove(folder_at("set/eel")), 0);
     put_text("About the cats", "set/docs/about.txt");
     assert_has(warnings_of("set", TEC_LABELS_AUTO), "1 folder without images (docs)");
     put("rgb.png", "flat/1.xml");
@@ -468,7 +445,7 @@ static void test_what_is_passed_over_is_counted(void **state)
         snprintf(name, sizeof name, "set/%s/%d.%s", i % 2 ? "cat" : "dog", i, i < 7 ? "webp" : i < 10 ? "TIF" : "bin");
         put_bytes(i < 7 ? webp : tiff, i < 7 ? sizeof webp : sizeof tiff, name);
     }
-    assert_int_equal(mkfifo(at("set/dog/pipe"), 0600), 0);
+    assert_int_equal(mkfifo(folder_at("set/dog/pipe"), 0600), 0);
     const char *text = warnings_of("set", TEC_LABELS_AUTO);
     assert_has(text,
                "/set: 14 files passed over: 7 .webp, 3 .tif, 2 .bin (TIFF), 1 without an ending (text), 1 .txt; ");
@@ -489,7 +466,7 @@ static void test_junk(void **state)
     put_text("x", "set/.DS_Store");
     assert_true(fingerprint("set", 0) == before);
     assert_has(warnings_of("set", TEC_LABELS_AUTO), "/set: passed over: 5 hidden or system files (");
-    rename(at("set"), at(".set")); /* only what is in the folder counts */
+    rename(folder_at("set"), folder_at(".set")); /* only what is in the folder counts */
     assert_true(fingerprint(".set", 0) == before);
 }
 
@@ -511,10 +488,10 @@ static void test_lost_classes(void **state)
     assert_refused("set", TEC_LABELS_AUTO,
                    "`bird` can be read: the only file named as an image is none (bird/3.png: neither JPEG nor PNG, "
                    "but a WebP image");
-    assert_int_equal(folder_remove(at("set/bird")), 0);
-    assert_int_equal(symlink("nowhere", at("set/bird")), 0);
+    assert_int_equal(folder_remove(folder_at("set/bird")), 0);
+    assert_int_equal(symlink("nowhere", folder_at("set/bird")), 0);
     assert_refused("set", TEC_LABELS_AUTO, "no image of class `bird` can be read: a dead link");
-    remove(at("set/bird"));
+    remove(folder_at("set/bird"));
     put_text("About the cats", "set/docs/about.txt"); /* is no class */
     assert_has(warnings_of("set", TEC_LABELS_AUTO), "2 folders without images (");
 }
@@ -544,15 +521,15 @@ static void test_folder_fingerprint(void **state)
     assert_true(fingerprint("set", 0) != before);
     put("rgb444.jpg", "set/dog/2.JPEG");
     assert_true(fingerprint("set", 0) == before);
-    rename(at("set/dog/2.JPEG"), at("set/dog/3.JPEG"));
+    rename(folder_at("set/dog/2.JPEG"), folder_at("set/dog/3.JPEG"));
     assert_true(fingerprint("set", 0) != before);
-    rename(at("set/dog/3.JPEG"), at("set/dog/2.JPEG"));
+    rename(folder_at("set/dog/3.JPEG"), folder_at("set/dog/2.JPEG"));
     put("rgb444.jpg", "set/dog/9.jpg");
     assert_true(fingerprint("set", 0) != before);
-    remove(at("set/dog/9.jpg"));
-    rename(at("set"), at("elsewhere"));
+    remove(folder_at("set/dog/9.jpg"));
+    rename(folder_at("set"), folder_at("elsewhere"));
     assert_true(fingerprint("elsewhere", 0) == before);
-    remove(at("elsewhere/cat/x.Jpg"));
+    remove(folder_at("elsewhere/cat/x.Jpg"));
     assert_true(fingerprint("elsewhere", 0) != before);
 }
 
@@ -560,11 +537,11 @@ static void test_bad_files_are_named(void **state)
 {
     (void)state;
     make_classes();
-    assert_int_equal(truncate(at("set/dog/2.JPEG"), 300), 0);
-    assert_int_equal(truncate(at("set/dog/10.png"), 0), 0);
+    assert_int_equal(truncate(folder_at("set/dog/2.JPEG"), 300), 0);
+    assert_int_equal(truncate(folder_at("set/dog/10.png"), 0), 0);
     tec_dataset *set = open_all("set", TEC_LABELS_AUTO, 0);
     tec_image image;
-    remove(at("set/cat/x.Jpg"));
+    remove(folder_at("set/cat/x.Jpg"));
     static const char *const bad[] = {"set/cat/x.Jpg: No such", "set/dog/10.png: 0 bytes", "set/dog/2.JPEG: truncated"};
     for (int i = 2; i < 5; i++) {
         assert_int_equal(tec_dataset_read(set, i, &image), TEC_USER_ERROR);
@@ -581,7 +558,7 @@ static void test_damaged_lists(void **state)
     char *list;
     size_t bytes;
     tec_dataset *set;
-    assert_int_equal(tec_dataset_scan(at("set"), TEC_LABELS_AUTO, &list, &bytes), TEC_OK);
+    assert_int_equal(tec_dataset_scan(folder_at("set"), TEC_LABELS_AUTO, &list, &bytes), TEC_OK);
     for (size_t kept = 0; kept < bytes; kept++) {
         char *part = malloc(kept + 1);
         memcpy(part, list, kept);
@@ -598,7 +575,7 @@ static void assert_kind(const char *name, const char *title)
 {
     char *list;
     size_t bytes;
-    assert_int_equal(tec_dataset_scan(at(name), TEC_LABELS_AUTO, &list, &bytes), TEC_OK);
+    assert_int_equal(tec_dataset_scan(folder_at(name), TEC_LABELS_AUTO, &list, &bytes), TEC_OK);
     assert_string_equal(list, title);
     free(list);
 }
@@ -609,11 +586,11 @@ static void test_what_is_there_decides_the_kind(void **state)
     static const uint8_t idx[] = {0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 77};
     put("rgb.png", "set/a.png");
     assert_kind("set", "tec-list 1 folder");
-    assert_int_equal(tec_file_write(at("file"), idx, sizeof idx), TEC_OK);
+    assert_int_equal(tec_file_write(folder_at("file"), idx, sizeof idx), TEC_OK);
     assert_kind("file", "tec-list 1 idx");
-    assert_int_equal(tec_file_write(at("set/pack.json"), "{}", 2), TEC_OK);
+    assert_int_equal(tec_file_write(folder_at("set/pack.json"), "{}", 2), TEC_OK);
     assert_refused("set", TEC_LABELS_AUTO, "set/pack.json does not describe a pack");
-    assert_int_equal(symlink("/dev/null", at("device")), 0);
+    assert_int_equal(symlink("/dev/null", folder_at("device")), 0);
     assert_refused("device", TEC_LABELS_AUTO, "device: neither a folder nor a file");
 }
 
@@ -656,7 +633,7 @@ static void test_the_title_decides_the_kind(void **state)
 /* A header of `dimensions` numbers, then `bytes` bytes 0, 1, 2, ...; gzipped if `name` ends so. */
 static void put_idx(const char *name, uint32_t magic, const uint32_t *size, int dimensions, int bytes)
 {
-    gzFile f = gzopen(at(name), strstr(name, ".gz") ? "wb" : "wbT");
+    gzFile f = gzopen(folder_at(name), strstr(name, ".gz") ? "wb" : "wbT");
     assert_non_null(f);
     for (int i = -1; i < dimensions; i++)
         for (int shift = 24; shift >= 0; shift -= 8)
@@ -681,7 +658,7 @@ static void check_idx(const char *name, int channels)
     tec_dataset *set;
     tec_image image;
     char text[64], want[64];
-    assert_int_equal(open_limited(&set, at(name), TEC_LABELS_AUTO, channels, 0), TEC_OK);
+    assert_int_equal(open_limited(&set, folder_at(name), TEC_LABELS_AUTO, channels, 0), TEC_OK);
     assert_int_equal(tec_dataset_size(set), 20);
     assert_int_equal(tec_dataset_classes(set), 20);
     assert_string_equal(tec_dataset_class_name(set, 17), "17");
@@ -773,18 +750,18 @@ static void test_truncated_idx(void **state)
     for (int gz = 0; gz < 2; gz++) {
         const char *name = gz ? "t-images-idx3-ubyte.gz" : "t-images-idx3-ubyte";
         put_images(name, 20, 5, 3, 300);
-        assert_int_equal(stat(at(name), &info), 0);
+        assert_int_equal(stat(folder_at(name), &info), 0);
         for (long kept = (long)info.st_size - 1; kept >= 0; kept--) {
             tec_dataset *set;
-            assert_int_equal(truncate(at(name), kept), 0);
-            if (open_limited(&set, at(name), TEC_LABELS_AUTO, 1, 0) != TEC_USER_ERROR)
+            assert_int_equal(truncate(folder_at(name), kept), 0);
+            if (open_limited(&set, folder_at(name), TEC_LABELS_AUTO, 1, 0) != TEC_USER_ERROR)
                 fail_msg("%s cut after %ld of %ld bytes was taken", name, kept, (long)info.st_size);
-            assert_non_null(strstr(tec_error_message(), at(name)));
+            assert_non_null(strstr(tec_error_message(), folder_at(name)));
         }
     }
     put_images("t-images-idx3-ubyte.gz", 20, 5, 3, 300);
-    assert_int_equal(stat(at("t-images-idx3-ubyte.gz"), &info), 0);
-    assert_int_equal(truncate(at("t-images-idx3-ubyte.gz"), info.st_size - 60), 0);
+    assert_int_equal(stat(folder_at("t-images-idx3-ubyte.gz"), &info), 0);
+    assert_int_equal(truncate(folder_at("t-images-idx3-ubyte.gz"), info.st_size - 60), 0);
     assert_refused("t-images-idx3-ubyte.gz", TEC_LABELS_AUTO, "header promises 20 items (300 bytes), but only ");
 }
 
@@ -793,9 +770,9 @@ static void test_gzip_checksum(void **state)
     (void)state;
     size_t bytes;
     put_images("s.gz", 20, 5, 3, 300);
-    uint8_t *data = read_bytes(at("s.gz"), &bytes);
+    uint8_t *data = read_bytes(folder_at("s.gz"), &bytes);
     data[bytes - 6] ^= 1; /* of the CRC, behind all pixels */
-    assert_int_equal(tec_file_write(at("s.gz"), data, bytes), TEC_OK);
+    assert_int_equal(tec_file_write(folder_at("s.gz"), data, bytes), TEC_OK);
     free(data);
     assert_refused("s.gz", TEC_LABELS_AUTO, "damaged");
 }
@@ -852,7 +829,7 @@ static void test_imagenette(void **state)
     tec_dataset_close(set);
 }
 
-#define WITH_TOP(test) cmocka_unit_test_setup_teardown(test, make_top, remove_top)
+#define WITH_TOP(test) cmocka_unit_test_setup_teardown(test, folder_setup, folder_teardown)
 
 int main(void)
 {

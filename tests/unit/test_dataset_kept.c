@@ -20,35 +20,13 @@
 
 enum { FRESH_USECONDS = 3100000 }; /* after which a change of a folder is old enough */
 
-static char top[256];
 static char said[4096]; /* by the last list() */
-
-static const char *at(const char *name)
-{
-    static char path[8][512];
-    static int next;
-    next = (next + 1) % 8;
-    snprintf(path[next], sizeof path[next], "%s/%s", top, name);
-    return path[next];
-}
-
-static int make_top(void **state)
-{
-    (void)state;
-    return !folder_make(top, sizeof top);
-}
-
-static int remove_top(void **state)
-{
-    (void)state;
-    return folder_remove(top);
-}
 
 /* In its place: the folder does not notice. */
 static void put(const char *name, size_t bytes)
 {
     static const char data[64] = "\x89PNG\r\n\x1a\n";
-    FILE *file = fopen(at(name), "wb");
+    FILE *file = fopen(folder_at(name), "wb");
     assert_non_null(file);
     assert_int_equal(fwrite(data, 1, bytes, file), bytes);
     fclose(file);
@@ -67,7 +45,7 @@ static void make_set(const char *name)
     static const char *const folder[] = {"", "/a", "/a/deep", "/b"};
     for (int i = 0; i < 4; i++) {
         snprintf(text, sizeof text, "%s%s", name, folder[i]);
-        assert_int_equal(mkdir(at(text), 0700), 0);
+        assert_int_equal(mkdir(folder_at(text), 0700), 0);
     }
     for (int i = 0; i < 5; i++) {
         snprintf(text, sizeof text, "%s/%s", name, file[i]);
@@ -80,9 +58,9 @@ static tec_dataset *list_so(const char *name, tec_label_mode labels, bool skip, 
 {
     char kept[64];
     snprintf(kept, sizeof kept, "%s.kept", name);
-    assert_int_equal(tec_directory_make(at(kept)), TEC_OK);
+    assert_int_equal(tec_directory_make(folder_at(kept)), TEC_OK);
     const tec_list_request request = {
-        .path = at(name), .labels = labels, .skip = skip, .name = "train", .dir = {"", at(kept)}};
+        .path = folder_at(name), .labels = labels, .skip = skip, .name = "train", .dir = {"", folder_at(kept)}};
     tec_listed listed;
     tec_dataset *set;
     capture *c = capture_begin();
@@ -93,7 +71,7 @@ static tec_dataset *list_so(const char *name, tec_label_mode labels, bool skip, 
     assert_int_equal(tec_dataset_open_taking(&set, listed.list, listed.bytes, NULL, 3, 0), TEC_OK);
     tec_dataset_listed(set, &request, listed.state, listed.state_bytes);
     if (keep)
-        tec_dataset_list_keep(set, at(kept));
+        tec_dataset_list_keep(set, folder_at(kept));
     return set;
 }
 
@@ -112,7 +90,7 @@ static uint64_t scan(const char *name)
     size_t bytes;
     tec_dataset *set;
     capture *c = capture_begin();
-    tec_status status = tec_dataset_scan(at(name), TEC_LABELS_AUTO, &texts, &bytes);
+    tec_status status = tec_dataset_scan(folder_at(name), TEC_LABELS_AUTO, &texts, &bytes);
     capture_end(c, said, sizeof said);
     assert_int_equal(status, TEC_OK);
     assert_int_equal(tec_dataset_open_taking(&set, texts, bytes, NULL, 3, 0), TEC_OK);
@@ -123,7 +101,7 @@ static uint64_t scan(const char *name)
 
 static bool exists(const char *name)
 {
-    return !access(at(name), F_OK);
+    return !access(folder_at(name), F_OK);
 }
 
 static void assert_taken(const char *name)
@@ -174,15 +152,15 @@ static void test_the_same_list(void **state)
     assert_null(strstr(said, " taken from "));
 
     /* the same folder by another name, which is the one that counts from now on */
-    assert_int_equal(symlink("set", at("link")), 0);
-    assert_int_equal(rename(at("set.kept"), at("link.kept")), 0);
+    assert_int_equal(symlink("set", folder_at("link")), 0);
+    assert_int_equal(rename(folder_at("set.kept"), folder_at("link.kept")), 0);
     assert_taken("link");
     set = list_so("link", TEC_LABELS_AUTO, false, false);
     char name[64];
     assert_string_equal(tec_dataset_name(set, 0, name, sizeof name), "link/a/1.png");
     tec_dataset_close(set);
-    assert_int_equal(unlink(at("link")), 0); /* and another folder by the same name */
-    assert_int_equal(symlink("other", at("link")), 0);
+    assert_int_equal(unlink(folder_at("link")), 0); /* and another folder by the same name */
+    assert_int_equal(symlink("other", folder_at("link")), 0);
     assert_anew("link", "");
 }
 
@@ -195,12 +173,12 @@ static void add_file(void)
 
 static void remove_file(void)
 {
-    assert_int_equal(unlink(at("removed/a/deep/3.png")), 0);
+    assert_int_equal(unlink(folder_at("removed/a/deep/3.png")), 0);
 }
 
 static void rename_file(void)
 {
-    assert_int_equal(rename(at("renamed/b/1.png"), at("renamed/b/2.png")), 0);
+    assert_int_equal(rename(folder_at("renamed/b/1.png"), folder_at("renamed/b/2.png")), 0);
 }
 
 static void resize_file(void)
@@ -210,14 +188,14 @@ static void resize_file(void)
 
 static void add_folder(void)
 {
-    assert_int_equal(mkdir(at("folder/c"), 0700), 0);
+    assert_int_equal(mkdir(folder_at("folder/c"), 0700), 0);
     put("folder/c/1.png", 30);
 }
 
 static void swap_folder(void)
 {
-    assert_int_equal(unlink(at("swapped/linked")), 0);
-    assert_int_equal(symlink("../outside.2", at("swapped/linked")), 0);
+    assert_int_equal(unlink(folder_at("swapped/linked")), 0);
+    assert_int_equal(symlink("../outside.2", folder_at("swapped/linked")), 0);
 }
 
 static void add_behind_link(void)
@@ -227,17 +205,17 @@ static void add_behind_link(void)
 
 static void end_dead_link(void)
 {
-    assert_int_equal(mkdir(at("nowhere"), 0700), 0);
+    assert_int_equal(mkdir(folder_at("nowhere"), 0700), 0);
     put("nowhere/1.png", 30);
 }
 
 static void exchange_file(void) /* by another of its size, with the time of the folder put back */
 {
     struct stat info;
-    assert_int_equal(stat(at("restored/b"), &info), 0);
+    assert_int_equal(stat(folder_at("restored/b"), &info), 0);
     put("restored/b/2.png", 23);
     struct timespec times[2] = {info.st_atim, info.st_mtim};
-    assert_int_equal(utimensat(AT_FDCWD, at("restored/b"), times, 0), 0);
+    assert_int_equal(utimensat(AT_FDCWD, folder_at("restored/b"), times, 0), 0);
 }
 
 static void test_changes(void **state)
@@ -264,11 +242,11 @@ static void test_changes(void **state)
     make_set("same");
     make_set("outside.1");
     make_set("outside.2");
-    assert_int_equal(mkdir(at("behind"), 0700), 0);
+    assert_int_equal(mkdir(folder_at("behind"), 0700), 0);
     put("behind/1.png", 20);
-    assert_int_equal(symlink("../outside.1", at("swapped/linked")), 0);
-    assert_int_equal(symlink("../behind", at("linking/linked")), 0);
-    assert_int_equal(symlink("../../nowhere", at("dead/a/dead")), 0);
+    assert_int_equal(symlink("../outside.1", folder_at("swapped/linked")), 0);
+    assert_int_equal(symlink("../behind", folder_at("linking/linked")), 0);
+    assert_int_equal(symlink("../../nowhere", folder_at("dead/a/dead")), 0);
     usleep(FRESH_USECONDS);
     list("same", true);
     for (int i = 0; i < SETS; i++) {
@@ -286,7 +264,7 @@ static void test_changed_in_its_place(void **state)
     (void)state;
     tec_image image;
     char name[64];
-    assert_int_equal(mkdir(at("set"), 0700), 0);
+    assert_int_equal(mkdir(folder_at("set"), 0700), 0);
     for (int i = 0; i < 2002; i++) {
         snprintf(name, sizeof name, "set/%05d.png", i);
         put(name, 20);
@@ -317,7 +295,7 @@ static void test_damage(void **state)
     make_set("set");
     usleep(FRESH_USECONDS);
     list("set", true);
-    const char *file = at("set.kept/train.list.gz");
+    const char *file = folder_at("set.kept/train.list.gz");
     char path[512];
     snprintf(path, sizeof path, "%s", file);
     assert_int_equal(tec_file_read(path, 1 << 20, &data, &bytes), TEC_OK);
@@ -352,14 +330,14 @@ static void test_not_to_be_written(void **state)
     usleep(FRESH_USECONDS);
     tec_dataset *set = list_so("set", TEC_LABELS_AUTO, false, false);
     capture *c = capture_begin();
-    tec_dataset_list_keep(set, at("missing"));
+    tec_dataset_list_keep(set, folder_at("missing"));
     capture_end(c, said, sizeof said);
     assert_said("/set is listed anew at the next start: ");
     assert_said("No such file or directory");
     tec_dataset_close(set);
 }
 
-#define WITH_TOP(test) cmocka_unit_test_setup_teardown(test, make_top, remove_top)
+#define WITH_TOP(test) cmocka_unit_test_setup_teardown(test, folder_setup, folder_teardown)
 
 int main(void)
 {

@@ -15,33 +15,19 @@
 
 #include <cmocka.h>
 
-static char directory[256];
-
-static int make_directory(void **state)
-{
-    (void)state;
-    return !folder_make(directory, sizeof directory);
-}
-
-static int remove_directory(void **state)
-{
-    (void)state;
-    return folder_remove(directory);
-}
-
 static void test_disk(void **state)
 {
     (void)state;
-    int64_t room = tec_room_free(directory);
+    int64_t room = tec_room_free(folder_top);
     assert_true(room > 0);
     assert_int_equal(tec_room_free("/nowhere/at/all"), -1);
-    assert_int_equal(tec_room_check(directory, 1, "a crumb", "eat it"), TEC_OK);
-    assert_int_equal(tec_room_try(directory, 5000, 2000, "a crumb", "eat it"), TEC_OK);
-    assert_int_equal(rmdir(directory), 0); /* nothing was left there */
-    assert_int_equal(make_directory(state), 0);
-    assert_int_equal(tec_room_check(directory, INT64_C(1) << 60, "two elephants", "keep mice"), TEC_SYSTEM_ERROR);
+    assert_int_equal(tec_room_check(folder_top, 1, "a crumb", "eat it"), TEC_OK);
+    assert_int_equal(tec_room_try(folder_top, 5000, 2000, "a crumb", "eat it"), TEC_OK);
+    assert_int_equal(rmdir(folder_top), 0); /* nothing was left there */
+    assert_int_equal(folder_setup(state), 0);
+    assert_int_equal(tec_room_check(folder_top, INT64_C(1) << 60, "two elephants", "keep mice"), TEC_SYSTEM_ERROR);
     assert_non_null(strstr(tec_error_message(), " are free, but two elephants need "));
-    assert_int_equal(tec_room_try(directory, INT64_C(1) << 60, INT64_C(1) << 60, "an elephant", "keep mice"),
+    assert_int_equal(tec_room_try(folder_top, INT64_C(1) << 60, INT64_C(1) << 60, "an elephant", "keep mice"),
                      TEC_SYSTEM_ERROR);
 }
 
@@ -55,15 +41,15 @@ static void test_limit(void **state)
     limit = before;
     limit.rlim_cur = 4000;
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    assert_int_equal(tec_room_try(directory, 5000, 2000, "a crumb", "eat it"), TEC_OK); /* three files */
-    tec_status status = tec_room_try(directory, 5000, 5000, "a crumb", "eat it");
+    assert_int_equal(tec_room_try(folder_top, 5000, 2000, "a crumb", "eat it"), TEC_OK); /* three files */
+    tec_status status = tec_room_try(folder_top, 5000, 5000, "a crumb", "eat it");
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     assert_int_equal(status, TEC_SYSTEM_ERROR);
     assert_non_null(strstr(tec_error_message(),
                            "no room for 5000 bytes: File too large (the limit is 4000 bytes in a file, "
                            "ulimit -f); a crumb needs 5 kB"));
-    assert_int_equal(rmdir(directory), 0);
-    assert_int_equal(make_directory(state), 0);
+    assert_int_equal(rmdir(folder_top), 0);
+    assert_int_equal(folder_setup(state), 0);
 }
 
 static void test_text(void **state)
@@ -88,5 +74,5 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_disk), cmocka_unit_test(test_limit),
                                        cmocka_unit_test(test_text), cmocka_unit_test(test_memory)};
-    return cmocka_run_group_tests(tests, make_directory, remove_directory);
+    return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
 }

@@ -21,25 +21,12 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-static char directory[256];
 static const char *const two_losses[] = {"loss_fea", "loss_att", NULL};
-
-static int make_directory(void **state)
-{
-    (void)state;
-    return !folder_make(directory, sizeof directory);
-}
-
-static int remove_directory(void **state)
-{
-    (void)state;
-    return folder_remove(directory);
-}
 
 static void write_steps(int64_t from, int64_t first, int64_t last)
 {
     run_log log = {0};
-    assert_int_equal(tec_run_log_open(&log, directory, from, false), TEC_OK);
+    assert_int_equal(tec_run_log_open(&log, folder_top, from, false), TEC_OK);
     for (int64_t step = first; step <= last; step++) {
         run_log_line line = {.kind = step % 4 ? "step" : "epoch",
                              .epoch = 1 + (step - 1) / 4,
@@ -62,7 +49,7 @@ static void write_steps(int64_t from, int64_t first, int64_t last)
 
 static char *log_text(size_t *bytes)
 {
-    char *text, *path = tec_path_join(directory, "log.jsonl");
+    char *text, *path = tec_path_join(folder_top, "log.jsonl");
     assert_int_equal(tec_file_read(path, 1 << 20, &text, bytes), TEC_OK);
     free(path);
     return text;
@@ -70,7 +57,7 @@ static char *log_text(size_t *bytes)
 
 static void put_text(const char *text, size_t bytes)
 {
-    char *path = tec_path_join(directory, "log.jsonl");
+    char *path = tec_path_join(folder_top, "log.jsonl");
     assert_int_equal(tec_file_write(path, text, bytes), TEC_OK);
     free(path);
 }
@@ -172,7 +159,7 @@ static void test_broken_lines(void **state)
 static void test_no_log_to_resume(void **state)
 {
     (void)state;
-    char *path = tec_path_join(directory, "log.jsonl");
+    char *path = tec_path_join(folder_top, "log.jsonl");
     unlink(path);
     write_steps(5, 1, 1);
     expect_steps(1);
@@ -183,7 +170,7 @@ static void test_not_writable(void **state)
 {
     (void)state;
     run_log log = {0};
-    char *path = tec_path_join(directory, "none");
+    char *path = tec_path_join(folder_top, "none");
     assert_int_equal(tec_run_log_open(&log, path, 0, false), TEC_SYSTEM_ERROR);
     assert_non_null(strstr(tec_error_message(), "none/log.jsonl"));
     tec_run_log_close(&log);
@@ -210,7 +197,7 @@ static void test_full_disk(void **state)
     signal(SIGXFSZ, SIG_IGN);
     write_steps(0, 1, 3);
     free(log_text(&before));
-    assert_int_equal(tec_run_log_open(&log, directory, 3, false), TEC_OK);
+    assert_int_equal(tec_run_log_open(&log, folder_top, 3, false), TEC_OK);
     capture *c = capture_begin();
     limit_files(before + 10);
     assert_int_equal(tec_run_log_write(&log, &line), TEC_OK);
@@ -252,5 +239,5 @@ int main(void)
                                        cmocka_unit_test(test_not_writable),
                                        cmocka_unit_test(test_full_disk),
                                        cmocka_unit_test(test_other_ranks)};
-    return cmocka_run_group_tests(tests, make_directory, remove_directory);
+    return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
 }

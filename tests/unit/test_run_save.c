@@ -16,23 +16,9 @@
 
 #include <cmocka.h>
 
-static char directory[256];
-
-static int make_directory(void **state)
-{
-    (void)state;
-    return !folder_make(directory, sizeof directory);
-}
-
-static int remove_directory(void **state)
-{
-    (void)state;
-    return folder_remove(directory);
-}
-
 static void expect(const run_saving *saving, const char *part)
 {
-    const tec_run_plan plan = {.dir = directory};
+    const tec_run_plan plan = {.dir = folder_top};
     char *text = tec_run_saving_last(saving, &plan);
     if (!strstr(text, part))
         fail_msg("'%s' does not hold '%s'", text, part);
@@ -43,7 +29,7 @@ static void test_last(void **state)
 {
     (void)state;
     run_saving saving = {.step = -1};
-    char *path = tec_path_join(directory, "checkpoint.h5"), *previous = tec_checkpoint_previous(path);
+    char *path = tec_path_join(folder_top, "checkpoint.h5"), *previous = tec_checkpoint_previous(path);
     expect(&saving, "there is no checkpoint yet");
     saving.step = 20;
     expect(&saving, "there is no checkpoint any more: that of step 20, ");
@@ -70,7 +56,7 @@ static void test_failed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_last, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(test_last, folder_setup, folder_teardown),
         cmocka_unit_test(test_failed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
