@@ -30,6 +30,17 @@ json_t *tec_job_evaluation_json(const tec_settings *settings, const tec_evaluati
  * question marks. */
 json_t *tec_job_name_json(const char *name);
 
+/* The options of commands that train, by which `call->option` is indexed; `section` has their recipe. */
+enum { TEC_RUN_FRESH, TEC_RUN_FINISH };
+#define TEC_RUN_OPTIONS(section)                                                                                       \
+    {"fresh", .help = "start a new run; if run.dir already has one, it is overwritten only if this is given twice"},   \
+    {                                                                                                                  \
+        "finish", TEC_OPTION_WHOLE, "N",                                                                               \
+            .help = "end the run that is in run.dir: within the next N steps the learning rate falls from what it is " \
+                    "to " section ".min_lr, and the run is done; at most as many as it has left",                      \
+            .least = 1, .most = 1e12                                                                                   \
+    }
+
 /* Logs what a run trains on. The incomplete batch at the end of an epoch is not trained on, which is said. */
 void tec_job_say_run(const tec_comm *comm, const tec_run_plan *plan);
 

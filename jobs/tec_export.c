@@ -136,7 +136,7 @@ static json_t *preprocessor_json(const tec_import_facts *facts)
     const int size = facts->config.image_size;
     const double *mean = facts->mean, *std = facts->std;
     const tec_preprocessing p = tec_preprocessing_complete(facts->preprocessing, tec_preprocessing_mae(size));
-    const int resized = (int)(size / p.crop_pct);
+    const int resized = tec_preprocessing_resized(p, size);
     json_t *to = p.resize == TEC_RESIZE_SQUASH ? json_pack("{s:i, s:i}", "height", resized, "width", resized)
                                                : json_pack("{s:i}", "shortest_edge", resized);
     return json_pack("{s:b, s:s, s:b, s:b, s:f, s:b, s:o, s:i, s:b, s:{s:i, s:i}, s:[f,f,f], s:[f,f,f]}",

@@ -9,15 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_FRESH, OPTION_FINISH };
-
-static const tec_option options[] = {
-    {"fresh", .help = "start a new run; if run.dir already has one, it is overwritten only if this is given twice"},
-    {"finish", TEC_OPTION_WHOLE, "N",
-     .help = "end the run that is in run.dir: within the next N steps the learning rate falls from what it is to "
-             "finetune.min_lr, and the run is done; at most as many as it has left",
-     .least = 1, .most = 1e12},
-    {0}};
+static const tec_option options[] = {TEC_RUN_OPTIONS("finetune"), {0}};
 
 static const char *const sections[] = {"data", "model", "base", "finetune", "eval", "run", NULL};
 
@@ -64,10 +56,9 @@ static json_t *confusion_json(const tec_validation *v)
     return rows;
 }
 
-/* tec_run_report: writes finetune.json, and prints the result of a run that is done. */
-static tec_status report(const void *context, const tec_comm *comm, const tec_validation *v, int64_t epochs, bool last)
+/* Rank 0. finetune.json, and the result of a run that is done. */
+static tec_status write_report(const subject *s, const tec_validation *v, int64_t epochs, bool last)
 {
-    const subject *s = context;
     const double top1 = tec_job_percent(v->top1, v->images), top5 = tec_job_percent(v->top5, v->images);
     double recalls = 0;
     int present = 0;
@@ -79,18 +70,24 @@ static tec_status report(const void *context, const tec_comm *comm, const tec_va
     json_object_set_new(object, "classes", classes);
     json_object_set_new(object, "confusion", confusion_json(v));
     char *path = tec_path_join(s->settings->run.dir, RESULTS);
-    tec_status status = comm->rank == 0 ? tec_json_write(path, object, 9) : TEC_OK;
+    tec_status status = tec_json_write(path, object, 9);
+    free(path);
+    json_decref(object);
+    if (status == TEC_OK && last)
+        printf("finetune top1 %.2f top5 %.2f balanced %.2f loss %.4f (%lld images, %d classes, %lld epochs)\n", top1,
+               top5, recalls / present, v->loss, (long long)v->images, v->classes, (long long)epochs);
+    return status;
+}
+
+/* tec_run_report */
+static tec_status report(const void *context, const tec_comm *comm, const tec_validation *v, int64_t epochs, bool last)
+{
+    tec_status status = comm->rank == 0 ? write_report(context, v, epochs, last) : TEC_OK;
     if (status != TEC_OK && !last) {
         tec_warn("%s; training goes on, and it is written after the next epoch", tec_error_message());
         status = TEC_OK;
     }
-    status = tec_comm_agree(comm, status);
-    free(path);
-    json_decref(object);
-    if (status == TEC_OK && last && comm->rank == 0)
-        printf("finetune top1 %.2f top5 %.2f balanced %.2f loss %.4f (%lld images, %d classes, %lld epochs)\n", top1,
-               top5, recalls / present, v->loss, (long long)v->images, v->classes, (long long)epochs);
-    return status;
+    return tec_comm_agree(comm, status);
 }
 
 /* Collective. `settings`: as they are kept with the run. */
@@ -117,9 +114,9 @@ static tec_status train(const tec_comm *comm, const tec_invocation *call, const 
                                .compare = tec_setup_compare,
                                .now = &now,
                                .base = tuning->base_hash,
-                               .finish = (int64_t)call->option[OPTION_FINISH].number,
+                               .finish = (int64_t)call->option[TEC_RUN_FINISH].number,
                                .threads = tec_settings_threads(settings),
-                               .fresh = call->option[OPTION_FRESH].times,
+                               .fresh = call->option[TEC_RUN_FRESH].times,
                                .deadline = deadline,
                                .validation = &validation,
                                .report = report,
@@ -138,7 +135,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
 {
     tec_settings settings = call->settings; /* borrows its texts */
     tec_tuning tuning;
-    TEC_TRY(tec_run_check_options(call->option[OPTION_FRESH].times, call->option[OPTION_FINISH].times));
+    TEC_TRY(tec_run_check_options(call->option[TEC_RUN_FRESH].times, call->option[TEC_RUN_FINISH].times));
     tec_deadline deadline = tec_deadline_read(settings.run.max_minutes); /* setup takes of the time, too */
     tec_status status = tec_setup_tuning(comm, &settings, &tuning);
     if (status == TEC_OK)

@@ -27,6 +27,7 @@ typedef enum table_format { CSV, JSONL } table_format;
 /* A model with what it needs and says. All ranks have the same. */
 typedef struct classifier {
     tec_model *model;
+    int batch; /* images that it takes at once */
     tec_normalisation normalisation;
     tec_preprocessing preprocessing;
     char *names;              /* of the classes, each ended by a 0 byte in the place of a line feed */
@@ -98,8 +99,9 @@ static tec_status open_classifier(const tec_comm *comm, const tec_settings *sett
     tec_comm_broadcast(comm, &f, sizeof f, 0);
     out->normalisation = f.normalisation;
     out->preprocessing = f.preprocessing;
-    int batch = tec_min_int(settings->eval.batch, tec_model_micro_batch(&f.config, settings->eval.batch));
-    TEC_TRY(tec_comm_agree(comm, tec_model_create(&out->model, &f.config, batch, tec_model_patches(&f.config), 0)));
+    out->batch = tec_min_int(settings->eval.batch, tec_model_micro_batch(&f.config, settings->eval.batch));
+    TEC_TRY(
+        tec_comm_agree(comm, tec_model_create(&out->model, &f.config, out->batch, tec_model_patches(&f.config), 0)));
     tec_params *params = tec_model_params(out->model);
     TEC_TRY(tec_comm_agree(comm, comm->rank == 0 ? tec_checkpoint_read_weights(path, params) : TEC_OK));
     tec_comm_broadcast(comm, params->weight, params->total * sizeof(real), 0);
@@ -254,8 +256,7 @@ static tec_status predict(const tec_comm *comm, const tec_settings *settings, co
         tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory"));
     if (comm->rank == 0)
         put_header(&t);
-    int batch = tec_min_int(settings->eval.batch, tec_model_micro_batch(config, settings->eval.batch));
-    tec_status status = tec_classify_images(comm, by->model, batch, &how, "predictions", &skipped, put_image, &t);
+    tec_status status = tec_classify_images(comm, by->model, by->batch, &how, "predictions", &skipped, put_image, &t);
     if (fclose(t.out) != 0 || !text)
         tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory"));
     if (status == TEC_OK)

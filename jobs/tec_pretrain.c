@@ -5,15 +5,7 @@
 
 #include <stdlib.h>
 
-enum { OPTION_FRESH, OPTION_FINISH };
-
-static const tec_option options[] = {
-    {"fresh", .help = "start a new run; if run.dir already has one, it is overwritten only if this is given twice"},
-    {"finish", TEC_OPTION_WHOLE, "N",
-     .help = "end the run that is in run.dir: within the next N steps the learning rate falls from what it is to "
-             "pretrain.min_lr, and the run is done; at most as many as it has left",
-     .least = 1, .most = 1e12},
-    {0}};
+static const tec_option options[] = {TEC_RUN_OPTIONS("pretrain"), {0}};
 
 static const char *const sections[] = {"data", "model", "base", "targets", "pretrain", "run", NULL};
 
@@ -39,9 +31,9 @@ static tec_status train(const tec_comm *comm, const tec_invocation *call, const 
                                .now = &now,
                                .base = spec ? spec->base : 0,
                                .store = spec ? tec_store_identity(spec) : 0,
-                               .finish = (int64_t)call->option[OPTION_FINISH].number,
+                               .finish = (int64_t)call->option[TEC_RUN_FINISH].number,
                                .threads = tec_settings_threads(settings),
-                               .fresh = call->option[OPTION_FRESH].times,
+                               .fresh = call->option[TEC_RUN_FRESH].times,
                                .deadline = deadline,
                                .lock_minutes = settings->run.lock_minutes};
     tec_job_say_run(comm, &plan);
@@ -56,7 +48,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     tec_settings settings = call->settings; /* its texts are those of `call` */
     tec_model_config model;
     tec_inputs inputs;
-    TEC_TRY(tec_run_check_options(call->option[OPTION_FRESH].times, call->option[OPTION_FINISH].times));
+    TEC_TRY(tec_run_check_options(call->option[TEC_RUN_FRESH].times, call->option[TEC_RUN_FINISH].times));
     tec_deadline deadline = tec_deadline_read(settings.run.max_minutes); /* setup takes of the time, too */
     TEC_TRY(tec_settings_model_config(&settings, &model));
     TEC_TRY(tec_setup_directory(comm, settings.run.dir));

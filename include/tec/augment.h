@@ -50,6 +50,9 @@ tec_preprocessing tec_preprocessing_complete(tec_preprocessing known, tec_prepro
 /* What MAE does: the shorter side, bicubic, crop_pct 224 / 256 for S <= 224 and 1 above. */
 tec_preprocessing tec_preprocessing_mae(int size);
 
+/* The side in pixels that images are resized to before S x S of them are kept. */
+int tec_preprocessing_resized(tec_preprocessing preprocessing, int size);
+
 /* "shorter side resized to 256 pixels (bicubic), central 224 x 224 kept"; the caller frees it. */
 char *tec_preprocessing_describe(tec_preprocessing preprocessing, int size);
 

@@ -8,18 +8,15 @@
 typedef enum tec_filter { TEC_FILTER_AUTO, TEC_FILTER_BICUBIC, TEC_FILTER_BILINEAR, TEC_FILTER_LANCZOS } tec_filter;
 #define TEC_FILTER_WORDS "auto|bicubic|bilinear|lanczos"
 
-/* As tec_bicubic_taps and tec_bicubic_window, for any filter; TEC_FILTER_AUTO is bicubic. */
+/* The largest number of inputs that an output depends on when `in` values are resampled to `out`. TEC_FILTER_AUTO is
+ * bicubic. */
 int tec_filter_taps(tec_filter filter, int in, int64_t out);
+
+/* Output `index` is the sum over k < n of weight[k] * input[*first + k].
+ *   weight   [tec_filter_taps(filter, in, out)]   the first n are set
+ * Returns n (1 .. taps). */
 int tec_filter_window(tec_filter filter, int in, int64_t out, int64_t index, int *first, double *weight);
 
 const char *tec_filter_name(tec_filter filter);
-
-/* The largest number of inputs that an output depends on when `in` values are resampled to `out`. */
-int tec_bicubic_taps(int in, int64_t out);
-
-/* Output `index` is the sum over k < n of weight[k] * input[*first + k].
- *   weight   [tec_bicubic_taps(in, out)]   the first n are set
- * Returns n (1 .. taps). */
-int tec_bicubic_window(int in, int64_t out, int64_t index, int *first, double *weight);
 
 #endif

@@ -77,25 +77,23 @@ typedef struct tec_checkpoint_texts {
  * TEC_USER_ERROR: the file holds weights only; else as above. */
 tec_status tec_checkpoint_read_run(const char *path, const tec_params *params, real *m, real *v, tec_run_state *state);
 
-/* Writes a temporary file (tec_file_temporary), flushes it to the disk, keeps an existing `path` as tec_checkpoint_previous(path), renames the new
- * file to `path` and flushes the directory: at any moment there is a whole checkpoint, and where the file system has
- * hard links there is always one at `path`.
+/* Asked when the temporary file is whole: may it become the checkpoint? */
+typedef tec_status tec_checkpoint_confirm(const void *context);
+
+/* Writes a temporary file (tec_file_temporary), flushes it to the disk, keeps an existing `path` as
+ * tec_checkpoint_previous(path), renames the new file to `path` and flushes the directory: at any moment there is a whole
+ * checkpoint, and where the file system has hard links there is always one at `path`.
  *   m, v           flat, laid out as params->grad; NULL with state NULL: weights only
  *   texts          of the run; NULL: none
+ *   confirm        NULL: nobody is asked; a status but TEC_OK is returned, and nothing is left
  * TEC_SYSTEM_ERROR: the disk (the message says which call and why; no existing file is lost). */
 tec_status tec_checkpoint_write(const char *path, const tec_model_config *config, const tec_params *params,
                                 const real *m, const real *v, const tec_run_state *state,
-                                const tec_checkpoint_texts *texts);
+                                const tec_checkpoint_texts *texts, tec_checkpoint_confirm *confirm,
+                                const void *context);
 
-/* The same if confirm(context) is TEC_OK when the temporary file is whole; otherwise that status, and nothing is left. */
-typedef tec_status tec_checkpoint_confirm(const void *context);
-tec_status tec_checkpoint_write_if(const char *path, const tec_model_config *config, const tec_params *params,
-                                   const real *m, const real *v, const tec_run_state *state,
-                                   const tec_checkpoint_texts *texts, tec_checkpoint_confirm *confirm,
-                                   const void *context);
-
-/* About how many bytes such a file has, with the optimiser's moments if it is of a `run`. */
-int64_t tec_checkpoint_bytes(const tec_params *params, bool run);
+/* About how many bytes such a file of a run has. */
+int64_t tec_checkpoint_bytes(const tec_params *params);
 
 /* "runs/a/checkpoint.h5" -> "runs/a/checkpoint_prev.h5"; the caller frees it. */
 char *tec_checkpoint_previous(const char *path);

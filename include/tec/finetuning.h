@@ -14,10 +14,7 @@ typedef struct tec_finetuning {
     tec_mix_settings mix;
 } tec_finetuning;
 
-/* Can it mix images? Then a recipe must have `pairs`. */
-bool tec_finetuning_mixes(const tec_finetuning *finetuning);
-
-/* `set` is borrowed, and has labels. `base` is taken over: what a new run begins with; NULL: it begins with nothing, so
+/* The recipe must have `pairs` if `mix` is on. `set` is borrowed, and has labels. `base` is taken over: what a new run begins with; NULL: it begins with nothing, so
  * that weights are drawn. Images 2k and 2k + 1 of a step are mixed with each other, as timm's Mixup does in its mode
  * `batch` with images b and B - 1 - b; one whose partner cannot be read stays as it is. Free with tec_task_free. */
 tec_task tec_task_finetuning(const tec_finetuning *finetuning, const tec_dataset *set, tec_frozen *base);

@@ -64,9 +64,6 @@ typedef struct tec_h5_field {
 /* Reads one member from the attribute of that name. TEC_USER_ERROR: as tec_h5_get_numbers, or an unknown word. */
 tec_status tec_h5_get_field(hid_t object, const char *path, const tec_h5_field *field, void *structure);
 
-/* The index of `word` in `words` (ending with NULL); -1: not among them. */
-int tec_h5_word(const char *const *words, const char *word);
-
 /* -- writing --
  *
  * HDF5 crashes at exit when the disk fills up while it writes its own metadata. So here it never writes to the disk: a

@@ -16,6 +16,9 @@ typedef struct tec_mix_settings {
     double switching;     /* probability of CutMix where both are possible */
 } tec_mix_settings;
 
+/* Is any batch ever mixed? */
+bool tec_mix_is_on(const tec_mix_settings *settings);
+
 /* What a batch is mixed by. */
 typedef struct tec_mix {
     double lambda; /* share of an image's own label; 1: nothing is mixed */

@@ -19,6 +19,7 @@ typedef struct tec_run_changes {
     char *settings;    /* the former ones, as YAML; owned */
     tec_run_change *change;
     int count;
+    size_t capacity; /* of `change` */
 } tec_run_changes;
 
 /* Local. Adds a change; takes `was` and `is` over. */

@@ -19,10 +19,10 @@ tec_reading tec_setup_reading(const tec_settings *settings);
 tec_normalisation tec_setup_normalisation(const tec_settings *settings); /* data.mean, data.std */
 tec_preprocessing tec_setup_preprocessing(const tec_settings *settings); /* eval.*; zero where nothing is given */
 tec_reduction tec_setup_reduction(const tec_settings *settings);
-tec_feed_view tec_setup_view(const tec_settings *settings); /* random crops, for training */
-tec_recipe tec_setup_recipe(const tec_settings *settings);  /* of pretraining */
-
+tec_feed_view tec_setup_view(const tec_settings *settings);       /* random crops, for training */
+tec_recipe tec_setup_recipe(const tec_settings *settings);        /* of pretraining */
 tec_recipe tec_setup_tuning_recipe(const tec_settings *settings); /* of fine-tuning */
+tec_mix_settings tec_setup_mix(const tec_settings *settings);     /* likewise */
 
 /* What tec_setup_compare compares with. Both are borrowed. */
 typedef struct tec_setup_now {
@@ -55,6 +55,10 @@ tec_status tec_setup_same_images(const tec_settings *settings, const tec_dataset
  * (tec/dataset_kept.h), all ranks open it. With data.val_labels data.val has no
  * labels yet. */
 tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings, bool training, tec_dataset **out);
+
+/* Local. TEC_USER_ERROR: the model of SECTION.model takes images of other channels, or has no class token to pool. */
+tec_status tec_setup_check_model(const tec_settings *settings, const char *section, const char *path,
+                                 tec_pooling pooling, const tec_model_config *model);
 
 /* Local. TEC_USER_ERROR: data.labels says that there are no classes, for a job that needs them. */
 tec_status tec_setup_check_labels(const tec_settings *settings);

@@ -80,6 +80,9 @@ typedef struct tec_store_row {
  * some 64 shards to divide among ranks. */
 int64_t tec_store_shard_rows(const tec_store_spec *spec, int megabytes);
 
+/* Rows of one shard: spec->shard_rows, of the last one fewer. */
+int64_t tec_store_shard_row_count(const tec_store_spec *spec, int64_t shard);
+
 /* The same for `makers` ranks that make the store together: fewer rows than spec->shard_rows where there would be fewer
  * shards than makers, or so few more that some makers wait for the others for long. They are a multiple of `batch`, so
  * that batches, whose rows can depend on each other in the last bit, stay the same. */

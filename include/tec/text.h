@@ -7,6 +7,9 @@
 /* printf into a new string, which the caller frees. Ends the program when out of memory. */
 char *tec_string_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* printf behind a string of the heap, which may move. Ends the program when out of memory. */
+void tec_string_append(char **text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* A copy of a string, which the caller frees. Ends the program when out of memory. */
 char *tec_string_copy(const char *text);
 
@@ -18,5 +21,8 @@ static inline const char *tec_plural(long long count)
 
 bool tec_string_starts_with(const char *text, const char *start);
 bool tec_string_ends_with(const char *text, const char *end);
+
+/* The index of `word` in `words` (ending with NULL); -1: not among them. */
+int tec_string_find(const char *const *words, const char *word);
 
 #endif

@@ -72,13 +72,3 @@ int tec_filter_window(tec_filter filter, int in, int64_t out, int64_t index, int
     *first = begin;
     return end - begin;
 }
-
-int tec_bicubic_taps(int in, int64_t out)
-{
-    return tec_filter_taps(TEC_FILTER_BICUBIC, in, out);
-}
-
-int tec_bicubic_window(int in, int64_t out, int64_t index, int *first, double *weight)
-{
-    return tec_filter_window(TEC_FILTER_BICUBIC, in, out, index, first, weight);
-}

@@ -1,22 +1,51 @@
-/* New strings, and what strings start and end with. */
+/* New strings, what strings start and end with, words in lists. */
 #include "tec/text.h"
 
 #include "tec/error.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+static char *format_list(const char *format, va_list args)
+{
+    char *text = NULL;
+    if (vasprintf(&text, format, args) < 0)
+        tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory: cannot format a string"));
+    return text;
+}
 
 char *tec_string_format(const char *format, ...)
 {
-    char *text = NULL;
     va_list args;
     va_start(args, format);
-    int length = vasprintf(&text, format, args);
+    char *text = format_list(format, args);
     va_end(args);
-    if (length < 0)
-        tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory: cannot format a string"));
     return text;
+}
+
+void tec_string_append(char **text, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *more = format_list(format, args);
+    va_end(args);
+    const size_t before = strlen(*text), count = strlen(more) + 1;
+    char *longer = realloc(*text, before + count);
+    if (!longer)
+        tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory: cannot format a string"));
+    memcpy(longer + before, more, count);
+    free(more);
+    *text = longer;
+}
+
+int tec_string_find(const char *const *words, const char *word)
+{
+    for (int i = 0; words[i]; i++)
+        if (strcmp(words[i], word) == 0)
+            return i;
+    return -1;
 }
 
 char *tec_string_copy(const char *text)

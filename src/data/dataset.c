@@ -151,8 +151,7 @@ void tec_dataset_close(tec_dataset *set)
 
 /* ---- asking ---- */
 
-/* With a limit, samples are evenly spaced over all there are. */
-static int64_t index_of(const tec_dataset *set, int64_t sample)
+int64_t tec_dataset_index(const tec_dataset *set, int64_t sample)
 {
     assert(sample >= 0 && sample < set->size);
     return set->chosen ? set->chosen[sample] : sample * set->total / set->size;
@@ -181,13 +180,13 @@ const char *tec_dataset_class_name(const tec_dataset *set, int label)
 
 int tec_dataset_label(const tec_dataset *set, int64_t sample)
 {
-    int64_t index = index_of(set, sample);
+    int64_t index = tec_dataset_index(set, sample);
     return set->label ? set->label[index] : -1;
 }
 
 char *tec_dataset_name(const tec_dataset *set, int64_t sample, char *text, size_t size)
 {
-    set->kind->name(set, index_of(set, sample), text, size);
+    set->kind->name(set, tec_dataset_index(set, sample), text, size);
     return text;
 }
 
@@ -199,7 +198,7 @@ uint64_t tec_dataset_fingerprint(const tec_dataset *set)
 tec_status tec_dataset_read(const tec_dataset *set, int64_t sample, tec_image *out)
 {
     *out = (tec_image){0};
-    TEC_TRY(set->kind->read(set, index_of(set, sample), out));
+    TEC_TRY(set->kind->read(set, tec_dataset_index(set, sample), out));
     tec_findings_note(set->findings, sample, out);
     return TEC_OK;
 }

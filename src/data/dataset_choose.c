@@ -48,7 +48,7 @@ static void keep_only(tec_dataset *set, const bool *kept)
     int64_t *chosen = tec_allocate((size_t)set->size * sizeof *chosen), count = 0;
     for (int64_t i = 0; i < set->size; i++)
         if (kept[i])
-            chosen[count++] = set->chosen ? set->chosen[i] : i * set->total / set->size;
+            chosen[count++] = tec_dataset_index(set, i);
     free(set->chosen);
     set->chosen = chosen;
     set->size = count;

@@ -91,8 +91,7 @@ static bool unpack(const char *file, char **data, size_t *bytes)
 /* Are images of the list, up to LOOKS of them, as large as they were? If not, *changed is the first. */
 static bool sizes_are_same(const char *root, tec_list_cursor at, const char **changed)
 {
-    for (long long classes = atoll(tec_list_next(&at)); classes > 0 && at.at < at.end; classes--)
-        tec_list_next(&at);
+    tec_files_skip_classes(&at);
     long long images = atoll(tec_list_next(&at)), step = images / LOOKS + 1;
     for (long long i = 0; i < images && at.at < at.end; i++) {
         const char *text = tec_list_next(&at);
@@ -224,19 +223,9 @@ void tec_dataset_list_keep(const tec_dataset *set, const char *dir)
 {
     if (!set->state)
         return;
-    char *path = file_of(dir, set->list_name), *temporary = tec_file_temporary(path);
-    errno = 0;
-    gzFile out = gzopen(temporary, "wb1");
-    bool good = out && put_all(out, set);
-    if (out)
-        good = gzclose(out) == Z_OK && good;
-    if (!good)
-        tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", temporary, strerror(errno ? errno : EIO));
-    if (!good || tec_file_publish(temporary, path) != TEC_OK)
+    char *path = file_of(dir, set->list_name);
+    if (tec_gzip_publish(path, set, put_all) != TEC_OK)
         tec_warn("%s is listed anew at the next start: %s", set->root, tec_error_message());
-    if (!good)
-        unlink(temporary);
-    free(temporary);
     free(path);
 }
 

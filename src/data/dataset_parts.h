@@ -16,6 +16,7 @@
 
 #include <stdio.h>
 #include <sys/stat.h>
+#include <zlib.h>
 
 /* ---- lists ---- */
 
@@ -90,6 +91,14 @@ struct tec_dataset {
 /* tec_dataset_scan, or tec_dataset_scan_skipping, with notes. */
 tec_status tec_dataset_scan_noting(const char *path, tec_label_mode labels, tec_scan_notes *notes, char **list,
                                    size_t *bytes);
+
+/* The index among all samples there are: with a limit, those left are evenly spaced. */
+int64_t tec_dataset_index(const tec_dataset *set, int64_t sample);
+
+/* Writes what `put` writes about the set, compressed, to a temporary file that it then publishes as `path`.
+ * TEC_SYSTEM_ERROR: nothing is left. */
+typedef bool tec_gzip_put(gzFile out, const tec_dataset *set);
+tec_status tec_gzip_publish(const char *path, const tec_dataset *set, tec_gzip_put *put);
 
 /* An image is not as it was listed: no kept list is to be used again. Thread-safe. */
 void tec_dataset_list_drop(const tec_dataset *set);

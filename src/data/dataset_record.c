@@ -36,14 +36,12 @@ static bool put_all(gzFile out, const tec_dataset *set)
     return good;
 }
 
-tec_status tec_dataset_record_write(const tec_dataset *set, const char *dir)
+tec_status tec_gzip_publish(const char *path, const tec_dataset *set, tec_gzip_put *put)
 {
-    if (!set->kind->entry)
-        return TEC_OK;
-    char *path = tec_path_join(dir, NAME), *temporary = tec_file_temporary(path);
+    char *temporary = tec_file_temporary(path);
     errno = 0;
     gzFile out = gzopen(temporary, "wb1");
-    bool good = out && put_all(out, set);
+    bool good = out && put(out, set);
     if (out)
         good = gzclose(out) == Z_OK && good;
     tec_status status =
@@ -52,6 +50,15 @@ tec_status tec_dataset_record_write(const tec_dataset *set, const char *dir)
     if (!good)
         unlink(temporary);
     free(temporary);
+    return status;
+}
+
+tec_status tec_dataset_record_write(const tec_dataset *set, const char *dir)
+{
+    if (!set->kind->entry)
+        return TEC_OK;
+    char *path = tec_path_join(dir, NAME);
+    tec_status status = tec_gzip_publish(path, set, put_all);
     free(path);
     return status;
 }

@@ -70,6 +70,9 @@ const char *tec_files_entry(const tec_files *files, int64_t index, int64_t *byte
 /* "LAST PART OF ROOT/PATH", the name of an image. */
 void tec_files_name(const tec_files *files, const tec_dataset *set, int64_t index, char *text, size_t size);
 
+/* Goes on behind the names of the classes. */
+void tec_files_skip_classes(tec_list_cursor *cursor);
+
 /* One file of a list. Returns its path, NULL if the text is damaged. place->bytes is set in any case, its other members
  * only if the list is of a pack. */
 const char *tec_files_parse(const char *text, bool packed, long *label, tec_pack_place *place);

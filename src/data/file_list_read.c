@@ -13,6 +13,12 @@ tec_status tec_files_damaged(const char *root)
     return tec_fail(TEC_SYSTEM_ERROR, "%s: the list of its images is damaged", root);
 }
 
+void tec_files_skip_classes(tec_list_cursor *cursor)
+{
+    for (long long classes = atoll(tec_list_next(cursor)); classes > 0 && cursor->at < cursor->end; classes--)
+        tec_list_next(cursor);
+}
+
 const char *tec_files_parse(const char *text, bool packed, long *label, tec_pack_place *place)
 {
     char *end;

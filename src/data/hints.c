@@ -164,13 +164,10 @@ static char *advice(const char *key, const char *path, const char *const found[P
 
 static char *hint_parts(const tec_dataset *set, const char *key, const char *path, const char *const found[PARTS])
 {
-    char *names = tec_string_format("%s", ""), *meant = advice(key, path, found);
+    char *names = tec_string_copy(""), *meant = advice(key, path, found);
     for (part p = TRAINING; p < PARTS; p++)
-        if (found[p]) {
-            char *longer = tec_string_format("%s%s%s", names, *names ? ", " : "", found[p]);
-            free(names);
-            names = longer;
-        }
+        if (found[p])
+            tec_string_append(&names, "%s%s", *names ? ", " : "", found[p]);
     char *hint = tec_string_format("%s %s: its folders are called %s, which look like parts of a data set and not like "
                                    "classes: probably %s meant%s",
                                    key, path, names, meant, tec_dataset_shards(set) ? " (with a pack of each)" : "");
@@ -237,7 +234,7 @@ char *tec_hint_unlabelled(const tec_dataset *set)
         if (!folder_at(tec_dataset_name(set, i, name, sizeof name), 0, &at) && !loose++)
             memcpy(first, name, sizeof first);
     if (!loose || loose == size)
-        return tec_string_format("%s", "");
+        return tec_string_copy("");
     return tec_string_format(", because %lld of its images lie%s beside the class folders (%s%s)", (long long)loose,
                              loose == 1 ? "s" : "", first, loose == 1 ? "" : ", ...");
 }

@@ -26,12 +26,17 @@ static void draw_box(tec_philox *p, int size, tec_mix *mix)
     mix->lambda = 1 - (double)mix->box.height * mix->box.width / ((double)size * size);
 }
 
+bool tec_mix_is_on(const tec_mix_settings *s)
+{
+    return s->probability > 0 && (s->mixup > 0 || s->cutmix > 0);
+}
+
 tec_mix tec_mix_draw(const tec_mix_settings *settings, uint64_t seed, int64_t step, int epoch, int size)
 {
     tec_philox p = tec_philox_start(seed, TEC_STREAM_MIX, (uint64_t)step, (uint32_t)epoch, 0);
     tec_mix mix = {.lambda = 1};
     bool mixup = settings->mixup > 0, cutmix = settings->cutmix > 0;
-    if (!(mixup || cutmix) || tec_philox_uniform(&p) >= settings->probability)
+    if (!tec_mix_is_on(settings) || tec_philox_uniform(&p) >= settings->probability)
         return mix;
     mix.cut = cutmix && (!mixup || tec_philox_uniform(&p) < settings->switching);
     double alpha = mix.cut ? settings->cutmix : settings->mixup;

@@ -42,8 +42,7 @@ static tec_status read_list(tec_pack *p, size_t bytes)
         return tec_fail(TEC_USER_ERROR, "the folder to be packed is a pack already");
     if (strcmp(title, tec_dataset_folder.title) != 0)
         return tec_fail(TEC_USER_ERROR, "%s is one file already: only folders of images are packed", p->root);
-    for (long long classes = atoll(tec_list_next(&cursor)); classes > 0 && cursor.at < cursor.end; classes--)
-        tec_list_next(&cursor);
+    tec_files_skip_classes(&cursor);
     p->images = atoll(tec_list_next(&cursor));
     if (p->images < 1 || p->images > cursor.end - cursor.at)
         return tec_files_damaged(p->root);

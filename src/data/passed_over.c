@@ -145,14 +145,6 @@ void tec_passed_over_add(tec_passed_over *over, const tec_passed_over *more)
 
 /* ---- saying ---- */
 
-/* Appends to a text of the heap. */
-static char *append(char *text, const char *more)
-{
-    char *longer = tec_string_format("%s%s", text, more);
-    free(text);
-    return longer;
-}
-
 static int by_count(const void *a, const void *b)
 {
     const passed_ending *x = a, *y = b;
@@ -169,18 +161,13 @@ char *tec_passed_over_files(const tec_passed_over *over)
         qsort(over->ending, over->endings, sizeof *over->ending, by_count);
     for (size_t i = 0; i < over->endings && i < MOST_ENDINGS; i++) {
         const passed_ending *e = &over->ending[i];
-        char *one = tec_string_format("%s%lld %s%s%s%s", i ? ", " : "", (long long)e->count,
-                                      *e->ending ? e->ending : "without an ending", e->format ? " (" : "",
-                                      e->format ? e->format : "", e->format ? ")" : "");
-        text = append(text, one);
+        tec_string_append(&text, "%s%lld %s%s%s%s", i ? ", " : "", (long long)e->count,
+                          *e->ending ? e->ending : "without an ending", e->format ? " (" : "",
+                          e->format ? e->format : "", e->format ? ")" : "");
         left -= e->count;
-        free(one);
     }
-    if (left > 0) {
-        char *rest = tec_string_format(", %lld others", (long long)left);
-        text = append(text, rest);
-        free(rest);
-    }
+    if (left > 0)
+        tec_string_append(&text, ", %lld others", (long long)left);
     return text;
 }
 
@@ -198,11 +185,10 @@ static char *describe(const tec_passed_over *over, tec_passed_kind kind)
     };
     int64_t count = over->other[kind].count;
     char *text = tec_string_format("%lld %s (", (long long)count, count == 1 ? words[kind].one : words[kind].more);
-    for (int i = 0; i < TEC_PASSED_NAMED && i < count; i++) {
-        text = append(text, i ? ", " : "");
-        text = append(text, over->other[kind].name[i]);
-    }
-    return append(text, count > TEC_PASSED_NAMED ? ", ...)" : ")");
+    for (int i = 0; i < TEC_PASSED_NAMED && i < count; i++)
+        tec_string_append(&text, "%s%s", i ? ", " : "", over->other[kind].name[i]);
+    tec_string_append(&text, count > TEC_PASSED_NAMED ? ", ...)" : ")");
+    return text;
 }
 
 char *tec_passed_over_text(const tec_passed_over *over)
@@ -210,17 +196,15 @@ char *tec_passed_over_text(const tec_passed_over *over)
     char *text = tec_string_copy("");
     if (over->files) {
         char *files = tec_passed_over_files(over);
-        free(text);
-        text = tec_string_format("%lld %s passed over: %s", (long long)over->files, over->files == 1 ? "file" : "files",
-                                 files);
+        tec_string_append(&text, "%lld %s passed over: %s", (long long)over->files, over->files == 1 ? "file" : "files",
+                          files);
         free(files);
     }
     for (int kind = 0; kind < TEC_PASSED_KINDS; kind++) {
         if (!over->other[kind].count)
             continue;
         char *one = describe(over, (tec_passed_kind)kind);
-        text = append(text, *text ? "; " : "passed over: ");
-        text = append(text, one);
+        tec_string_append(&text, "%s%s", *text ? "; " : "passed over: ", one);
         free(one);
     }
     return text;

@@ -23,7 +23,7 @@ tec_preprocessing tec_preprocessing_mae(int size)
         .resize = TEC_RESIZE_SHORTER, .crop_pct = size <= 224 ? 224.0 / 256.0 : 1, .filter = TEC_FILTER_BICUBIC};
 }
 
-static int resized(tec_preprocessing p, int size)
+int tec_preprocessing_resized(tec_preprocessing p, int size)
 {
     return (int)(size / p.crop_pct);
 }
@@ -44,8 +44,8 @@ char *tec_preprocessing_describe(tec_preprocessing preprocessing, int size)
     if (p.resize == TEC_RESIZE_WHOLE)
         snprintf(whole, sizeof whole, "images of %d x %d pixels as they are, others: ", size, size);
     return tec_string_format("%s%s resized to %d pixels (%s), central %d x %d kept", whole,
-                             p.resize == TEC_RESIZE_SQUASH ? "both sides" : "shorter side", resized(p, size),
-                             tec_filter_name(p.filter), size, size);
+                             p.resize == TEC_RESIZE_SQUASH ? "both sides" : "shorter side",
+                             tec_preprocessing_resized(p, size), tec_filter_name(p.filter), size, size);
 }
 
 /* One of two axes: `from` pixels become `to`; of the axis that makes `length`, the central `size` are kept. */
@@ -61,7 +61,7 @@ tec_status tec_view_center(const tec_image *image, const tec_preprocessing *prep
     tec_preprocessing p = tec_preprocessing_complete(*preprocessing, tec_preprocessing_mae(size));
     int height = image->height, width = image->width;
     bool ready = p.resize == TEC_RESIZE_WHOLE && height == size && width == size;
-    int to = ready ? size : resized(p, size), shorter = height < width ? height : width;
+    int to = ready ? size : tec_preprocessing_resized(p, size), shorter = height < width ? height : width;
     bool squash = p.resize == TEC_RESIZE_SQUASH;
     assert(size > 0 && to >= size);
     tec_resample(image->pixels, (size_t)width * (size_t)image->channels, image->channels, p.filter,

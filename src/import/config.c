@@ -313,11 +313,8 @@ static const char *const harmless[] = {"img_size",
 
 static bool is_harmless(const char *key, const json_t *value)
 {
-    for (int i = 0; harmless[i]; i++)
-        if (strcmp(key, harmless[i]) == 0)
-            return true;
     const char *text = json_string_value(value);
-    return json_is_null(value) || json_is_false(value) ||
+    return tec_string_find(harmless, key) >= 0 || json_is_null(value) || json_is_false(value) ||
            (strcmp(key, "pos_embed") == 0 && text && strcmp(text, "learn") == 0) ||
            (strcmp(key, "norm_layer") == 0 && text && strcmp(text, "layernorm") == 0);
 }

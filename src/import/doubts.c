@@ -31,16 +31,13 @@ static int collect(const tec_import *import, tec_import_use use, char *doubt[MOS
 
 char *tec_import_doubts(const tec_import *import, tec_import_use use)
 {
-    char *doubt[MOST_DOUBTS], *text = NULL;
+    char *doubt[MOST_DOUBTS];
     int count = collect(import, use, doubt);
-    for (int i = 0; i < count; i++) {
-        const char *between = i + 1 < count ? ", " : " and ";
-        char *longer = i ? tec_string_format("%s%s%s", text, between, doubt[i]) : tec_string_copy(doubt[i]);
+    for (int i = 1; i < count; i++) {
+        tec_string_append(&doubt[0], "%s%s", i + 1 < count ? ", " : " and ", doubt[i]);
         free(doubt[i]);
-        free(text);
-        text = longer;
     }
-    return text;
+    return count ? doubt[0] : NULL;
 }
 
 tec_status tec_import_check_known(const tec_import *import, tec_import_use use)

@@ -153,14 +153,6 @@ static const struct {
     {"offset", "which is not supported: give base.mean and base.std, and take the entry away"},
 };
 
-static bool is_heeded(const char *key)
-{
-    for (int i = 0; heeded[i]; i++)
-        if (strcmp(heeded[i], key) == 0)
-            return true;
-    return false;
-}
-
 static void warn_of_size(const tec_import *import, const char *name, const json_t *size)
 {
     const json_t *height = json_object_get(size, "height"), *width = json_object_get(size, "width");
@@ -192,7 +184,7 @@ tec_status tec_import_check_images(const tec_import *import, const json_t *image
                               inputs[i].what);
     json_object_foreach((json_t *)(uintptr_t)images, key, value)
     {
-        if (tec_string_starts_with(key, "do_") && json_is_true(value) && !is_heeded(key))
+        if (tec_string_starts_with(key, "do_") && json_is_true(value) && tec_string_find(heeded, key) < 0)
             tec_warn("%s: preprocessor_config.json beside it says %.60s, which is not supported here and left out",
                      import->path, key);
     }

@@ -72,7 +72,7 @@ static size_t row_of(int y, int columns, int x)
 
 void tec_import_resample_positions(const real *in, int side, int D, int new_side, tec_interpolation how, real *out)
 {
-    int taps = tec_max_int(tec_bicubic_taps(side, new_side), PLAIN_TAPS);
+    int taps = tec_max_int(tec_filter_taps(TEC_FILTER_BICUBIC, side, new_side), PLAIN_TAPS);
     size_t width = (size_t)D;
     blend *b = tec_allocate((size_t)new_side * sizeof *b);
     double *weight = tec_allocate((size_t)new_side * (size_t)taps * sizeof *weight);
@@ -80,7 +80,7 @@ void tec_import_resample_positions(const real *in, int side, int D, int new_side
     for (int i = 0; i < new_side; i++) {
         b[i].weight = weight + (size_t)i * (size_t)taps;
         if (how == TEC_INTERPOLATION_ANTIALIAS)
-            b[i].count = tec_bicubic_window(side, new_side, i, &b[i].first, b[i].weight);
+            b[i].count = tec_filter_window(TEC_FILTER_BICUBIC, side, new_side, i, &b[i].first, b[i].weight);
         else
             plain_blend(how, side, new_side, i, &b[i]);
     }

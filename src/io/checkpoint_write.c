@@ -117,15 +117,7 @@ static tec_status write_sets(const char *temporary, tec_h5_draft *draft, const t
 
 tec_status tec_checkpoint_write(const char *path, const tec_model_config *config, const tec_params *params,
                                 const real *m, const real *v, const tec_run_state *state,
-                                const tec_checkpoint_texts *texts)
-{
-    return tec_checkpoint_write_if(path, config, params, m, v, state, texts, NULL, NULL);
-}
-
-tec_status tec_checkpoint_write_if(const char *path, const tec_model_config *config, const tec_params *params,
-                                   const real *m, const real *v, const tec_run_state *state,
-                                   const tec_checkpoint_texts *texts, tec_checkpoint_confirm *confirm,
-                                   const void *context)
+                                const tec_checkpoint_texts *texts, tec_checkpoint_confirm *confirm, const void *context)
 {
     tensor_set set[3] = {
         {.group = "weights", .flat = params->weight, .all = true},
@@ -165,13 +157,11 @@ tec_status tec_checkpoint_write_if(const char *path, const tec_model_config *con
 #define TENSOR_OVERHEAD 600
 #define FILE_OVERHEAD 8000
 
-int64_t tec_checkpoint_bytes(const tec_params *params, bool run)
+int64_t tec_checkpoint_bytes(const tec_params *params)
 {
-    int64_t tensors = params->count, numbers = (int64_t)params->total;
-    for (int i = 0; i < params->count && run; i++)
+    int64_t tensors = params->count, numbers = (int64_t)params->total + 2 * (int64_t)params->trained;
+    for (int i = 0; i < params->count; i++)
         tensors += params->param[i].trained ? 2 : 0;
-    if (run)
-        numbers += 2 * (int64_t)params->trained;
     return numbers * (int64_t)sizeof(real) + tensors * TENSOR_OVERHEAD + FILE_OVERHEAD;
 }
 

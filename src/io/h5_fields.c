@@ -1,5 +1,6 @@
 /* Members of a struct as HDF5 attributes, by table. */
 #include "tec/h5.h"
+#include "tec/text.h"
 
 #include <string.h>
 
@@ -19,21 +20,13 @@ static hid_t native_type(tec_h5_kind kind)
     return -1;
 }
 
-int tec_h5_word(const char *const *words, const char *word)
-{
-    for (int i = 0; words[i]; i++)
-        if (strcmp(words[i], word) == 0)
-            return i;
-    return -1;
-}
-
 tec_status tec_h5_get_field(hid_t object, const char *path, const tec_h5_field *field, void *structure)
 {
     void *member = (char *)structure + field->offset;
     if (field->words) {
         char word[32];
         TEC_TRY(tec_h5_get_text(object, path, field->name, word, sizeof word));
-        int index = tec_h5_word(field->words, word);
+        int index = tec_string_find(field->words, word);
         if (index < 0)
             return tec_fail(TEC_USER_ERROR, "%s: attribute %s has the unknown value `%s`", path, field->name, word);
         memcpy(member, &index, sizeof index);

@@ -203,6 +203,21 @@ const real *tec_encoder_blocks_forward(const encoder *e, const tec_example *exam
     return in.x;
 }
 
+void tec_encoder_pool(const encoder *e, const real *tokens, int L, bool mean, real *out)
+{
+    int D = e->config.width;
+    const real *patches = tokens + reals(e->prefix, D);
+    if (!mean) {
+        copy_reals(tokens, reals(1, D), out);
+        return;
+    }
+    zero_reals(out, reals(1, D));
+    for (int l = 0; l < L; l++)
+        tec_add(out, patches + reals(l, D), D, out);
+    for (int d = 0; d < D; d++)
+        out[d] /= (real)L;
+}
+
 void tec_encoder_forward(const encoder *e, const tec_example *example, int B, const real *class_row, encoder_cache *c,
                          const scratch *s)
 {

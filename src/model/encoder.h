@@ -71,6 +71,12 @@ const real *tec_encoder_blocks_forward(const encoder *e, const tec_example *exam
 void tec_encoder_forward(const encoder *e, const tec_example *example, int B, const real *class_row,
                          encoder_cache *cache, const scratch *s);
 
+/* What a classifier, or an evaluation, takes of an image: the mean of the L patches, or the class token.
+ *
+ *   tokens  [P + L, D]
+ *   out     [D] */
+void tec_encoder_pool(const encoder *e, const real *tokens, int L, bool mean, real *out);
+
 /* From the gradient of the last block's output to those of all tensors and of the class token.
  *
  *   d       [B N, D]        in: gradient of the last block's output; overwritten

@@ -25,7 +25,6 @@ struct tec_frozen {
     class_adaptor_cache class_cache;
     scratch scratch;
     tec_example *example; /* [batch] */
-    int *all_patches;     /* [L]     0, 1, ..., L - 1: all visible, in their own order */
     real *prefix;         /* [P, D]  the tokens before the patches, with their positions */
     real *mean;           /* [L]     the class query's logits, mean over heads */
 };
@@ -40,7 +39,6 @@ static void lay_out(tec_frozen *f, tec_arena *arena)
         tec_class_adaptor_lay_out(&f->class_adaptor, &f->class_cache, arena);
     f->scratch.attention = tec_arena_take(arena, f->scratch.attention_size * sizeof(real));
     f->example = take_array(arena, f->batch, sizeof *f->example);
-    f->all_patches = take_array(arena, L, sizeof *f->all_patches);
     f->prefix = take_reals(arena, f->encoder.prefix, c->width);
     f->mean = take_reals(arena, 1, L);
 }
@@ -62,8 +60,6 @@ tec_status tec_frozen_create(tec_frozen **out, const tec_model_config *config, i
     lay_out(f, &f->arena);
     tec_arena_reserve(&f->arena);
     lay_out(f, &f->arena);
-    for (int l = 0; l < tec_model_patches(config); l++)
-        f->all_patches[l] = l;
     *out = f;
     return TEC_OK;
 }
@@ -148,8 +144,7 @@ static const real *embed(tec_frozen *f, const real *images, int B)
     const encoder *e = &f->encoder;
     int S = f->config.image_size, D = f->config.width, N = e->prefix + tec_model_patches(&f->config);
     for (int b = 0; b < B; b++)
-        f->example[b] =
-            (tec_example){.image = images + reals(b * f->config.channels * S, S), .shuffle = f->all_patches};
+        f->example[b] = (tec_example){.image = images + reals(b * f->config.channels * S, S)};
     tec_encoder_embed_patches(e, f->example, B, &f->cache);
     for (int b = 0; b < B; b++)
         copy_reals(f->prefix, reals(e->prefix, D), f->cache.x + reals(b * N, D));
@@ -173,30 +168,11 @@ const char *tec_pooling_name(tec_pooling pooling)
     return pooling == TEC_POOL_CLASS ? "cls" : "mean";
 }
 
-/* Features of one image.
- *
- *   tokens  [P + L, D]
- *   out     [D] */
-static void pool(const tec_frozen *f, const real *tokens, tec_pooling pooling, real *out)
-{
-    int D = f->config.width, L = tec_model_patches(&f->config);
-    const real *patches = tokens + reals(f->encoder.prefix, D);
-    if (pooling == TEC_POOL_CLASS) {
-        assert(f->encoder.cls_token >= 0);
-        copy_reals(tokens, reals(1, D), out);
-        return;
-    }
-    zero_reals(out, reals(1, D));
-    for (int l = 0; l < L; l++)
-        tec_add(out, patches + reals(l, D), D, out);
-    for (int d = 0; d < D; d++)
-        out[d] /= (real)L;
-}
-
 void tec_frozen_features(tec_frozen *f, const real *images, int B, tec_pooling pooling, real *out)
 {
-    int D = f->config.width, N = f->encoder.prefix + tec_model_patches(&f->config);
+    int D = f->config.width, L = tec_model_patches(&f->config), N = f->encoder.prefix + L;
     bool norm_tokens = !f->config.variant.fc_norm;
+    assert(pooling == TEC_POOL_MEAN || f->encoder.cls_token >= 0);
     const real *x = embed(f, images, B);
     for (int i = 0; i < f->config.depth; i++)
         x = run_block(f, i, x);
@@ -205,7 +181,8 @@ void tec_frozen_features(tec_frozen *f, const real *images, int B, tec_pooling p
         x = f->cache.normed;
     }
     for (int b = 0; b < B; b++)
-        pool(f, x + reals(b * N, D), pooling, (norm_tokens ? out : f->cache.normed) + reals(b, D));
+        tec_encoder_pool(&f->encoder, x + reals(b * N, D), L, pooling == TEC_POOL_MEAN,
+                         (norm_tokens ? out : f->cache.normed) + reals(b, D));
     if (!norm_tokens)
         tec_norm_forward(&f->encoder.norm, f->cache.normed, B, &f->cache.norm, out);
 }

@@ -46,21 +46,6 @@ static void lay_out(tec_model *m, tec_arena *arena)
     m->dx = take_reals(arena, B * N, D);
 }
 
-/* x [N, D] -> pooled [D]: the mean of the patches, or the class token. */
-static void pool(const tec_model *m, const real *x, real *pooled)
-{
-    int D = m->config.width, L = m->visible;
-    if (!m->config.variant.fc_norm) {
-        copy_reals(x, reals(1, D), pooled);
-        return;
-    }
-    zero_reals(pooled, reals(1, D));
-    for (int l = 0; l < L; l++)
-        tec_add(pooled, x + reals(m->encoder.prefix + l, D), D, pooled);
-    for (int d = 0; d < D; d++)
-        pooled[d] /= (real)L;
-}
-
 /* dpooled [D], overwritten -> dx [N, D] */
 static void pool_backward(const tec_model *m, real *dpooled, real *dx)
 {
@@ -85,7 +70,8 @@ static void compute_logits(tec_model *m)
     const real *token = m->encoder.cls_token < 0 ? NULL : tec_params_weight(p, m->encoder.cls_token);
     const real *x = tec_encoder_blocks_forward(&m->encoder, m->example, m->B, token, c, &m->scratch);
     for (int b = 0; b < m->B; b++)
-        pool(m, x + reals(b * N, D), m->pooled + reals(b, D));
+        tec_encoder_pool(&m->encoder, x + reals(b * N, D), m->visible, m->config.variant.fc_norm,
+                         m->pooled + reals(b, D));
     tec_norm_forward(&m->encoder.norm, m->pooled, m->B, &c->norm, c->normed);
     tec_linear_forward(c->normed, D, tec_params_weight(p, m->head_weight), tec_params_weight(p, m->head_bias), m->B, D,
                        classes, m->pred, classes);

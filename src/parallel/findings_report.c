@@ -38,25 +38,17 @@ static int64_t count_noted(tec_findings *findings, const tec_comm *comm, tec_ima
     return count;
 }
 
-static char *join(char *text, char *more)
-{
-    char *longer = tec_string_format("%s%s%s", text ? text : "", text ? ", " : "", more);
-    free(text);
-    free(more);
-    return longer;
-}
-
-/* Collective. "3 PNG without an end (first: set/a.png), 1 JPEG ..." on rank 0; NULL: no image is damaged. */
+/* Collective. "3 PNG without an end (first: set/a.png), 1 JPEG ..." on rank 0; "": no image is damaged. */
 static char *describe_damage(const tec_dataset *set, const tec_comm *comm, const int64_t *noted)
 {
-    char *text = NULL, name[256];
+    char *text = tec_string_copy(""), name[256];
     for (int note = 0; note < TEC_IMAGE_TURNED; note++) {
         int64_t first = 0;
         int64_t count = noted[note] ? count_noted(tec_dataset_findings(set), comm, (tec_image_note)note, &first) : 0;
         if (count > 0)
-            text = join(text, tec_string_format("%lld %s (first: %s)", (long long)count,
-                                                tec_image_note_words((tec_image_note)note),
-                                                tec_dataset_name(set, first, name, sizeof name)));
+            tec_string_append(&text, "%s%lld %s (first: %s)", *text ? ", " : "", (long long)count,
+                              tec_image_note_words((tec_image_note)note),
+                              tec_dataset_name(set, first, name, sizeof name));
     }
     return text;
 }
@@ -131,7 +123,7 @@ void tec_findings_report(const tec_dataset *set, const tec_comm *comm, const cha
         noted[note] = tec_findings_has(findings, (tec_image_note)note);
     tec_comm_sum_int64(comm, noted, TEC_IMAGE_NOTES);
     char *damage = describe_damage(set, comm, noted);
-    if (damage)
+    if (*damage)
         tec_warn("%s: damaged images were read all the same (data.strict_images=true refuses them): %s", what, damage);
     free(damage);
     int64_t turned = noted[TEC_IMAGE_TURNED] ? count_noted(findings, comm, TEC_IMAGE_TURNED, &first) : 0;

@@ -74,11 +74,8 @@ tec_status tec_skipped_fail(const tec_skipped *s, const tec_comm *comm, const ch
     tec_skipped all = tec_skipped_merge(s, comm);
     char *text = tec_string_format("%lld %s left out so far, the first of them: ", (long long)all.count,
                                    all.count == 1 ? "was" : "were");
-    for (int64_t i = 0; i < all.count && i < NAMED; i++) {
-        char *longer = tec_string_format("%s%s%s", text, i ? "; " : "", all.message[i]);
-        free(text);
-        text = longer;
-    }
+    for (int64_t i = 0; i < all.count && i < NAMED; i++)
+        tec_string_append(&text, "%s%s", i ? "; " : "", all.message[i]);
     tec_status status = tec_fail(TEC_USER_ERROR, "%s; %s", what, text);
     free(text);
     tec_skipped_free(&all);

@@ -8,14 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_among(const char *section, const char *const *sections)
-{
-    for (; *sections; sections++)
-        if (strcmp(*sections, section) == 0)
-            return true;
-    return false;
-}
-
 static void compare_setting(const tec_setting *s, const tec_settings *before, const tec_settings *now,
                             tec_run_changes *out)
 {
@@ -39,7 +31,7 @@ tec_status tec_setup_compare(const void *context, const char *yaml, tec_run_chan
     if (status == TEC_OK) {
         out->recipe = now->recipe(&before);
         for (int i = 0; i < tec_settings_count; i++)
-            if (is_among(tec_settings_table[i].section, now->sections))
+            if (tec_string_find(now->sections, tec_settings_table[i].section) >= 0)
                 compare_setting(&tec_settings_table[i], &before, now->settings, out);
     }
     tec_settings_free(&before);

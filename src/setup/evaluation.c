@@ -7,14 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static tec_status check_model(const tec_settings *settings, const tec_model_config *model)
+tec_status tec_setup_check_model(const tec_settings *settings, const char *section, const char *path,
+                                 tec_pooling pooling, const tec_model_config *model)
 {
     if (model->channels != settings->data.channels)
-        return tec_fail(TEC_USER_ERROR, "eval.model %s takes %d-channel images, but data.channels is %d",
-                        settings->eval.model, model->channels, settings->data.channels);
-    if (model->variant.no_class_token && settings->eval.pooling == TEC_POOL_CLASS)
-        return tec_fail(TEC_USER_ERROR, "eval.model %s has no class token: set eval.pooling=mean",
-                        settings->eval.model);
+        return tec_fail(TEC_USER_ERROR, "%s.model %s takes %d-channel images, but data.channels is %d", section, path,
+                        model->channels, settings->data.channels);
+    if (model->variant.no_class_token && pooling == TEC_POOL_CLASS)
+        return tec_fail(TEC_USER_ERROR, "%s.model %s has no class token: set %s.pooling=mean", section, path, section);
     return TEC_OK;
 }
 
@@ -34,7 +34,7 @@ static tec_status open_model(const tec_comm *comm, const tec_settings *settings,
     if (strcmp(model, "pixels") == 0)
         return TEC_OK;
     TEC_TRY(tec_setup_frozen(comm, settings, model, settings->eval.batch, out, normalisation, preprocessing));
-    tec_status status = check_model(settings, tec_frozen_config(*out));
+    tec_status status = tec_setup_check_model(settings, "eval", model, settings->eval.pooling, tec_frozen_config(*out));
     if (status != TEC_OK) {
         tec_frozen_close(*out);
         *out = NULL;

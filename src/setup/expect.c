@@ -9,9 +9,6 @@
 
 enum { BATCH = 8, MOST_IMAGES = 1 << 16 };
 
-/* By tec_pooling. */
-static const char *const names[] = {"cls", "mean"};
-
 typedef struct expectation {
     tec_tensor_file *file;
     int images, B, c, S; /* index of the tensor [B, c, S, S] */
@@ -23,7 +20,7 @@ static tec_status open_expectation(expectation *e, const char *path)
     TEC_TRY(tec_tensor_file_open(&e->file, path));
     e->images = tec_tensor_file_find(e->file, "images");
     for (int p = 0; p < 2; p++)
-        e->of[p] = tec_tensor_file_find(e->file, names[p]);
+        e->of[p] = tec_tensor_file_find(e->file, tec_pooling_name((tec_pooling)p));
     if (e->images < 0 || (e->of[0] < 0 && e->of[1] < 0))
         return tec_fail(TEC_USER_ERROR,
                         "%s has no tensor `%s`: a file for --expect holds `images` [B, c, S, S] and the features `cls` "
@@ -48,7 +45,7 @@ static tec_status check_features(const expectation *e, const char *path, const t
         const tec_tensor *t = e->of[p] < 0 ? NULL : tec_tensor_file_get(e->file, e->of[p]);
         if (t && (t->dims != 2 || t->dim[0] != e->B || t->dim[1] != c->width))
             return tec_fail(TEC_USER_ERROR, "%s: `%s` is not [%d, %d], a row of the model's width for each image", path,
-                            names[p], e->B, c->width);
+                            tec_pooling_name((tec_pooling)p), e->B, c->width);
     }
     if (e->of[TEC_POOL_CLASS] >= 0 && c->variant.no_class_token)
         return tec_fail(TEC_USER_ERROR, "%s: it has `cls`, but the model has no class token", path);
@@ -104,7 +101,7 @@ static tec_status compare(tec_frozen *frozen, expectation *e, tec_comparison *ou
     for (int p = 0; p < 2 && status == TEC_OK; p++) {
         if (e->of[p] < 0)
             continue;
-        status = read_finite(e, e->of[p], names[p], want);
+        status = read_finite(e, e->of[p], tec_pooling_name((tec_pooling)p), want);
         if (status != TEC_OK)
             break;
         compute(frozen, e, images, (tec_pooling)p, got);

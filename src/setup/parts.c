@@ -65,9 +65,17 @@ tec_recipe tec_setup_recipe(const tec_settings *s)
                         .stop_after_steps = s->pretrain.stop_after_steps};
 }
 
+tec_mix_settings tec_setup_mix(const tec_settings *s)
+{
+    return (tec_mix_settings){.mixup = s->finetune.mixup,
+                              .cutmix = s->finetune.cutmix,
+                              .probability = s->finetune.mix_probability,
+                              .switching = s->finetune.cutmix_probability};
+}
+
 tec_recipe tec_setup_tuning_recipe(const tec_settings *s)
 {
-    const bool mixes = s->finetune.mix_probability > 0 && (s->finetune.mixup > 0 || s->finetune.cutmix > 0);
+    const tec_mix_settings mix = tec_setup_mix(s);
     return (tec_recipe){.epochs = s->finetune.epochs,
                         .batch = s->finetune.batch,
                         .micro_batch = s->finetune.micro_batch,
@@ -79,7 +87,7 @@ tec_recipe tec_setup_tuning_recipe(const tec_settings *s)
                         .weight_decay = s->finetune.weight_decay,
                         .clip_norm = s->finetune.clip_norm,
                         .layer_decay = s->finetune.layer_decay,
-                        .pairs = mixes,
+                        .pairs = tec_mix_is_on(&mix),
                         .seed = s->run.seed,
                         .log_steps = s->finetune.log_steps,
                         .compare_steps = s->finetune.compare_steps,

@@ -32,12 +32,7 @@ static tec_status open_model(const tec_comm *comm, const tec_settings *settings,
     *config = *tec_frozen_config(out->base);
     config->kind = TEC_MODEL_CLASSIFIER;
     config->variant.fc_norm = settings->finetune.pooling == TEC_POOL_MEAN;
-    if (config->channels != settings->data.channels)
-        return tec_fail(TEC_USER_ERROR, "finetune.model %s takes %d-channel images, but data.channels is %d", path,
-                        config->channels, settings->data.channels);
-    if (config->variant.no_class_token && !config->variant.fc_norm)
-        return tec_fail(TEC_USER_ERROR, "finetune.model %s has no class token: set finetune.pooling=mean", path);
-    return TEC_OK;
+    return tec_setup_check_model(settings, "finetune", path, settings->finetune.pooling, config);
 }
 
 /* Few labels, if that is wanted. */
@@ -73,10 +68,8 @@ static char *name_classes(const tec_dataset *set)
         char *name = tec_string_copy(tec_dataset_class_name(set, i));
         for (char *at = name; *at; at++)
             *at = *at == '\n' ? ' ' : *at;
-        char *longer = tec_string_format("%s%s\n", text, name);
+        tec_string_append(&text, "%s\n", name);
         free(name);
-        free(text);
-        text = longer;
     }
     return text;
 }
@@ -98,10 +91,7 @@ static tec_status describe_task(const tec_settings *settings, const tec_normalis
     tec_finetuning *t = &out->task;
     t->drop_path = settings->finetune.drop_path;
     t->smoothing = settings->finetune.label_smoothing;
-    t->mix = (tec_mix_settings){.mixup = settings->finetune.mixup,
-                                .cutmix = settings->finetune.cutmix,
-                                .probability = settings->finetune.mix_probability,
-                                .switching = settings->finetune.cutmix_probability};
+    t->mix = tec_setup_mix(settings);
     t->view = tec_setup_view(settings);
     t->view.normalisation = *normalisation;
     memcpy(t->view.crop.scale, settings->finetune.crop_scale, sizeof t->view.crop.scale);

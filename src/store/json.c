@@ -3,6 +3,7 @@
 #include "store_parts.h"
 
 #include "tec/memory.h"
+#include "tec/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,7 +120,7 @@ static bool member_from_json(const json_t *json, const spec_field *field, void *
         break;
     }
     if (field->h5.words)
-        value = json_is_string(json) ? tec_h5_word(field->h5.words, json_string_value(json)) : -1;
+        value = json_is_string(json) ? tec_string_find(field->h5.words, json_string_value(json)) : -1;
     else if (!whole(json, field->min, field->max, &value))
         return false;
     *(int *)member = (int)value;

@@ -83,10 +83,11 @@ void tec_store_parts_remove(const char *dir)
     tec_store_parts(dir, &names, &size);
     for (const char *name = names; name < names + size; name += strlen(name) + 1) {
         char *shard = tec_store_shard_path(dir, tec_store_part_shard(name)), *path = tec_path_join(dir, name);
-        int64_t has = bytes_of(dir, name);
-        if (tec_file_exists(shard) && tec_store_part_owner(dir, name) == TEC_OWNER_GONE && unlink(path) == 0) {
-            removed++;
-            bytes += has;
+        if (tec_file_exists(shard) && tec_store_part_owner(dir, name) == TEC_OWNER_GONE) {
+            int64_t has = bytes_of(dir, name);
+            bool gone = unlink(path) == 0;
+            removed += gone;
+            bytes += gone ? has : 0;
         }
         free(path);
         free(shard);

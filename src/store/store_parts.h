@@ -41,9 +41,7 @@ int tec_store_version(tec_target_type type);
 tec_status tec_store_version_known(int64_t version, const char *where);
 tec_status tec_store_version_check(int64_t version, const tec_store_spec *spec, const char *where);
 
-/* Rows of the store, and of one shard. */
 int64_t tec_store_rows(const tec_store_spec *spec);
-int64_t tec_store_shard_row_count(const tec_store_spec *spec, int64_t shard);
 
 /* -- layout of a row (layout.c) -- */
 

@@ -14,12 +14,13 @@ static void share_opinions(target_parts *p, const tec_comm *comm, double *opinio
         p->part[i].owner = (tec_owner)opinion[i];
 }
 
-void tec_target_parts_find(target_parts *p, const tec_comm *comm, const char *dir)
+void tec_target_parts_find(target_parts *p, const tec_targets_job *job)
 {
+    const tec_comm *comm = job->comm;
     size_t bytes = 0;
     *p = (target_parts){0};
     if (comm->rank == 0)
-        tec_store_parts(dir, &p->names, &bytes);
+        tec_store_parts(job->dir, &p->names, &bytes);
     tec_comm_share_text(comm, &p->names, &bytes, 0);
     for (size_t at = 0; at < bytes; at += strlen(p->names + at) + 1)
         p->count++;
@@ -33,8 +34,8 @@ void tec_target_parts_find(target_parts *p, const tec_comm *comm, const char *di
     share_opinions(p, comm, opinion);
     /* The file itself is asked by one rank only, for the sake of the file server. */
     for (int i = comm->rank; i < p->count; i += comm->size)
-        if (p->part[i].owner != TEC_OWNER_LIVES)
-            opinion[i] = (double)tec_store_part_owner(dir, p->part[i].name);
+        if (p->part[i].owner != TEC_OWNER_LIVES && p->part[i].shard % job->workers == job->worker)
+            opinion[i] = (double)tec_store_part_owner(job->dir, p->part[i].name);
     share_opinions(p, comm, opinion);
     free(opinion);
 }

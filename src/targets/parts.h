@@ -2,8 +2,7 @@
 #ifndef TEC_TARGETS_PARTS_H
 #define TEC_TARGETS_PARTS_H
 
-#include "tec/comm.h"
-#include "tec/store.h"
+#include "tec/targets.h"
 
 typedef struct target_part {
     const char *name; /* of the file, in the directory of the store */
@@ -18,8 +17,9 @@ typedef struct target_parts {
     char *names; /* what part[].name point into */
 } target_parts;
 
-/* Collective. Rank 0 lists the directory, and each host knows of its own processes whether they are there. */
-void tec_target_parts_find(target_parts *parts, const tec_comm *comm, const char *dir);
+/* Collective. Rank 0 lists the directory, and each host knows of its own processes whether they are there. Only the files
+ * of this worker's shards are asked themselves. */
+void tec_target_parts_find(target_parts *parts, const tec_targets_job *job);
 void tec_target_parts_free(target_parts *parts);
 
 /* Local. Is the shard being made, as far as can be known? */

@@ -42,22 +42,16 @@ typedef struct writing {
     double longest_round; /* seconds between two agreements */
 } writing;
 
-static int64_t rows_of_shard(const tec_store_spec *spec, int64_t shard)
-{
-    int64_t left = spec->samples * spec->views - shard * spec->shard_rows;
-    return left < spec->shard_rows ? left : spec->shard_rows;
-}
-
 static int next_count(const writing *w, const position *p)
 {
-    int64_t left = rows_of_shard(&w->job->spec, w->shard[p->shard]) - p->row;
+    int64_t left = tec_store_shard_row_count(&w->job->spec, w->shard[p->shard]) - p->row;
     return left < w->job->batch ? (int)left : w->job->batch;
 }
 
 static void advance(const writing *w, position *p, int count)
 {
     p->row += count;
-    if (p->row < rows_of_shard(&w->job->spec, w->shard[p->shard]))
+    if (p->row < tec_store_shard_row_count(&w->job->spec, w->shard[p->shard]))
         return;
     p->shard++;
     p->row = p->shard < w->shards ? w->first[p->shard] : 0;
@@ -240,7 +234,7 @@ static void take_share(writing *w, const int64_t *missing, const target_parts *p
         w->shard[at] = shard;
         w->begun[at] = tec_target_parts_take(parts, w->job->dir, spec, shard, w->job->batch);
         w->first[at] = w->begun[at] ? tec_store_writer_rows(w->begun[at]) : 0;
-        const int64_t rows = rows_of_shard(spec, shard) - w->first[at];
+        const int64_t rows = tec_store_shard_row_count(spec, shard) - w->first[at];
         w->rows += rows;
         w->batches += (rows + w->job->batch - 1) / w->job->batch;
         begun[0] += w->begun[at] != NULL;
@@ -279,7 +273,7 @@ tec_status tec_targets_write(const tec_targets_job *job)
     char *missing = NULL;
     size_t bytes = 0;
     tec_stop_catch();
-    tec_target_parts_find(&parts, job->comm, job->dir);
+    tec_target_parts_find(&parts, job);
     tec_status status = tec_comm_agree(
         job->comm, job->comm->rank == 0 ? begin(job, &parts, (int64_t **)(void *)&missing, &bytes) : TEC_OK);
     if (status != TEC_OK)

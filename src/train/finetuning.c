@@ -40,11 +40,6 @@ static tec_status draw_depth(void *own, int thread, tec_feed_item *item)
     return TEC_OK;
 }
 
-bool tec_finetuning_mixes(const tec_finetuning *f)
-{
-    return f->mix.probability > 0 && (f->mix.mixup > 0 || f->mix.cutmix > 0);
-}
-
 static void set_targets(const tuning *t, const tec_mix *mix, const tec_feed_item *item, const tec_feed_item *partner)
 {
     tec_mix_target(mix, t->settings.smoothing, t->settings.model.classes, tec_dataset_label(t->set, item->sample),
@@ -72,7 +67,7 @@ static void examples_of_images(const void *own, int64_t step, const tec_feed_bat
 {
     const tuning *t = own;
     tec_mix mix = {.lambda = 1};
-    if (batch->count > 0 && tec_finetuning_mixes(&t->settings))
+    if (batch->count > 0)
         mix = tec_mix_draw(&t->settings.mix, t->settings.view.seed, step, batch->item[0].view, t->settings.view.size);
     mix_pairs(t, &mix, batch);
     for (int i = 0; i < batch->count; i++)

@@ -9,12 +9,8 @@
 
 void tec_run_changes_add(tec_run_changes *c, const char *key, char *was, char *is, bool kept)
 {
-    tec_run_change *more = tec_allocate((size_t)(c->count + 1) * sizeof *more);
-    if (c->count > 0)
-        memcpy(more, c->change, (size_t)c->count * sizeof *more);
-    more[c->count++] = (tec_run_change){.key = tec_string_copy(key), .was = was, .is = is, .kept = kept};
-    free(c->change);
-    c->change = more;
+    c->change = tec_grow(c->change, (size_t)c->count, &c->capacity, sizeof *c->change);
+    c->change[c->count++] = (tec_run_change){.key = tec_string_copy(key), .was = was, .is = is, .kept = kept};
 }
 
 void tec_run_changes_free(tec_run_changes *c)
@@ -48,10 +44,7 @@ char *tec_run_changes_text(const tec_run_changes *c, const char *sections)
         const tec_run_change *change = &c->change[i];
         if (sections && !is_of(change->key, sections))
             continue;
-        char *longer =
-            tec_string_format("%s%s%s was %s, is %s", text, *text ? "; " : "", change->key, change->was, change->is);
-        free(text);
-        text = longer;
+        tec_string_append(&text, "%s%s was %s, is %s", *text ? "; " : "", change->key, change->was, change->is);
     }
     return text;
 }

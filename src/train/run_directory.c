@@ -281,9 +281,9 @@ tec_status tec_run_directory_checkpoint(const tec_run_plan *plan, const run_lock
     TEC_TRY(tec_run_lock_check(lock));
     tec_adamw *adamw = tec_trainer_adamw(trainer);
     char *path = tec_run_directory_checkpoint_path(plan);
-    tec_status status = tec_checkpoint_write_if(
-        path, &plan->task->model, tec_model_params(tec_trainer_model(trainer)), adamw->m, adamw->v, state,
-        &(tec_checkpoint_texts){plan->settings, plan->classes}, still_locked, lock);
+    tec_status status =
+        tec_checkpoint_write(path, &plan->task->model, tec_model_params(tec_trainer_model(trainer)), adamw->m, adamw->v,
+                             state, &(tec_checkpoint_texts){plan->settings, plan->classes}, still_locked, lock);
     free(path);
     return status;
 }

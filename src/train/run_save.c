@@ -29,10 +29,13 @@ static int64_t checkpoints_ahead(const tec_recipe *recipe, const tec_run_state *
 tec_status tec_run_saving_room(const tec_run_plan *plan, const tec_params *params, const tec_run_state *state,
                                bool resumed)
 {
+    const int64_t ahead = checkpoints_ahead(&plan->recipe, state);
+    if (ahead == 0)
+        return TEC_OK;
     char *path = tec_run_directory_checkpoint_path(plan), *previous = tec_checkpoint_previous(path);
     const char *const there[] = {path, previous};
-    const int64_t each = tec_checkpoint_bytes(params, true);
-    int64_t bytes = tec_min_int64(COPIES, resumed + checkpoints_ahead(&plan->recipe, state)) * each;
+    const int64_t each = tec_checkpoint_bytes(params);
+    int64_t bytes = tec_min_int64(COPIES, resumed + ahead) * each;
     for (int i = 0; i < 2; i++) {
         struct stat info;
         if (stat(there[i], &info) == 0)
@@ -41,9 +44,7 @@ tec_status tec_run_saving_room(const tec_run_plan *plan, const tec_params *param
     char one[32];
     char *what = tec_string_format("a checkpoint has %s, and while one is written the two before it are kept: this run",
                                    tec_room_text(one, each));
-    tec_status status = TEC_OK;
-    if (checkpoints_ahead(&plan->recipe, state) > 0)
-        status = tec_room_try(plan->dir, tec_max_int64(bytes, each), each, what, "give another run.dir");
+    tec_status status = tec_room_try(plan->dir, tec_max_int64(bytes, each), each, what, "give another run.dir");
     free(what);
     free(previous);
     free(path);

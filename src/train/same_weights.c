@@ -77,14 +77,6 @@ static int first_difference(const tec_comm *comm, const uint32_t *sum, int sums,
     return at;
 }
 
-static void append(char **text, char *more)
-{
-    char *joined = tec_string_format("%s%s", *text, more);
-    free(*text);
-    free(more);
-    *text = joined;
-}
-
 /* "rank 2 (host n2), rank 3 (host n2) and 5 more": the ranks whose hash is not `but`; all of them without a majority. */
 static char *name_ranks(const tec_comm *comm, const uint64_t *hash, uint64_t but, bool majority)
 {
@@ -96,11 +88,10 @@ static char *name_ranks(const tec_comm *comm, const uint64_t *hash, uint64_t but
         if (named == MOST_NAMES)
             more++;
         else
-            append(&text,
-                   tec_string_format("%srank %d (host %s)", named++ ? ", " : "", rank, tec_comm_host(comm, rank)));
+            tec_string_append(&text, "%srank %d (host %s)", named++ ? ", " : "", rank, tec_comm_host(comm, rank));
     }
     if (more)
-        append(&text, tec_string_format(" and %d more", more));
+        tec_string_append(&text, " and %d more", more);
     return text;
 }
 

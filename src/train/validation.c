@@ -144,14 +144,16 @@ static void count(void *context, int64_t sample, const real *logit)
     v->confusion[(int64_t)label * v->classes + best]++;
 }
 
-/* The table row by row: there can be more classes squared than one call sums. */
+/* The table in pieces of rows: there can be more classes squared than one call sums. */
 static tec_status sum_up(const tec_comm *comm, const tec_skipped *skipped, tec_validation *v)
 {
     int64_t number[3] = {v->images, v->top1, v->top5};
     tec_comm_sum_int64(comm, number, 3);
     tec_comm_sum_double(comm, &v->loss, 1);
-    for (int c = 0; c < v->classes; c++)
-        tec_comm_sum_int64(comm, v->confusion + (int64_t)c * v->classes, v->classes);
+    const int rows = tec_max_int(1, (1 << 20) / v->classes);
+    for (int c = 0; c < v->classes; c += rows)
+        tec_comm_sum_int64(comm, v->confusion + (int64_t)c * v->classes,
+                           tec_min_int(rows, v->classes - c) * v->classes);
     v->images = number[0];
     v->top1 = number[1];
     v->top5 = number[2];

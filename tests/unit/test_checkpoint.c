@@ -97,7 +97,7 @@ static int remove_all(void **state)
 static tec_status write_run(void)
 {
     return tec_checkpoint_write(path, &config, &params, moment[0], moment[1], &run,
-                                &(tec_checkpoint_texts){.settings = "run:\n  seed: 1\n"});
+                                &(tec_checkpoint_texts){.settings = "run:\n  seed: 1\n"}, NULL, NULL);
 }
 
 static void assert_same_tensors(const real *got, const real *want, bool all)
@@ -183,7 +183,7 @@ static void test_other_kinds(void **state)
                             .mlp_ratio = 4};
     const tec_model_config *each[] = {&mae, &vit};
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(tec_checkpoint_write(path, each[i], &params, NULL, NULL, NULL, NULL), TEC_OK);
+        assert_int_equal(tec_checkpoint_write(path, each[i], &params, NULL, NULL, NULL, NULL, NULL, NULL), TEC_OK);
         assert_int_equal(tec_checkpoint_read_config(path, &got), TEC_OK);
         assert_memory_equal(&got, each[i], sizeof got);
     }
@@ -419,7 +419,7 @@ static void test_full_file_system(void **state)
 static void test_unwritable_directory(void **state)
 {
     (void)state;
-    assert_int_equal(tec_checkpoint_write("/nowhere/model.h5", &config, &params, NULL, NULL, NULL, NULL),
+    assert_int_equal(tec_checkpoint_write("/nowhere/model.h5", &config, &params, NULL, NULL, NULL, NULL, NULL, NULL),
                      TEC_SYSTEM_ERROR);
     assert_non_null(strstr(tec_error_message(), ".tmp: cannot be created: No such file"));
 }

@@ -105,7 +105,7 @@ static void test_smoothed_labels(void **state)
     (void)state;
     tec_task task = tec_task_finetuning(&plain, set, NULL);
     chunk c = {0};
-    assert_false(tec_finetuning_mixes(&plain));
+    assert_false(tec_mix_is_on(&plain.mix));
     for (int i = 0; i < SAMPLES; i++)
         add_image(&c, &task, i, i);
     make_examples(&c, &task, 0);
@@ -158,7 +158,7 @@ static void test_pairs_are_mixed(void **state)
     const tec_finetuning f = mixing();
     tec_task task = tec_task_finetuning(&f, set, NULL);
     chunk whole = {0}, first = {0}, second = {0};
-    assert_true(tec_finetuning_mixes(&f));
+    assert_true(tec_mix_is_on(&f.mix));
     for (int i = 0; i < 4; i++) {
         add_image(&whole, &task, i, i);
         add_image(i < 2 ? &first : &second, &task, i % 2, i);

@@ -345,9 +345,9 @@ static void write_run(const char *file, const char *yaml)
     assert_int_equal(tec_frozen_create(&frozen, &config, 1), TEC_OK);
     const tec_params *params = tec_frozen_params(frozen);
     real *moment = tec_allocate_zeroed(params->total, sizeof *moment);
-    assert_int_equal(
-        tec_checkpoint_write(file, &config, params, moment, moment, &run, &(tec_checkpoint_texts){.settings = yaml}),
-        TEC_OK);
+    assert_int_equal(tec_checkpoint_write(file, &config, params, moment, moment, &run,
+                                          &(tec_checkpoint_texts){.settings = yaml}, NULL, NULL),
+                     TEC_OK);
     free(moment);
     tec_frozen_close(frozen);
 }
