@@ -34,7 +34,8 @@ static tec_status open_model(const tec_comm *comm, const tec_settings *settings,
     if (strcmp(model, "pixels") == 0)
         return TEC_OK;
     TEC_TRY(tec_setup_frozen(comm, settings, model, settings->eval.batch, out, normalisation, preprocessing));
-    tec_status status = tec_setup_check_model(settings, "eval", model, settings->eval.pooling, tec_frozen_config(*out));
+    tec_status status =
+        tec_setup_check_model(settings, "eval", model, (tec_pooling)settings->eval.pooling, tec_frozen_config(*out));
     if (status != TEC_OK) {
         tec_frozen_close(*out);
         *out = NULL;

@@ -32,7 +32,7 @@ static tec_status open_model(const tec_comm *comm, const tec_settings *settings,
     *config = *tec_frozen_config(out->base);
     config->kind = TEC_MODEL_CLASSIFIER;
     config->variant.fc_norm = settings->finetune.pooling == TEC_POOL_MEAN;
-    return tec_setup_check_model(settings, "finetune", path, settings->finetune.pooling, config);
+    return tec_setup_check_model(settings, "finetune", path, (tec_pooling)settings->finetune.pooling, config);
 }
 
 /* Few labels, if that is wanted. */
