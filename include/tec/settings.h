@@ -55,6 +55,7 @@ typedef struct tec_settings {
         int patch, width, depth, heads; /* patch 0 without a preset: 16 */
         double mlp_ratio;
         int adaptor_groups; /* 0: tec_settings_model_config chooses */
+        bool adaptors;
         int decoder_width, decoder_depth, decoder_heads;
     } model;
     struct {
@@ -70,6 +71,7 @@ typedef struct tec_settings {
         char *dir;
         int type; /* tec_target_type: float32 | float16 | int8 */
         int topk, last_layers, views;
+        bool standardise; /* the features, over the patches */
         int shard_mb;
         int batch;
         bool store_images;

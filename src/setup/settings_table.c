@@ -87,6 +87,8 @@ const tec_setting tec_settings_table[] = {
     {AT(model, adaptor_groups), INT(0, 1000, "0"),
      .help = "groups of blocks that the encoder adaptor fuses; "
              "0: as many of equal size as have at least 3 blocks each"},
+    {AT(model, adaptors), SWITCH("true"),
+     .help = "the class token's MLP and the encoder adaptor of objective tec; false: the paper's ablation"},
     {AT(model, decoder_width), INT(0, 65536, "0"),
      .help = "width of the decoder (numbers per token); 0: the preset's"},
     {AT(model, decoder_depth), INT(0, 1000, "0"),
@@ -123,6 +125,8 @@ const tec_setting tec_settings_table[] = {
      .help = "patch queries whose attention is a target, besides the class query"},
     {AT(targets, last_layers), INT(1, 1000, "2"),
      .help = "last blocks of the base model whose outputs are averaged to the feature target"},
+    {AT(targets, standardise), SWITCH("true"),
+     .help = "standardise each channel of the feature target over the image's patches; false: the paper's ablation"},
     {AT(targets, views), INT(1, 65536, "1"),
      .help = "random crops stored per image; epoch e trains on crop e mod views"},
     {AT(targets, shard_mb), INT(1, 1048576, "1024"),
