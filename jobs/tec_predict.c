@@ -256,7 +256,9 @@ static tec_status predict(const tec_comm *comm, const tec_settings *settings, co
         tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory"));
     if (comm->rank == 0)
         put_header(&t);
-    tec_status status = tec_classify_images(comm, by->model, by->batch, &how, "predictions", &skipped, put_image, &t);
+    bool stopped;
+    tec_status status =
+        tec_classify_images(comm, by->model, by->batch, &how, "predictions", &skipped, put_image, &t, &stopped);
     if (fclose(t.out) != 0 || !text)
         tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory"));
     if (status == TEC_OK)
