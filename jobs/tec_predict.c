@@ -311,8 +311,8 @@ const tec_command tec_command_predict = {
         "file. One line per image, in their order, whatever the number of ranks: its name, the likeliest class and its "
         "probability, then the next four. As CSV the columns are image, class, probability, class2, probability2, ...; "
         "as JSON lines a line is an object with image, class, probability and top5, an array of class and probability.\n\n"
-        "Images are prepared as `tec finetune` prepares those of data.val: eval.resize, eval.crop_pct and "
-        "eval.interpolation choose; size, channels and normalisation are the model's. eval.batch images are computed "
+        "Images are prepared as `tec finetune` prepared those of data.val, which the checkpoint tells; eval.resize, "
+        "eval.crop_pct and eval.interpolation choose otherwise. eval.batch images are computed "
         "at once, fewer if the model is large. With data.on_bad_image=skip, images that cannot be decoded have no line.",
     .options = options,
     .sections = sections,

@@ -107,6 +107,22 @@ expect_exit 2 'a model and a data set are expected' tec predict one/checkpoint.h
 expect_exit 2 'nowhere' tec predict one/checkpoint.h5 nowhere -o refused.csv
 [[ ! -e refused.csv ]] || fail "refused, but a table was written"
 
+say "predictions of images that are prepared as they were for the validation, also of its export"
+odd=(eval.resize=squash eval.crop_pct=0.7 eval.interpolation=bilinear)
+run tec finetune -c tiny.yaml finetune.model=scratch data.channels=3 data.train=folder data.val=folder run.dir=squashed \
+    finetune.batch=4 finetune.epochs=8 "${odd[@]}"
+expect_exit 0 'both sides resized to 40 pixels \(bilinear\)' tec predict squashed/checkpoint.h5 folder -o said.csv
+run tec predict squashed/checkpoint.h5 folder -o given.csv "${odd[@]}"
+run tec predict squashed/checkpoint.h5 folder -o other.csv eval.resize=shorter
+cmp said.csv given.csv || fail "images are not prepared as for the validation"
+! cmp -s said.csv other.csv || fail "how images are resized makes no difference"
+awk -F, -v loss="$(number loss <squashed/finetune.json)" -v top1="$(number top1 <squashed/finetune.json)" '
+    NR > 1 { n++; own = $1 ~ "/left/" ? "left" : "right"; right += $2 == own; sum -= log($2 == own ? $3 : $5) }
+    END { d = sum / n - loss; t = 100 * right / n - top1; exit !(n == 10 && d < 1e-4 && d > -1e-4 && t < 1e-4 && t > -1e-4) }' \
+    said.csv || fail "said.csv does not agree with squashed/finetune.json"
+run tec export squashed/checkpoint.h5 -o squashed.safetensors
+expect_exit 0 "to a square by bilinear, crop_pct 0.7 \(the file's metadata\)" tec inspect squashed.safetensors
+
 say "classes and files whose names are not UTF-8"
 mkdir odd
 cp -r folder/right odd/right
