@@ -256,7 +256,9 @@ static tec_status predict(const tec_comm *comm, const tec_settings *settings, co
         tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory"));
     if (comm->rank == 0)
         put_header(&t);
-    tec_status status = tec_classify_images(comm, by->model, by->batch, &how, "predictions", &skipped, put_image, &t);
+    bool stopped;
+    tec_status status =
+        tec_classify_images(comm, by->model, by->batch, &how, "predictions", &skipped, put_image, &t, &stopped);
     if (fclose(t.out) != 0 || !text)
         tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory"));
     if (status == TEC_OK)
@@ -309,8 +311,8 @@ const tec_command tec_command_predict = {
         "file. One line per image, in their order, whatever the number of ranks: its name, the likeliest class and its "
         "probability, then the next four. As CSV the columns are image, class, probability, class2, probability2, ...; "
         "as JSON lines a line is an object with image, class, probability and top5, an array of class and probability.\n\n"
-        "Images are prepared as `tec finetune` prepares those of data.val: eval.resize, eval.crop_pct and "
-        "eval.interpolation choose; size, channels and normalisation are the model's. eval.batch images are computed "
+        "Images are prepared as `tec finetune` prepared those of data.val, which the checkpoint tells; eval.resize, "
+        "eval.crop_pct and eval.interpolation choose otherwise. eval.batch images are computed "
         "at once, fewer if the model is large. With data.on_bad_image=skip, images that cannot be decoded have no line.",
     .options = options,
     .sections = sections,

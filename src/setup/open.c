@@ -98,8 +98,9 @@ tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings,
     return TEC_OK;
 }
 
-/* Reads data.mean and data.std from the settings in a checkpoint; false: these settings cannot be read. */
-static bool read_normalisation(const char *yaml, double mean[3], double std[3])
+/* Reads data.mean, data.std and what `eval` says of resizing from the settings in a checkpoint; false: these settings
+ * cannot be read. */
+static bool read_images(const char *yaml, double mean[3], double std[3], tec_preprocessing *preprocessing)
 {
     tec_settings settings;
     tec_settings_source source = {.yaml_name = "run/settings", .yaml = yaml, .yaml_bytes = strlen(yaml)};
@@ -107,6 +108,7 @@ static bool read_normalisation(const char *yaml, double mean[3], double std[3])
     if (readable) {
         memcpy(mean, settings.data.mean, sizeof settings.data.mean);
         memcpy(std, settings.data.std, sizeof settings.data.std);
+        *preprocessing = tec_setup_preprocessing(&settings);
     }
     tec_settings_free(&settings);
     return readable;
@@ -121,7 +123,7 @@ tec_status tec_setup_import(const tec_settings *settings, const char *path, tec_
         .interpolation = settings->base.interpolation,
         .architecture = settings->base.architecture,
         .about = settings->base.model,
-        .read_normalisation = read_normalisation,
+        .read_images = read_images,
     };
     memcpy(options.mean, settings->base.mean, sizeof options.mean);
     memcpy(options.std, settings->base.std, sizeof options.std);

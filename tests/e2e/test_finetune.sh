@@ -34,7 +34,14 @@ for step in 14 20 40; do
     expect_exit 0 "resuming run/checkpoint.h5 at step $step" in_folder "at$step" ranks 2 finetune -c ../tiny.yaml \
         finetune.model=../base/checkpoint.h5 run.dir=run
     expect_same_log plain/run/log.jsonl "at$step/run/log.jsonl"
-    expect_same_checkpoint plain/run/checkpoint.h5 "at$step/run/checkpoint.h5"
+    if ((step < 40)); then
+        expect_same_checkpoint plain/run/checkpoint.h5 "at$step/run/checkpoint.h5"
+    else # of the process that was stopped, with its settings
+        run tec export plain/run/checkpoint.h5 -o plain.safetensors
+        run tec export at40/run/checkpoint.h5 -o at40.safetensors
+        cmp plain.safetensors at40.safetensors || fail "other weights at step 40"
+    fi
+    cmp plain/run/finetune.json "at$step/run/finetune.json" || fail "other results after a stop at step $step"
     [[ -f at$step/run/DONE ]] || fail "at$step/run/DONE is not there"
 done
 
@@ -100,6 +107,22 @@ expect_exit 2 'a model and a data set are expected' tec predict one/checkpoint.h
 expect_exit 2 'nowhere' tec predict one/checkpoint.h5 nowhere -o refused.csv
 [[ ! -e refused.csv ]] || fail "refused, but a table was written"
 
+say "predictions of images that are prepared as they were for the validation, also of its export"
+odd=(eval.resize=squash eval.crop_pct=0.7 eval.interpolation=bilinear)
+run tec finetune -c tiny.yaml finetune.model=scratch data.channels=3 data.train=folder data.val=folder run.dir=squashed \
+    finetune.batch=4 finetune.epochs=8 "${odd[@]}"
+expect_exit 0 'both sides resized to 40 pixels \(bilinear\)' tec predict squashed/checkpoint.h5 folder -o said.csv
+run tec predict squashed/checkpoint.h5 folder -o given.csv "${odd[@]}"
+run tec predict squashed/checkpoint.h5 folder -o other.csv eval.resize=shorter
+cmp said.csv given.csv || fail "images are not prepared as for the validation"
+! cmp -s said.csv other.csv || fail "how images are resized makes no difference"
+awk -F, -v loss="$(number loss <squashed/finetune.json)" -v top1="$(number top1 <squashed/finetune.json)" '
+    NR > 1 { n++; own = $1 ~ "/left/" ? "left" : "right"; right += $2 == own; sum -= log($2 == own ? $3 : $5) }
+    END { d = sum / n - loss; t = 100 * right / n - top1; exit !(n == 10 && d < 1e-4 && d > -1e-4 && t < 1e-4 && t > -1e-4) }' \
+    said.csv || fail "said.csv does not agree with squashed/finetune.json"
+run tec export squashed/checkpoint.h5 -o squashed.safetensors
+expect_exit 0 "to a square by bilinear, crop_pct 0.7 \(the file's metadata\)" tec inspect squashed.safetensors
+
 say "classes and files whose names are not UTF-8"
 mkdir odd
 cp -r folder/right odd/right
@@ -108,6 +131,53 @@ run tec finetune -c tiny.yaml finetune.model=scratch data.channels=3 data.train=
     finetune.batch=4 finetune.epochs=1
 grep -q '"class": "l?ft"' odd1/finetune.json || fail "the class is not named"
 expect_exit 0 '^\{"image":"odd/l\?ft/0.jpg"' tec predict odd1/checkpoint.h5 odd --format jsonl
+
+say "ended within a validation: its epoch is kept, and the next process does it once"
+validated=(finetune -c ../tiny.yaml finetune.model=scratch data.channels=3 data.train=../folder data.val=../seen
+    finetune.batch=5 finetune.epochs=2 run.dir=run)
+make_folder seen 10
+in_folder whole run ranks 2 "${validated[@]}"
+cp seen/left/1.jpg good.jpg
+head -c "$(stat -c %s good.jpg)" /dev/zero >seen/left/1.jpg
+in_folder part expect_exit 2 'left/1.jpg' ranks 2 "${validated[@]}"
+grep -q '"kind":"epoch","epoch":1,' part/run/log.jsonl || fail "the first epoch was not done"
+if grep -q '"kind":"validation"' part/run/log.jsonl || [[ -e part/run/finetune.json ]]; then
+    fail "there are results of a validation that failed"
+fi
+cp good.jpg seen/left/1.jpg
+expect_exit 0 'resuming run/checkpoint.h5 at step 2' in_folder part ranks 2 "${validated[@]}"
+expect_same_log whole/run/log.jsonl part/run/log.jsonl
+expect_same_checkpoint whole/run/checkpoint.h5 part/run/checkpoint.h5
+rm -r part/run/DONE
+run in_folder part ranks 2 "${validated[@]}"
+expect_same_log whole/run/log.jsonl part/run/log.jsonl
+cmp whole/run/finetune.json part/run/finetune.json || fail "other results after a validation that was done later"
+
+say "a signal within a validation ends it"
+{ head -c 16 val/images-idx3-ubyte && for i in {1..300}; do tail -c +17 val/images-idx3-ubyte; done; } >many.images
+{ head -c 8 val/labels-idx1-ubyte && for i in {1..300}; do tail -c +9 val/labels-idx1-ubyte; done; } >many.labels
+mkdir many
+printf '\x00\x00\x5a\x3c' | dd of=many.images bs=1 seek=4 conv=notrunc status=none # 300 x 77 images
+printf '\x00\x00\x5a\x3c' | dd of=many.labels bs=1 seek=4 conv=notrunc status=none
+mv many.images many/images-idx3-ubyte
+mv many.labels many/labels-idx1-ubyte
+ended=false
+for i in {1..5}; do # unless it came too late, which a slow look can do
+    start_ranks 2 finetune -c tiny.yaml finetune.model=scratch data.val=many/images-idx3-ubyte run.dir="signal$i"
+    wait_for "an epoch" has_file "signal$i/checkpoint.h5"
+    signal_mpirun USR1
+    end_of_job
+    ((code == 0)) || fail "exit code $code after a signal"
+    [[ ! -e signal$i/DONE ]] || fail "stopped, but marked as done"
+    if grep -q 'stopped at step 10 of 40 after a checkpoint and before the end of a validation' "$err"; then
+        ended=true
+        break
+    fi
+done
+$ended || fail "no validation was ended by a signal"
+grep -c '"kind":"validation"' "signal$i/log.jsonl" >"$out" && fail "a validation that was ended is in the log"
+expect_exit 0 'epoch 1: validation .*\(23100 images\)' ranks 2 finetune -c tiny.yaml finetune.model=scratch \
+    data.val=many/images-idx3-ubyte run.dir="signal$i" finetune.stop_after_steps=12
 
 say "few labels: the same images of each class for every model, others with another seed"
 few=(finetune -c tiny.yaml finetune.labels_per_class=8 finetune.batch=16 finetune.epochs=1)
