@@ -109,6 +109,7 @@ typedef struct tec_settings {
         double crop_scale[2];
         char *rand_augment; /* timm's words; "": none */
         double color_jitter, erase;
+        int validate_epochs;
         int log_steps, compare_steps, checkpoint_epochs; /* as in pretrain, with what follows */
         double progress_seconds, checkpoint_minutes;
         int64_t stop_after_steps;

@@ -93,6 +93,7 @@ tec_recipe tec_setup_tuning_recipe(const tec_settings *s)
                         .compare_steps = s->finetune.compare_steps,
                         .progress_seconds = s->finetune.progress_seconds,
                         .checkpoint_epochs = s->finetune.checkpoint_epochs,
+                        .validate_epochs = s->finetune.validate_epochs,
                         .checkpoint_minutes = s->finetune.checkpoint_minutes,
                         .stop_after_steps = s->finetune.stop_after_steps,
                         .section = "finetune"};

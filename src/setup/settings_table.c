@@ -243,6 +243,8 @@ const tec_setting tec_settings_table[] = {
      .help = "strength of changes of brightness, contrast and saturation, if there is no RandAugment; 0: none"},
     {AT(finetune, erase), NUMBER(0, 1, "0.25"),
      .help = "probability that a rectangle of an image is replaced by noise (random erasing)"},
+    {AT(finetune, validate_epochs), INT(1, 1000000, "1"),
+     .help = "epochs between validations; there is one at the end in any case"},
     {AT(finetune, log_steps), INT(1, 1000000000, "20"),
      .help = "steps per line of log.jsonl"},
     {AT(finetune, compare_steps), INT(0, 1000000000, "100"),

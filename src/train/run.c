@@ -325,11 +325,13 @@ static tec_status save(run *r, bool last)
     return status;
 }
 
-/* After every epoch, and at the end of a run that ends within one. */
+/* After every epoch, or every few, and at the end of a run. */
 static bool validation_due(const run *r)
 {
-    return r->plan->validation && r->state.step > r->state.validated &&
-           (r->state.epoch_step == 0 || r->state.step == r->total_steps);
+    if (!r->plan->validation || r->state.step <= r->state.validated)
+        return false;
+    return r->state.step == r->total_steps ||
+           (r->state.epoch_step == 0 && r->state.epoch % r->recipe->validate_epochs == 0);
 }
 
 static tec_status report(run *r, const tec_validation *v)
