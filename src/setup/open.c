@@ -153,27 +153,32 @@ static tec_status recognise(const tec_settings *settings, const char *path, tec_
     return tec_import_check_known(*import, use);
 }
 
-/* The file is read by one rank only: thousands of ranks that open the same file stall a parallel file system. */
-tec_status tec_setup_frozen(const tec_comm *comm, const tec_settings *settings, const char *path, int batch,
-                            tec_frozen **out, tec_normalisation *normalisation, tec_preprocessing *preprocessing)
+/* The file is read by one rank only: thousands of ranks that open the same file stall a parallel file system. `facts`
+ * NULL: the model is only to be recognised. */
+static tec_status read_frozen(const tec_comm *comm, const tec_settings *settings, const char *path, int batch,
+                              tec_frozen **out, tec_frozen_facts *facts)
 {
     struct {
         tec_model_config config;
-        tec_normalisation normalisation;
-        tec_preprocessing preprocessing;
+        tec_frozen_facts facts;
     } found = {0};
     tec_import *import = NULL;
     tec_frozen *frozen = NULL;
     *out = NULL;
     tec_status status =
-        tec_comm_agree(comm, comm->rank == 0 ? recognise(settings, path, normalisation ? TEC_USE_IMAGES : TEC_USE_HASH,
-                                                         &import, &found.config, &found.normalisation)
+        tec_comm_agree(comm, comm->rank == 0 ? recognise(settings, path, facts ? TEC_USE_IMAGES : TEC_USE_HASH, &import,
+                                                         &found.config, &found.facts.normalisation)
                                              : TEC_OK);
     if (status != TEC_OK)
         goto done;
-    if (comm->rank == 0)
-        found.preprocessing = tec_import_get_facts(import)->preprocessing;
+    if (comm->rank == 0) {
+        found.facts.preprocessing = tec_import_get_facts(import)->preprocessing;
+        found.facts.head = tec_import_get_facts(import)->head;
+    }
     tec_comm_broadcast(comm, &found, sizeof found, 0);
+    status = tec_setup_check_memory(comm, "the model", path, &found.config, 1);
+    if (status != TEC_OK)
+        goto done;
     status = tec_comm_agree(comm, tec_frozen_create(&frozen, &found.config, batch));
     if (status != TEC_OK)
         goto done;
@@ -183,16 +188,32 @@ tec_status tec_setup_frozen(const tec_comm *comm, const tec_settings *settings, 
         goto done;
     tec_comm_broadcast(comm, params->weight, params->total * sizeof(real), 0);
     tec_frozen_ready(frozen);
-    if (normalisation)
-        *normalisation = found.normalisation;
-    if (preprocessing)
-        *preprocessing = found.preprocessing;
+    if (facts)
+        *facts = found.facts;
     *out = frozen;
     frozen = NULL;
 done:
     tec_frozen_close(frozen);
     tec_import_close(import);
     return status;
+}
+
+tec_status tec_setup_frozen_with(const tec_comm *comm, const tec_settings *settings, const char *path, int batch,
+                                 tec_frozen **out, tec_frozen_facts *facts)
+{
+    return read_frozen(comm, settings, path, batch, out, facts);
+}
+
+tec_status tec_setup_frozen(const tec_comm *comm, const tec_settings *settings, const char *path, int batch,
+                            tec_frozen **out, tec_normalisation *normalisation, tec_preprocessing *preprocessing)
+{
+    tec_frozen_facts facts;
+    TEC_TRY(read_frozen(comm, settings, path, batch, out, normalisation ? &facts : NULL));
+    if (normalisation)
+        *normalisation = facts.normalisation;
+    if (preprocessing)
+        *preprocessing = facts.preprocessing;
+    return TEC_OK;
 }
 
 tec_status tec_setup_directory(const tec_comm *comm, const char *dir)

@@ -79,6 +79,11 @@ run tec targets -c tiny.yaml base.model=base/checkpoint.h5 targets.dir=store
 run tec pretrain -c tiny.yaml base.model=base/checkpoint.h5 targets.dir=store run.dir=new pretrain.epochs=1
 run tec finetune -c tiny.yaml finetune.model=new/checkpoint.h5 run.dir=tuned finetune.epochs=1
 make_folder folder 5
+mkdir turned
+cp -r folder/left turned/up
+cp -r folder/right turned/right
+run tec finetune -c tiny.yaml finetune.model=scratch data.train=folder data.val=folder run.dir=grey finetune.batch=4 \
+    finetune.epochs=1
 run ranks 2 finetune -c tiny.yaml finetune.model=scratch data.train=folder data.val=folder run.dir=tuned2 \
     finetune.batch=4 finetune.epochs=2 data.channels=3 finetune.color_jitter=0.4 finetune.rand_augment= finetune.pooling=cls
 
@@ -111,6 +116,10 @@ expect_exit 0 '^\{"image":"folder/left/0.jpg","class":".*","probability":.*"top5
 (($(grep -c '"top5"' "$out") == 10)) || fail "not one line for each of 10 images"
 expect_exit 2 'base/checkpoint.h5 is no classifier of tec' ranks 2 predict base/checkpoint.h5 folder -o refused.csv
 expect_exit 2 'a model and a data set are expected' tec predict one/checkpoint.h5
+mkdir -p ruined/left
+for i in {1..3}; do head -c 100 folder/left/1.jpg >"ruined/left/$i.jpg"; done
+expect_exit 2 'none of the images could be decoded; 3 were left out' ranks 2 predict tuned2/checkpoint.h5 ruined -o refused.csv \
+    data.on_bad_image=skip
 expect_exit 2 'nowhere' tec predict one/checkpoint.h5 nowhere -o refused.csv
 [[ ! -e refused.csv ]] || fail "refused, but a table was written"
 
@@ -186,6 +195,17 @@ grep -c '"kind":"validation"' "signal$i/log.jsonl" >"$out" && fail "a validation
 expect_exit 0 'epoch 1: validation .*\(23100 images\)' ranks 2 finetune -c tiny.yaml finetune.model=scratch \
     data.val=many/images-idx3-ubyte run.dir="signal$i" finetune.stop_after_steps=12
 
+say "what becomes of a head, and of classes without validation images, is said"
+expect_exit 0 'has a head for 4 classes, the same as data.train.s: it is left out' tec "${tuning[@]/base/one}" run.dir=head1 \
+    finetune.epochs=1
+expect_exit 0 'has a head for 2 classes, and data.train .* has 4: it is left out' ranks 2 finetune -c tiny.yaml run.dir=head2 \
+    finetune.model=grey/checkpoint.h5 finetune.epochs=1
+expect_exit 0 'head for 2 other classes, or in another order \(number 0 is left, and in data.train turned .*right\)' tec finetune \
+    -c tiny.yaml run.dir=head3 finetune.model=tuned2/checkpoint.h5 data.channels=3 data.train=turned data.val=turned \
+    finetune.batch=4 finetune.epochs=1
+expect_exit 0 '1 of the 4 classes of data.train .* \(2\) has no image in data.val' tec "${tuning[@]}" run.dir=head4 \
+    finetune.epochs=1 data.max_val=3
+
 say "few labels: the same images of each class for every model, others with another seed"
 few=(finetune -c tiny.yaml finetune.labels_per_class=8 finetune.batch=16 finetune.epochs=1)
 expect_exit 0 '32 of the 310 training images are used, of 4 classes' tec "${few[@]}" finetune.model=scratch run.dir=few
@@ -240,6 +260,9 @@ expect_refused 'all 5 images are of one class, left' "${colour[@]}" data.train=s
 expect_refused '1 of the 2 classes of data.val others is none of the 2 classes of data.train folder' "${colour[@]}" data.train=folder \
     data.val=others
 expect_refused 'finetune.batch is 311, but the data set has only 310 images' finetune.model=scratch finetune.batch=311
+expect_refused 'finetune.batch is 1, but mixup and CutMix mix the images of a step' finetune.model=scratch finetune.batch=1
+expect_refused 'needs at least .* of memory in each rank, and host' finetune.model=scratch model.width=65536 model.depth=100 \
+    model.heads=64
 expect_refused 'finetune.rand_augment: ' finetune.model=scratch finetune.rand_augment=rand-x9
 expect_refused 'takes 1-channel images, but data.channels is 3' finetune.model=base/checkpoint.h5 data.channels=3
 expect_refused 'there is no such file|cannot be opened|No such file' finetune.model=nowhere.pth
