@@ -24,6 +24,9 @@ tec_recipe tec_setup_recipe(const tec_settings *settings);        /* of pretrain
 tec_recipe tec_setup_tuning_recipe(const tec_settings *settings); /* of fine-tuning */
 tec_mix_settings tec_setup_mix(const tec_settings *settings);     /* likewise */
 
+/* Random crops, altered and erased, for fine-tuning. TEC_USER_ERROR: words of finetune.rand_augment. */
+tec_status tec_setup_tuning_view(const tec_settings *settings, tec_feed_view *out);
+
 /* What tec_setup_compare compares with. Both are borrowed. */
 typedef struct tec_setup_now {
     const tec_settings *settings;

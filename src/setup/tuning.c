@@ -74,12 +74,15 @@ static char *name_classes(const tec_dataset *set)
     return text;
 }
 
-static tec_status augmentation_of(const tec_settings *settings, tec_augmentation *out)
+tec_status tec_setup_tuning_view(const tec_settings *settings, tec_feed_view *out)
 {
-    *out = (tec_augmentation){.jitter = settings->finetune.color_jitter, .erase = settings->finetune.erase};
+    tec_augmentation *a = &out->augmentation;
+    *out = tec_setup_view(settings);
+    memcpy(out->crop.scale, settings->finetune.crop_scale, sizeof out->crop.scale);
+    *a = (tec_augmentation){.jitter = settings->finetune.color_jitter, .erase = settings->finetune.erase};
     if (!settings->finetune.rand_augment[0])
         return TEC_OK;
-    if (tec_rand_augment_parse(settings->finetune.rand_augment, &out->rand) != TEC_OK)
+    if (tec_rand_augment_parse(settings->finetune.rand_augment, &a->rand) != TEC_OK)
         return tec_fail(TEC_USER_ERROR, "finetune.rand_augment: %s", tec_error_message());
     return TEC_OK;
 }
@@ -92,10 +95,8 @@ static tec_status describe_task(const tec_settings *settings, const tec_normalis
     t->drop_path = settings->finetune.drop_path;
     t->smoothing = settings->finetune.label_smoothing;
     t->mix = tec_setup_mix(settings);
-    t->view = tec_setup_view(settings);
+    TEC_TRY(tec_setup_tuning_view(settings, &t->view));
     t->view.normalisation = *normalisation;
-    memcpy(t->view.crop.scale, settings->finetune.crop_scale, sizeof t->view.crop.scale);
-    TEC_TRY(augmentation_of(settings, &t->view.augmentation));
     t->model.classes = tec_dataset_classes(out->inputs.set);
     out->classes = name_classes(out->inputs.set);
     TEC_TRY(tec_model_config_check(&t->model));
