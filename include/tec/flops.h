@@ -9,6 +9,9 @@
  * classifier, all patches and 0. */
 double tec_flops_train(const tec_model_config *config, int count, int visible, int topk);
 
+/* tec_model_classify of `count` images. */
+double tec_flops_classify(const tec_model_config *config, int count);
+
 /* tec_frozen_targets of `count` images with `topk` query patches. */
 double tec_flops_targets(const tec_model_config *config, int count, int topk);
 

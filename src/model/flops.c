@@ -70,16 +70,21 @@ static double attention_prediction(const tec_model_config *c, int topk)
            product(1 + topk, L, c->base_width);
 }
 
-static double classifier(const tec_model_config *c, int visible)
+/* Without the patch embedding. */
+static double classifier(const tec_model_config *c)
 {
-    double forward = encoder_blocks(c, tec_model_prefix(c) + visible) + product(1, c->width, c->classes);
-    return 3 * forward + 2 * patch_embedding(c, visible); /* the image needs no gradient */
+    return encoder_blocks(c, tec_model_prefix(c) + tec_model_patches(c)) + product(1, c->width, c->classes);
+}
+
+double tec_flops_classify(const tec_model_config *c, int count)
+{
+    return count * (classifier(c) + patch_embedding(c, tec_model_patches(c)));
 }
 
 double tec_flops_train(const tec_model_config *c, int count, int visible, int topk)
 {
     if (c->kind == TEC_MODEL_CLASSIFIER)
-        return count * classifier(c, visible);
+        return count * (3 * classifier(c) + 2 * patch_embedding(c, visible)); /* the image needs no gradient */
     bool tec = c->kind == TEC_MODEL_TEC;
     double outputs = tec ? c->base_width : (double)c->patch * c->patch * c->channels;
     double forward = encoder_blocks(c, 1 + visible) + decoder(c, visible, true) +

@@ -11,32 +11,38 @@
 #define SCRATCH "scratch"
 #define SCRATCH_HASH 1 /* no model's, and not 0, which is that of a checkpoint that says nothing */
 
-static bool from_scratch(const tec_settings *settings)
+bool tec_setup_from_scratch(const tec_settings *settings)
 {
     return strcmp(settings->finetune.model, SCRATCH) == 0;
+}
+
+tec_status tec_setup_classifier(const tec_settings *settings, const tec_model_config *base, tec_model_config *out)
+{
+    if (!base)
+        return tec_settings_classifier_config(settings, out);
+    *out = *base;
+    out->kind = TEC_MODEL_CLASSIFIER;
+    out->variant.fc_norm = settings->finetune.pooling == TEC_POOL_MEAN;
+    return tec_setup_check_model(settings, "finetune", settings->finetune.model,
+                                 (tec_pooling)settings->finetune.pooling, out);
 }
 
 /* The model that training begins with, and the classifier that it becomes, but for its classes. */
 static tec_status open_model(const tec_comm *comm, const tec_settings *settings, tec_normalisation *normalisation,
                              tec_preprocessing *preprocessing, tec_tuning *out)
 {
-    tec_model_config *config = &out->task.model;
     const char *path = settings->finetune.model;
     if (!path[0])
         return tec_fail(TEC_USER_ERROR, "finetune.model is not given: name a model file, or `" SCRATCH "` for none");
     out->base_hash = SCRATCH_HASH;
-    if (from_scratch(settings))
-        return tec_settings_classifier_config(settings, config);
+    if (tec_setup_from_scratch(settings))
+        return tec_setup_classifier(settings, NULL, &out->task.model);
     TEC_TRY(tec_setup_frozen(comm, settings, path, 1, &out->base, normalisation, preprocessing));
     out->base_hash = tec_frozen_hash(out->base);
-    *config = *tec_frozen_config(out->base);
-    config->kind = TEC_MODEL_CLASSIFIER;
-    config->variant.fc_norm = settings->finetune.pooling == TEC_POOL_MEAN;
-    return tec_setup_check_model(settings, "finetune", path, (tec_pooling)settings->finetune.pooling, config);
+    return tec_setup_classifier(settings, tec_frozen_config(out->base), &out->task.model);
 }
 
-/* Few labels, if that is wanted. */
-static void choose_labels(const tec_settings *settings, tec_dataset *set)
+void tec_setup_choose_labels(const tec_settings *settings, tec_dataset *set)
 {
     const int64_t all = tec_dataset_size(set);
     if (settings->finetune.labels_per_class == 0 && settings->finetune.label_fraction >= 1)
@@ -54,7 +60,7 @@ static tec_status open_sets(const tec_comm *comm, const tec_settings *settings, 
     TEC_TRY(tec_setup_dataset(comm, settings, false, &out->val));
     TEC_TRY(tec_setup_val_labels(comm, settings, out->inputs.set, out->val));
     TEC_TRY(tec_evaluation_check(out->inputs.set, settings->data.train, out->val, settings->data.val));
-    choose_labels(settings, out->inputs.set);
+    tec_setup_choose_labels(settings, out->inputs.set);
     if (comm->rank == 0)
         tec_evaluation_warn(out->inputs.set, settings->data.train, out->val, settings->data.val);
     return TEC_OK;

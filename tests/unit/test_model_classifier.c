@@ -212,6 +212,11 @@ static void check_flops(int kind, bool drop)
     tec_model_backward(c.model);
     tec_measure_stop();
     assert_flops(kinds[kind].name, tec_flops_train(&config, BATCH - 1, L, 0), tec_gemm_flops());
+    tec_gemm_forget();
+    tec_measure_start();
+    tec_model_classify(c.model, c.example, BATCH, reals(BATCH * CLASSES));
+    tec_measure_stop();
+    assert_flops(kinds[kind].name, tec_flops_classify(&config, BATCH), tec_gemm_flops());
     tec_model_free(c.model);
 
     config.kind = TEC_MODEL_VIT;
