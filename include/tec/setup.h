@@ -24,6 +24,9 @@ tec_recipe tec_setup_recipe(const tec_settings *settings);        /* of pretrain
 tec_recipe tec_setup_tuning_recipe(const tec_settings *settings); /* of fine-tuning */
 tec_mix_settings tec_setup_mix(const tec_settings *settings);     /* likewise */
 
+/* Random crops, altered and erased, for fine-tuning. TEC_USER_ERROR: words of finetune.rand_augment. */
+tec_status tec_setup_tuning_view(const tec_settings *settings, tec_feed_view *out);
+
 /* What tec_setup_compare compares with. Both are borrowed. */
 typedef struct tec_setup_now {
     const tec_settings *settings;
@@ -37,9 +40,11 @@ tec_status tec_setup_compare(const void *now, const char *yaml, tec_run_changes 
 /* `model`: as tec_setup_inputs has completed it. */
 tec_pretraining tec_setup_pretraining(const tec_settings *settings, const tec_model_config *model);
 
-/* Leaves images, dataset_bytes, nodes and ranks_per_node to the caller. */
+/* Both leave images, dataset_bytes, nodes and ranks_per_node to the caller. `model` of the second is a classifier.
+ * TEC_USER_ERROR: as tec_setup_tuning_view. */
 tec_plan_job tec_setup_plan_job(const tec_settings *settings, const tec_model_config *model,
                                 const tec_model_config *base);
+tec_status tec_setup_tuning_plan_job(const tec_settings *settings, const tec_model_config *model, tec_plan_job *out);
 
 /* The target store that belongs to these settings, this base model and this data set. */
 tec_store_spec tec_setup_store_spec(const tec_settings *settings, const tec_model_config *base, uint64_t base_hash,
@@ -127,6 +132,14 @@ tec_status tec_setup_inputs(const tec_comm *comm, tec_settings *settings, tec_mo
  * images, which are small and filled to the edge, are not cut unless somebody says so. */
 tec_preprocessing tec_setup_choose_preprocessing(const tec_settings *settings, tec_preprocessing model,
                                                  const tec_dataset *train, const tec_dataset *val);
+
+/* Local. The classifier that finetune.model, of architecture `base`, becomes, but for its classes; NULL: the one that
+ * `model` describes, for scratch. TEC_USER_ERROR: as tec_setup_check_model, tec_settings_classifier_config. */
+tec_status tec_setup_classifier(const tec_settings *settings, const tec_model_config *base, tec_model_config *out);
+bool tec_setup_from_scratch(const tec_settings *settings);
+
+/* Local. Few labels, if that is wanted, which is logged. */
+void tec_setup_choose_labels(const tec_settings *settings, tec_dataset *set);
 
 /* What a fine-tuning run works on. */
 typedef struct tec_tuning {

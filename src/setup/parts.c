@@ -128,6 +128,18 @@ tec_plan_job tec_setup_plan_job(const tec_settings *s, const tec_model_config *m
                                       .shard_mb = s->targets.shard_mb}};
 }
 
+tec_status tec_setup_tuning_plan_job(const tec_settings *s, const tec_model_config *model, tec_plan_job *out)
+{
+    *out = (tec_plan_job){.recipe = tec_setup_tuning_recipe(s),
+                          .model = *model,
+                          .inputs = 1,
+                          .visible = tec_model_patches(model),
+                          .reading = tec_setup_reading(s),
+                          .reduction = tec_setup_reduction(s),
+                          .threads = tec_settings_threads(s)};
+    return tec_setup_tuning_view(s, &out->view);
+}
+
 tec_store_spec tec_setup_store_spec(const tec_settings *settings, const tec_model_config *base, uint64_t base_hash,
                                     const tec_normalisation *normalisation, const tec_dataset *set)
 {
