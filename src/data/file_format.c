@@ -1,6 +1,8 @@
 /* Formats of files by their first bytes. The table has what turns up among images, or under their names. */
 #include "file_format.h"
 
+#include "tec/utf8.h"
+
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
@@ -108,7 +110,7 @@ static bool has(const uint8_t *data, size_t bytes, const char *what, size_t leng
 static bool is_html(const uint8_t *data, size_t bytes)
 {
     static const char *const starts[] = {"<!doctype html", "<html", "<head"};
-    size_t at = has(data, bytes, "\xef\xbb\xbf", 3, 0) ? 3 : 0;
+    size_t at = tec_utf8_mark(data, bytes);
     while (at < bytes && isspace(data[at]))
         at++;
     for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)

@@ -2,6 +2,7 @@
 #include "file_format.h"
 #include "tec/label_file.h"
 #include "tec/text.h"
+#include "tec/utf8.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -27,7 +28,7 @@ static bool is_binary(const char *text, size_t bytes)
 
 static const char *skip_blanks(const char *text)
 {
-    text += tec_string_starts_with(text, "\xEF\xBB\xBF") ? 3 : 0;
+    text += tec_utf8_mark(text, strlen(text));
     while (isspace((unsigned char)*text))
         text++;
     return text;
