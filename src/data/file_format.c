@@ -74,6 +74,8 @@ static const signature signatures[] = {
     {BYTES("<?xml"), TEXT("XML", "an XML file", ".xml", ".svg")},
     {BYTES("\x89HDF\r\n\x1a\n"), OTHER("HDF5", "an HDF5 file", ".h5", ".hdf5")},
     {BYTES("\x93NUMPY"), OTHER("NumPy", "a NumPy array", ".npy")},
+    {BYTES("MATLAB 5.0 MAT-file"), OTHER("MATLAB", "a MATLAB file", ".mat")},
+    {BYTES("MATLAB 7.3 MAT-file"), OTHER("MATLAB", "a MATLAB file", ".mat")},
     {BYTES("PK\3\4"), OTHER("ZIP", "a ZIP archive", ".zip", ".npz", ".pth", ".pt")},
     {BYTES("ustar"), .offset = 257, OTHER("tar", "a tar archive", ".tar")},
     {BYTES("\x1f\x8b"), OTHER("gzip", "a gzipped file", ".gz", ".tgz")},
