@@ -224,7 +224,7 @@ static void test_arena(void **state)
 static void speak(void)
 {
     tec_log("%d images", 7);
-    tec_warn("%s", "careful");
+    tec_warn("%s", "careful\ntec: error: in\033[2J names");
     tec_progress(1000, "step %d", 1);
     tec_progress(1000, "step %d", 2); /* too soon */
     tec_log("between");
@@ -250,7 +250,7 @@ static void test_log(void **state)
     char text[1024];
     assert_int_equal(in_child(speak, text, sizeof text), 0);
     assert_string_equal(text, "tec: 7 images\n"
-                              "tec: warning: careful\n"
+                              "tec: warning: careful?tec: error: in?[2J names\n"
                               "tec: step 1\n"
                               "tec: between\n"
                               "tec: step 3\n"
@@ -414,6 +414,14 @@ static void test_environment(void **state)
     assert_int_equal(host[sizeof host - 1], 0);
 }
 
+static void test_printable(void **state)
+{
+    (void)state;
+    char text[] = "a\nb\033[2J\x7f caf\xc3\xa9 \xc2\x9b"
+                  "2J \xc2\xa9 \xc2";
+    assert_string_equal(tec_string_printable(text), "a?b?[2J? caf\xc3\xa9 ??2J \xc2\xa9 \xc2");
+}
+
 static void test_byte_order_mark(void **state)
 {
     (void)state;
@@ -442,6 +450,7 @@ int main(void)
         cmocka_unit_test(test_exp),
         cmocka_unit_test(test_clock_and_version),
         cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_printable),
         cmocka_unit_test(test_byte_order_mark),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
