@@ -56,6 +56,10 @@ tec_store_spec tec_setup_store_spec(const tec_settings *settings, const tec_mode
  * TEC_USER_ERROR: no; names the first that differs. */
 tec_status tec_setup_same_images(const tec_settings *settings, const tec_dataset *set);
 
+/* Local. Is the store in targets.dir stored as targets.type and targets.store_images say, if they are given?
+ * TEC_USER_ERROR: no; names the first that differs. */
+tec_status tec_setup_same_storage(const tec_settings *settings, const tec_store_spec *found);
+
 /* Collective. Rank 0 lists data.train (`training`) or data.val, or takes a list that is kept in targets.dir or run.dir
  * (tec/dataset_kept.h), all ranks open it. With data.val_labels data.val has no
  * labels yet. */

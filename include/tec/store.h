@@ -93,6 +93,9 @@ int64_t tec_store_spread_rows(const tec_store_spec *spec, int64_t makers, int ba
  * targets.shard_mb (which a line says); if it is new, to tec_store_spread_rows, for all who come later. */
 tec_status tec_store_settle_rows(const char *dir, tec_store_spec *spec, int64_t makers, int batch);
 
+/* The targets.batch that the store was begun or made with; 0: not known, or there is none. */
+int64_t tec_store_batch(const char *dir, const tec_store_spec *spec);
+
 /* TEC_USER_ERROR: the store was begun with another batch (which tec_store_settle_rows notes), on which its rows depend in
  * the last bit. */
 tec_status tec_store_check_batch(const char *dir, const tec_store_spec *spec, int batch);

@@ -141,9 +141,6 @@ tec_status tec_store_shard_locate(const char *path, const tec_store_spec *spec, 
 /* The store is complete: nobody needs to be told any more how large its shards are to be (sizes.c). */
 void tec_store_settled(const char *dir, const tec_store_spec *spec);
 
-/* The targets.batch that the store was begun or made with; 0: not known, or there is none. */
-int64_t tec_store_batch(const char *dir, const tec_store_spec *spec);
-
 /* -- the journal of a shard that is being written (journal.c) --
  *
  * It lies behind the end of the HDF5 file, with a record for every row, and is cut off when the shard is whole. */
