@@ -8,6 +8,7 @@
 
 #include "tec/dataset.h"
 #include "tec/error.h"
+#include "tec/feature_file.h"
 #include "tec/frozen.h"
 #include "tec/label_file.h"
 #include "tec/model_config.h"
@@ -119,6 +120,12 @@ typedef struct tec_settings {
         double crop_pct;   /* 0: not given */
         int interpolation; /* tec_filter: auto | bicubic | bilinear | lanczos */
     } eval;
+    struct {
+        int layer;  /* 1 .. depth, or from the last one -1 .. -depth; 0: the last */
+        int tokens; /* tec_pooling: cls | mean | patches */
+        bool norm;
+        int type; /* tec_feature_type: float32 | float16 */
+    } features;
     struct {
         int k[2];
         double temperature;

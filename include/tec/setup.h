@@ -73,7 +73,7 @@ tec_status tec_setup_val_labels(const tec_comm *comm, const tec_settings *settin
 tec_status tec_setup_import(const tec_settings *settings, const char *path, tec_import **out);
 
 /* Collective; the same status everywhere. Rank 0 reads the encoder of a model file of any format, for images of
- * data.image_size pixels, and logs what it has found; all ranks get it. *normalisation is the first that is known of:
+ * data.image_size pixels (0: of the size that it was made for), and logs what it has found; all ranks get it. *normalisation is the first that is known of:
  * base.mean and base.std, the file's own, that of the model's family; NULL: the model is only to be recognised by its
  * tec_frozen_hash. *preprocessing (NULL: not wanted) is what the file's sidecar says, zero where it says nothing.
  * TEC_USER_ERROR: also something that this use depends on and that nothing tells. */

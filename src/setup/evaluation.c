@@ -66,7 +66,7 @@ static tec_status compute(const tec_comm *comm, const tec_settings *settings, co
     complete.channels = settings->data.channels;
     complete.reading = tec_setup_reading(settings);
     complete.batch = settings->eval.batch;
-    complete.pooling = (tec_pooling)settings->eval.pooling;
+    complete.tap.pooling = (tec_pooling)settings->eval.pooling;
     complete.model = settings->eval.model;
     complete.preprocessing = tec_setup_choose_preprocessing(settings, features->preprocessing, train, val);
     return tec_evaluation_compute(comm, &complete, train, val, frozen, out);

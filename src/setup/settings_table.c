@@ -269,6 +269,15 @@ const tec_setting tec_settings_table[] = {
     {AT(eval, interpolation), CHOICE(TEC_FILTER_WORDS, "auto"),
      .help = "filter of that resizing; auto: as a sidecar of the model says, else bicubic"},
 
+    {AT(features, layer), INT(-1000, 1000, "0"),
+     .help = "block behind which features are taken: 1 is the first, -1 the last, -2 the one before it; 0: the last"},
+    {AT(features, tokens), CHOICE(TEC_TOKENS_WORDS, "cls"),
+     .help = "the class token, the mean of the patch tokens, or all patch tokens, row by row of the image"},
+    {AT(features, norm), SWITCH("true"),
+     .help = "apply the model's final norm, behind whatever block; false: tokens as the block gives them"},
+    {AT(features, type), CHOICE(TEC_FEATURE_TYPE_WORDS, "float32"),
+     .help = "storage type; float16 keeps 3 digits in half the bytes"},
+
     {AT(knn, k), LIST(TEC_SETTING_INTS, 2, 1, 100000, "10,20"), .one_for_all = true,
      .help = "neighbours that vote: one number, or two for two evaluations"},
     {AT(knn, temperature), NUMBER(0, INFINITY, "0.07"), ABOVE,
