@@ -22,10 +22,9 @@ void tec_versions_print(FILE *out);
 tec_status tec_job_write_results(const tec_comm *comm, const tec_settings *settings, const char *name,
                                  const json_t *object);
 
-/* A new JSON object for knn.json or probe.json: the settings that features depend on, and the sizes of both sets.
- * `normalisation`: of the images. */
+/* A new JSON object for knn.json or probe.json: what features depend on, and the sizes of both sets. */
 json_t *tec_job_evaluation_json(const tec_settings *settings, const tec_evaluation *evaluation,
-                                const tec_normalisation *normalisation);
+                                const tec_evaluated *about);
 
 /* A name of a file or a class for JSON, which holds UTF-8 only: of a name in another encoding, the bytes above 127 become
  * question marks. */

@@ -116,9 +116,10 @@ typedef struct tec_settings {
         char *model;
         int pooling; /* tec_pooling: cls | mean */
         int batch;
-        int resize;        /* tec_resize: auto | shorter | squash | whole */
-        double crop_pct;   /* 0: not given */
-        int interpolation; /* tec_filter: auto | bicubic | bilinear | lanczos */
+        int resize;                    /* tec_resize: auto | shorter | squash | whole */
+        double crop_pct;               /* 0: not given */
+        int interpolation;             /* tec_filter: auto | bicubic | bilinear | lanczos */
+        char *features, *val_features; /* files; "": none */
     } eval;
     struct {
         int layer;  /* 1 .. depth, or from the last one -1 .. -depth; 0: the last */

@@ -70,6 +70,16 @@ bool tec_feature_spec_differ(const tec_feature_spec *a, const tec_feature_spec *
     return false;
 }
 
+tec_status tec_feature_files_refuse(const tec_feature_difference *d, const char *a_path, const char *b_path)
+{
+    if (strcmp(d->name, "model_hash") == 0)
+        return tec_fail(TEC_USER_ERROR, "%s and %s are features by different models: write both by the same one",
+                        a_path, b_path);
+    return tec_fail(TEC_USER_ERROR,
+                    "%s and %s do not go together: %s is %s in the one and %s in the other (%s): write both alike",
+                    a_path, b_path, d->name, d->a, d->b, d->setting);
+}
+
 size_t tec_feature_row_numbers(const tec_feature_spec *spec)
 {
     return (size_t)spec->width * (size_t)(spec->patches ? spec->patches : 1);

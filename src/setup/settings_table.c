@@ -268,6 +268,10 @@ const tec_setting tec_settings_table[] = {
              "0.875 up to 224 pixels, 1 above"},
     {AT(eval, interpolation), CHOICE(TEC_FILTER_WORDS, "auto"),
      .help = "filter of that resizing; auto: as a sidecar of the model says, else bicubic"},
+    {AT(eval, features), TEXT(""),
+     .help = "features of training images, a file (.h5) of `tec features`, in place of eval.model and data.train"},
+    {AT(eval, val_features), TEXT(""),
+     .help = "features of validation images by the same model, likewise"},
 
     {AT(features, layer), INT(-1000, 1000, "0"),
      .help = "block behind which features are taken: 1 is the first, -1 the last, -2 the one before it; 0: the last"},

@@ -93,6 +93,46 @@ same whole.h5 killed.h5
 [[ ! -e killed.h5.parts ]] || fail "the parts are left behind"
 expect_no_temporaries .
 
+say "k-NN and probe of files are those of the model, to the bit"
+run tec features "$model" val/images-idx3-ubyte -o val.h5 eval.batch=7
+# results FILE: what has to be the same of two evaluations.
+results() {
+    grep -Ev '"(seconds|features_file|val_features_file|layer|norm|val|train)":' "$1"
+}
+files=(-c tiny.yaml eval.features=one.h5 eval.val_features=val.h5)
+for command in knn probe; do
+    for n in 1 2; do
+        run ranks $n $command -c tiny.yaml eval.model="$model" eval.batch=7 run.dir=by-model
+        expect_exit 0 'features by base/checkpoint.h5 of train/images-idx3-ubyte \(one.h5\)' \
+            ranks $n $command "${files[@]}" run.dir=by-files
+        diff <(results by-model/$command.json) <(results by-files/$command.json) >"$out" ||
+            fail "$command of files has other results on $n ranks"
+    done
+done
+run tec knn -c by-files/knn.yaml
+# refused PATTERN key=value ...
+refused() {
+    local pattern=$1
+    shift
+    expect_exit 2 "$pattern" ranks 2 knn "${files[@]}" run.dir=by-files "$@"
+}
+val=val/images-idx3-ubyte
+run tec features other/checkpoint.h5 $val -o other.h5
+run tec features "$model" $val -o val-mean.h5 features.tokens=mean
+run tec features "$model" $val -o unlabelled.h5 data.labels=none
+refused 'one.h5 and other.h5 are features by different models' eval.val_features=other.h5
+refused 'one.h5 and val-mean.h5 do not go together: tokens is cls in the one and mean in the other \(features.tokens\)' \
+    eval.val_features=val-mean.h5
+refused 'eval.features one.h5 and eval.val_features on2.h5 are of the same images' eval.val_features=on2.h5
+refused 'eval.features unlabelled.h5 has no labels' eval.features=unlabelled.h5
+refused 'eval.features patches.h5 holds every patch of an image' eval.features=patches.h5
+refused 'eval.val_features is not given' eval.val_features=
+refused 'eval.model and eval.features are both given' eval.model="$model"
+refused 'eval.pooling is given, but eval.features one.h5 was written without it' eval.pooling=mean
+refused 'knn.k is 400, but there are only 310 training images' knn.k=400
+refused 'array.npy does not say how its features were made' eval.features=array.npy
+refused 'base/checkpoint.h5 is no file of features' eval.features="$model"
+
 say "bad images and images without labels"
 make_folder photos 8
 head -c 600 photos/left/3.jpg >cut.jpg && mv cut.jpg photos/left/3.jpg
@@ -101,6 +141,12 @@ expect_exit 2 'photos/left/3.jpg: truncated JPEG' ranks 2 "${photos[@]}"
 expect_exit 0 'features of 15 images, .* \(1 image left out\)' ranks 2 "${photos[@]}" data.on_bad_image=skip
 grep -q 'warning: .*photos/left/3.jpg: ' "$err" || fail "the image that is left out is not listed"
 grep -q left_out photos.h5 || fail "the image that is left out is not in the file"
+make_folder fresh 3
+skip=(data.on_bad_image=skip eval.batch=2)
+run tec features "$model" fresh -o fresh.h5 "${skip[@]}"
+run ranks 2 probe -c tiny.yaml eval.model="$model" data.train=photos data.val=fresh run.dir=by-model "${skip[@]}"
+run ranks 2 probe -c tiny.yaml eval.features=photos.h5 eval.val_features=fresh.h5 run.dir=by-files
+diff <(results by-model/probe.json) <(results by-files/probe.json) >"$out" || fail "the probe without a bad image differs"
 run ranks 3 features "$model" photos eval.batch=2 -o photos.npy data.on_bad_image=skip data.labels=none
 [[ $(head -n 1 photos.csv) == path && $(wc -l <photos.csv) == 16 ]] || fail "photos.csv does not name 15 images"
 ! grep -q 'left/3.jpg' photos.csv || fail "an image without features is named"
