@@ -82,7 +82,7 @@ tec_status tec_setup_val_labels(const tec_comm *comm, const tec_settings *settin
 tec_status tec_setup_import(const tec_settings *settings, const char *path, tec_import **out);
 
 /* Collective; the same status everywhere. Rank 0 reads the encoder of a model file of any format, for images of
- * data.image_size pixels, and logs what it has found; all ranks get it. *normalisation is the first that is known of:
+ * data.image_size pixels (0: of the size that it was made for), and logs what it has found; all ranks get it. *normalisation is the first that is known of:
  * base.mean and base.std, the file's own, that of the model's family; NULL: the model is only to be recognised by its
  * tec_frozen_hash. *preprocessing (NULL: not wanted) is what the file's sidecar says, zero where it says nothing.
  * TEC_USER_ERROR: also something that this use depends on and that nothing tells. */
@@ -164,12 +164,31 @@ typedef struct tec_tuning {
 tec_status tec_setup_tuning(const tec_comm *comm, const tec_settings *settings, tec_tuning *out);
 void tec_tuning_close(tec_tuning *tuning); /* collective */
 
+/* What was evaluated, for results. */
+typedef struct tec_evaluated {
+    char *model, *train, *val; /* paths; owned */
+    tec_pooling pooling;
+    int layer; /* behind which features were taken; 0: the last one's */
+    bool raw;  /* without the model's final norm */
+    int image_size, channels;
+    tec_normalisation normalisation; /* of the images */
+} tec_evaluated;
+void tec_evaluated_free(tec_evaluated *about);
+
 /* Collective. Opens data.train, data.val and eval.model ("pixels": no model), checks that they go together, makes the
- * run directory and computes the features. *normalisation: of the images. `knn` (NULL: none): what will be asked of
- * them, checked beforehand. TEC_USER_ERROR: no labels, classes of data.val that data.train does not have, channels or
- * image size that the model does not take, more neighbours than images. Free with tec_evaluation_free, also after a
- * failure. */
+ * run directory and computes the features; with eval.features and eval.val_features reads them from these files instead.
+ * `knn` (NULL: none): what will be asked of them, checked beforehand. TEC_USER_ERROR: no labels, classes of data.val that
+ * data.train does not have, channels or image size that the model does not take, more neighbours than images; files that do
+ * not go together (tec_evaluation_check_files) or with what is given. Free with tec_evaluation_free and tec_evaluated_free,
+ * also after a failure. */
 tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settings, const tec_knn_settings *knn,
-                                tec_evaluation *out, tec_normalisation *normalisation);
+                                tec_evaluation *out, tec_evaluated *about);
+
+/* Local. The same for eval.features and eval.val_features alone: is one of them given? */
+bool tec_setup_evaluates_files(const tec_settings *settings);
+
+/* Collective, as above. In src/setup/evaluation_files.c. */
+tec_status tec_setup_evaluation_files(const tec_comm *comm, const tec_settings *settings, const tec_knn_settings *knn,
+                                      tec_evaluation *out, tec_evaluated *about);
 
 #endif
