@@ -10,6 +10,7 @@
 #include "tec/inputs.h"
 #include "tec/knn.h"
 #include "tec/plan.h"
+#include "tec/report.h"
 #include "tec/run.h"
 #include "tec/settings.h"
 
@@ -33,6 +34,10 @@ typedef struct tec_setup_now {
 
 /* A tec_run_compare; `now`: a tec_setup_now. */
 tec_status tec_setup_compare(const void *now, const char *yaml, tec_run_changes *out);
+
+/* Adds the settings in settings.yaml, beside the defaults, to a run that was read, and resolves them in *out, which the
+ * caller frees. What is wrong with them is noted; *out is then only to be freed. */
+void tec_setup_report(tec_report_run *run, tec_settings *out);
 
 /* `model`: as tec_setup_inputs has completed it. */
 tec_pretraining tec_setup_pretraining(const tec_settings *settings, const tec_model_config *model);

@@ -1,0 +1,58 @@
+/* Module report, public. Runs as one HTML page that needs no network and no script, and a run's log as CSV. Local.
+ *
+ * What is written depends on the files of the runs alone: the same files give the same bytes. */
+#ifndef TEC_REPORT_H
+#define TEC_REPORT_H
+
+#include "tec/error.h"
+#include "tec/model_config.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A setting of a run, as settings.yaml prints it. All texts are owned. */
+typedef struct tec_report_setting {
+    char *key; /* "pretrain.blr" */
+    char *value, *otherwise /* the default */;
+} tec_report_setting;
+
+/* What is in a run directory. */
+typedef struct tec_report_run {
+    char *dir, *name;       /* as given; its last part, made different from that of other runs */
+    bool done;              /* are all epochs done? */
+    bool evaluations_only;  /* no run, but results of `tec knn` or `tec probe` */
+    json_t *log;            /* the lines of log.jsonl; an array, empty if there is none */
+    json_t *environment;    /* environment.json; NULL: there is none, as below */
+    json_t *finetune;       /* finetune.json */
+    json_t *evaluations;    /* knn_1.json, ..., knn.json, probe_1.json, ..., each with its name as `file`; an array */
+    char *settings;         /* settings.yaml */
+    bool has_model;         /* is there a checkpoint? */
+    tec_model_config model; /* its architecture */
+    tec_report_setting *setting; /* all settings, in their order: by tec_report_add_setting; NULL: not known */
+    int setting_count;
+    size_t setting_capacity;
+    char **note; /* what is missing or damaged, a sentence each; owned */
+    int note_count;
+    size_t note_capacity;
+} tec_report_run;
+
+/* Reads what is there; what is missing or damaged becomes a note, and a warning. TEC_USER_ERROR: the directory does not
+ * exist, or has nothing of a run. Free it also after a failure. */
+tec_status tec_report_read(tec_report_run *out, const char *dir);
+void tec_report_free(tec_report_run *run);
+
+/* Adds a note, which is also a warning; a setting (texts are copied). */
+void tec_report_note(tec_report_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void tec_report_add_setting(tec_report_run *run, const char *key, const char *value, const char *otherwise);
+
+/* Gives runs whose directories have the same name longer ones: "a/base" and "b/base". */
+void tec_report_tell_apart(tec_report_run *run, int count);
+
+/* Writes the page as tec_file_write does. */
+tec_status tec_report_write(const char *path, const tec_report_run *run, int count);
+
+/* Writes log.jsonl as CSV: a row for each line, a column for each member that occurs. */
+tec_status tec_report_write_csv(const char *path, const tec_report_run *run);
+
+#endif

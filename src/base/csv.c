@@ -1,0 +1,16 @@
+/* Tables as CSV. */
+#include "tec/csv.h"
+
+#include <string.h>
+
+void tec_csv_put(FILE *out, const char *text)
+{
+    if (!strpbrk(text, ",\"\r\n")) {
+        fputs(text, out);
+        return;
+    }
+    fputc('"', out);
+    for (; *text; text++)
+        fprintf(out, *text == '"' ? "\"\"" : "%c", *text);
+    fputc('"', out);
+}
