@@ -74,6 +74,12 @@ static void put_number(FILE *out, int decimals, double value)
     fprintf(out, "<td class=\"number\">%s</td>", text);
 }
 
+/* Whole, as it mostly is, or with a decimal. */
+static void put_epoch(FILE *out, double epoch)
+{
+    put_number(out, epoch == floor(epoch) ? 0 : 1, epoch);
+}
+
 static void put_table(FILE *out, const results *all, int runs)
 {
     fputs("<div class=\"wide\" tabindex=\"0\"><table class=\"results\">\n<thead><tr><th scope=\"col\">run</th>"
@@ -91,7 +97,7 @@ static void put_table(FILE *out, const results *all, int runs)
         tec_html_put(out, "<td>", r->how, "</td>");
         put_number(out, 2, r->top1);
         put_number(out, 2, r->top5);
-        put_number(out, 0, r->epoch);
+        put_epoch(out, r->epoch);
         put_number(out, 0, r->images);
         tec_html_put(out, "<td>", r->model, "</td>");
         tec_html_put(out, "<td>", r->pooling, "</td>");

@@ -238,7 +238,7 @@ static const struct {
     {"done", done_text},
     {"time", time_text},
     {"speed, last epoch", speed_text},
-    {"peak memory of a rank", memory_text},
+    {"peak memory, rank 0", memory_text},
     {"ranks", ranks_text},
     {"hosts", hosts_text},
     {"last start (UTC)", started_text},

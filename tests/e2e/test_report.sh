@@ -22,6 +22,7 @@ make_idx train 310 1
 make_idx val 77 2
 make_settings tiny.yaml
 run tec pretrain -c tiny.yaml pretrain.objective=mae run.dir=base pretrain.stop_after_steps=14
+run tec knn -c tiny.yaml eval.model=base/checkpoint.h5 run.dir=base
 run tec pretrain -c tiny.yaml pretrain.objective=mae run.dir=base
 run tec knn -c tiny.yaml eval.model=base/checkpoint.h5 run.dir=base
 run tec finetune -c tiny.yaml finetune.model=base/checkpoint.h5 run.dir=tuned finetune.epochs=2 finetune.batch=31 \
@@ -33,7 +34,10 @@ check base.html base
 shows base.html 'pretraining from pixels'
 shows base.html '>pretrain.batch</th><td>31</td><td class="more">'
 shows base.html 'class="mark s0".*pretrain.stop_after_steps 14'
-shows base.html 'k-NN, k = 10'
+shows base.html 'base was started again at step 14'
+shows base.html 'k-NN, k = 10</td>(<td class="number">[0-9.]+</td>){2}<td class="number">1.4</td>'
+shows base.html 'Evaluation by epoch'
+shows base.html 'peak memory, rank 0</th><td>[0-9.]+ MB'
 ! grep -q 'What is missing' base.html || fail "something is missing from a whole run"
 run tec report base -o again.html
 cmp base.html again.html || fail "the same run gives two pages"
