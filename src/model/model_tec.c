@@ -46,7 +46,7 @@ static const real *feature_target(tec_model *m, const tec_example *example)
     return example->feature;
 }
 
-static void forward(tec_model *m, const double *weight, double scale, double *loss)
+static void decode(tec_model *m)
 {
     encoder_cache *e = &m->encoder_cache;
     encoder_adaptor_cache *adaptor = &m->encoder_adaptor_cache;
@@ -56,6 +56,11 @@ static void forward(tec_model *m, const double *weight, double scale, double *lo
         adaptor->x[i] = i + 1 < m->config.depth ? e->block[i].out : e->normed;
     tec_encoder_adaptor_forward(&m->encoder_adaptor, m->B * (1 + m->visible), adaptor);
     tec_decoder_forward(&m->decoder, m->example, m->B, adaptor->out, &m->decoder_cache, &m->scratch);
+}
+
+static void forward(tec_model *m, const double *weight, double scale, double *loss)
+{
+    decode(m);
     loss[0] += scale * tec_model_patch_loss(m, scale * weight[0], feature_target, true);
     if (m->config.predict_attention)
         loss[1] += scale * tec_attention_prediction_forward(&m->attention, m->example, m->B, m->decoder_cache.normed[1],
@@ -90,4 +95,4 @@ static void backward(tec_model *m)
 }
 
 static const char *const loss_names[] = {"loss_fea", "loss_att", NULL};
-const model_kind tec_model_kind_tec = {loss_names, build, lay_out, forward, backward};
+const model_kind tec_model_kind_tec = {loss_names, build, lay_out, decode, forward, backward};

@@ -133,7 +133,7 @@ static void put_recall(FILE *out, const classes *c)
         qsort(order, (size_t)count, sizeof *order, compare);
     fprintf(
         out,
-        "<div class=\"wide\" tabindex=\"0\"><table class=\"recall\"><caption>Recall of %s</caption>\n<thead><tr>"
+        "<div class=\"wide\" tabindex=\"0\"><table class=\"short recall\"><caption>Recall of %s</caption>\n<thead><tr>"
         "<th scope=\"col\" class=\"number\">no.</th><th scope=\"col\">class</th><th scope=\"col\" class=\"number\">"
         "images</th><th scope=\"col\" class=\"number\">recall, %%</th><th scope=\"col\"></th></tr></thead><tbody>\n",
         all ? "each class" : "the hardest and the easiest classes");
@@ -157,7 +157,7 @@ static void put_mistakes(FILE *out, const classes *c)
     if (count > 0) {
         qsort(mistake, count, sizeof *mistake, compare);
         fputs(
-            "<div class=\"wide\" tabindex=\"0\"><table><caption>The most frequent mistakes</caption>\n<thead><tr>"
+            "<div class=\"wide\" tabindex=\"0\"><table class=\"short\"><caption>The most frequent mistakes</caption>\n<thead><tr>"
             "<th scope=\"col\">label</th><th scope=\"col\">taken for</th><th scope=\"col\" class=\"number\">images</th>"
             "<th scope=\"col\" class=\"number\">of</th></tr></thead><tbody>\n",
             out);

@@ -54,6 +54,8 @@ static void put_page(FILE *out, const tec_report_run *run, int count)
     tec_report_evaluations(out, run, count);
     tec_report_curves(out, run, count);
     for (int i = 0; i < count; i++)
+        tec_report_pictures_put(out, &run[i]);
+    for (int i = 0; i < count; i++)
         tec_report_classes(out, &run[i]);
     tec_report_settings(out, run, count);
     tec_html_put(out, "</main>\n<footer>Written by tec ", tec_version(), ".</footer>\n</body>\n</html>\n");

@@ -15,6 +15,9 @@ void tec_report_curves(FILE *out, const tec_report_run *run, int count);
 void tec_report_evaluations(FILE *out, const tec_report_run *run, int count);
 void tec_report_classes(FILE *out, const tec_report_run *run); /* what fine-tuning says of each class */
 
+void tec_report_pictures_put(FILE *out, const tec_report_run *run);
+void tec_report_free_pictures(tec_report_pictures *pictures);
+
 /* -- what they ask of a run -- */
 
 typedef enum run_kind { RUN_UNKNOWN, RUN_TEC, RUN_MAE, RUN_TUNING, RUN_EVALUATION } run_kind;

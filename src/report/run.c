@@ -2,6 +2,7 @@
 #include "tec/report.h"
 
 #include "html.h"
+#include "parts.h"
 
 #include "tec/checkpoint.h"
 #include "tec/files.h"
@@ -245,6 +246,7 @@ void tec_report_free(tec_report_run *run)
     }
     for (int i = 0; i < run->note_count; i++)
         free(run->note[i]);
+    tec_report_free_pictures(&run->pictures);
     free(run->setting);
     free(run->note);
     free(run->settings);

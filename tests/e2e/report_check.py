@@ -1,11 +1,14 @@
-"""Checks a page of `tec report`: report_check.py PAGE [RUN]
+"""Checks a page of `tec report`: report_check.py PAGE [RUN [IDX]]
 
 The HTML is well formed, loads nothing, has a title in every drawing and a description of every picture, and a unit in every
-chart. With RUN, which the page must be of alone: its curves are those of RUN/log.jsonl. Prints what was found."""
+chart. With RUN, which the page must be of alone: its curves are those of RUN/log.jsonl. With IDX, an image file: the pictures are of its images, as they are;
+visible patches and reconstruction differ from them in hidden patches only. Prints what was found."""
 import base64
 import html.parser
 import json
+import re
 import sys
+import zlib
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 SHAPES = {"line", "rect", "circle", "polyline", "path", "image"}
@@ -28,10 +31,39 @@ def fail(text):
     sys.exit(f"{sys.argv[1]}: {text}")
 
 
+def read_png(text):
+    """Width, height and the rows' bytes behind one another."""
+    data = base64.b64decode(text, validate=True)
+    if data[:8] != b"\x89PNG\r\n\x1a\n":
+        fail("a picture is no PNG")
+    at, packed, out = 8, b"", bytearray()
+    while at < len(data):
+        length, kind = int.from_bytes(data[at:at + 4], "big"), data[at + 4:at + 8]
+        body = data[at + 8:at + 8 + length]
+        if zlib.crc32(kind + body) != int.from_bytes(data[at + 8 + length:at + 12 + length], "big"):
+            fail("a picture is damaged")
+        if kind == b"IHDR":
+            width, height, colour = int.from_bytes(body[:4], "big"), int.from_bytes(body[4:8], "big"), body[9]
+        packed += body if kind == b"IDAT" else b""
+        at += 12 + length
+    step = {0: 1, 2: 3}[colour]
+    raw, before = zlib.decompress(packed), bytes(width * step)
+    for y in range(height):
+        how, line = raw[y * (width * step + 1)], bytearray(raw[y * (width * step + 1) + 1:(y + 1) * (width * step + 1)])
+        for x in range(width * step):
+            a, b = line[x - step] if x >= step else 0, before[x]
+            c = before[x - step] if x >= step else 0
+            paeth = min((abs(b - c), 0, a), (abs(a - c), 1, b), (abs(a + b - 2 * c), 2, c))[2]
+            line[x] = (line[x] + (0, a, b, (a + b) // 2, paeth)[how]) % 256
+        out += line
+        before = line
+    return width, height, bytes(out)
+
+
 class Page(html.parser.HTMLParser):
     def __init__(self):
         super().__init__(convert_charrefs=True)
-        self.open, self.charts, self.pictures, self.ids, self.text = [], [], 0, [], []
+        self.open, self.charts, self.pictures, self.ids, self.text = [], [], [], [], []
         self.drawings = []
 
     def handle_starttag(self, tag, attributes):
@@ -47,11 +79,11 @@ class Page(html.parser.HTMLParser):
         if "id" in values:
             self.ids.append(values["id"])
         if tag == "img":
-            self.pictures += 1
             if not values.get("alt") or not values.get("width") or not values.get("height"):
                 fail("a picture lacks alt, width or height")
-            if base64.b64decode(values["src"].split(",")[1], validate=True)[:8] != b"\x89PNG\r\n\x1a\n":
-                fail("a picture is no PNG")
+            self.pictures.append((values["alt"], int(values["width"]), *read_png(values["src"].split(",")[1])))
+            if self.pictures[-1][2:4] != (int(values["width"]), int(values["height"])):
+                fail("a picture has another size than is said")
         if tag == "svg":
             self.drawings.append({"title": "", **values})
             if "data-x" in values:
@@ -130,6 +162,26 @@ def check_curves(page, run):
     return found
 
 
+def check_pictures(page, idx):
+    """28 x 28 grey images in patches of 7 pixels."""
+    images, grids = open(idx, "rb").read()[16:], {}
+    for alt, width, _, _, pixels in page.pictures:
+        what, sample = re.fullmatch(r"(.*) of .*\[(\d+)\]", alt).groups()
+        image = images[784 * int(sample):784 * int(sample) + 784]
+        if what == "image" and pixels != image:
+            fail(f"{alt} is another image")
+        if what in ("visible patches", "reconstruction"):
+            patches = [bytes(pixels[(p // 4 * 7 + y) * 28 + p % 4 * 7 + x] for y in range(7) for x in range(7)) for p in range(16)]
+            own = [bytes(image[(p // 4 * 7 + y) * 28 + p % 4 * 7 + x] for y in range(7) for x in range(7)) for p in range(16)]
+            same = {p for p in range(16) if patches[p] == own[p]}
+            if len(same) != 4 or grids.setdefault(sample, same) != same:
+                fail(f"{alt}: {len(same)} patches are those of the image, or others than elsewhere")
+            if what == "visible patches" and any(set(patches[p]) != {128} for p in range(16) if p not in same):
+                fail(f"{alt}: hidden patches are not grey")
+        elif what != "image" and width != 4:
+            fail(f"{alt}: {width} instead of 4 patches a side")
+
+
 page = Page()
 text = open(sys.argv[1], encoding="utf-8").read()
 page.feed(text)
@@ -147,4 +199,6 @@ for chart in page.charts:
     if not chart["unit"].strip():
         fail(f"the chart {chart['title']} has no unit")
 points = check_curves(page, sys.argv[2]) if len(sys.argv) > 2 else 0
-print(f"{len(page.charts)} charts, {points} points, {page.pictures} pictures")
+if len(sys.argv) > 3:
+    check_pictures(page, sys.argv[3])
+print(f"{len(page.charts)} charts, {points} points, {len(page.pictures)} pictures")

@@ -13,6 +13,13 @@ check() {
     say "$1: $(cat "$out")"
 }
 
+# has_pictures PAGE NUMBER
+has_pictures() {
+    local found
+    found=$(awk '{ n += gsub(/<img /, "") } END { print n + 0 }' "$1")
+    ((found == $2)) || fail "$1 has $found pictures instead of $2"
+}
+
 # shows PAGE PATTERN: a line of the page matches.
 shows() {
     grep -Eqe "$2" "$1" || fail "$1 does not show '$2'"
@@ -30,7 +37,8 @@ run tec finetune -c tiny.yaml finetune.model=base/checkpoint.h5 run.dir=tuned fi
 
 say "one run, of either kind: the page is whole, its curves are those of the log, the same again"
 expect_exit 0 'base.html: 1 run' tec report base -o base.html
-check base.html base
+check base.html base val/images-idx3-ubyte
+has_pictures base.html 36 # 6 images: image, tokens, 2 heads, mask, reconstruction
 shows base.html 'pretraining from pixels'
 shows base.html '>pretrain.batch</th><td>31</td><td class="more">'
 shows base.html 'class="mark s0".*pretrain.stop_after_steps 14'
@@ -42,9 +50,31 @@ shows base.html 'peak memory, rank 0</th><td>[0-9.]+ MB'
 run tec report base -o again.html
 cmp base.html again.html || fail "the same run gives two pages"
 run tec report tuned -o tuned.html
-check tuned.html tuned
+check tuned.html tuned val/images-idx3-ubyte
+has_pictures tuned.html 24
 shows tuned.html 'Confusion matrix'
 (($(grep -c 'taken for' tuned.html) >= 16)) || fail "the confusion matrix is not whole"
+
+say "a new model beside its base; other images, in colour; without base or images the page says what it lacks"
+run tec targets -c tiny.yaml base.model=base/checkpoint.h5 targets.dir=targets
+run tec pretrain -c tiny.yaml base.model=base/checkpoint.h5 targets.dir=targets run.dir=new pretrain.epochs=2
+run tec report new -o new.html report.pictures=3
+check new.html new val/images-idx3-ubyte
+has_pictures new.html 21 # 3 images: as above, with predicted and base's features in place of the reconstruction
+run tec report new -o none.html report.pictures=0
+has_pictures none.html 0
+make_folder photos 3
+expect_exit 0 '' tec report base -o photos.html report.images=photos report.pictures=4
+check photos.html base
+has_pictures photos.html 24
+mv base elsewhere
+expect_exit 0 'new lacks pictures: .*base/checkpoint.h5' tec report new -o lone.html report.pictures=3
+shows lone.html 'new lacks pictures: .*base/checkpoint.h5'
+has_pictures lone.html 12
+mv elsewhere base
+expect_exit 0 'new lacks pictures: .*photos.gone' tec report new -o lone.html report.images=photos.gone
+shows lone.html 'new lacks pictures: .*photos.gone'
+has_pictures lone.html 0
 
 say "several runs side by side: what differs is marked"
 cp -r base other
