@@ -87,6 +87,9 @@ typedef struct tec_checkpoint_run {
     const tec_run_state *state;
 } tec_checkpoint_run;
 
+/* The state of the run alone. TEC_USER_ERROR: as tec_checkpoint_read_run. */
+tec_status tec_checkpoint_read_state(const char *path, tec_run_state *state);
+
 /* Asked when the temporary file is whole: may it become the checkpoint? */
 typedef tec_status tec_checkpoint_confirm(const void *context);
 

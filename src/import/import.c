@@ -4,7 +4,6 @@
 #include "tec/memory.h"
 #include "tec/text.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,7 +194,5 @@ char *tec_import_describe(const tec_import *import)
                 f->unused > 1 ? " ..." : "");
     if (fclose(out) != 0 || !text)
         tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory"));
-    for (char *t = text; *t; t++) /* names come from the file and may contain escape sequences */
-        *t = iscntrl((unsigned char)*t) ? '?' : *t;
-    return text;
+    return tec_string_printable(text); /* names come from the file */
 }

@@ -13,9 +13,20 @@
 #define TRAINED_COPIES 4             /* weights, gradients, two moments of AdamW */
 #define SCRATCH_HASH 1               /* no model's, and not 0, which is that of a checkpoint that says nothing */
 
-static bool from_scratch(const tec_settings *settings)
+bool tec_setup_from_scratch(const tec_settings *settings)
 {
     return strcmp(settings->finetune.model, SCRATCH) == 0;
+}
+
+tec_status tec_setup_classifier(const tec_settings *settings, const tec_model_config *base, tec_model_config *out)
+{
+    if (!base)
+        return tec_settings_classifier_config(settings, out);
+    *out = *base;
+    out->kind = TEC_MODEL_CLASSIFIER;
+    out->variant.fc_norm = settings->finetune.pooling == TEC_POOL_MEAN;
+    return tec_setup_check_model(settings, "finetune", settings->finetune.model,
+                                 (tec_pooling)settings->finetune.pooling, out);
 }
 
 /* The model that training begins with, and the classifier that it becomes, but for its classes. */
@@ -27,21 +38,17 @@ static tec_status open_model(const tec_comm *comm, const tec_settings *settings,
     if (!path[0])
         return tec_fail(TEC_USER_ERROR, "finetune.model is not given: name a model file, or `" SCRATCH "` for none");
     out->base_hash = SCRATCH_HASH;
-    if (from_scratch(settings)) {
-        TEC_TRY(tec_settings_classifier_config(settings, config));
+    if (tec_setup_from_scratch(settings)) {
+        TEC_TRY(tec_setup_classifier(settings, NULL, config));
         return tec_setup_check_memory(comm, "finetune.model", path, config, TRAINED_COPIES);
     }
     TEC_TRY(tec_setup_frozen_with(comm, settings, path, 1, &out->base, facts));
     out->base_hash = tec_frozen_hash(out->base);
-    *config = *tec_frozen_config(out->base);
-    config->kind = TEC_MODEL_CLASSIFIER;
-    config->variant.fc_norm = settings->finetune.pooling == TEC_POOL_MEAN;
-    TEC_TRY(tec_setup_check_memory(comm, "finetune.model", path, config, TRAINED_COPIES));
-    return tec_setup_check_model(settings, "finetune", path, (tec_pooling)settings->finetune.pooling, config);
+    TEC_TRY(tec_setup_classifier(settings, tec_frozen_config(out->base), config));
+    return tec_setup_check_memory(comm, "finetune.model", path, config, TRAINED_COPIES);
 }
 
-/* Few labels, if that is wanted. */
-static void choose_labels(const tec_settings *settings, tec_dataset *set)
+void tec_setup_choose_labels(const tec_settings *settings, tec_dataset *set)
 {
     const int64_t all = tec_dataset_size(set);
     if (settings->finetune.labels_per_class == 0 && settings->finetune.label_fraction >= 1)
@@ -59,7 +66,7 @@ static tec_status open_sets(const tec_comm *comm, const tec_settings *settings, 
     TEC_TRY(tec_setup_dataset(comm, settings, false, &out->val));
     TEC_TRY(tec_setup_val_labels(comm, settings, out->inputs.set, out->val));
     TEC_TRY(tec_evaluation_check(out->inputs.set, settings->data.train, out->val, settings->data.val));
-    choose_labels(settings, out->inputs.set);
+    tec_setup_choose_labels(settings, out->inputs.set);
     if (comm->rank == 0)
         tec_evaluation_warn(out->inputs.set, settings->data.train, out->val, settings->data.val);
     return TEC_OK;
@@ -79,12 +86,15 @@ static char *name_classes(const tec_dataset *set)
     return text;
 }
 
-static tec_status augmentation_of(const tec_settings *settings, tec_augmentation *out)
+tec_status tec_setup_tuning_view(const tec_settings *settings, tec_feed_view *out)
 {
-    *out = (tec_augmentation){.jitter = settings->finetune.color_jitter, .erase = settings->finetune.erase};
+    tec_augmentation *a = &out->augmentation;
+    *out = tec_setup_view(settings);
+    memcpy(out->crop.scale, settings->finetune.crop_scale, sizeof out->crop.scale);
+    *a = (tec_augmentation){.jitter = settings->finetune.color_jitter, .erase = settings->finetune.erase};
     if (!settings->finetune.rand_augment[0])
         return TEC_OK;
-    if (tec_rand_augment_parse(settings->finetune.rand_augment, &out->rand) != TEC_OK)
+    if (tec_rand_augment_parse(settings->finetune.rand_augment, &a->rand) != TEC_OK)
         return tec_fail(TEC_USER_ERROR, "finetune.rand_augment: %s", tec_error_message());
     return TEC_OK;
 }
@@ -107,10 +117,8 @@ static tec_status describe_task(const tec_settings *settings, const tec_frozen_f
     t->smoothing = settings->finetune.label_smoothing;
     t->mix = tec_setup_mix(settings);
     t->repeats = settings->finetune.repeats;
-    t->view = tec_setup_view(settings);
+    TEC_TRY(tec_setup_tuning_view(settings, &t->view));
     t->view.normalisation = facts->normalisation;
-    memcpy(t->view.crop.scale, settings->finetune.crop_scale, sizeof t->view.crop.scale);
-    TEC_TRY(augmentation_of(settings, &t->view.augmentation));
     t->model.classes = tec_dataset_classes(out->inputs.set);
     if (t->model.classes > MOST_CLASSES)
         return tec_fail(TEC_USER_ERROR, "data.train %s has %d classes, and a model at most %d", settings->data.train,

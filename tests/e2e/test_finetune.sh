@@ -24,6 +24,13 @@ for key in '"images": 77' '"done": true' balanced recall confusion; do
     grep -q "$key" one/finetune.json || fail "one/finetune.json does not say $key"
 done
 [[ -f one/DONE ]] || fail "one/DONE is not there"
+run tec "${tuning[@]}" run.dir=seldom finetune.validate_epochs=3
+validated=$(sed -n 's/.*"kind":"validation","epoch":\([0-9]*\).*/\1/p' seldom/log.jsonl | tr '\n' ' ')
+[[ $validated == "3 4 " ]] || fail "with finetune.validate_epochs=3 there are validations of epochs $validated"
+for run in one seldom; do
+    grep '"kind":"epoch"' "$run/log.jsonl" >"$run.epochs"
+done
+[[ $(largest_difference loss one.epochs seldom.epochs) == 0 ]] || fail "validation changes the training"
 
 say "stopped within an epoch and at the end of one, then resumed: to the bit as uninterrupted, no validation lost"
 in_folder plain run ranks 2 finetune -c ../tiny.yaml finetune.model=../base/checkpoint.h5 run.dir=run
