@@ -94,6 +94,28 @@ static void warn_of_absent(const tec_dataset *train, const char *train_path, con
     free(trained);
 }
 
+/* Classes of train without an image in val, about which the figures say nothing. */
+static void warn_of_unseen(const tec_dataset *train, const char *train_path, const tec_dataset *val,
+                           const char *val_path)
+{
+    int classes = tec_dataset_classes(train), unseen = 0, first = 0;
+    bool *seen = tec_allocate_zeroed((size_t)classes, sizeof *seen);
+    for (int64_t i = 0; i < tec_dataset_size(val); i++)
+        seen[tec_dataset_label(val, i)] = true;
+    for (int i = classes - 1; i >= 0; i--)
+        if (!seen[i]) {
+            unseen++;
+            first = i;
+        }
+    if (unseen)
+        tec_warn(
+            "%d of the %d classes of data.train %s (%s%s) %s no image in data.val %s as it is used (data.max_val): the "
+            "figures say nothing about %s",
+            unseen, classes, train_path, tec_dataset_class_name(train, first), unseen == 1 ? "" : ", ...",
+            unseen == 1 ? "has" : "have", val_path, unseen == 1 ? "it" : "them");
+    free(seen);
+}
+
 bool tec_evaluation_warn(const tec_dataset *train, const char *train_path, const tec_dataset *val, const char *val_path)
 {
     int classes = tec_dataset_classes(train);
@@ -103,6 +125,7 @@ bool tec_evaluation_warn(const tec_dataset *train, const char *train_path, const
                  "new ones: give images that are not in data.train",
                  val_path, shared, train_path);
     warn_of_absent(train, train_path, val, val_path);
+    warn_of_unseen(train, train_path, val, val_path);
     if (classes < 6)
         tec_warn("there are only %d classes: top-5 says nothing, look at top-1", classes);
     return shared != NULL;

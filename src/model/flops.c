@@ -89,13 +89,13 @@ double tec_flops_train(const tec_model_config *c, int count, int visible, int to
     double outputs = tec ? c->base_width : (double)c->patch * c->patch * c->channels;
     double forward = encoder_blocks(c, 1 + visible) + decoder(c, visible, true) +
                      product(tec_model_patches(c) - visible, c->decoder_width, outputs);
-    if (tec)
+    if (tec_model_has_adaptors(c))
         forward += encoder_adaptor(c, 1 + visible);
     if (tec && c->predict_attention)
         forward += decoder(c, visible, false) + attention_prediction(c, topk);
     double input = 3 * forward + 2 * patch_embedding(c, visible);
     double once = (tec && c->predict_attention ? 2 : 1) * decoder_once(c);
-    if (tec)
+    if (tec_model_has_adaptors(c))
         once += 2 * product(1, c->width, 4.0 * c->width); /* the class token's MLP */
     return count * input + 3 * once;
 }

@@ -93,6 +93,7 @@ tec_recipe tec_setup_tuning_recipe(const tec_settings *s)
                         .compare_steps = s->finetune.compare_steps,
                         .progress_seconds = s->finetune.progress_seconds,
                         .checkpoint_epochs = s->finetune.checkpoint_epochs,
+                        .validate_epochs = s->finetune.validate_epochs,
                         .checkpoint_minutes = s->finetune.checkpoint_minutes,
                         .stop_after_steps = s->finetune.stop_after_steps,
                         .section = "finetune"};
@@ -150,6 +151,7 @@ tec_store_spec tec_setup_store_spec(const tec_settings *settings, const tec_mode
     spec.heads = base->heads;
     spec.topk = settings->targets.topk;
     spec.last_layers = settings->targets.last_layers;
+    spec.plain_features = !settings->targets.standardise;
     spec.type = (tec_target_type)settings->targets.type;
     spec.images = settings->targets.store_images;
     spec.image_size = settings->data.image_size;
