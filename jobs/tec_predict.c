@@ -2,6 +2,7 @@
 #include "jobs.h"
 
 #include "tec/checkpoint.h"
+#include "tec/csv.h"
 #include "tec/files.h"
 #include "tec/log.h"
 #include "tec/memory.h"
@@ -126,24 +127,12 @@ static void close_classifier(classifier *c)
 
 /* -- lines -- */
 
-static void put_csv_text(const char *text, FILE *out)
-{
-    if (!strpbrk(text, ",\"\r\n")) {
-        fputs(text, out);
-        return;
-    }
-    fputc('"', out);
-    for (; *text; text++)
-        fprintf(out, *text == '"' ? "\"\"" : "%c", *text);
-    fputc('"', out);
-}
-
 static void put_csv(const table *t, const char *image, const int *class, const double *probability)
 {
-    put_csv_text(image, t->out);
+    tec_csv_put(image, t->out);
     for (int i = 0; i < t->places; i++) {
         fputc(',', t->out);
-        put_csv_text(t->by->class_names[class[i]], t->out);
+        tec_csv_put(t->by->class_names[class[i]], t->out);
         fprintf(t->out, ",%.6g", probability[i]);
     }
     fputc('\n', t->out);

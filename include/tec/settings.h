@@ -8,6 +8,7 @@
 
 #include "tec/dataset.h"
 #include "tec/error.h"
+#include "tec/feature_file.h"
 #include "tec/frozen.h"
 #include "tec/label_file.h"
 #include "tec/model_config.h"
@@ -118,10 +119,17 @@ typedef struct tec_settings {
         char *model;
         int pooling; /* tec_pooling: cls | mean */
         int batch;
-        int resize;        /* tec_resize: auto | shorter | squash | whole */
-        double crop_pct;   /* 0: not given */
-        int interpolation; /* tec_filter: auto | bicubic | bilinear | lanczos */
+        int resize;                    /* tec_resize: auto | shorter | squash | whole */
+        double crop_pct;               /* 0: not given */
+        int interpolation;             /* tec_filter: auto | bicubic | bilinear | lanczos */
+        char *features, *val_features; /* files; "": none */
     } eval;
+    struct {
+        int layer;  /* 1 .. depth, or from the last one -1 .. -depth; 0: the last */
+        int tokens; /* tec_pooling: cls | mean | patches */
+        bool norm;
+        int type; /* tec_feature_type: float32 | float16 */
+    } features;
     struct {
         int k[2];
         double temperature;
@@ -131,6 +139,10 @@ typedef struct tec_settings {
         double blr, lr, min_lr; /* lr 0: blr * batch / 256; batch 0, blr 0: by the size of the set */
         double warmup_epochs, weight_decay, momentum;
     } probe;
+    struct {
+        char *images; /* "": those of the run */
+        int pictures;
+    } report;
     struct {
         char *dir;
         uint64_t seed;

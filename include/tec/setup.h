@@ -10,6 +10,7 @@
 #include "tec/inputs.h"
 #include "tec/knn.h"
 #include "tec/plan.h"
+#include "tec/report.h"
 #include "tec/run.h"
 #include "tec/settings.h"
 
@@ -37,6 +38,10 @@ typedef struct tec_setup_now {
 /* A tec_run_compare; `now`: a tec_setup_now. */
 tec_status tec_setup_compare(const void *now, const char *yaml, tec_run_changes *out);
 
+/* Adds the settings in settings.yaml, beside the defaults, to a run that was read, and resolves them in *out, which the
+ * caller frees. What is wrong with them is noted; *out is then only to be freed. */
+void tec_setup_report(tec_report_run *run, tec_settings *out);
+
 /* `model`: as tec_setup_inputs has completed it. */
 tec_pretraining tec_setup_pretraining(const tec_settings *settings, const tec_model_config *model);
 
@@ -51,6 +56,11 @@ tec_store_spec tec_setup_store_spec(const tec_settings *settings, const tec_mode
                                     const tec_normalisation *normalisation, const tec_dataset *set);
 
 /* -- opening what settings name -- */
+
+/* Local. Adds pictures to a run whose settings are `of_run`: report.pictures images of report.images or of the run's own
+ * data, as its model sees them. What cannot be shown, since the checkpoint, the images or the base model are not at hand,
+ * is noted. */
+void tec_setup_pictures(const tec_settings *settings, const tec_settings *of_run, tec_report_run *run);
 
 /* Local. Are data.train's images those that the store in targets.dir was begun with, as far as that is recorded there?
  * TEC_USER_ERROR: no; names the first that differs. */
@@ -82,7 +92,7 @@ tec_status tec_setup_val_labels(const tec_comm *comm, const tec_settings *settin
 tec_status tec_setup_import(const tec_settings *settings, const char *path, tec_import **out);
 
 /* Collective; the same status everywhere. Rank 0 reads the encoder of a model file of any format, for images of
- * data.image_size pixels, and logs what it has found; all ranks get it. *normalisation is the first that is known of:
+ * data.image_size pixels (0: of the size that it was made for), and logs what it has found; all ranks get it. *normalisation is the first that is known of:
  * base.mean and base.std, the file's own, that of the model's family; NULL: the model is only to be recognised by its
  * tec_frozen_hash. *preprocessing (NULL: not wanted) is what the file's sidecar says, zero where it says nothing.
  * TEC_USER_ERROR: also something that this use depends on and that nothing tells. */
@@ -164,12 +174,31 @@ typedef struct tec_tuning {
 tec_status tec_setup_tuning(const tec_comm *comm, const tec_settings *settings, tec_tuning *out);
 void tec_tuning_close(tec_tuning *tuning); /* collective */
 
+/* What was evaluated, for results. */
+typedef struct tec_evaluated {
+    char *model, *train, *val; /* paths; owned */
+    tec_pooling pooling;
+    int layer; /* behind which features were taken; 0: the last one's */
+    bool raw;  /* without the model's final norm */
+    int image_size, channels;
+    tec_normalisation normalisation; /* of the images */
+} tec_evaluated;
+void tec_evaluated_free(tec_evaluated *about);
+
 /* Collective. Opens data.train, data.val and eval.model ("pixels": no model), checks that they go together, makes the
- * run directory and computes the features. *normalisation: of the images. `knn` (NULL: none): what will be asked of
- * them, checked beforehand. TEC_USER_ERROR: no labels, classes of data.val that data.train does not have, channels or
- * image size that the model does not take, more neighbours than images. Free with tec_evaluation_free, also after a
- * failure. */
+ * run directory and computes the features; with eval.features and eval.val_features reads them from these files instead.
+ * `knn` (NULL: none): what will be asked of them, checked beforehand. TEC_USER_ERROR: no labels, classes of data.val that
+ * data.train does not have, channels or image size that the model does not take, more neighbours than images; files that do
+ * not go together (tec_evaluation_check_files) or with what is given. Free with tec_evaluation_free and tec_evaluated_free,
+ * also after a failure. */
 tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settings, const tec_knn_settings *knn,
-                                tec_evaluation *out, tec_normalisation *normalisation);
+                                tec_evaluation *out, tec_evaluated *about);
+
+/* Local. The same for eval.features and eval.val_features alone: is one of them given? */
+bool tec_setup_evaluates_files(const tec_settings *settings);
+
+/* Collective, as above. In src/setup/evaluation_files.c. */
+tec_status tec_setup_evaluation_files(const tec_comm *comm, const tec_settings *settings, const tec_knn_settings *knn,
+                                      tec_evaluation *out, tec_evaluated *about);
 
 #endif

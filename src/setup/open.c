@@ -139,8 +139,9 @@ static tec_status recognise(const tec_settings *settings, const char *path, tec_
                                       "without antialiasing, with DINO's offset of 0.1",
                                       "without antialiasing, corners aligned"};
     TEC_TRY(tec_setup_import(settings, path, import));
-    TEC_TRY(tec_import_resize(*import, settings->data.image_size, config));
     const tec_import_facts *facts = tec_import_get_facts(*import);
+    const int size = settings->data.image_size;
+    TEC_TRY(tec_import_resize(*import, size ? size : facts->config.image_size, config));
     memcpy(normalisation->mean, facts->mean, sizeof normalisation->mean);
     memcpy(normalisation->std, facts->std, sizeof normalisation->std);
     char *line = tec_import_describe(*import);

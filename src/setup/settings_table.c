@@ -274,6 +274,19 @@ const tec_setting tec_settings_table[] = {
              "0.875 up to 224 pixels, 1 above"},
     {AT(eval, interpolation), CHOICE(TEC_FILTER_WORDS, "auto"),
      .help = "filter of that resizing; auto: as a sidecar of the model says, else bicubic"},
+    {AT(eval, features), TEXT(""),
+     .help = "features of training images, a file (.h5) of `tec features`, in place of eval.model and data.train"},
+    {AT(eval, val_features), TEXT(""),
+     .help = "features of validation images by the same model, likewise"},
+
+    {AT(features, layer), INT(-1000, 1000, "0"),
+     .help = "block behind which features are taken: 1 is the first, -1 the last, -2 the one before it; 0: the last"},
+    {AT(features, tokens), CHOICE(TEC_TOKENS_WORDS, "cls"),
+     .help = "the class token, the mean of the patch tokens, or all patch tokens, row by row of the image"},
+    {AT(features, norm), SWITCH("true"),
+     .help = "apply the model's final norm, behind whatever block; false: tokens as the block gives them"},
+    {AT(features, type), CHOICE(TEC_FEATURE_TYPE_WORDS, "float32"),
+     .help = "storage type; float16 keeps 3 digits in half the bytes"},
 
     {AT(knn, k), LIST(TEC_SETTING_INTS, 2, 1, 100000, "10,20"), .one_for_all = true,
      .help = "neighbours that vote: one number, or two for two evaluations"},
@@ -297,6 +310,12 @@ const tec_setting tec_settings_table[] = {
      .help = "weight decay of LARS"},
     {AT(probe, momentum), NUMBER(0, 1, "0.9"), BELOW,
      .help = "momentum of LARS"},
+
+    {AT(report, images), TEXT(""),
+     .help = "where the images of the pictures come from, in the forms of data.train; \"\": the run's data.val, else its "
+             "data.train"},
+    {AT(report, pictures), INT(0, 64, "6"),
+     .help = "images that are shown, evenly spaced over the set; 0: no pictures"},
 
     {AT(run, dir), TEXT("runs/default"),
      .help = "run directory: log, checkpoints, resolved settings"},

@@ -149,40 +149,14 @@ tec_status tec_store_spec_check(const tec_store_spec *spec, const char *where)
 
 /* -- comparison -- */
 
-static void append(char *text, size_t size, const char *more)
-{
-    size_t used = strlen(text);
-    snprintf(text + used, size - used, "%s", more);
-}
-
 char *tec_store_field_text(const spec_field *field, const tec_store_spec *spec, char *text, size_t size)
 {
-    const void *member = member_of(spec, field);
-    switch (field->h5.kind) {
-    case TEC_H5_BOOL:
-        snprintf(text, size, "%s", *(const bool *)member ? "true" : "false");
-        break;
-    case TEC_H5_UINT64:
-        snprintf(text, size, field->h5.offset == offsetof(tec_store_spec, seed) ? "%llu" : "%016llx",
-                 (unsigned long long)*(const uint64_t *)member);
-        break;
-    case TEC_H5_DOUBLE:
-        snprintf(text, size, "[");
-        for (int i = 0; i < elements(field, spec); i++) {
-            char number[40];
-            snprintf(number, sizeof number, "%s%.9g", i ? ", " : "", ((const double *)member)[i]);
-            append(text, size, number);
-        }
-        append(text, size, "]");
-        break;
-    case TEC_H5_INT:
-    case TEC_H5_INT64:
-        if (field->h5.words)
-            snprintf(text, size, "%s", field->h5.words[whole_number(spec, field)]);
-        else
-            snprintf(text, size, "%lld", (long long)whole_number(spec, field));
-        break;
-    }
+    tec_h5_field used = field->h5;
+    used.count = elements(field, spec);
+    if (used.offset == offsetof(tec_store_spec, seed))
+        snprintf(text, size, "%llu", (unsigned long long)spec->seed);
+    else
+        tec_h5_field_text(&used, spec, text, size);
     return text;
 }
 

@@ -1,0 +1,256 @@
+#!/usr/bin/env bash
+# Is the new model the stronger one? Pretrains and fine-tunes whatever the tables of docs/proof.md compare, and prints
+# them. Called by `make proof`, from the root of the project. What is done already is not done again: it can be ended at
+# any time, and called with one part after the other.
+#
+#   PARTS   any of: chain speed ablation again photographs (all; printed is what there is)
+#   SEEDS   of pretraining and fine-tuning (0 1 2)
+#   BUILD   where the program is (build)     RANKS   MPI ranks (2)     RUNS   where to write (runs/proof)
+#   BASE_EPOCHS, NEW_EPOCHS   of the base and of the new model; the base that is continued gets their sum (10, 10)
+#   PHOTO_EPOCHS              of either, on photographs (60)
+#   PHOTOGRAPHS   a folder with train/ and val/, of class folders ($TEC_TEST_DATA/imagenette)
+#   SETTINGS      for every command, such as data.max_train=2000 for a trial
+set -eu
+BUILD=${BUILD:-build} RANKS=${RANKS:-2} RUNS=${RUNS:-runs/proof}
+PARTS=${PARTS:-chain speed ablation again photographs} SEEDS=${SEEDS:-0 1 2}
+BASE_EPOCHS=${BASE_EPOCHS:-10} NEW_EPOCHS=${NEW_EPOCHS:-10} PHOTO_EPOCHS=${PHOTO_EPOCHS:-60} settings=()
+IFS=' ' read -ra extra <<<"${SETTINGS:-}"
+PHOTOGRAPHS=${PHOTOGRAPHS:-${TEC_TEST_DATA:+$TEC_TEST_DATA/imagenette}}
+# Open MPI refuses to run as root and to start more ranks than cores unless told that it is meant.
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 OMP_NUM_THREADS=1
+
+# By share of the labels: how often those images are seen.
+declare -A tuning_epochs=([fashion-mnist/0.01]=60 [fashion-mnist/0.1]=15 [fashion-mnist/1]=5
+    [photographs/0.1]=60 [photographs/1]=20)
+# What the ablation leaves out of the new model.
+ablations=('features alone' 'attention alone' 'no standardisation' 'no adaptors')
+declare -A left_out=([features alone]=pretrain.attention_weight=0 [attention alone]=pretrain.feature_weight=0
+    [no standardisation]=targets.standardise=false [no adaptors]=model.adaptors=false)
+
+# ---- what is computed; a name is the name of its directory, below that of its data and seed ----
+
+# Where everything of this seed is.
+here() { echo "$RUNS/$data/$seed"; }
+
+tec() {
+    mpirun -n "$RANKS" "$BUILD/tec" "$1" -c "configs/$config" "run.seed=$seed" "${settings[@]}" "${extra[@]}" "${@:2}" >>"$(here)/output" 2>&1 ||
+        {
+            grep '^tec: error' "$(here)/output" | tail -n 1 >&2
+            echo "$(here)/output has more" >&2
+            exit 1
+        }
+}
+
+say() { echo "$(date +%H:%M:%S) $data, seed $seed: $*" >&2; }
+
+# pretrain NAME SETTING ...
+pretrain() {
+    local dir
+    dir=$(here)/$1
+    [[ ! -f $dir/DONE ]] || return 0
+    say "pretraining: $1"
+    tec pretrain "run.dir=$dir" "${@:2}"
+}
+
+# base NAME EPOCHS: a masked autoencoder.
+base() { pretrain "$1" pretrain.objective=mae pretrain.mask_ratio=0.75 pretrain.norm_pix=true "pretrain.epochs=$2"; }
+
+# new NAME BASE EPOCHS [SETTING ...]: from the targets of BASE, whose store is named after it and `targets` in SETTING.
+new() {
+    local name=$1 base=$2 epochs=$3 store targets=()
+    shift 3
+    store=$(here)/targets-$base
+    if [[ " $* " == *" targets.standardise=false "* ]]; then
+        store+=-plain targets=(targets.standardise=false)
+    fi
+    [[ ! -f $(here)/$name/DONE ]] || return 0
+    if [[ ! -f $store/manifest.json ]]; then
+        say "targets of: $base"
+        tec targets "base.model=$(here)/$base/checkpoint.h5" "targets.dir=$store" "${targets[@]}"
+    fi
+    pretrain "$name" "base.model=$(here)/$base/checkpoint.h5" "targets.dir=$store" "pretrain.epochs=$epochs" "$@"
+}
+
+# model NAME: its file, or a word that stands for it.
+model() {
+    case $1 in
+    scratch | pixels) echo "$1" ;;
+    *) echo "$(here)/$1/checkpoint.h5" ;;
+    esac
+}
+
+# tune NAME SHARE: fine-tuning with this share of the labels.
+tune() {
+    local dir epochs=${tuning_epochs[$data/$2]}
+    dir=$(here)/tuned-$2/$1
+    [[ ! -f $dir/DONE ]] || return 0
+    say "fine-tuning with $2 of the labels: $1"
+    tec finetune "finetune.model=$(model "$1")" "finetune.label_fraction=$2" "finetune.epochs=$epochs" \
+        "finetune.validate_epochs=$epochs" "run.dir=$dir"
+}
+
+# frozen NAME: k-NN and a linear classifier, on frozen features.
+frozen() {
+    local dir
+    dir=$(here)/frozen/$1
+    [[ ! -f $dir/probe.json ]] || return 0
+    say "frozen features: $1"
+    tec knn "eval.model=$(model "$1")" "run.dir=$dir"
+    tec probe "eval.model=$(model "$1")" "run.dir=$dir"
+}
+
+# ---- the parts ----
+
+# compare EPOCHS NEW_EPOCHS SHARE ...
+compare() {
+    local share name
+    base base "$1"
+    base continued $(($1 + $2))
+    new new base "$2"
+    shift 2
+    frozen pixels
+    for name in base continued new; do
+        frozen "$name"
+    done
+    for share in "$@"; do
+        for name in scratch base continued new; do
+            tune "$name" "$share"
+        done
+    done
+}
+
+part_chain() { compare "$BASE_EPOCHS" "$NEW_EPOCHS" 0.01 0.1 1; }
+
+part_photographs() { compare "$PHOTO_EPOCHS" "$PHOTO_EPOCHS" 0.1 1; }
+
+# The same after fewer epochs, and after more.
+part_speed() {
+    local epochs
+    base base "$BASE_EPOCHS"
+    for epochs in $((NEW_EPOCHS / 4)) $((NEW_EPOCHS / 2)) "$NEW_EPOCHS"; do
+        new "new-$epochs" base "$epochs"
+        tune "new-$epochs" 0.1
+    done
+    for epochs in $((NEW_EPOCHS / 4)) $((NEW_EPOCHS / 2)) "$NEW_EPOCHS" $((2 * NEW_EPOCHS)) $((4 * NEW_EPOCHS)); do
+        base "mae-$epochs" "$epochs"
+        tune "mae-$epochs" 0.1
+    done
+}
+
+part_ablation() {
+    local what name
+    base base "$BASE_EPOCHS"
+    new new base "$NEW_EPOCHS"
+    tune new 0.1
+    for what in "${ablations[@]}"; do
+        name=${what// /-}
+        new "$name" base "$NEW_EPOCHS" "${left_out[$what]}"
+        tune "$name" 0.1
+    done
+}
+
+# New models from new models.
+part_again() {
+    base base "$BASE_EPOCHS"
+    new new base "$NEW_EPOCHS"
+    new second new "$NEW_EPOCHS"
+    new third second "$NEW_EPOCHS"
+    for name in base new second third; do
+        frozen "$name"
+        tune "$name" 0.1
+    done
+}
+
+# ---- the tables, in Markdown ----
+
+# figures FILE KEY: of all seeds, mean and standard deviation, as `84.38 ± 0.21`; of one seed alone the figure; or a dash.
+# FILE is below the directory of a seed. k-NN's is that of its k = 10.
+figures() {
+    local file
+    for file in "$RUNS/$data"/*/"$1"; do
+        [[ ! -f $file ]] || tr -d '\n' <"$file" | sed "s/.*\"$2\": *\([0-9.]*\).*/\1\n/"
+    done | awk '{ n++; sum += $1; squares += $1 * $1 }
+        END { if (!n) print "-"
+              else if (n == 1) printf "%.2f\n", sum
+              else { v = (squares - sum * sum / n) / (n - 1); printf "%.2f ± %.2f\n", sum / n, sqrt(v > 0 ? v : 0) } }'
+}
+
+tuned() { figures "tuned-$2/$1/finetune.json" top1; }
+
+row() {
+    printf '| %s ' "$@"
+    printf '|\n'
+}
+
+head_of() {
+    row "$@"
+    row "${@//*/---}"
+}
+
+table_compare() {
+    local name share cells
+    head_of model k-NN linear "${@/%/ of the labels}"
+    for name in pixels scratch base continued new; do
+        cells=("$(figures "frozen/$name/knn.json" top1)" "$(figures "frozen/$name/probe.json" top1)")
+        for share in "$@"; do
+            cells+=("$(tuned "$name" "$share")")
+        done
+        row "$name" "${cells[@]}"
+    done
+}
+
+table_chain() { table_compare 0.01 0.1 1; }
+
+table_photographs() { table_compare 0.1 1; }
+
+table_speed() {
+    local epochs
+    head_of epochs 'MAE alone' 'new model'
+    for epochs in $((NEW_EPOCHS / 4)) $((NEW_EPOCHS / 2)) "$NEW_EPOCHS" $((2 * NEW_EPOCHS)) $((4 * NEW_EPOCHS)); do
+        row "$epochs" "$(tuned "mae-$epochs" 0.1)" "$(tuned "new-$epochs" 0.1)"
+    done
+}
+
+table_ablation() {
+    local what
+    head_of 'new model' '0.1 of the labels'
+    row all "$(tuned new 0.1)"
+    for what in "${ablations[@]}"; do
+        row "$what" "$(tuned "${what// /-}" 0.1)"
+    done
+}
+
+table_again() {
+    local name
+    head_of model k-NN linear '0.1 of the labels'
+    for name in base new second third; do
+        row "$name" "$(figures "frozen/$name/knn.json" top1)" "$(figures "frozen/$name/probe.json" top1)" "$(tuned "$name" 0.1)"
+    done
+}
+
+# ---- all of it ----
+
+# data_of PART
+data_of() {
+    data=fashion-mnist config=proof_fashion_mnist.yaml settings=()
+    [[ $1 == photographs ]] || return 0
+    data=photographs config=proof_photographs.yaml
+    settings=("data.train=$PHOTOGRAPHS/train" "data.val=$PHOTOGRAPHS/val")
+}
+
+for part in $PARTS; do
+    start=$SECONDS
+    data_of "$part"
+    for seed in $SEEDS; do
+        mkdir -p "$(here)"
+        "part_$part"
+    done
+    echo "$part, seeds $SEEDS: $(((SECONDS - start) / 60)) minutes" >&2
+done
+for part in $PARTS; do
+    data_of "$part"
+    echo
+    echo "### $part"
+    echo
+    "table_$part"
+done
