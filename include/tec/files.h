@@ -65,7 +65,7 @@ tec_status tec_file_publish(const char *temporary, const char *path);
  * the same thing the first wins (the last, where the file system has no hard links). */
 tec_status tec_file_publish_once(const char *temporary, const char *path);
 
-/* Can a file be written at `path`? Tried with an empty temporary file, so that a mistake is told before the work whose
+/* Can a file be written at `path`, which is then replaced? Not in place of a device, nor as `-`. Tried with an empty temporary file, so that a mistake is told before the work whose
  * result would have nowhere to go. TEC_USER_ERROR: no, with the reason. */
 tec_status tec_file_check_output(const char *path);
 
