@@ -37,6 +37,10 @@ bool tec_path_is_within(const char *path, const char *dir);
 /* Does the path exist, as a file of whatever kind? */
 bool tec_file_exists(const char *path);
 
+/* The same for a file whose absence has consequences: work would be begun anew, and the file replaced. TEC_USER_ERROR: a
+ * link to nothing, as to a disk that is not mounted; TEC_SYSTEM_ERROR: it cannot be told. */
+tec_status tec_file_look(const char *path, bool *there);
+
 /* Reads the whole file and appends a 0 that *bytes does not count; the caller frees *data. TEC_USER_ERROR: missing,
  * unreadable, not a regular file, or longer than `limit` bytes; TEC_SYSTEM_ERROR: the disk. */
 tec_status tec_file_read(const char *path, size_t limit, char **data, size_t *bytes);

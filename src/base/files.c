@@ -102,6 +102,19 @@ bool tec_file_exists(const char *path)
     return stat(path, &info) == 0;
 }
 
+tec_status tec_file_look(const char *path, bool *there)
+{
+    struct stat info;
+    *there = stat(path, &info) == 0;
+    if (*there || errno == ENOTDIR)
+        return TEC_OK;
+    if (errno != ENOENT && errno != ELOOP)
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: %s", path, strerror(errno));
+    if (lstat(path, &info) != 0)
+        return TEC_OK;
+    return tec_fail(TEC_USER_ERROR, "%s is a link to nothing (is a disk missing?): mend the link, or remove it", path);
+}
+
 /* -- reading -- */
 
 tec_status tec_file_get(int fd, const char *path, void *data, size_t bytes, int64_t offset)

@@ -5,6 +5,7 @@
 #include "tec/label_file.h"
 #include "tec/log.h"
 #include "tec/memory.h"
+#include "tec/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -45,12 +46,18 @@ static tec_status check_several(const char *key, const char *path, const tec_dat
 {
     if (count_present(set) > 1)
         return TEC_OK;
-    int label = tec_dataset_label(set, 0);
-    return tec_fail(
-        TEC_USER_ERROR,
-        "%s %s: all %lld images are of one class, %s: every answer would be right, so nothing can be evaluated; "
-        "give the folder that holds the class folders",
-        key, path, (long long)tec_dataset_size(set), tec_dataset_class_name(set, label));
+    int classes = tec_dataset_classes(set), label = tec_dataset_label(set, 0);
+    long long images = tec_dataset_size(set);
+    char *remedy = classes == 1 ? tec_string_copy("give the folder that holds the class folders")
+                                : tec_string_format("of %d classes no other has an image there (data.max_%s, labels)",
+                                                    classes, key + strlen("data."));
+    tec_status status = tec_fail(TEC_USER_ERROR,
+                                 "%s %s: %s%lld image%s of one class, %s: every answer would be right, so nothing can "
+                                 "be evaluated; %s",
+                                 key, path, images == 1 ? "its " : "all ", images, images == 1 ? " is" : "s are",
+                                 tec_dataset_class_name(set, label), remedy);
+    free(remedy);
+    return status;
 }
 
 tec_status tec_evaluation_check(const tec_dataset *train, const char *train_path, tec_dataset *val,

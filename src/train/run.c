@@ -156,7 +156,9 @@ static tec_status prepare(run *r)
     }
     tec_status status = TEC_OK;
     if (r->comm->rank == 0) {
-        status = tec_run_directory_clear(plan, resumed);
+        status = resumed || plan->fresh ? TEC_OK : tec_run_log_set_aside(plan->dir);
+        if (status == TEC_OK)
+            status = tec_run_directory_clear(plan, resumed);
         if (status == TEC_OK)
             status = tec_run_log_open(&r->log, plan->dir, r->state.step, r->state.finish_steps > 0 && !r->finishing);
         if (status == TEC_OK && !idle)
