@@ -1,6 +1,7 @@
 /* What commands write to the run directory: results, and the settings that led to them. */
 #include "jobs.h"
 
+#include "tec/checkpoint.h"
 #include "tec/files.h"
 #include "tec/json.h"
 #include "tec/log.h"
@@ -61,15 +62,33 @@ static tec_status keep_results(const char *dir, const char *name, const char *js
     return TEC_OK;
 }
 
+/* Of a model that is a checkpoint of a run: where the run was. How many steps an epoch has only shows after the first. */
+static void add_progress(const char *model, json_t *object)
+{
+    tec_run_state state;
+    if (!tec_string_ends_with(model, ".h5") || tec_checkpoint_read_state(model, &state) != TEC_OK)
+        return;
+    json_object_set_new(object, "step", json_integer((json_int_t)state.step));
+    if (state.epoch_step == 0)
+        json_object_set_new(object, "epoch", json_integer((json_int_t)state.epoch));
+    else if (state.epoch > 0)
+        json_object_set_new(
+            object, "epoch",
+            json_real((double)state.step * (double)state.epoch / (double)(state.step - state.epoch_step)));
+}
+
 static tec_status write_results(const tec_settings *settings, const char *name, const json_t *object)
 {
     const char *dir = settings->run.dir;
+    json_t *whole = json_copy((json_t *)(uintptr_t)object);
     char *json = tec_string_format("%s/%s.json", dir, name), *yaml = tec_string_format("%s/%s.yaml", dir, name);
+    add_progress(settings->eval.model, whole);
     tec_status status = keep_results(dir, name, json);
     if (status == TEC_OK)
-        status = tec_json_write(json, object, 9);
+        status = tec_json_write(json, whole, 9);
     if (status == TEC_OK)
         status = write_settings(settings, yaml);
+    json_decref(whole);
     free(yaml);
     free(json);
     return status;
@@ -82,18 +101,18 @@ tec_status tec_job_write_results(const tec_comm *comm, const tec_settings *setti
 }
 
 json_t *tec_job_evaluation_json(const tec_settings *settings, const tec_evaluation *evaluation,
-                                const tec_normalisation *normalisation)
+                                const tec_evaluated *about)
 {
     const tec_features *train = &evaluation->train, *val = &evaluation->val;
-    const double *mean = normalisation->mean, *std = normalisation->std;
+    const double *mean = about->normalisation.mean, *std = about->normalisation.std;
     /* clang-format off */
     json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:[f,f,f], s:[f,f,f], s:I, s:I, s:I, s:I, s:i, s:i, s:s}",
-        "model", settings->eval.model,
-        "pooling", tec_pooling_name((tec_pooling)settings->eval.pooling),
-        "train", settings->data.train,
-        "val", settings->data.val,
-        "image_size", settings->data.image_size,
-        "channels", settings->data.channels,
+        "model", about->model,
+        "pooling", tec_pooling_name(about->pooling),
+        "train", about->train,
+        "val", about->val,
+        "image_size", about->image_size,
+        "channels", about->channels,
         "mean", mean[0], mean[1], mean[2],
         "std", std[0], std[1], std[2],
         "training_images", (json_int_t)train->total,
@@ -106,6 +125,12 @@ json_t *tec_job_evaluation_json(const tec_settings *settings, const tec_evaluati
     /* clang-format on */
     if (settings->data.val_labels[0])
         json_object_set_new(object, "val_labels", json_string(settings->data.val_labels));
+    if (tec_setup_evaluates_files(settings)) {
+        json_object_set_new(object, "features_file", json_string(settings->eval.features));
+        json_object_set_new(object, "val_features_file", json_string(settings->eval.val_features));
+        json_object_set_new(object, "layer", json_integer(about->layer));
+        json_object_set_new(object, "norm", json_boolean(!about->raw));
+    }
     const tec_preprocessing *p = &evaluation->preprocessing;
     json_object_set_new(object, "shared_images", json_integer((json_int_t)evaluation->shared));
     json_object_set_new(object, "resize", json_string(tec_resize_name(p->resize)));

@@ -51,6 +51,7 @@ typedef struct tec_store_spec {
     int64_t samples;
     int views, patches, width, heads, topk; /* V, L, C, H, K */
     int last_layers;                        /* of the base model, whose mean is the feature */
+    bool plain_features;                    /* not standardised over the patches: an ablation */
     tec_target_type type;
     bool images;
     int image_size, patch, channels; /* S and a side of a patch in pixels, c */
@@ -68,7 +69,7 @@ uint64_t tec_store_identity(const tec_store_spec *spec);
 
 /* One row in memory. The caller owns the buffers. */
 typedef struct tec_store_row {
-    float *feature;   /* [L, C], standardised over the patches */
+    float *feature;   /* [L, C], standardised over the patches unless plain_features */
     float *attention; /* [1+K, H, L] logits */
     int32_t *topk;    /* [K] */
     uint8_t *image;   /* [S, S, c]; NULL: not wanted */

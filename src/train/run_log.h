@@ -28,6 +28,7 @@ typedef struct run_log_line {
     const char *slowest_host;
     double slowest_share; /* of the others' waiting, what they waited longer than the slowest rank */
     double seconds;       /* of the run so far */
+    double memory;        /* peak of rank 0 since its start, in MB */
 } run_log_line;
 
 /* For a run that begins in DIR, though nobody asked for a fresh one: a log that tells of finished epochs, whose checkpoints
@@ -35,8 +36,8 @@ typedef struct run_log_line {
 tec_status tec_run_log_set_aside(const char *dir);
 
 /* Opens DIR/log.jsonl and drops the lines after `step`, which a resumed run writes again; that of --finish at `step` stays
- * if the checkpoint says that the run is `finishing`. */
-tec_status tec_run_log_open(run_log *log, const char *dir, int64_t step, bool finishing);
+ * if the checkpoint says that the run is `finishing`. *validated: a line about a validation at `step` stays. */
+tec_status tec_run_log_open(run_log *log, const char *dir, int64_t step, bool finishing, bool *validated);
 
 /* Adds a line. One that cannot be written is kept and written with a later one; a warning says so. TEC_SYSTEM_ERROR: it
  * cannot be formatted. */

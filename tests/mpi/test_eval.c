@@ -138,7 +138,7 @@ static int check_features(const tec_comm *comm, const tec_comm *alone)
                                             .normalisation = {.std = {1}},
                                             .reading = {.workers = 2, .prefetch = 2},
                                             .batch = 3,
-                                            .pooling = TEC_POOL_MEAN};
+                                            .tap = {.pooling = TEC_POOL_MEAN}};
     tec_dataset *set = open_images(comm);
     tec_frozen *frozen = NULL;
     tec_features share = {0}, all = {0};
