@@ -19,7 +19,8 @@ tec_status tec_evaluation_check(const tec_dataset *train, const char *train_path
                                 const char *val_path);
 
 /* Local, for one rank. Warns of what makes figures say nothing: the sets share their images (tec_hint_shared, which looks
- * at the paths), classes of `val` have no image in `train`, or there are too few classes for top-5. Returns whether it is the images. */
+ * at the paths), classes of one have no image in the other, or there are too few classes for top-5. Returns whether it is
+ * the images. */
 bool tec_evaluation_warn(const tec_dataset *train, const char *train_path, const tec_dataset *val,
                          const char *val_path);
 

@@ -56,6 +56,7 @@ typedef struct tec_settings {
         int patch, width, depth, heads; /* patch 0 without a preset: 16 */
         double mlp_ratio;
         int adaptor_groups; /* 0: tec_settings_model_config chooses */
+        bool adaptors;
         int decoder_width, decoder_depth, decoder_heads;
     } model;
     struct {
@@ -71,6 +72,7 @@ typedef struct tec_settings {
         char *dir;
         int type; /* tec_target_type: float32 | float16 | int8 */
         int topk, last_layers, views;
+        bool standardise; /* the features, over the patches */
         int shard_mb;
         int batch;
         bool store_images;
@@ -108,6 +110,7 @@ typedef struct tec_settings {
         double crop_scale[2];
         char *rand_augment; /* timm's words; "": none */
         double color_jitter, erase;
+        int validate_epochs;
         int log_steps, compare_steps, checkpoint_epochs; /* as in pretrain, with what follows */
         double progress_seconds, checkpoint_minutes;
         int64_t stop_after_steps;

@@ -37,9 +37,25 @@ static void warn_of_absent(const class_table *train, const class_table *val)
                  absent == 1 ? "it" : "them");
 }
 
+/* Classes of train without an image in val, about which the figures say nothing. */
+static void warn_of_unseen(const class_table *train, const class_table *val)
+{
+    int unseen = 0, first = 0;
+    for (int c = train->classes - 1; c >= 0; c--)
+        if (val->count[c] == 0) {
+            unseen++;
+            first = c;
+        }
+    if (unseen)
+        tec_warn("%d of the %d classes of %s %s (%s%s) %s no image in %s %s%s: the figures say nothing about %s",
+                 unseen, train->classes, train->key, train->path, train->name[first], unseen == 1 ? "" : ", ...",
+                 unseen == 1 ? "has" : "have", val->key, val->path, val->limit, unseen == 1 ? "it" : "them");
+}
+
 void tec_classes_warn(const class_table *train, const class_table *val)
 {
     warn_of_absent(train, val);
+    warn_of_unseen(train, val);
     if (train->classes < 6)
         tec_warn("there are only %d classes: top-5 says nothing, look at top-1", train->classes);
 }

@@ -72,7 +72,7 @@ bool tec_evaluation_warn(const tec_dataset *train, const char *train_path, const
 {
     const char *shared = tec_hint_shared(val, val_path, train, train_path);
     class_table trained = table_of(train, "data.train", train_path, " as it is used (data.max_train)");
-    class_table validated = table_of(val, "data.val", val_path, "");
+    class_table validated = table_of(val, "data.val", val_path, " as it is used (data.max_val)");
     if (shared)
         tec_warn("data.val %s %s data.train %s: images are evaluated by themselves, and the figures say nothing about "
                  "new ones: give images that are not in data.train",

@@ -172,7 +172,7 @@ static const struct {
     {"pretrain.epochs.x=1", "command line: unknown key `epochs.x` in pretrain; did you mean `epochs`?"},
     {"pretrain.=1", "command line: unknown key `` in pretrain; `tec COMMAND --help` lists the keys"},
     {"=1",
-     "command line: unknown section ``; there are data, model, base, targets, pretrain, finetune, eval, knn, probe and run"},
+     "command line: unknown section ``; there are data, model, base, targets, pretrain, finetune, eval, features, knn, probe and run"},
     {"data.mean=1,2", "command line: data.mean: expected 1 or 3 numbers, got 2"},
     {"data.mean=1,2,3,4", "command line: data.mean: expected 1 or 3 numbers, got 4"},
     {"data.mean=", "command line: data.mean: `` is not a number"},
