@@ -29,6 +29,9 @@ done
 expect_no_temporaries .
 grep -q 'evaluation: images of 28 x 28 pixels as they are' "$err" || fail "the preprocessing is not told"
 
+expect_exit 0 '^rows: 310 \(images left out: 0\)$' tec inspect one.h5
+grep -q '^  tokens: cls$' "$out" || fail "tec inspect does not say what the features are"
+
 say "layers, tokens, types, as PyTorch computes them"
 for tokens in cls mean patches; do
     run ranks 2 features "$model" "$images" -o "$tokens.h5" features.tokens=$tokens features.layer=2 features.norm=false
