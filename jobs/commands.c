@@ -15,6 +15,7 @@ const tec_command *const tec_commands[] = {
     &tec_command_export,
     &tec_command_pack,
     &tec_command_inspect,
+    &tec_command_report,
     &tec_command_settings,
     &tec_command_selftest,
     &tec_command_bench,

@@ -1,6 +1,7 @@
 /* What commands write to the run directory: results, and the settings that led to them. */
 #include "jobs.h"
 
+#include "tec/checkpoint.h"
 #include "tec/files.h"
 #include "tec/json.h"
 #include "tec/log.h"
@@ -61,15 +62,33 @@ static tec_status keep_results(const char *dir, const char *name, const char *js
     return TEC_OK;
 }
 
+/* Of a model that is a checkpoint of a run: where the run was. How many steps an epoch has only shows after the first. */
+static void add_progress(const char *model, json_t *object)
+{
+    tec_run_state state;
+    if (!tec_string_ends_with(model, ".h5") || tec_checkpoint_read_state(model, &state) != TEC_OK)
+        return;
+    json_object_set_new(object, "step", json_integer((json_int_t)state.step));
+    if (state.epoch_step == 0)
+        json_object_set_new(object, "epoch", json_integer((json_int_t)state.epoch));
+    else if (state.epoch > 0)
+        json_object_set_new(
+            object, "epoch",
+            json_real((double)state.step * (double)state.epoch / (double)(state.step - state.epoch_step)));
+}
+
 static tec_status write_results(const tec_settings *settings, const char *name, const json_t *object)
 {
     const char *dir = settings->run.dir;
+    json_t *whole = json_copy((json_t *)(uintptr_t)object);
     char *json = tec_string_format("%s/%s.json", dir, name), *yaml = tec_string_format("%s/%s.yaml", dir, name);
+    add_progress(settings->eval.model, whole);
     tec_status status = keep_results(dir, name, json);
     if (status == TEC_OK)
-        status = tec_json_write(json, object, 9);
+        status = tec_json_write(json, whole, 9);
     if (status == TEC_OK)
         status = write_settings(settings, yaml);
+    json_decref(whole);
     free(yaml);
     free(json);
     return status;

@@ -77,6 +77,9 @@ typedef struct tec_checkpoint_texts {
  * TEC_USER_ERROR: the file holds weights only; else as above. */
 tec_status tec_checkpoint_read_run(const char *path, const tec_params *params, real *m, real *v, tec_run_state *state);
 
+/* The state of the run alone. TEC_USER_ERROR: as tec_checkpoint_read_run. */
+tec_status tec_checkpoint_read_state(const char *path, tec_run_state *state);
+
 /* Asked when the temporary file is whole: may it become the checkpoint? */
 typedef tec_status tec_checkpoint_confirm(const void *context);
 

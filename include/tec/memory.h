@@ -9,6 +9,9 @@
 void *tec_allocate(size_t bytes);
 void *tec_allocate_zeroed(size_t count, size_t bytes);
 
+/* The peak of this process's resident memory so far, in MB of 2^20 bytes. */
+double tec_memory_peak(void);
+
 /* How memory of `bytes` bytes is given back that does not come from malloc. */
 typedef void tec_release(void *memory, size_t bytes);
 

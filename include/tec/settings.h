@@ -140,6 +140,10 @@ typedef struct tec_settings {
         double warmup_epochs, weight_decay, momentum;
     } probe;
     struct {
+        char *images; /* "": those of the run */
+        int pictures;
+    } report;
+    struct {
         char *dir;
         uint64_t seed;
         int threads;             /* compute threads per rank; 0: OMP_NUM_THREADS, or 1 */

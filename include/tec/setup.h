@@ -10,6 +10,7 @@
 #include "tec/inputs.h"
 #include "tec/knn.h"
 #include "tec/plan.h"
+#include "tec/report.h"
 #include "tec/run.h"
 #include "tec/settings.h"
 
@@ -37,6 +38,10 @@ typedef struct tec_setup_now {
 /* A tec_run_compare; `now`: a tec_setup_now. */
 tec_status tec_setup_compare(const void *now, const char *yaml, tec_run_changes *out);
 
+/* Adds the settings in settings.yaml, beside the defaults, to a run that was read, and resolves them in *out, which the
+ * caller frees. What is wrong with them is noted; *out is then only to be freed. */
+void tec_setup_report(tec_report_run *run, tec_settings *out);
+
 /* `model`: as tec_setup_inputs has completed it. */
 tec_pretraining tec_setup_pretraining(const tec_settings *settings, const tec_model_config *model);
 
@@ -51,6 +56,11 @@ tec_store_spec tec_setup_store_spec(const tec_settings *settings, const tec_mode
                                     const tec_normalisation *normalisation, const tec_dataset *set);
 
 /* -- opening what settings name -- */
+
+/* Local. Adds pictures to a run whose settings are `of_run`: report.pictures images of report.images or of the run's own
+ * data, as its model sees them. What cannot be shown, since the checkpoint, the images or the base model are not at hand,
+ * is noted. */
+void tec_setup_pictures(const tec_settings *settings, const tec_settings *of_run, tec_report_run *run);
 
 /* Local. Are data.train's images those that the store in targets.dir was begun with, as far as that is recorded there?
  * TEC_USER_ERROR: no; names the first that differs. */

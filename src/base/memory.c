@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static void *or_abort(void *memory, size_t count, size_t bytes)
@@ -48,4 +49,11 @@ void tec_ask_for_huge_pages(void *block, size_t bytes)
     (void)block;
     (void)bytes;
 #endif
+}
+
+double tec_memory_peak(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)usage.ru_maxrss / 1024;
 }

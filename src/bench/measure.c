@@ -9,7 +9,6 @@
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 static int by_size(const void *a, const void *b)
@@ -33,7 +32,6 @@ static int by_time(const void *a, const void *b)
 static void collect(tec_bench_result *out)
 {
     const tec_gemm_kind *kinds;
-    struct rusage usage;
     memcpy(out->operators, tec_measure_table(), sizeof out->operators);
     out->flops = tec_gemm_flops();
     out->kinds = tec_gemm_measured(&kinds);
@@ -42,8 +40,7 @@ static void collect(tec_bench_result *out)
     for (size_t i = 0; i < count; i++)
         out->kind[i].in_step = kinds[i];
     qsort(out->kind, count, sizeof *out->kind, by_time);
-    getrusage(RUSAGE_SELF, &usage);
-    out->peak_rss_mb = (double)usage.ru_maxrss / 1024;
+    out->peak_rss_mb = tec_memory_peak();
 }
 
 tec_status tec_bench_measure(tec_bench_work *work, void *context, int steps, tec_bench_result *out)

@@ -37,7 +37,6 @@ static void warn_of_absent(const class_table *train, const class_table *val)
                  absent == 1 ? "it" : "them");
 }
 
-/* Classes of train without an image in val, about which the figures say nothing. */
 static void warn_of_unseen(const class_table *train, const class_table *val)
 {
     int unseen = 0, first = 0;

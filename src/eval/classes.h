@@ -19,7 +19,7 @@ typedef struct class_table {
 tec_status tec_classes_check_several(const class_table *set);
 
 /* For one rank. Both tables have the same classes. Warns of classes of `val` without an image in `train`, which no answer
- * can be, of those of `train` without one in `val`, and of so few classes that top-5 says nothing. */
+ * can be, of those without one in `val`, and of so few classes that top-5 says nothing. */
 void tec_classes_warn(const class_table *train, const class_table *val);
 
 #endif

@@ -293,3 +293,13 @@ tec_status tec_checkpoint_read_run(const char *path, const tec_params *params, r
     H5Fclose(file);
     return status;
 }
+
+tec_status tec_checkpoint_read_state(const char *path, tec_run_state *state)
+{
+    hid_t file;
+    tec_model_kind kind;
+    TEC_TRY(tec_checkpoint_open(path, &file, &kind));
+    tec_status status = read_state(file, path, state);
+    H5Fclose(file);
+    return status;
+}

@@ -104,6 +104,16 @@ void tec_model_forward(tec_model *m, const tec_example *example, int count, cons
     m->kind->forward(m, weight, scale, loss);
 }
 
+void tec_model_predict(tec_model *m, const tec_example *example, int count, real *out)
+{
+    assert(m->kind->decode);
+    m->example = example;
+    m->B = count;
+    m->kind->decode(m);
+    tec_patch_prediction_forward(&m->patches, m->decoder_cache.normed[0],
+                                 count * tec_decoder_rows(&m->decoder, 0, m->visible), out);
+}
+
 void tec_model_backward(tec_model *m)
 {
     m->kind->backward(m);

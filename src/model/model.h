@@ -18,6 +18,7 @@ typedef struct model_kind {
     const char *const *loss_names;
     void (*build)(tec_model *model);                     /* registers all tensors */
     void (*lay_out)(tec_model *model, tec_arena *arena); /* called twice (tec/arena.h) */
+    void (*decode)(tec_model *model);                    /* forward up to the decoders; classifier: NULL */
     void (*forward)(tec_model *model, const double *weight, double scale, double *loss);
     void (*backward)(tec_model *model);
 } model_kind;

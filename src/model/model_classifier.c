@@ -144,4 +144,4 @@ void tec_model_begin_with(tec_model *m, tec_frozen *frozen)
 }
 
 static const char *const loss_names[] = {"loss", NULL};
-const model_kind tec_model_kind_classifier = {loss_names, build, lay_out, forward, backward};
+const model_kind tec_model_kind_classifier = {loss_names, build, lay_out, NULL, forward, backward};

@@ -36,11 +36,16 @@ static const real *pixel_target(tec_model *m, const tec_example *example)
     return m->target;
 }
 
-static void forward(tec_model *m, const double *weight, double scale, double *loss)
+static void decode(tec_model *m)
 {
     const real *class_row = tec_params_weight(&m->params, m->encoder.cls_token);
     tec_encoder_forward(&m->encoder, m->example, m->B, class_row, &m->encoder_cache, &m->scratch);
     tec_decoder_forward(&m->decoder, m->example, m->B, m->encoder_cache.normed, &m->decoder_cache, &m->scratch);
+}
+
+static void forward(tec_model *m, const double *weight, double scale, double *loss)
+{
+    decode(m);
     loss[0] += scale * tec_model_patch_loss(m, scale * weight[0], pixel_target, false);
 }
 
@@ -57,4 +62,4 @@ static void backward(tec_model *m)
 }
 
 static const char *const loss_names[] = {"loss", NULL};
-const model_kind tec_model_kind_mae = {loss_names, build, lay_out, forward, backward};
+const model_kind tec_model_kind_mae = {loss_names, build, lay_out, decode, forward, backward};

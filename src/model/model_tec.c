@@ -69,9 +69,14 @@ static const real *encode(tec_model *m)
     return adaptor->out;
 }
 
-static void forward(tec_model *m, const double *weight, double scale, double *loss)
+static void decode(tec_model *m)
 {
     tec_decoder_forward(&m->decoder, m->example, m->B, encode(m), &m->decoder_cache, &m->scratch);
+}
+
+static void forward(tec_model *m, const double *weight, double scale, double *loss)
+{
+    decode(m);
     loss[0] += scale * tec_model_patch_loss(m, scale * weight[0], feature_target, true);
     if (m->config.predict_attention)
         loss[1] += scale * tec_attention_prediction_forward(&m->attention, m->example, m->B, m->decoder_cache.normed[1],
@@ -117,4 +122,4 @@ static void backward(tec_model *m)
 }
 
 static const char *const loss_names[] = {"loss_fea", "loss_att", NULL};
-const model_kind tec_model_kind_tec = {loss_names, build, lay_out, forward, backward};
+const model_kind tec_model_kind_tec = {loss_names, build, lay_out, decode, forward, backward};

@@ -311,6 +311,12 @@ const tec_setting tec_settings_table[] = {
     {AT(probe, momentum), NUMBER(0, 1, "0.9"), BELOW,
      .help = "momentum of LARS"},
 
+    {AT(report, images), TEXT(""),
+     .help = "where the images of the pictures come from, in the forms of data.train; \"\": the run's data.val, else its "
+             "data.train"},
+    {AT(report, pictures), INT(0, 64, "6"),
+     .help = "images that are shown, evenly spaced over the set; 0: no pictures"},
+
     {AT(run, dir), TEXT("runs/default"),
      .help = "run directory: log, checkpoints, resolved settings"},
     {AT(run, seed), UINT64("0"),

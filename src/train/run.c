@@ -170,7 +170,7 @@ static tec_status prepare(run *r)
     if (!idle) {
         bool asks = r->comm->rank == 0;
         TEC_TRY(tec_comm_agree(r->comm, asks ? tec_run_saving_room(plan, params, &r->state, resumed) : TEC_OK));
-        TEC_TRY(tec_run_directory_describe(r->comm, plan, &r->changes, resumed));
+        TEC_TRY(tec_run_directory_describe(r->comm, plan, &r->changes, resumed ? r->state.step : -1));
     }
     return open_log(r, resumed, idle);
 }
@@ -216,7 +216,8 @@ static tec_status log_line(run *r, const char *kind, interval *since, double lr,
                          .slowest_rank = slowest.rank,
                          .slowest_host = tec_comm_host(r->comm, slowest.rank),
                          .slowest_share = slowest.share,
-                         .seconds = r->state.seconds};
+                         .seconds = r->state.seconds,
+                         .memory = tec_memory_peak()};
     for (int i = 0; i < TEC_MAX_LOSSES; i++)
         line.loss[i] = since->loss[i] / (double)since->steps;
     *since = (interval){.start = now};

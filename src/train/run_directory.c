@@ -368,13 +368,13 @@ static tec_status write_settings(const tec_run_plan *plan, const tec_run_changes
 }
 
 tec_status tec_run_directory_describe(const tec_comm *comm, const tec_run_plan *plan, const tec_run_changes *changes,
-                                      bool resumed)
+                                      int64_t resumed_at)
 {
     char *path = tec_path_join(plan->dir, "environment.json");
-    tec_status status = comm->rank == 0 ? write_settings(plan, changes, resumed) : TEC_OK;
+    tec_status status = comm->rank == 0 ? write_settings(plan, changes, resumed_at >= 0) : TEC_OK;
     status = tec_comm_agree(comm, status);
     if (status == TEC_OK)
-        status = tec_run_environment_write(comm, path);
+        status = tec_run_environment_write(comm, path, resumed_at);
     free(path);
     return status;
 }

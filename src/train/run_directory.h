@@ -27,10 +27,11 @@ tec_status tec_run_directory_clear(const tec_run_plan *plan, bool resumed);
 tec_status tec_run_directory_checkpoint(const tec_run_plan *plan, const run_lock *lock, tec_trainer *trainer,
                                         const tec_run_state *state);
 
-/* Collective. Writes settings.yaml and environment.json (versions, hosts and ranks). The settings that a `resumed` run
- * had before are kept as settings_1.yaml, settings_2.yaml, ...; those of a run that is begun again are removed. */
+/* Collective. Writes settings.yaml and environment.json (versions, hosts, ranks and starts). `resumed_at`: the step that
+ * the run goes on from; -1: it is begun. The settings that a resumed run had before are kept as settings_1.yaml,
+ * settings_2.yaml, ...; those of a run that is begun again are removed. */
 tec_status tec_run_directory_describe(const tec_comm *comm, const tec_run_plan *plan, const tec_run_changes *changes,
-                                      bool resumed);
+                                      int64_t resumed_at);
 
 /* Rank 0. Writes DONE. */
 tec_status tec_run_directory_done(const tec_run_plan *plan);

@@ -4,7 +4,10 @@
 
 #include "tec/comm.h"
 
-/* Collective. Rank 0 writes versions, hosts, ranks and the time to `path` (environment.json). */
-tec_status tec_run_environment_write(const tec_comm *comm, const char *path);
+#include <stdint.h>
+
+/* Collective. Rank 0 writes versions, hosts, ranks and the time to `path` (environment.json), and adds this start to those
+ * that the file lists. `resumed_at`: the step that the run goes on from; -1: the run is begun, and there were no starts. */
+tec_status tec_run_environment_write(const tec_comm *comm, const char *path, int64_t resumed_at);
 
 #endif

@@ -126,6 +126,7 @@ tec_status tec_run_log_write(run_log *log, const run_log_line *line)
     json_object_set_new(object, "slowest_host", json_string(line->slowest_host));
     json_object_set_new(object, "slowest_share", json_real(line->slowest_share));
     json_object_set_new(object, "seconds", json_real(line->seconds));
+    json_object_set_new(object, "memory_mb", json_real(line->memory));
     return put(log, object);
 }
 

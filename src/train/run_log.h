@@ -28,6 +28,7 @@ typedef struct run_log_line {
     const char *slowest_host;
     double slowest_share; /* of the others' waiting, what they waited longer than the slowest rank */
     double seconds;       /* of the run so far */
+    double memory;        /* peak of rank 0 since its start, in MB */
 } run_log_line;
 
 /* Opens DIR/log.jsonl and drops the lines after `step`, which a resumed run writes again; that of --finish at `step` stays

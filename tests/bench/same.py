@@ -28,10 +28,10 @@ import sys
 IGNORED_ATTRIBUTES = {("/run", "seconds")}  # of a checkpoint: how long it was trained
 IGNORED_KEYS = {
     "log.jsonl": ("images_per_second", "wait_share", "reduce_share", "slowest_rank", "slowest_host", "slowest_share",
-                  "seconds"),
+                  "seconds", "memory_mb"),
     "knn.json": ("seconds",),
     "probe.json": ("seconds",),
-    "environment.json": ("started",),
+    "environment.json": ("started", "starts"),
 }
 IGNORED_NUMBERS = (
     r"(?<=\bin )[0-9.]+(?= s\b)",  # made 320 views in 0.3 s on 1 ranks; pack: ... written in 0.1 s

@@ -4,6 +4,7 @@
 #include "tiny_model.h"
 
 #include "tec/gemm.h"
+#include "tec/ops.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -55,6 +56,32 @@ static void test_losses_are_those_of_the_reference(void **state)
     }
     tec_model_forward(tiny.model, tiny.example, TINY_EXAMPLES, both, 1, got);
     assert_losses(tiny.name, got, want);
+    tiny_model_free(&tiny);
+}
+
+/* The loss is that of what is predicted. */
+static void test_predictions(void **state)
+{
+    tiny_model tiny = tiny_model_make((int)(intptr_t)*state, 2);
+    const tec_model_config *c = &tiny.config;
+    int L = tec_model_patches(c), hidden = L - tiny.visible;
+    int outputs = c->kind == TEC_MODEL_MAE ? c->patch * c->patch * c->channels : c->base_width;
+    real predicted[2 * 64 * 64], target[64 * 64];
+    double want[2] = {0, 0}, got = 0;
+    assert_true(hidden <= 64 && outputs <= 64);
+    tec_model_forward(tiny.model, tiny.example, 2, both, 1, want);
+    tec_model_predict(tiny.model, tiny.example, 2, predicted);
+    for (int b = 0; b < 2; b++) {
+        const tec_example *e = &tiny.example[b];
+        const int *at = e->shuffle + tiny.visible;
+        for (int i = 0; i < hidden && c->kind == TEC_MODEL_TEC; i++)
+            memcpy(target + i * outputs, e->feature + at[i] * outputs, (size_t)outputs * sizeof *target);
+        if (c->kind == TEC_MODEL_MAE)
+            tec_pixel_target(e->image, c->channels, c->image_size, c->patch, at, hidden, c->norm_pix, target);
+        for (int i = 0; i < hidden * outputs; i++)
+            got += pow((double)predicted[b * hidden * outputs + i] - (double)target[i], 2) / (hidden * outputs);
+    }
+    assert_number("mean squared error of the predictions", got, want[0], LOSS_TOLERANCE);
     tiny_model_free(&tiny);
 }
 
@@ -234,6 +261,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         EVERY_MODEL(test_losses_are_those_of_the_reference),
+        EVERY_MODEL(test_predictions),
         EVERY_MODEL(test_scale_and_weights),
         EVERY_MODEL(test_micro_batches_accumulate),
         EVERY_MODEL(test_fewer_examples),

@@ -1,0 +1,114 @@
+/* Module report, public. Runs as one HTML page that needs no network and no script, and a run's log as CSV. Local.
+ *
+ * What is written depends on the files of the runs alone: the same files give the same bytes. */
+#ifndef TEC_REPORT_H
+#define TEC_REPORT_H
+
+#include "tec/augment.h"
+#include "tec/error.h"
+#include "tec/frozen.h"
+#include "tec/model.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A setting of a run, as settings.yaml prints it. All texts are owned. */
+typedef struct tec_report_setting {
+    char *key; /* "pretrain.blr" */
+    char *value, *otherwise /* the default */;
+} tec_report_setting;
+
+/* A picture, as PNG. */
+typedef struct tec_report_picture {
+    unsigned char *png; /* owned */
+    size_t bytes;
+    int width, height;
+} tec_report_picture;
+
+/* One way of looking at images. */
+typedef struct tec_report_column {
+    char *title;                 /* "attention, head 1" */
+    tec_report_picture *picture; /* [images] */
+} tec_report_column;
+
+/* What a run's model makes of some images: a row for each, a column for each way of looking at it. */
+typedef struct tec_report_pictures {
+    int images;
+    char **name; /* [images] owned, as the rest */
+    tec_report_column *column;
+    int column_count;
+    size_t column_capacity;
+    char *hint; /* how to read them; NULL: nothing to say */
+} tec_report_pictures;
+
+/* What is in a run directory. */
+typedef struct tec_report_run {
+    char *dir, *name;       /* as given; its last part, made different from that of other runs */
+    bool done;              /* are all epochs done? */
+    bool evaluations_only;  /* no run, but results of `tec knn` or `tec probe` */
+    json_t *log;            /* the lines of log.jsonl; an array, empty if there is none */
+    json_t *environment;    /* environment.json; NULL: there is none, as below */
+    json_t *finetune;       /* finetune.json */
+    json_t *evaluations;    /* knn_1.json, ..., knn.json, probe_1.json, ..., each with its name as `file`; an array */
+    char *settings;         /* settings.yaml */
+    bool has_model;         /* is there a checkpoint? */
+    tec_model_config model; /* its architecture */
+    tec_report_setting *setting; /* all settings, in their order: by tec_report_add_setting; NULL: not known */
+    int setting_count;
+    size_t setting_capacity;
+    tec_report_pictures pictures; /* by the functions below */
+    char **note;                  /* what is missing or damaged, a sentence each; owned */
+    int note_count;
+    size_t note_capacity;
+} tec_report_run;
+
+/* Reads what is there; what is missing or damaged becomes a note, and a warning. TEC_USER_ERROR: the directory does not
+ * exist, or has nothing of a run. Free it also after a failure. */
+tec_status tec_report_read(tec_report_run *out, const char *dir);
+void tec_report_free(tec_report_run *run);
+
+/* Adds a note, which is also a warning; a setting (texts are copied). */
+void tec_report_note(tec_report_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void tec_report_add_setting(tec_report_run *run, const char *key, const char *value, const char *otherwise);
+
+/* -- pictures; S image size, c channels, L patches -- */
+
+/* Some images as a model sees them. All pointers are borrowed. */
+typedef struct tec_report_images {
+    int count, size, channels;
+    const uint8_t *square;     /* [count, S, S, c] */
+    char *const *name;         /* [count] */
+    const int *const *shuffle; /* [count][L] of pretraining: as in tec_example; NULL: no masks */
+    int visible;               /* patches that stay visible */
+} tec_report_images;
+
+/* The images themselves: the first column. */
+void tec_report_show_images(tec_report_run *run, const tec_report_images *images);
+
+/* Any ViT, created for one image: its patch tokens as colours and, where it has a class token, what each head of its last
+ * block attends to. */
+void tec_report_show_encoder(tec_report_run *run, const tec_report_images *images, tec_frozen *frozen,
+                             const tec_normalisation *normalisation);
+
+/* MAE, created for one image: mask, and reconstruction. */
+void tec_report_show_pixels(tec_report_run *run, const tec_report_images *images, tec_model *model,
+                            const tec_normalisation *normalisation);
+
+/* TEC, created for one image: mask, what is predicted, and the base model's features. `base` is created for one image, and its
+ * images are normalised in a way of their own. */
+void tec_report_show_features(tec_report_run *run, const tec_report_images *images, tec_model *model,
+                              const tec_normalisation *normalisation, tec_frozen *base,
+                              const tec_normalisation *base_normalisation, int last_layers);
+
+/* Gives runs whose directories have the same name longer ones: "a/base" and "b/base". */
+void tec_report_tell_apart(tec_report_run *run, int count);
+
+/* Writes the page as tec_file_write does. */
+tec_status tec_report_write(const char *path, const tec_report_run *run, int count);
+
+/* Writes log.jsonl as CSV: a row for each line, a column for each member that occurs. */
+tec_status tec_report_write_csv(const char *path, const tec_report_run *run);
+
+#endif

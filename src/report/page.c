@@ -1,0 +1,80 @@
+/* The page: what is in it, in which order. */
+#include "parts.h"
+
+#include "html.h"
+
+#include "tec/files.h"
+#include "tec/text.h"
+#include "tec/version.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void put_names(FILE *out, const tec_report_run *run, int count)
+{
+    for (int i = 0; i < count; i++)
+        tec_html_put(out, i ? ", " : "", run[i].name, "");
+}
+
+static void put_head(FILE *out, const tec_report_run *run, int count)
+{
+    fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+          "<meta name=\"color-scheme\" content=\"light dark\">\n<title>",
+          out);
+    put_names(out, run, count);
+    fputs(" \xe2\x80\x93 tec report</title>\n", out);
+    tec_report_style(out);
+    fputs("</head>\n<body>\n<header><h1>", out);
+    put_names(out, run, count);
+    fputs("</h1></header>\n<main>\n", out);
+}
+
+/* What is missing or damaged. */
+static void put_notes(FILE *out, const tec_report_run *run, int count)
+{
+    int notes = 0;
+    for (int i = 0; i < count; i++)
+        notes += run[i].note_count;
+    if (notes == 0)
+        return;
+    fputs("<section class=\"notes\"><h2>What is missing</h2>\n<ul>\n", out);
+    for (int i = 0; i < count; i++)
+        for (int n = 0; n < run[i].note_count; n++)
+            tec_html_put(out, "<li>", run[i].note[n], "</li>\n");
+    fputs("</ul></section>\n", out);
+}
+
+static void put_page(FILE *out, const tec_report_run *run, int count)
+{
+    put_head(out, run, count);
+    put_notes(out, run, count);
+    tec_report_facts(out, run, count);
+    tec_report_evaluations(out, run, count);
+    tec_report_curves(out, run, count);
+    for (int i = 0; i < count; i++)
+        tec_report_pictures_put(out, &run[i]);
+    for (int i = 0; i < count; i++)
+        tec_report_classes(out, &run[i]);
+    tec_report_settings(out, run, count);
+    tec_html_put(out, "</main>\n<footer>Written by tec ", tec_version(), ".</footer>\n</body>\n</html>\n");
+}
+
+tec_status tec_report_write(const char *path, const tec_report_run *run, int count)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *out = open_memstream(&text, &bytes);
+    if (!out)
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be made: %s", path, strerror(errno));
+    put_page(out, run, count);
+    bool whole = !ferror(out);
+    if (fclose(out) != 0 || !whole) {
+        free(text);
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be made: out of memory", path);
+    }
+    tec_status status = tec_file_write(path, text, bytes);
+    free(text);
+    return status;
+}

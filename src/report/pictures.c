@@ -1,0 +1,325 @@
+/* Pictures in the page: the table, and what is in its columns. */
+#include "parts.h"
+
+#include "html.h"
+#include "pca.h"
+#include "png.h"
+
+#include "tec/memory.h"
+#include "tec/minmax.h"
+#include "tec/ops.h"
+#include "tec/text.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    MOST_HEADS = 16, /* that are shown */
+    COARSE = 64      /* pixels: a picture with fewer shows its pixels as squares */
+};
+
+/* -- the table -- */
+
+void tec_report_free_pictures(tec_report_pictures *p)
+{
+    for (int k = 0; k < p->column_count; k++) {
+        for (int i = 0; i < p->images; i++)
+            free(p->column[k].picture[i].png);
+        free(p->column[k].picture);
+        free(p->column[k].title);
+    }
+    for (int i = 0; i < p->images; i++)
+        free(p->name[i]);
+    free(p->name);
+    free(p->column);
+    free(p->hint);
+}
+
+/* A new column without pictures; takes the title over. */
+static tec_report_picture *add_column(tec_report_pictures *p, char *title)
+{
+    p->column = tec_grow(p->column, (size_t)p->column_count, &p->column_capacity, sizeof *p->column);
+    tec_report_column *column = &p->column[p->column_count++];
+    column->title = title;
+    column->picture = tec_allocate_zeroed((size_t)p->images, sizeof *column->picture);
+    return column->picture;
+}
+
+static void set_picture(tec_report_picture *picture, const uint8_t *pixels, int size, int channels)
+{
+    picture->width = picture->height = size;
+    picture->png = tec_png_make(pixels, size, size, channels, &picture->bytes);
+}
+
+static void put_picture(FILE *out, const tec_report_picture *picture, const char *title, const char *name)
+{
+    fprintf(out, "<td><img width=\"%d\" height=\"%d\"%s alt=\"", picture->width, picture->height,
+            picture->width < COARSE ? " class=\"coarse\"" : "");
+    tec_html_text(out, title);
+    tec_html_put(out, " of ", name, "\" src=\"data:image/png;base64,");
+    tec_base64_put(out, picture->png, picture->bytes);
+    fputs("\"></td>", out);
+}
+
+void tec_report_pictures_put(FILE *out, const tec_report_run *run)
+{
+    const tec_report_pictures *p = &run->pictures;
+    if (p->column_count == 0)
+        return;
+    tec_html_put(out, "<section class=\"seen\"><h2>What the model sees: ", run->name, "</h2>\n");
+    if (p->hint)
+        tec_html_put(out, "<p class=\"hint\">", p->hint, "</p>\n");
+    fputs("<div class=\"wide\" tabindex=\"0\"><table class=\"pictures\"><thead><tr>", out);
+    for (int k = 0; k < p->column_count; k++)
+        tec_html_put(out, "<th scope=\"col\">", p->column[k].title, "</th>");
+    fputs("<th scope=\"col\">file</th></tr></thead>\n<tbody>\n", out);
+    for (int i = 0; i < p->images; i++) {
+        fputs("<tr>", out);
+        for (int k = 0; k < p->column_count; k++)
+            put_picture(out, &p->column[k].picture[i], p->column[k].title, p->name[i]);
+        tec_html_put(out, "<th scope=\"row\">", p->name[i], "</th></tr>\n");
+    }
+    fputs("</tbody></table></div></section>\n", out);
+}
+
+static void add_hint(tec_report_pictures *p, const char *text)
+{
+    if (p->hint)
+        tec_string_append(&p->hint, " %s", text);
+    else
+        p->hint = tec_string_copy(text);
+}
+
+/* -- images and masks -- */
+
+static size_t pixels_of(const tec_report_images *images)
+{
+    return (size_t)images->size * (size_t)images->size * (size_t)images->channels;
+}
+
+void tec_report_show_images(tec_report_run *run, const tec_report_images *images)
+{
+    tec_report_pictures *p = &run->pictures;
+    p->images = images->count;
+    p->name = tec_allocate((size_t)images->count * sizeof *p->name);
+    for (int i = 0; i < images->count; i++)
+        p->name[i] = tec_string_copy(images->name[i]);
+    tec_report_picture *picture = add_column(p, tec_string_copy("image"));
+    for (int i = 0; i < images->count; i++)
+        set_picture(&picture[i], images->square + (size_t)i * pixels_of(images), images->size, images->channels);
+}
+
+static real *normalise(const tec_report_images *images, const tec_normalisation *n)
+{
+    real *out = tec_allocate((size_t)images->count * pixels_of(images) * sizeof *out);
+    for (int i = 0; i < images->count; i++)
+        tec_pixels_normalize(images->square + (size_t)i * pixels_of(images), images->size, images->channels, n->mean,
+                             n->std, out + (size_t)i * pixels_of(images));
+    return out;
+}
+
+/* A value of a pixel of an image's patch: its place in [S, S, c]. */
+static size_t place_of(const tec_report_images *images, int side, int patch, int y, int x, int c)
+{
+    int grid = images->size / side, row = patch / grid * side + y, column = patch % grid * side + x;
+    return ((size_t)row * (size_t)images->size + (size_t)column) * (size_t)images->channels + (size_t)c;
+}
+
+static void show_masks(tec_report_pictures *p, const tec_report_images *images, int side)
+{
+    const uint8_t grey = 128;
+    tec_report_picture *picture = add_column(p, tec_string_copy("visible patches"));
+    uint8_t *pixels = tec_allocate(pixels_of(images));
+    int patches = (images->size / side) * (images->size / side);
+    for (int i = 0; i < images->count; i++) {
+        memcpy(pixels, images->square + (size_t)i * pixels_of(images), pixels_of(images));
+        for (int k = images->visible; k < patches; k++)
+            for (int at = 0; at < side * side * images->channels; at++)
+                pixels[place_of(images, side, images->shuffle[i][k], at / images->channels / side,
+                                at / images->channels % side, at % images->channels)] = grey;
+        set_picture(&picture[i], pixels, images->size, images->channels);
+    }
+    free(pixels);
+}
+
+/* -- MAE -- */
+
+/* Pixels of a patch as they are predicted; where they are standardised, mean and deviation are those of the image, as in
+ * MAE's own figures.
+ *
+ *   predicted, own  [p * p * c]  normalised; own: of the image */
+static void put_patch(const tec_report_images *images, const tec_normalisation *n, int side, int patch,
+                      bool standardised, const real *predicted, const real *own, uint8_t *pixels)
+{
+    int c = images->channels, count = side * side * c;
+    double mean = 0, variance = 0;
+    for (int i = 0; i < count; i++)
+        mean += (double)own[i] / count;
+    for (int i = 0; i < count; i++)
+        variance += ((double)own[i] - mean) * ((double)own[i] - mean) / (count - 1);
+    for (int i = 0; i < count; i++) {
+        double value = standardised ? mean + (double)predicted[i] * sqrt(variance + 1e-6) : (double)predicted[i];
+        double shade = 255 * (value * n->std[i % c] + n->mean[i % c]);
+        pixels[place_of(images, side, patch, i / c / side, i / c % side, i % c)] =
+            (uint8_t)lround(tec_min_double(tec_max_double(shade, 0), 255));
+    }
+}
+
+void tec_report_show_pixels(tec_report_run *run, const tec_report_images *images, tec_model *model,
+                            const tec_normalisation *normalisation)
+{
+    const tec_model_config *config = tec_model_get_config(model);
+    int side = config->patch, patches = tec_model_patches(config), hidden = patches - images->visible;
+    size_t outputs = (size_t)side * (size_t)side * (size_t)images->channels;
+    show_masks(&run->pictures, images, side);
+    tec_report_picture *picture = add_column(&run->pictures, tec_string_copy("reconstruction"));
+    real *normal = normalise(images, normalisation), *predicted = tec_allocate((size_t)hidden * outputs * sizeof(real));
+    real *own = tec_allocate((size_t)hidden * outputs * sizeof *own);
+    uint8_t *pixels = tec_allocate(pixels_of(images));
+    for (int i = 0; i < images->count; i++) {
+        const tec_example example = {.image = normal + (size_t)i * pixels_of(images), .shuffle = images->shuffle[i]};
+        const int *at = images->shuffle[i] + images->visible;
+        tec_model_predict(model, &example, 1, predicted);
+        tec_pixel_target(example.image, images->channels, images->size, side, at, hidden, false, own);
+        memcpy(pixels, images->square + (size_t)i * pixels_of(images), pixels_of(images));
+        for (int k = 0; k < hidden; k++)
+            put_patch(images, normalisation, side, at[k], config->norm_pix, predicted + (size_t)k * outputs,
+                      own + (size_t)k * outputs, pixels);
+        set_picture(&picture[i], pixels, images->size, images->channels);
+    }
+    add_hint(&run->pictures,
+             config->norm_pix ? "Reconstruction: hidden patches as they are predicted, with mean and deviation of the "
+                                "image's own patches, as these are not predicted."
+                              : "Reconstruction: hidden patches as they are predicted.");
+    free(pixels);
+    free(own);
+    free(predicted);
+    free(normal);
+}
+
+/* -- maps of patches -- */
+
+/* 0 .. 1 from black over violet and orange to pale yellow. */
+static void heat(double value, uint8_t rgb[3])
+{
+    static const double stop[5][3] = {{8, 6, 30}, {92, 22, 112}, {190, 54, 82}, {244, 140, 32}, {252, 246, 168}};
+    double at = 4 * tec_min_double(tec_max_double(value, 0), 1);
+    int below = tec_min_int((int)at, 3);
+    for (int c = 0; c < 3; c++)
+        rgb[c] = (uint8_t)lround(stop[below][c] + (at - below) * (stop[below + 1][c] - stop[below][c]));
+}
+
+/* The softmax of logits [L], from its least to its largest value, as in DINO's figures. */
+static void show_attention(tec_report_picture *picture, const real *logit, int patches)
+{
+    int grid = (int)lround(sqrt(patches)), largest = 0, least = 0;
+    uint8_t *pixels = tec_allocate(3 * (size_t)patches);
+    for (int l = 1; l < patches; l++) {
+        largest = logit[l] > logit[largest] ? l : largest;
+        least = logit[l] < logit[least] ? l : least;
+    }
+    double low = exp((double)logit[least] - (double)logit[largest]), range = 1 - low;
+    for (int l = 0; l < patches; l++) {
+        double share = exp((double)logit[l] - (double)logit[largest]);
+        heat(range > 0 ? (share - low) / range : 0, pixels + 3 * l);
+    }
+    set_picture(picture, pixels, grid, 3);
+    free(pixels);
+}
+
+/* Rows [L, D] as colours; `only`: those of the patches listed there [count], the rest is grey. NULL: all. */
+static void show_colours(tec_report_picture *picture, const pca *p, const real *rows, int patches, const int *only,
+                         int count)
+{
+    int grid = (int)lround(sqrt(patches));
+    uint8_t *pixels = tec_allocate(3 * (size_t)patches);
+    memset(pixels, 128, 3 * (size_t)patches);
+    for (int i = 0; i < count; i++)
+        tec_pca_colour(p, rows + (size_t)i * (size_t)p->width, pixels + 3 * (only ? only[i] : i));
+    set_picture(picture, pixels, grid, 3);
+    free(pixels);
+}
+
+void tec_report_show_encoder(tec_report_run *run, const tec_report_images *images, tec_frozen *frozen,
+                             const tec_normalisation *normalisation)
+{
+    const tec_model_config *config = tec_frozen_config(frozen);
+    int L = tec_model_patches(config), D = config->width, H = config->heads;
+    size_t tokens = (size_t)L * (size_t)D, logits = (size_t)H * (size_t)L;
+    real *normal = normalise(images, normalisation);
+    real *token = tec_allocate((size_t)images->count * tokens * sizeof *token);
+    real *attention = tec_allocate((size_t)(images->count + 1) * logits * sizeof *attention);
+    int query;
+    for (int i = 0; i < images->count; i++) /* the logits of the patch query, which must be one, are overwritten */
+        tec_frozen_targets(frozen, normal + (size_t)i * pixels_of(images), 1, 1, 1, token + (size_t)i * tokens,
+                           attention + (size_t)i * logits, &query);
+    pca p = tec_pca_fit(token, images->count * L, D);
+    tec_report_picture *picture = add_column(&run->pictures, tec_string_copy("patch tokens"));
+    for (int i = 0; i < images->count; i++)
+        show_colours(&picture[i], &p, token + (size_t)i * tokens, L, NULL, L);
+    for (int h = 0; h < tec_min_int(H, MOST_HEADS); h++) {
+        picture = add_column(&run->pictures, tec_string_format("attention, head %d", h + 1));
+        for (int i = 0; i < images->count; i++)
+            show_attention(&picture[i], attention + (size_t)i * logits + (size_t)h * (size_t)L, L);
+    }
+    add_hint(&run->pictures,
+             "Patch tokens: behind the last block, their first three principal components over all images "
+             "here as red, green and blue. Attention: of the class token in the last block, over the "
+             "patches, each from its least (black) to its most (yellow).");
+    tec_pca_free(&p);
+    free(attention);
+    free(token);
+    free(normal);
+}
+
+/* -- TEC -- */
+
+/* The base model's features of all images [count, L, C], as the new model is to predict them. */
+static real *make_targets(const tec_report_images *images, tec_frozen *base, const tec_normalisation *normalisation,
+                          int last_layers)
+{
+    const tec_model_config *config = tec_frozen_config(base);
+    int L = tec_model_patches(config), C = config->width;
+    size_t tokens = (size_t)L * (size_t)C;
+    real *normal = normalise(images, normalisation), *out = tec_allocate((size_t)images->count * tokens * sizeof *out);
+    real *attention = tec_allocate(2 * (size_t)config->heads * (size_t)L * sizeof *attention);
+    int query;
+    for (int i = 0; i < images->count; i++) {
+        real *mine = out + (size_t)i * tokens;
+        tec_frozen_targets(base, normal + (size_t)i * pixels_of(images), 1, last_layers, 1, mine, attention, &query);
+        tec_standardize_patches(mine, L, C, mine);
+    }
+    free(attention);
+    free(normal);
+    return out;
+}
+
+void tec_report_show_features(tec_report_run *run, const tec_report_images *images, tec_model *model,
+                              const tec_normalisation *normalisation, tec_frozen *base,
+                              const tec_normalisation *base_normalisation, int last_layers)
+{
+    const tec_model_config *config = tec_model_get_config(model);
+    int L = tec_model_patches(config), C = config->base_width, hidden = L - images->visible;
+    real *target = make_targets(images, base, base_normalisation, last_layers),
+         *normal = normalise(images, normalisation);
+    real *predicted = tec_allocate((size_t)hidden * (size_t)C * sizeof *predicted);
+    pca p = tec_pca_fit(target, images->count * L, C);
+    show_masks(&run->pictures, images, config->patch);
+    tec_report_picture *picture = add_column(&run->pictures, tec_string_copy("predicted features"));
+    for (int i = 0; i < images->count; i++) {
+        const tec_example example = {.image = normal + (size_t)i * pixels_of(images), .shuffle = images->shuffle[i]};
+        tec_model_predict(model, &example, 1, predicted);
+        show_colours(&picture[i], &p, predicted, L, images->shuffle[i] + images->visible, hidden);
+    }
+    picture = add_column(&run->pictures, tec_string_copy("base's features"));
+    for (int i = 0; i < images->count; i++)
+        show_colours(&picture[i], &p, target + (size_t)i * (size_t)L * (size_t)C, L, NULL, L);
+    add_hint(&run->pictures,
+             "Features: those of the base model, standardised over the patches, as the three principal components "
+             "that these have over all images here; the new model predicts them for the hidden patches.");
+    tec_pca_free(&p);
+    free(predicted);
+    free(normal);
+    free(target);
+}

@@ -1,0 +1,186 @@
+/* Opens what the pictures of a report are made of: a run's model, its base, and images. */
+#include "tec/setup.h"
+
+#include "tec/checkpoint.h"
+#include "tec/files.h"
+#include "tec/memory.h"
+#include "tec/minmax.h"
+#include "tec/philox.h"
+#include "tec/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What is opened for a run; the images are owned here. */
+typedef struct viewing {
+    tec_comm alone;
+    tec_settings settings; /* of the run, changed for its model and images; borrows its texts */
+    char *path;            /* of the checkpoint */
+    tec_frozen *frozen;
+    tec_normalisation normalisation;
+    tec_preprocessing preprocessing;
+    tec_report_images images;
+    uint8_t *square;
+    char **name;
+    int **shuffle;
+    int64_t *sample; /* [images.count] their numbers in the set */
+} viewing;
+
+/* -- images -- */
+
+static void add_image(viewing *v, const tec_dataset *set, int64_t sample, tec_report_run *run)
+{
+    size_t pixels = (size_t)v->images.size * (size_t)v->images.size * (size_t)v->images.channels;
+    char name[512];
+    tec_image image;
+    if (tec_dataset_read(set, sample, &image) != TEC_OK) {
+        tec_report_note(run, "not shown: %s", tec_error_message());
+        return;
+    }
+    tec_view_center(&image, &v->preprocessing, v->images.size, v->square + (size_t)v->images.count * pixels);
+    tec_image_free(&image);
+    v->sample[v->images.count] = sample;
+    v->name[v->images.count++] = tec_string_copy(tec_dataset_name(set, sample, name, sizeof name));
+}
+
+static tec_status read_images(viewing *v, const char *path, int most, tec_report_run *run)
+{
+    tec_dataset *set;
+    const tec_model_config *config = &run->model;
+    v->settings.data.val = (char *)(uintptr_t)path;
+    v->settings.data.labels = TEC_LABELS_NONE;
+    v->settings.data.val_labels = (char *)(uintptr_t) "";
+    TEC_TRY(tec_setup_dataset(&v->alone, &v->settings, false, &set));
+    v->preprocessing = tec_setup_choose_preprocessing(&v->settings, v->preprocessing, set, set);
+    int64_t size = tec_dataset_size(set);
+    int count = (int)tec_min_int64(most, size);
+    v->images.size = config->image_size;
+    v->images.channels = config->channels;
+    v->square = tec_allocate((size_t)count * (size_t)config->image_size * (size_t)config->image_size *
+                             (size_t)config->channels);
+    v->name = tec_allocate_zeroed((size_t)count, sizeof *v->name);
+    v->sample = tec_allocate_zeroed((size_t)count, sizeof *v->sample);
+    for (int i = 0; i < count; i++)
+        add_image(v, set, i * size / count, run);
+    v->images.square = v->square;
+    v->images.name = v->name;
+    tec_dataset_close(set);
+    return v->images.count > 0 ? TEC_OK : tec_fail(TEC_USER_ERROR, "%s: no image can be read", path);
+}
+
+/* The masks of a run's first epoch, had it been trained on these images. */
+static void draw_masks(viewing *v, const tec_model_config *config)
+{
+    const int L = tec_model_patches(config);
+    int64_t *order = tec_allocate((size_t)L * sizeof *order);
+    v->shuffle = tec_allocate((size_t)v->images.count * sizeof *v->shuffle);
+    for (int i = 0; i < v->images.count; i++) {
+        tec_philox random = tec_philox_start(v->settings.run.seed, TEC_STREAM_MASK, (uint64_t)v->sample[i], 0, 0);
+        tec_philox_permutation(&random, L, order);
+        v->shuffle[i] = tec_allocate((size_t)L * sizeof *v->shuffle[i]);
+        for (int l = 0; l < L; l++)
+            v->shuffle[i][l] = (int)order[l];
+    }
+    v->images.shuffle = (const int *const *)v->shuffle;
+    v->images.visible = tec_step_visible(config, v->settings.pretrain.mask_ratio);
+    free(order);
+}
+
+/* -- models -- */
+
+/* The model with its decoders, for one image. */
+static tec_status open_model(const viewing *v, const tec_model_config *config, tec_model **out)
+{
+    TEC_TRY(tec_model_create(out, config, 1, v->images.visible, 0));
+    tec_status status = tec_checkpoint_read_weights(v->path, tec_model_params(*out));
+    if (status != TEC_OK) {
+        tec_model_free(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+static tec_status show_pixels(viewing *v, tec_report_run *run)
+{
+    tec_model *model;
+    draw_masks(v, &run->model);
+    TEC_TRY(open_model(v, &run->model, &model));
+    tec_report_show_pixels(run, &v->images, model, &v->normalisation);
+    tec_model_free(model);
+    return TEC_OK;
+}
+
+static tec_status show_features(viewing *v, tec_report_run *run)
+{
+    tec_model *model = NULL;
+    tec_frozen *base = NULL;
+    tec_normalisation normalisation = tec_setup_normalisation(&v->settings);
+    draw_masks(v, &run->model);
+    if (!v->settings.base.model[0])
+        return tec_fail(TEC_USER_ERROR, "base.model is not given in %s/settings.yaml", run->dir);
+    TEC_TRY(tec_setup_frozen(&v->alone, &v->settings, v->settings.base.model, 1, &base, &normalisation, NULL));
+    const tec_model_config *config = tec_frozen_config(base);
+    tec_status status = TEC_OK;
+    if (config->width != run->model.base_width || tec_model_patches(config) != tec_model_patches(&run->model))
+        status = tec_fail(TEC_USER_ERROR, "%s is not the base model of the run: its features have another shape",
+                          v->settings.base.model);
+    if (status == TEC_OK)
+        status = open_model(v, &run->model, &model);
+    if (status == TEC_OK)
+        tec_report_show_features(run, &v->images, model, &v->normalisation, base, &normalisation,
+                                 tec_min_int(v->settings.targets.last_layers, config->depth));
+    tec_model_free(model);
+    tec_frozen_close(base);
+    return status;
+}
+
+static tec_status open_encoder(viewing *v, const tec_report_run *run)
+{
+    if (run->model.variant.no_class_token)
+        return tec_fail(TEC_USER_ERROR, "%s: the model has no class token", v->path);
+    v->normalisation = tec_setup_normalisation(&v->settings);
+    return tec_setup_frozen(&v->alone, &v->settings, v->path, 1, &v->frozen, &v->normalisation, &v->preprocessing);
+}
+
+static void close_viewing(viewing *v)
+{
+    for (int i = 0; i < v->images.count; i++) {
+        free(v->name[i]);
+        if (v->shuffle)
+            free(v->shuffle[i]);
+    }
+    free(v->shuffle);
+    free(v->sample);
+    free(v->name);
+    free(v->square);
+    tec_frozen_close(v->frozen);
+    free(v->path);
+}
+
+void tec_setup_pictures(const tec_settings *settings, const tec_settings *of_run, tec_report_run *run)
+{
+    viewing v = {.settings = *of_run, .path = tec_path_join(run->dir, "checkpoint.h5")};
+    const char *path = settings->report.images[0] ? settings->report.images
+                       : of_run->data.val[0]      ? of_run->data.val
+                                                  : of_run->data.train;
+    if (!run->has_model)
+        goto done;
+    tec_comm_local(&v.alone);
+    v.settings.data.image_size = run->model.image_size;
+    v.settings.data.channels = run->model.channels;
+    tec_status status = open_encoder(&v, run);
+    if (status == TEC_OK)
+        status = read_images(&v, path, settings->report.pictures, run);
+    if (status == TEC_OK) {
+        tec_report_show_images(run, &v.images);
+        tec_report_show_encoder(run, &v.images, v.frozen, &v.normalisation);
+    }
+    if (status == TEC_OK && run->model.kind == TEC_MODEL_MAE)
+        status = show_pixels(&v, run);
+    if (status == TEC_OK && run->model.kind == TEC_MODEL_TEC)
+        status = show_features(&v, run);
+    if (status != TEC_OK)
+        tec_report_note(run, "%s lacks pictures: %s", run->name, tec_error_message());
+done:
+    close_viewing(&v);
+}
