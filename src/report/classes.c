@@ -157,7 +157,8 @@ static void put_mistakes(FILE *out, const classes *c)
     if (count > 0) {
         qsort(mistake, count, sizeof *mistake, compare);
         fputs(
-            "<div class=\"wide\" tabindex=\"0\"><table class=\"short\"><caption>The most frequent mistakes</caption>\n<thead><tr>"
+            "<div class=\"wide\" tabindex=\"0\"><table class=\"short\"><caption>The most frequent mistakes</caption>\n"
+              "<thead><tr>"
             "<th scope=\"col\">label</th><th scope=\"col\">taken for</th><th scope=\"col\" class=\"number\">images</th>"
             "<th scope=\"col\" class=\"number\">of</th></tr></thead><tbody>\n",
             out);

@@ -197,7 +197,8 @@ void tec_report_curves(FILE *out, const tec_report_run *run, int count)
     fputs("</div>\n", out);
     if (m.count > 0) {
         fputs(
-            "<p class=\"hint\">Dotted lines mark where a run was started again or went on with other settings:</p>\n<ul>",
+            "<p class=\"hint\">Dotted lines mark where a run was started again or went on with other settings:</p>\n"
+            "<ul>",
             out);
         for (int i = 0; i < m.count; i++)
             tec_html_put(out, "<li>", m.mark[i].text, "</li>\n");

@@ -145,8 +145,8 @@ static void show_masks(tec_report_pictures *p, const tec_report_images *images, 
 
 /* -- MAE -- */
 
-/* Pixels of a patch as they are predicted; where they are standardised, mean and deviation are those of the image, as in
- * MAE's own figures.
+/* Pixels of a patch as they are predicted; where they are standardised, mean and deviation are those of the image, as
+ * in MAE's own figures.
  *
  *   predicted, own  [p * p * c]  normalised; own: of the image */
 static void put_patch(const tec_report_images *images, const tec_normalisation *n, int side, int patch,
