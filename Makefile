@@ -48,7 +48,7 @@ PROGRAM_OBJECTS := $(PROGRAM_SOURCES:%.c=$(BUILD)/obj/%.o)
 TEST_PROGRAMS := $(TEST_SOURCES:%.c=$(BUILD)/%)
 FUZZ_PROGRAMS := $(FUZZ_SOURCES:%.c=$(BUILD)/%)
 SCRIPTS := $(filter-out %.py,$(wildcard .ci/run tests/check tests/layers tests/coverage tests/e2e/*.sh tests/slurm/*.sh \
-	tests/bench/* slurm/submit slurm/common.sh slurm/site.example slurm/*.sbatch configs/*.sh))
+	tests/bench/* slurm/submit slurm/common.sh slurm/training.sh slurm/site.example slurm/*.sbatch configs/*.sh))
 
 # Targets that build first and then run something start a build of their own, on all cores.
 PARALLEL_MAKE = $(MAKE) --no-print-directory -j$$(nproc)
@@ -196,7 +196,7 @@ install: all
 	install -m 644 $(BUILD)/tec.1 $(SHARE)/man/man1/tec.1
 	install -m 644 $(BUILD)/tec.bash $(SHARE)/bash-completion/completions/tec
 	install slurm/submit $(SHARE)/tec/slurm
-	install -m 644 slurm/common.sh slurm/site.example slurm/*.sbatch $(SHARE)/tec/slurm
+	install -m 644 slurm/common.sh slurm/training.sh slurm/site.example slurm/*.sbatch $(SHARE)/tec/slurm
 	install -m 644 configs/*.yaml $(SHARE)/tec/configs
 
 # What is made of the tables of commands and settings.

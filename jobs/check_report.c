@@ -5,6 +5,7 @@
 
 #include "tec/json.h"
 #include "tec/memory.h"
+#include "tec/text.h"
 #include "tec/version.h"
 
 #include <stdio.h>
@@ -39,9 +40,11 @@ static void print_classes(const tec_check_set *s)
 {
     int classes = tec_dataset_classes(s->set);
     tally *count = count_classes(s);
-    for (int c = 0; c < classes && c < MOST_CLASSES; c++)
-        printf("  class     %s: %lld images, %lld bad\n", tec_dataset_class_name(s->set, c), (long long)count[c].images,
-               (long long)count[c].bad);
+    for (int c = 0; c < classes && c < MOST_CLASSES; c++) {
+        char *name = tec_string_printable(tec_string_copy(tec_dataset_class_name(s->set, c)));
+        printf("  class     %s: %lld images, %lld bad\n", name, (long long)count[c].images, (long long)count[c].bad);
+        free(name);
+    }
     if (classes > MOST_CLASSES)
         printf("  class     ... and %d more (--json FILE has all)\n", classes - MOST_CLASSES);
     free(count);
@@ -139,7 +142,8 @@ static void print_group(const tec_check_set *sets, const tec_check_twin *twin, i
     char name[1024];
     printf("  same     ");
     for (int64_t i = 0; i < count; i++)
-        printf("%s%s", i ? " = " : " ", tec_dataset_name(sets[twin[i].set].set, twin[i].sample, name, sizeof name));
+        printf("%s%s", i ? " = " : " ",
+               tec_string_printable(tec_dataset_name(sets[twin[i].set].set, twin[i].sample, name, sizeof name)));
     printf("\n");
 }
 

@@ -7,6 +7,7 @@ const tec_command *const tec_commands[] = {
     &tec_command_targets,
     &tec_command_finetune,
     &tec_command_predict,
+    &tec_command_features,
     &tec_command_knn,
     &tec_command_probe,
     &tec_command_check,

@@ -8,10 +8,10 @@
 
 #include <jansson.h>
 
-extern const tec_command tec_command_pretrain, tec_command_finetune, tec_command_predict, tec_command_targets,
-    tec_command_knn, tec_command_probe, tec_command_check, tec_command_export, tec_command_pack, tec_command_inspect,
-    tec_command_settings, tec_command_selftest, tec_command_bench, tec_command_plan, tec_command_report,
-    tec_command_help;
+extern const tec_command tec_command_pretrain, tec_command_finetune, tec_command_predict, tec_command_features,
+    tec_command_targets, tec_command_knn, tec_command_probe, tec_command_check, tec_command_export, tec_command_pack,
+    tec_command_inspect, tec_command_settings, tec_command_selftest, tec_command_bench, tec_command_plan,
+    tec_command_report, tec_command_help;
 
 /* Prints the versions of tec and of its libraries, for `tec --version`. */
 void tec_versions_print(FILE *out);
@@ -22,10 +22,9 @@ void tec_versions_print(FILE *out);
 tec_status tec_job_write_results(const tec_comm *comm, const tec_settings *settings, const char *name,
                                  const json_t *object);
 
-/* A new JSON object for knn.json or probe.json: the settings that features depend on, and the sizes of both sets.
- * `normalisation`: of the images. */
+/* A new JSON object for knn.json or probe.json: what features depend on, and the sizes of both sets. */
 json_t *tec_job_evaluation_json(const tec_settings *settings, const tec_evaluation *evaluation,
-                                const tec_normalisation *normalisation);
+                                const tec_evaluated *about);
 
 /* A name of a file or a class for JSON, which holds UTF-8 only: of a name in another encoding, the bytes above 127 become
  * question marks. */

@@ -101,18 +101,18 @@ tec_status tec_job_write_results(const tec_comm *comm, const tec_settings *setti
 }
 
 json_t *tec_job_evaluation_json(const tec_settings *settings, const tec_evaluation *evaluation,
-                                const tec_normalisation *normalisation)
+                                const tec_evaluated *about)
 {
     const tec_features *train = &evaluation->train, *val = &evaluation->val;
-    const double *mean = normalisation->mean, *std = normalisation->std;
+    const double *mean = about->normalisation.mean, *std = about->normalisation.std;
     /* clang-format off */
     json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:[f,f,f], s:[f,f,f], s:I, s:I, s:I, s:I, s:i, s:i, s:s}",
-        "model", settings->eval.model,
-        "pooling", tec_pooling_name((tec_pooling)settings->eval.pooling),
-        "train", settings->data.train,
-        "val", settings->data.val,
-        "image_size", settings->data.image_size,
-        "channels", settings->data.channels,
+        "model", about->model,
+        "pooling", tec_pooling_name(about->pooling),
+        "train", about->train,
+        "val", about->val,
+        "image_size", about->image_size,
+        "channels", about->channels,
         "mean", mean[0], mean[1], mean[2],
         "std", std[0], std[1], std[2],
         "training_images", (json_int_t)train->total,
@@ -125,6 +125,12 @@ json_t *tec_job_evaluation_json(const tec_settings *settings, const tec_evaluati
     /* clang-format on */
     if (settings->data.val_labels[0])
         json_object_set_new(object, "val_labels", json_string(settings->data.val_labels));
+    if (tec_setup_evaluates_files(settings)) {
+        json_object_set_new(object, "features_file", json_string(settings->eval.features));
+        json_object_set_new(object, "val_features_file", json_string(settings->eval.val_features));
+        json_object_set_new(object, "layer", json_integer(about->layer));
+        json_object_set_new(object, "norm", json_boolean(!about->raw));
+    }
     const tec_preprocessing *p = &evaluation->preprocessing;
     json_object_set_new(object, "shared_images", json_integer((json_int_t)evaluation->shared));
     json_object_set_new(object, "resize", json_string(tec_resize_name(p->resize)));

@@ -8,7 +8,16 @@
 #include <stdlib.h>
 
 enum { MOST = 1000000 };
-enum { OPTION_SIZE, OPTION_BATCH, OPTION_STEPS, OPTION_MICRO_BATCH, OPTION_TARGETS, OPTION_BRIEF, OPTION_JSON };
+enum {
+    OPTION_SIZE,
+    OPTION_BATCH,
+    OPTION_STEPS,
+    OPTION_MICRO_BATCH,
+    OPTION_FINETUNE,
+    OPTION_TARGETS,
+    OPTION_BRIEF,
+    OPTION_JSON
+};
 
 static const tec_option options[] = {
     {"size", TEC_OPTION_CHOICE, "vitt|vitb|tiny",
@@ -19,22 +28,33 @@ static const tec_option options[] = {
      .most = MOST, .otherwise = 5},
     {"micro-batch", TEC_OPTION_WHOLE, "N", .help = "images computed at once (default: as in training)", .least = 1,
      .most = MOST},
+    {"finetune", .help = "measure steps of fine-tuning the same encoder instead of steps of pretraining"},
     {"targets", .help = "measure base targets instead of training steps"},
     {"brief", .help = "print only the closing lines, and skip the measurements for the tables"},
     {"json", TEC_OPTION_TEXT, "FILE", .help = "add all results to this file, which has the runs of one machine"},
     {0}};
+
+/* As the settings say, but for images of the model's size. */
+static tec_status choose_view(const tec_settings *settings, const tec_bench_run *run, tec_feed_view *view)
+{
+    *view = tec_setup_view(settings);
+    if (run->config.kind == TEC_MODEL_CLASSIFIER)
+        TEC_TRY(tec_setup_tuning_view(settings, view));
+    view->size = run->config.image_size;
+    view->channels = run->config.channels;
+    return TEC_OK;
+}
 
 /* Collective. The same steps again, with images from data.train. */
 static tec_status measure_loader(const tec_comm *comm, const tec_settings *settings, tec_bench_training *training,
                                  tec_bench_run *run)
 {
     const tec_reading reading = tec_setup_reading(settings);
-    tec_feed_view view = tec_setup_view(settings);
+    tec_feed_view view;
     tec_dataset *set;
     tec_bench_images images = {0};
     tec_bench_result result = {0};
-    view.size = run->config.image_size;
-    view.channels = run->config.channels;
+    TEC_TRY(choose_view(settings, run, &view));
     TEC_TRY(tec_setup_dataset(comm, settings, true, &set));
     tec_status status = tec_bench_images_open(&images, set, &view, &reading, training->micro_batch);
     if (status == TEC_OK)
@@ -61,9 +81,11 @@ static tec_status measure_training(const tec_comm *comm, const tec_settings *set
                                    bool brief, tec_bench_run *run)
 {
     const tec_reduction reduction = tec_setup_reduction(settings);
+    const bool classifier = run->config.kind == TEC_MODEL_CLASSIFIER; /* sees all patches */
+    const int visible = tec_step_visible(&run->config, classifier ? 0 : size->mask_ratio);
     tec_bench_training training = {0};
     tec_status status = tec_bench_training_open(&training, comm, &reduction, &run->config, run->batch, run->micro_batch,
-                                                tec_step_visible(&run->config, size->mask_ratio), size->topk);
+                                                visible, classifier ? 0 : size->topk);
     status = tec_comm_agree(comm, status);
     if (status != TEC_OK) {
         tec_bench_training_close(&training);
@@ -238,11 +260,15 @@ static int number_or(const tec_argument *argument, int otherwise)
 static tec_status run(tec_comm *comm, const tec_invocation *call)
 {
     const tec_argument *option = call->option;
-    const bool brief = option[OPTION_BRIEF].times, targets = option[OPTION_TARGETS].times;
+    const bool brief = option[OPTION_BRIEF].times, targets = option[OPTION_TARGETS].times,
+               finetune = option[OPTION_FINETUNE].times;
     const tec_bench_size *size = &tec_bench_sizes[option[OPTION_SIZE].choice];
+    const char *training = finetune ? "finetune" : "step";
+    if (targets && finetune)
+        return tec_fail(TEC_USER_ERROR, "--finetune and --targets measure different things: give one of them");
     tec_bench_run run = {.size = size->name,
-                         .what = targets ? "targets" : "step",
-                         .config = tec_bench_config(size),
+                         .what = targets ? "targets" : training,
+                         .config = finetune ? tec_bench_classifier_config(size) : tec_bench_config(size),
                          .ranks = comm->size,
                          .threads = tec_settings_threads(&call->settings),
                          .batch = number_or(&option[OPTION_BATCH], size->batch),
@@ -259,19 +285,22 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     return status;
 }
 
-static const char *const sections[] = {"data", "run", NULL};
+static const char *const sections[] = {
+    "data", "finetune.crop_scale", "finetune.rand_augment", "finetune.color_jitter", "finetune.erase", "run", NULL};
 
 const tec_command tec_command_bench = {
     .name = "bench",
-    .usage = "[--size vitt|vitb|tiny] [--batch N] [--steps N] [--micro-batch N] [--targets] [--brief] "
-             "[--json FILE] [section.key=value ...]",
-    .summary = "measure the speed of training steps, or of base targets",
+    .usage = "[--size vitt|vitb|tiny] [--batch N] [--steps N] [--micro-batch N] [--finetune | --targets] "
+             "[--brief] [--json FILE] [section.key=value ...]",
+    .summary = "measure the speed of steps of training and fine-tuning, or of base targets",
     .details = "Times whole steps (forward, both losses, backward, allreduce of the gradients, AdamW) on "
                "random images and targets in memory, and shows where the time goes: per operator, and "
                "per shape of matrix product, next to this machine's own sgemm for that shape, measured "
                "in the same process on warm buffers. With several ranks: the allreduce of the gradients "
                "next to a memcpy of as many bytes. With data.train: images per second of decoding and "
                "cropping to the image size of --size, and the share of time that steps wait for them.\n\n"
+               "With --finetune: steps of fine-tuning by the default recipe (all patches, 1000 classes, soft labels, "
+               "stochastic depth, mixup, layer-wise rates), and images altered and erased as the settings say.\n\n"
                "Last line: images per second over all ranks, the share of matrix "
                "products in the steps (rank 0), and the peak resident memory of rank 0.",
     .options = options,

@@ -78,7 +78,7 @@ static tec_status make_plan(const tec_invocation *call, export_plan *plan)
 
 /* -- metadata -- */
 
-enum { METADATA = 17 }; /* strings, at most: keys, values, NULL */
+enum { METADATA = 23 }; /* strings, at most: keys, values, NULL */
 
 static char *three(const double value[3])
 {
@@ -102,6 +102,13 @@ static void make_metadata(const tec_import_facts *facts, char *metadata[METADATA
     if (facts->normalised) {
         ENTRY("tec_mean", three(facts->mean));
         ENTRY("tec_std", three(facts->std));
+    }
+    if (facts->classes && facts->preprocessing_from) {
+        const tec_preprocessing p =
+            tec_preprocessing_complete(facts->preprocessing, tec_preprocessing_mae(facts->config.image_size));
+        ENTRY("tec_resize", tec_string_copy(tec_resize_name(p.resize)));
+        ENTRY("tec_crop_pct", tec_string_format("%.17g", p.crop_pct));
+        ENTRY("tec_filter", tec_string_copy(tec_filter_name(p.filter)));
     }
 #undef ENTRY
     metadata[n] = NULL;
@@ -129,14 +136,15 @@ static json_t *model_json(const tec_import_facts *facts)
         "attention_probs_dropout_prob", 0.0);
 }
 
-/* As `tec knn` prepares images for this model: BitImageProcessor is the one that can also cut the centre out. */
+/* As `tec knn` prepares images for this model: BitImageProcessor is the one that can also cut the centre out. With
+ * TEC_RESIZE_WHOLE, those of the model's size stay as they are. */
 static json_t *preprocessor_json(const tec_import_facts *facts)
 {
     static const int resample[] = {[TEC_FILTER_BICUBIC] = 3, [TEC_FILTER_BILINEAR] = 2, [TEC_FILTER_LANCZOS] = 1};
     const int size = facts->config.image_size;
     const double *mean = facts->mean, *std = facts->std;
     const tec_preprocessing p = tec_preprocessing_complete(facts->preprocessing, tec_preprocessing_mae(size));
-    const int resized = tec_preprocessing_resized(p, size);
+    const int resized = p.resize == TEC_RESIZE_WHOLE ? size : tec_preprocessing_resized(p, size);
     json_t *to = p.resize == TEC_RESIZE_SQUASH ? json_pack("{s:i, s:i}", "height", resized, "width", resized)
                                                : json_pack("{s:i}", "shortest_edge", resized);
     return json_pack("{s:b, s:s, s:b, s:b, s:f, s:b, s:o, s:i, s:b, s:{s:i, s:i}, s:[f,f,f], s:[f,f,f]}",

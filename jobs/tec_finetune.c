@@ -141,10 +141,16 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     if (status == TEC_OK)
         status = tec_setup_directory(comm, settings.run.dir);
     if (status == TEC_OK) {
-        /* The new model's images are normalised as its base's: its checkpoint must say so. */
+        /* The new model's images are normalised as its base's, and resized as the validation's: its checkpoint must
+         * say so. */
         const tec_normalisation *is = &tuning.task.view.normalisation;
         memcpy(settings.data.mean, is->mean, sizeof is->mean);
         memcpy(settings.data.std, is->std, sizeof is->std);
+        const tec_preprocessing resized = tec_preprocessing_complete(tuning.validation_view.preprocessing,
+                                                                     tec_preprocessing_mae(settings.data.image_size));
+        settings.eval.resize = (int)resized.resize;
+        settings.eval.crop_pct = resized.crop_pct;
+        settings.eval.interpolation = (int)resized.filter;
         status = train(comm, call, &settings, &tuning, deadline);
     }
     tec_tuning_close(&tuning);
@@ -163,7 +169,9 @@ const tec_command tec_command_finetune = {
         "data set wants a smaller finetune.batch.\n\n"
         "After every epoch all images of data.val are classified, from centre crops: one line, one in log.jsonl "
         "(\"kind\": \"validation\"), and DIR/finetune.json with top-1, top-5, loss, balanced accuracy, each class's "
-        "recall and the confusion matrix (rows: labels). When all epochs are done, one line is printed.\n\n"
+        "recall and the confusion matrix (rows: labels). When all epochs are done, one line is printed. The epoch's "
+        "checkpoint is written before; a validation that is ended by a signal, a time limit or a kill is done by the next "
+        "process.\n\n"
         "The run directory, resuming, signals, time limits, --fresh and --finish are as with `tec pretrain`. Images "
         "are normalised as for finetune.model; with scratch by data.mean and data.std. With mixup or CutMix, images "
         "2k and 2k + 1 of a step are mixed with each other and are on one rank, so that the ranks' parts differ by a "

@@ -6,7 +6,6 @@
 #include "tec/tensor_file.h"
 #include "tec/text.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,20 +77,10 @@ static tec_status inspect_shard(const char *path)
 
 /* ---- model files ---- */
 
-/* A copy with ? in place of control characters, so that names in a file cannot control the terminal; the caller frees
- * it. */
-static char *printable(const char *text)
-{
-    char *copy = tec_string_copy(text);
-    for (char *c = copy; *c; c++)
-        if (iscntrl((unsigned char)*c))
-            *c = '?';
-    return copy;
-}
-
 static void print_line(const char *before, const char *name, const char *between, const char *text)
 {
-    char *shown_name = printable(name), *shown = printable(text);
+    char *shown_name = tec_string_printable(tec_string_copy(name)),
+         *shown = tec_string_printable(tec_string_copy(text));
     printf("%s%s%s%s\n", before, shown_name, between, shown);
     free(shown);
     free(shown_name);
@@ -156,7 +145,7 @@ static void print_tensors(const tec_tensor_file *file)
     printf("tensors: %d\n", tec_tensor_file_count(file));
     for (int i = 0; i < tec_tensor_file_count(file); i++) {
         const tec_tensor *tensor = tec_tensor_file_get(file, i);
-        char *name = printable(tensor->name);
+        char *name = tec_string_printable(tec_string_copy(tensor->name));
         printf("  %s  %s  [", name, tensor->type_name);
         for (int d = 0; d < tensor->dims; d++)
             printf("%s%lld", d ? ", " : "", (long long)tensor->dim[d]);

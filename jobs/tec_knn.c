@@ -13,9 +13,9 @@ static int evaluations(const tec_settings *settings)
 }
 
 static tec_status write_results(const tec_comm *comm, const tec_settings *settings, const tec_evaluation *evaluation,
-                                const tec_normalisation *normalisation, const tec_knn_result *result, double seconds)
+                                const tec_evaluated *about, const tec_knn_result *result, double seconds)
 {
-    json_t *object = tec_job_evaluation_json(settings, evaluation, normalisation);
+    json_t *object = tec_job_evaluation_json(settings, evaluation, about);
     json_t *results = json_array();
     for (int i = 0; i < evaluations(settings); i++) {
         /* clang-format off */
@@ -40,10 +40,10 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     const tec_knn_settings knn = {.k = {settings->knn.k[0], settings->knn.k[1]},
                                   .temperature = settings->knn.temperature};
     tec_evaluation evaluation;
-    tec_normalisation normalisation;
+    tec_evaluated about;
     tec_knn_result result;
     double started = tec_seconds();
-    tec_status status = tec_setup_evaluation(comm, settings, &knn, &evaluation, &normalisation);
+    tec_status status = tec_setup_evaluation(comm, settings, &knn, &evaluation, &about);
     if (status != TEC_OK)
         goto done;
     tec_features_normalize(&evaluation.train);
@@ -57,8 +57,9 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
                settings->knn.k[i], tec_job_percent(result.top1[i], result.total),
                tec_job_percent(result.top5[i], result.total), (long long)evaluation.train.total,
                (long long)evaluation.val.total, evaluation.train.width, seconds);
-    status = write_results(comm, settings, &evaluation, &normalisation, &result, seconds);
+    status = write_results(comm, settings, &evaluation, &about, &result, seconds);
 done:
+    tec_evaluated_free(&about);
     tec_evaluation_free(&evaluation);
     return status;
 }
@@ -69,11 +70,15 @@ const tec_command tec_command_knn = {
     .name = "knn",
     .usage = "[-c CONFIG.yaml] eval.model=MODEL data.train=PATH data.val=PATH run.dir=DIR [section.key=value ...]",
     .summary = "evaluate a model's features by k-nearest neighbours",
-    .details = "Computes the features of both data sets from centre crops (eval.pooling: class token, or mean of the "
-               "patches) and classifies every image of data.val by its nearest training images, as DINO does: by "
-               "cosine similarity, with votes exp(similarity / knn.temperature). Prints one line per k; DIR/knn.json "
-               "has all results, DIR/knn.yaml the settings. The result does not depend on the number of ranks.\n\n"
-               "eval.model=pixels uses the raw pixels as features: the baseline that a model has to beat.",
+    .details =
+        "Computes the features of both data sets from centre crops (eval.pooling: class token, or mean of the "
+        "patches) and classifies every image of data.val by its nearest training images, as DINO does: by "
+        "cosine similarity, with votes exp(similarity / knn.temperature). Prints one line per k; DIR/knn.json "
+        "has all results, DIR/knn.yaml the settings. The result does not depend on the number of ranks.\n\n"
+        "eval.model=pixels uses the raw pixels as features: the baseline that a model has to beat.\n\n"
+        "eval.features=FILE and eval.val_features=FILE, written by `tec features`, stand in place of eval.model, data.train "
+        "and data.val: features are computed once, and results are the same, to the bit where eval.batch was (float16: "
+        "nearly). Files of other models, tokens or preprocessing do not go together.",
     .sections = sections,
     .parallel = true,
     .run = run,

@@ -5,6 +5,7 @@
 #include "tec/clock.h"
 #include "tec/files.h"
 #include "tec/log.h"
+#include "tec/sampler.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPTION_NODES, OPTION_RANKS, OPTION_BENCH, OPTION_NETWORK, OPTION_IMAGES };
+enum { OPTION_NODES, OPTION_RANKS, OPTION_BENCH, OPTION_NETWORK, OPTION_IMAGES, OPTION_FINETUNE };
 
 static const tec_option options[] = {
     {"nodes", TEC_OPTION_WHOLE, "N", .help = "nodes of the job (default 1)", .least = 1, .most = 1e6, .otherwise = 1},
@@ -24,38 +25,65 @@ static const tec_option options[] = {
      .otherwise = 100},
     {"images", TEC_OPTION_WHOLE, "N", .help = "number of training images, if data.train is not available", .least = 1,
      .most = 1e15},
+    {"finetune", .help = "plan `tec finetune` instead of `tec pretrain` and `tec targets`"},
     {0}};
 
 static const double GBIT = 1e9 / 8;
 
-/* The architecture in a model file of any format, for the images of this job. */
-static tec_status read_architecture(const tec_settings *settings, const char *path, tec_model_config *out)
+/* What is to be planned. */
+typedef struct subject {
+    tec_plan_job job;
+    tec_dataset *train, *val; /* NULL: not available */
+    bool base_guessed;        /* there is no model file: it is taken to be like the model that the settings describe */
+    bool classes_guessed;
+} subject;
+
+/* The architecture in a model file of any format, for the images of this job. `command`: which will read it. */
+static tec_status read_architecture(const tec_settings *settings, const char *path, const char *command,
+                                    tec_model_config *out)
 {
     tec_import *import;
     TEC_TRY(tec_setup_import(settings, path, &import));
     char *doubts = tec_import_doubts(import, TEC_USE_FEATURES);
     if (doubts)
-        tec_warn("%s: nothing in the file tells %s; the plan takes the guess, tec targets will ask", path, doubts);
+        tec_warn("%s: nothing in the file tells %s; the plan takes the guess, %s will ask", path, doubts, command);
     free(doubts);
     tec_status status = tec_import_resize(import, settings->data.image_size, out);
     tec_import_close(import);
     return status;
 }
 
-/* The base model's architecture, from its file; if there is none, the new model's. */
-static tec_status choose_models(const tec_settings *settings, tec_model_config *model, tec_model_config *base,
-                                bool *guessed)
+/* Of pretraining. The base model's architecture, from its file; if there is none, the new model's. */
+static tec_status describe_pretraining(const tec_settings *settings, subject *s)
 {
     const char *path = settings->base.model;
-    TEC_TRY(tec_settings_model_config(settings, model));
-    *base = *model;
-    *guessed = !path[0] || !tec_file_exists(path);
-    if (!*guessed)
-        TEC_TRY(read_architecture(settings, path, base));
-    base->kind = TEC_MODEL_VIT;
-    model->base_width = base->width;
-    model->base_heads = base->heads;
-    return tec_model_config_check(model);
+    tec_model_config model, base;
+    TEC_TRY(tec_settings_model_config(settings, &model));
+    base = model;
+    s->base_guessed = model.kind == TEC_MODEL_TEC && (!path[0] || !tec_file_exists(path));
+    if (path[0] && tec_file_exists(path))
+        TEC_TRY(read_architecture(settings, path, "tec targets", &base));
+    base.kind = TEC_MODEL_VIT;
+    model.base_width = base.width;
+    model.base_heads = base.heads;
+    s->job = tec_setup_plan_job(settings, &model, &base);
+    return tec_model_config_check(&model);
+}
+
+/* Of fine-tuning. The architecture of finetune.model, from its file; if there is none, what the settings describe. */
+static tec_status describe_tuning(const tec_settings *settings, subject *s)
+{
+    const char *path = settings->finetune.model;
+    const bool scratch = tec_setup_from_scratch(settings);
+    tec_model_config base, model;
+    s->base_guessed = !scratch && (!path[0] || !tec_file_exists(path));
+    if (scratch || s->base_guessed) {
+        TEC_TRY(tec_setup_classifier(settings, NULL, &model));
+    } else {
+        TEC_TRY(read_architecture(settings, path, "tec finetune", &base));
+        TEC_TRY(tec_setup_classifier(settings, &base, &model));
+    }
+    return tec_setup_tuning_plan_job(settings, &model, &s->job);
 }
 
 /* In the memory of a rank: a whole IDX file, or the file names of a folder. */
@@ -74,24 +102,47 @@ static double dataset_bytes(const tec_dataset *set, double images)
     return (strtod(number + 1, NULL) + 1) * pixels;
 }
 
-static tec_status open_images(const tec_comm *comm, const tec_invocation *call, tec_plan_job *job, tec_dataset **set)
+static bool is_there(const char *path)
 {
-    const tec_settings *s = &call->settings;
+    return path[0] && tec_file_exists(path);
+}
+
+static tec_status open_images(const tec_comm *comm, const tec_invocation *call, subject *s)
+{
+    const tec_settings *settings = &call->settings;
     const double given = call->option[OPTION_IMAGES].number;
-    *set = NULL;
-    if (s->data.train[0] && tec_file_exists(s->data.train)) {
-        TEC_TRY(tec_setup_dataset(comm, s, true, set));
-        job->images = tec_dataset_size(*set);
+    tec_plan_job *job = &s->job;
+    const bool tuning = job->model.kind == TEC_MODEL_CLASSIFIER;
+    if (is_there(settings->data.train)) {
+        TEC_TRY(tec_setup_dataset(comm, settings, true, &s->train));
+        if (tuning)
+            tec_setup_choose_labels(settings, s->train);
+        job->images = tec_dataset_size(s->train);
     } else if (given == 0) {
         return tec_fail(TEC_USER_ERROR, "the number of images is unknown: give data.train, or --images N");
     }
     if (given > 0)
         job->images = (int64_t)given;
-    job->dataset_bytes = dataset_bytes(*set, (double)job->images);
-    if (job->images < s->pretrain.batch)
-        return tec_fail(TEC_USER_ERROR, "pretrain.batch is %d, but there are only %lld images", s->pretrain.batch,
-                        (long long)job->images);
-    return TEC_OK;
+    job->dataset_bytes = dataset_bytes(s->train, (double)job->images);
+    if (tuning && is_there(settings->data.val)) {
+        TEC_TRY(tec_setup_dataset(comm, settings, false, &s->val));
+        job->val_images = tec_dataset_size(s->val);
+        job->dataset_bytes += dataset_bytes(s->val, (double)job->val_images);
+    }
+    return tec_sampler_check(job->images, &job->recipe);
+}
+
+static tec_status choose_classes(subject *s)
+{
+    enum { IMAGENET_CLASSES = 1000 };
+    tec_model_config *model = &s->job.model;
+    if (model->kind != TEC_MODEL_CLASSIFIER)
+        return TEC_OK;
+    model->classes = s->train ? tec_dataset_classes(s->train) : 0;
+    s->classes_guessed = model->classes < 2;
+    if (s->classes_guessed)
+        model->classes = IMAGENET_CLASSES;
+    return tec_model_config_check(model);
 }
 
 /* -- the report -- */
@@ -133,7 +184,7 @@ static void print_time(const tec_plan_job *job, const tec_plan_time *t)
     double communication = t->node_reduce + t->network_reduce;
     if (job->model.kind == TEC_MODEL_TEC)
         printf("\ntargets: %s, %.2f node-hours\n", tec_duration(text, t->targets_seconds), t->targets_node_hours);
-    printf("\npretrain: %lld steps of %.4f s\n", (long long)t->steps, t->step);
+    printf("\n%s: %lld steps of %.4f s\n", tec_recipe_section(&job->recipe), (long long)t->steps, t->step);
     const struct {
         const char *name;
         double seconds;
@@ -147,6 +198,8 @@ static void print_time(const tec_plan_job *job, const tec_plan_time *t)
     printf("  %-34s %9.2f\n", "images/s", job->recipe.batch / t->step);
     printf("communication share %.2f %%\n", 100 * communication / t->step);
     printf("checkpoints: %lld, %.1f s each\n", (long long)t->checkpoints, t->checkpoint);
+    if (job->val_images > 0)
+        printf("validations: %d, %.1f s each\n", job->recipe.epochs, t->validation);
     printf("time %s, %.1f s\n", tec_duration(text, t->seconds), t->seconds);
     printf("node-hours %.2f\n", t->node_hours + t->targets_node_hours);
 }
@@ -157,8 +210,10 @@ static tec_status report(const tec_plan_job *job, const tec_plan_machine *machin
     tec_plan_time time;
     double checkpoint;
     bool tec = job->model.kind == TEC_MODEL_TEC;
-    TEC_TRY(tec_plan_pretrain_memory(job, &memory));
-    print_memory("memory, pretrain", &memory, job, machine->memory);
+    char title[64];
+    TEC_TRY(tec_plan_training_memory(job, &memory));
+    snprintf(title, sizeof title, "memory, %s", tec_recipe_section(&job->recipe));
+    print_memory(title, &memory, job, machine->memory);
     if (tec) {
         TEC_TRY(tec_plan_targets_memory(job, &memory));
         print_memory("memory, targets", &memory, job, machine->memory);
@@ -208,59 +263,72 @@ static tec_status choose_ranks(const tec_invocation *call, tec_plan_job *job)
     return TEC_OK;
 }
 
-static void print_heading(const tec_plan_job *job, const tec_plan_machine *machine, bool guessed)
+static void print_heading(const subject *s, const tec_plan_machine *machine)
 {
+    const tec_plan_job *job = &s->job;
+    const bool tuning = job->model.kind == TEC_MODEL_CLASSIFIER;
     printf("%lld images, %d node%s x %d rank%s x %d thread%s, %d images a step\n", (long long)job->images, job->nodes,
            job->nodes > 1 ? "s" : "", job->ranks_per_node, job->ranks_per_node > 1 ? "s" : "", job->threads,
            job->threads > 1 ? "s" : "", job->recipe.batch);
-    if (job->model.kind == TEC_MODEL_TEC && guessed)
+    if (s->base_guessed && tuning)
+        puts("finetune.model is not available: it is assumed to have the architecture that the settings describe");
+    else if (s->base_guessed)
         puts("base.model is not available: it is assumed to have the architecture of the new model");
+    if (s->classes_guessed)
+        printf("the number of classes is unknown: %d are assumed\n", job->model.classes);
+    if (tuning && job->val_images == 0)
+        puts("data.val is not available: the time of validation is left out");
     if (machine->fetch_seconds == 0)
         puts("the cost of decoding an image is unknown, and assumed to be zero");
 }
 
+static tec_status plan(const tec_comm *comm, const tec_invocation *call, subject *s)
+{
+    tec_plan_machine machine;
+    const bool tuning = call->option[OPTION_FINETUNE].times;
+    TEC_TRY(tuning ? describe_tuning(&call->settings, s) : describe_pretraining(&call->settings, s));
+    TEC_TRY(choose_ranks(call, &s->job));
+    TEC_TRY(open_images(comm, call, s));
+    TEC_TRY(choose_classes(s));
+    TEC_TRY(find_machine(comm, call, &s->job, s->train, &machine));
+    print_heading(s, &machine);
+    return report(&s->job, &machine);
+}
+
 static tec_status run(tec_comm *comm, const tec_invocation *call)
 {
-    tec_model_config model, base;
-    tec_plan_machine machine;
-    tec_dataset *set;
-    bool guessed;
-    TEC_TRY(choose_models(&call->settings, &model, &base, &guessed));
-    tec_plan_job job = tec_setup_plan_job(&call->settings, &model, &base);
-    TEC_TRY(choose_ranks(call, &job));
-    tec_status status = open_images(comm, call, &job, &set);
-    if (status == TEC_OK)
-        status = find_machine(comm, call, &job, set, &machine);
-    if (status == TEC_OK) {
-        print_heading(&job, &machine, guessed);
-        status = report(&job, &machine);
-    }
-    tec_dataset_close(set);
+    subject s = {0};
+    tec_status status = plan(comm, call, &s);
+    tec_dataset_close(s.train);
+    tec_dataset_close(s.val);
     return status;
 }
 
-static const char *const sections[] = {"data", "model", "base", "targets", "pretrain", "run", NULL};
+static const char *const sections[] = {"data", "model", "base", "targets", "pretrain", "finetune", "run", NULL};
 
 const tec_command tec_command_plan = {
     .name = "plan",
     .usage = "-c CONFIG.yaml [--nodes N] [--ranks-per-node R] [--bench FILE] [--network GBIT] [--images N] "
-             "[section.key=value ...]",
+             "[--finetune] [section.key=value ...]",
     .summary = "estimate node-hours, memory and storage of a configuration",
-    .details = "Estimates, for a job on N nodes, node-hours, memory of a rank, bytes of targets "
-               "and checkpoints, and the share of communication. The performance of the machine is "
-               "measured here, with the job's own model, in a few seconds, or taken from --bench "
-               "FILE: run `mpirun -n R tec bench --json FILE` on such a node, with as many ranks "
-               "as a node will have (a single rank alone is faster than each rank of a full node).\n\n"
-               "The estimate, with P = N R ranks, b = batch / P rounded up, m masks per image, G bytes of gradient:\n"
-               "  step           compute + AdamW + allreduce inside a node + between nodes + decoding\n"
-               "  compute        b m F / rate; F counts the model's matrix products, rate is F / measured time\n"
-               "  AdamW          parameters x measured time per parameter\n"
-               "  inside a node  G / rate measured among R ranks; otherwise 4 (R - 1) G / memcpy rate of all cores\n"
-               "  between nodes  2 (N - 1) / N G / (0.87 network) + 2 log2(N) 20 us per bucket (a ring)\n"
-               "  decoding       what exceeds the free cores: b x time per image - (cores / R - threads) compute\n"
-               "  run            steps x step + checkpoints at 400 MB/s\n"
-               "  memory         the model is laid out as in the run, but its memory is not touched\n"
-               "No communication is assumed to overlap with computation.",
+    .details =
+        "Estimates, for a job on N nodes, node-hours, memory of a rank, bytes of targets "
+        "and checkpoints, and the share of communication. The performance of the machine is "
+        "measured here, with the job's own model, in a few seconds, or taken from --bench "
+        "FILE: run `mpirun -n R tec bench --json FILE` on such a node, with as many ranks "
+        "as a node will have (a single rank alone is faster than each rank of a full node).\n\n"
+        "With --finetune: of `tec finetune` with the same settings. FILE should have runs of `tec bench --finetune`.\n\n"
+        "The estimate, with P = N R ranks, b = batch / P rounded up, m masks per image, G bytes of gradient:\n"
+        "  step           compute + AdamW + allreduce inside a node + between nodes + decoding\n"
+        "  compute        b m F / rate; F counts the model's matrix products, rate is F / measured time\n"
+        "  AdamW          parameters x measured time per parameter\n"
+        "  inside a node  G / rate measured among R ranks; otherwise 4 (R - 1) G / memcpy rate of all cores\n"
+        "  between nodes  2 (N - 1) / N G / (0.87 network) + 2 log2(N) 20 us per bucket (a ring)\n"
+        "  decoding       what exceeds the free cores: b x time per image - (cores / R - threads) compute\n"
+        "  run            steps x step + checkpoints at 400 MB/s; fine-tuning: + epochs x validation\n"
+        "  validation     forward and decoding of the images of data.val, shared by the ranks\n"
+        "  memory         the model is laid out as in the run, but its memory is not touched\n"
+        "No communication is assumed to overlap with computation.",
     .options = options,
     .sections = sections,
     .run = run,

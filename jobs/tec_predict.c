@@ -40,7 +40,8 @@ typedef struct table {
     const classifier *by;
     const tec_dataset *set;
     table_format format;
-    int places; /* columns: the likeliest classes */
+    int places;     /* columns: the likeliest classes */
+    int64_t images; /* so far */
     FILE *out;
 } table;
 
@@ -128,10 +129,10 @@ static void close_classifier(classifier *c)
 
 static void put_csv(const table *t, const char *image, const int *class, const double *probability)
 {
-    tec_csv_put(t->out, image);
+    tec_csv_put(image, t->out);
     for (int i = 0; i < t->places; i++) {
         fputc(',', t->out);
-        tec_csv_put(t->out, t->by->class_names[class[i]]);
+        tec_csv_put(t->by->class_names[class[i]], t->out);
         fprintf(t->out, ",%.6g", probability[i]);
     }
     fputc('\n', t->out);
@@ -157,7 +158,7 @@ static void put_json(const table *t, const char *image, const int *class, const 
 /* tec_classified: the likeliest classes and their probabilities. */
 static void put_image(void *context, int64_t sample, const real *logit)
 {
-    const table *t = context;
+    table *t = context;
     const int classes = tec_model_get_config(t->by->model)->classes;
     int class[PLACES];
     double probability[PLACES], sum = 0;
@@ -176,6 +177,7 @@ static void put_image(void *context, int64_t sample, const real *logit)
         sum += exp((double)logit[c] - (double)logit[class[0]]);
     for (int i = 0; i < t->places; i++)
         probability[i] = exp((double)logit[class[i]] - (double)logit[class[0]]) / sum;
+    t->images++;
     tec_dataset_name(t->set, sample, image, sizeof image);
     (t->format == JSONL ? put_json : put_csv)(t, image, class, probability);
 }
@@ -245,9 +247,15 @@ static tec_status predict(const tec_comm *comm, const tec_settings *settings, co
         tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory"));
     if (comm->rank == 0)
         put_header(&t);
-    tec_status status = tec_classify_images(comm, by->model, by->batch, &how, "predictions", &skipped, put_image, &t);
+    bool stopped;
+    tec_status status =
+        tec_classify_images(comm, by->model, by->batch, &how, "predictions", &skipped, put_image, &t, &stopped);
     if (fclose(t.out) != 0 || !text)
         tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory"));
+    if (status == TEC_OK)
+        tec_comm_sum_int64(comm, &t.images, 1);
+    if (status == TEC_OK && t.images == 0)
+        status = tec_skipped_fail(&skipped, comm, "none of the images could be decoded");
     if (status == TEC_OK)
         status = write_parts(comm, path, text, bytes);
     if (status == TEC_OK)
@@ -298,9 +306,10 @@ const tec_command tec_command_predict = {
         "file. One line per image, in their order, whatever the number of ranks: its name, the likeliest class and its "
         "probability, then the next four. As CSV the columns are image, class, probability, class2, probability2, ...; "
         "as JSON lines a line is an object with image, class, probability and top5, an array of class and probability.\n\n"
-        "Images are prepared as `tec finetune` prepares those of data.val: eval.resize, eval.crop_pct and "
-        "eval.interpolation choose; size, channels and normalisation are the model's. eval.batch images are computed "
-        "at once, fewer if the model is large. With data.on_bad_image=skip, images that cannot be decoded have no line.",
+        "Images are prepared as `tec finetune` prepared those of data.val, which the checkpoint tells; eval.resize, "
+        "eval.crop_pct and eval.interpolation choose otherwise. eval.batch images are computed "
+        "at once, fewer if the model is large. With data.on_bad_image=skip, images that cannot be decoded have no line, and it "
+        "is a mistake if none is left.",
     .options = options,
     .sections = sections,
     .parallel = true,

@@ -7,9 +7,9 @@
 #include <stdio.h>
 
 static tec_status write_results(const tec_comm *comm, const tec_settings *settings, const tec_evaluation *evaluation,
-                                const tec_normalisation *normalisation, const tec_probe_result *result, double seconds)
+                                const tec_evaluated *about, const tec_probe_result *result, double seconds)
 {
-    json_t *object = tec_job_evaluation_json(settings, evaluation, normalisation);
+    json_t *object = tec_job_evaluation_json(settings, evaluation, about);
     /* clang-format off */
     json_t *probe = json_pack("{s:f, s:f, s:f, s:i, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:I}",
         "top1", tec_job_percent(result->top1, result->total),
@@ -46,10 +46,10 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
                                       .momentum = settings->probe.momentum,
                                       .seed = settings->run.seed};
     tec_evaluation evaluation;
-    tec_normalisation normalisation;
+    tec_evaluated about;
     tec_probe_result result;
     double started = tec_seconds();
-    tec_status status = tec_setup_evaluation(comm, settings, NULL, &evaluation, &normalisation);
+    tec_status status = tec_setup_evaluation(comm, settings, NULL, &evaluation, &about);
     if (status == TEC_OK)
         status = tec_probe_run(comm, &probe, &evaluation.train, &evaluation.val, &result);
     if (status != TEC_OK)
@@ -61,8 +61,9 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
                tec_job_percent(result.top1, result.total), tec_job_percent(result.top5, result.total),
                (long long)evaluation.train.total, (long long)evaluation.val.total, evaluation.train.width,
                settings->probe.epochs, (long long)result.batch, result.lr, result.loss, seconds);
-    status = write_results(comm, settings, &evaluation, &normalisation, &result, seconds);
+    status = write_results(comm, settings, &evaluation, &about, &result, seconds);
 done:
+    tec_evaluated_free(&about);
     tec_evaluation_free(&evaluation);
     return status;
 }
@@ -84,7 +85,10 @@ const tec_command tec_command_probe = {
         "it has on ImageNet, 6.4. The line printed names both. An incomplete batch at the end of an epoch is left "
         "out of this epoch. A probe.batch larger than the training set is reduced to its size. A loss that ends "
         "near ln(classes), that of guessing, is warned of.\n\n"
-        "eval.model=pixels uses the raw pixels as features: the baseline that a model has to beat.",
+        "eval.model=pixels uses the raw pixels as features: the baseline that a model has to beat.\n\n"
+        "eval.features=FILE and eval.val_features=FILE, written by `tec features`, stand in place of eval.model, data.train "
+        "and data.val: features are computed once, and results are the same, to the bit where eval.batch was (float16: "
+        "nearly). Files of other models, tokens or preprocessing do not go together.",
     .sections = sections,
     .parallel = true,
     .run = run,

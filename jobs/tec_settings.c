@@ -13,7 +13,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     return TEC_OK;
 }
 
-static const char *const sections[] = {"data", "model", "base",  "targets", "pretrain",
+static const char *const sections[] = {"data", "model", "base",  "targets", "pretrain", "finetune",
                                        "eval", "knn",   "probe", "run",     NULL};
 
 const tec_command tec_command_settings = {

@@ -4,6 +4,7 @@
 #include "tec/checkpoint.h"
 #include "tec/clock.h"
 #include "tec/files.h"
+#include "tec/log.h"
 #include "tec/phase.h"
 #include "tec/targets.h"
 
@@ -39,8 +40,11 @@ static tec_status check_base(const tec_settings *settings, const tec_model_confi
     return TEC_OK;
 }
 
-static tec_status check_settings(const tec_settings *settings)
+static tec_status check_call(const tec_invocation *call)
 {
+    const tec_settings *settings = &call->settings;
+    if (call->option[OPTION_VERIFY].times && call->option[OPTION_WORKER].times)
+        return tec_fail(TEC_USER_ERROR, "--verify checks all of a store, with any number of ranks: leave out --worker");
     if (!settings->base.model[0])
         return tec_fail(TEC_USER_ERROR, "base.model is not given: name the model file whose targets are to be stored");
     if (!settings->targets.dir[0])
@@ -93,12 +97,32 @@ static tec_status finish(const tec_targets_job *job, const tec_settings *setting
     return TEC_OK;
 }
 
+/* On rank 0. What was given and made the store otherwise than it is, but does not matter to its verification. */
+static void warn_of_making(const tec_targets_job *job, const tec_settings *settings, const tec_store_spec *found)
+{
+    const int64_t batch = tec_store_batch(job->dir, found);
+    if (tec_settings_given(settings, "targets", "batch") && batch > 0 && batch != job->batch)
+        tec_warn(
+            "target store %s was made with targets.batch %lld, not %d: rows that are recomputed may differ in their "
+            "last digits, which is allowed for",
+            job->dir, (long long)batch, job->batch);
+    const int64_t most = tec_store_shard_rows(found, settings->targets.shard_mb);
+    if (tec_settings_given(settings, "targets", "shard_mb") && found->shard_rows > most)
+        tec_warn("target store %s has shards of %lld rows, more than the %lld of targets.shard_mb %d, which does not "
+                 "alter a store that is there",
+                 job->dir, (long long)found->shard_rows, (long long)most, settings->targets.shard_mb);
+}
+
 static tec_status verify_store(const tec_targets_job *job, const tec_settings *settings)
 {
     tec_store *store;
     TEC_TRY(tec_comm_agree(job->comm, job->comm->rank == 0 ? tec_setup_same_images(settings, job->set) : TEC_OK));
     TEC_TRY(tec_setup_store(job->comm, settings, &store));
-    tec_status status = tec_targets_verify(job, store, settings->targets.verify_samples);
+    tec_status status = tec_setup_same_storage(settings, tec_store_get_spec(store));
+    if (status == TEC_OK && job->comm->rank == 0)
+        warn_of_making(job, settings, tec_store_get_spec(store));
+    if (status == TEC_OK)
+        status = tec_targets_verify(job, store, settings->targets.verify_samples);
     tec_store_close(store);
     return status;
 }
@@ -142,7 +166,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
                            .result = &result};
     tec_dataset *set = NULL;
     tec_normalisation normalisation;
-    TEC_TRY(check_settings(settings));
+    TEC_TRY(check_call(call));
     TEC_TRY(tec_setup_frozen(comm, settings, settings->base.model, job.batch, &job.frozen, &normalisation, NULL));
     tec_status status = check_base(settings, tec_frozen_config(job.frozen));
     if (status == TEC_OK)
@@ -164,14 +188,15 @@ const tec_command tec_command_targets = {
     .name = "targets",
     .usage = "[-c CONFIG.yaml] [--worker i/n] [--verify] [section.key=value ...]",
     .summary = "run a base model over the images and store its targets",
-    .details = "Runs base.model over every view of every image of data.train and writes its targets to "
-               "targets.dir, as shards that any number of ranks or workers share. Existing shards are "
-               "not made again: started once more, the command makes the missing ones. The store is "
-               "complete when it has a manifest. SIGTERM, SIGUSR1, Ctrl-C and the time limit (run.max_minutes, "
-               "SLURM_JOB_END_TIME) end the command with exit code 0; finished shards and rows are kept.\n\n"
-               "--verify, with the same settings, re-reads every shard (attributes, shapes, "
-               "checksums, finiteness) and recomputes targets.verify_samples rows. Exit code "
-               "0 if all is well; 1, with one line about the first thing that is wrong.",
+    .details =
+        "Runs base.model over every view of every image of data.train and writes its targets to "
+        "targets.dir, as shards that any number of ranks or workers share. Existing shards are "
+        "not made again: started once more, the command makes the missing ones. The store is "
+        "complete when it has a manifest. SIGTERM, SIGUSR1, Ctrl-C and the time limit (run.max_minutes, "
+        "SLURM_JOB_END_TIME) end the command with exit code 0; finished shards and rows are kept.\n\n"
+        "--verify, with the same settings, re-reads every shard (attributes, shapes, "
+        "checksums, finiteness) and recomputes targets.verify_samples rows. Settings that the store was not made with "
+        "are refused. Exit code 0 if all is well; 1, with one line about the first thing that is wrong.",
     .options = options,
     .sections = sections,
     .parallel = true,

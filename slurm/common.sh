@@ -10,7 +10,7 @@ mpi=pmix            # srun --mpi=
 bind=cores          # what a rank's threads are bound to: cores | sockets | ldoms (NUMA domains) | none
 restart_by=requeue  # requeue | submit (a new job in place of this one, where requeueing is not allowed) | none
 restarts=3          # after so many restarts in a row without a new checkpoint (or shard) a job gives up
-# shellcheck disable=SC2034 # of pretrain.sbatch
+# shellcheck disable=SC2034 # of training.sh
 stage=              # only in the site file: directory on each node's own disk for run.stage, such as "$TMPDIR"
 
 SLURM_SCRIPTS=${TEC_SLURM:-$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)}
@@ -88,7 +88,7 @@ start_job() {
     unset SRUN_CPUS_PER_TASK
     [[ $launcher != srun ]] || export SRUN_CPUS_PER_TASK=$threads
     export OMP_NUM_THREADS=$threads OPENBLAS_NUM_THREADS=$threads
-    # Slurm 22.05 does not tell its jobs; pretrain.sbatch tells the program.
+    # Slurm 22.05 does not tell its jobs; training.sh tells the program.
     end_time=$(read_end_time)
     unset SLURM_JOB_END_TIME
     export HDF5_USE_FILE_LOCKING=${HDF5_USE_FILE_LOCKING:-FALSE} # locks fail or hang on many Lustre and NFS mounts

@@ -22,8 +22,9 @@ typedef struct tec_bench_size {
     double mask_ratio;
 } tec_bench_size;
 
-extern const tec_bench_size tec_bench_sizes[]; /* vitt, vitb, tiny */
-tec_model_config tec_bench_config(const tec_bench_size *size);
+extern const tec_bench_size tec_bench_sizes[];                            /* vitt, vitb, tiny */
+tec_model_config tec_bench_config(const tec_bench_size *size);            /* for pretraining */
+tec_model_config tec_bench_classifier_config(const tec_bench_size *size); /* the same encoder, for fine-tuning */
 
 /* -- images of a data set, read ahead of the steps -- */
 
@@ -63,7 +64,8 @@ typedef struct tec_bench_training {
     tec_bench_images *images;              /* where images come from; NULL: from the examples */
 } tec_bench_training;
 
-/* Local. TEC_USER_ERROR: an impossible architecture. */
+/* Local. A classifier is fine-tuned by the default recipe: soft labels, images mixed in pairs, stochastic depth, rates
+ * that fall from layer to layer. `visible`, `topk`: as for tec_model_create. TEC_USER_ERROR: an impossible architecture. */
 tec_status tec_bench_training_open(tec_bench_training *training, const tec_comm *comm, const tec_reduction *reduction,
                                    const tec_model_config *config, int batch, int micro_batch, int visible, int topk);
 void tec_bench_training_close(tec_bench_training *training);
@@ -132,7 +134,7 @@ double tec_bench_copy_rate(void);
 /* -- reports -- */
 
 typedef struct tec_bench_run {
-    const char *size, *what; /* "step" or "targets" */
+    const char *size, *what; /* "step" (pretraining), "finetune" or "targets" */
     tec_model_config config;
     int ranks, threads, batch, micro_batch;
     double images_per_second;

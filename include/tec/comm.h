@@ -23,7 +23,7 @@ void tec_comm_start(tec_comm *comm);
 void tec_comm_local(tec_comm *comm); /* one rank without MPI */
 void tec_comm_finish(tec_comm *comm);
 
-/* Local. The host that a rank runs on, as gethostname says, cut at 63 bytes. Owned by comm. */
+/* Local. The host that a rank runs on, as gethostname says. Owned by comm. */
 const char *tec_comm_host(const tec_comm *comm, int rank);
 
 /* Collective. Ranks may call with different statuses; all return the same: that of the lowest rank that failed, whose
@@ -32,10 +32,6 @@ tec_status tec_comm_agree(const tec_comm *comm, tec_status mine);
 
 /* Local. Name and version of the MPI library, cut at the first comma or line end: "Open MPI v4.1.4". */
 void tec_comm_library(char *text, size_t size);
-
-/* Not collective: for a failure that cannot wait for the other ranks. Prints the last message with the rank, ends all
- * ranks with `status` as exit code, does not return. */
-void tec_comm_abort(const tec_comm *comm, tec_status status) __attribute__((noreturn));
 
 /* Collective. From `root` to all. */
 void tec_comm_broadcast(const tec_comm *comm, void *data, size_t bytes, int root);

@@ -1,10 +1,10 @@
-/* Module base, public. Tables as CSV (RFC 4180, lines end in a line feed). Local. */
+/* Module base, public. Fields of CSV files, as RFC 4180 has them. Local. */
 #ifndef TEC_CSV_H
 #define TEC_CSV_H
 
 #include <stdio.h>
 
-/* Writes a text as one field, in quotes where it needs them. */
-void tec_csv_put(FILE *out, const char *text);
+/* Writes a text, in quotes if it holds a comma, a quote or the end of a line. */
+void tec_csv_put(const char *text, FILE *out);
 
 #endif

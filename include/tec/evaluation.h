@@ -2,6 +2,7 @@
 #ifndef TEC_EVALUATION_H
 #define TEC_EVALUATION_H
 
+#include "tec/feature_file.h"
 #include "tec/features.h"
 
 typedef struct tec_evaluation {
@@ -18,7 +19,8 @@ tec_status tec_evaluation_check(const tec_dataset *train, const char *train_path
                                 const char *val_path);
 
 /* Local, for one rank. Warns of what makes figures say nothing: the sets share their images (tec_hint_shared, which looks
- * at the paths), classes of `val` have no image in `train`, or there are too few classes for top-5. Returns whether it is the images. */
+ * at the paths), classes of one have no image in the other, or there are too few classes for top-5. Returns whether it is
+ * the images. */
 bool tec_evaluation_warn(const tec_dataset *train, const char *train_path, const tec_dataset *val,
                          const char *val_path);
 
@@ -26,5 +28,16 @@ bool tec_evaluation_warn(const tec_dataset *train, const char *train_path, const
 tec_status tec_evaluation_compute(const tec_comm *comm, const tec_features_settings *settings, const tec_dataset *train,
                                   const tec_dataset *val, tec_frozen *frozen, tec_evaluation *out);
 void tec_evaluation_free(tec_evaluation *evaluation);
+
+/* Local. Can files of features be evaluated, the one by the other? TEC_USER_ERROR: they hold patches, have no labels, are of
+ * the same images, or of other models, layers, tokens or preprocessing. */
+tec_status tec_evaluation_check_files(const tec_feature_file *train, const tec_feature_file *val);
+
+/* Collective; the same status everywhere. The features of files that have passed tec_evaluation_check_files, on the ranks
+ * that tec_evaluation_compute would have left them on: with as many ranks results have the same bits. Warns as
+ * tec_evaluation_warn does. TEC_USER_ERROR: classes of `val` that `train` does not have, or images of only one class. Free
+ * with tec_evaluation_free, also after a failure. */
+tec_status tec_evaluation_read(const tec_comm *comm, const tec_feature_file *train, const tec_feature_file *val,
+                               tec_evaluation *out);
 
 #endif

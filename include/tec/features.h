@@ -26,7 +26,7 @@ typedef struct tec_features_settings {
     tec_preprocessing preprocessing; /* zeroed: MAE's */
     tec_reading reading;
     int batch; /* images that the model computes at once, per rank */
-    tec_pooling pooling;
+    tec_tap tap;
     const char *model; /* its file, for messages; borrowed */
 } tec_features_settings;
 

@@ -5,8 +5,12 @@
 
 #include "tec/model_config.h"
 
-/* Forward and backward of a micro-batch of `count` inputs with `visible` visible patches and `topk` query patches. */
+/* Forward and backward of a micro-batch of `count` inputs with `visible` visible patches and `topk` query patches; of a
+ * classifier, all patches and 0. */
 double tec_flops_train(const tec_model_config *config, int count, int visible, int topk);
+
+/* tec_model_classify of `count` images. */
+double tec_flops_classify(const tec_model_config *config, int count);
 
 /* tec_frozen_targets of `count` images with `topk` query patches. */
 double tec_flops_targets(const tec_model_config *config, int count, int topk);

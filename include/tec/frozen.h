@@ -15,13 +15,24 @@
 #include "tec/model_config.h"
 #include "tec/params.h"
 
+#include <stdbool.h>
+
 /* What the features of an image are. */
 typedef enum tec_pooling {
     TEC_POOL_CLASS, /* the class token */
-    TEC_POOL_MEAN   /* the mean of the patches */
+    TEC_POOL_MEAN,  /* the mean of the patches */
+    TEC_POOL_NONE   /* all patches, one after the other */
 } tec_pooling;
-#define TEC_POOLING_WORDS "cls|mean" /* in the order of tec_pooling */
+#define TEC_POOLING_WORDS "cls|mean"                  /* of one row per image, in the order of tec_pooling */
+#define TEC_TOKENS_WORDS TEC_POOLING_WORDS "|patches" /* all of it */
 const char *tec_pooling_name(tec_pooling pooling);
+
+/* Where they are taken. Zeroed: the class token as the model gives it. */
+typedef struct tec_tap {
+    int layer; /* behind this block, 1 .. depth; 0: the last */
+    bool raw;  /* as the block gives them; false: after the model's final norm */
+    tec_pooling pooling;
+} tec_tap;
 
 typedef struct tec_frozen tec_frozen;
 
@@ -55,6 +66,13 @@ void tec_frozen_class_token(tec_frozen *frozen, real *out);
  *   images  [B, c, S, S]  normalised
  *   out     [B, D] */
 void tec_frozen_features(tec_frozen *frozen, const real *images, int B, tec_pooling pooling, real *out);
+
+/* The same behind any block. With TEC_POOL_NONE in a variant with fc_norm patches are raw, whatever `tap` says: there is
+ * no norm of tokens.
+ *
+ *   images  [B, c, S, S]  normalised
+ *   out     [B, D], or [B, L, D] with TEC_POOL_NONE */
+void tec_frozen_tap(tec_frozen *frozen, const real *images, int B, const tec_tap *tap, real *out);
 
 /* TEC's targets (arXiv 2210.11016): the mean of the outputs of the last `last_layers` blocks, and the last block's
  * scaled logits before its softmax. There must be a class token; the keys of all tokens before the patches are dropped.

@@ -64,6 +64,10 @@ typedef struct tec_h5_field {
 /* Reads one member from the attribute of that name. TEC_USER_ERROR: as tec_h5_get_numbers, or an unknown word. */
 tec_status tec_h5_get_field(hid_t object, const char *path, const tec_h5_field *field, void *structure);
 
+/* The member as text for messages: hashes (UINT64) in hexadecimal, arrays of numbers in brackets. Written to `text`, which
+ * is returned. */
+char *tec_h5_field_text(const tec_h5_field *field, const void *structure, char *text, size_t size);
+
 /* -- writing --
  *
  * HDF5 crashes at exit when the disk fills up while it writes its own metadata. So here it never writes to the disk: a

@@ -40,8 +40,9 @@ typedef struct tec_import_options {
     double mean[3], std[3]; /* of the images; std[0] 0: not given */
 
     /* Reads from the resolved settings of a run, YAML that one of our checkpoints holds, how its images were
-     * normalised. False: they cannot be read. NULL: that remains unknown. */
-    bool (*read_normalisation)(const char *yaml, double mean[3], double std[3]);
+     * normalised, and how they were to be resized for evaluation. False: they cannot be read. NULL: that remains
+     * unknown. */
+    bool (*read_images)(const char *yaml, double mean[3], double std[3], tec_preprocessing *preprocessing);
 } tec_import_options;
 
 typedef struct tec_import_facts {
@@ -54,12 +55,13 @@ typedef struct tec_import_facts {
     bool normalised;         /* are mean and std known? */
     double mean[3], std[3];
     tec_interpolation interpolation;
-    tec_preprocessing preprocessing; /* of evaluation, as a sidecar says; what it does not say stays zero */
+    tec_preprocessing preprocessing; /* of evaluation, as a sidecar or a classifier of ours says; else zero */
     const char *heads_from, *norm_eps_from, *mean_from; /* "base.heads", "config.json", "width / 64" */
     const char *activation_from, *interpolation_from, *preprocessing_from; /* the last NULL: nothing says so */
     bool heads_known, activation_known;                                    /* false: a guess */
     const char *blocks_unknown; /* the tensor that leaves open what its blocks compute; NULL: they are a plain ViT's */
     int classes;                /* rows of the head of our own classifiers; 0: it has none, or it is not looked at */
+    int head;                   /* rows of the head of any classifier, which is not needed; 0: none was found */
     int unused;                 /* tensors known not to be needed, such as a classifier */
     char unused_example[80];    /* the name of the first of them */
 } tec_import_facts;

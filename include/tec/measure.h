@@ -16,9 +16,11 @@ typedef enum tec_operator {
     TEC_OPERATOR_SOFTMAX,
     TEC_OPERATOR_GELU,
     TEC_OPERATOR_LAYERNORM,
-    TEC_OPERATOR_BIAS, /* bias gradients: sums over rows */
+    TEC_OPERATOR_BIAS,   /* bias gradients: sums over rows */
+    TEC_OPERATOR_BRANCH, /* stochastic depth */
     TEC_OPERATOR_LOSS,
     TEC_OPERATOR_PATCHES,
+    TEC_OPERATOR_MIX, /* mixup and CutMix */
     TEC_OPERATOR_ADAMW,
     TEC_OPERATOR_REDUCE, /* sum of the gradients over the ranks */
     TEC_OPERATOR_LOADER, /* waiting for data */

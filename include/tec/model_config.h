@@ -41,7 +41,8 @@ typedef struct tec_model_config {
     double mlp_ratio;
     int decoder_width, decoder_depth, decoder_heads; /* MAE and TEC */
     bool norm_pix;                                   /* MAE: standardise the pixels of each patch */
-    int groups;                                      /* TEC: groups of blocks fused by the encoder adaptor */
+    int groups;                                      /* TEC: groups of blocks fused by the encoder adaptor; 0: neither
+                                                      * it nor the class token's MLP (the paper's ablation) */
     int base_width, base_heads;                      /* TEC: of the model whose targets are predicted */
     double attention_tau;                            /* TEC: temperature of the attention targets' softmax */
     bool predict_attention;                          /* TEC: false leaves the attention decoder out */
@@ -60,6 +61,12 @@ static inline int tec_model_prefix(const tec_model_config *config)
 {
     const tec_vit_variant *v = &config->variant;
     return !v->no_class_token + v->distillation_token + v->registers;
+}
+
+/* Does it have TEC's input and encoder adaptors? */
+static inline bool tec_model_has_adaptors(const tec_model_config *config)
+{
+    return config->kind == TEC_MODEL_TEC && config->groups > 0;
 }
 
 /* Hidden width of the encoder's MLPs. */

@@ -44,7 +44,7 @@ double tec_plan_node_reduce_rate(double copy_rate, int ranks_per_node);
 
 typedef struct tec_plan_job {
     tec_recipe recipe;
-    tec_model_config model; /* objective tec: with base_width and base_heads */
+    tec_model_config model; /* objective tec: with base_width and base_heads; CLASSIFIER: fine-tuning */
     int inputs, visible;    /* model inputs per image, and their visible patches */
     tec_feed_view view;     /* of its images */
     tec_reading reading;
@@ -59,8 +59,8 @@ typedef struct tec_plan_job {
         int shard_mb;
     } targets; /* objective tec */
 
-    int64_t images;
-    double dataset_bytes; /* in the memory of every rank: a list of files, or a whole IDX file */
+    int64_t images, val_images; /* val_images: fine-tuning, classified after every epoch */
+    double dataset_bytes;       /* in the memory of every rank: a list of files, or a whole IDX file */
     int nodes, ranks_per_node;
 } tec_plan_job;
 
@@ -76,9 +76,9 @@ typedef struct tec_plan_memory {
     double bytes; /* of all items */
 } tec_plan_memory;
 
-/* Of `tec pretrain` and of `tec targets`. Lays the model out as the program does, without touching its memory.
- * TEC_USER_ERROR: an impossible architecture. */
-tec_status tec_plan_pretrain_memory(const tec_plan_job *job, tec_plan_memory *out);
+/* Of training (`tec pretrain`, `tec finetune`) and of `tec targets`. Lays the model out as the program does, without touching
+ * its memory. TEC_USER_ERROR: an impossible architecture. */
+tec_status tec_plan_training_memory(const tec_plan_job *job, tec_plan_memory *out);
 tec_status tec_plan_targets_memory(const tec_plan_job *job, tec_plan_memory *out);
 
 /* -- bytes on the disk -- */
@@ -98,7 +98,8 @@ typedef struct tec_plan_time {
     double step;                        /* their sum */
     double checkpoint;                  /* seconds of one, written by rank 0 while all wait */
     int64_t checkpoints;
-    double seconds; /* of the whole run */
+    double validation; /* seconds of one; there is one after every epoch of fine-tuning */
+    double seconds;    /* of the whole run */
     double node_hours;
     double targets_seconds; /* to make the store; 0 for objective mae */
     double targets_node_hours;
@@ -112,7 +113,8 @@ typedef struct tec_plan_time {
  *   network_reduce   2 (N - 1) / N * G / (0.87 network_rate) + 2 log2(N) * 20 us per bucket, if N > 1 (a ring; on a
  *                    simulated fat tree of 16 to 1024 nodes it reaches 0.87 of the line rate)
  *   fetch            max(0, b * fetch_seconds - free * compute), where free = cores / R - T, within 0 and workers
- *   seconds          steps * step + checkpoints * checkpoint
+ *   validation       ceil(val_images / P) images forward, at train_rate, and the same for fetching them
+ *   seconds          steps * step + checkpoints * checkpoint + epochs * validation
  *
  * No communication is assumed to overlap with computation. */
 tec_status tec_plan_time_of(const tec_plan_job *job, const tec_plan_machine *machine, tec_plan_time *out);
@@ -125,7 +127,8 @@ tec_status tec_plan_machine_measure(const tec_comm *comm, const tec_plan_job *jo
                                     tec_plan_machine *out);
 
 /* Takes the measurements from a file of `tec bench --json`: of the runs whose number of ranks is nearest to that of a
- * node, the one with the most similar number of operations per image. *used describes it; the caller frees it.
+ * node, the one with the most similar number of operations per image; for a classifier, of runs of fine-tuning, if there
+ * are any. *used describes it; the caller frees it.
  * TEC_USER_ERROR: no such file, or no training steps in it. */
 tec_status tec_plan_machine_read(const char *path, const tec_plan_job *job, tec_plan_machine *out, char **used);
 

@@ -27,6 +27,7 @@ typedef struct tec_recipe {
     int compare_steps;         /* steps between comparisons of the ranks' weights; 0: only before checkpoints */
     double progress_seconds;   /* between progress lines, if stderr is not a terminal */
     int checkpoint_epochs;     /* epochs between checkpoints; there is one at the end in any case */
+    int validate_epochs;       /* epochs between validations, of a run that has any; one at the end in any case */
     double checkpoint_minutes; /* minutes between further checkpoints; 0: none */
     int64_t stop_after_steps;  /* write a checkpoint at this step and stop, as at a time limit; 0: off */
     const char *section;       /* of the settings that it comes from, for messages; NULL: pretrain */

@@ -22,7 +22,8 @@ typedef struct tec_replay_result {
 
 /* Fixtures are of four kinds: pretrain, mae and finetune (losses, gradients, and AdamW steps if the file has them;
  * finetune also logits) and targets (feature, standardised feature, attention, top-k). The change of the weights under AdamW is allowed 50 tolerances:
- * its first steps have the size of lr whatever the size of the gradient, which magnifies rounding errors.
+ * its first steps have the size of lr whatever the size of the gradient, which magnifies rounding errors; what of it the
+ * weights' own rounding explains, above all where layer-wise decay makes the steps tiny, does not count.
  * TEC_USER_ERROR: the file is not a complete fixture. */
 tec_status tec_replay(const char *path, tec_replay_result *result);
 

@@ -8,6 +8,7 @@
 
 #include "tec/dataset.h"
 #include "tec/error.h"
+#include "tec/feature_file.h"
 #include "tec/frozen.h"
 #include "tec/label_file.h"
 #include "tec/model_config.h"
@@ -55,6 +56,7 @@ typedef struct tec_settings {
         int patch, width, depth, heads; /* patch 0 without a preset: 16 */
         double mlp_ratio;
         int adaptor_groups; /* 0: tec_settings_model_config chooses */
+        bool adaptors;
         int decoder_width, decoder_depth, decoder_heads;
     } model;
     struct {
@@ -70,6 +72,7 @@ typedef struct tec_settings {
         char *dir;
         int type; /* tec_target_type: float32 | float16 | int8 */
         int topk, last_layers, views;
+        bool standardise; /* the features, over the patches */
         int shard_mb;
         int batch;
         bool store_images;
@@ -107,6 +110,7 @@ typedef struct tec_settings {
         double crop_scale[2];
         char *rand_augment; /* timm's words; "": none */
         double color_jitter, erase;
+        int validate_epochs;
         int log_steps, compare_steps, checkpoint_epochs; /* as in pretrain, with what follows */
         double progress_seconds, checkpoint_minutes;
         int64_t stop_after_steps;
@@ -115,10 +119,17 @@ typedef struct tec_settings {
         char *model;
         int pooling; /* tec_pooling: cls | mean */
         int batch;
-        int resize;        /* tec_resize: auto | shorter | squash | whole */
-        double crop_pct;   /* 0: not given */
-        int interpolation; /* tec_filter: auto | bicubic | bilinear | lanczos */
+        int resize;                    /* tec_resize: auto | shorter | squash | whole */
+        double crop_pct;               /* 0: not given */
+        int interpolation;             /* tec_filter: auto | bicubic | bilinear | lanczos */
+        char *features, *val_features; /* files; "": none */
     } eval;
+    struct {
+        int layer;  /* 1 .. depth, or from the last one -1 .. -depth; 0: the last */
+        int tokens; /* tec_pooling: cls | mean | patches */
+        bool norm;
+        int type; /* tec_feature_type: float32 | float16 */
+    } features;
     struct {
         int k[2];
         double temperature;

@@ -25,6 +25,9 @@ tec_recipe tec_setup_recipe(const tec_settings *settings);        /* of pretrain
 tec_recipe tec_setup_tuning_recipe(const tec_settings *settings); /* of fine-tuning */
 tec_mix_settings tec_setup_mix(const tec_settings *settings);     /* likewise */
 
+/* Random crops, altered and erased, for fine-tuning. TEC_USER_ERROR: words of finetune.rand_augment. */
+tec_status tec_setup_tuning_view(const tec_settings *settings, tec_feed_view *out);
+
 /* What tec_setup_compare compares with. Both are borrowed. */
 typedef struct tec_setup_now {
     const tec_settings *settings;
@@ -42,9 +45,11 @@ void tec_setup_report(tec_report_run *run, tec_settings *out);
 /* `model`: as tec_setup_inputs has completed it. */
 tec_pretraining tec_setup_pretraining(const tec_settings *settings, const tec_model_config *model);
 
-/* Leaves images, dataset_bytes, nodes and ranks_per_node to the caller. */
+/* Both leave images, dataset_bytes, nodes and ranks_per_node to the caller. `model` of the second is a classifier.
+ * TEC_USER_ERROR: as tec_setup_tuning_view. */
 tec_plan_job tec_setup_plan_job(const tec_settings *settings, const tec_model_config *model,
                                 const tec_model_config *base);
+tec_status tec_setup_tuning_plan_job(const tec_settings *settings, const tec_model_config *model, tec_plan_job *out);
 
 /* The target store that belongs to these settings, this base model and this data set. */
 tec_store_spec tec_setup_store_spec(const tec_settings *settings, const tec_model_config *base, uint64_t base_hash,
@@ -60,6 +65,10 @@ void tec_setup_pictures(const tec_settings *settings, const tec_settings *of_run
 /* Local. Are data.train's images those that the store in targets.dir was begun with, as far as that is recorded there?
  * TEC_USER_ERROR: no; names the first that differs. */
 tec_status tec_setup_same_images(const tec_settings *settings, const tec_dataset *set);
+
+/* Local. Is the store in targets.dir stored as targets.type and targets.store_images say, if they are given?
+ * TEC_USER_ERROR: no; names the first that differs. */
+tec_status tec_setup_same_storage(const tec_settings *settings, const tec_store_spec *found);
 
 /* Collective. Rank 0 lists data.train (`training`) or data.val, or takes a list that is kept in targets.dir or run.dir
  * (tec/dataset_kept.h), all ranks open it. With data.val_labels data.val has no
@@ -83,12 +92,32 @@ tec_status tec_setup_val_labels(const tec_comm *comm, const tec_settings *settin
 tec_status tec_setup_import(const tec_settings *settings, const char *path, tec_import **out);
 
 /* Collective; the same status everywhere. Rank 0 reads the encoder of a model file of any format, for images of
- * data.image_size pixels, and logs what it has found; all ranks get it. *normalisation is the first that is known of:
+ * data.image_size pixels (0: of the size that it was made for), and logs what it has found; all ranks get it. *normalisation is the first that is known of:
  * base.mean and base.std, the file's own, that of the model's family; NULL: the model is only to be recognised by its
  * tec_frozen_hash. *preprocessing (NULL: not wanted) is what the file's sidecar says, zero where it says nothing.
  * TEC_USER_ERROR: also something that this use depends on and that nothing tells. */
 tec_status tec_setup_frozen(const tec_comm *comm, const tec_settings *settings, const char *path, int batch,
                             tec_frozen **out, tec_normalisation *normalisation, tec_preprocessing *preprocessing);
+
+/* What else is known of a model that was read; the same on every rank. */
+typedef struct tec_frozen_facts {
+    tec_normalisation normalisation; /* as above, with `preprocessing` */
+    tec_preprocessing preprocessing;
+    int head; /* classes of its head, which is not read; 0: none was found */
+} tec_frozen_facts;
+
+/* The same with all that is known of a model for images. */
+tec_status tec_setup_frozen_with(const tec_comm *comm, const tec_settings *settings, const char *path, int batch,
+                                 tec_frozen **out, tec_frozen_facts *facts);
+
+/* Collective; the same status everywhere. TEC_USER_ERROR: `copies` of the weights of a model in every rank are more than
+ * the memory that is left on some host. `key` and `path` name the model in the message. */
+tec_status tec_setup_check_memory(const tec_comm *comm, const char *key, const char *path,
+                                  const tec_model_config *config, int copies);
+
+/* Rank 0. Says that the head of the model at `path` is left out, and whether it is for the same classes. `head`: its
+ * classes (0: there is none, and nothing is said); `classes`, `names`: those of data.train, a name a line. */
+void tec_setup_say_head(const char *path, int head, int classes, const char *names, const char *set_path);
 
 /* How a model's features differ from what somebody computed elsewhere, by tec_pooling. */
 typedef struct tec_comparison {
@@ -118,6 +147,14 @@ tec_status tec_setup_inputs(const tec_comm *comm, tec_settings *settings, tec_mo
 tec_preprocessing tec_setup_choose_preprocessing(const tec_settings *settings, tec_preprocessing model,
                                                  const tec_dataset *train, const tec_dataset *val);
 
+/* Local. The classifier that finetune.model, of architecture `base`, becomes, but for its classes; NULL: the one that
+ * `model` describes, for scratch. TEC_USER_ERROR: as tec_setup_check_model, tec_settings_classifier_config. */
+tec_status tec_setup_classifier(const tec_settings *settings, const tec_model_config *base, tec_model_config *out);
+bool tec_setup_from_scratch(const tec_settings *settings);
+
+/* Local. Few labels, if that is wanted, which is logged. */
+void tec_setup_choose_labels(const tec_settings *settings, tec_dataset *set);
+
 /* What a fine-tuning run works on. */
 typedef struct tec_tuning {
     tec_inputs inputs; /* data.train */
@@ -131,18 +168,37 @@ typedef struct tec_tuning {
 
 /* Collective; the same status everywhere. Opens finetune.model, data.train and data.val, checks that they go together, and
  * writes nothing. Images are normalised as for that model; with scratch, by data.mean and data.std. TEC_USER_ERROR: no
- * labels, one class, other classes in data.val, fewer images than a batch, a model that cannot be trained, does not take
- * such images or leaves something open that matters, words of finetune.rand_augment. Free with tec_tuning_close, also
+ * labels, one class, other classes in data.val, fewer images than a batch, a batch of 1 that cannot be mixed, a model that
+ * cannot be trained, does not fit into memory, does not take such images or leaves something open that matters, words of finetune.rand_augment. Free with tec_tuning_close, also
  * after a failure. */
 tec_status tec_setup_tuning(const tec_comm *comm, const tec_settings *settings, tec_tuning *out);
 void tec_tuning_close(tec_tuning *tuning); /* collective */
 
+/* What was evaluated, for results. */
+typedef struct tec_evaluated {
+    char *model, *train, *val; /* paths; owned */
+    tec_pooling pooling;
+    int layer; /* behind which features were taken; 0: the last one's */
+    bool raw;  /* without the model's final norm */
+    int image_size, channels;
+    tec_normalisation normalisation; /* of the images */
+} tec_evaluated;
+void tec_evaluated_free(tec_evaluated *about);
+
 /* Collective. Opens data.train, data.val and eval.model ("pixels": no model), checks that they go together, makes the
- * run directory and computes the features. *normalisation: of the images. `knn` (NULL: none): what will be asked of
- * them, checked beforehand. TEC_USER_ERROR: no labels, classes of data.val that data.train does not have, channels or
- * image size that the model does not take, more neighbours than images. Free with tec_evaluation_free, also after a
- * failure. */
+ * run directory and computes the features; with eval.features and eval.val_features reads them from these files instead.
+ * `knn` (NULL: none): what will be asked of them, checked beforehand. TEC_USER_ERROR: no labels, classes of data.val that
+ * data.train does not have, channels or image size that the model does not take, more neighbours than images; files that do
+ * not go together (tec_evaluation_check_files) or with what is given. Free with tec_evaluation_free and tec_evaluated_free,
+ * also after a failure. */
 tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settings, const tec_knn_settings *knn,
-                                tec_evaluation *out, tec_normalisation *normalisation);
+                                tec_evaluation *out, tec_evaluated *about);
+
+/* Local. The same for eval.features and eval.val_features alone: is one of them given? */
+bool tec_setup_evaluates_files(const tec_settings *settings);
+
+/* Collective, as above. In src/setup/evaluation_files.c. */
+tec_status tec_setup_evaluation_files(const tec_comm *comm, const tec_settings *settings, const tec_knn_settings *knn,
+                                      tec_evaluation *out, tec_evaluated *about);
 
 #endif

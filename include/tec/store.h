@@ -51,6 +51,7 @@ typedef struct tec_store_spec {
     int64_t samples;
     int views, patches, width, heads, topk; /* V, L, C, H, K */
     int last_layers;                        /* of the base model, whose mean is the feature */
+    bool plain_features;                    /* not standardised over the patches: an ablation */
     tec_target_type type;
     bool images;
     int image_size, patch, channels; /* S and a side of a patch in pixels, c */
@@ -68,7 +69,7 @@ uint64_t tec_store_identity(const tec_store_spec *spec);
 
 /* One row in memory. The caller owns the buffers. */
 typedef struct tec_store_row {
-    float *feature;   /* [L, C], standardised over the patches */
+    float *feature;   /* [L, C], standardised over the patches unless plain_features */
     float *attention; /* [1+K, H, L] logits */
     int32_t *topk;    /* [K] */
     uint8_t *image;   /* [S, S, c]; NULL: not wanted */
@@ -91,6 +92,9 @@ int64_t tec_store_spread_rows(const tec_store_spec *spec, int64_t makers, int ba
 /* Sets spec->shard_rows, for `makers`, to what this store was begun with: by another worker, with other ranks or another
  * targets.shard_mb (which a line says); if it is new, to tec_store_spread_rows, for all who come later. */
 tec_status tec_store_settle_rows(const char *dir, tec_store_spec *spec, int64_t makers, int batch);
+
+/* The targets.batch that the store was begun or made with; 0: not known, or there is none. */
+int64_t tec_store_batch(const char *dir, const tec_store_spec *spec);
 
 /* TEC_USER_ERROR: the store was begun with another batch (which tec_store_settle_rows notes), on which its rows depend in
  * the last bit. */

@@ -13,6 +13,10 @@ void tec_string_append(char **text, const char *format, ...) __attribute__((form
 /* A copy of a string, which the caller frees. Ends the program when out of memory. */
 char *tec_string_copy(const char *text);
 
+/* Puts ? in place of control characters, in place, so that names of files and in files can neither end a line nor control
+ * the terminal. Returns the text. */
+char *tec_string_printable(char *text);
+
 /* "s" behind a noun, but for one: "3 images", "1 image". */
 static inline const char *tec_plural(long long count)
 {

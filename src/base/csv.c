@@ -1,9 +1,9 @@
-/* Tables as CSV. */
+/* Fields of CSV files. */
 #include "tec/csv.h"
 
 #include <string.h>
 
-void tec_csv_put(FILE *out, const char *text)
+void tec_csv_put(const char *text, FILE *out)
 {
     if (!strpbrk(text, ",\"\r\n")) {
         fputs(text, out);

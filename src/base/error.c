@@ -2,6 +2,7 @@
 #include "tec/error.h"
 
 #include "tec/log.h"
+#include "tec/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,10 +20,7 @@ tec_status tec_fail(tec_status status, const char *format, ...)
     if (vsnprintf(text, sizeof text, format, args) < 0)
         snprintf(text, sizeof text, "unknown error");
     va_end(args);
-    for (char *c = text; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
-    memcpy(last_message, text, sizeof text);
+    memcpy(last_message, tec_string_printable(text), sizeof text);
     return status;
 }
 

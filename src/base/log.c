@@ -2,6 +2,7 @@
 #include "tec/log.h"
 
 #include "tec/clock.h"
+#include "tec/text.h"
 
 #include <pthread.h>
 #include <stdarg.h>
@@ -50,7 +51,7 @@ static void say(const char *head, const char *format, va_list args)
         return;
     pthread_mutex_lock(&lock);
     clear_redrawn_line();
-    write_line(head, text, "\n");
+    write_line(head, tec_string_printable(text), "\n");
     pthread_mutex_unlock(&lock);
 }
 
@@ -117,6 +118,7 @@ void tec_progress(double interval, const char *format, ...)
     va_start(args, format);
     pthread_mutex_lock(&lock);
     if (vsnprintf(progress.text, sizeof progress.text, format, args) >= 0) {
+        tec_string_printable(progress.text);
         progress.unseen = true;
         if (!progress.running || tec_seconds() - progress.shown_at >= (terminal ? REDRAW_SECONDS : interval))
             show_progress(terminal);

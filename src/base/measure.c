@@ -11,11 +11,18 @@ static _Thread_local tec_measured table[TEC_OPERATORS];
 static _Thread_local double inside; /* seconds of operators that ended inside the current one */
 
 static const char *const names[TEC_OPERATORS] = {
-    [TEC_OPERATOR_GEMM] = "matrix products", [TEC_OPERATOR_ATTENTION] = "attention core",
-    [TEC_OPERATOR_SOFTMAX] = "softmax",      [TEC_OPERATOR_GELU] = "GELU",
-    [TEC_OPERATOR_LAYERNORM] = "LayerNorm",  [TEC_OPERATOR_BIAS] = "bias gradients",
-    [TEC_OPERATOR_LOSS] = "losses",          [TEC_OPERATOR_PATCHES] = "patches",
-    [TEC_OPERATOR_ADAMW] = "AdamW",          [TEC_OPERATOR_REDUCE] = "allreduce",
+    [TEC_OPERATOR_GEMM] = "matrix products",
+    [TEC_OPERATOR_ATTENTION] = "attention core",
+    [TEC_OPERATOR_SOFTMAX] = "softmax",
+    [TEC_OPERATOR_GELU] = "GELU",
+    [TEC_OPERATOR_LAYERNORM] = "LayerNorm",
+    [TEC_OPERATOR_BIAS] = "bias gradients",
+    [TEC_OPERATOR_BRANCH] = "stochastic depth",
+    [TEC_OPERATOR_LOSS] = "losses",
+    [TEC_OPERATOR_PATCHES] = "patches",
+    [TEC_OPERATOR_MIX] = "mixing",
+    [TEC_OPERATOR_ADAMW] = "AdamW",
+    [TEC_OPERATOR_REDUCE] = "allreduce",
     [TEC_OPERATOR_LOADER] = "wait for data",
 };
 

@@ -1,8 +1,10 @@
 /* Names of temporary files, and whether the process that writes one is still there. */
 #include "tec/temporary.h"
 
+#include "tec/environment.h"
 #include "tec/files.h"
 #include "tec/log.h"
+#include "tec/minmax.h"
 #include "tec/room.h"
 #include "tec/text.h"
 
@@ -23,32 +25,30 @@
 /* ---- names ---- */
 
 typedef struct owner_name {
-    char host[HOST_NAME_MAX + 1];
+    tec_host host;
     long pid, job, restart; /* job 0: none */
 } owner_name;
 
-static void host_name(char *host, size_t size)
+static void host_name(tec_host host)
 {
-    if (gethostname(host, size) != 0)
-        snprintf(host, size, "localhost");
-    host[size - 1] = 0;
+    tec_host_mine(host);
     for (char *c = host; *c; c++)
         if (*c == '.' || *c == '/')
             *c = '-';
 }
 
+/* 0: there is none. */
 static long number_from(const char *variable)
 {
-    const char *text = getenv(variable);
-    long number = text ? strtol(text, NULL, 10) : 0;
-    return number > 0 ? number : 0;
+    return tec_max_int64(tec_environment_number(variable), 0);
 }
 
 char *tec_file_temporary(const char *path)
 {
     static atomic_uint number;
-    char host[HOST_NAME_MAX + 1], job[64] = "";
-    host_name(host, sizeof host);
+    char job[64] = "";
+    tec_host host;
+    host_name(host);
     if (number_from("SLURM_JOB_ID"))
         snprintf(job, sizeof job, ".%ld-%ld", number_from("SLURM_JOB_ID"), number_from("SLURM_RESTART_COUNT"));
     return tec_string_format("%s.%s.%ld.%u%s.tmp", path, host, (long)getpid(), atomic_fetch_add(&number, 1), job);
@@ -128,8 +128,8 @@ static bool job_is_over(const owner_name *owner)
 
 static tec_owner owner_by_name(const owner_name *owner)
 {
-    char host[HOST_NAME_MAX + 1];
-    host_name(host, sizeof host);
+    tec_host host;
+    host_name(host);
     if (strcmp(owner->host, host) == 0)
         return kill((pid_t)owner->pid, 0) != 0 && errno == ESRCH ? TEC_OWNER_GONE : TEC_OWNER_LIVES;
     return job_is_over(owner) ? TEC_OWNER_GONE : TEC_OWNER_UNKNOWN;

@@ -40,6 +40,20 @@ void tec_string_append(char **text, const char *format, ...)
     *text = longer;
 }
 
+/* In UTF-8 U+0080 to U+009F are control characters too, of two bytes. */
+char *tec_string_printable(char *text)
+{
+    for (char *c = text; *c; c++) {
+        unsigned char byte = (unsigned char)*c, next = (unsigned char)c[1];
+        bool wide = byte == 0xc2 && next >= 0x80 && next < 0xa0;
+        if (byte < 0x20 || byte == 0x7f || wide)
+            *c = '?';
+        if (wide)
+            *++c = '?';
+    }
+    return text;
+}
+
 int tec_string_find(const char *const *words, const char *word)
 {
     for (int i = 0; words[i]; i++)

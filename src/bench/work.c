@@ -3,6 +3,7 @@
 
 #include "tec/flops.h"
 #include "tec/memory.h"
+#include "tec/mix.h"
 #include "tec/philox.h"
 
 #include <stdlib.h>
@@ -33,6 +34,20 @@ tec_model_config tec_bench_config(const tec_bench_size *size)
                               .predict_attention = true};
 }
 
+tec_model_config tec_bench_classifier_config(const tec_bench_size *size)
+{
+    enum { IMAGENET_CLASSES = 1000 };
+    tec_model_config config = tec_bench_config(size);
+    config.kind = TEC_MODEL_CLASSIFIER;
+    config.classes = IMAGENET_CLASSES;
+    config.variant.fc_norm = true;
+    return config;
+}
+
+/* Fine-tuning by the default recipe. */
+static const double LAYER_DECAY = 0.75, DROP_PATH = 0.1, SMOOTHING = 0.1;
+static const tec_mix MIXUP = {.lambda = 0.7};
+
 static void draw_numbers(tec_philox *random, real *out, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -50,27 +65,56 @@ static size_t attention_numbers(const tec_model_config *config, int heads, int t
     return (size_t)(1 + topk) * (size_t)heads * (size_t)tec_model_patches(config);
 }
 
+/* How many numbers an example has besides its image. */
+static size_t wanted_numbers(const tec_model_config *c, int topk)
+{
+    if (c->kind == TEC_MODEL_CLASSIFIER)
+        return (size_t)c->classes + 2 * (size_t)c->depth;
+    return (size_t)tec_model_patches(c) * (size_t)c->base_width + attention_numbers(c, c->base_heads, topk);
+}
+
+/* Mixed labels, and a whole branch or none. */
+static void draw_classified(const tec_model_config *c, tec_philox *random, real *wanted, tec_example *example)
+{
+    real *keep = wanted + c->classes;
+    tec_mix_target(&MIXUP, SMOOTHING, c->classes, 0, 1, wanted);
+    for (int i = 0; i < 2 * c->depth; i++)
+        keep[i] = tec_philox_uniform(random) < DROP_PATH ? 0 : (real)(1 / (1 - DROP_PATH));
+    example->wanted = wanted;
+    example->keep = keep;
+}
+
+static void draw_predicted(const tec_model_config *c, tec_philox *random, real *wanted, int *shuffle,
+                           tec_example *example)
+{
+    const size_t L = (size_t)tec_model_patches(c);
+    int64_t *order = tec_allocate(L * sizeof *order);
+    tec_philox_permutation(random, (int64_t)L, order);
+    for (size_t l = 0; l < L; l++)
+        shuffle[l] = (int)order[l];
+    free(order);
+    example->shuffle = example->topk = shuffle;
+    example->feature = wanted;
+    example->attention = wanted + L * (size_t)c->base_width;
+}
+
 static tec_bench_examples make_examples(const tec_model_config *c, int batch, int topk)
 {
     const size_t B = (size_t)batch, L = (size_t)tec_model_patches(c);
-    const size_t image = image_numbers(c), feature = L * (size_t)c->base_width;
-    const size_t each = image + feature + attention_numbers(c, c->base_heads, topk);
+    const size_t image = image_numbers(c), each = image + wanted_numbers(c, topk);
     tec_bench_examples m = {.example = tec_allocate_zeroed(B, sizeof *m.example),
                             .numbers = tec_allocate(B * each * sizeof *m.numbers),
                             .indices = tec_allocate(B * L * sizeof *m.indices)};
     tec_philox random = tec_philox_start(0, TEC_STREAM_TEST, 0, 0, 0);
-    int64_t *order = tec_allocate(L * sizeof *order);
     draw_numbers(&random, m.numbers, B * each);
     for (size_t b = 0; b < B; b++) {
         real *at = m.numbers + b * each;
-        int *shuffle = m.indices + b * L;
-        tec_philox_permutation(&random, (int64_t)L, order);
-        for (size_t l = 0; l < L; l++)
-            shuffle[l] = (int)order[l];
-        m.example[b] = (tec_example){
-            .image = at, .shuffle = shuffle, .feature = at + image, .attention = at + image + feature, .topk = shuffle};
+        m.example[b].image = at;
+        if (c->kind == TEC_MODEL_CLASSIFIER)
+            draw_classified(c, &random, at + image, &m.example[b]);
+        else
+            draw_predicted(c, &random, at + image, m.indices + b * L, &m.example[b]);
     }
-    free(order);
     return m;
 }
 
@@ -92,6 +136,8 @@ tec_status tec_bench_training_open(tec_bench_training *t, const tec_comm *comm, 
     TEC_TRY(tec_model_create(&t->model, config, t->micro_batch, visible, topk));
     tec_params *params = tec_model_params(t->model);
     tec_params_initialize(params, 0);
+    if (config->kind == TEC_MODEL_CLASSIFIER)
+        tec_model_decay_layers(t->model, LAYER_DECAY);
     tec_adamw_create(&t->adamw, params, 0.9, 0.95, 0.05);
     t->examples = make_examples(config, batch, topk);
     tec_status status = tec_reducer_create(&t->reducer, comm, params->grad, params->trained, reduction);
@@ -121,6 +167,17 @@ static tec_status take_images(tec_bench_training *t, tec_example *example, int c
     return TEC_OK;
 }
 
+/* The images of a micro-batch in pairs. They are ours, or belong to the feed, whose images may be changed. */
+static void mix_images(const tec_bench_training *t, const tec_example *example, int count)
+{
+    const tec_model_config *config = tec_model_get_config(t->model);
+    if (config->kind != TEC_MODEL_CLASSIFIER)
+        return;
+    for (int i = 0; i + 1 < count; i += 2)
+        tec_mix_pair(&MIXUP, config->image_size, config->channels, (real *)example[i].image,
+                     (real *)example[i + 1].image);
+}
+
 tec_status tec_bench_training_step(void *context)
 {
     tec_bench_training *t = context;
@@ -135,6 +192,7 @@ tec_status tec_bench_training_step(void *context)
             status = take_images(t, example, count);
         if (status != TEC_OK)
             break;
+        mix_images(t, example, count);
         tec_model_forward(t->model, example, count, (double[]){1, 1}, 1.0 / t->batch, loss);
         params->listener = at + count == t->batch ? tec_reducer_ready : NULL;
         params->listener_context = t->reducer;

@@ -178,10 +178,16 @@ const char *tec_dataset_class_name(const tec_dataset *set, int label)
     return set->class_name[label];
 }
 
+int tec_dataset_index_label(const tec_dataset *set, int64_t index)
+{
+    if (set->label)
+        return set->label[index];
+    return set->classes && set->kind->label ? set->kind->label(set, index) : -1;
+}
+
 int tec_dataset_label(const tec_dataset *set, int64_t sample)
 {
-    int64_t index = tec_dataset_index(set, sample);
-    return set->label ? set->label[index] : -1;
+    return tec_dataset_index_label(set, tec_dataset_index(set, sample));
 }
 
 char *tec_dataset_name(const tec_dataset *set, int64_t sample, char *text, size_t size)

@@ -393,11 +393,9 @@ static void name_file(const tec_dataset *set, int64_t index, char *text, size_t 
     tec_files_name(set->own, set, index, text, size);
 }
 
-/* Is an image that could (`status`) be read as it was listed? */
-static tec_status compare(const tec_dataset *set, int64_t index, const char *path, size_t bytes, tec_status status)
+/* Is an image that could (`status`) be read as it was listed, with so many bytes? */
+static tec_status compare(const tec_dataset *set, int64_t listed, const char *path, size_t bytes, tec_status status)
 {
-    int64_t listed;
-    tec_files_entry(set->own, index, &listed);
     if (status == TEC_OK ? listed == (int64_t)bytes : listed == 0 || tec_file_exists(path))
         return status;
     tec_dataset_list_drop(set);
@@ -412,16 +410,21 @@ static tec_status compare(const tec_dataset *set, int64_t index, const char *pat
 
 static tec_status read_file(const tec_dataset *set, int64_t index, tec_image *out)
 {
-    const tec_files *files = set->own;
-    char *path = tec_path_join(set->root, files->path[index]), *data = NULL;
+    int64_t listed;
+    char *path = tec_path_join(set->root, tec_files_entry(set->own, index, &listed)), *data = NULL;
     size_t bytes = 0;
     tec_status status = tec_file_read(path, TEC_IMAGE_MAX_BYTES, &data, &bytes);
-    status = compare(set, index, path, bytes, status);
+    status = compare(set, listed, path, bytes, status);
     if (status == TEC_OK)
         status = tec_dataset_decode(set, data, bytes, path, out);
     free(data);
     free(path);
     return status;
+}
+
+static int file_label(const tec_dataset *set, int64_t index)
+{
+    return tec_files_label(set->own, index);
 }
 
 static const char *file_entry(const tec_dataset *set, int64_t index, int64_t *bytes, char name[TEC_ENTRY_NAME])
@@ -437,6 +440,7 @@ const tec_dataset_kind tec_dataset_folder = {
     .open = open_folder,
     .close = close_folder,
     .name = name_file,
+    .label = file_label,
     .read = read_file,
     .entry = file_entry,
 };

@@ -107,8 +107,10 @@ static tec_status open_pack(tec_dataset *set, tec_list_cursor *cursor)
         p->shard_bytes[i] = atoll(tec_list_next(cursor));
     p->pool = create_pool(p);
     TEC_TRY(tec_files_open(&p->files, set, cursor, true));
+    long label;
+    tec_pack_place place;
     for (int64_t i = 0; i < set->total; i++)
-        if (!is_inside(p, &p->files.place[i]))
+        if (tec_files_find(&p->files, i, &label, &place) && !is_inside(p, &place))
             return tec_files_damaged(set->root);
     return TEC_OK;
 }
@@ -156,11 +158,13 @@ static tec_status read_bytes(const tec_dataset *set, const tec_pack_place *place
 static tec_status read_image(const tec_dataset *set, int64_t index, tec_image *out)
 {
     const pack *p = set->own;
-    const tec_pack_place *place = &p->files.place[index];
-    char *name = tec_path_join(set->root, p->files.path[index]), *data = tec_allocate((size_t)place->bytes);
-    tec_status status = read_bytes(set, place, data);
+    long label;
+    tec_pack_place place;
+    char *name = tec_path_join(set->root, tec_files_find(&p->files, index, &label, &place));
+    char *data = tec_allocate((size_t)place.bytes);
+    tec_status status = read_bytes(set, &place, data);
     if (status == TEC_OK)
-        status = tec_dataset_decode(set, data, (size_t)place->bytes, name, out);
+        status = tec_dataset_decode(set, data, (size_t)place.bytes, name, out);
     free(data);
     free(name);
     return status;
@@ -190,6 +194,12 @@ static void read_from(tec_dataset *set, const char *dir)
     p->pool = create_pool(p);
 }
 
+static int file_label(const tec_dataset *set, int64_t index)
+{
+    const pack *p = set->own;
+    return tec_files_label(&p->files, index);
+}
+
 static const char *file_entry(const tec_dataset *set, int64_t index, int64_t *bytes, char name[TEC_ENTRY_NAME])
 {
     const pack *p = set->own;
@@ -204,6 +214,7 @@ const tec_dataset_kind tec_dataset_pack = {
     .open = open_pack,
     .close = close_pack,
     .name = name_file,
+    .label = file_label,
     .read = read_image,
     .entry = file_entry,
     .shards = count_shards,

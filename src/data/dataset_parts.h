@@ -44,12 +44,15 @@ typedef struct tec_dataset_kind {
     tec_status (*scan)(const char *path, tec_label_mode labels, tec_scan_notes *notes, FILE *list);
 
     /* Reads the list from behind the title on; fills own, root, total, fingerprint and, with labels, classes,
-     * class_name and label. `close` frees own, also after a failure. */
+     * class_name and, unless there is a function for them, label. `close` frees own, also after a failure. */
     tec_status (*open)(tec_dataset *set, tec_list_cursor *cursor);
     void (*close)(void *own);
 
     void (*name)(const tec_dataset *set, int64_t index, char *text, size_t size);
     tec_status (*read)(const tec_dataset *set, int64_t index, tec_image *out);
+
+    /* The class that the list says, where set->label does not; -1: it says none. NULL: as if it did not. */
+    int (*label)(const tec_dataset *set, int64_t index);
 
     /* The entry of an image in a record (tec/dataset_record.h): a path, or a name of its own in `name`, such that strcmp
      * sorts them by index, and a mark that changes with the image. NULL: nothing is recorded. */
@@ -85,12 +88,15 @@ struct tec_dataset {
     uint64_t content;            /* the same without the limit */
     int classes;                 /* 0 without labels */
     const char **class_name;     /* [classes] */
-    int *label;                  /* [total]; NULL without labels */
+    int *label;                  /* [total]; NULL: kind->label says */
 };
 
 /* tec_dataset_scan, or tec_dataset_scan_skipping, with notes. */
 tec_status tec_dataset_scan_noting(const char *path, tec_label_mode labels, tec_scan_notes *notes, char **list,
                                    size_t *bytes);
+
+/* The class of an image, by its index; -1 without labels. */
+int tec_dataset_index_label(const tec_dataset *set, int64_t index);
 
 /* The index among all samples there are: with a limit, those left are evenly spaced. */
 int64_t tec_dataset_index(const tec_dataset *set, int64_t sample);

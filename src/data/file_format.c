@@ -1,6 +1,8 @@
 /* Formats of files by their first bytes. The table has what turns up among images, or under their names. */
 #include "file_format.h"
 
+#include "tec/utf8.h"
+
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
@@ -72,6 +74,8 @@ static const signature signatures[] = {
     {BYTES("<?xml"), TEXT("XML", "an XML file", ".xml", ".svg")},
     {BYTES("\x89HDF\r\n\x1a\n"), OTHER("HDF5", "an HDF5 file", ".h5", ".hdf5")},
     {BYTES("\x93NUMPY"), OTHER("NumPy", "a NumPy array", ".npy")},
+    {BYTES("MATLAB 5.0 MAT-file"), OTHER("MATLAB", "a MATLAB file", ".mat")},
+    {BYTES("MATLAB 7.3 MAT-file"), OTHER("MATLAB", "a MATLAB file", ".mat")},
     {BYTES("PK\3\4"), OTHER("ZIP", "a ZIP archive", ".zip", ".npz", ".pth", ".pt")},
     {BYTES("ustar"), .offset = 257, OTHER("tar", "a tar archive", ".tar")},
     {BYTES("\x1f\x8b"), OTHER("gzip", "a gzipped file", ".gz", ".tgz")},
@@ -108,7 +112,7 @@ static bool has(const uint8_t *data, size_t bytes, const char *what, size_t leng
 static bool is_html(const uint8_t *data, size_t bytes)
 {
     static const char *const starts[] = {"<!doctype html", "<html", "<head"};
-    size_t at = has(data, bytes, "\xef\xbb\xbf", 3, 0) ? 3 : 0;
+    size_t at = tec_utf8_mark(data, bytes);
     while (at < bytes && isspace(data[at]))
         at++;
     for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)

@@ -53,10 +53,13 @@ typedef struct tec_pack_place {
     int64_t offset, bytes;
 } tec_pack_place;
 
-/* The files of an open set. */
+#define TEC_FILES_BLOCK 16
+
+/* The files of an open set. Everything about them stays in the list, which the ranks of a node share: of millions of files
+ * a rank remembers only where in the list every so manieth is. */
 typedef struct tec_files {
-    const char **path;     /* [total], relative to set->root */
-    tec_pack_place *place; /* [total] in a pack, otherwise NULL */
+    const char **block; /* [total / TEC_FILES_BLOCK, rounded up] */
+    bool packed;
 } tec_files;
 
 /* Reads the list into the set and into `files`, which the caller has zeroed and frees also after a failure.
@@ -64,8 +67,12 @@ typedef struct tec_files {
 tec_status tec_files_open(tec_files *files, tec_dataset *set, tec_list_cursor *cursor, bool packed);
 void tec_files_free(tec_files *files);
 
-/* The tec_dataset_kind.entry of an image: its path and size. */
+/* The path of an image, relative to set->root, and what tec_files_parse says of it. */
+const char *tec_files_find(const tec_files *files, int64_t index, long *label, tec_pack_place *place);
+
+/* The tec_dataset_kind.entry and .label of an image: its path and size, and its class. */
 const char *tec_files_entry(const tec_files *files, int64_t index, int64_t *bytes);
+int tec_files_label(const tec_files *files, int64_t index);
 
 /* "LAST PART OF ROOT/PATH", the name of an image. */
 void tec_files_name(const tec_files *files, const tec_dataset *set, int64_t index, char *text, size_t size);

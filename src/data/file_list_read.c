@@ -32,18 +32,14 @@ const char *tec_files_parse(const char *text, bool packed, long *label, tec_pack
     return place->bytes >= 0 && *end == ' ' && end[1] ? end + 1 : NULL;
 }
 
-static tec_status open_file(tec_files *files, tec_dataset *set, int64_t i, const char *text)
+/* Checks a file of the list and adds it to the fingerprint. */
+static tec_status open_file(const tec_files *files, tec_dataset *set, const char *text)
 {
     long label;
     tec_pack_place place;
-    const char *path = tec_files_parse(text, files->place != NULL, &label, &place);
-    if (!path || label < -1 || label >= set->classes)
+    const char *path = tec_files_parse(text, files->packed, &label, &place);
+    if (!path || label < (set->classes ? 0 : -1) || label >= set->classes)
         return tec_files_damaged(set->root);
-    files->path[i] = path;
-    if (files->place)
-        files->place[i] = place;
-    if (set->label)
-        set->label[i] = (int)label;
     set->fingerprint = tec_hash_bytes(set->fingerprint, &place.bytes, sizeof place.bytes);
     set->fingerprint = tec_hash_bytes(set->fingerprint, path, strlen(path));
     return TEC_OK;
@@ -63,38 +59,51 @@ tec_status tec_files_open(tec_files *files, tec_dataset *set, tec_list_cursor *c
     set->total = atoll(tec_list_next(cursor));
     if (set->total < 1 || set->total > room)
         return tec_files_damaged(set->root);
-    files->path = tec_allocate((size_t)set->total * sizeof *files->path);
-    if (packed)
-        files->place = tec_allocate((size_t)set->total * sizeof *files->place);
-    if (set->classes)
-        set->label = tec_allocate((size_t)set->total * sizeof *set->label);
-    for (int64_t i = 0; i < set->total; i++)
-        TEC_TRY(open_file(files, set, i, tec_list_next(cursor)));
+    files->packed = packed;
+    files->block = tec_allocate((size_t)(set->total / TEC_FILES_BLOCK + 1) * sizeof *files->block);
+    for (int64_t i = 0; i < set->total; i++) {
+        const char *text = tec_list_next(cursor);
+        if (i % TEC_FILES_BLOCK == 0)
+            files->block[i / TEC_FILES_BLOCK] = text;
+        TEC_TRY(open_file(files, set, text));
+    }
     return TEC_OK;
 }
 
 void tec_files_free(tec_files *files)
 {
-    free(files->path);
-    free(files->place);
+    free(files->block);
 }
 
-/* A path points into the text of the list that it was read from, whose beginning follows a 0 byte. */
+const char *tec_files_find(const tec_files *files, int64_t index, long *label, tec_pack_place *place)
+{
+    const char *text = files->block[index / TEC_FILES_BLOCK];
+    for (int64_t i = index % TEC_FILES_BLOCK; i > 0; i--)
+        text += strlen(text) + 1;
+    return tec_files_parse(text, files->packed, label, place);
+}
+
 const char *tec_files_entry(const tec_files *files, int64_t index, int64_t *bytes)
 {
-    const char *text = files->path[index];
     long label;
     tec_pack_place place;
-    while (text[-1])
-        text--;
-    tec_files_parse(text, files->place != NULL, &label, &place);
+    const char *path = tec_files_find(files, index, &label, &place);
     *bytes = place.bytes;
-    return files->path[index];
+    return path;
+}
+
+int tec_files_label(const tec_files *files, int64_t index)
+{
+    long label;
+    tec_pack_place place;
+    tec_files_find(files, index, &label, &place);
+    return (int)label;
 }
 
 void tec_files_name(const tec_files *files, const tec_dataset *set, int64_t index, char *text, size_t size)
 {
+    int64_t bytes;
     tec_path_last(set->root, text, size);
     size_t used = strlen(text);
-    snprintf(text + used, size - used, "/%s", files->path[index]);
+    snprintf(text + used, size - used, "/%s", tec_files_entry(files, index, &bytes));
 }

@@ -22,6 +22,16 @@ void tec_label_name_classes(tec_dataset *set, const tec_dataset *named)
     }
 }
 
+static void renumber(tec_dataset *set, const tec_dataset *named, const int *place)
+{
+    int *label = tec_allocate((size_t)set->total * sizeof *label);
+    for (int64_t i = 0; i < set->total; i++)
+        label[i] = place[tec_dataset_index_label(set, i)];
+    free(set->label);
+    set->label = label;
+    tec_label_name_classes(set, named);
+}
+
 tec_status tec_labels_adopt(tec_dataset *set, const char *set_path, const tec_dataset *named, const char *named_path)
 {
     tec_label_classes classes;
@@ -42,10 +52,8 @@ tec_status tec_labels_adopt(tec_dataset *set, const char *set_path, const tec_da
                           "them out of data.val, or give data.train all classes",
                           unknown, set->classes, set_path, unknown == 1 ? "is" : "are", tec_dataset_classes(named),
                           named_path, first, unknown > 1 ? ", ..." : "");
-    for (int64_t i = 0; i < set->total && status == TEC_OK; i++)
-        set->label[i] = place[set->label[i]];
     if (status == TEC_OK)
-        tec_label_name_classes(set, named);
+        renumber(set, named, place);
     tec_label_classes_close(&classes);
     free(place);
     return status;

@@ -322,10 +322,12 @@ static bool is_ilsvrc(const char *path, const tec_dataset *named)
 static tec_status ask(const char *label, const char *path, int line, const tec_dataset *named)
 {
     if (is_ilsvrc(path, named))
-        return tec_fail(TEC_USER_ERROR,
-                        "%s:%d: ILSVRC2012's numbers, here %s, are not in the order of its classes: give "
-                        "data.val_classes=FILE with a line `CLASS NUMBER` for each, such as `n02119789 1`",
-                        path, line, label);
+        return tec_fail(
+            TEC_USER_ERROR,
+            "%s:%d: ILSVRC2012's numbers, here %s, are not in the order of its classes but in that of its meta.mat, "
+            "which is not read: give data.val_classes=FILE with a line `CLASS NUMBER` for each, such as "
+            "`n02119789 1` (\"Labels in a file\" in docs/formats.md has the command)",
+            path, line, label);
     return tec_fail(
         TEC_USER_ERROR,
         "%s:%d: which class of data.train is number %s? Give data.val_classes=FILE with a line `CLASS NUMBER` "

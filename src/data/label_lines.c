@@ -3,6 +3,7 @@
 
 #include "tec/memory.h"
 #include "tec/text.h"
+#include "tec/utf8.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -35,7 +36,7 @@ void tec_lines_split(tec_lines *out, const char *text)
 {
     size_t room = 0;
     int number = 0;
-    *out = (tec_lines){.text = tec_string_copy(tec_string_starts_with(text, "\xEF\xBB\xBF") ? text + 3 : text)};
+    *out = (tec_lines){.text = tec_string_copy(text + tec_utf8_mark(text, strlen(text)))};
     char *rest = out->text;
     while (rest) {
         char *next = strchr(rest, '\n');

@@ -23,6 +23,7 @@ typedef struct column {
 
 typedef struct judging {
     const tec_lines *lines;
+    tec_columns *row; /* [lines->count] */
     const tec_label_images *images;
     const tec_label_classes *classes;
     const char *path;
@@ -82,13 +83,10 @@ static bool names_image(const judging *j, const char *text, int line)
 static void score_files(judging *j, size_t step)
 {
     for (size_t i = 0; i < j->lines->count; i += step) {
-        const tec_line *line = &j->lines->line[i];
-        tec_columns c;
-        tec_columns_split(&c, line->text, j->lines->divider);
-        for (int k = 0; k < c.count; k++)
-            if (names_image(j, c.column[k], line->number))
-                j->column[k].score += strspn(c.column[k], "0123456789") == strlen(c.column[k]) ? 1 : 2;
-        tec_columns_free(&c);
+        const tec_columns *c = &j->row[i];
+        for (int k = 0; k < c->count; k++)
+            if (names_image(j, c->column[k], j->lines->line[i].number))
+                j->column[k].score += strspn(c->column[k], "0123456789") == strlen(c->column[k]) ? 1 : 2;
     }
 }
 
@@ -125,18 +123,16 @@ static void find_file(judging *j)
 static void read_header(judging *j)
 {
     const tec_line *first = &j->lines->line[0];
-    tec_columns c;
-    tec_columns_split(&c, first->text, j->lines->divider);
+    const tec_columns *c = &j->row[0];
     bool about_image = false;
-    for (int k = 0; k < c.count; k++)
-        about_image = about_image || names_image(j, c.column[k], first->number);
+    for (int k = 0; k < c->count; k++)
+        about_image = about_image || names_image(j, c->column[k], first->number);
     j->out->header = !about_image && tec_label_table_is_header(first, j->lines->divider, j->classes);
-    int shift = c.count == j->count - 1 && j->column[1].score > j->column[0].score;
-    for (int k = 0; k < c.count && !about_image; k++) {
-        j->column[k + shift].title = tec_string_copy(c.column[k]);
-        j->column[k + shift].worded = j->out->header && find_word(c.column[k], label_words) >= 0;
+    int shift = c->count == j->count - 1 && j->column[1].score > j->column[0].score;
+    for (int k = 0; k < c->count && !about_image; k++) {
+        j->column[k + shift].title = tec_string_copy(c->column[k]);
+        j->column[k + shift].worded = j->out->header && find_word(c->column[k], label_words) >= 0;
     }
-    tec_columns_free(&c);
 }
 
 /* ---- the column of labels ---- */
@@ -144,16 +140,14 @@ static void read_header(judging *j)
 static void count_classes(judging *j)
 {
     for (size_t i = 0; i < j->lines->count; i++) {
-        const tec_line *line = &j->lines->line[i];
-        tec_columns c;
-        tec_columns_split(&c, line->text, j->lines->divider);
-        bool about_image = c.count > j->out->file && names_image(j, c.column[j->out->file], line->number);
+        const tec_columns *c = &j->row[i];
+        int file = j->out->file;
+        bool about_image = c->count > file && names_image(j, c->column[file], j->lines->line[i].number);
         j->rows += about_image;
-        for (int k = 0; k < c.count && about_image; k++) {
-            j->column[k].names += tec_label_classes_begin(j->classes, c.column[k]);
-            j->column[k].numbers += tec_label_is_number(c.column[k]);
+        for (int k = 0; k < c->count && about_image; k++) {
+            j->column[k].names += tec_label_classes_begin(j->classes, c->column[k]);
+            j->column[k].numbers += tec_label_is_number(c->column[k]);
         }
-        tec_columns_free(&c);
     }
 }
 
@@ -162,10 +156,8 @@ static bool are_equal(const judging *j, int a, int b)
 {
     bool equal = true;
     for (size_t i = j->out->header; i < j->lines->count && equal; i++) {
-        tec_columns c;
-        tec_columns_split(&c, j->lines->line[i].text, j->lines->divider);
-        equal = c.count > a && c.count > b && !strcmp(c.column[a], c.column[b]);
-        tec_columns_free(&c);
+        const tec_columns *c = &j->row[i];
+        equal = c->count > a && c->count > b && !strcmp(c->column[a], c->column[b]);
     }
     return equal;
 }
@@ -280,11 +272,10 @@ tec_status tec_label_table_judge(tec_label_table *out, const tec_lines *lines, c
 {
     judging j = {.lines = lines, .images = images, .classes = classes, .path = path, .out = out};
     *out = (tec_label_table){0};
+    j.row = tec_allocate(lines->count * sizeof *j.row);
     for (size_t i = 0; i < lines->count; i++) {
-        tec_columns c;
-        tec_columns_split(&c, lines->line[i].text, lines->divider);
-        j.count = tec_max_int(j.count, c.count);
-        tec_columns_free(&c);
+        tec_columns_split(&j.row[i], lines->line[i].text, lines->divider);
+        j.count = tec_max_int(j.count, j.row[i].count);
     }
     j.column = tec_allocate_zeroed((size_t)j.count, sizeof *j.column);
     score_columns(&j);
@@ -302,5 +293,8 @@ tec_status tec_label_table_judge(tec_label_table *out, const tec_lines *lines, c
     for (int k = 0; k < j.count; k++)
         free(j.column[k].title);
     free(j.column);
+    for (size_t i = 0; i < lines->count; i++)
+        tec_columns_free(&j.row[i]);
+    free(j.row);
     return status;
 }

@@ -2,6 +2,7 @@
 #include "tec/mix.h"
 
 #include "tec/clones.h"
+#include "tec/measure.h"
 #include "tec/philox.h"
 
 #include <assert.h>
@@ -70,6 +71,7 @@ static void swap_boxes(tec_rectangle box, int size, int channels, real *restrict
 
 void tec_mix_pair(const tec_mix *mix, int size, int channels, real *a, real *b)
 {
+    TEC_MEASURE(TEC_OPERATOR_MIX);
     if (a == b || mix->lambda == 1)
         return;
     if (mix->cut)

@@ -1,6 +1,8 @@
 /* Checks that two data sets have the same classes, and computes their features. */
 #include "tec/evaluation.h"
 
+#include "classes.h"
+
 #include "tec/hints.h"
 #include "tec/label_file.h"
 #include "tec/log.h"
@@ -26,31 +28,34 @@ static tec_status check_labels(const char *key, const char *path, const tec_data
     return status;
 }
 
-/* How many classes have an image. */
-static int count_present(const tec_dataset *set)
+/* A table of a set's classes; its counts and names are freed by close_table. */
+static class_table table_of(const tec_dataset *set, const char *key, const char *path, const char *limit)
 {
-    int classes = tec_dataset_classes(set), count = 0;
-    bool *seen = tec_allocate_zeroed((size_t)classes, sizeof *seen);
-    for (int64_t i = 0; i < tec_dataset_size(set) && count < 2; i++) {
-        int label = tec_dataset_label(set, i);
-        count += label >= 0 && !seen[label];
+    const int classes = tec_dataset_classes(set);
+    const char **name = tec_allocate((size_t)classes * sizeof *name);
+    int64_t *count = tec_allocate_zeroed((size_t)classes, sizeof *count);
+    for (int c = 0; c < classes; c++)
+        name[c] = tec_dataset_class_name(set, c);
+    for (int64_t i = 0; i < tec_dataset_size(set); i++) {
+        const int label = tec_dataset_label(set, i);
         if (label >= 0)
-            seen[label] = true;
+            count[label]++;
     }
-    free(seen);
-    return count;
+    return (class_table){key, path, limit, classes, name, count};
+}
+
+static void close_table(class_table *table)
+{
+    free((void *)(uintptr_t)table->name);
+    free((void *)(uintptr_t)table->count);
 }
 
 static tec_status check_several(const char *key, const char *path, const tec_dataset *set)
 {
-    if (count_present(set) > 1)
-        return TEC_OK;
-    int label = tec_dataset_label(set, 0);
-    return tec_fail(
-        TEC_USER_ERROR,
-        "%s %s: all %lld images are of one class, %s: every answer would be right, so nothing can be evaluated; "
-        "give the folder that holds the class folders",
-        key, path, (long long)tec_dataset_size(set), tec_dataset_class_name(set, label));
+    class_table table = table_of(set, key, path, "");
+    tec_status status = tec_classes_check_several(&table);
+    close_table(&table);
+    return status;
 }
 
 tec_status tec_evaluation_check(const tec_dataset *train, const char *train_path, tec_dataset *val,
@@ -63,48 +68,18 @@ tec_status tec_evaluation_check(const tec_dataset *train, const char *train_path
     return check_several("data.val", val_path, val);
 }
 
-/* Classes of val without an image in train, which no answer can be: a limit may have left it out. */
-static void warn_of_absent(const tec_dataset *train, const char *train_path, const tec_dataset *val,
-                           const char *val_path)
-{
-    int classes = tec_dataset_classes(train), absent = 0, first = 0;
-    int64_t images = 0;
-    bool *trained = tec_allocate_zeroed((size_t)classes, sizeof *trained);
-    bool *missed = tec_allocate_zeroed((size_t)classes, sizeof *missed);
-    for (int64_t i = 0; i < tec_dataset_size(train); i++)
-        trained[tec_dataset_label(train, i)] = true;
-    for (int64_t i = 0; i < tec_dataset_size(val); i++) {
-        int label = tec_dataset_label(val, i);
-        images += !trained[label];
-        missed[label] = !trained[label];
-    }
-    for (int i = classes - 1; i >= 0; i--)
-        if (missed[i]) {
-            absent++;
-            first = i;
-        }
-    if (absent)
-        tec_warn(
-            "%d %s of data.val %s (%s%s) %s no image in data.train %s as it is used (data.max_train): the %lld images of "
-            "%s cannot be answered right",
-            absent, absent == 1 ? "class" : "classes", val_path, tec_dataset_class_name(train, first),
-            absent == 1 ? "" : ", ...", absent == 1 ? "has" : "have", train_path, (long long)images,
-            absent == 1 ? "it" : "them");
-    free(missed);
-    free(trained);
-}
-
 bool tec_evaluation_warn(const tec_dataset *train, const char *train_path, const tec_dataset *val, const char *val_path)
 {
-    int classes = tec_dataset_classes(train);
     const char *shared = tec_hint_shared(val, val_path, train, train_path);
+    class_table trained = table_of(train, "data.train", train_path, " as it is used (data.max_train)");
+    class_table validated = table_of(val, "data.val", val_path, " as it is used (data.max_val)");
     if (shared)
         tec_warn("data.val %s %s data.train %s: images are evaluated by themselves, and the figures say nothing about "
                  "new ones: give images that are not in data.train",
                  val_path, shared, train_path);
-    warn_of_absent(train, train_path, val, val_path);
-    if (classes < 6)
-        tec_warn("there are only %d classes: top-5 says nothing, look at top-1", classes);
+    tec_classes_warn(&trained, &validated);
+    close_table(&validated);
+    close_table(&trained);
     return shared != NULL;
 }
 

@@ -3,6 +3,7 @@
 
 #include "tec/files.h"
 #include "tec/memory.h"
+#include "tec/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -118,7 +119,7 @@ tec_status tec_tensor_index_open(tec_tensor_file *file)
                         (long long)file->bytes);
     char *text = tec_allocate((size_t)file->bytes);
     tec_status status = tec_tensor_file_bytes(file, text, (size_t)file->bytes, 0);
-    size_t mark = status == TEC_OK && file->bytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    size_t mark = status == TEC_OK ? tec_utf8_mark(text, (size_t)file->bytes) : 0;
     json_t *json = NULL;
     if (status == TEC_OK)
         json = json_loadb(text + mark, (size_t)file->bytes - mark, JSON_REJECT_DUPLICATES, &error);

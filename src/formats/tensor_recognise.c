@@ -4,6 +4,7 @@
 #include "tec/memory.h"
 #include "tec/minmax.h"
 #include "tec/text.h"
+#include "tec/utf8.h"
 
 #include <errno.h>
 #include <string.h>
@@ -48,7 +49,7 @@ static bool looks_like_safetensors(const unsigned char *head, size_t bytes)
 
 static bool looks_like_json(const unsigned char *head, size_t bytes)
 {
-    size_t i = bytes >= 3 && memcmp(head, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* a byte order mark */
+    size_t i = tec_utf8_mark(head, bytes);
     while (i < bytes && (head[i] == ' ' || (head[i] >= '\t' && head[i] <= '\r')))
         i++;
     return i < bytes && head[i] == '{';
@@ -58,7 +59,7 @@ static bool looks_like_json(const unsigned char *head, size_t bytes)
 static bool is_text(const unsigned char *head, size_t bytes)
 {
     enum { ASCII = 8 }; /* where a safetensors file has its length */
-    size_t mark = bytes >= 3 && memcmp(head, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    size_t mark = tec_utf8_mark(head, bytes);
     for (size_t i = mark; i < bytes; i++)
         if (head[i] == 0x7f || (head[i] < ' ' && (head[i] < '\t' || head[i] > '\r')) ||
             (head[i] > 0x7f && i < mark + ASCII))
@@ -68,8 +69,7 @@ static bool is_text(const unsigned char *head, size_t bytes)
 
 static tec_status refuse_text(const char *path, const char *head)
 {
-    if (memcmp(head, "\xef\xbb\xbf", 3) == 0)
-        head += 3;
+    head += tec_utf8_mark(head, strlen(head));
     head += strspn(head, " \t\r\n\v\f");
     if (*head == '<')
         return tec_fail(TEC_USER_ERROR, "%s is a web page, not a model: the download went wrong", path);

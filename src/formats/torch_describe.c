@@ -21,9 +21,7 @@ static char *shown(pickle_text text)
     char *copy = tec_allocate(size + 1);
     memcpy(copy, text.at, size);
     copy[size] = 0;
-    for (size_t i = 0; i < size; i++)
-        if ((unsigned char)copy[i] < ' ' || copy[i] == 0x7f)
-            copy[i] = '?';
+    tec_string_printable(copy);
     for (size_t i = 0; i < size && !tec_utf8_valid(copy); i++)
         if ((unsigned char)copy[i] >= 0x80)
             copy[i] = '?';

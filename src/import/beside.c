@@ -4,6 +4,7 @@
 
 #include "tec/files.h"
 #include "tec/text.h"
+#include "tec/utf8.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -54,11 +55,10 @@ char *tec_import_where_described(const char *path)
 
 /* -- JSON -- */
 
-/* Some editors put a byte order mark before UTF-8. */
 static json_t *parse(const char *text, size_t bytes, json_error_t *error)
 {
-    bool marked = bytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0;
-    return json_loadb(text + (marked ? 3 : 0), bytes - (marked ? 3 : 0), 0, error);
+    size_t mark = tec_utf8_mark(text, bytes);
+    return json_loadb(text + mark, bytes - mark, 0, error);
 }
 
 static tec_status check_there(const tec_import *import, const char *file, const char *name, bool *there)

@@ -4,19 +4,37 @@
 #include "tec/memory.h"
 #include "tec/text.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-/* Only of our own classifiers: what its rows stand for is not known of others. */
+/* Ours, timm's and MAE's; torchvision's; DINO's and BEiT's linear evaluation; Hugging Face's. */
+static const char *const heads[] = {"head.weight",       "heads.head.weight",     "fc.weight",
+                                    "classifier.weight", "cls_classifier.weight", NULL};
+
+/* Below the prefix, or where the encoder's is not the classifier's, at the top. */
+static const tec_tensor *find_head(const tec_import *import, const char *prefix)
+{
+    const tec_tensor *found = NULL;
+    for (int i = 0; heads[i] && !found; i++) {
+        char *name = tec_string_format("%s%s", prefix, heads[i]);
+        int index = tec_tensor_file_find(import->file, name);
+        found = index < 0 ? NULL : tec_tensor_file_get(import->file, index);
+        free(name);
+    }
+    return found;
+}
+
+/* What its rows stand for is known of our own classifiers only. */
 static void note_head(tec_import *import)
 {
-    int index = import->own ? tec_tensor_file_find(import->file, "head.weight") : -1;
-    const tec_tensor *head = index < 0 ? NULL : tec_tensor_file_get(import->file, index);
+    const tec_tensor *head = find_head(import, import->facts.prefix);
+    if (!head)
+        head = find_head(import, "");
     if (head && head->dims == 2 && head->dim[1] == import->facts.config.width && head->dim[0] < 1 << 15)
-        import->facts.classes = (int)head->dim[0];
+        import->facts.head = (int)head->dim[0];
+    import->facts.classes = import->own ? import->facts.head : 0;
 }
 
 static tec_status recognise(tec_import *import, const tec_import_options *options)
@@ -176,7 +194,5 @@ char *tec_import_describe(const tec_import *import)
                 f->unused > 1 ? " ..." : "");
     if (fclose(out) != 0 || !text)
         tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory"));
-    for (char *t = text; *t; t++) /* names come from the file and may contain escape sequences */
-        *t = iscntrl((unsigned char)*t) ? '?' : *t;
-    return text;
+    return tec_string_printable(text); /* names come from the file */
 }

@@ -13,14 +13,20 @@
 
 /* -- our own files -- */
 
-/* The images of a run were normalised as its settings say. Settings of another version may not be readable; the weights
- * still are. */
-static void read_run_settings(const tec_import *import, const tec_import_options *options, import_sidecar *said)
+/* The images of a run were normalised as its settings say, and those of a classifier resized so when it was validated.
+ * Settings of another version may not be readable; the weights still are. */
+static void read_run_settings(const tec_import *import, const tec_import_options *options, bool classifier,
+                              import_sidecar *said)
 {
     char *text = tec_checkpoint_read_settings(tec_tensor_file_path(import->file));
-    if (text && text[0] && options->read_normalisation && options->read_normalisation(text, said->mean, said->std)) {
+    tec_preprocessing p;
+    if (text && text[0] && options->read_images && options->read_images(text, said->mean, said->std, &p)) {
         said->normalised = true;
         said->mean_from = "as it was trained";
+        if (classifier && (p.resize != TEC_RESIZE_AUTO || p.crop_pct > 0 || p.filter != TEC_FILTER_AUTO)) {
+            said->preprocessing = p;
+            said->preprocessing_from = "as it was validated";
+        }
     }
     free(text);
 }
@@ -40,7 +46,7 @@ static tec_status read_own(const tec_import *import, const tec_import_options *o
     said->plain_blocks = true;
     said->norm_eps = config.variant.norm_eps > 0 ? config.variant.norm_eps : 1e-6;
     said->norm_eps_from = said->heads_from;
-    read_run_settings(import, options, said);
+    read_run_settings(import, options, config.kind == TEC_MODEL_CLASSIFIER, said);
     return TEC_OK;
 }
 
@@ -111,6 +117,21 @@ static void read_metadata_normalisation(const tec_import *import, import_sidecar
     free(means);
 }
 
+/* What a JSON file beside it says, which somebody may have changed, comes first. */
+static void read_metadata_preprocessing(const tec_import *import, import_sidecar *said)
+{
+    char *crop_pct = metadata_of(import, "tec_crop_pct");
+    double share = crop_pct ? strtod(crop_pct, NULL) : 0;
+    int resize = word_of(import, "tec_resize", TEC_RESIZE_WORDS),
+        filter = word_of(import, "tec_filter", TEC_FILTER_WORDS);
+    free(crop_pct);
+    if (said->preprocessing_from || resize <= 0 || filter <= 0 || !(share > 0 && share <= 1))
+        return;
+    said->preprocessing =
+        (tec_preprocessing){.resize = (tec_resize)(resize - 1), .crop_pct = share, .filter = (tec_filter)(filter - 1)};
+    said->preprocessing_from = METADATA;
+}
+
 /* As `tec export` writes them. A file that we exported is a plain ViT, and its activation was known if it is not
  * given. */
 static void read_metadata(const tec_import *import, import_sidecar *said)
@@ -121,6 +142,7 @@ static void read_metadata(const tec_import *import, import_sidecar *said)
     free(software);
     read_numbers(import, said);
     read_metadata_normalisation(import, said);
+    read_metadata_preprocessing(import, said);
     int activation = word_of(import, "tec_activation", TEC_ACTIVATION_WORDS);
     int interpolation = word_of(import, "tec_interpolation", TEC_INTERPOLATION_WORDS);
     if (activation) {

@@ -117,15 +117,21 @@ static tec_status check_size(hid_t file, const char *path, const tec_model_confi
     return TEC_OK;
 }
 
+/* Reads the members whose `use` has that bit (0: all members). What is optional may be missing. */
+static tec_status get_fields(hid_t group, const char *path, const tec_h5_field *field, unsigned use, void *structure)
+{
+    for (; field->name; field++)
+        if ((field->use & use) == use &&
+            (!(field->use & TEC_CHECKPOINT_OPTIONAL) || tec_h5_has_attribute(group, field->name)))
+            TEC_TRY(tec_h5_get_field(group, path, field, structure));
+    return TEC_OK;
+}
+
 static tec_status read_config(hid_t file, const char *path, tec_model_config *config)
 {
     hid_t group;
     TEC_TRY(open_group(file, path, "config", &group));
-    tec_status status = TEC_OK;
-    for (const tec_h5_field *f = tec_checkpoint_config_fields; status == TEC_OK && f->name; f++)
-        if (f->use & 1u << config->kind &&
-            (!(f->use & TEC_CHECKPOINT_OPTIONAL) || tec_h5_has_attribute(group, f->name)))
-            status = tec_h5_get_field(group, path, f, config);
+    tec_status status = get_fields(group, path, tec_checkpoint_config_fields, 1u << config->kind, config);
     H5Gclose(group);
     return status == TEC_OK ? check_size(file, path, config) : status;
 }
@@ -266,11 +272,8 @@ static tec_status read_state(hid_t file, const char *path, tec_run_state *state)
     if (!tec_h5_has(file, "run") || !tec_h5_has(file, "optimizer"))
         return tec_fail(TEC_USER_ERROR, "%s holds weights only: a run cannot be resumed from it", path);
     TEC_TRY(open_group(file, path, "run", &group));
-    tec_status status = TEC_OK;
     memset(state, 0, sizeof *state);
-    for (const tec_h5_field *f = tec_checkpoint_run_fields; status == TEC_OK && f->name; f++)
-        if (!(f->use & TEC_CHECKPOINT_OPTIONAL) || tec_h5_has_attribute(group, f->name))
-            status = tec_h5_get_field(group, path, f, state);
+    tec_status status = get_fields(group, path, tec_checkpoint_run_fields, 0, state);
     H5Gclose(group);
     if (status == TEC_OK && (state->step < 0 || state->epoch < 0 || state->epoch_step < 0 || state->images < 0))
         status = tec_fail(TEC_USER_ERROR, "%s: the position of the run is negative", path);

@@ -2,6 +2,7 @@
 #include "tec/h5.h"
 #include "tec/text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static hid_t native_type(tec_h5_kind kind)
@@ -39,6 +40,41 @@ tec_status tec_h5_get_field(hid_t object, const char *path, const tec_h5_field *
         return TEC_OK;
     }
     return tec_h5_get_numbers(object, path, field->name, native_type(field->kind), field->count, member);
+}
+
+static void put_doubles(const double *value, int count, char *text, size_t size)
+{
+    size_t used = (size_t)snprintf(text, size, "[");
+    for (int i = 0; i < count && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%.9g", i ? ", " : "", value[i]);
+    if (used < size)
+        snprintf(text + used, size - used, "]");
+}
+
+char *tec_h5_field_text(const tec_h5_field *field, const void *structure, char *text, size_t size)
+{
+    const void *member = (const char *)structure + field->offset;
+    switch (field->kind) {
+    case TEC_H5_BOOL:
+        snprintf(text, size, "%s", *(const bool *)member ? "true" : "false");
+        break;
+    case TEC_H5_UINT64:
+        snprintf(text, size, "%016llx", (unsigned long long)*(const uint64_t *)member);
+        break;
+    case TEC_H5_DOUBLE:
+        put_doubles(member, field->count, text, size);
+        break;
+    case TEC_H5_INT64:
+        snprintf(text, size, "%lld", (long long)*(const int64_t *)member);
+        break;
+    case TEC_H5_INT:
+        if (field->words)
+            snprintf(text, size, "%s", field->words[*(const int *)member]);
+        else
+            snprintf(text, size, "%d", *(const int *)member);
+        break;
+    }
+    return text;
 }
 
 tec_status tec_h5_draft_put_field(tec_h5_draft *draft, const char *object, const tec_h5_field *field,

@@ -15,14 +15,14 @@ static double block_qkv(double N, double queries, double D)
     return product(queries, D, D) + product(N, D, 2 * D);
 }
 
-static double block_rest(double N, double queries, double D, double hidden)
+static double attention_and_projection(double N, double queries, double D)
 {
-    return 2 * product(queries, N, D) + product(queries, D, D) + 2 * product(queries, D, hidden);
+    return 2 * product(queries, N, D) + product(queries, D, D);
 }
 
-static int hidden_width(const tec_model_config *c, int width)
+static double block_rest(double N, double queries, double D, double hidden)
 {
-    return (int)(width * c->mlp_ratio);
+    return attention_and_projection(N, queries, D) + 2 * product(queries, D, hidden);
 }
 
 static double patch_embedding(const tec_model_config *c, int rows)
@@ -30,9 +30,11 @@ static double patch_embedding(const tec_model_config *c, int rows)
     return product(rows, (double)c->patch * c->patch * c->channels, c->width);
 }
 
+/* SwiGLU's first product has two halves. */
 static double encoder_blocks(const tec_model_config *c, int N)
 {
-    return c->depth * (block_qkv(N, N, c->width) + block_rest(N, N, c->width, hidden_width(c, c->width)));
+    double mlp = (c->variant.swiglu ? 3 : 2) * product(N, c->width, tec_model_hidden(c));
+    return c->depth * (block_qkv(N, N, c->width) + attention_and_projection(N, N, c->width) + mlp);
 }
 
 /* Per group of blocks: the linear that fuses them, and an MLP as wide as the decoders'. */
@@ -46,11 +48,11 @@ static double encoder_adaptor(const tec_model_config *c, int N)
  * in its last block only tokens from which something is predicted have queries. */
 static double decoder(const tec_model_config *c, int visible, bool hidden_only)
 {
-    int N = 1 + tec_model_patches(c), W = c->decoder_width;
+    int N = 1 + tec_model_patches(c), W = c->decoder_width, hidden = (int)(W * c->mlp_ratio);
     double sum = product(1 + visible, c->width, W) + block_qkv(1 + visible, 1 + visible, W);
     for (int i = 0; i < c->decoder_depth; i++) {
         int queries = hidden_only && i + 1 == c->decoder_depth ? N - 1 - visible : N;
-        sum += block_rest(N, queries, W, hidden_width(c, W)) + (i > 0 ? block_qkv(N, queries, W) : 0);
+        sum += block_rest(N, queries, W, hidden) + (i > 0 ? block_qkv(N, queries, W) : 0);
     }
     return sum;
 }
@@ -68,19 +70,32 @@ static double attention_prediction(const tec_model_config *c, int topk)
            product(1 + topk, L, c->base_width);
 }
 
+/* Without the patch embedding. */
+static double classifier(const tec_model_config *c)
+{
+    return encoder_blocks(c, tec_model_prefix(c) + tec_model_patches(c)) + product(1, c->width, c->classes);
+}
+
+double tec_flops_classify(const tec_model_config *c, int count)
+{
+    return count * (classifier(c) + patch_embedding(c, tec_model_patches(c)));
+}
+
 double tec_flops_train(const tec_model_config *c, int count, int visible, int topk)
 {
+    if (c->kind == TEC_MODEL_CLASSIFIER)
+        return count * (3 * classifier(c) + 2 * patch_embedding(c, visible)); /* the image needs no gradient */
     bool tec = c->kind == TEC_MODEL_TEC;
     double outputs = tec ? c->base_width : (double)c->patch * c->patch * c->channels;
     double forward = encoder_blocks(c, 1 + visible) + decoder(c, visible, true) +
                      product(tec_model_patches(c) - visible, c->decoder_width, outputs);
-    if (tec)
+    if (tec_model_has_adaptors(c))
         forward += encoder_adaptor(c, 1 + visible);
     if (tec && c->predict_attention)
         forward += decoder(c, visible, false) + attention_prediction(c, topk);
-    double input = 3 * forward + 2 * patch_embedding(c, visible); /* the image needs no gradient */
+    double input = 3 * forward + 2 * patch_embedding(c, visible);
     double once = (tec && c->predict_attention ? 2 : 1) * decoder_once(c);
-    if (tec)
+    if (tec_model_has_adaptors(c))
         once += 2 * product(1, c->width, 4.0 * c->width); /* the class token's MLP */
     return count * input + 3 * once;
 }
@@ -88,5 +103,6 @@ double tec_flops_train(const tec_model_config *c, int count, int visible, int to
 double tec_flops_targets(const tec_model_config *c, int count, int topk)
 {
     int L = tec_model_patches(c);
-    return count * (patch_embedding(c, L) + encoder_blocks(c, 1 + L) + product(1 + topk, L, c->width));
+    return count *
+           (patch_embedding(c, L) + encoder_blocks(c, tec_model_prefix(c) + L) + product(1 + topk, L, c->width));
 }

@@ -165,26 +165,42 @@ static const real *run_block(tec_frozen *f, int i, const real *x)
 
 const char *tec_pooling_name(tec_pooling pooling)
 {
-    return pooling == TEC_POOL_CLASS ? "cls" : "mean";
+    static const char *const names[] = {"cls", "mean", "patches"};
+    return names[pooling];
 }
 
-void tec_frozen_features(tec_frozen *f, const real *images, int B, tec_pooling pooling, real *out)
+/* The chosen tokens of x [B N, D]; of all patches, L rows an image. */
+static void pool(const tec_frozen *f, const real *x, int B, tec_pooling pooling, real *out)
 {
-    int D = f->config.width, L = tec_model_patches(&f->config), N = f->encoder.prefix + L;
-    bool norm_tokens = !f->config.variant.fc_norm;
-    assert(pooling == TEC_POOL_MEAN || f->encoder.cls_token >= 0);
+    int D = f->config.width, L = tec_model_patches(&f->config), P = f->encoder.prefix, N = P + L;
+    for (int b = 0; b < B; b++)
+        if (pooling == TEC_POOL_NONE)
+            copy_reals(x + reals(b * N + P, D), reals(L, D), out + reals(b * L, D));
+        else
+            tec_encoder_pool(&f->encoder, x + reals(b * N, D), L, pooling == TEC_POOL_MEAN, out + reals(b, D));
+}
+
+void tec_frozen_tap(tec_frozen *f, const real *images, int B, const tec_tap *tap, real *out)
+{
+    int depth = tap->layer ? tap->layer : f->config.depth, N = f->encoder.prefix + tec_model_patches(&f->config);
+    bool norm_tokens = !f->config.variant.fc_norm && !tap->raw;
+    bool norm_pooled = f->config.variant.fc_norm && !tap->raw && tap->pooling != TEC_POOL_NONE;
+    assert(depth <= f->config.depth && (tap->pooling != TEC_POOL_CLASS || f->encoder.cls_token >= 0));
     const real *x = embed(f, images, B);
-    for (int i = 0; i < f->config.depth; i++)
+    for (int i = 0; i < depth; i++)
         x = run_block(f, i, x);
     if (norm_tokens) {
         tec_norm_forward(&f->encoder.norm, x, B * N, &f->cache.norm, f->cache.normed);
         x = f->cache.normed;
     }
-    for (int b = 0; b < B; b++)
-        tec_encoder_pool(&f->encoder, x + reals(b * N, D), L, pooling == TEC_POOL_MEAN,
-                         (norm_tokens ? out : f->cache.normed) + reals(b, D));
-    if (!norm_tokens)
+    pool(f, x, B, tap->pooling, norm_pooled ? f->cache.normed : out);
+    if (norm_pooled)
         tec_norm_forward(&f->encoder.norm, f->cache.normed, B, &f->cache.norm, out);
+}
+
+void tec_frozen_features(tec_frozen *f, const real *images, int B, tec_pooling pooling, real *out)
+{
+    tec_frozen_tap(f, images, B, &(tec_tap){.pooling = pooling}, out);
 }
 
 /* Scaled logits of n queries of an image against the keys of all its patches.

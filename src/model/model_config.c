@@ -31,7 +31,8 @@ static tec_status check_decoder(const tec_model_config *c)
                         c->channels);
     if (c->kind != TEC_MODEL_TEC)
         return TEC_OK;
-    TEC_TRY(divides("adaptor_groups", c->groups, "depth", c->depth));
+    if (c->groups != 0)
+        TEC_TRY(divides("adaptor_groups", c->groups, "depth", c->depth));
     TEC_TRY(divides("the base model's heads", c->base_heads, "the base model's width", c->base_width));
     if (!(c->attention_tau > 0))
         return tec_fail(TEC_USER_ERROR, "model: attention_tau is %g; it must be positive", c->attention_tau);

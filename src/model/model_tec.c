@@ -1,4 +1,5 @@
-/* The TEC model: class-token MLP, encoder, encoder adaptor, two decoders, features and attention. */
+/* The TEC model: class-token MLP, encoder, encoder adaptor, two decoders, features and attention. Without adaptors
+ * the decoders see the encoder's output, as MAE's does. */
 #include "model.h"
 
 #include "matrix.h"
@@ -10,10 +11,12 @@ static void build(tec_model *m)
     const tec_model_config *c = &m->config;
     static const char *const prefix[] = {"forward_fea_decoder.", "forward_att_decoder."};
     /* Before the encoder, whose token it needs: backward completes its gradient last. */
-    tec_class_adaptor_register(&m->class_adaptor, &m->params, -1, c->width);
+    if (tec_model_has_adaptors(c))
+        tec_class_adaptor_register(&m->class_adaptor, &m->params, -1, c->width);
     tec_encoder_register(&m->encoder, &m->params, c);
     m->class_adaptor.token = m->encoder.cls_token;
-    tec_encoder_adaptor_register(&m->encoder_adaptor, &m->params, c);
+    if (tec_model_has_adaptors(c))
+        tec_encoder_adaptor_register(&m->encoder_adaptor, &m->params, c);
     tec_decoder_register(&m->decoder, &m->params, c, c->predict_attention ? 2 : 1, prefix, (bool[]){true, false});
     m->patches =
         tec_patch_prediction_register(&m->params, c->decoder_width, c->base_width, "forward_fea_decoder.decoder_pred");
@@ -25,12 +28,14 @@ static void lay_out(tec_model *m, tec_arena *arena)
 {
     int tokens = m->batch * (1 + m->visible), hidden = m->batch * tec_decoder_rows(&m->decoder, 0, m->visible);
     tec_encoder_scratch(&m->encoder, m->batch, m->visible, &m->scratch);
-    tec_class_adaptor_scratch(&m->class_adaptor, &m->scratch);
-    tec_encoder_adaptor_scratch(&m->encoder_adaptor, tokens, &m->scratch);
     tec_decoder_scratch(&m->decoder, m->batch, m->visible, &m->scratch);
-    tec_class_adaptor_lay_out(&m->class_adaptor, &m->class_adaptor_cache, arena);
     tec_encoder_lay_out(&m->encoder, m->batch, m->visible, &m->encoder_cache, arena);
-    tec_encoder_adaptor_lay_out(&m->encoder_adaptor, tokens, &m->encoder_adaptor_cache, arena);
+    if (tec_model_has_adaptors(&m->config)) {
+        tec_class_adaptor_scratch(&m->class_adaptor, &m->scratch);
+        tec_encoder_adaptor_scratch(&m->encoder_adaptor, tokens, &m->scratch);
+        tec_class_adaptor_lay_out(&m->class_adaptor, &m->class_adaptor_cache, arena);
+        tec_encoder_adaptor_lay_out(&m->encoder_adaptor, tokens, &m->encoder_adaptor_cache, arena);
+    }
     tec_decoder_lay_out(&m->decoder, m->batch, m->visible, &m->decoder_cache, arena);
     if (m->config.predict_attention)
         tec_attention_prediction_lay_out(&m->attention, m->batch, &m->attention_cache, arena);
@@ -46,16 +51,27 @@ static const real *feature_target(tec_model *m, const tec_example *example)
     return example->feature;
 }
 
-static void decode(tec_model *m)
+/* Returns what the decoders see [B (1 + V), D]. */
+static const real *encode(tec_model *m)
 {
     encoder_cache *e = &m->encoder_cache;
     encoder_adaptor_cache *adaptor = &m->encoder_adaptor_cache;
+    if (!tec_model_has_adaptors(&m->config)) {
+        const real *class_row = tec_params_weight(&m->params, m->encoder.cls_token);
+        tec_encoder_forward(&m->encoder, m->example, m->B, class_row, e, &m->scratch);
+        return e->normed;
+    }
     tec_class_adaptor_forward(&m->class_adaptor, &m->class_adaptor_cache);
     tec_encoder_forward(&m->encoder, m->example, m->B, m->class_adaptor_cache.out, e, &m->scratch);
     for (int i = 0; i < m->config.depth; i++)
         adaptor->x[i] = i + 1 < m->config.depth ? e->block[i].out : e->normed;
     tec_encoder_adaptor_forward(&m->encoder_adaptor, m->B * (1 + m->visible), adaptor);
-    tec_decoder_forward(&m->decoder, m->example, m->B, adaptor->out, &m->decoder_cache, &m->scratch);
+    return adaptor->out;
+}
+
+static void decode(tec_model *m)
+{
+    tec_decoder_forward(&m->decoder, m->example, m->B, encode(m), &m->decoder_cache, &m->scratch);
 }
 
 static void forward(tec_model *m, const double *weight, double scale, double *loss)
@@ -75,23 +91,34 @@ static void last_block_gradient(tec_model *m, real *d)
         copy_reals(m->encoder_adaptor_cache.dnormed + reals(r, all) + all - D, reals(1, D), d + reals(r, D));
 }
 
-static void backward(tec_model *m)
+/* m->dz: the gradient of what the decoders see. */
+static void encode_backward(tec_model *m)
 {
     const encoder_cache *e = &m->encoder_cache;
+    const bool adaptors = tec_model_has_adaptors(&m->config);
+    const int tokens = m->B * (1 + m->visible);
+    const real *extra = adaptors ? m->encoder_adaptor_cache.dnormed : NULL;
+    real *dclass = adaptors ? m->class_adaptor_cache.dout : tec_params_grad(&m->params, m->encoder.cls_token);
+    if (adaptors) {
+        tec_encoder_adaptor_backward(&m->encoder_adaptor, m->dz, tokens, &m->encoder_adaptor_cache, &m->scratch);
+        last_block_gradient(m, m->dz);
+        zero_reals(dclass, reals(1, m->config.width));
+    }
+    tec_norm_backward(&m->encoder.norm, m->dz, e->block[m->config.depth - 1].out, tokens, &e->norm, m->dx, false);
+    tec_encoder_backward(&m->encoder, m->B, m->dx, extra, dclass, e, &m->scratch);
+    if (adaptors)
+        tec_class_adaptor_backward(&m->class_adaptor, &m->class_adaptor_cache, &m->scratch);
+}
+
+static void backward(tec_model *m)
+{
     decoder_cache *d = &m->decoder_cache;
-    int tokens = m->B * (1 + m->visible), D = m->config.width;
     if (m->config.predict_attention)
         tec_attention_prediction_backward(&m->attention, m->B, d->normed[1], &m->attention_cache, d->dnormed[1]);
     tec_patch_prediction_backward(&m->patches, m->pred, d->normed[0],
                                   m->B * tec_decoder_rows(&m->decoder, 0, m->visible), d->dnormed[0]);
     tec_decoder_backward(&m->decoder, m->B, d, &m->scratch, m->dz);
-    tec_encoder_adaptor_backward(&m->encoder_adaptor, m->dz, tokens, &m->encoder_adaptor_cache, &m->scratch);
-    last_block_gradient(m, m->dz);
-    tec_norm_backward(&m->encoder.norm, m->dz, e->block[m->config.depth - 1].out, tokens, &e->norm, m->dx, false);
-    zero_reals(m->class_adaptor_cache.dout, reals(1, D));
-    tec_encoder_backward(&m->encoder, m->B, m->dx, m->encoder_adaptor_cache.dnormed, m->class_adaptor_cache.dout, e,
-                         &m->scratch);
-    tec_class_adaptor_backward(&m->class_adaptor, &m->class_adaptor_cache, &m->scratch);
+    encode_backward(m);
 }
 
 static const char *const loss_names[] = {"loss_fea", "loss_att", NULL};

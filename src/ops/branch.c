@@ -1,6 +1,7 @@
 /* Stochastic depth: a residual branch is left out for some of the images, and scaled up for the others. */
 #include "tec/ops.h"
 
+#include "tec/measure.h"
 #include "tec/threads.h"
 #include "tec/vector.h"
 
@@ -19,6 +20,7 @@ TEC_CLONES static void scale_branch(const real *restrict dy, real keep, long n, 
 
 void tec_branch_forward(const real *branch, const real *keep, const real *residual, int R, int N, int D, real *y)
 {
+    TEC_MEASURE(TEC_OPERATOR_BRANCH);
 #pragma omp parallel for schedule(static)
     for (int s = 0; s < R / N; s++) {
         long at = (long)s * N * D;
@@ -28,6 +30,7 @@ void tec_branch_forward(const real *branch, const real *keep, const real *residu
 
 void tec_branch_backward(const real *dy, const real *keep, int R, int N, int D, real *dbranch)
 {
+    TEC_MEASURE(TEC_OPERATOR_BRANCH);
 #pragma omp parallel for schedule(static)
     for (int s = 0; s < R / N; s++) {
         long at = (long)s * N * D;

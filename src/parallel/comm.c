@@ -155,13 +155,6 @@ tec_status tec_comm_agree(const tec_comm *comm, tec_status mine)
     return tec_fail((tec_status)failed.status, "rank %d: %s", first, failed.message);
 }
 
-void tec_comm_abort(const tec_comm *comm, tec_status status)
-{
-    if (!is_alone(comm))
-        end_world(status);
-    tec_abort(status);
-}
-
 void tec_comm_broadcast(const tec_comm *comm, void *data, size_t bytes, int root)
 {
     if (is_alone(comm))

@@ -2,9 +2,8 @@
 #ifndef TEC_PARALLEL_COMM_MPI_H
 #define TEC_PARALLEL_COMM_MPI_H
 
-#include "hosts.h"
-
 #include "tec/comm.h"
+#include "tec/environment.h"
 
 #include <mpi.h>
 

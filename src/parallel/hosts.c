@@ -1,18 +1,11 @@
-/* Names of hosts: this one's, and those of a job. */
+/* The names of the hosts of a job. */
 #include "hosts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define MOST 8 /* names in a list */
-
-void tec_host_mine(tec_host name)
-{
-    memset(name, 0, sizeof(tec_host));
-    gethostname(name, sizeof(tec_host) - 1);
-}
 
 /* Is it among the hosts of the ranks before this one? Ranks of a host are mostly neighbours. */
 static bool is_new(const tec_comm *comm, int rank)

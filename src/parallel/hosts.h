@@ -1,14 +1,9 @@
-/* Module parallel, private. Names of hosts, for messages. Local; nothing here allocates memory or calls MPI, so that the
+/* Module parallel, private. The hosts of a job, for messages. Local; nothing here allocates memory or calls MPI, so that the
  * watchdog may use it whatever the main thread is in. */
 #ifndef TEC_PARALLEL_HOSTS_H
 #define TEC_PARALLEL_HOSTS_H
 
 #include "tec/comm.h"
-
-typedef char tec_host[64];
-
-/* Of this process, as gethostname says, filled up with 0. */
-void tec_host_mine(tec_host name);
 
 /* "n1, n2, n3": the first hosts of a communicator. `comm` NULL: the ranks are not known yet; as the launcher writes them
  * ("n[1-3]") or "of this job". Returns false, with "", if it is known that there is only one. */

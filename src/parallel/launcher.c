@@ -1,6 +1,7 @@
 /* What launchers tell their processes, compared with what MPI says. */
 #include "tec/launcher.h"
 
+#include "tec/environment.h"
 #include "tec/log.h"
 
 #include <stdio.h>
@@ -27,15 +28,10 @@ static const struct {
     {"a launcher with PMIx", NULL, "PMIX_RANK", SAME_REMEDY, NULL},
 };
 
-/* A whole number from the environment; -1: there is none. */
+/* -1: there is no such variable, or none is known. */
 static long number(const char *variable)
 {
-    const char *text = variable ? getenv(variable) : NULL;
-    char *end;
-    if (!text || !*text)
-        return -1;
-    long value = strtol(text, &end, 10);
-    return *end || value < 0 ? -1 : value;
+    return variable ? tec_environment_number(variable) : -1;
 }
 
 /* A batch script of several tasks may call the program without a launcher, on purpose or not. */

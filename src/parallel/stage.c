@@ -1,6 +1,7 @@
 /* Copies files to a locked directory on each node's own disk, and removes what killed jobs left there. */
 #include "tec/stage.h"
 
+#include "tec/environment.h"
 #include "tec/files.h"
 #include "tec/log.h"
 #include "tec/memory.h"
@@ -212,8 +213,8 @@ static tec_status fill(tec_stage *s, const char *dir, const tec_stage_file *file
 
 void tec_stage_open(tec_stage **out, const tec_comm *comm, const char *dir, const tec_stage_file *file, int64_t files)
 {
-    char host[256] = "?";
-    gethostname(host, sizeof host - 1);
+    tec_host host;
+    tec_host_mine(host);
     tec_phase before = tec_phase_enter(TEC_PHASE_STAGE);
     tec_stage *s = tec_allocate_zeroed(1, sizeof *s);
     s->node = tec_comm_node(comm);

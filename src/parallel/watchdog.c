@@ -2,8 +2,10 @@
 #include "tec/watchdog.h"
 
 #include "comm_mpi.h"
+#include "hosts.h"
 
 #include "tec/clock.h"
+#include "tec/environment.h"
 #include "tec/log.h"
 #include "tec/minmax.h"
 #include "tec/phase.h"
@@ -41,13 +43,14 @@ static bool is_early(const tec_phase_view *view)
     return view->phase == TEC_PHASE_MPI || view->phase == TEC_PHASE_CONNECT;
 }
 
-static int local_rank(void)
+static long local_rank(void)
 {
     static const char *const variables[] = {"OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "PALS_LOCAL_RANKID",
                                             "SLURM_LOCALID"};
+    long number;
     for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
-        if (getenv(variables[i]))
-            return atoi(getenv(variables[i]));
+        if ((number = tec_environment_number(variables[i])) >= 0)
+            return number;
     return 0;
 }
 

@@ -138,7 +138,11 @@ static tec_status take_file(const char *path, const json_t *file, const tec_plan
     const json_t *machine = json_object_get(file, "machine"), *runs = json_object_get(file, "runs");
     const int topk = job->targets.topk;
     double flops = tec_flops_train(&job->model, 1, job->visible, topk);
-    const json_t *step = nearest(runs, "step", job->ranks_per_node, flops), *targets = NULL;
+    const json_t *step = NULL, *targets = NULL;
+    if (job->model.kind == TEC_MODEL_CLASSIFIER)
+        step = nearest(runs, "finetune", job->ranks_per_node, flops);
+    if (!step) /* steps of all kinds are matrix products of about the same rate */
+        step = nearest(runs, "step", job->ranks_per_node, flops);
     out->cores = (int)number_of(machine, "cores");
     out->memory = number_of(machine, "memory_bytes");
     if (!step || out->cores < 1 || number_of(file, "copy_rate") <= 0)
@@ -151,8 +155,8 @@ static tec_status take_file(const char *path, const json_t *file, const tec_plan
     /* The products of a forward run about as fast as those of a step. */
     out->targets_rate = targets ? number_of(targets, "rate") * thread_factor(job, targets) : out->train_rate;
     const char *size = json_string_value(json_object_get(step, "size"));
-    *used = tec_string_format("%s, %d rank%s", size ? size : "?", (int)number_of(step, "ranks"),
-                              number_of(step, "ranks") > 1 ? "s" : "");
+    *used = tec_string_format("%s%s, %d rank%s", size ? size : "?", is_of_kind(step, "finetune") ? " fine-tuning" : "",
+                              (int)number_of(step, "ranks"), number_of(step, "ranks") > 1 ? "s" : "");
     return TEC_OK;
 }
 

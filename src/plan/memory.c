@@ -24,21 +24,36 @@ static double image_numbers(const tec_plan_job *job)
     return (double)job->model.channels * job->model.image_size * job->model.image_size;
 }
 
+/* What is attached to an image: of a classifier, labels and stochastic depth; otherwise targets and masks. */
+static double attached_bytes(const tec_plan_job *job)
+{
+    const tec_model_config *model = &job->model;
+    double L = tec_model_patches(model), topk = tec_plan_topk(job), targets = 0;
+    if (model->kind == TEC_MODEL_CLASSIFIER)
+        return (model->classes + 2.0 * model->depth) * sizeof(real);
+    if (model->kind == TEC_MODEL_TEC)
+        targets = L * job->base.width + (1.0 + topk) * job->base.heads * L;
+    return targets * sizeof(real) + (topk + L * job->inputs) * sizeof(int);
+}
+
 /* Slots of the loader, plus a crop and a stored row per thread. */
 static double loader_bytes(const tec_plan_job *job)
 {
     const tec_reading *reading = &job->reading;
-    double L = tec_model_patches(&job->model), image = image_numbers(job), topk = tec_plan_topk(job);
-    double targets = 0, row = 0;
-    if (job->model.kind == TEC_MODEL_TEC) {
-        targets = L * job->base.width + (1.0 + topk) * job->base.heads * L;
-        row = tec_plan_row_bytes(job, job->targets.type);
-    }
-    double slot = (image + targets) * sizeof(real) + (topk + L * job->inputs) * sizeof(int);
+    double image = image_numbers(job), slot = image * sizeof(real) + attached_bytes(job);
+    double row = job->model.kind == TEC_MODEL_TEC ? tec_plan_row_bytes(job, job->targets.type) : 0;
     return (1.0 + reading->prefetch) * tec_plan_shape(job).chunk * slot + reading->workers * (image + row);
 }
 
-tec_status tec_plan_pretrain_memory(const tec_plan_job *job, tec_plan_memory *out)
+/* The validation images' own slots, beside those of the next step, and the confusion matrix. */
+static double validation_bytes(const tec_plan_job *job)
+{
+    double classes = job->model.classes, image = image_numbers(job) * sizeof(real);
+    return (1.0 + job->reading.prefetch) * tec_plan_shape(job).micro_batch * image +
+           classes * classes * sizeof(int64_t);
+}
+
+tec_status tec_plan_training_memory(const tec_plan_job *job, tec_plan_memory *out)
 {
     tec_model *model;
     *out = (tec_plan_memory){0};
@@ -50,6 +65,8 @@ tec_status tec_plan_pretrain_memory(const tec_plan_job *job, tec_plan_memory *ou
     add(out, "moments of AdamW", 2.0 * (double)params->trained * sizeof(real));
     add(out, "activations of a micro-batch", (double)tec_model_workspace_bytes(model));
     add(out, "images and targets loaded ahead", loader_bytes(job));
+    if (job->val_images > 0)
+        add(out, "validation", validation_bytes(job));
     add(out, "data set and its order", job->dataset_bytes + 8.0 * (double)job->images);
     tec_model_free(model);
     return TEC_OK;

@@ -42,6 +42,15 @@ static int64_t checkpoints_of(const tec_recipe *r, double seconds)
     return by_epochs + (minutes > 0 ? (int64_t)(seconds / (60 * minutes)) : 0);
 }
 
+static double validation_seconds(const tec_plan_job *job, const tec_plan_machine *machine)
+{
+    int images = (int)ceil((double)job->val_images / (job->nodes * job->ranks_per_node));
+    if (images == 0)
+        return 0;
+    double compute = tec_flops_classify(&job->model, images) / machine->train_rate;
+    return compute + fetch_exposed(job, machine, images, compute);
+}
+
 static void plan_targets(const tec_plan_job *job, const tec_plan_machine *machine, tec_plan_time *out)
 {
     if (job->model.kind != TEC_MODEL_TEC)
@@ -78,7 +87,9 @@ tec_status tec_plan_time_of(const tec_plan_job *job, const tec_plan_machine *mac
     out->steps = job->images / r->batch * r->epochs;
     out->checkpoint = bytes / machine->disk_rate;
     out->checkpoints = checkpoints_of(r, (double)out->steps * out->step);
-    out->seconds = (double)out->steps * out->step + (double)out->checkpoints * out->checkpoint;
+    out->validation = validation_seconds(job, machine);
+    out->seconds =
+        (double)out->steps * out->step + (double)out->checkpoints * out->checkpoint + r->epochs * out->validation;
     out->node_hours = out->seconds * job->nodes / 3600;
     plan_targets(job, machine, out);
     return TEC_OK;

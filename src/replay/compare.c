@@ -5,11 +5,14 @@
 #include "tec/text.h"
 
 #include <assert.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { NAME_BYTES = 128 };
+
+#define REAL_EPSILON (TEC_REAL_IS_DOUBLE ? DBL_EPSILON : FLT_EPSILON)
 
 tec_replay_figure *tec_replay_add_figure(tec_replay_result *result, const char *name, double limit)
 {
@@ -28,18 +31,20 @@ static void keep_worst(tec_replay_figure *figure, const char *where, double erro
     snprintf(figure->where, sizeof figure->where, "%s", where);
 }
 
-void tec_replay_compare(tec_replay_figure *figure, const char *where, const real *got, const real *want,
-                        const real *origin, size_t n, replay_span skip)
+static double relative(double difference_square, double norm_square)
+{
+    return sqrt(difference_square) / (norm_square > 0 ? sqrt(norm_square) : 1);
+}
+
+void tec_replay_compare(tec_replay_figure *figure, const char *where, const real *got, const real *want, size_t n)
 {
     double difference = 0, norm = 0;
     for (size_t i = 0; i < n; i++) {
-        if (i >= skip.begin && i < skip.end)
-            continue;
-        double d = (double)got[i] - want[i], w = (double)want[i] - (origin ? origin[i] : 0);
+        double d = (double)got[i] - want[i];
         difference += d * d;
-        norm += w * w;
+        norm += (double)want[i] * want[i];
     }
-    keep_worst(figure, where, sqrt(difference) / (norm > 0 ? sqrt(norm) : 1));
+    keep_worst(figure, where, relative(difference, norm));
 }
 
 void tec_replay_compare_scalar(tec_replay_figure *figure, double got, double want)
@@ -54,14 +59,14 @@ static bool has_gradient(const tec_fixture *fixture, const tec_param *p)
     return p->trained && tec_fixture_has(fixture, name);
 }
 
-static tec_status compare_tensor(tec_replay_figure *figure, const tec_fixture *fixture, const char *group,
-                                 const tec_param *p, const real *got, const real *origin, replay_span skip)
+static tec_status compare_gradient(tec_replay_figure *figure, const tec_fixture *fixture, const tec_param *p,
+                                   const real *got)
 {
     char name[NAME_BYTES];
     real *want;
-    snprintf(name, sizeof name, "%s/%s", group, p->name);
+    snprintf(name, sizeof name, "expected/grad/%s", p->name);
     TEC_TRY(tec_fixture_reals(fixture, name, p->count, &want));
-    tec_replay_compare(figure, p->name, got, want, origin, p->count, skip);
+    tec_replay_compare(figure, p->name, got, want, p->count);
     free(want);
     return TEC_OK;
 }
@@ -69,7 +74,7 @@ static tec_status compare_tensor(tec_replay_figure *figure, const tec_fixture *f
 static void compare_with_zero(tec_replay_figure *figure, const tec_param *p, const real *got)
 {
     real *zero = tec_allocate_zeroed(p->count, sizeof *zero);
-    tec_replay_compare(figure, p->name, got, zero, NULL, p->count, (replay_span){0, 0});
+    tec_replay_compare(figure, p->name, got, zero, p->count);
     free(zero);
 }
 
@@ -82,12 +87,17 @@ tec_status tec_replay_compare_gradient(tec_replay_figure *figure, const tec_fixt
         const tec_param *p = &params->param[i];
         const real *got = tec_params_grad(params, i);
         if (has_gradient(fixture, p))
-            TEC_TRY(compare_tensor(figure, fixture, "expected/grad", p, got, NULL, (replay_span){0, 0}));
+            TEC_TRY(compare_gradient(figure, fixture, p, got));
         else if (p->trained)
             compare_with_zero(figure, p, got);
     }
     return TEC_OK;
 }
+
+/* Numbers that are not compared: [begin, end). */
+typedef struct replay_span {
+    size_t begin, end;
+} replay_span;
 
 static replay_span key_rows(const tec_param *p)
 {
@@ -98,14 +108,48 @@ static replay_span key_rows(const tec_param *p)
     return (replay_span){0, 0};
 }
 
+/* How far two correct results may be apart for rounding alone: half a unit in the last place for each step in our
+ * precision, and half a unit of the float32 in which the expected weight is stored. */
+static double rounding(real weight, int steps)
+{
+    const double size = fabs((double)weight), float_unit = size * FLT_EPSILON, our_unit = size * REAL_EPSILON;
+    return (steps * our_unit + float_unit) / 2;
+}
+
+/* |got - want| beyond rounding / |want - start|. */
+static double change_error(const real *got, const real *want, const real *start, size_t n, replay_span skip, int steps)
+{
+    double difference = 0, change = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (i >= skip.begin && i < skip.end)
+            continue;
+        double d = fabs((double)got[i] - want[i]), c = (double)want[i] - start[i];
+        d = d > rounding(want[i], steps) ? d - rounding(want[i], steps) : isnan(d) ? NAN : 0;
+        difference += d * d;
+        change += c * c;
+    }
+    return relative(difference, change);
+}
+
+static tec_status compare_change(tec_replay_figure *figure, const tec_fixture *fixture, const tec_param *p,
+                                 const real *got, const real *start, int steps)
+{
+    char name[NAME_BYTES];
+    real *want;
+    snprintf(name, sizeof name, "expected/adamw/weights/%s", p->name);
+    TEC_TRY(tec_fixture_reals(fixture, name, p->count, &want));
+    keep_worst(figure, p->name, change_error(got, want, start, p->count, key_rows(p), steps));
+    free(want);
+    return TEC_OK;
+}
+
 tec_status tec_replay_compare_change(tec_replay_figure *figure, const tec_fixture *fixture, const tec_params *params,
-                                     const real *start)
+                                     const real *start, int steps)
 {
     for (int i = 0; i < params->count; i++) {
         const tec_param *p = &params->param[i];
         if (has_gradient(fixture, p))
-            TEC_TRY(compare_tensor(figure, fixture, "expected/adamw/weights", p, params->weight + p->offset,
-                                   start + p->offset, key_rows(p)));
+            TEC_TRY(compare_change(figure, fixture, p, params->weight + p->offset, start + p->offset, steps));
     }
     return TEC_OK;
 }

@@ -93,8 +93,8 @@ static tec_status replay_adamw(const tec_fixture *f, tec_model *model, const rep
     real *start = tec_allocate(params->total * sizeof *start);
     memcpy(start, params->weight, params->total * sizeof *start);
     take_steps(model, in, &c, want, tec_replay_add_figure(result, "adamw_loss", 1));
-    tec_status status =
-        tec_replay_compare_change(tec_replay_add_figure(result, "adamw_weights", ADAMW_LIMIT), f, params, start);
+    tec_replay_figure *weights = tec_replay_add_figure(result, "adamw_weights", ADAMW_LIMIT);
+    tec_status status = tec_replay_compare_change(weights, f, params, start, (int)c.steps);
     free(start);
     free(want);
     return status;
@@ -109,7 +109,7 @@ static tec_status compare_logits(const tec_fixture *f, tec_model *model, const r
     TEC_TRY(tec_fixture_reals(f, "expected/logits", count, &want));
     got = tec_allocate(count * sizeof *got);
     tec_model_classify(model, in->example, in->B, got);
-    tec_replay_compare(tec_replay_add_figure(result, "logits", 1), "", got, want, NULL, count, (replay_span){0, 0});
+    tec_replay_compare(tec_replay_add_figure(result, "logits", 1), "", got, want, count);
     free(got);
     free(want);
     return TEC_OK;

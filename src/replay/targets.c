@@ -21,7 +21,7 @@ static tec_status compare_reals(const tec_fixture *f, const char *name, const ch
 {
     real *want;
     TEC_TRY(tec_fixture_reals(f, dataset, count, &want));
-    tec_replay_compare(tec_replay_add_figure(result, name, 1), "", got, want, NULL, count, (replay_span){0, 0});
+    tec_replay_compare(tec_replay_add_figure(result, name, 1), "", got, want, count);
     free(want);
     return TEC_OK;
 }

@@ -25,10 +25,10 @@ static json_t *find_columns(const json_t *log)
 static void put_value(FILE *out, const json_t *value)
 {
     if (json_is_string(value)) {
-        tec_csv_put(out, json_string_value(value));
+        tec_csv_put(json_string_value(value), out);
     } else if (value) {
         char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
-        tec_csv_put(out, text ? text : "");
+        tec_csv_put(text ? text : "", out);
         free(text);
     }
 }
@@ -44,7 +44,7 @@ static void put_table(FILE *out, const json_t *log)
     {
         if (column++ > 0)
             fputc(',', out);
-        tec_csv_put(out, name);
+        tec_csv_put(name, out);
     }
     fputc('\n', out);
     json_array_foreach(log, i, line)

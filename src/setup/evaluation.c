@@ -3,6 +3,7 @@
 
 #include "tec/dataset_kept.h"
 #include "tec/log.h"
+#include "tec/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -66,7 +67,7 @@ static tec_status compute(const tec_comm *comm, const tec_settings *settings, co
     complete.channels = settings->data.channels;
     complete.reading = tec_setup_reading(settings);
     complete.batch = settings->eval.batch;
-    complete.pooling = (tec_pooling)settings->eval.pooling;
+    complete.tap.pooling = (tec_pooling)settings->eval.pooling;
     complete.model = settings->eval.model;
     complete.preprocessing = tec_setup_choose_preprocessing(settings, features->preprocessing, train, val);
     return tec_evaluation_compute(comm, &complete, train, val, frozen, out);
@@ -86,8 +87,10 @@ static void warn_of_shared(const tec_dataset *val, const tec_evaluation *e)
 }
 
 tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settings, const tec_knn_settings *knn,
-                                tec_evaluation *out, tec_normalisation *normalisation)
+                                tec_evaluation *out, tec_evaluated *about)
 {
+    if (tec_setup_evaluates_files(settings))
+        return tec_setup_evaluation_files(comm, settings, knn, out, about);
     tec_dataset *train = NULL, *val = NULL;
     tec_frozen *frozen = NULL;
     bool warned = false;
@@ -118,9 +121,23 @@ tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settin
         status = compute(comm, settings, &features, train, val, frozen, out);
     if (status == TEC_OK && out->shared && !warned)
         warn_of_shared(val, out);
-    *normalisation = features.normalisation;
+    *about = (tec_evaluated){.model = tec_string_copy(settings->eval.model),
+                             .train = tec_string_copy(settings->data.train),
+                             .val = tec_string_copy(settings->data.val),
+                             .pooling = (tec_pooling)settings->eval.pooling,
+                             .image_size = settings->data.image_size,
+                             .channels = settings->data.channels,
+                             .normalisation = features.normalisation};
     tec_frozen_close(frozen);
     tec_dataset_close(val);
     tec_dataset_close(train);
     return status;
+}
+
+void tec_evaluated_free(tec_evaluated *about)
+{
+    free(about->model);
+    free(about->train);
+    free(about->val);
+    *about = (tec_evaluated){0};
 }

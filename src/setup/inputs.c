@@ -49,15 +49,14 @@ tec_status tec_setup_same_images(const tec_settings *settings, const tec_dataset
 
 static tec_status other_storage(const tec_settings *settings, const char *field, const char *is, const char *wanted)
 {
-    return tec_fail(TEC_USER_ERROR,
-                    "%s was made with %s = %s, this run wants %s (targets.%s): use the store's value, or another "
-                    "targets.dir",
-                    settings->targets.dir, field, is, wanted, field);
+    return tec_fail(
+        TEC_USER_ERROR,
+        "the target store %s was made with %s = %s, this run wants %s (targets.%s): use the store's value, or another "
+        "targets.dir",
+        settings->targets.dir, field, is, wanted, field);
 }
 
-/* How targets are stored does not matter to a run, but what is said of it has to be true: what is given must be as in
- * the store, and what is not becomes so. */
-static tec_status settle_storage(tec_settings *settings, const tec_store_spec *found)
+tec_status tec_setup_same_storage(const tec_settings *settings, const tec_store_spec *found)
 {
     static const char *const words[] = {"false", "true"};
     const tec_target_type type = (tec_target_type)settings->targets.type;
@@ -66,6 +65,14 @@ static tec_status settle_storage(tec_settings *settings, const tec_store_spec *f
         return other_storage(settings, "type", tec_target_type_name(found->type), tec_target_type_name(type));
     if (images != found->images && tec_settings_given(settings, "targets", "store_images"))
         return other_storage(settings, "store_images", words[found->images], words[images]);
+    return TEC_OK;
+}
+
+/* How targets are stored does not matter to a run, but what is said of it has to be true: what is given must be as in
+ * the store, and what is not becomes so. */
+static tec_status settle_storage(tec_settings *settings, const tec_store_spec *found)
+{
+    TEC_TRY(tec_setup_same_storage(settings, found));
     settings->targets.type = (int)found->type;
     settings->targets.store_images = found->images;
     return TEC_OK;

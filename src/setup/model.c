@@ -70,7 +70,12 @@ tec_status tec_settings_model_config(const tec_settings *settings, tec_model_con
     TEC_TRY(choose(&out->decoder_width, settings->model.decoder_width, of.decoder_width, "decoder_width"));
     TEC_TRY(choose(&out->decoder_depth, settings->model.decoder_depth, of.decoder_depth, "decoder_depth"));
     TEC_TRY(choose(&out->decoder_heads, settings->model.decoder_heads, of.decoder_heads, "decoder_heads"));
-    out->groups = settings->model.adaptor_groups ? settings->model.adaptor_groups : default_groups(out->depth);
+    if (!settings->model.adaptors && settings->model.adaptor_groups)
+        return tec_fail(TEC_USER_ERROR,
+                        "model.adaptor_groups is %d, but model.adaptors is false: leave one of them out",
+                        settings->model.adaptor_groups);
+    if (settings->model.adaptors)
+        out->groups = settings->model.adaptor_groups ? settings->model.adaptor_groups : default_groups(out->depth);
     return TEC_OK;
 }
 

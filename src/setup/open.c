@@ -98,8 +98,9 @@ tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings,
     return TEC_OK;
 }
 
-/* Reads data.mean and data.std from the settings in a checkpoint; false: these settings cannot be read. */
-static bool read_normalisation(const char *yaml, double mean[3], double std[3])
+/* Reads data.mean, data.std and what `eval` says of resizing from the settings in a checkpoint; false: these settings
+ * cannot be read. */
+static bool read_images(const char *yaml, double mean[3], double std[3], tec_preprocessing *preprocessing)
 {
     tec_settings settings;
     tec_settings_source source = {.yaml_name = "run/settings", .yaml = yaml, .yaml_bytes = strlen(yaml)};
@@ -107,6 +108,7 @@ static bool read_normalisation(const char *yaml, double mean[3], double std[3])
     if (readable) {
         memcpy(mean, settings.data.mean, sizeof settings.data.mean);
         memcpy(std, settings.data.std, sizeof settings.data.std);
+        *preprocessing = tec_setup_preprocessing(&settings);
     }
     tec_settings_free(&settings);
     return readable;
@@ -121,7 +123,7 @@ tec_status tec_setup_import(const tec_settings *settings, const char *path, tec_
         .interpolation = settings->base.interpolation,
         .architecture = settings->base.architecture,
         .about = settings->base.model,
-        .read_normalisation = read_normalisation,
+        .read_images = read_images,
     };
     memcpy(options.mean, settings->base.mean, sizeof options.mean);
     memcpy(options.std, settings->base.std, sizeof options.std);
@@ -137,8 +139,9 @@ static tec_status recognise(const tec_settings *settings, const char *path, tec_
                                       "without antialiasing, with DINO's offset of 0.1",
                                       "without antialiasing, corners aligned"};
     TEC_TRY(tec_setup_import(settings, path, import));
-    TEC_TRY(tec_import_resize(*import, settings->data.image_size, config));
     const tec_import_facts *facts = tec_import_get_facts(*import);
+    const int size = settings->data.image_size;
+    TEC_TRY(tec_import_resize(*import, size ? size : facts->config.image_size, config));
     memcpy(normalisation->mean, facts->mean, sizeof normalisation->mean);
     memcpy(normalisation->std, facts->std, sizeof normalisation->std);
     char *line = tec_import_describe(*import);
@@ -151,27 +154,32 @@ static tec_status recognise(const tec_settings *settings, const char *path, tec_
     return tec_import_check_known(*import, use);
 }
 
-/* The file is read by one rank only: thousands of ranks that open the same file stall a parallel file system. */
-tec_status tec_setup_frozen(const tec_comm *comm, const tec_settings *settings, const char *path, int batch,
-                            tec_frozen **out, tec_normalisation *normalisation, tec_preprocessing *preprocessing)
+/* The file is read by one rank only: thousands of ranks that open the same file stall a parallel file system. `facts`
+ * NULL: the model is only to be recognised. */
+static tec_status read_frozen(const tec_comm *comm, const tec_settings *settings, const char *path, int batch,
+                              tec_frozen **out, tec_frozen_facts *facts)
 {
     struct {
         tec_model_config config;
-        tec_normalisation normalisation;
-        tec_preprocessing preprocessing;
+        tec_frozen_facts facts;
     } found = {0};
     tec_import *import = NULL;
     tec_frozen *frozen = NULL;
     *out = NULL;
     tec_status status =
-        tec_comm_agree(comm, comm->rank == 0 ? recognise(settings, path, normalisation ? TEC_USE_IMAGES : TEC_USE_HASH,
-                                                         &import, &found.config, &found.normalisation)
+        tec_comm_agree(comm, comm->rank == 0 ? recognise(settings, path, facts ? TEC_USE_IMAGES : TEC_USE_HASH, &import,
+                                                         &found.config, &found.facts.normalisation)
                                              : TEC_OK);
     if (status != TEC_OK)
         goto done;
-    if (comm->rank == 0)
-        found.preprocessing = tec_import_get_facts(import)->preprocessing;
+    if (comm->rank == 0) {
+        found.facts.preprocessing = tec_import_get_facts(import)->preprocessing;
+        found.facts.head = tec_import_get_facts(import)->head;
+    }
     tec_comm_broadcast(comm, &found, sizeof found, 0);
+    status = tec_setup_check_memory(comm, "the model", path, &found.config, 1);
+    if (status != TEC_OK)
+        goto done;
     status = tec_comm_agree(comm, tec_frozen_create(&frozen, &found.config, batch));
     if (status != TEC_OK)
         goto done;
@@ -181,16 +189,32 @@ tec_status tec_setup_frozen(const tec_comm *comm, const tec_settings *settings, 
         goto done;
     tec_comm_broadcast(comm, params->weight, params->total * sizeof(real), 0);
     tec_frozen_ready(frozen);
-    if (normalisation)
-        *normalisation = found.normalisation;
-    if (preprocessing)
-        *preprocessing = found.preprocessing;
+    if (facts)
+        *facts = found.facts;
     *out = frozen;
     frozen = NULL;
 done:
     tec_frozen_close(frozen);
     tec_import_close(import);
     return status;
+}
+
+tec_status tec_setup_frozen_with(const tec_comm *comm, const tec_settings *settings, const char *path, int batch,
+                                 tec_frozen **out, tec_frozen_facts *facts)
+{
+    return read_frozen(comm, settings, path, batch, out, facts);
+}
+
+tec_status tec_setup_frozen(const tec_comm *comm, const tec_settings *settings, const char *path, int batch,
+                            tec_frozen **out, tec_normalisation *normalisation, tec_preprocessing *preprocessing)
+{
+    tec_frozen_facts facts;
+    TEC_TRY(read_frozen(comm, settings, path, batch, out, normalisation ? &facts : NULL));
+    if (normalisation)
+        *normalisation = facts.normalisation;
+    if (preprocessing)
+        *preprocessing = facts.preprocessing;
+    return TEC_OK;
 }
 
 tec_status tec_setup_directory(const tec_comm *comm, const char *dir)

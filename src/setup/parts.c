@@ -93,6 +93,7 @@ tec_recipe tec_setup_tuning_recipe(const tec_settings *s)
                         .compare_steps = s->finetune.compare_steps,
                         .progress_seconds = s->finetune.progress_seconds,
                         .checkpoint_epochs = s->finetune.checkpoint_epochs,
+                        .validate_epochs = s->finetune.validate_epochs,
                         .checkpoint_minutes = s->finetune.checkpoint_minutes,
                         .stop_after_steps = s->finetune.stop_after_steps,
                         .section = "finetune"};
@@ -127,6 +128,18 @@ tec_plan_job tec_setup_plan_job(const tec_settings *s, const tec_model_config *m
                                       .shard_mb = s->targets.shard_mb}};
 }
 
+tec_status tec_setup_tuning_plan_job(const tec_settings *s, const tec_model_config *model, tec_plan_job *out)
+{
+    *out = (tec_plan_job){.recipe = tec_setup_tuning_recipe(s),
+                          .model = *model,
+                          .inputs = 1,
+                          .visible = tec_model_patches(model),
+                          .reading = tec_setup_reading(s),
+                          .reduction = tec_setup_reduction(s),
+                          .threads = tec_settings_threads(s)};
+    return tec_setup_tuning_view(s, &out->view);
+}
+
 tec_store_spec tec_setup_store_spec(const tec_settings *settings, const tec_model_config *base, uint64_t base_hash,
                                     const tec_normalisation *normalisation, const tec_dataset *set)
 {
@@ -138,6 +151,7 @@ tec_store_spec tec_setup_store_spec(const tec_settings *settings, const tec_mode
     spec.heads = base->heads;
     spec.topk = settings->targets.topk;
     spec.last_layers = settings->targets.last_layers;
+    spec.plain_features = !settings->targets.standardise;
     spec.type = (tec_target_type)settings->targets.type;
     spec.images = settings->targets.store_images;
     spec.image_size = settings->data.image_size;

@@ -9,34 +9,45 @@
 #include <string.h>
 
 #define SCRATCH "scratch"
-#define SCRATCH_HASH 1 /* no model's, and not 0, which is that of a checkpoint that says nothing */
+#define TRAINED_COPIES 4 /* weights, gradients, two moments of AdamW */
+#define SCRATCH_HASH 1   /* no model's, and not 0, which is that of a checkpoint that says nothing */
 
-static bool from_scratch(const tec_settings *settings)
+bool tec_setup_from_scratch(const tec_settings *settings)
 {
     return strcmp(settings->finetune.model, SCRATCH) == 0;
 }
 
+tec_status tec_setup_classifier(const tec_settings *settings, const tec_model_config *base, tec_model_config *out)
+{
+    if (!base)
+        return tec_settings_classifier_config(settings, out);
+    *out = *base;
+    out->kind = TEC_MODEL_CLASSIFIER;
+    out->variant.fc_norm = settings->finetune.pooling == TEC_POOL_MEAN;
+    return tec_setup_check_model(settings, "finetune", settings->finetune.model,
+                                 (tec_pooling)settings->finetune.pooling, out);
+}
+
 /* The model that training begins with, and the classifier that it becomes, but for its classes. */
-static tec_status open_model(const tec_comm *comm, const tec_settings *settings, tec_normalisation *normalisation,
-                             tec_preprocessing *preprocessing, tec_tuning *out)
+static tec_status open_model(const tec_comm *comm, const tec_settings *settings, tec_frozen_facts *facts,
+                             tec_tuning *out)
 {
     tec_model_config *config = &out->task.model;
     const char *path = settings->finetune.model;
     if (!path[0])
         return tec_fail(TEC_USER_ERROR, "finetune.model is not given: name a model file, or `" SCRATCH "` for none");
     out->base_hash = SCRATCH_HASH;
-    if (from_scratch(settings))
-        return tec_settings_classifier_config(settings, config);
-    TEC_TRY(tec_setup_frozen(comm, settings, path, 1, &out->base, normalisation, preprocessing));
+    if (tec_setup_from_scratch(settings)) {
+        TEC_TRY(tec_setup_classifier(settings, NULL, config));
+        return tec_setup_check_memory(comm, "finetune.model", path, config, TRAINED_COPIES);
+    }
+    TEC_TRY(tec_setup_frozen_with(comm, settings, path, 1, &out->base, facts));
     out->base_hash = tec_frozen_hash(out->base);
-    *config = *tec_frozen_config(out->base);
-    config->kind = TEC_MODEL_CLASSIFIER;
-    config->variant.fc_norm = settings->finetune.pooling == TEC_POOL_MEAN;
-    return tec_setup_check_model(settings, "finetune", path, (tec_pooling)settings->finetune.pooling, config);
+    TEC_TRY(tec_setup_classifier(settings, tec_frozen_config(out->base), config));
+    return tec_setup_check_memory(comm, "finetune.model", path, config, TRAINED_COPIES);
 }
 
-/* Few labels, if that is wanted. */
-static void choose_labels(const tec_settings *settings, tec_dataset *set)
+void tec_setup_choose_labels(const tec_settings *settings, tec_dataset *set)
 {
     const int64_t all = tec_dataset_size(set);
     if (settings->finetune.labels_per_class == 0 && settings->finetune.label_fraction >= 1)
@@ -54,7 +65,7 @@ static tec_status open_sets(const tec_comm *comm, const tec_settings *settings, 
     TEC_TRY(tec_setup_dataset(comm, settings, false, &out->val));
     TEC_TRY(tec_setup_val_labels(comm, settings, out->inputs.set, out->val));
     TEC_TRY(tec_evaluation_check(out->inputs.set, settings->data.train, out->val, settings->data.val));
-    choose_labels(settings, out->inputs.set);
+    tec_setup_choose_labels(settings, out->inputs.set);
     if (comm->rank == 0)
         tec_evaluation_warn(out->inputs.set, settings->data.train, out->val, settings->data.val);
     return TEC_OK;
@@ -74,48 +85,61 @@ static char *name_classes(const tec_dataset *set)
     return text;
 }
 
-static tec_status augmentation_of(const tec_settings *settings, tec_augmentation *out)
+tec_status tec_setup_tuning_view(const tec_settings *settings, tec_feed_view *out)
 {
-    *out = (tec_augmentation){.jitter = settings->finetune.color_jitter, .erase = settings->finetune.erase};
+    tec_augmentation *a = &out->augmentation;
+    *out = tec_setup_view(settings);
+    memcpy(out->crop.scale, settings->finetune.crop_scale, sizeof out->crop.scale);
+    *a = (tec_augmentation){.jitter = settings->finetune.color_jitter, .erase = settings->finetune.erase};
     if (!settings->finetune.rand_augment[0])
         return TEC_OK;
-    if (tec_rand_augment_parse(settings->finetune.rand_augment, &out->rand) != TEC_OK)
+    if (tec_rand_augment_parse(settings->finetune.rand_augment, &a->rand) != TEC_OK)
         return tec_fail(TEC_USER_ERROR, "finetune.rand_augment: %s", tec_error_message());
     return TEC_OK;
 }
 
-static tec_status describe_task(const tec_settings *settings, const tec_normalisation *normalisation,
-                                const tec_preprocessing *preprocessing, tec_tuning *out)
+/* Images are mixed in pairs within a step. */
+static tec_status check_mixing(const tec_recipe *recipe)
+{
+    if (recipe->batch > 1 || !recipe->pairs)
+        return TEC_OK;
+    return tec_fail(TEC_USER_ERROR,
+                    "finetune.batch is 1, but mixup and CutMix mix the images of a step with each other: "
+                    "give a batch of 2 or more, or set finetune.mixup=0 finetune.cutmix=0");
+}
+
+static tec_status describe_task(const tec_settings *settings, const tec_frozen_facts *facts, tec_tuning *out)
 {
     const tec_recipe recipe = tec_setup_tuning_recipe(settings);
     tec_finetuning *t = &out->task;
     t->drop_path = settings->finetune.drop_path;
     t->smoothing = settings->finetune.label_smoothing;
     t->mix = tec_setup_mix(settings);
-    t->view = tec_setup_view(settings);
-    t->view.normalisation = *normalisation;
-    memcpy(t->view.crop.scale, settings->finetune.crop_scale, sizeof t->view.crop.scale);
-    TEC_TRY(augmentation_of(settings, &t->view.augmentation));
+    TEC_TRY(tec_setup_tuning_view(settings, &t->view));
+    t->view.normalisation = facts->normalisation;
     t->model.classes = tec_dataset_classes(out->inputs.set);
     out->classes = name_classes(out->inputs.set);
     TEC_TRY(tec_model_config_check(&t->model));
     TEC_TRY(tec_sampler_check(tec_dataset_size(out->inputs.set), &recipe));
+    TEC_TRY(check_mixing(&recipe));
     out->validation_view = t->view;
     out->validation_view.policy = TEC_VIEW_CENTER;
     out->validation_view.augmentation = (tec_augmentation){0};
     out->validation_view.preprocessing =
-        tec_setup_choose_preprocessing(settings, *preprocessing, out->inputs.set, out->val);
+        tec_setup_choose_preprocessing(settings, facts->preprocessing, out->inputs.set, out->val);
     return TEC_OK;
 }
 
 tec_status tec_setup_tuning(const tec_comm *comm, const tec_settings *settings, tec_tuning *out)
 {
-    tec_normalisation normalisation = tec_setup_normalisation(settings);
-    tec_preprocessing preprocessing = {0};
+    tec_frozen_facts facts = {.normalisation = tec_setup_normalisation(settings)};
     *out = (tec_tuning){0};
-    TEC_TRY(open_model(comm, settings, &normalisation, &preprocessing, out));
+    TEC_TRY(open_model(comm, settings, &facts, out));
     TEC_TRY(open_sets(comm, settings, out));
-    TEC_TRY(tec_comm_agree(comm, describe_task(settings, &normalisation, &preprocessing, out)));
+    TEC_TRY(tec_comm_agree(comm, describe_task(settings, &facts, out)));
+    if (comm->rank == 0)
+        tec_setup_say_head(settings->finetune.model, facts.head, out->task.model.classes, out->classes,
+                           settings->data.train);
     if (settings->run.stage[0])
         tec_inputs_stage(comm, settings->run.stage, settings->finetune.epochs, &out->inputs);
     return TEC_OK;

@@ -46,7 +46,8 @@ json_t *tec_store_spec_to_json(const tec_store_spec *spec)
 {
     json_t *object = json_object();
     for (const spec_field *f = tec_store_spec_fields; f->h5.name; f++)
-        json_object_set_new(object, f->h5.name, member_to_json(f, (const char *)spec + f->h5.offset));
+        if (!tec_store_field_left_out(f, spec))
+            json_object_set_new(object, f->h5.name, member_to_json(f, (const char *)spec + f->h5.offset));
     return object;
 }
 
@@ -131,7 +132,8 @@ tec_status tec_store_spec_from_json(const json_t *json, const char *where, tec_s
 {
     memset(spec, 0, sizeof *spec);
     for (const spec_field *f = tec_store_spec_fields; f->h5.name; f++)
-        if (!member_from_json(json_object_get(json, f->h5.name), f, (char *)spec + f->h5.offset))
+        if ((!f->exception || json_object_get(json, f->h5.name)) &&
+            !member_from_json(json_object_get(json, f->h5.name), f, (char *)spec + f->h5.offset))
             return tec_fail(TEC_USER_ERROR, "%s: %s is missing or wrong", where, f->h5.name);
     return tec_store_spec_check(spec, where);
 }

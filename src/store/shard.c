@@ -39,7 +39,8 @@ tec_status tec_store_shard_read_spec(hid_t file, const char *path, tec_store_spe
     TEC_TRY(tec_h5_get_numbers(file, path, "version", H5T_NATIVE_INT, 1, &version));
     TEC_TRY(tec_store_version_known(version, path));
     for (const spec_field *f = tec_store_spec_fields; f->h5.name; f++)
-        TEC_TRY(tec_h5_get_field(file, path, &f->h5, spec));
+        if (!f->exception || tec_h5_has_attribute(file, f->h5.name))
+            TEC_TRY(tec_h5_get_field(file, path, &f->h5, spec));
     return tec_store_version_check(version, spec, path);
 }
 

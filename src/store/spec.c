@@ -19,6 +19,7 @@ static const char *const type_words[] = {TEC_TARGET_TYPE_LIST(COMMA), NULL};
 #define WORD(member, words_) FIELD(member, TEC_H5_INT, 1), .h5.words = words_
 #define UINT64(member) FIELD(member, TEC_H5_UINT64, 1)
 #define DECIDED_BY(setting_) .setting = setting_
+#define EXCEPTION .exception = true
 #define STORAGE(setting_) .storage = true, .setting = setting_
 
 const spec_field tec_store_spec_fields[] = {
@@ -34,6 +35,7 @@ const spec_field tec_store_spec_fields[] = {
     {INTEGER(heads, TEC_H5_INT, 1, 4096), DECIDED_BY("base.model")},
     {INTEGER(topk, TEC_H5_INT, 0, 65535), DECIDED_BY("targets.topk")},
     {INTEGER(last_layers, TEC_H5_INT, 1, 65536), DECIDED_BY("targets.last_layers")},
+    {BOOL(plain_features), DECIDED_BY("targets.standardise"), EXCEPTION},
     {DOUBLES(mean, 3), DECIDED_BY("base.mean")},
     {DOUBLES(std, 3), DECIDED_BY("base.std")},
     {DOUBLES(crop_scale, 2), DECIDED_BY("data.crop_scale")},
@@ -115,6 +117,11 @@ static int64_t whole_number(const tec_store_spec *spec, const spec_field *field)
     return field->h5.kind == TEC_H5_INT64 ? *(const int64_t *)member : *(const int *)member;
 }
 
+bool tec_store_field_left_out(const spec_field *field, const tec_store_spec *spec)
+{
+    return field->exception && !*(const bool *)member_of(spec, field);
+}
+
 tec_status tec_store_spec_check(const tec_store_spec *spec, const char *where)
 {
     for (const spec_field *f = tec_store_spec_fields; f->h5.name; f++) {
@@ -142,40 +149,14 @@ tec_status tec_store_spec_check(const tec_store_spec *spec, const char *where)
 
 /* -- comparison -- */
 
-static void append(char *text, size_t size, const char *more)
-{
-    size_t used = strlen(text);
-    snprintf(text + used, size - used, "%s", more);
-}
-
 char *tec_store_field_text(const spec_field *field, const tec_store_spec *spec, char *text, size_t size)
 {
-    const void *member = member_of(spec, field);
-    switch (field->h5.kind) {
-    case TEC_H5_BOOL:
-        snprintf(text, size, "%s", *(const bool *)member ? "true" : "false");
-        break;
-    case TEC_H5_UINT64:
-        snprintf(text, size, field->h5.offset == offsetof(tec_store_spec, seed) ? "%llu" : "%016llx",
-                 (unsigned long long)*(const uint64_t *)member);
-        break;
-    case TEC_H5_DOUBLE:
-        snprintf(text, size, "[");
-        for (int i = 0; i < elements(field, spec); i++) {
-            char number[40];
-            snprintf(number, sizeof number, "%s%.9g", i ? ", " : "", ((const double *)member)[i]);
-            append(text, size, number);
-        }
-        append(text, size, "]");
-        break;
-    case TEC_H5_INT:
-    case TEC_H5_INT64:
-        if (field->h5.words)
-            snprintf(text, size, "%s", field->h5.words[whole_number(spec, field)]);
-        else
-            snprintf(text, size, "%lld", (long long)whole_number(spec, field));
-        break;
-    }
+    tec_h5_field used = field->h5;
+    used.count = elements(field, spec);
+    if (used.offset == offsetof(tec_store_spec, seed))
+        snprintf(text, size, "%llu", (unsigned long long)spec->seed);
+    else
+        tec_h5_field_text(&used, spec, text, size);
     return text;
 }
 
@@ -184,7 +165,8 @@ uint64_t tec_store_identity(const tec_store_spec *spec)
     uint64_t hash = 0;
     for (const spec_field *f = tec_store_spec_fields; f->h5.name; f++) {
         char value[160];
-        if (f->h5.offset == offsetof(tec_store_spec, images) || f->h5.offset == offsetof(tec_store_spec, shard_rows))
+        if (f->h5.offset == offsetof(tec_store_spec, images) || f->h5.offset == offsetof(tec_store_spec, shard_rows) ||
+            tec_store_field_left_out(f, spec))
             continue;
         tec_store_field_text(f, spec, value, sizeof value);
         hash = tec_hash_bytes(hash, f->h5.name, strlen(f->h5.name));

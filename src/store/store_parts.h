@@ -17,11 +17,15 @@ typedef struct spec_field {
     tec_h5_field h5;
     int64_t min, max;    /* of an integer; 0, 0: any */
     bool storage;        /* says how it is stored, not what: a run does not care */
+    bool exception;      /* a switch that is written only where it is on: files without it have it off */
     const char *setting; /* the key of the settings that decides it */
 } spec_field;
 
 /* Ends with name NULL. */
 extern const spec_field tec_store_spec_fields[];
+
+/* Is the member one that this store's files do not have? */
+bool tec_store_field_left_out(const spec_field *field, const tec_store_spec *spec);
 
 /* Formats the value of a member for messages. Returns `text`. */
 char *tec_store_field_text(const spec_field *field, const tec_store_spec *spec, char *text, size_t size);
@@ -136,9 +140,6 @@ tec_status tec_store_shard_locate(const char *path, const tec_store_spec *spec, 
 
 /* The store is complete: nobody needs to be told any more how large its shards are to be (sizes.c). */
 void tec_store_settled(const char *dir, const tec_store_spec *spec);
-
-/* The targets.batch that the store was begun or made with; 0: not known, or there is none. */
-int64_t tec_store_batch(const char *dir, const tec_store_spec *spec);
 
 /* -- the journal of a shard that is being written (journal.c) --
  *

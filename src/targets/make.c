@@ -93,7 +93,8 @@ static void fill_row(target_maker *m, size_t n, const tec_feed_item *item)
     real *feature = m->feature + n * features(m);
     float *single = m->single + n * (features(m) + logits(m));
     int32_t *picked = m->picked + n * K;
-    tec_standardize_patches(feature, m->spec.patches, m->spec.width, feature);
+    if (!m->spec.plain_features)
+        tec_standardize_patches(feature, m->spec.patches, m->spec.width, feature);
     for (size_t k = 0; k < K; k++)
         picked[k] = m->topk[n * K + k];
     m->row[item->index] =

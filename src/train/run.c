@@ -39,7 +39,6 @@ typedef struct run {
     const tec_recipe *recipe;
     tec_trainer *trainer;
     tec_skipped skipped, skipped_validation;
-    double validation_seconds; /* of the last one */
     tec_run_state state;
     tec_run_changes changes; /* on rank 0, of a resumed run */
     run_log log;
@@ -127,6 +126,25 @@ static bool is_stopped(const run *r)
            r->state.step < r->total_steps;
 }
 
+/* Collective. The checkpoint of an epoch's end is older than its validation, of which the log tells. */
+static tec_status open_log(run *r, bool resumed, bool idle)
+{
+    tec_status status = TEC_OK;
+    bool validated = false;
+    if (r->comm->rank == 0) {
+        const bool finishing = r->state.finish_steps > 0 && !r->finishing;
+        status = tec_run_directory_clear(r->plan, resumed);
+        if (status == TEC_OK)
+            status = tec_run_log_open(&r->log, r->plan->dir, r->state.step, finishing, &validated);
+        if (status == TEC_OK && !idle)
+            status = tec_run_log_changes(&r->log, r->state.epoch + 1, r->state.step, &r->changes);
+    }
+    TEC_TRY(tec_comm_agree(r->comm, status));
+    tec_comm_broadcast(r->comm, &validated, sizeof validated, 0);
+    r->state.validated = validated ? r->state.step : r->state.validated;
+    return TEC_OK;
+}
+
 static tec_status prepare(run *r)
 {
     const tec_run_plan *plan = r->plan;
@@ -154,15 +172,7 @@ static tec_status prepare(run *r)
         TEC_TRY(tec_comm_agree(r->comm, asks ? tec_run_saving_room(plan, params, &r->state, resumed) : TEC_OK));
         TEC_TRY(tec_run_directory_describe(r->comm, plan, &r->changes, resumed ? r->state.step : -1));
     }
-    tec_status status = TEC_OK;
-    if (r->comm->rank == 0) {
-        status = tec_run_directory_clear(plan, resumed);
-        if (status == TEC_OK)
-            status = tec_run_log_open(&r->log, plan->dir, r->state.step, r->state.finish_steps > 0 && !r->finishing);
-        if (status == TEC_OK && !idle)
-            status = tec_run_log_changes(&r->log, r->state.epoch + 1, r->state.step, &r->changes);
-    }
-    return tec_comm_agree(r->comm, status);
+    return open_log(r, resumed, idle);
 }
 
 static void show_progress(run *r, const tec_step_result *result, double lr)
@@ -306,7 +316,7 @@ static tec_status save(run *r, bool last)
         status = tec_run_directory_checkpoint(r->plan, r->lock, r->trainer, &r->state);
     status = tec_comm_agree(r->comm, status);
     if (status == TEC_OK) {
-        tec_deadline_note_save(&r->deadline, tec_seconds() - start + r->validation_seconds);
+        tec_deadline_note_save(&r->deadline, tec_seconds() - start);
         tec_run_saving_done(&r->saving, r->recipe, r->state.step);
     } else {
         TEC_TRY(still_ours(r));
@@ -316,11 +326,13 @@ static tec_status save(run *r, bool last)
     return status;
 }
 
-/* After every epoch, and at the end of a run that ends within one. */
+/* After every epoch, or every few, and at the end of a run. */
 static bool validation_due(const run *r)
 {
-    return r->plan->validation && r->state.step > r->state.validated &&
-           (r->state.epoch_step == 0 || r->state.step == r->total_steps);
+    if (!r->plan->validation || r->state.step <= r->state.validated)
+        return false;
+    return r->state.step == r->total_steps ||
+           (r->state.epoch_step == 0 && r->state.epoch % r->recipe->validate_epochs == 0);
 }
 
 static tec_status report(run *r, const tec_validation *v)
@@ -329,28 +341,44 @@ static tec_status report(run *r, const tec_validation *v)
     double percent = 100 / (double)v->images;
     tec_log("epoch %lld: validation loss %.4f, top-1 %.2f %%, top-5 %.2f %% (%lld images)", (long long)epochs, v->loss,
             percent * (double)v->top1, percent * (double)v->top5, (long long)v->images);
-    TEC_TRY(tec_comm_agree(r->comm, tec_run_log_validation(&r->log, epochs, r->state.step, v)));
-    return r->plan->report(r->plan->report_context, r->comm, v, epochs, r->state.step == r->total_steps);
+    TEC_TRY(r->plan->report(r->plan->report_context, r->comm, v, epochs, r->state.step == r->total_steps));
+    r->state.validated = r->state.step;
+    /* After the results: a run that is resumed here takes this line for their being there. */
+    return tec_comm_agree(r->comm, tec_run_log_validation(&r->log, epochs, r->state.step, v));
 }
 
-/* Collective. The time that it takes does not count as time of training. */
-static tec_status validate(run *r)
+/* tec_validation_stop: asked to, or no time left for another piece and the checkpoint that is still to come. */
+static bool stops_validation(const void *context)
+{
+    const run *r = context;
+    double save = r->saving.step == r->state.step ? 0 : r->deadline.save;
+    return tec_stop_asked() || (r->comm->rank == 0 && tec_deadline_before(&r->deadline, r->deadline.step + save));
+}
+
+/* Collective. The time that it takes does not count as time of training. *stopped is set if it is ended early, after which
+ * there is a checkpoint. */
+static tec_status validate(run *r, bool *stopped)
 {
     tec_validation v;
     double start = tec_seconds();
     tec_step_shape shape = tec_step_shape_of(r->recipe, &r->plan->task->model, r->plan->task->inputs, 0, r->comm->size);
+    tec_validation_settings settings = *r->plan->validation;
+    settings.stop = stops_validation;
+    settings.stop_context = r;
     tec_progress_end();
-    tec_status status = tec_validate(r->comm, tec_trainer_model(r->trainer), shape.micro_batch, r->plan->validation,
-                                     &r->skipped_validation, &v);
+    tec_status status =
+        tec_validate(r->comm, tec_trainer_model(r->trainer), shape.micro_batch, &settings, &r->skipped_validation, &v);
     if (status == TEC_DIVERGED)
         name_last_checkpoint(r, status);
-    if (status == TEC_OK)
+    *stopped = *stopped || v.stopped;
+    if (status == TEC_OK && !v.stopped)
         status = report(r, &v);
+    else if (status == TEC_OK && r->saving.step != r->state.step)
+        status = save(r, true);
     tec_validation_free(&v);
-    r->state.validated = r->state.step;
-    r->validation_seconds = tec_seconds() - start;
-    r->since_line.start += r->validation_seconds;
-    r->since_epoch.start += r->validation_seconds;
+    double seconds = tec_seconds() - start;
+    r->since_line.start += seconds;
+    r->since_epoch.start += seconds;
     return status;
 }
 
@@ -381,10 +409,24 @@ static tec_status finish_log(run *r)
     return tec_comm_agree(r->comm, tec_run_log_flush(&r->log));
 }
 
-static tec_status validate_and_save(run *r)
+/* Collective. The end of a process whose run goes on. */
+static tec_status say_stopped(run *r)
 {
-    TEC_TRY(validate(r));
-    return save(r, r->state.step == r->total_steps);
+    TEC_TRY(finish_log(r));
+    tec_log("stopped at step %lld of %lld after a checkpoint%s%s; the same command continues", (long long)r->state.step,
+            (long long)r->total_steps, validation_due(r) ? " and before the end of a validation" : "",
+            tec_deadline_near(&r->deadline) ? ", as the time limit is near" : "");
+    return TEC_OK;
+}
+
+/* Collective. What follows a step: the checkpoint first, as a kill may end a long validation. *stop: the process is to
+ * end. */
+static tec_status save_and_validate(run *r, unsigned asked, bool *stop)
+{
+    *stop = asked & TEC_ASK_STOP;
+    if (checkpoint_due(r, asked))
+        TEC_TRY(save(r, *stop || r->state.step == r->total_steps));
+    return validation_due(r) && !*stop ? validate(r, stop) : TEC_OK;
 }
 
 static tec_status train(run *r)
@@ -401,24 +443,16 @@ static tec_status train(run *r)
     }
     tec_trainer_start(r->trainer, r->state.step, r->total_steps);
     tec_phase_enter(TEC_PHASE_COMPUTE);
-    if (validation_due(r)) /* the run was stopped before it */
-        TEC_TRY(validate_and_save(r));
-    while (r->state.step < r->total_steps) {
+    bool stop = false;
+    if (validation_due(r)) /* the run was stopped before it, or within it */
+        TEC_TRY(validate(r, &stop));
+    while (r->state.step < r->total_steps && !stop) {
         tec_step_result result;
         TEC_TRY(take_step(r, requests(r), &result));
-        const bool stop = result.asked & TEC_ASK_STOP;
-        if (validation_due(r) && !stop)
-            TEC_TRY(validate(r));
-        if (checkpoint_due(r, result.asked))
-            TEC_TRY(save(r, stop || r->state.step == r->total_steps));
-        if (stop && (r->state.step < r->total_steps || validation_due(r))) {
-            TEC_TRY(finish_log(r));
-            tec_log("stopped at step %lld of %lld after a checkpoint%s; the same command continues",
-                    (long long)r->state.step, (long long)r->total_steps,
-                    tec_deadline_near(&r->deadline) ? ", as the time limit is near" : "");
-            return TEC_OK;
-        }
+        TEC_TRY(save_and_validate(r, result.asked, &stop));
     }
+    if (stop && (r->state.step < r->total_steps || validation_due(r)))
+        return say_stopped(r);
     TEC_TRY(finish_log(r));
     if (r->state.finish_steps > 0)
         tec_log("finished at step %lld: the learning rate fell over the last %lld steps (--finish)",

@@ -2,6 +2,7 @@
 #include "run_lock.h"
 
 #include "tec/clock.h"
+#include "tec/environment.h"
 #include "tec/files.h"
 #include "tec/log.h"
 #include "tec/minmax.h"
@@ -10,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,8 +58,9 @@ static char *my_job(void)
 /* For the message of others; training goes on if it cannot be written. */
 static void sign(const run_lock *lock)
 {
-    char host[HOST_NAME_MAX + 1] = "", *job = my_job();
-    gethostname(host, sizeof host - 1);
+    char *job = my_job();
+    tec_host host;
+    tec_host_mine(host);
     char *owner = tec_string_format("process %ld on %s%s", (long)getpid(), host, job);
     if (ftruncate(lock->fd, 0) == 0)
         (void)!pwrite(lock->fd, owner, strlen(owner), 0);
@@ -80,11 +81,9 @@ static bool is_restarted(const char *owner)
     char *job = my_job();
     bool same_job = job[0] && tec_string_ends_with(owner, job);
     free(job);
-    for (size_t i = 0; i < sizeof restarts / sizeof *restarts; i++) {
-        const char *count = getenv(restarts[i]);
-        if (count && atoi(count) > 0)
+    for (size_t i = 0; i < sizeof restarts / sizeof *restarts; i++)
+        if (tec_environment_number(restarts[i]) > 0)
             return true;
-    }
     return same_job;
 }
 

@@ -14,21 +14,28 @@
 
 static const size_t LONGEST_LOG = (size_t)1 << 30;
 
-/* Does the line tell of something after `step`? One of changed settings tells of the steps after its own, unless
- * the checkpoint of that step knows of it, as it does of --finish. */
-static bool is_later(const char *line, size_t length, int64_t step, bool finishing)
+static bool is_kind(const json_t *line, const char *kind)
 {
-    json_t *object = json_loadb(line, length, 0, NULL);
-    json_t *number = json_object_get(object, "step"), *kind = json_object_get(object, "kind");
-    bool settings = json_is_string(kind) && strcmp(json_string_value(kind), "settings") == 0 &&
-                    !(finishing && json_object_get(json_object_get(object, "changes"), "--finish"));
+    const json_t *is = json_object_get(line, "kind");
+    return json_is_string(is) && strcmp(json_string_value(is), kind) == 0;
+}
+
+/* Does the line tell of something after `step`? One of changed settings tells of the steps after its own, unless
+ * the checkpoint of that step knows of it, as it does of --finish. *validated is set by a validation at `step`. */
+static bool is_later(const char *text, size_t length, int64_t step, bool finishing, bool *validated)
+{
+    json_t *line = json_loadb(text, length, 0, NULL);
+    json_t *number = json_object_get(line, "step");
+    bool settings =
+        is_kind(line, "settings") && !(finishing && json_object_get(json_object_get(line, "changes"), "--finish"));
     bool later = !json_is_integer(number) || json_integer_value(number) + settings > step;
-    json_decref(object);
+    *validated = *validated || (!later && json_integer_value(number) == step && is_kind(line, "validation"));
+    json_decref(line);
     return later;
 }
 
 /* Rewrites the log without the lines after `step`; a line cut short by a kill has no step and is dropped too. */
-static tec_status cut_back(const char *path, int64_t step, bool finishing)
+static tec_status cut_back(const char *path, int64_t step, bool finishing, bool *validated)
 {
     char *text;
     size_t bytes, kept = 0;
@@ -37,7 +44,7 @@ static tec_status cut_back(const char *path, int64_t step, bool finishing)
     TEC_TRY(tec_file_read(path, LONGEST_LOG, &text, &bytes));
     while (kept < bytes) {
         const char *end = memchr(text + kept, '\n', bytes - kept);
-        if (!end || is_later(text + kept, (size_t)(end - text) - kept, step, finishing))
+        if (!end || is_later(text + kept, (size_t)(end - text) - kept, step, finishing, validated))
             break;
         kept = (size_t)(end - text) + 1;
     }
@@ -46,11 +53,12 @@ static tec_status cut_back(const char *path, int64_t step, bool finishing)
     return status;
 }
 
-tec_status tec_run_log_open(run_log *log, const char *dir, int64_t step, bool finishing)
+tec_status tec_run_log_open(run_log *log, const char *dir, int64_t step, bool finishing, bool *validated)
 {
+    *validated = false;
     log->path = tec_path_join(dir, "log.jsonl");
     if (step > 0)
-        TEC_TRY(cut_back(log->path, step, finishing));
+        TEC_TRY(cut_back(log->path, step, finishing, validated));
     log->fd = open(log->path, O_WRONLY | O_CREAT | O_CLOEXEC | (step > 0 ? 0 : O_TRUNC), 0666);
     log->bytes = log->fd < 0 ? -1 : lseek(log->fd, 0, SEEK_END);
     if (log->bytes < 0)

@@ -32,8 +32,8 @@ typedef struct run_log_line {
 } run_log_line;
 
 /* Opens DIR/log.jsonl and drops the lines after `step`, which a resumed run writes again; that of --finish at `step` stays
- * if the checkpoint says that the run is `finishing`. */
-tec_status tec_run_log_open(run_log *log, const char *dir, int64_t step, bool finishing);
+ * if the checkpoint says that the run is `finishing`. *validated: a line about a validation at `step` stays. */
+tec_status tec_run_log_open(run_log *log, const char *dir, int64_t step, bool finishing, bool *validated);
 
 /* Adds a line. One that cannot be written is kept and written with a later one; a warning says so. TEC_SYSTEM_ERROR: it
  * cannot be formatted. */

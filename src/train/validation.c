@@ -11,7 +11,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define BATCHES_BETWEEN_AGREEMENTS 16 /* how soon a failure on one rank ends the others */
+/* How soon a failure or a signal on one rank ends the others: so long or so many batches lie between agreements. */
+#define PIECE_SECONDS 0.5
+#define PIECE_BATCHES 16
 
 typedef struct job {
     const tec_comm *comm;
@@ -59,20 +61,35 @@ static int64_t batches_of(const job *j, int rank)
     return (tec_share(tec_dataset_size(j->settings->set), rank, j->comm->size).count + j->batch - 1) / j->batch;
 }
 
-static tec_status compute_all(job *j)
+/* Collective, after `done` of `most` batches. *stopped: some rank is to stop, and something is left. *next: the batches
+ * after which ranks agree again, as rank 0's speed says. */
+static tec_status agree(const job *j, tec_status mine, int64_t done, int64_t most, bool *stopped, int64_t *next)
+{
+    const tec_validation_settings *s = j->settings;
+    double each = (tec_seconds() - j->started) / (double)done;
+    int64_t piece = tec_max_int64(1, (int64_t)tec_min_double(PIECE_SECONDS / each, PIECE_BATCHES));
+    int64_t sum[3] = {mine != TEC_OK, s->stop && s->stop(s->stop_context), j->comm->rank == 0 ? piece : 0};
+    tec_comm_sum_int64(j->comm, sum, 3);
+    *stopped = sum[1] > 0 && done < most;
+    *next = done + sum[2];
+    return sum[0] > 0 ? tec_comm_agree(j->comm, mine) : TEC_OK;
+}
+
+static tec_status compute_all(job *j, bool *stopped)
 {
     const int64_t mine = batches_of(j, j->comm->rank), most = batches_of(j, 0);
     tec_status status = TEC_OK;
-    for (int64_t i = 0; i < most; i++) {
-        if (i < mine && status == TEC_OK)
+    int64_t next = 1;
+    for (int64_t done = 1; done <= most && !*stopped; done++) {
+        if (done <= mine && status == TEC_OK)
             status = compute_batch(j);
         if (tec_seconds() - j->started > TEC_PROGRESS_SECONDS) /* a short one passes without a word */
-            tec_progress(TEC_PROGRESS_SECONDS, "%s: %.0f %%", j->what, 100 * (double)(i + 1) / (double)most);
-        if ((i + 1) % BATCHES_BETWEEN_AGREEMENTS == 0 || i + 1 == most) {
-            status = tec_comm_agree(j->comm, status);
-            if (status != TEC_OK)
-                break;
-        }
+            tec_progress(TEC_PROGRESS_SECONDS, "%s: %.0f %%", j->what, 100 * (double)done / (double)most);
+        if (done < next && done < most)
+            continue;
+        status = agree(j, status, done, most, stopped, &next);
+        if (status != TEC_OK)
+            break;
     }
     tec_progress_end();
     return status;
@@ -93,7 +110,7 @@ static tec_status open_feed(job *j, tec_skipped *skipped)
 
 tec_status tec_classify_images(const tec_comm *comm, tec_model *model, int batch,
                                const tec_validation_settings *settings, const char *what, tec_skipped *skipped,
-                               tec_classified *each, void *context)
+                               tec_classified *each, void *context, bool *stopped)
 {
     const size_t classes = (size_t)tec_model_get_config(model)->classes;
     job j = {.comm = comm,
@@ -107,9 +124,10 @@ tec_status tec_classify_images(const tec_comm *comm, tec_model *model, int batch
              .each = each,
              .context = context,
              .started = tec_seconds()};
+    *stopped = false;
     tec_status status = tec_comm_agree(comm, open_feed(&j, skipped));
     if (status == TEC_OK)
-        status = compute_all(&j);
+        status = compute_all(&j, stopped);
     tec_feed_close(j.feed);
     free(j.logits);
     free(j.example);
@@ -173,8 +191,8 @@ tec_status tec_validate(const tec_comm *comm, tec_model *model, int batch, const
     scores s = {settings->set, out};
     *out = (tec_validation){.classes = (int)classes,
                             .confusion = tec_allocate_zeroed(classes * classes, sizeof *out->confusion)};
-    TEC_TRY(tec_classify_images(comm, model, batch, settings, "validation", skipped, count, &s));
-    return sum_up(comm, skipped, out);
+    TEC_TRY(tec_classify_images(comm, model, batch, settings, "validation", skipped, count, &s, &out->stopped));
+    return out->stopped ? TEC_OK : sum_up(comm, skipped, out);
 }
 
 void tec_validation_free(tec_validation *v)

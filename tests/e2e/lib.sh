@@ -47,10 +47,11 @@ say() {
 
 [[ -x $program ]] || fail "there is no program $program: run make first"
 
-# Is it built with SAN=address? Then it takes more memory, and time to end.
+# Is it built with SAN=address? Then it takes more memory, and time.
 sanitized() {
     grep -qs __asan_init "$program"
 }
+! sanitized || limit=600
 
 # ---- running the program ----
 

@@ -186,6 +186,12 @@ cp -r store missing && rm missing/shard-00000.h5
 expect_exit 3 'missing/shard-00000.h5 is missing' tec "${tec[@]}" targets.dir=missing
 bad 'made with base = [0-9a-f]+, this run wants .*\(base.model\)' tec targets -c tiny.yaml \
     base.model=other-base/checkpoint.h5 targets.dir=store --verify
+verify=(targets -c tiny.yaml base.model=base/checkpoint.h5 targets.dir=store --verify)
+bad 'store was made with type = float16, this run wants int8 \(targets.type\)' ranks 2 "${verify[@]}" targets.type=int8
+bad 'made with store_images = false, this run wants true' tec "${verify[@]}" targets.store_images=true
+bad '--verify checks all of a store.*leave out --worker' tec "${verify[@]}" --worker 1/2
+bad 'made with views = 1, this run wants 2' tec "${verify[@]}" targets.views=2
+expect_exit 0 'was made with targets.batch 16, not 5' ranks 2 "${verify[@]}" targets.batch=5
 
 say "run directories"
 bad 'tiny.yaml.*(directory|run)' ranks 2 "${mae[@]}" run.dir=tiny.yaml/run

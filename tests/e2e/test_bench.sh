@@ -25,6 +25,11 @@ holds "$total > 99.8 && $total < 100.2" || fail "the shares of the operators add
 
 say "targets, brief, two ranks, images; the same file"
 bench 1 bench "${small[@]}" --targets --json bench.json
+bench 1 bench "${small[@]}" --finetune --json bench.json
+for operator in 'stochastic depth' mixing losses AdamW; do
+    grep -Eq "^$operator .*%" "$out" || fail "the table of fine-tuning has no line of: $operator"
+done
+grep -Eq '^finetune [0-9.]+ s ' "$out" || fail "the closing line does not say what was measured"
 bench 1 bench "${small[@]}" --brief
 if grep -q '^operator' "$out"; then fail "--brief prints the tables"; fi
 make_folder photos 4
@@ -33,13 +38,18 @@ grep -Eq '^allreduce of .* over 2 ranks' "$out" || fail "the allreduce is not me
 grep -Eq '^exposed communication: ' "$out" || fail "the exposed communication is not printed"
 grep -Eq '^loader: .* waiting [0-9.]+ %' "$out" || fail "the loader is not measured"
 bench 1 bench "${small[@]}" --json bench.json
-[[ $(grep -c '"what": "step"' bench.json) == 2 && $(grep -c '"what": "targets"' bench.json) == 1 ]] ||
-    fail "bench.json does not hold one run of each kind"
+[[ $(grep -c '"what": "step"' bench.json) == 2 && $(grep -c '"what": "targets"' bench.json) == 1 &&
+    $(grep -c '"what": "finetune"' bench.json) == 1 ]] || fail "bench.json does not hold one run of each kind"
 for key in cpu compiler blas copy_rate rate update_seconds flops_per_image own_gflops memcpy_seconds wait_share; do
     grep -q "\"$key\": " bench.json || fail "bench.json has no $key"
 done
 
+bench 1 bench "${small[@]}" --finetune data.train=photos finetune.rand_augment=
+grep -Eq '^loader: .* waiting [0-9.]+ %' "$out" || fail "fine-tuning's loader is not measured"
+
 say "mistakes"
+expect_exit 2 'finetune and --targets measure different things' tec bench --finetune --targets
+expect_exit 2 'finetune.rand_augment: ' tec bench "${small[@]}" --finetune data.train=photos finetune.rand_augment=rand-x9
 expect_exit 2 'size huge: expected one of vitt' tec bench --size huge
 expect_exit 2 'steps 0: expected a whole number' tec bench --steps 0
 echo '{"format": "other"}' >other.json

@@ -24,6 +24,13 @@ for key in '"images": 77' '"done": true' balanced recall confusion; do
     grep -q "$key" one/finetune.json || fail "one/finetune.json does not say $key"
 done
 [[ -f one/DONE ]] || fail "one/DONE is not there"
+run tec "${tuning[@]}" run.dir=seldom finetune.validate_epochs=3
+validated=$(sed -n 's/.*"kind":"validation","epoch":\([0-9]*\).*/\1/p' seldom/log.jsonl | tr '\n' ' ')
+[[ $validated == "3 4 " ]] || fail "with finetune.validate_epochs=3 there are validations of epochs $validated"
+for run in one seldom; do
+    grep '"kind":"epoch"' "$run/log.jsonl" >"$run.epochs"
+done
+[[ $(largest_difference loss one.epochs seldom.epochs) == 0 ]] || fail "validation changes the training"
 
 say "stopped within an epoch and at the end of one, then resumed: to the bit as uninterrupted, no validation lost"
 in_folder plain run ranks 2 finetune -c ../tiny.yaml finetune.model=../base/checkpoint.h5 run.dir=run
@@ -34,7 +41,14 @@ for step in 14 20 40; do
     expect_exit 0 "resuming run/checkpoint.h5 at step $step" in_folder "at$step" ranks 2 finetune -c ../tiny.yaml \
         finetune.model=../base/checkpoint.h5 run.dir=run
     expect_same_log plain/run/log.jsonl "at$step/run/log.jsonl"
-    expect_same_checkpoint plain/run/checkpoint.h5 "at$step/run/checkpoint.h5"
+    if ((step < 40)); then
+        expect_same_checkpoint plain/run/checkpoint.h5 "at$step/run/checkpoint.h5"
+    else # of the process that was stopped, with its settings
+        run tec export plain/run/checkpoint.h5 -o plain.safetensors
+        run tec export at40/run/checkpoint.h5 -o at40.safetensors
+        cmp plain.safetensors at40.safetensors || fail "other weights at step 40"
+    fi
+    cmp plain/run/finetune.json "at$step/run/finetune.json" || fail "other results after a stop at step $step"
     [[ -f at$step/run/DONE ]] || fail "at$step/run/DONE is not there"
 done
 
@@ -65,6 +79,11 @@ run tec targets -c tiny.yaml base.model=base/checkpoint.h5 targets.dir=store
 run tec pretrain -c tiny.yaml base.model=base/checkpoint.h5 targets.dir=store run.dir=new pretrain.epochs=1
 run tec finetune -c tiny.yaml finetune.model=new/checkpoint.h5 run.dir=tuned finetune.epochs=1
 make_folder folder 5
+mkdir turned
+cp -r folder/left turned/up
+cp -r folder/right turned/right
+run tec finetune -c tiny.yaml finetune.model=scratch data.train=folder data.val=folder run.dir=grey finetune.batch=4 \
+    finetune.epochs=1
 run ranks 2 finetune -c tiny.yaml finetune.model=scratch data.train=folder data.val=folder run.dir=tuned2 \
     finetune.batch=4 finetune.epochs=2 data.channels=3 finetune.color_jitter=0.4 finetune.rand_augment= finetune.pooling=cls
 
@@ -97,8 +116,28 @@ expect_exit 0 '^\{"image":"folder/left/0.jpg","class":".*","probability":.*"top5
 (($(grep -c '"top5"' "$out") == 10)) || fail "not one line for each of 10 images"
 expect_exit 2 'base/checkpoint.h5 is no classifier of tec' ranks 2 predict base/checkpoint.h5 folder -o refused.csv
 expect_exit 2 'a model and a data set are expected' tec predict one/checkpoint.h5
+mkdir -p ruined/left
+for i in {1..3}; do head -c 100 folder/left/1.jpg >"ruined/left/$i.jpg"; done
+expect_exit 2 'none of the images could be decoded; 3 were left out' ranks 2 predict tuned2/checkpoint.h5 ruined -o refused.csv \
+    data.on_bad_image=skip
 expect_exit 2 'nowhere' tec predict one/checkpoint.h5 nowhere -o refused.csv
 [[ ! -e refused.csv ]] || fail "refused, but a table was written"
+
+say "predictions of images that are prepared as they were for the validation, also of its export"
+odd=(eval.resize=squash eval.crop_pct=0.7 eval.interpolation=bilinear)
+run tec finetune -c tiny.yaml finetune.model=scratch data.channels=3 data.train=folder data.val=folder run.dir=squashed \
+    finetune.batch=4 finetune.epochs=8 "${odd[@]}"
+expect_exit 0 'both sides resized to 40 pixels \(bilinear\)' tec predict squashed/checkpoint.h5 folder -o said.csv
+run tec predict squashed/checkpoint.h5 folder -o given.csv "${odd[@]}"
+run tec predict squashed/checkpoint.h5 folder -o other.csv eval.resize=shorter
+cmp said.csv given.csv || fail "images are not prepared as for the validation"
+! cmp -s said.csv other.csv || fail "how images are resized makes no difference"
+awk -F, -v loss="$(number loss <squashed/finetune.json)" -v top1="$(number top1 <squashed/finetune.json)" '
+    NR > 1 { n++; own = $1 ~ "/left/" ? "left" : "right"; right += $2 == own; sum -= log($2 == own ? $3 : $5) }
+    END { d = sum / n - loss; t = 100 * right / n - top1; exit !(n == 10 && d < 1e-4 && d > -1e-4 && t < 1e-4 && t > -1e-4) }' \
+    said.csv || fail "said.csv does not agree with squashed/finetune.json"
+run tec export squashed/checkpoint.h5 -o squashed.safetensors
+expect_exit 0 "to a square by bilinear, crop_pct 0.7 \(the file's metadata\)" tec inspect squashed.safetensors
 
 say "classes and files whose names are not UTF-8"
 mkdir odd
@@ -108,6 +147,64 @@ run tec finetune -c tiny.yaml finetune.model=scratch data.channels=3 data.train=
     finetune.batch=4 finetune.epochs=1
 grep -q '"class": "l?ft"' odd1/finetune.json || fail "the class is not named"
 expect_exit 0 '^\{"image":"odd/l\?ft/0.jpg"' tec predict odd1/checkpoint.h5 odd --format jsonl
+
+say "ended within a validation: its epoch is kept, and the next process does it once"
+validated=(finetune -c ../tiny.yaml finetune.model=scratch data.channels=3 data.train=../folder data.val=../seen
+    finetune.batch=5 finetune.epochs=2 run.dir=run)
+make_folder seen 10
+in_folder whole run ranks 2 "${validated[@]}"
+cp seen/left/1.jpg good.jpg
+head -c "$(stat -c %s good.jpg)" /dev/zero >seen/left/1.jpg
+in_folder part expect_exit 2 'left/1.jpg' ranks 2 "${validated[@]}"
+grep -q '"kind":"epoch","epoch":1,' part/run/log.jsonl || fail "the first epoch was not done"
+if grep -q '"kind":"validation"' part/run/log.jsonl || [[ -e part/run/finetune.json ]]; then
+    fail "there are results of a validation that failed"
+fi
+cp good.jpg seen/left/1.jpg
+expect_exit 0 'resuming run/checkpoint.h5 at step 2' in_folder part ranks 2 "${validated[@]}"
+expect_same_log whole/run/log.jsonl part/run/log.jsonl
+expect_same_checkpoint whole/run/checkpoint.h5 part/run/checkpoint.h5
+rm -r part/run/DONE
+run in_folder part ranks 2 "${validated[@]}"
+expect_same_log whole/run/log.jsonl part/run/log.jsonl
+cmp whole/run/finetune.json part/run/finetune.json || fail "other results after a validation that was done later"
+
+say "a signal within a validation ends it"
+{ head -c 16 val/images-idx3-ubyte && for i in {1..300}; do tail -c +17 val/images-idx3-ubyte; done; } >many.images
+{ head -c 8 val/labels-idx1-ubyte && for i in {1..300}; do tail -c +9 val/labels-idx1-ubyte; done; } >many.labels
+mkdir many
+printf '\x00\x00\x5a\x3c' | dd of=many.images bs=1 seek=4 conv=notrunc status=none # 300 x 77 images
+printf '\x00\x00\x5a\x3c' | dd of=many.labels bs=1 seek=4 conv=notrunc status=none
+mv many.images many/images-idx3-ubyte
+mv many.labels many/labels-idx1-ubyte
+ended=false
+for i in {1..5}; do # unless it came too late, which a slow look can do
+    start_ranks 2 finetune -c tiny.yaml finetune.model=scratch data.val=many/images-idx3-ubyte run.dir="signal$i"
+    wait_for "an epoch" has_file "signal$i/checkpoint.h5"
+    signal_mpirun USR1
+    end_of_job
+    ((code == 0)) || fail "exit code $code after a signal"
+    [[ ! -e signal$i/DONE ]] || fail "stopped, but marked as done"
+    if grep -q 'stopped at step 10 of 40 after a checkpoint and before the end of a validation' "$err"; then
+        ended=true
+        break
+    fi
+done
+$ended || fail "no validation was ended by a signal"
+grep -c '"kind":"validation"' "signal$i/log.jsonl" >"$out" && fail "a validation that was ended is in the log"
+expect_exit 0 'epoch 1: validation .*\(23100 images\)' ranks 2 finetune -c tiny.yaml finetune.model=scratch \
+    data.val=many/images-idx3-ubyte run.dir="signal$i" finetune.stop_after_steps=12
+
+say "what becomes of a head, and of classes without validation images, is said"
+expect_exit 0 'has a head for 4 classes, the same as data.train.s: it is left out' tec "${tuning[@]/base/one}" run.dir=head1 \
+    finetune.epochs=1
+expect_exit 0 'has a head for 2 classes, and data.train .* has 4: it is left out' ranks 2 finetune -c tiny.yaml run.dir=head2 \
+    finetune.model=grey/checkpoint.h5 finetune.epochs=1
+expect_exit 0 'head for 2 other classes, or in another order \(number 0 is left, and in data.train turned .*right\)' tec finetune \
+    -c tiny.yaml run.dir=head3 finetune.model=tuned2/checkpoint.h5 data.channels=3 data.train=turned data.val=turned \
+    finetune.batch=4 finetune.epochs=1
+expect_exit 0 '1 of the 4 classes of data.train .* \(2\) has no image in data.val' tec "${tuning[@]}" run.dir=head4 \
+    finetune.epochs=1 data.max_val=3
 
 say "few labels: the same images of each class for every model, others with another seed"
 few=(finetune -c tiny.yaml finetune.labels_per_class=8 finetune.batch=16 finetune.epochs=1)
@@ -163,6 +260,9 @@ expect_refused 'all 5 images are of one class, left' "${colour[@]}" data.train=s
 expect_refused '1 of the 2 classes of data.val others is none of the 2 classes of data.train folder' "${colour[@]}" data.train=folder \
     data.val=others
 expect_refused 'finetune.batch is 311, but the data set has only 310 images' finetune.model=scratch finetune.batch=311
+expect_refused 'finetune.batch is 1, but mixup and CutMix mix the images of a step' finetune.model=scratch finetune.batch=1
+expect_refused 'needs at least .* of memory in each rank, and host' finetune.model=scratch model.width=65536 model.depth=100 \
+    model.heads=64
 expect_refused 'finetune.rand_augment: ' finetune.model=scratch finetune.rand_augment=rand-x9
 expect_refused 'takes 1-channel images, but data.channels is 3' finetune.model=base/checkpoint.h5 data.channels=3
 expect_refused 'there is no such file|cannot be opened|No such file' finetune.model=nowhere.pth

@@ -83,7 +83,7 @@ say "make install"
 run make -s -C "$repository" -o all install PREFIX="$here/prefix" DESTDIR= BUILD="${program%/tec}"
 share=prefix/share
 for file in prefix/bin/tec $share/man/man1/tec.1 $share/bash-completion/completions/tec \
-    $share/tec/slurm/{submit,common.sh,site.example,targets.sbatch,pretrain.sbatch,evaluate.sbatch} \
+    $share/tec/slurm/{submit,{common,training}.sh,site.example,{targets,pretrain,evaluate,finetune}.sbatch} \
     $share/tec/configs/{fashion_mnist,fashion_mnist_base,imagenette_mae,imagenette_tec,vit_base}.yaml; do
     expect_file "$file"
 done

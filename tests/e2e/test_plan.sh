@@ -4,12 +4,14 @@
 source "$(dirname "$0")/lib.sh"
 
 make_idx train 64 1
+make_idx val 40 2
 cat >job.yaml <<YAML
-data: {train: $here/train/images-idx3-ubyte, channels: 1, image_size: 28, mean: 0.5, std: 0.5}
+data: {train: $here/train/images-idx3-ubyte, val: $here/val/images-idx3-ubyte, channels: 1, image_size: 28, mean: 0.5, std: 0.5}
 model: {preset: none, patch: 2, width: 192, depth: 3, heads: 3, decoder_width: 128, decoder_depth: 2, decoder_heads: 4}
 base: {model: $here/base/checkpoint.h5}
 targets: {dir: $here/store, topk: 15, batch: 16}
 pretrain: {batch: 16, epochs: 1, log_steps: 1}
+finetune: {model: $here/base/checkpoint.h5, batch: 16, epochs: 2, rand_augment: ''}
 YAML
 
 # peak_of COMMAND ...: the most memory it had, in MB, as $peak.
@@ -67,6 +69,29 @@ expect_close 'a store of int8' "$(megabytes 'target store, int8')" "$(cat int8/*
 peak_of "$program" pretrain -c job.yaml run.dir=new pretrain.stop_after_steps=2
 expect_close 'peak memory' "$(megabytes 'a rank')" "$peak" 0.1
 
+say "fine-tuning, by a file without such steps and by one that has them"
+make_plan --bench bench.json --finetune
+cp "$plan" "$plan.step"
+run tec bench --size tiny --batch 2 --steps 1 --finetune --json bench.json
+make_plan --bench bench.json --finetune
+grep -q '^performance from bench.json (tiny fine-tuning, 1 rank)' "$plan" || fail "steps of fine-tuning are not what counts"
+grep -q '^performance from bench.json (tiny, 1 rank)' "$plan.step" || fail "steps of pretraining are not taken instead"
+peak_of "$program" finetune -c job.yaml run.dir=tuned
+expect_close 'peak memory' "$(megabytes 'a rank' 'memory, finetune')" "$peak" 0.1
+checkpoint=$(stat -c %s tuned/checkpoint.h5 | awk '{ print $1 / 1e6 }')
+expect_close 'a checkpoint' "$(megabytes 'a checkpoint (2 are kept)')" "$checkpoint" 0.02
+steps=$(sed -n 's/^finetune: \([0-9]*\) steps.*/\1/p' "$plan") last=$(tail -n 1 tuned/log.jsonl)
+[[ $last =~ \"step\":$steps, ]] || fail "$steps steps are planned, but the run ends with $last"
+validations=$(grep -c '"kind":"validation"' tuned/log.jsonl)
+grep -q "^validations: $validations, " "$plan" || fail "$validations validations are not planned"
+make_plan --bench bench.json --finetune finetune.model=scratch model.depth=6 data.val= finetune.labels_per_class=4
+grep -q '^16 images, ' "$plan" || fail "few labels are not planned"
+grep -q '^data.val is not available' "$plan" || fail "the plan does not say that data.val is missing"
+run tec plan --finetune --bench bench.json --images 1281167
+for line in 'finetune.model is not available' 'the number of classes is unknown: 1000'; do
+    grep -q "^$line" "$out" || fail "the plan does not say that $line"
+done
+
 say "a base model of another format is the same base model"
 run tec export base/checkpoint.h5 -o base.safetensors
 make_plan --bench bench.json
@@ -84,7 +109,9 @@ grep -q 'MORE THAN A NODE HAS' "$out" || fail "a plan that does not fit a node i
 
 say "mistakes"
 expect_exit 2 'number of images is unknown' tec plan --bench bench.json
-expect_exit 2 'only 10 images' tec plan --bench bench.json --images 10
+expect_exit 2 'pretrain.batch is 256, but the data set has only 10 images' tec plan --bench bench.json --images 10
+expect_exit 2 'finetune.batch is 1024, but the data set has only 10 images' tec plan --finetune --bench bench.json --images 10
+expect_exit 2 'finetune.rand_augment: ' tec plan --finetune --bench bench.json --images 9999 finetune.rand_augment=rand-x9
 expect_exit 2 'nodes 1.5: expected a whole number' tec plan --bench bench.json --images 9999 --nodes 1.5
 expect_exit 2 'network -1' tec plan --bench bench.json --images 9999 --network -1
 expect_exit 2 'nowhere.json' tec plan --bench nowhere.json --images 9999

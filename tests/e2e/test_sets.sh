@@ -161,7 +161,7 @@ refused() {
     expect_exit 2 "$pattern" ranks 2 "${labels[@]}" data.val_labels="$file" "$@"
 }
 for numbers in ask from_0 from_1; do
-    refused "$truth:1: ILSVRC2012's numbers, here 1, are not in the order of its classes: .*n02119789 1" $truth \
+    refused "$truth:1: ILSVRC2012's numbers, here 1, are not in the order of its classes but in that of its meta.mat.*n02119789 1" $truth \
         data.val_numbers=$numbers
 done
 refused 'from-0:1: which class of data.train is number 3.*data.val_numbers=from_0' from-0

@@ -382,7 +382,7 @@ static void test_share(void **state)
 static void end_by_failure(const char *how, int culprit)
 {
     if (comm.rank == culprit && !strcmp(how, "abort"))
-        tec_comm_abort(&comm, tec_fail(TEC_DIVERGED, "the loss is nan"));
+        tec_abort(tec_fail(TEC_DIVERGED, "the loss is nan"));
     if (comm.rank == culprit)
         tec_allocate_zeroed(SIZE_MAX / 4, 2);
     tec_comm_barrier(&comm);

@@ -52,7 +52,7 @@ static void evaluate(const tec_comm *comm, tec_knn_result *knn, tec_probe_result
     if (status == TEC_OK)
         status = tec_knn_classify(comm, &votes, &train, &test, knn);
     if (status != TEC_OK)
-        tec_comm_abort(comm, status);
+        tec_abort(status);
     tec_features_free(&train);
     tec_features_free(&test);
 }
@@ -116,14 +116,14 @@ static tec_dataset *open_images(const tec_comm *comm)
             status = tec_dataset_scan(path, TEC_LABELS_NONE, &list, &bytes);
     }
     if (tec_comm_agree(comm, status) != TEC_OK)
-        tec_comm_abort(comm, status);
+        tec_abort(status);
     tec_comm_share_text(comm, &list, &bytes, 0);
     tec_dataset *set = NULL;
     status = tec_comm_agree(comm, tec_dataset_open(&set, list, bytes, 1, 0));
     if (comm->rank == 0)
         unlink(path);
     if (status != TEC_OK)
-        tec_comm_abort(comm, status);
+        tec_abort(status);
     free(list);
     free(path);
     return set;
@@ -138,12 +138,12 @@ static int check_features(const tec_comm *comm, const tec_comm *alone)
                                             .normalisation = {.std = {1}},
                                             .reading = {.workers = 2, .prefetch = 2},
                                             .batch = 3,
-                                            .pooling = TEC_POOL_MEAN};
+                                            .tap = {.pooling = TEC_POOL_MEAN}};
     tec_dataset *set = open_images(comm);
     tec_frozen *frozen = NULL;
     tec_features share = {0}, all = {0};
     if (tec_frozen_create(&frozen, &config, settings.batch) != TEC_OK)
-        tec_comm_abort(comm, TEC_SYSTEM_ERROR);
+        tec_abort(TEC_SYSTEM_ERROR);
     tec_params_initialize(tec_frozen_params(frozen), 1);
     tec_frozen_ready(frozen);
     int64_t count = 0;

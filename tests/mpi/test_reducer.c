@@ -185,7 +185,7 @@ static void end_by_failure(const char *how, int culprit)
         exit(77);
     tec_reducer_ready(reducer, 5000);
     if (comm.rank == culprit && !strcmp(how, "fail"))
-        tec_comm_abort(&comm, tec_fail(TEC_DIVERGED, "the loss is nan"));
+        tec_abort(tec_fail(TEC_DIVERGED, "the loss is nan"));
     if (comm.rank == culprit)
         raise(SIGKILL);
     tec_reducer_take_all(reducer);

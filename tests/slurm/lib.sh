@@ -54,6 +54,7 @@ model: {preset: none, patch: 7, width: 48, depth: 4, heads: 3, decoder_width: 32
 targets: {topk: 3}
 pretrain: {batch: 40, epochs: 3, warmup_epochs: 0.5, lr: 1.0e-3, log_steps: 1}
 probe: {epochs: 10, batch: 128, blr: 20, warmup_epochs: 1}
+finetune: {batch: 40, epochs: 6, warmup_epochs: 0.5, lr: 1.0e-3, log_steps: 1, rand_augment: ''}
 YAML
 }
 

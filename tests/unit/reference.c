@@ -265,12 +265,12 @@ void reference_losses(const tec_params *params, const tec_model_config *c, const
         n = c->kind == TEC_MODEL_TEC ? c->base_width : c->patch * c->patch * c->channels;
     bool tec = c->kind == TEC_MODEL_TEC;
     const double *class_row = widened(reference_tensor(params, "cls_token"), D);
-    if (tec)
+    if (tec_model_has_adaptors(c))
         class_row = reference_mlp(params, "cls_token_mlp", class_row, 1, D);
     double *x = reference_tokens(params, c, class_row, example->image, example->shuffle, V);
     double *each = doubles((1 + V) * D * c->depth);
     const double *z = blocks(params, "blocks", x, 1 + V, D, c->heads, c->depth, each);
-    if (tec)
+    if (tec_model_has_adaptors(c))
         z = encoder_adaptor(params, c, each, 1 + V);
     const char *prefix = tec ? "forward_fea_decoder." : "";
     const double *pred = decode(params, c, prefix, "decoder_pred", z, example->shuffle, V) + n;

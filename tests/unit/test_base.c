@@ -1,12 +1,14 @@
-/* Errors, the log, the arena, durations, hashes, exp. */
+/* Errors, the log, the arena, durations, hashes, exp, the environment. */
 #include "tec/arena.h"
 #include "tec/clock.h"
+#include "tec/environment.h"
 #include "tec/error.h"
 #include "tec/hash.h"
 #include "tec/log.h"
 #include "tec/memory.h"
 #include "tec/minmax.h"
 #include "tec/text.h"
+#include "tec/utf8.h"
 #include "tec/version.h"
 
 #include "tec/vector.h"
@@ -222,7 +224,7 @@ static void test_arena(void **state)
 static void speak(void)
 {
     tec_log("%d images", 7);
-    tec_warn("%s", "careful");
+    tec_warn("%s", "careful\ntec: error: in\033[2J names");
     tec_progress(1000, "step %d", 1);
     tec_progress(1000, "step %d", 2); /* too soon */
     tec_log("between");
@@ -248,7 +250,7 @@ static void test_log(void **state)
     char text[1024];
     assert_int_equal(in_child(speak, text, sizeof text), 0);
     assert_string_equal(text, "tec: 7 images\n"
-                              "tec: warning: careful\n"
+                              "tec: warning: careful?tec: error: in?[2J names\n"
                               "tec: step 1\n"
                               "tec: between\n"
                               "tec: step 3\n"
@@ -391,6 +393,43 @@ static void test_hash_never_changes(void **state)
     assert_true(tec_hash_bytes(UINT64_C(0x0123456789abcdef), "123456789", 9) == UINT64_C(0x055fde9b201330d0));
 }
 
+static void test_environment(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        long number;
+    } known[] = {{"17", 17}, {"0", 0}, {"", -1}, {"-3", -1}, {"4,2", -1}, {"many", -1}, {"99999999999999999999", -1}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        setenv("TEC_TEST_NUMBER", known[i].text, 1);
+        assert_int_equal(tec_environment_number("TEC_TEST_NUMBER"), known[i].number);
+    }
+    unsetenv("TEC_TEST_NUMBER");
+    assert_int_equal(tec_environment_number("TEC_TEST_NUMBER"), -1);
+    tec_host host, name = "";
+    memset(host, '!', sizeof host);
+    tec_host_mine(host);
+    gethostname(name, sizeof name - 1);
+    assert_string_equal(host, name);
+    assert_int_equal(host[sizeof host - 1], 0);
+}
+
+static void test_printable(void **state)
+{
+    (void)state;
+    char text[] = "a\nb\033[2J\x7f caf\xc3\xa9 \xc2\x9b"
+                  "2J \xc2\xa9 \xc2";
+    assert_string_equal(tec_string_printable(text), "a?b?[2J? caf\xc3\xa9 ??2J \xc2\xa9 \xc2");
+}
+
+static void test_byte_order_mark(void **state)
+{
+    (void)state;
+    assert_int_equal(tec_utf8_mark("\xef\xbb\xbfid,class", 11), 3);
+    assert_int_equal(tec_utf8_mark("\xef\xbb\xbf", 2), 0);
+    assert_int_equal(tec_utf8_mark("id,class", 8), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -410,6 +449,9 @@ int main(void)
         cmocka_unit_test(test_hash_never_changes),
         cmocka_unit_test(test_exp),
         cmocka_unit_test(test_clock_and_version),
+        cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_printable),
+        cmocka_unit_test(test_byte_order_mark),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

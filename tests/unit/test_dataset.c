@@ -1,6 +1,7 @@
 /* Folders and IDX files as data sets: numbers, names, labels, fingerprints, limits, and what is refused. */
 #include "tec/dataset.h"
 #include "tec/findings_report.h"
+#include "tec/text.h"
 
 #include "../data/pnm.h"
 #include "capture.h"
@@ -136,6 +137,40 @@ static void test_class_folders(void **state)
         tec_image_free(&want);
     }
     tec_dataset_close(set);
+}
+
+/* More than a rank keeps the place of in the list: whichever is asked for, also behind a limit. */
+static void test_many_files(void **state)
+{
+    (void)state;
+    enum { FILES = 50 };
+    char path[64], text[64];
+    for (int i = 0; i < FILES; i++) {
+        snprintf(path, sizeof path, "set/%c/%0*d.png", "abc"[i * 3 / FILES], 3 + i % 5,
+                 i); /* paths of several lengths */
+        put(i % 2 ? "grey.png" : "rgb.png", path);
+    }
+    tec_dataset *all = open_all("set", TEC_LABELS_AUTO, 0), *some = open_all("set", TEC_LABELS_AUTO, 20);
+    char *name[FILES];
+    for (int i = 0; i < FILES; i++)
+        name[i] = tec_string_copy(tec_dataset_name(all, i, text, sizeof text));
+    for (int i = 1; i < FILES; i++)
+        assert_true(strcmp(name[i - 1], name[i]) < 0);
+    for (int i = 0, at = 0; i < FILES; i++, at = (at + 17) % FILES) {
+        assert_string_equal(tec_dataset_name(all, at, text, sizeof text), name[at]);
+        assert_int_equal(tec_dataset_label(all, at), name[at][4] - 'a');
+        tec_image image;
+        assert_int_equal(tec_dataset_read(all, at, &image), TEC_OK);
+        tec_image_free(&image);
+    }
+    for (int i = 19; i >= 0; i--) {
+        assert_string_equal(tec_dataset_name(some, i, text, sizeof text), name[i * FILES / 20]);
+        assert_int_equal(tec_dataset_label(some, i), name[i * FILES / 20][4] - 'a');
+    }
+    for (int i = 0; i < FILES; i++)
+        free(name[i]);
+    tec_dataset_close(all);
+    tec_dataset_close(some);
 }
 
 static void test_without_labels(void **state)
@@ -835,6 +870,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_TOP(test_class_folders),
+        WITH_TOP(test_many_files),
         WITH_TOP(test_without_labels),
         WITH_TOP(test_images_at_the_top),
         WITH_TOP(test_links),

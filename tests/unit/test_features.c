@@ -109,7 +109,7 @@ static tec_features_settings settings_for(int side, int batch)
                                    .preprocessing = {.resize = TEC_RESIZE_WHOLE},
                                    .reading = {.workers = 3, .prefetch = 2},
                                    .batch = batch,
-                                   .pooling = TEC_POOL_MEAN,
+                                   .tap = {.pooling = TEC_POOL_MEAN},
                                    .model = "m.h5"};
 }
 
@@ -197,7 +197,7 @@ static void test_not_finite(void **state)
         tec_frozen_params(frozen)->weight[i] = (real)NAN;
     tec_features f;
     assert_int_equal(tec_features_compute(&comm, &settings, set, frozen, "test", &f), TEC_USER_ERROR);
-    assert_string_equal(tec_error_message(), "eval.model m.h5: features of the test images are not finite");
+    assert_string_equal(tec_error_message(), "m.h5: features of the test images are not finite");
     tec_features_free(&f);
     tec_frozen_close(frozen);
     tec_dataset_close(set);

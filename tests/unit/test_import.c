@@ -352,8 +352,9 @@ static void write_run(const char *file, const char *yaml)
     tec_frozen_close(frozen);
 }
 
-static bool read_half(const char *yaml, double mean[3], double std[3])
+static bool read_half(const char *yaml, double mean[3], double std[3], tec_preprocessing *preprocessing)
 {
+    *preprocessing = (tec_preprocessing){.resize = TEC_RESIZE_SQUASH};
     for (int i = 0; i < 3; i++)
         mean[i] = std[i] = 0.5;
     return strcmp(yaml, "data:\n") == 0;
@@ -365,7 +366,7 @@ static void test_run_settings(void **state)
     (void)state;
     static const struct {
         const char *yaml;
-        bool (*read)(const char *yaml, double mean[3], double std[3]);
+        bool (*read)(const char *yaml, double mean[3], double std[3], tec_preprocessing *preprocessing);
         bool known;
     } runs[] = {
         {"data:\n", read_half, true}, {"other:\n", read_half, false}, {"", read_half, false}, {"data:\n", NULL, false}};
@@ -374,8 +375,7 @@ static void test_run_settings(void **state)
     for (size_t i = 0; i < LENGTH(runs); i++) {
         tec_import *import;
         write_run(file, runs[i].yaml);
-        assert_int_equal(tec_import_open(&import, file, &(tec_import_options){.read_normalisation = runs[i].read}),
-                         TEC_OK);
+        assert_int_equal(tec_import_open(&import, file, &(tec_import_options){.read_images = runs[i].read}), TEC_OK);
         const tec_import_facts *f = tec_import_get_facts(import);
         assert_int_equal(f->config.heads, 2);
         assert_int_equal(f->normalised, runs[i].known);
@@ -383,6 +383,7 @@ static void test_run_settings(void **state)
             assert_true(f->mean[0] == 0.5 && f->std[2] == 0.5);
             assert_string_equal(f->mean_from, "as it was trained");
         }
+        assert_null(f->preprocessing_from); /* a run that validates nothing says nothing of how images are resized */
         tec_import_close(import);
     }
 }

@@ -259,6 +259,7 @@ static void test_text(void **state)
                  {"c\0a\0t\0\n\0", 8, "is UTF-16"},
                  {"cat\n\0dog\n", 9, "is no text"},
                  {"PK\3\4\24\0\6\0", 8, "save it as text (CSV)"},
+                 {"MATLAB 5.0 MAT-file, Platform: GLNXA64\0\1IM", 43, "is a MATLAB file, which is not read"},
                  {"\x1f\x8b\x08\0\0\0\0\0", 8, "save it as text (CSV)"},
                  {" {\"a.jpg\": \"cat\"}\n", 18, "is JSON"},
                  {"\xEF\xBB\xBF[\"cat\"]", 10, "is JSON"},

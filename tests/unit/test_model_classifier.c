@@ -3,8 +3,10 @@
 #include "gradient.h"
 #include "tiny_model.h"
 
+#include "tec/flops.h"
 #include "tec/frozen.h"
 #include "tec/gemm.h"
+#include "tec/measure.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -186,6 +188,59 @@ static void test_fresh_norm(void **state)
     tec_model_free(c.model);
 }
 
+/* -- operations -- */
+
+static void assert_flops(const char *name, double got, double want)
+{
+    if (got != want)
+        fail_msg("%s: %.0f operations instead of %.0f", name, got, want);
+}
+
+/* What plan and bench count is what a step asks for; likewise for the targets of the same variant as a base. */
+static void check_flops(int kind, bool drop)
+{
+    enum { TOPK = 2 };
+    classifier c = make(kind, drop);
+    tec_frozen *frozen;
+    tec_model_config config = c.config;
+    double part[2] = {0};
+    int L = tec_model_patches(&config), pixels = config.channels * config.image_size * config.image_size, topk[TOPK];
+    real *feature = reals(L * config.width), *attention = reals((1 + TOPK) * config.heads * L);
+    tec_gemm_forget();
+    tec_measure_start();
+    tec_model_forward(c.model, c.example, BATCH - 1, weight, scale, part);
+    tec_model_backward(c.model);
+    tec_measure_stop();
+    assert_flops(kinds[kind].name, tec_flops_train(&config, BATCH - 1, L, 0), tec_gemm_flops());
+    tec_gemm_forget();
+    tec_measure_start();
+    tec_model_classify(c.model, c.example, BATCH, reals(BATCH * CLASSES));
+    tec_measure_stop();
+    assert_flops(kinds[kind].name, tec_flops_classify(&config, BATCH), tec_gemm_flops());
+    tec_model_free(c.model);
+
+    config.kind = TEC_MODEL_VIT;
+    if (config.variant.no_class_token) /* has no query */
+        return;
+    assert_int_equal(tec_frozen_create(&frozen, &config, 1), TEC_OK);
+    tec_frozen_ready(frozen);
+    tec_gemm_forget();
+    tec_measure_start();
+    tec_frozen_targets(frozen, copy_of(random_values(pixels, 1), pixels), 1, 1, TOPK, feature, attention, topk);
+    tec_measure_stop();
+    assert_flops(kinds[kind].name, tec_flops_targets(&config, 1, TOPK), tec_gemm_flops());
+    tec_frozen_close(frozen);
+}
+
+static void test_flops(void **state)
+{
+    for (int kind = 0; kind < KINDS; kind++)
+        for (int drop = 0; drop < 2; drop++) {
+            check_flops(kind, drop);
+            numbers_free(state);
+        }
+}
+
 /* -- what the optimiser is told -- */
 
 static void test_rates_and_decay(void **state)
@@ -258,6 +313,7 @@ int main(void)
         cmocka_unit_test_teardown(test_every_tensor, numbers_free),
         cmocka_unit_test_teardown(test_begins_with_another_model, numbers_free),
         cmocka_unit_test_teardown(test_fresh_norm, numbers_free),
+        cmocka_unit_test_teardown(test_flops, numbers_free),
         cmocka_unit_test_teardown(test_rates_and_decay, numbers_free),
         cmocka_unit_test_teardown(test_initialisation, numbers_free),
         cmocka_unit_test_teardown(test_impossible, numbers_free),

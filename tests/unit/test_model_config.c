@@ -49,7 +49,7 @@ static const struct {
     {AT(decoder_depth), 0, "decoder_depth is 0"},
     {AT(decoder_heads), 3, "decoder_heads (3) must divide decoder_width (8)"},
     {AT(decoder_width), 10, "must divide decoder_width (10)"},
-    {AT(groups), 0, "adaptor_groups (0)"},
+    {AT(groups), -1, "adaptor_groups (-1)"},
     {AT(base_heads), 3, "the base model's heads (3) must divide the base model's width (20)"},
     {AT(base_width), 0, "the base model's width (0)"},
 };

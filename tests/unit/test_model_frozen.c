@@ -114,6 +114,28 @@ static void test_features(void **state)
     tec_frozen_close(b.frozen);
 }
 
+/* What tec_frozen_tap gives of one image behind every block, as the block gives it and after the final norm. */
+static void test_taps(void **state)
+{
+    base b = make((int)(intptr_t)*state);
+    const tec_model_config *c = b.config;
+    double *output[8];
+    real *out = reals(b.L * b.D);
+    run_reference(&b, b.images, output, NULL);
+    for (int layer = 0; layer <= c->depth; layer++)
+        for (int raw = 0; raw < 2; raw++) {
+            const double *x = output[layer ? layer - 1 : c->depth - 1];
+            const double *y = raw ? x : reference_norm(b.params, "norm", x, b.N, b.D, 1e-6);
+            tec_tap tap = {.layer = layer, .raw = raw, .pooling = TEC_POOL_CLASS};
+            tec_frozen_tap(b.frozen, b.images, 1, &tap, out);
+            assert_values("class token", out, y, b.D, TOLERANCE);
+            tap.pooling = TEC_POOL_NONE;
+            tec_frozen_tap(b.frozen, b.images, 1, &tap, out);
+            assert_values("patches", out, y + b.D, b.L * b.D, TOLERANCE);
+        }
+    tec_frozen_close(b.frozen);
+}
+
 /* Head-mean logit of the class query by patch. */
 static double class_mean(const base *b, const double *logit, int patch)
 {
@@ -226,8 +248,8 @@ static void test_impossible(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EVERY_CONFIG(test_features), EVERY_CONFIG(test_targets),        FOR_CONFIG(test_threads, 0),
-        EVERY_CONFIG(test_tensors),  cmocka_unit_test(test_impossible),
+        EVERY_CONFIG(test_features), EVERY_CONFIG(test_taps),    EVERY_CONFIG(test_targets),
+        FOR_CONFIG(test_threads, 0), EVERY_CONFIG(test_tensors), cmocka_unit_test(test_impossible),
     };
     tec_threads_set(1);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,8 +81,8 @@ static void test_every_tensor(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[TINY_MODELS] = {MODEL(0), MODEL(1), MODEL(2), MODEL(3),
-                                                  MODEL(4), MODEL(5), MODEL(6), MODEL(7)};
+    const struct CMUnitTest tests[TINY_MODELS] = {MODEL(0), MODEL(1), MODEL(2), MODEL(3), MODEL(4),
+                                                  MODEL(5), MODEL(6), MODEL(7), MODEL(8)};
     tec_threads_set(1);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -117,7 +117,7 @@ static void test_pretrain_memory(void **state)
     tec_plan_job job = make_job(1, 2);
     tec_plan_memory memory;
     tec_model *model;
-    assert_int_equal(tec_plan_pretrain_memory(&job, &memory), TEC_OK);
+    assert_int_equal(tec_plan_training_memory(&job, &memory), TEC_OK);
     assert_int_equal(tec_model_create(&model, &job.model, 8, 49, 15), TEC_OK);
     const tec_params *params = tec_model_params(model);
     assert_true(item(&memory, "weights") == (double)params->total * sizeof(real));
@@ -141,8 +141,8 @@ static void test_memory_of_many_ranks(void **state)
     (void)state;
     tec_plan_job few = make_job(1, 1), many = make_job(8, 8);
     tec_plan_memory a, b;
-    assert_int_equal(tec_plan_pretrain_memory(&few, &a), TEC_OK);
-    assert_int_equal(tec_plan_pretrain_memory(&many, &b), TEC_OK);
+    assert_int_equal(tec_plan_training_memory(&few, &a), TEC_OK);
+    assert_int_equal(tec_plan_training_memory(&many, &b), TEC_OK);
     assert_true(item(&a, "activations") > 6 * item(&b, "activations"));
     assert_true(item(&a, "weights") == item(&b, "weights"));
 }
@@ -153,7 +153,7 @@ static void test_impossible(void **state)
     tec_plan_job job = make_job(1, 1);
     tec_plan_memory memory;
     job.model.heads = 5;
-    assert_int_equal(tec_plan_pretrain_memory(&job, &memory), TEC_USER_ERROR);
+    assert_int_equal(tec_plan_training_memory(&job, &memory), TEC_USER_ERROR);
 }
 
 /* -- storage -- */
@@ -263,6 +263,53 @@ static void test_decoding(void **state)
     assert_true(t.fetch == 0);
 }
 
+/* -- fine-tuning -- */
+
+static tec_plan_job make_tuning(int nodes, int ranks_per_node)
+{
+    tec_model_config model;
+    tec_plan_job job;
+    assert_int_equal(tec_setup_classifier(&settings, NULL, &model), TEC_OK);
+    model.classes = 10;
+    assert_int_equal(tec_setup_tuning_plan_job(&settings, &model, &job), TEC_OK);
+    job.images = 1000;
+    job.val_images = 301;
+    job.nodes = nodes;
+    job.ranks_per_node = ranks_per_node;
+    return job;
+}
+
+/* Pairs of images stay together: of 66 images one of four ranks has 18. All patches are seen. */
+static void test_time_of_tuning(void **state)
+{
+    (void)state;
+    tec_plan_job job = make_tuning(2, 2);
+    tec_plan_time t;
+    job.recipe.batch = 66;
+    job.recipe.epochs = 3;
+    assert_int_equal(tec_plan_time_of(&job, &machine, &t), TEC_OK);
+    assert_near(t.compute, tec_flops_train(&job.model, 18, 196, 0) / 1e10);
+    assert_int_equal(t.steps, 3 * (1000 / 66));
+    assert_near(t.validation, tec_flops_classify(&job.model, 76) / 1e10);
+    assert_near(t.seconds, (double)t.steps * t.step + (double)t.checkpoints * t.checkpoint + 3 * t.validation);
+    assert_true(t.targets_seconds == 0);
+    job.val_images = 0;
+    assert_int_equal(tec_plan_time_of(&job, &machine, &t), TEC_OK);
+    assert_true(t.validation == 0);
+}
+
+static void test_memory_of_tuning(void **state)
+{
+    (void)state;
+    tec_plan_job job = make_tuning(1, 1);
+    tec_plan_memory memory;
+    job.recipe.micro_batch = 7; /* pairs: 6 images are read together, and computed together */
+    assert_int_equal(tec_plan_training_memory(&job, &memory), TEC_OK);
+    double image = 3 * 224 * 224, slot = sizeof(real) * (image + 10 + 2 * 12);
+    assert_true(item(&memory, "loaded ahead") == 3 * 6 * slot + image);
+    assert_true(item(&memory, "validation") == 3 * 6 * sizeof(real) * image + 10 * 10 * 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_train_flops),
@@ -275,6 +322,8 @@ int main(void)
                                        cmocka_unit_test(test_communication),
                                        cmocka_unit_test(test_network_agrees_with_simulation),
                                        cmocka_unit_test(test_node_reduce_rate),
-                                       cmocka_unit_test(test_decoding)};
+                                       cmocka_unit_test(test_decoding),
+                                       cmocka_unit_test(test_time_of_tuning),
+                                       cmocka_unit_test(test_memory_of_tuning)};
     return cmocka_run_group_tests(tests, resolve, unresolve);
 }

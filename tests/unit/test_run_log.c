@@ -26,7 +26,9 @@ static const char *const two_losses[] = {"loss_fea", "loss_att", NULL};
 static void write_steps(int64_t from, int64_t first, int64_t last)
 {
     run_log log = {0};
-    assert_int_equal(tec_run_log_open(&log, folder_top, from, false), TEC_OK);
+    bool validated;
+    assert_int_equal(tec_run_log_open(&log, folder_top, from, false, &validated), TEC_OK);
+    assert_false(validated);
     for (int64_t step = first; step <= last; step++) {
         run_log_line line = {.kind = step % 4 ? "step" : "epoch",
                              .epoch = 1 + (step - 1) / 4,
@@ -166,12 +168,44 @@ static void test_no_log_to_resume(void **state)
     free(path);
 }
 
+/* A run that is resumed at a step knows from the log whether its validation has been done; a line that was cut short does
+ * not count, and one of a later step is dropped. */
+static void test_validation_is_known(void **state)
+{
+    (void)state;
+    const tec_validation v = {.images = 10, .top1 = 5, .top5 = 10, .loss = 1};
+    static const struct {
+        int64_t step;
+        bool validated;
+        const char *after;
+    } expected[] = {{4, true, ""}, {4, false, "half"}, {3, false, ""}, {8, false, ""}};
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        run_log log = {0};
+        bool validated;
+        size_t bytes;
+        write_steps(0, 1, 4);
+        assert_int_equal(tec_run_log_open(&log, folder_top, 4, false, &validated), TEC_OK);
+        assert_false(validated);
+        assert_int_equal(tec_run_log_validation(&log, 1, 4, &v), TEC_OK);
+        tec_run_log_close(&log);
+        char *text = log_text(&bytes);
+        if (expected[i].after[0])
+            put_text(text, bytes - 5);
+        free(text);
+        log = (run_log){0};
+        assert_int_equal(tec_run_log_open(&log, folder_top, expected[i].step, false, &validated), TEC_OK);
+        assert_int_equal(validated, expected[i].validated);
+        tec_run_log_close(&log);
+    }
+}
+
 static void test_not_writable(void **state)
 {
     (void)state;
     run_log log = {0};
+    bool validated;
     char *path = tec_path_join(folder_top, "none");
-    assert_int_equal(tec_run_log_open(&log, path, 0, false), TEC_SYSTEM_ERROR);
+    assert_int_equal(tec_run_log_open(&log, path, 0, false, &validated), TEC_SYSTEM_ERROR);
     assert_non_null(strstr(tec_error_message(), "none/log.jsonl"));
     tec_run_log_close(&log);
     free(path);
@@ -192,12 +226,13 @@ static void test_full_disk(void **state)
     (void)state;
     char said[2000];
     size_t before;
+    bool validated;
     run_log log = {0};
     run_log_line line = {.kind = "step", .loss_names = two_losses, .step = 4};
     signal(SIGXFSZ, SIG_IGN);
     write_steps(0, 1, 3);
     free(log_text(&before));
-    assert_int_equal(tec_run_log_open(&log, folder_top, 3, false), TEC_OK);
+    assert_int_equal(tec_run_log_open(&log, folder_top, 3, false, &validated), TEC_OK);
     capture *c = capture_begin();
     limit_files(before + 10);
     assert_int_equal(tec_run_log_write(&log, &line), TEC_OK);
@@ -236,6 +271,7 @@ int main(void)
                                        cmocka_unit_test(test_half_a_line),
                                        cmocka_unit_test(test_broken_lines),
                                        cmocka_unit_test(test_no_log_to_resume),
+                                       cmocka_unit_test(test_validation_is_known),
                                        cmocka_unit_test(test_not_writable),
                                        cmocka_unit_test(test_full_disk),
                                        cmocka_unit_test(test_other_ranks)};

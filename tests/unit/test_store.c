@@ -442,7 +442,7 @@ static void test_missing_manifest_and_shards(void **state)
 static void test_mismatch_names_the_field(void **state)
 {
     (void)state;
-    tec_store_spec spec = make_spec(TEC_TARGET_FLOAT16), other[17];
+    tec_store_spec spec = make_spec(TEC_TARGET_FLOAT16), other[18];
     const char *const part[] = {"base = fedcba9876543210, this run wants 0000000000000003 (base.model)",
                                 "dataset = 0000000000000001",
                                 "samples = 23, this run wants 24",
@@ -459,8 +459,9 @@ static void test_mismatch_names_the_field(void **state)
                                 "std = [1, 2, 0.333333333]",
                                 "crop_scale = [0.2, 1], this run wants [0.08, 1] (data.crop_scale)",
                                 "flip = true, this run wants false",
-                                "seed = 18446744073709551615, this run wants 0 (run.seed)"};
-    for (int i = 0; i < 17; i++)
+                                "seed = 18446744073709551615, this run wants 0 (run.seed)",
+                                "plain_features = false, this run wants true (targets.standardise)"};
+    for (int i = 0; i < 18; i++)
         other[i] = spec;
     other[0].base = 3;
     other[1].dataset++;
@@ -479,11 +480,12 @@ static void test_mismatch_names_the_field(void **state)
     other[14].crop_scale[0] = 0.08;
     other[15].flip = false;
     other[16].seed++;
+    other[17].plain_features = true;
     tec_store *store;
     bool done;
     write_store(&spec);
     assert_int_equal(open_store(&store), TEC_OK);
-    for (int i = 0; i < 17; i++) {
+    for (int i = 0; i < 18; i++) {
         assert_int_equal(tec_store_match(store, &other[i], dir), TEC_USER_ERROR);
         assert_message(part[i]);
         assert_int_equal(tec_store_shard_done(dir, &other[i], 0, &done), TEC_USER_ERROR);

@@ -5,7 +5,7 @@
 
 #include "tec/model.h"
 
-enum { TINY_MODELS = 8, TINY_EXAMPLES = 4 };
+enum { TINY_MODELS = 9, TINY_EXAMPLES = 4 };
 
 typedef struct tiny_model {
     const char *name;

@@ -1,0 +1,60 @@
+/* Module eval, private. A part of the features that are being computed, in a file of its own, which is whole or not there:
+ * the rows of a range of images, their samples and contents, and what was said of images that were left out. Local. */
+#ifndef TEC_ROW_PART_H
+#define TEC_ROW_PART_H
+
+#include "tec/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A part that is being written. */
+typedef struct row_part {
+    char *path, *temporary;
+    int fd; /* -1: closed */
+    size_t row_bytes;
+    int64_t rows, bytes; /* written so far */
+    uint32_t crc;        /* of them */
+} row_part;
+
+/* Begins part `number` in `dir`. Put rows; commit it with what belongs to them, or discard it, which is harmless after a
+ * commit. TEC_SYSTEM_ERROR: the disk; the part is then discarded.
+ *
+ *   rows     [count] of row_bytes each
+ *   sample   [all rows]
+ *   content  [all rows]
+ *   notes    texts "SAMPLE MESSAGE", each ended by a 0 byte */
+tec_status tec_row_part_open(row_part *part, const char *dir, int64_t number, size_t row_bytes);
+tec_status tec_row_part_put(row_part *part, const void *rows, int64_t count);
+tec_status tec_row_part_commit(row_part *part, const int64_t *sample, const uint64_t *content, const char *notes,
+                               size_t notes_bytes);
+void tec_row_part_discard(row_part *part);
+
+/* Is it there, as a file of the right length? */
+bool tec_row_part_there(const char *dir, int64_t number, size_t row_bytes);
+
+/* What a part holds besides its rows. All owned; freed by tec_row_notes_free. */
+typedef struct row_notes {
+    int64_t rows;
+    int64_t *sample;   /* [rows] */
+    uint64_t *content; /* [rows] */
+    char *notes;       /* and a 0 behind them */
+    size_t notes_bytes;
+} row_notes;
+
+/* Takes some rows of a part, in order.
+ *
+ *   rows  [count] of row_bytes each */
+typedef tec_status row_part_take(void *context, const void *rows, int64_t count);
+
+/* Reads a part; `take` (NULL: rows are not read, and nothing is checked but lengths) gets its rows. TEC_SYSTEM_ERROR: it
+ * cannot be read or is damaged; it is then removed, so that the next run computes it again. */
+tec_status tec_row_part_read(const char *dir, int64_t number, size_t row_bytes, row_part_take *take, void *context,
+                             row_notes *out);
+void tec_row_notes_free(row_notes *notes);
+
+/* Removes it, if it is there. */
+void tec_row_part_remove(const char *dir, int64_t number);
+
+#endif
