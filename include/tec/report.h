@@ -87,8 +87,8 @@ typedef struct tec_report_images {
 /* The images themselves: the first column. */
 void tec_report_show_images(tec_report_run *run, const tec_report_images *images);
 
-/* Any ViT with a class token, created for one image: its patch tokens as colours, and what each head of its last block
- * attends to. */
+/* Any ViT, created for one image: its patch tokens as colours and, where it has a class token, what each head of its
+ * last block attends to. */
 void tec_report_show_encoder(tec_report_run *run, const tec_report_images *images, tec_frozen *frozen,
                              const tec_normalisation *normalisation);
 
