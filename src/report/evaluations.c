@@ -52,7 +52,9 @@ static void find_results_of(results *all, const tec_report_run *run, int colour)
         json_array_foreach(json_object_get(file, "knn"), k, each)
         {
             result *r = add(all, run, colour, file, each);
-            snprintf(r->how, sizeof r->how, "k-NN, k = %.0f", tec_json_number(each, "k"));
+            char k_text[24];
+            snprintf(r->how, sizeof r->how, "k-NN, k = %s",
+                     tec_number_text(k_text, sizeof k_text, tec_json_number(each, "k"), 6));
         }
         if (json_is_object(probe))
             snprintf(add(all, run, colour, file, probe)->how, sizeof(char[48]), "linear probe");
