@@ -147,6 +147,21 @@ static chart_series collect(const results *all, int first, int dash, const char 
     return (chart_series){.name = name, .dash = dash, .x = x, .y = y, .count = count};
 }
 
+/* The same ways of evaluating have the same dashes in all runs. */
+static int dash_of(const results *all, int index)
+{
+    int ways = 0;
+    for (int i = 0; i < index; i++) {
+        bool first = true;
+        if (strcmp(all->result[i].how, all->result[index].how) == 0)
+            break;
+        for (int j = 0; j < i && first; j++)
+            first = strcmp(all->result[j].how, all->result[i].how) != 0;
+        ways += first;
+    }
+    return ways % 4;
+}
+
 static bool has_line(const chart_series *series, int count)
 {
     for (int i = 0; i < count; i++)
@@ -164,7 +179,7 @@ static void put_chart(FILE *out, const results *all, int runs)
         if (!begins_line(all, i))
             continue;
         char *name = tec_string_format("%s, %s", r->run->name, r->how);
-        series[used] = collect(all, i, runs > 1 ? used % 4 : 0, name);
+        series[used] = collect(all, i, runs > 1 ? dash_of(all, i) : 0, name);
         series[used].colour = runs > 1 ? r->colour : used;
         used++;
     }

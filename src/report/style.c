@@ -47,6 +47,7 @@ static const char *const lines[] = {
     ".pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1.4rem",
     "  2.5rem;",
     "  align-items: start; } .pair > * { min-width: 0; }",
+    ".wide + .charts { margin-top: 1.4rem; }",
     "figure { margin: 0; min-width: 0; } figcaption { font-weight: 600; margin-bottom: 0.3rem; }",
     "svg { display: block; width: 100%; height: auto; } .matrix { max-width: 32rem; }",
     "svg text { font: 12px system-ui, 'DejaVu Sans', sans-serif; fill: var(--soft); } svg text.on { fill:",
