@@ -104,13 +104,11 @@ results() {
 }
 files=(-c tiny.yaml eval.features=one.h5 eval.val_features=val.h5)
 for command in knn probe; do
-    for n in 1 2; do
-        run ranks $n $command -c tiny.yaml eval.model="$model" eval.batch=7 run.dir=by-model
-        expect_exit 0 'features by base/checkpoint.h5 of train/images-idx3-ubyte \(one.h5\)' \
-            ranks $n $command "${files[@]}" run.dir=by-files
-        diff <(results by-model/$command.json) <(results by-files/$command.json) >"$out" ||
-            fail "$command of files has other results on $n ranks"
-    done
+    run ranks 2 $command -c tiny.yaml eval.model="$model" eval.batch=7 run.dir=by-model
+    expect_exit 0 'features by base/checkpoint.h5 of train/images-idx3-ubyte \(one.h5\)' \
+        ranks 2 $command "${files[@]}" run.dir=by-files
+    diff <(results by-model/$command.json) <(results by-files/$command.json) >"$out" ||
+        fail "$command of files has other results"
 done
 run tec knn -c by-files/knn.yaml
 # refused PATTERN key=value ...
