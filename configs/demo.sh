@@ -54,6 +54,7 @@ evaluate 'raw pixels' - '' pixels "$RUNS/pixels" 0
 train base "configs/fashion_mnist_base.yaml"
 tec targets -c "configs/fashion_mnist.yaml" "base.model=$RUNS/base/checkpoint.h5" "targets.dir=$RUNS/targets"
 train new "configs/fashion_mnist.yaml" "base.model=$RUNS/base/checkpoint.h5" "targets.dir=$RUNS/targets"
+"$BUILD/tec" report "$RUNS/base" "$RUNS/new" "$RUNS/pixels" -o "$RUNS/report.html"
 
 echo
 printf '%-22s %6s %9s %8s %9s %9s\n' '' epochs images/s minutes k-NN linear
@@ -61,4 +62,4 @@ printf '%s\n' "${table[@]}"
 echo
 echo "k-NN (k = 10) and linear: top-1 in %, 10,000 training and 10,000 test images, class token."
 echo "Whole demo: $(((SECONDS - start) / 60)) min $(((SECONDS - start) % 60)) s with $RANKS ranks. Written to $RUNS: base/, targets/, new/"
-echo "(checkpoint.h5, log.jsonl, settings.yaml, knn.json, probe.json)."
+echo "(checkpoint.h5, log.jsonl, settings.yaml, knn.json, probe.json). $RUNS/report.html shows all of it in a browser."

@@ -46,8 +46,9 @@ static tec_status open_files(const tec_settings *s, tec_feature_file **train, te
                         s->eval.features[0] ? "eval.val_features" : "eval.features",
                         s->eval.features[0] ? "eval.features" : "eval.val_features");
     if (s->eval.model[0])
-        return tec_fail(TEC_USER_ERROR, "eval.model and eval.features are both given: give one of them (eval.model= takes "
-                                        "it back)");
+        return tec_fail(TEC_USER_ERROR,
+                        "eval.model and eval.features are both given: give one of them (eval.model= takes "
+                        "it back)");
     TEC_TRY(tec_feature_file_open(train, s->eval.features));
     TEC_TRY(tec_feature_file_open(val, s->eval.val_features));
     TEC_TRY(tec_evaluation_check_files(*train, *val));
