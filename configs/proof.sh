@@ -52,8 +52,8 @@ pretrain() {
     tec pretrain "run.dir=$dir" "${@:2}"
 }
 
-# base NAME EPOCHS: a masked autoencoder.
-base() { pretrain "$1" pretrain.objective=mae pretrain.mask_ratio=0.75 pretrain.norm_pix=true "pretrain.epochs=$2"; }
+# mae EPOCHS: a masked autoencoder, mae-EPOCHS.
+mae() { pretrain "mae-$1" pretrain.objective=mae pretrain.mask_ratio=0.75 "pretrain.epochs=$1"; }
 
 # new NAME BASE EPOCHS [SETTING ...]: from the targets of BASE, whose store is named after it and `targets` in SETTING.
 new() {
@@ -103,17 +103,16 @@ frozen() {
 
 # compare EPOCHS NEW_EPOCHS SHARE ...
 compare() {
-    local share name
-    base base "$1"
-    base continued $(($1 + $2))
-    new new base "$2"
+    local share name models=("mae-$1" "mae-$(($1 + $2))" "new-$2")
+    mae "$1"
+    mae $(($1 + $2))
+    new "new-$2" "mae-$1" "$2"
     shift 2
-    frozen pixels
-    for name in base continued new; do
+    for name in pixels "${models[@]}"; do
         frozen "$name"
     done
     for share in "$@"; do
-        for name in scratch base continued new; do
+        for name in scratch "${models[@]}"; do
             tune "$name" "$share"
         done
     done
@@ -124,38 +123,44 @@ part_chain() { compare "$BASE_EPOCHS" "$NEW_EPOCHS" 0.01 0.1 1; }
 part_photographs() { compare "$PHOTO_EPOCHS" "$PHOTO_EPOCHS" 0.1 1; }
 
 # The same after fewer epochs, and after more.
+speed_of_new=($((NEW_EPOCHS / 4)) $((NEW_EPOCHS / 2)) "$NEW_EPOCHS")
+speed_of_mae=("${speed_of_new[@]}" $((2 * NEW_EPOCHS)) $((4 * NEW_EPOCHS)))
+
 part_speed() {
     local epochs
-    base base "$BASE_EPOCHS"
-    for epochs in $((NEW_EPOCHS / 4)) $((NEW_EPOCHS / 2)) "$NEW_EPOCHS"; do
-        new "new-$epochs" base "$epochs"
+    mae "$BASE_EPOCHS"
+    for epochs in "${speed_of_new[@]}"; do
+        new "new-$epochs" "mae-$BASE_EPOCHS" "$epochs"
         tune "new-$epochs" 0.1
     done
-    for epochs in $((NEW_EPOCHS / 4)) $((NEW_EPOCHS / 2)) "$NEW_EPOCHS" $((2 * NEW_EPOCHS)) $((4 * NEW_EPOCHS)); do
-        base "mae-$epochs" "$epochs"
+    for epochs in "${speed_of_mae[@]}"; do
+        mae "$epochs"
         tune "mae-$epochs" 0.1
     done
 }
 
 part_ablation() {
     local what name
-    base base "$BASE_EPOCHS"
-    new new base "$NEW_EPOCHS"
-    tune new 0.1
+    mae "$BASE_EPOCHS"
+    new "new-$NEW_EPOCHS" "mae-$BASE_EPOCHS" "$NEW_EPOCHS"
+    tune "new-$NEW_EPOCHS" 0.1
     for what in "${ablations[@]}"; do
         name=${what// /-}
-        new "$name" base "$NEW_EPOCHS" "${left_out[$what]}"
+        new "$name" "mae-$BASE_EPOCHS" "$NEW_EPOCHS" "${left_out[$what]}"
         tune "$name" 0.1
     done
 }
 
 # New models from new models.
+generations=("mae-$BASE_EPOCHS" "new-$NEW_EPOCHS" second third)
+
 part_again() {
-    base base "$BASE_EPOCHS"
-    new new base "$NEW_EPOCHS"
-    new second new "$NEW_EPOCHS"
-    new third second "$NEW_EPOCHS"
-    for name in base new second third; do
+    local name i
+    mae "$BASE_EPOCHS"
+    for ((i = 1; i < ${#generations[@]}; i++)); do
+        new "${generations[i]}" "${generations[i - 1]}" "$NEW_EPOCHS"
+    done
+    for name in "${generations[@]}"; do
         frozen "$name"
         tune "$name" 0.1
     done
@@ -164,11 +169,11 @@ part_again() {
 # ---- the tables, in Markdown ----
 
 # figures FILE KEY: of all seeds, mean and standard deviation, as `84.38 ± 0.21`; of one seed alone the figure; or a dash.
-# FILE is below the directory of a seed. k-NN's is that of its k = 10.
+# FILE is below the directory of a seed. Of k-NN it is the first k's, 10.
 figures() {
     local file
     for file in "$RUNS/$data"/*/"$1"; do
-        [[ ! -f $file ]] || tr -d '\n' <"$file" | sed "s/.*\"$2\": *\([0-9.]*\).*/\1\n/"
+        [[ ! -f $file ]] || sed -n "s/.*\"$2\": *\([0-9.]*\).*/\1/p" "$file" | head -n 1
     done | awk '{ n++; sum += $1; squares += $1 * $1 }
         END { if (!n) print "-"
               else if (n == 1) printf "%.2f\n", sum
@@ -187,44 +192,66 @@ head_of() {
     row "${@//*/---}"
 }
 
-table_compare() {
-    local name share cells
-    head_of model k-NN linear "${@/%/ of the labels}"
-    for name in pixels scratch base continued new; do
-        cells=("$(figures "frozen/$name/knn.json" top1)" "$(figures "frozen/$name/probe.json" top1)")
-        for share in "$@"; do
-            cells+=("$(tuned "$name" "$share")")
-        done
-        row "$name" "${cells[@]}"
+# line WHAT NAME SHARE ...: a model's row, called WHAT: on frozen features, and fine-tuned.
+line() {
+    local what=$1 name=$2 share cells
+    cells=("$(figures "frozen/$name/knn.json" top1)" "$(figures "frozen/$name/probe.json" top1)")
+    shift 2
+    for share in "$@"; do
+        cells+=("$(tuned "$name" "$share")")
+    done
+    row "$what" "${cells[@]}"
+}
+
+# percent SHARE ...: as heads of columns.
+percent() {
+    local share
+    for share in "$@"; do
+        awk -v s="$share" 'BEGIN { print s == 1 ? "fine-tuned" : sprintf("fine-tuned, %g %% of the labels", 100 * s) }'
     done
 }
 
-table_chain() { table_compare 0.01 0.1 1; }
+# table_compare EPOCHS NEW_EPOCHS SHARE ...
+table_compare() {
+    local epochs=$1 new_epochs=$2 heads
+    shift 2
+    mapfile -t heads < <(percent "$@")
+    head_of model k-NN linear "${heads[@]}"
+    line 'raw pixels' pixels "$@"
+    line 'from scratch' scratch "$@"
+    line "base, MAE of $epochs epochs" "mae-$epochs" "$@"
+    line "continued base, MAE of $((epochs + new_epochs)) epochs" "mae-$((epochs + new_epochs))" "$@"
+    line "new model, $new_epochs epochs" "new-$new_epochs" "$@"
+}
 
-table_photographs() { table_compare 0.1 1; }
+table_chain() { table_compare "$BASE_EPOCHS" "$NEW_EPOCHS" 0.01 0.1 1; }
+
+table_photographs() { table_compare "$PHOTO_EPOCHS" "$PHOTO_EPOCHS" 0.1 1; }
 
 table_speed() {
     local epochs
     head_of epochs 'MAE alone' 'new model'
-    for epochs in $((NEW_EPOCHS / 4)) $((NEW_EPOCHS / 2)) "$NEW_EPOCHS" $((2 * NEW_EPOCHS)) $((4 * NEW_EPOCHS)); do
+    for epochs in "${speed_of_mae[@]}"; do
         row "$epochs" "$(tuned "mae-$epochs" 0.1)" "$(tuned "new-$epochs" 0.1)"
     done
 }
 
 table_ablation() {
-    local what
-    head_of 'new model' '0.1 of the labels'
-    row all "$(tuned new 0.1)"
+    local what heads
+    mapfile -t heads < <(percent 0.1)
+    head_of 'new model' "${heads[@]}"
+    row all "$(tuned "new-$NEW_EPOCHS" 0.1)"
     for what in "${ablations[@]}"; do
         row "$what" "$(tuned "${what// /-}" 0.1)"
     done
 }
 
 table_again() {
-    local name
-    head_of model k-NN linear '0.1 of the labels'
-    for name in base new second third; do
-        row "$name" "$(figures "frozen/$name/knn.json" top1)" "$(figures "frozen/$name/probe.json" top1)" "$(tuned "$name" 0.1)"
+    local name heads
+    mapfile -t heads < <(percent 0.1)
+    head_of model k-NN linear "${heads[@]}"
+    for name in "${generations[@]}"; do
+        line "$name" "$name" 0.1
     done
 }
 

@@ -42,7 +42,8 @@ static void print_classes(const tec_check_set *s)
     tally *count = count_classes(s);
     for (int c = 0; c < classes && c < MOST_CLASSES; c++) {
         char *name = tec_string_printable(tec_string_copy(tec_dataset_class_name(s->set, c)));
-        printf("  class     %s: %lld images, %lld bad\n", name, (long long)count[c].images, (long long)count[c].bad);
+        printf("  class     %s: %lld image%s, %lld bad\n", name, (long long)count[c].images,
+               tec_plural(count[c].images), (long long)count[c].bad);
         free(name);
     }
     if (classes > MOST_CLASSES)
@@ -81,7 +82,7 @@ void tec_check_print(const tec_check_set *s, int channels, int side)
 {
     const tec_check *check = &s->check;
     int classes = tec_dataset_classes(s->set);
-    printf("%s: %lld images, %lld bad, ", s->path, (long long)check->images,
+    printf("%s: %lld image%s, %lld bad, ", s->path, (long long)check->images, tec_plural(check->images),
            (long long)(check->images - check->readable));
     if (classes)
         printf("%d class%s\n", classes, classes == 1 ? "" : "es");

@@ -81,8 +81,9 @@ static tec_status read_set(const tec_comm *comm, const tec_invocation *call, int
 
 /* ---- the command ---- */
 
-static tec_status fail(const tec_check_set *sets, int count)
+static tec_status fail(const tec_invocation *call, const tec_check_set *sets, int count)
 {
+    const bool skip = call->settings.data.on_bad_image == TEC_BAD_IMAGE_SKIP;
     int64_t images = 0, readable = 0;
     for (int i = 0; i < count; i++) {
         images += sets[i].check.images;
@@ -92,9 +93,8 @@ static tec_status fail(const tec_check_set *sets, int count)
         return TEC_OK;
     return tec_fail(
         TEC_CHECK_FAILED,
-        "%lld of %lld images cannot be read: repair or remove them, or set data.on_bad_image=skip, which leaves "
-        "them out",
-        (long long)(images - readable), (long long)images);
+        "%lld of %lld images cannot be read: repair or remove them, or %s data.on_bad_image=skip, which leaves them out",
+        (long long)(images - readable), (long long)images, skip ? "keep" : "set");
 }
 
 static tec_status report(const tec_invocation *call, const tec_check_set *sets, int count)
@@ -130,7 +130,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     if (status == TEC_OK)
         status = tec_comm_agree(comm, comm->rank == 0 ? report(call, sets, count) : TEC_OK);
     if (status == TEC_OK)
-        status = fail(sets, count);
+        status = fail(call, sets, count);
     for (int i = 0; i < count; i++) {
         tec_check_free(&sets[i].check);
         tec_dataset_close(sets[i].set);

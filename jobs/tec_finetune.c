@@ -4,6 +4,7 @@
 #include "tec/files.h"
 #include "tec/json.h"
 #include "tec/log.h"
+#include "tec/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,8 +74,9 @@ static tec_status write_report(const subject *s, const tec_validation *v, int64_
     free(path);
     json_decref(object);
     if (status == TEC_OK && last)
-        printf("finetune top1 %.2f top5 %.2f balanced %.2f loss %.4f (%lld images, %d classes, %lld epochs)\n", top1,
-               top5, recalls / present, v->loss, (long long)v->images, v->classes, (long long)epochs);
+        printf("finetune top1 %.2f top5 %.2f balanced %.2f loss %.4f (%lld images, %d classes, %lld epoch%s)\n", top1,
+               top5, recalls / present, v->loss, (long long)v->images, v->classes, (long long)epochs,
+               tec_plural(epochs));
     return status;
 }
 

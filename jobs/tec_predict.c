@@ -19,7 +19,7 @@ enum { OPTION_OUT, OPTION_FORMAT };
 enum { PLACES = 5 };
 
 static const tec_option options[] = {
-    {"o", TEC_OPTION_TEXT, "OUT", .help = "the file to write, instead of standard output"},
+    {"o", TEC_OPTION_TEXT, "OUT", .help = "the file to write, instead of standard output (-)"},
     {"format", TEC_OPTION_CHOICE, "csv|jsonl", .help = "by default chosen by the extension of OUT, else csv"},
     {0}};
 
@@ -259,7 +259,7 @@ static tec_status predict(const tec_comm *comm, const tec_settings *settings, co
     if (status == TEC_OK)
         status = write_parts(comm, path, text, bytes);
     if (status == TEC_OK)
-        tec_skipped_report(&skipped, comm, "the images");
+        tec_skipped_report(&skipped, comm, "the set");
     tec_skipped_free(&skipped);
     free(text);
     return status;
@@ -268,7 +268,7 @@ static tec_status predict(const tec_comm *comm, const tec_settings *settings, co
 static tec_status run(tec_comm *comm, const tec_invocation *call)
 {
     tec_settings settings = call->settings; /* borrows its texts */
-    const char *path = call->option[OPTION_OUT].text;
+    const char *out = call->option[OPTION_OUT].text, *path = out && strcmp(out, "-") ? out : NULL;
     const tec_argument *format = &call->option[OPTION_FORMAT];
     if (call->file_count != 2)
         return tec_fail(TEC_USER_ERROR,

@@ -52,12 +52,22 @@ static tec_status check_call(const tec_invocation *call)
     return TEC_OK;
 }
 
+/* Of what is 0 everywhere there is none. */
+static double relative(double difference, double square)
+{
+    return square > 0 ? sqrt(difference / square) : 0;
+}
+
 static void print_error(tec_target_type type, const tec_store_error *e)
 {
     printf("storage %s: relative error of feature %.2e, of attention (%s) %.2e\n", tec_target_type_name(type),
-           sqrt(e->feature_difference / e->feature_square),
+           relative(e->feature_difference, e->feature_square),
            tec_target_type_name(type == TEC_TARGET_INT8 ? TEC_TARGET_INT8 : TEC_TARGET_FLOAT16),
-           sqrt(e->attention_difference / e->attention_square));
+           relative(e->attention_difference, e->attention_square));
+    if (!(e->feature_square > 0))
+        tec_warn(
+            "every patch of an image has the same feature, and there is nothing to learn: does base.model hold its "
+            "weights, and do the images differ from patch to patch?");
 }
 
 /* Collective. */

@@ -37,6 +37,10 @@ bool tec_path_is_within(const char *path, const char *dir);
 /* Does the path exist, as a file of whatever kind? */
 bool tec_file_exists(const char *path);
 
+/* The same for a file whose absence has consequences: work would be begun anew, and the file replaced. TEC_USER_ERROR: a
+ * link to nothing, as to a disk that is not mounted; TEC_SYSTEM_ERROR: it cannot be told. */
+tec_status tec_file_look(const char *path, bool *there);
+
 /* Reads the whole file and appends a 0 that *bytes does not count; the caller frees *data. TEC_USER_ERROR: missing,
  * unreadable, not a regular file, or longer than `limit` bytes; TEC_SYSTEM_ERROR: the disk. */
 tec_status tec_file_read(const char *path, size_t limit, char **data, size_t *bytes);
@@ -65,7 +69,7 @@ tec_status tec_file_publish(const char *temporary, const char *path);
  * the same thing the first wins (the last, where the file system has no hard links). */
 tec_status tec_file_publish_once(const char *temporary, const char *path);
 
-/* Can a file be written at `path`? Tried with an empty temporary file, so that a mistake is told before the work whose
+/* Can a file be written at `path`, which is then replaced? Not in place of a device, nor as `-`. Tried with an empty temporary file, so that a mistake is told before the work whose
  * result would have nowhere to go. TEC_USER_ERROR: no, with the reason. */
 tec_status tec_file_check_output(const char *path);
 

@@ -96,7 +96,8 @@ tec_status tec_import_resize(const tec_import *import, int image_size, tec_model
 
 /* Fills the tensors of a frozen model with the architecture of tec_import_resize: separate queries, keys and values
  * become one tensor, missing biases zero; LayerScale is folded into attn.proj and mlp.fc2; position embeddings are
- * interpolated as the facts say. TEC_USER_ERROR: a value that is not finite, a damaged file. */
+ * interpolated as the facts say. Weight matrices of nothing but zeros give a warning. TEC_USER_ERROR: a value that is not
+ * finite, a damaged file. */
 tec_status tec_import_read(tec_import *import, tec_params *params, const tec_model_config *config);
 
 /* All facts in one line; the caller frees it. */

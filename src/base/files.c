@@ -102,6 +102,19 @@ bool tec_file_exists(const char *path)
     return stat(path, &info) == 0;
 }
 
+tec_status tec_file_look(const char *path, bool *there)
+{
+    struct stat info;
+    *there = stat(path, &info) == 0;
+    if (*there || errno == ENOTDIR)
+        return TEC_OK;
+    if (errno != ENOENT && errno != ELOOP)
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: %s", path, strerror(errno));
+    if (lstat(path, &info) != 0)
+        return TEC_OK;
+    return tec_fail(TEC_USER_ERROR, "%s is a link to nothing (is a disk missing?): mend the link, or remove it", path);
+}
+
 /* -- reading -- */
 
 tec_status tec_file_get(int fd, const char *path, void *data, size_t bytes, int64_t offset)
@@ -268,8 +281,11 @@ tec_status tec_file_write(const char *path, const void *data, size_t bytes)
 tec_status tec_file_check_output(const char *path)
 {
     struct stat info;
-    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
-        return tec_fail(TEC_USER_ERROR, "%s is a directory: name a file", path);
+    if (strcmp(path, "-") == 0)
+        return tec_fail(TEC_USER_ERROR, "`-` does not stand for standard output here: name a file");
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
+        return tec_fail(TEC_USER_ERROR, "%s is a %s: name a file", path,
+                        S_ISDIR(info.st_mode) ? "directory" : "device or a pipe");
     char *temporary = tec_file_temporary(path);
     int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666), failed = fd < 0 ? errno : 0;
     if (fd >= 0) {

@@ -332,9 +332,9 @@ static void warn_of_dead(const walk *w)
 {
     if (!w->dead_links)
         return;
-    char *text = tec_string_format(
-        "%lld dead link%s named as an image (%s%s): left out as bad images by data.on_bad_image=skip",
-        (long long)w->dead_links, tec_plural(w->dead_links), w->dead, w->dead_links == 1 ? "" : ", ...");
+    char *text =
+        tec_string_format("%lld dead link%s named as an image (%s%s), which cannot be read", (long long)w->dead_links,
+                          tec_plural(w->dead_links), w->dead, w->dead_links == 1 ? "" : ", ...");
     tec_scan_remark(w->notes, w->root, text);
     free(text);
 }

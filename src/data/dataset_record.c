@@ -151,7 +151,7 @@ static void note(changes *c, int64_t *count, char *text)
 static void note_other(changes *c, const tec_dataset *set, const char *path, int64_t was, int64_t is)
 {
     if (set->kind->one_size)
-        note(c, &c->other, tec_string_format("%s is another image", path));
+        note(c, &c->other, tec_string_format("%s is another image, or has another label", path));
     else
         note(c, &c->other, tec_string_format("%s has %lld bytes instead of %lld", path, (long long)is, (long long)was));
 }

@@ -2,6 +2,9 @@
 #include "classes.h"
 
 #include "tec/log.h"
+#include "tec/text.h"
+
+#include <stdlib.h>
 
 tec_status tec_classes_check_several(const class_table *set)
 {
@@ -13,11 +16,18 @@ tec_status tec_classes_check_several(const class_table *set)
         }
     if (present > 1)
         return TEC_OK;
-    return tec_fail(
-        TEC_USER_ERROR,
-        "%s %s: all %lld images are of one class, %s: every answer would be right, so nothing can be evaluated; "
-        "give the folder that holds the class folders",
-        set->key, set->path, (long long)set->count[last], set->name[last]);
+    const long long images = set->count[last];
+    char *remedy = set->classes == 1
+                       ? tec_string_copy("give the folder that holds the class folders")
+                       : tec_string_format("no other of its %d classes has an image%s", set->classes, set->limit);
+    tec_status status =
+        tec_fail(TEC_USER_ERROR,
+                 "%s %s: %s%lld image%s of one class, %s: every answer would be right, so nothing can be "
+                 "evaluated; %s",
+                 set->key, set->path, images == 1 ? "its " : "all ", images, images == 1 ? " is" : "s are",
+                 set->name[last], remedy);
+    free(remedy);
+    return status;
 }
 
 static void warn_of_absent(const class_table *train, const class_table *val)

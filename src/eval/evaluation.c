@@ -52,7 +52,9 @@ static void close_table(class_table *table)
 
 static tec_status check_several(const char *key, const char *path, const tec_dataset *set)
 {
-    class_table table = table_of(set, key, path, "");
+    const bool val = strcmp(key, "data.val") == 0;
+    class_table table =
+        table_of(set, key, path, val ? " as it is used (data.max_val)" : " as it is used (data.max_train)");
     tec_status status = tec_classes_check_several(&table);
     close_table(&table);
     return status;

@@ -256,7 +256,12 @@ static double lr_of(const tec_probe_settings *settings, int64_t batch, int64_t i
 static void check_loss(const probe *p, double loss)
 {
     double guessing = log(p->classes);
-    if (p->classes > 1 && loss > 0.8 * guessing)
+    if (p->classes > 1 && !(loss <= 1.2 * guessing))
+        tec_warn(
+            "linear probe: the loss ends at %.4g, above the %.4f = ln(%d) of guessing: the accuracy says nothing about "
+            "the features; the batch was %lld, the learning rate %g in %d epochs: try a smaller probe.lr",
+            loss, guessing, p->classes, (long long)p->batch, p->lr, p->settings->epochs);
+    else if (p->classes > 1 && loss > 0.8 * guessing)
         tec_warn(
             "linear probe: the loss ends at %.4f, not far from the %.4f = ln(%d) of guessing: the classifier has hardly "
             "learnt anything, and its accuracy says little about the features; the batch was %lld, the learning "

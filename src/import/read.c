@@ -1,7 +1,9 @@
 /* Reading the values: parts are stacked, missing biases filled in and LayerScale folded into a frozen model. */
 #include "import_parts.h"
 
+#include "tec/log.h"
 #include "tec/memory.h"
+#include "tec/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -73,6 +75,32 @@ static tec_status fold_scale(tec_import *import, tec_params *params, int block, 
     return status;
 }
 
+static bool is_all_zero(const real *value, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (value[i] != 0)
+            return false;
+    return true;
+}
+
+/* As in a file whose space was reserved but not filled. One matrix may be meant so. */
+static void warn_of_zeros(const tec_import *import, const tec_params *params)
+{
+    int matrices = 0, zero = 0;
+    const char *first = NULL;
+    for (int i = 0; i < params->count; i++) {
+        const tec_param *p = &params->param[i];
+        if (p->dims < 2 || !tec_string_ends_with(p->name, ".weight"))
+            continue;
+        matrices++;
+        if (is_all_zero(params->weight + p->offset, p->count) && !zero++)
+            first = p->name;
+    }
+    if (zero)
+        tec_warn("%s: %d of its %d weight matrices hold%s nothing but zeros (%s%s): is the file complete?",
+                 import->path, zero, matrices, zero == 1 ? "s" : "", first, zero == 1 ? "" : ", ...");
+}
+
 tec_status tec_import_read(tec_import *import, tec_params *params, const tec_model_config *config)
 {
     for (int i = 0; i < params->count; i++) {
@@ -87,5 +115,6 @@ tec_status tec_import_read(tec_import *import, tec_params *params, const tec_mod
         TEC_TRY(fold_scale(import, params, i, "ls1", "attn.proj"));
         TEC_TRY(fold_scale(import, params, i, "ls2", "mlp.fc2"));
     }
+    warn_of_zeros(import, params);
     return TEC_OK;
 }

@@ -33,7 +33,7 @@ static void look_at(const tec_dataset *set, const char *key, bool skip)
     }
     snprintf(what, sizeof what, "%s (a look at %lld image%s)", key, (long long)looks, tec_plural(looks));
     if (skip && bad > 0)
-        tec_warn("%s: %lld cannot be decoded and will be left out (%s)", what, (long long)bad, tec_error_message());
+        tec_warn("%s: %lld cannot be decoded (%s)", what, (long long)bad, tec_error_message());
     tec_findings_report(set, &alone, what);
 }
 

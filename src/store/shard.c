@@ -60,9 +60,8 @@ static tec_status check_attributes(hid_t file, const char *path, const tec_store
 tec_status tec_store_shard_done(const char *dir, const tec_store_spec *spec, int64_t shard, bool *done)
 {
     char *path = tec_store_shard_path(dir, shard);
-    tec_status status = TEC_OK;
+    tec_status status = tec_file_look(path, done);
     hid_t file;
-    *done = tec_file_exists(path);
     if (*done) {
         status = tec_h5_open(path, &file);
         if (status == TEC_OK) {

@@ -133,7 +133,9 @@ static tec_status open_log(run *r, bool resumed, bool idle)
     bool validated = false;
     if (r->comm->rank == 0) {
         const bool finishing = r->state.finish_steps > 0 && !r->finishing;
-        status = tec_run_directory_clear(r->plan, resumed);
+        status = resumed || r->plan->fresh ? TEC_OK : tec_run_log_set_aside(r->plan->dir);
+        if (status == TEC_OK)
+            status = tec_run_directory_clear(r->plan, resumed);
         if (status == TEC_OK)
             status = tec_run_log_open(&r->log, r->plan->dir, r->state.step, finishing, &validated);
         if (status == TEC_OK && !idle)

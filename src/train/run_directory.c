@@ -169,10 +169,12 @@ static tec_status read_last(const tec_run_plan *plan, tec_trainer *trainer, tec_
     char *path, *previous;
     checkpoint_paths(plan, &path, &previous);
     const char *from = path;
-    bool damaged = true, there = tec_file_exists(path), older = tec_file_exists(previous);
-    tec_status status = TEC_OK;
+    bool damaged = true, there, older = false;
+    tec_status status = tec_file_look(path, &there);
+    if (status == TEC_OK)
+        status = tec_file_look(previous, &older);
     *found = there || older;
-    if (there)
+    if (status == TEC_OK && there)
         status = read_checkpoint(plan, path, trainer, state, changes, &damaged);
     if (older && damaged) {
         from = previous;
@@ -189,11 +191,13 @@ static tec_status refuse_to_overwrite(const tec_run_plan *plan)
 {
     char *path, *previous;
     checkpoint_paths(plan, &path, &previous);
-    const char *there = tec_file_exists(path) ? path : tec_file_exists(previous) ? previous : NULL;
-    tec_status status = TEC_OK;
-    if (there)
-        status =
-            tec_fail(TEC_USER_ERROR, "%s exists: --fresh would overwrite the run; give --fresh twice to do so", there);
+    bool there, older = false;
+    tec_status status = tec_file_look(path, &there);
+    if (status == TEC_OK && !there)
+        status = tec_file_look(previous, &older);
+    if (there || older)
+        status = tec_fail(TEC_USER_ERROR, "%s exists: --fresh would overwrite the run; give --fresh twice to do so",
+                          there ? path : previous);
     free(previous);
     free(path);
     return status;

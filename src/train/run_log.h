@@ -31,6 +31,10 @@ typedef struct run_log_line {
     double memory;        /* peak of rank 0 since its start, in MB */
 } run_log_line;
 
+/* For a run that begins in DIR, though nobody asked for a fresh one: a log that tells of finished epochs, whose checkpoints
+ * must have been removed, becomes log_former.jsonl, which a warning says. */
+tec_status tec_run_log_set_aside(const char *dir);
+
 /* Opens DIR/log.jsonl and drops the lines after `step`, which a resumed run writes again; that of --finish at `step` stays
  * if the checkpoint says that the run is `finishing`. *validated: a line about a validation at `step` stays. */
 tec_status tec_run_log_open(run_log *log, const char *dir, int64_t step, bool finishing, bool *validated);

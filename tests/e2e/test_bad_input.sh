@@ -147,6 +147,10 @@ bad 'targets.last_layers is 4, but base.model .* has only 3 blocks' ranks 2 "${t
 
 say "target stores"
 tec=(pretrain -c tiny.yaml targets.dir=store run.dir=run)
+cp -r store moved && mv moved/shard-00000.h5 elsewhere.h5 && ln -s ../gone.h5 moved/shard-00000.h5
+bad 'moved/shard-00000.h5 is a link to nothing' ranks 2 targets -c tiny.yaml base.model=base/checkpoint.h5 targets.dir=moved
+ln -sf ../elsewhere.h5 moved/shard-00000.h5
+expect_exit 0 'made 0 views' tec targets -c tiny.yaml base.model=base/checkpoint.h5 targets.dir=moved
 bad 'made with base = [0-9a-f]+, this run wants .*\(base.model\)' ranks 2 "${tec[@]}" \
     base.model=other-base/checkpoint.h5
 bad 'made with crop_scale = \[0.2, 1\], this run wants \[0.5, 1\] \(data.crop_scale\)' tec "${tec[@]}" \

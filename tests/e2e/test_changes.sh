@@ -190,5 +190,5 @@ run tec "${from_pixels[@]}" pretrain.epochs=2
 expect_file base/images.gz
 make_idx shifted 80 2
 run tec "${mae[@]}" run.dir=idx pretrain.epochs=1
-expect_exit 2 '80 images were used, 80 are now: image 0000000000 is another image \(0 new, 0 missing, 80 changed' \
+expect_exit 2 '80 images were used, 80 are now: image 0000000000 is another image, or has another label \(0 new, 0 missing, 80 changed' \
     tec "${mae[@]}" run.dir=idx data.train=shifted/images-idx3-ubyte

@@ -40,6 +40,9 @@ for n in 1 2 3; do
     expect_exit 1 '2 of 14 images cannot be read: .*data.on_bad_image=skip' ranks $n check photos val --json check-$n.json
     cp "$out" out-$n
 done
+grep -q 'left out\|data.on_bad_image' <(grep -v '^tec: error' "$err") && fail "it is said that images are left out"
+expect_exit 1 'repair or remove them, or keep data.on_bad_image=skip' tec check photos val data.on_bad_image=skip
+expect_exit 1 'cannot be read: .*set data.on_bad_image=skip' tec check photos val
 says '^photos: 11 images, 2 bad, 2 classes$'
 says '^  bad       photos/left/3.jpg: '
 says '^  bad       photos/right/dead.jpg: No such file'

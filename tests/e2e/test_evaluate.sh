@@ -67,3 +67,5 @@ expect_exit 0 'probe top1 100.00 .*, batch 30, lr 6.4, loss 0\.' ranks 2 probe "
 expect_exit 0 'linear probe: 300 images in batches of 128: 44 are left out' tec probe "${pixels[@]}" probe.batch=128
 warning='warning: linear probe: the loss ends at 1.[34][0-9]*, not far from the 1.3863 = ln\(4\) of guessing: .*batch was 300, the learning rate 0.0001'
 expect_exit 0 "$warning" ranks 2 probe "${pixels[@]}" probe.batch=16384 probe.lr=1e-4
+expect_exit 0 'the loss ends at [0-9.e+]*, above the 1.3863 = ln\(4\) of guessing.*try a smaller probe.lr' \
+    tec probe "${pixels[@]}" probe.lr=1e6 probe.epochs=1

@@ -107,6 +107,8 @@ expect_exit 2 'norm after pooling .* --names timm, or fine-tune with finetune.po
 
 say "predictions: the same on any ranks, in order, and as good as the validation said"
 run tec predict one/checkpoint.h5 val/images-idx3-ubyte -o one.csv
+cmp one.csv <("$program" predict one/checkpoint.h5 val/images-idx3-ubyte -o - 2>/dev/null) || fail "-o - prints something else"
+[[ ! -e ./- ]] || fail "a file called -"
 for n in 2 3; do
     run ranks "$n" predict one/checkpoint.h5 val/images-idx3-ubyte -o "on$n.csv"
     cmp one.csv "on$n.csv" || fail "other predictions on $n ranks"

@@ -68,3 +68,19 @@ run limited 120 tec "${mae[@]}" run.dir=limited
 [[ -f limited/DONE ]] || fail "the run is not done"
 expect_exit 3 'File too large \(the limit is [0-9]+ bytes in a file, ulimit -f\); a checkpoint has' \
     limited 80 tec "${mae[@]}" run.dir=low
+
+say "checkpoints that are links to nothing are not replaced; the log of a run whose checkpoints are gone is kept"
+run tec "${mae[@]}" run.dir=linked pretrain.epochs=2
+cp -r linked gone
+mv linked/checkpoint.h5 elsewhere.h5
+ln -s ../elsewhere.h5 linked/checkpoint.h5
+expect_exit 0 'all 2 epochs are done' tec "${mae[@]}" run.dir=linked pretrain.epochs=2
+mv elsewhere.h5 unmounted.h5
+dead='linked/checkpoint.h5 is a link to nothing'
+expect_exit 2 "$dead" ranks 2 "${mae[@]}" run.dir=linked pretrain.epochs=2
+expect_exit 2 "$dead" tec "${mae[@]}" run.dir=linked pretrain.epochs=2 --fresh
+[[ -L linked/checkpoint.h5 ]] || fail "the link is gone"
+rm gone/checkpoint*.h5
+cp gone/log.jsonl before.jsonl
+expect_exit 0 'gone has no checkpoint, but its log tells of finished epochs' ranks 2 "${mae[@]}" run.dir=gone pretrain.epochs=1
+cmp before.jsonl gone/log_former.jsonl || fail "the log of the former run is not kept"

@@ -149,6 +149,9 @@ static void test_output_is_checked_beforehand(void **state)
     assert_content(path, "old");
     assert_int_equal(tec_file_check_output(dir), TEC_USER_ERROR);
     assert_non_null(strstr(tec_error_message(), "is a directory: name a file"));
+    assert_int_equal(tec_file_check_output("-"), TEC_USER_ERROR);
+    assert_int_equal(tec_file_check_output("/dev/null"), TEC_USER_ERROR); /* it would be replaced by a file */
+    assert_non_null(strstr(tec_error_message(), "/dev/null is a device or a pipe: name a file"));
     assert_int_equal(tec_file_check_output("/nowhere/a.txt"), TEC_USER_ERROR);
     assert_non_null(strstr(tec_error_message(), "/nowhere/a.txt: cannot be written: No such file"));
     assert_int_equal(tec_file_check_output("/proc/a.txt"), TEC_USER_ERROR);

@@ -783,6 +783,34 @@ static void test_resize(void **state)
     tec_import_close(import);
 }
 
+/* What reading the file says. */
+static void read_saying(char *text, size_t size)
+{
+    tec_frozen *frozen;
+    write_file(&(file_plan){.width = 64});
+    tec_import *import = open_file(&nothing);
+    const tec_model_config *config = &tec_import_get_facts(import)->config;
+    assert_int_equal(tec_frozen_create(&frozen, config, 1), TEC_OK);
+    capture *said = capture_begin();
+    assert_int_equal(tec_import_read(import, tec_frozen_params(frozen), config), TEC_OK);
+    capture_end(said, text, size);
+    tec_frozen_close(frozen);
+    tec_import_close(import);
+}
+
+/* All tensors are written from the same values. */
+static void test_nothing_but_zeros(void **state)
+{
+    (void)state;
+    char text[1024];
+    read_saying(text, sizeof text);
+    assert_non_null(strstr(text, "weight matrices hold nothing but zeros (patch_embed.proj.weight, ...)"));
+    zeros[0] = 1;
+    read_saying(text, sizeof text);
+    zeros[0] = 0;
+    assert_string_equal(text, "");
+}
+
 static void test_not_finite(void **state)
 {
     (void)state;
@@ -854,13 +882,16 @@ static int remove_directory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),      cmocka_unit_test(test_names_back),      cmocka_unit_test(test_wrappers),
-        cmocka_unit_test(test_unused),     cmocka_unit_test(test_refused),         cmocka_unit_test(test_options),
-        cmocka_unit_test(test_metadata),   cmocka_unit_test(test_run_settings),    cmocka_unit_test(test_config_json),
-        cmocka_unit_test(test_variants),   cmocka_unit_test(test_resize),          cmocka_unit_test(test_not_finite),
-        cmocka_unit_test(test_positions),  cmocka_unit_test(test_config_of_graph), cmocka_unit_test(test_doubts),
-        cmocka_unit_test(test_file_names), cmocka_unit_test(test_two_models),      cmocka_unit_test(test_links),
-        cmocka_unit_test(test_entries),
+        cmocka_unit_test(test_names),           cmocka_unit_test(test_names_back),
+        cmocka_unit_test(test_wrappers),        cmocka_unit_test(test_unused),
+        cmocka_unit_test(test_refused),         cmocka_unit_test(test_options),
+        cmocka_unit_test(test_metadata),        cmocka_unit_test(test_run_settings),
+        cmocka_unit_test(test_config_json),     cmocka_unit_test(test_variants),
+        cmocka_unit_test(test_resize),          cmocka_unit_test(test_nothing_but_zeros),
+        cmocka_unit_test(test_not_finite),      cmocka_unit_test(test_positions),
+        cmocka_unit_test(test_config_of_graph), cmocka_unit_test(test_doubts),
+        cmocka_unit_test(test_file_names),      cmocka_unit_test(test_two_models),
+        cmocka_unit_test(test_links),           cmocka_unit_test(test_entries),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }
