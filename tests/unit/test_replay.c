@@ -101,6 +101,8 @@ static void test_golden(void **state)
     expect_golden("mae_small.h5", (const char *[]){"loss", "gradient", "adamw_loss", "adamw_weights", NULL});
     expect_golden("finetune_small.h5",
                   (const char *[]){"logits", "loss", "gradient", "adamw_loss", "adamw_weights", NULL});
+    expect_golden("finetune_deep.h5",
+                  (const char *[]){"logits", "loss", "gradient", "adamw_loss", "adamw_weights", NULL});
     expect_golden("finetune_cls.h5", (const char *[]){"logits", "loss", "gradient", NULL});
     expect_golden("targets_small.h5", (const char *[]){"feature", "feature_normalized", "attention", "topk", NULL});
 }
@@ -437,6 +439,12 @@ static void test_attributes(void **state)
     expect_off("adamw_weights", NULL);
     make_copy(TRAINING);
     set_attribute("expected/adamw", "eps", 1);
+    expect_off("adamw_weights", NULL);
+    make_copy("finetune_deep.h5"); /* also where rates are so small that rounding is 7e-3 of a step */
+    set_attribute("expected/adamw", "layer_decay", 0.65 * 1.02);
+    expect_off("adamw_weights", NULL);
+    make_copy("finetune_deep.h5");
+    set_attribute("expected/adamw", "weight_decay", 5);
     expect_off("adamw_weights", NULL);
 }
 
