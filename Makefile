@@ -53,7 +53,7 @@ SCRIPTS := $(filter-out %.py,$(wildcard .ci/run tests/check tests/layers tests/c
 # Targets that build first and then run something start a build of their own, on all cores.
 PARALLEL_MAKE = $(MAKE) --no-print-directory -j$$(nproc)
 
-.PHONY: all deps deps-tests deps-slurm deps-lint install docs layers tidy coverage demo demo-long check check-slurm test-programs bench bench-compare \
+.PHONY: all deps deps-tests deps-slurm deps-lint install docs layers tidy coverage demo demo-long proof check check-slurm test-programs bench bench-compare \
 	bench-torch bench-int8 bench-network bench-ranks bench-same lint format clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -62,7 +62,7 @@ all: $(BUILD)/tec
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
-	@echo 'Targets: all deps deps-tests deps-slurm install demo demo-long check check-slurm fuzz bench bench-compare' \
+	@echo 'Targets: all deps deps-tests deps-slurm install demo demo-long proof check check-slurm fuzz bench bench-compare' \
 		'bench-torch bench-int8 bench-network bench-ranks bench-same deps-lint lint layers tidy coverage format docs clean'
 
 $(BUILD)/tec: $(PROGRAM_OBJECTS) $(BUILD)/libtec.a
@@ -204,7 +204,7 @@ docs: all
 	@$(BUILD)/tec help --page markdown > $(BUILD)/manual.md
 	cp $(BUILD)/manual.md docs/manual.md
 
-demo demo-long: deps
+demo demo-long proof: deps
 	@$(PARALLEL_MAKE) all
 	@BUILD=$(BUILD) configs/$@.sh
 

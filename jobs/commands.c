@@ -10,6 +10,7 @@ const tec_command *const tec_commands[] = {
     &tec_command_features,
     &tec_command_knn,
     &tec_command_probe,
+    &tec_command_neighbours,
     &tec_command_check,
     &tec_command_export,
     &tec_command_pack,

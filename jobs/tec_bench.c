@@ -225,6 +225,8 @@ static void print_closing(const tec_bench_run *run)
     printf("%s %.4f s (median of %d), matrix products %.1f GFLOP/s, ranks %d, batch %d, micro-batch %d\n", run->what,
            r->median, r->steps, r->flops / r->operators[TEC_OPERATOR_GEMM].seconds / 1e9, run->ranks, run->batch,
            run->micro_batch);
+    printf("processor time %.4f s a step, img/processor-s %.3f\n", r->processor / r->steps,
+           run->batch * r->steps / r->processor);
     if (run->ranks > 1)
         printf("exposed communication: %.4f s a step, %.2f %% of it (waiting for other ranks included)\n",
                r->operators[TEC_OPERATOR_REDUCE].seconds / r->steps,

@@ -163,23 +163,112 @@ static json_t *preprocessor_json(const tec_import_facts *facts)
 }
 /* clang-format on */
 
-/* Names of the classes: those in the checkpoint, or else numbers. */
-static void add_classes(json_t *model, const char *checkpoint, int classes)
+/* Names of the classes, in their order: those in the checkpoint, or else numbers. */
+static json_t *class_names(const char *checkpoint, int classes)
 {
     char *names = tec_checkpoint_read_classes(checkpoint), *rest = names;
-    json_t *name_of = json_object(), *number_of = json_object();
+    json_t *list = json_array();
     for (int i = 0; i < classes; i++) {
         char number[16], *line = rest ? strsep(&rest, "\n") : NULL;
         snprintf(number, sizeof number, "%d", i);
-        const char *name = line && *line ? line : number;
-        json_t *label = tec_job_name_json(name);
-        json_object_set_new(number_of, json_string_value(label), json_integer(i));
-        json_object_set_new(name_of, number, label);
+        json_array_append_new(list, tec_job_name_json(line && *line ? line : number));
+    }
+    free(names);
+    return list;
+}
+
+/* As Hugging Face has them. */
+static void add_classes(json_t *model, const char *checkpoint, int classes)
+{
+    json_t *names = class_names(checkpoint, classes), *name_of = json_object(), *number_of = json_object();
+    for (int i = 0; i < classes; i++) {
+        char number[16];
+        snprintf(number, sizeof number, "%d", i);
+        json_object_set(name_of, number, json_array_get(names, (size_t)i));
+        json_object_set_new(number_of, json_string_value(json_array_get(names, (size_t)i)), json_integer(i));
     }
     json_object_set_new(model, "id2label", name_of);
     json_object_set_new(model, "label2id", number_of);
-    free(names);
+    json_decref(names);
 }
+
+/* -- what timm needs to make a classifier of a directory (timm.create_model('local-dir:...')) -- */
+
+/* The first of such a name is what it loads there. */
+static bool is_for_timm(const export_plan *plan, const tec_import_facts *facts)
+{
+    static const char *const loaded[] = {"model.safetensors", "pytorch_model.bin", NULL};
+    return plan->names == TEC_NAMES_TIMM && facts->classes && tec_string_find(loaded, tec_path_name(plan->out)) >= 0;
+}
+
+/* What its VisionTransformer is not told by a config.json; NULL: nothing. */
+static const char *untold_to_timm(const tec_vit_variant *v)
+{
+    return v->distillation_token ? "a distillation token"
+           : v->swiglu           ? "SwiGLU"
+           : v->norm_eps != 1e-6 ? "its norm eps"
+                                 : NULL;
+}
+
+static json_t *channels_json(const double *value, int channels)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < channels; i++)
+        json_array_append_new(list, json_real(value[i]));
+    return list;
+}
+
+/* clang-format off */
+static json_t *timm_arguments(const tec_model_config *c)
+{
+    static const char *const act_layer[] = {"gelu", "gelu_tanh", "quick_gelu"}; /* by tec_activation */
+    const tec_vit_variant *v = &c->variant;
+    json_t *arguments = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:f, s:b, s:i, s:b, s:b, s:s}",
+        "img_size", c->image_size,
+        "patch_size", c->patch,
+        "in_chans", c->channels,
+        "embed_dim", c->width,
+        "depth", c->depth,
+        "num_heads", c->heads,
+        "mlp_ratio", (double)tec_model_hidden(c) / c->width,
+        "class_token", !v->no_class_token,
+        "reg_tokens", v->registers,
+        "no_embed_class", v->unplaced > 0,
+        "pre_norm", v->pre_norm,
+        "global_pool", v->fc_norm ? "avg" : "token");
+    if (v->activation != TEC_ACTIVATION_GELU)
+        json_object_set_new(arguments, "act_layer", json_string(act_layer[v->activation]));
+    return arguments;
+}
+
+static json_t *timm_json(const export_plan *plan, const tec_import_facts *facts)
+{
+    static const char *const filter[] = {[TEC_FILTER_BICUBIC] = "bicubic", [TEC_FILTER_BILINEAR] = "bilinear",
+                                         [TEC_FILTER_LANCZOS] = "lanczos"};
+    const tec_model_config *c = &facts->config;
+    const int S = c->image_size;
+    const tec_preprocessing p = tec_preprocessing_complete(facts->preprocessing, tec_preprocessing_mae(S));
+    json_t *images = json_pack("{s:i, s:[i,i,i], s:b, s:f, s:s, s:s, s:s, s:s, s:o, s:o}",
+        "num_classes", facts->classes,
+        "input_size", c->channels, S, S,
+        "fixed_input_size", 1,
+        "crop_pct", p.resize == TEC_RESIZE_WHOLE ? 1.0 : p.crop_pct,
+        "crop_mode", p.resize == TEC_RESIZE_SQUASH ? "squash" : "center",
+        "interpolation", filter[p.filter],
+        "first_conv", "patch_embed.proj",
+        "classifier", "head",
+        "mean", channels_json(facts->mean, c->channels),
+        "std", channels_json(facts->std, c->channels));
+    return json_pack("{s:s, s:i, s:i, s:s, s:o, s:o, s:o}",
+        "architecture", "vit_base_patch16_224", /* whose every size the arguments replace */
+        "num_classes", facts->classes,
+        "num_features", c->width,
+        "global_pool", c->variant.fc_norm ? "avg" : "token",
+        "model_args", timm_arguments(c),
+        "label_names", class_names(plan->model, facts->classes),
+        "pretrained_cfg", images);
+}
+/* clang-format on */
 
 /* What is written beside OUT; NULL, as the last: nothing is known that it could say. */
 static void make_companions(const export_plan *plan, const tec_import_facts *facts, companion c[COMPANIONS])
@@ -188,6 +277,8 @@ static void make_companions(const export_plan *plan, const tec_import_facts *fac
     json_t *model = hf ? model_json(facts) : NULL;
     if (model && facts->classes)
         add_classes(model, plan->model, facts->classes);
+    if (is_for_timm(plan, facts) && !untold_to_timm(&facts->config.variant))
+        model = timm_json(plan, facts);
     c[0] = (companion){"config.json", model};
     c[1] = (companion){"preprocessor_config.json", hf && facts->normalised ? preprocessor_json(facts) : NULL};
 }
@@ -203,7 +294,15 @@ static void warn(const export_plan *plan, const tec_import *import)
     if (doubts)
         tec_warn("%s: nothing in the file tells %s; the exported file does not tell it either", plan->model, doubts);
     free(doubts);
-    if (activation != TEC_ACTIVATION_GELU && plan->names != TEC_NAMES_HF)
+    const char *untold = untold_to_timm(&facts->config.variant);
+    if (is_for_timm(plan, facts) && untold)
+        tec_warn("%s: there is no config.json for timm, as none can tell it of %s", plan->out, untold);
+    else if (plan->names == TEC_NAMES_TIMM && facts->classes && !is_for_timm(plan, facts))
+        tec_log(
+            "%s: for timm to find the names of the classes, export to DIR/model.safetensors, which gets a config.json "
+            "(timm.create_model('local-dir:DIR', pretrained=True))",
+            plan->out);
+    if (activation != TEC_ACTIVATION_GELU && plan->names != TEC_NAMES_HF && !is_for_timm(plan, facts))
         tec_warn("%s: its activation is %s: a program that loads the file must be told so (timm: act_layer='%s')",
                  plan->out, tec_activation_name(activation), tec_activation_name(activation));
 }
@@ -230,7 +329,7 @@ static tec_status write_all(const export_plan *plan, tec_import *import)
     tec_export tensors;
     tec_status status = tec_export_model(import, plan->names, &tensors);
     make_companions(plan, facts, beside);
-    if (status == TEC_OK && plan->names == TEC_NAMES_HF)
+    if (status == TEC_OK && (plan->names == TEC_NAMES_HF || beside[0].object))
         status = tec_export_check_beside(plan->out, beside);
     else if (status == TEC_OK)
         tec_export_warn_beside(plan->out);
@@ -282,9 +381,11 @@ const tec_command tec_command_export = {
         "the same features. Weights are written as float32, unrounded. The metadata of a .safetensors file "
         "also has the heads, the norm eps, the activation, how positions are interpolated and the "
         "normalisation of images, as far as they are known. A model of `tec finetune` keeps its head: with --names "
-        "timm it is `head` (global_pool='avg' if it was trained with finetune.pooling=mean, else 'token'); with "
-        "--names hf, if it classifies the class token, the model is a ViTForImageClassification, with the names "
-        "of the classes in config.json.\n\n"
+        "timm it is `head` (global_pool='avg' if it was trained with finetune.pooling=mean, else 'token'), and "
+        "DIR/model.safetensors gets a config.json with sizes, preparation of images and the names of the classes, "
+        "for timm.create_model('local-dir:DIR', pretrained=True); with --names hf the model is a "
+        "ViTForImageClassification, with the names of the classes in config.json, if it classifies the class "
+        "token: that of Hugging Face has no norm after a mean.\n\n"
         "A .pth file is {\"model\": tensors} with the same facts beside it, as the scripts of MAE, DeiT and TEC "
         "expect; with --flat, and always with --names hf, it is a dict of the tensors alone, as "
         "load_state_dict takes it. Such a file tells no facts: where they are unusual, they must be given when "

@@ -29,15 +29,12 @@ static json_t *classes_json(const subject *s, const tec_validation *v, double *r
 {
     json_t *list = json_array();
     for (int c = 0; c < v->classes; c++) {
-        const int64_t *row = v->confusion + (int64_t)c * v->classes;
-        int64_t images = 0;
-        for (int i = 0; i < v->classes; i++)
-            images += row[i];
+        const int64_t images = v->of_class[2 * c], right = v->of_class[2 * c + 1];
         json_t *one = json_pack("{s:o, s:I}", "class", tec_job_name_json(tec_dataset_class_name(s->train, c)), "images",
                                 (json_int_t)images);
         if (images > 0) {
-            json_object_set_new(one, "recall", json_real(tec_job_percent(row[c], images)));
-            *recalls += tec_job_percent(row[c], images);
+            json_object_set_new(one, "recall", json_real(tec_job_percent(right, images)));
+            *recalls += tec_job_percent(right, images);
             ++*present;
         }
         json_array_append_new(list, one);
@@ -63,13 +60,15 @@ static tec_status write_report(const subject *s, const tec_validation *v, int64_
     const double top1 = tec_job_percent(v->top1, v->images), top5 = tec_job_percent(v->top5, v->images);
     double recalls = 0;
     int present = 0;
-    json_t *object = json_pack("{s:o, s:I, s:b, s:I, s:f, s:f, s:f}", "model",
-                               tec_job_name_json(s->settings->finetune.model), "epochs", (json_int_t)epochs, "done",
-                               last, "images", (json_int_t)v->images, "loss", v->loss, "top1", top1, "top5", top5);
+    json_t *object =
+        json_pack("{s:o, s:f, s:I, s:b, s:I, s:f, s:f, s:f}", "model", tec_job_name_json(s->settings->finetune.model),
+                  "ema", s->settings->finetune.ema, "epochs", (json_int_t)epochs, "done", last, "images",
+                  (json_int_t)v->images, "loss", v->loss, "top1", top1, "top5", top5);
     json_t *classes = classes_json(s, v, &recalls, &present);
     json_object_set_new(object, "balanced", json_real(recalls / present));
     json_object_set_new(object, "classes", classes);
-    json_object_set_new(object, "confusion", confusion_json(v));
+    if (v->confusion)
+        json_object_set_new(object, "confusion", confusion_json(v));
     char *path = tec_path_join(s->settings->run.dir, RESULTS);
     tec_status status = tec_json_write(path, object, 9);
     free(path);
@@ -125,7 +124,10 @@ static tec_status train(const tec_comm *comm, const tec_invocation *call, const 
                                .report_context = &about,
                                .results = RESULTS,
                                .lock_minutes = settings->run.lock_minutes};
-    tec_log("fine-tuning for %d classes: every tensor of the model is trained", task.model.classes);
+    tec_log("fine-tuning for %d classes: every tensor of the model is trained%s", task.model.classes,
+            task.model.classes > TEC_VALIDATION_CONFUSION
+                ? "; " RESULTS " has each class's recall, and no confusion matrix for so many"
+                : "");
     tec_job_say_run(comm, &plan);
     tec_status status = tec_run_training(comm, &plan);
     tec_task_free(&task);
@@ -171,7 +173,7 @@ const tec_command tec_command_finetune = {
         "data set wants a smaller finetune.batch.\n\n"
         "After every epoch all images of data.val are classified, from centre crops: one line, one in log.jsonl "
         "(\"kind\": \"validation\"), and DIR/finetune.json with top-1, top-5, loss, balanced accuracy, each class's "
-        "recall and the confusion matrix (rows: labels). When all epochs are done, one line is printed. The epoch's "
+        "recall and, for up to 2000 classes, the confusion matrix (rows: labels). When all epochs are done, one line is printed. The epoch's "
         "checkpoint is written before; a validation that is ended by a signal, a time limit or a kill is done by the next "
         "process.\n\n"
         "The run directory, resuming, signals, time limits, --fresh and --finish are as with `tec pretrain`. Images "

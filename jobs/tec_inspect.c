@@ -168,6 +168,24 @@ static tec_status inspect_tensors(const char *path, const tec_settings *settings
     return TEC_OK;
 }
 
+/* ---- files of features ---- */
+
+static tec_status inspect_features(const char *path)
+{
+    tec_feature_file *file;
+    TEC_TRY(tec_feature_file_open(&file, path));
+    const tec_feature_spec *spec = tec_feature_file_spec(file);
+    const long long rows = (long long)tec_feature_file_rows(file);
+    char *text = tec_feature_spec_describe(spec);
+    print_line("file: ", path, "\nformat: ", "tec features");
+    print_line("model: ", tec_feature_file_model(file), "\nimages: ", tec_feature_file_data(file));
+    printf("rows: %lld (images left out: %lld)\nclasses: %d\n%s", rows, (long long)spec->images - rows,
+           tec_feature_file_classes(file), text);
+    free(text);
+    tec_feature_file_close(file);
+    return TEC_OK;
+}
+
 /* ---- which of them it is ---- */
 
 static bool is_directory(const char *path)
@@ -196,6 +214,8 @@ static tec_status inspect(const char *path, const tec_settings *settings)
         return status;
     } else if (tec_store_is_shard(path)) {
         return inspect_shard(path);
+    } else if (tec_feature_file_is(path)) {
+        return inspect_features(path);
     }
     return inspect_tensors(path, settings);
 }
@@ -263,7 +283,7 @@ const tec_command tec_command_inspect = {
     .details =
         "FILE is a .safetensors file or the index of a sharded one, a PyTorch file (.pth, .pt, "
         ".bin, in zip format or older), a tec checkpoint, a golden fixture, a target store "
-        "(its directory, its manifest or a shard), or a directory with model.safetensors, "
+        "(its directory, its manifest or a shard), a file of features (.h5), or a directory with model.safetensors, "
         "pytorch_model.bin or checkpoint.h5. No code in the file is executed.\n\n"
         "Prints format, family and architecture of the model, as `base.model=FILE` would read it, the "
         "number of parameters, what else is in the file, and every tensor with its type and shape. What nothing in the "

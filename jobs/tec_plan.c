@@ -198,8 +198,8 @@ static void print_time(const tec_plan_job *job, const tec_plan_time *t)
     printf("  %-34s %9.2f\n", "images/s", job->recipe.batch / t->step);
     printf("communication share %.2f %%\n", 100 * communication / t->step);
     printf("checkpoints: %lld, %.1f s each\n", (long long)t->checkpoints, t->checkpoint);
-    if (job->val_images > 0)
-        printf("validations: %d, %.1f s each\n", job->recipe.epochs, t->validation);
+    if (t->validations > 0)
+        printf("validations: %lld, %.1f s each\n", (long long)t->validations, t->validation);
     printf("time %s, %.1f s\n", tec_duration(text, t->seconds), t->seconds);
     printf("node-hours %.2f\n", t->node_hours + t->targets_node_hours);
 }
@@ -325,7 +325,7 @@ const tec_command tec_command_plan = {
         "  inside a node  G / rate measured among R ranks; otherwise 4 (R - 1) G / memcpy rate of all cores\n"
         "  between nodes  2 (N - 1) / N G / (0.87 network) + 2 log2(N) 20 us per bucket (a ring)\n"
         "  decoding       what exceeds the free cores: b x time per image - (cores / R - threads) compute\n"
-        "  run            steps x step + checkpoints at 400 MB/s; fine-tuning: + epochs x validation\n"
+        "  run            steps x step + checkpoints at 400 MB/s; fine-tuning: + validations\n"
         "  validation     forward and decoding of the images of data.val, shared by the ranks\n"
         "  memory         the model is laid out as in the run, but its memory is not touched\n"
         "No communication is assumed to overlap with computation.",

@@ -80,15 +80,15 @@ const tec_command tec_command_report = {
     .usage = "RUN ... -o report.html [--csv] [-c CONFIG.yaml] [section.key=value ...]",
     .summary = "show runs in one HTML page: what was run, curves, evaluations",
     .details =
-        "RUN is a run directory (run.dir of `tec pretrain`, `tec finetune`, `tec knn` or `tec probe`), finished or not. The "
-        "page is one file that needs neither network nor script: what was run, with which settings, the curves of "
+        "RUN is a run directory (run.dir of `tec pretrain`, `tec finetune`, `tec knn` or `tec probe`), finished or not. "
+        "The page is one file that needs neither network nor script: what was run, with which settings, the curves of "
         "log.jsonl, the evaluations in knn.json, probe.json and finetune.json. Several runs are set side by side, and "
-        "what differs between them is marked. What is missing or damaged in a run is named in the page and in a warning. "
-        "The same files give the same page.\n\n"
+        "what differs between them is marked. What is missing or damaged in a run is named in the page and in a "
+        "warning. The same files give the same page.\n\n"
         "Where checkpoint and images are at hand, pictures show what the model makes of a few images: patch tokens as "
-        "colours (their principal components), attention of the class token by head, MAE's reconstruction, or the features "
-        "that a new model predicts beside those of its base. Images are cut as for evaluation. Paths in a run's settings "
-        "are looked for from where tec report is called.\n\n"
+        "colours (their principal components), attention of the class token by head, MAE's reconstruction, or the "
+        "features that a new model predicts beside those of its base. Images are cut as for evaluation. Paths in a run's "
+        "settings are looked for from where tec report is called.\n\n"
         "With --csv, FILE gets the log of one run for spreadsheets: a column for each member that its lines have.",
     .options = options,
     .sections = sections,

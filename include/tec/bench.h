@@ -98,6 +98,7 @@ typedef struct tec_bench_kind {
 typedef struct tec_bench_result {
     int steps;
     double median, total; /* seconds of a step, and of all measured steps */
+    double processor;     /* processor time of all measured steps, of all threads of this rank */
     double flops;         /* of matrix products of the main thread, over all measured steps */
     tec_measured operators[TEC_OPERATORS];
     tec_bench_kind *kind; /* [kinds], by time, longest first */

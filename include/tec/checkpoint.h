@@ -11,6 +11,7 @@
  *   /optimizer          attribute step
  *   /optimizer/m/NAME   first moments of the trained tensors
  *   /optimizer/v/NAME   second moments
+ *   /optimizer/w/NAME   the trained tensors themselves, where /weights has their running mean (finetune.ema)
  *   /run                attributes: the members of tec_run_state
  *   /run/settings       the resolved settings, YAML as one string
  *   /run/classes        the names of a classifier's classes, one a line
@@ -72,10 +73,19 @@ typedef struct tec_checkpoint_texts {
     const char *classes;  /* of a classifier: their names, each ended by a line feed */
 } tec_checkpoint_texts;
 
-/* Reads the optimiser's moments and the state of the run.
- *   m, v   flat, laid out as params->grad
+/* Reads the weights, the optimiser's moments and the state of the run.
+ *   m, v      flat, laid out as params->grad
+ *   average   as params->weight: the running mean of the weights or, in a file without, the weights; NULL: not wanted
  * TEC_USER_ERROR: the file holds weights only; else as above. */
-tec_status tec_checkpoint_read_run(const char *path, const tec_params *params, real *m, real *v, tec_run_state *state);
+tec_status tec_checkpoint_read_run(const char *path, tec_params *params, real *m, real *v, real *average,
+                                   tec_run_state *state);
+
+/* What a run needs besides the weights. */
+typedef struct tec_checkpoint_run {
+    const real *m, *v;   /* moments, laid out as params->grad */
+    const real *average; /* running mean of the weights, laid out as params->weight; NULL: there is none */
+    const tec_run_state *state;
+} tec_checkpoint_run;
 
 /* The state of the run alone. TEC_USER_ERROR: as tec_checkpoint_read_run. */
 tec_status tec_checkpoint_read_state(const char *path, tec_run_state *state);
@@ -86,17 +96,16 @@ typedef tec_status tec_checkpoint_confirm(const void *context);
 /* Writes a temporary file (tec_file_temporary), flushes it to the disk, keeps an existing `path` as
  * tec_checkpoint_previous(path), renames the new file to `path` and flushes the directory: at any moment there is a whole
  * checkpoint, and where the file system has hard links there is always one at `path`.
- *   m, v           flat, laid out as params->grad; NULL with state NULL: weights only
+ *   run            NULL: weights only
  *   texts          of the run; NULL: none
  *   confirm        NULL: nobody is asked; a status but TEC_OK is returned, and nothing is left
  * TEC_SYSTEM_ERROR: the disk (the message says which call and why; no existing file is lost). */
 tec_status tec_checkpoint_write(const char *path, const tec_model_config *config, const tec_params *params,
-                                const real *m, const real *v, const tec_run_state *state,
-                                const tec_checkpoint_texts *texts, tec_checkpoint_confirm *confirm,
-                                const void *context);
+                                const tec_checkpoint_run *run, const tec_checkpoint_texts *texts,
+                                tec_checkpoint_confirm *confirm, const void *context);
 
-/* About how many bytes such a file of a run has. */
-int64_t tec_checkpoint_bytes(const tec_params *params);
+/* About how many bytes such a file of a run has; `averaged`: with a running mean of the weights. */
+int64_t tec_checkpoint_bytes(const tec_params *params, bool averaged);
 
 /* "runs/a/checkpoint.h5" -> "runs/a/checkpoint_prev.h5"; the caller frees it. */
 char *tec_checkpoint_previous(const char *path);

@@ -49,6 +49,9 @@ typedef struct tec_feature_difference {
 bool tec_feature_spec_differ(const tec_feature_spec *a, const tec_feature_spec *b, bool alike,
                              tec_feature_difference *out);
 
+/* "  NAME: VALUE\n" of every member; the caller frees it. */
+char *tec_feature_spec_describe(const tec_feature_spec *spec);
+
 /* Fails with TEC_USER_ERROR: the features of two files cannot be compared, because of this difference. */
 tec_status tec_feature_files_refuse(const tec_feature_difference *difference, const char *a_path, const char *b_path);
 

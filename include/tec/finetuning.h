@@ -12,6 +12,7 @@ typedef struct tec_finetuning {
     double drop_path;       /* stochastic depth: probability of the last block, growing linearly from 0 at the first */
     double smoothing;       /* of labels */
     tec_mix_settings mix;
+    int repeats; /* of the recipe: views of an image in an epoch */
 } tec_finetuning;
 
 /* The recipe must have `pairs` if `mix` is on. `set` is borrowed, and has labels. `base` is taken over: what a new run begins with; NULL: it begins with nothing, so

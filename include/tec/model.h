@@ -63,8 +63,8 @@ void tec_model_forward(tec_model *model, const tec_example *example, int count, 
 /* Adds the gradient of the last forward to tec_model_params()->grad. Once per forward. */
 void tec_model_backward(tec_model *model);
 
-/* MAE and TEC: what is predicted of the hidden patches; no backward may follow. Only image and shuffle of the examples are
- * used.
+/* MAE and TEC: what is predicted of the hidden patches; no backward may follow. Only image and shuffle of the examples
+ * are used.
  *
  *   example  [count]  count <= batch
  *   out      [count, L - V, outputs]  patches in the order of `shuffle`; outputs: p * p * c pixels as of

@@ -59,14 +59,14 @@ typedef struct tec_plan_job {
         int shard_mb;
     } targets; /* objective tec */
 
-    int64_t images, val_images; /* val_images: fine-tuning, classified after every epoch */
+    int64_t images, val_images; /* val_images: of fine-tuning, which validations classify */
     double dataset_bytes;       /* in the memory of every rank: a list of files, or a whole IDX file */
     int nodes, ranks_per_node;
 } tec_plan_job;
 
 /* -- memory of a rank at its peak, in bytes -- */
 
-enum { TEC_PLAN_MEMORY_ITEMS = 8 };
+enum { TEC_PLAN_MEMORY_ITEMS = 9 };
 
 typedef struct tec_plan_memory {
     struct {
@@ -98,8 +98,9 @@ typedef struct tec_plan_time {
     double step;                        /* their sum */
     double checkpoint;                  /* seconds of one, written by rank 0 while all wait */
     int64_t checkpoints;
-    double validation; /* seconds of one; there is one after every epoch of fine-tuning */
-    double seconds;    /* of the whole run */
+    double validation; /* seconds of one, of fine-tuning */
+    int64_t validations;
+    double seconds; /* of the whole run */
     double node_hours;
     double targets_seconds; /* to make the store; 0 for objective mae */
     double targets_node_hours;
@@ -114,7 +115,7 @@ typedef struct tec_plan_time {
  *                    simulated fat tree of 16 to 1024 nodes it reaches 0.87 of the line rate)
  *   fetch            max(0, b * fetch_seconds - free * compute), where free = cores / R - T, within 0 and workers
  *   validation       ceil(val_images / P) images forward, at train_rate, and the same for fetching them
- *   seconds          steps * step + checkpoints * checkpoint + epochs * validation
+ *   seconds          steps * step + checkpoints * checkpoint + validations * validation
  *
  * No communication is assumed to overlap with computation. */
 tec_status tec_plan_time_of(const tec_plan_job *job, const tec_plan_machine *machine, tec_plan_time *out);

@@ -20,6 +20,8 @@ typedef struct tec_recipe {
     double beta1, beta2, weight_decay; /* of AdamW */
     double clip_norm;                  /* of the gradient; 0: no clipping */
     double layer_decay;                /* classifiers: tec_model_decay_layers; 0: none */
+    double ema;                        /* decay of a running mean of the weights; 0: none */
+    int repeats;                       /* how often an image is in an epoch, in the same batch; 0, 1: once */
     bool pairs;    /* images 2k and 2k + 1 of a step are on one rank and in one chunk: they are mixed */
     uint64_t seed; /* of the initial weights and the order of images */
 
@@ -32,6 +34,11 @@ typedef struct tec_recipe {
     int64_t stop_after_steps;  /* write a checkpoint at this step and stop, as at a time limit; 0: off */
     const char *section;       /* of the settings that it comes from, for messages; NULL: pretrain */
 } tec_recipe;
+
+static inline int tec_recipe_repeats(const tec_recipe *recipe)
+{
+    return recipe->repeats > 1 ? recipe->repeats : 1;
+}
 
 static inline const char *tec_recipe_section(const tec_recipe *recipe)
 {

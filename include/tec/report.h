@@ -87,8 +87,8 @@ typedef struct tec_report_images {
 /* The images themselves: the first column. */
 void tec_report_show_images(tec_report_run *run, const tec_report_images *images);
 
-/* Any ViT, created for one image: its patch tokens as colours and, where it has a class token, what each head of its last
- * block attends to. */
+/* Any ViT, created for one image: its patch tokens as colours and, where it has a class token, what each head of its
+ * last block attends to. */
 void tec_report_show_encoder(tec_report_run *run, const tec_report_images *images, tec_frozen *frozen,
                              const tec_normalisation *normalisation);
 
@@ -96,8 +96,8 @@ void tec_report_show_encoder(tec_report_run *run, const tec_report_images *image
 void tec_report_show_pixels(tec_report_run *run, const tec_report_images *images, tec_model *model,
                             const tec_normalisation *normalisation);
 
-/* TEC, created for one image: mask, what is predicted, and the base model's features. `base` is created for one image, and its
- * images are normalised in a way of their own. */
+/* TEC, created for one image: mask, what is predicted, and the base model's features. `base` is created for one image,
+ * and its images are normalised in a way of their own. */
 void tec_report_show_features(tec_report_run *run, const tec_report_images *images, tec_model *model,
                               const tec_normalisation *normalisation, tec_frozen *base,
                               const tec_normalisation *base_normalisation, int last_layers);

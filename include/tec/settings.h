@@ -20,7 +20,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define TEC_SETTINGS_MOST 192 /* most rows in the table */
+#define TEC_TUNING_WORDS "none|mae_base|mae_large|mae_huge|small_data" /* of finetune.recipe */
+#define TEC_SETTINGS_MOST 192                                          /* most rows in the table */
 
 typedef enum tec_on_bad_image { TEC_BAD_IMAGE_STOP, TEC_BAD_IMAGE_SKIP } tec_on_bad_image;
 typedef enum tec_exif_orientation { TEC_EXIF_IGNORE, TEC_EXIF_APPLY } tec_exif_orientation;
@@ -99,12 +100,14 @@ typedef struct tec_settings {
     } pretrain;
     struct {
         char *model;              /* "scratch": none */
+        int recipe;               /* by TEC_TUNING_WORDS: gives what of this section is not given; has done so */
         int pooling;              /* tec_pooling: cls | mean */
         int64_t labels_per_class; /* 0: label_fraction */
         double label_fraction;
-        int epochs, batch, micro_batch;
+        int epochs, batch, repeats, micro_batch;
         double blr, lr, min_lr; /* lr 0: blr * batch / 256 */
         double warmup_epochs, weight_decay, layer_decay, beta1, beta2, clip_norm;
+        double ema; /* 0: off */
         double drop_path, label_smoothing;
         double mixup, cutmix, mix_probability, cutmix_probability;
         double crop_scale[2];

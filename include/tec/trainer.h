@@ -36,6 +36,13 @@ void tec_trainer_free(tec_trainer *trainer); /* NULL is fine */
 
 tec_model *tec_trainer_model(tec_trainer *trainer);
 tec_adamw *tec_trainer_adamw(tec_trainer *trainer);
+
+/* The running mean of the weights, laid out as tec_params.weight, with the tensors that are not trained; NULL without
+ * recipe->ema. Whoever sets the weights sets it too. */
+real *tec_trainer_average(tec_trainer *trainer);
+
+/* Local. Exchanges weights and running mean, if there is one: called in pairs, around a validation of the mean. */
+void tec_trainer_swap_average(tec_trainer *trainer);
 int64_t tec_trainer_steps_per_epoch(const tec_trainer *trainer);
 
 /* Local. Starts loading the data of steps first .. last - 1. Call it once, before the first step. */

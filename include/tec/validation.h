@@ -36,8 +36,12 @@ typedef struct tec_validation {
     int64_t images, top1, top5; /* how many; how many are right; right among five */
     double loss;                /* mean cross-entropy of the label */
     int classes;
-    int64_t *confusion; /* [classes, classes] how many images of class (row) were taken for class (column); owned */
+    int64_t *of_class;  /* [classes, 2] images of the class, how many of them are right; owned */
+    int64_t *confusion; /* [classes, classes] how many images of class (row) were taken for class (column); owned;
+                           NULL: more than TEC_VALIDATION_CONFUSION classes */
 } tec_validation;
+
+#define TEC_VALIDATION_CONFUSION 2000 /* classes: 32 MB, on every rank */
 
 /* Collective, as above; the same result on every rank, and for every number of ranks (the loss up to rounding). Free it with
  * tec_validation_free, also after a failure. TEC_USER_ERROR: also if no image at all could be read. */

@@ -1,4 +1,4 @@
-/* The monotonic clock, and durations as text. */
+/* The clocks, and durations as text. */
 #include "tec/clock.h"
 
 #include <math.h>
@@ -6,11 +6,21 @@
 #include <string.h>
 #include <time.h>
 
-double tec_seconds(void)
+static double read_clock(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+double tec_seconds(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+double tec_processor_seconds(void)
+{
+    return read_clock(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 char *tec_duration(char *text, double seconds)

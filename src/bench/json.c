@@ -120,7 +120,7 @@ static json_t *loader_json(const tec_bench_run *run)
 static json_t *steps_json(const tec_bench_run *run)
 {
     const tec_bench_result *r = &run->result;
-    return json_pack("{ss ss si si si si si sf sf sf sf sf sf}",
+    return json_pack("{ss ss si si si si si sf sf sf sf sf sf sf}",
         "size", run->size,
         "what", run->what,
         "ranks", run->ranks,
@@ -130,6 +130,7 @@ static json_t *steps_json(const tec_bench_run *run)
         "steps", r->steps,
         "images_per_second", run->images_per_second,
         "step_seconds", r->median,
+        "processor_seconds", r->processor / r->steps,
         "gemm_share", tec_bench_gemm_share(r),
         "peak_rss_mb", r->peak_rss_mb,
         "flops_per_image", run->flops / run->batch,

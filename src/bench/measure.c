@@ -50,13 +50,14 @@ tec_status tec_bench_measure(tec_bench_work *work, void *context, int steps, tec
     tec_status status = work(context);
     tec_gemm_forget();
     tec_measure_start();
-    double start = tec_seconds();
+    double start = tec_seconds(), processor = tec_processor_seconds();
     for (int i = 0; i < steps && status == TEC_OK; i++) {
         double before = tec_seconds();
         status = work(context);
         time[i] = tec_seconds() - before;
     }
     out->total = tec_seconds() - start;
+    out->processor = tec_processor_seconds() - processor;
     tec_measure_stop();
     if (status == TEC_OK) {
         out->median = median(time, (size_t)steps);

@@ -15,7 +15,6 @@
 #include "tec/minmax.h"
 
 #include <assert.h>
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +22,6 @@
 #define TEST_ROWS 256
 #define BLOCK_NEIGHBOURS (1 << 18) /* over all rows of a block, which has fewer rows if k is very large */
 #define TRAIN_ROWS 4096
-#define REAL_EPSILON (TEC_REAL_IS_DOUBLE ? DBL_EPSILON : (double)FLT_EPSILON)
 
 typedef struct neighbour {
     double similarity;
@@ -43,19 +41,6 @@ typedef struct search {
     neighbour *all;       /* [R, k] among all training rows; on the owner of the block */
 } search;
 
-/* Eight partial sums in double: the same bits for the same rows, wherever they are. */
-static double scalar_product(const real *a, const real *b, int count)
-{
-    double part[8] = {0};
-    int i = 0;
-    for (; i + 8 <= count; i += 8)
-        for (int j = 0; j < 8; j++)
-            part[j] += (double)a[i + j] * b[i + j];
-    for (; i < count; i++)
-        part[i % 8] += (double)a[i] * b[i];
-    return ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]));
-}
-
 static int by_nearness(const void *left, const void *right)
 {
     const neighbour *a = left, *b = right;
@@ -72,7 +57,7 @@ static void rank_candidates(const search *s, const tec_nearest *candidates, cons
     neighbour *near = tec_allocate(count * sizeof *near);
     for (size_t i = 0; i < count; i++) {
         int64_t row = candidates->item[i].row;
-        near[i] = (neighbour){scalar_product(test, tec_features_row(train, row), train->width), train->first + row,
+        near[i] = (neighbour){tec_nearest_product(test, tec_features_row(train, row), train->width), train->first + row,
                               train->label[row]};
     }
     qsort(near, count, sizeof *near, by_nearness);
@@ -156,8 +141,7 @@ static void open_search(search *s)
     const int width = s->train->width;
     s->rows = s->k <= BLOCK_NEIGHBOURS / TEST_ROWS ? TEST_ROWS : BLOCK_NEIGHBOURS / s->k;
     const size_t rows = (size_t)s->rows, D = (size_t)width, k = (size_t)s->k;
-    /* For unit vectors |computed - exact| <= D eps / 2 in any order of summation. Twice that, as rows are rounded. */
-    real margin = (real)(2 * (width + 2) * REAL_EPSILON);
+    const real margin = tec_nearest_margin(width);
     s->block = tec_allocate(rows * D * sizeof(real));
     s->similarity = tec_allocate(rows * TRAIN_ROWS * sizeof(real));
     s->nearest = tec_allocate(rows * sizeof *s->nearest);

@@ -3,9 +3,30 @@
 
 #include "tec/memory.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define REAL_EPSILON (TEC_REAL_IS_DOUBLE ? DBL_EPSILON : (double)FLT_EPSILON)
+
+/* |computed - exact| <= D eps / 2 in any order of summation. Twice that, as rows are rounded. */
+real tec_nearest_margin(int width)
+{
+    return (real)(2 * (width + 2) * REAL_EPSILON);
+}
+
+double tec_nearest_product(const real *a, const real *b, int width)
+{
+    double part[8] = {0};
+    int i = 0;
+    for (; i + 8 <= width; i += 8)
+        for (int j = 0; j < 8; j++)
+            part[j] += (double)a[i + j] * b[i + j];
+    for (; i < width; i++)
+        part[i % 8] += (double)a[i] * b[i];
+    return ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]));
+}
 
 void tec_nearest_open(tec_nearest *n, int k, real margin)
 {

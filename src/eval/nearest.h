@@ -21,6 +21,15 @@ typedef struct tec_nearest {
     int64_t count, capacity;
 } tec_nearest;
 
+/* The margin for similarities of unit vectors of `width` numbers that a matrix product has computed. */
+real tec_nearest_margin(int width);
+
+/* The exact similarity of two of them: eight partial sums in double, with the same bits for the same rows, wherever they
+ * are.
+ *
+ *   a, b  [width] */
+double tec_nearest_product(const real *a, const real *b, int width);
+
 void tec_nearest_open(tec_nearest *n, int k, real margin);
 void tec_nearest_close(tec_nearest *n);
 void tec_nearest_clear(tec_nearest *n);

@@ -150,14 +150,14 @@ static tec_status check_plain(const tec_import *import, const tec_vit_variant *v
         {v->registers > 0, "with registers"},
         {v->unplaced > 0, "whose class token has no position"},
         {v->pre_norm, "with a norm before its blocks"},
-        {v->fc_norm, "with its norm after pooling"},
+        {v->fc_norm, "with its norm after pooling (finetune.pooling=mean)"},
         {v->swiglu, "with SwiGLU"},
     };
     for (size_t i = 0; i < sizeof variant / sizeof *variant; i++)
         if (variant[i].has)
-            return tec_fail(TEC_USER_ERROR,
-                            "%s is a model %s, which Hugging Face's ViTModel cannot represent: use --names timm",
-                            import->path, variant[i].what);
+            return tec_fail(
+                TEC_USER_ERROR, "%s is a model %s, which Hugging Face's ViTModel cannot represent: use --names timm%s",
+                import->path, variant[i].what, v->fc_norm ? ", or fine-tune with finetune.pooling=cls" : "");
     return TEC_OK;
 }
 

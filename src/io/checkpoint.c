@@ -280,7 +280,18 @@ static tec_status read_state(hid_t file, const char *path, tec_run_state *state)
     return status;
 }
 
-tec_status tec_checkpoint_read_run(const char *path, const tec_params *params, real *m, real *v, tec_run_state *state)
+/* The weights, and their running mean if somebody wants it. */
+static tec_status read_averaged(hid_t file, const char *path, tec_params *params, real *average)
+{
+    TEC_TRY(read_tensors(file, path, "weights", params, true, params->weight));
+    if (average)
+        memcpy(average, params->weight, params->total * sizeof *average);
+    return tec_h5_has(file, "optimizer/w") ? read_tensors(file, path, "optimizer/w", params, false, params->weight)
+                                           : TEC_OK;
+}
+
+tec_status tec_checkpoint_read_run(const char *path, tec_params *params, real *m, real *v, real *average,
+                                   tec_run_state *state)
 {
     hid_t file;
     tec_model_kind kind;
@@ -290,6 +301,8 @@ tec_status tec_checkpoint_read_run(const char *path, const tec_params *params, r
         status = read_tensors(file, path, "optimizer/m", params, false, m);
     if (status == TEC_OK)
         status = read_tensors(file, path, "optimizer/v", params, false, v);
+    if (status == TEC_OK)
+        status = read_averaged(file, path, params, average);
     H5Fclose(file);
     return status;
 }

@@ -116,15 +116,17 @@ static tec_status write_sets(const char *temporary, tec_h5_draft *draft, const t
 }
 
 tec_status tec_checkpoint_write(const char *path, const tec_model_config *config, const tec_params *params,
-                                const real *m, const real *v, const tec_run_state *state,
-                                const tec_checkpoint_texts *texts, tec_checkpoint_confirm *confirm, const void *context)
+                                const tec_checkpoint_run *run, const tec_checkpoint_texts *texts,
+                                tec_checkpoint_confirm *confirm, const void *context)
 {
-    tensor_set set[3] = {
-        {.group = "weights", .flat = params->weight, .all = true},
-        {.group = "optimizer/m", .flat = m},
-        {.group = "optimizer/v", .flat = v},
+    const bool averaged = run && run->average;
+    tensor_set set[4] = {
+        {.group = "weights", .flat = averaged ? run->average : params->weight, .all = true},
+        {.group = "optimizer/m", .flat = run ? run->m : NULL},
+        {.group = "optimizer/v", .flat = run ? run->v : NULL},
+        {.group = "optimizer/w", .flat = params->weight},
     };
-    int sets = m && v && state ? 3 : 1;
+    int sets = !run ? 1 : averaged ? 4 : 3;
     char *temporary = tec_file_temporary(path);
     tec_h5_draft draft;
     tec_status status = tec_h5_draft_open(&draft);
@@ -132,8 +134,8 @@ tec_status tec_checkpoint_write(const char *path, const tec_model_config *config
         status = draft_config(&draft, config);
     for (int s = 0; s < sets && status == TEC_OK; s++)
         status = draft_set(&draft, params, &set[s]);
-    if (status == TEC_OK && sets == 3)
-        status = draft_run(&draft, state, texts);
+    if (status == TEC_OK && run)
+        status = draft_run(&draft, run->state, texts);
     if (status == TEC_OK)
         status = write_sets(temporary, &draft, params, set, sets);
     tec_h5_draft_close(&draft);
@@ -157,11 +159,12 @@ tec_status tec_checkpoint_write(const char *path, const tec_model_config *config
 #define TENSOR_OVERHEAD 600
 #define FILE_OVERHEAD 8000
 
-int64_t tec_checkpoint_bytes(const tec_params *params)
+int64_t tec_checkpoint_bytes(const tec_params *params, bool averaged)
 {
-    int64_t tensors = params->count, numbers = (int64_t)params->total + 2 * (int64_t)params->trained;
+    const int sets = averaged ? 3 : 2;
+    int64_t tensors = params->count, numbers = (int64_t)params->total + sets * (int64_t)params->trained;
     for (int i = 0; i < params->count; i++)
-        tensors += params->param[i].trained ? 2 : 0;
+        tensors += params->param[i].trained ? sets : 0;
     return numbers * (int64_t)sizeof(real) + tensors * TENSOR_OVERHEAD + FILE_OVERHEAD;
 }
 

@@ -268,7 +268,7 @@ tec_status tec_feature_file_labels(const tec_feature_file *f, int64_t first, int
     for (int64_t i = 0; i < count; i++)
         if (label[i] < 0 || label[i] >= f->classes)
             return tec_fail(TEC_USER_ERROR, "%s: the label of row %lld is %d, but there are %d classes", f->path,
-                            (long long)(first + i), label[i], f->classes);
+                            (long long)first + (long long)i, label[i], f->classes);
     return TEC_OK;
 }
 

@@ -2,7 +2,7 @@
 #include "feature_parts.h"
 
 #include "tec/half.h"
-#include "tec/memory.h"
+#include "tec/text.h"
 #include "tec/version.h"
 
 #include <stdio.h>
@@ -68,6 +68,14 @@ bool tec_feature_spec_differ(const tec_feature_spec *a, const tec_feature_spec *
         return true;
     }
     return false;
+}
+
+char *tec_feature_spec_describe(const tec_feature_spec *spec)
+{
+    char *text = tec_string_copy(""), value[160];
+    for (const feature_field *f = tec_feature_fields; f->h5.name; f++)
+        tec_string_append(&text, "  %s: %s\n", f->h5.name, tec_h5_field_text(&f->h5, spec, value, sizeof value));
+    return text;
 }
 
 tec_status tec_feature_files_refuse(const tec_feature_difference *d, const char *a_path, const char *b_path)

@@ -4,6 +4,7 @@
 #include "plan_parts.h"
 
 #include "tec/frozen.h"
+#include "tec/validation.h"
 
 /* Code, libraries, and the buffers of MPI and BLAS: resident before there is a model. Measured with Open MPI 4.1 and
  * OpenBLAS 0.3 on x86-64. */
@@ -50,7 +51,7 @@ static double validation_bytes(const tec_plan_job *job)
 {
     double classes = job->model.classes, image = image_numbers(job) * sizeof(real);
     return (1.0 + job->reading.prefetch) * tec_plan_shape(job).micro_batch * image +
-           classes * classes * sizeof(int64_t);
+           (classes <= TEC_VALIDATION_CONFUSION ? classes * classes : 0) * sizeof(int64_t);
 }
 
 tec_status tec_plan_training_memory(const tec_plan_job *job, tec_plan_memory *out)
@@ -63,6 +64,8 @@ tec_status tec_plan_training_memory(const tec_plan_job *job, tec_plan_memory *ou
     add(out, "weights", (double)params->total * sizeof(real));
     add(out, "gradients", (double)params->trained * sizeof(real));
     add(out, "moments of AdamW", 2.0 * (double)params->trained * sizeof(real));
+    if (job->recipe.ema > 0)
+        add(out, "running mean of the weights", (double)params->total * sizeof(real));
     add(out, "activations of a micro-batch", (double)tec_model_workspace_bytes(model));
     add(out, "images and targets loaded ahead", loader_bytes(job));
     if (job->val_images > 0)

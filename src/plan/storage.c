@@ -39,7 +39,7 @@ tec_status tec_plan_checkpoint_bytes(const tec_plan_job *job, double *bytes)
 {
     tec_model *model;
     TEC_TRY(tec_plan_model(job, &model));
-    *bytes = (double)tec_checkpoint_bytes(tec_model_params(model));
+    *bytes = (double)tec_checkpoint_bytes(tec_model_params(model), job->recipe.ema > 0);
     tec_model_free(model);
     return TEC_OK;
 }

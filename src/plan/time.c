@@ -35,11 +35,16 @@ static double fetch_exposed(const tec_plan_job *job, const tec_plan_machine *mac
     return fmax(0, images * machine->fetch_seconds - spare_cores(job, machine) * compute);
 }
 
+/* Every `every` epochs, and at the end. */
+static int64_t times_of(const tec_recipe *r, int every)
+{
+    return (r->epochs + every - 1) / every;
+}
+
 static int64_t checkpoints_of(const tec_recipe *r, double seconds)
 {
-    int64_t by_epochs = (r->epochs + r->checkpoint_epochs - 1) / r->checkpoint_epochs;
     double minutes = r->checkpoint_minutes;
-    return by_epochs + (minutes > 0 ? (int64_t)(seconds / (60 * minutes)) : 0);
+    return times_of(r, r->checkpoint_epochs) + (minutes > 0 ? (int64_t)(seconds / (60 * minutes)) : 0);
 }
 
 static double validation_seconds(const tec_plan_job *job, const tec_plan_machine *machine)
@@ -88,8 +93,9 @@ tec_status tec_plan_time_of(const tec_plan_job *job, const tec_plan_machine *mac
     out->checkpoint = bytes / machine->disk_rate;
     out->checkpoints = checkpoints_of(r, (double)out->steps * out->step);
     out->validation = validation_seconds(job, machine);
-    out->seconds =
-        (double)out->steps * out->step + (double)out->checkpoints * out->checkpoint + r->epochs * out->validation;
+    out->validations = job->val_images > 0 ? times_of(r, r->validate_epochs) : 0;
+    out->seconds = (double)out->steps * out->step + (double)out->checkpoints * out->checkpoint +
+                   (double)out->validations * out->validation;
     out->node_hours = out->seconds * job->nodes / 3600;
     plan_targets(job, machine, out);
     return TEC_OK;

@@ -8,22 +8,38 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Of the drawing, in its own units: at 360 pixels a unit is about 0.8 pixels. */
-enum { WIDTH = 400, HEIGHT = 230, LEFT = 52, RIGHT = 14, TOP = 12, BOTTOM = 40, STRETCHES = 600 };
+enum { WIDTH = 400, HEIGHT = 230, RIGHT = 14, TOP = 12, BOTTOM = 40, STRETCHES = 600 };
 
 typedef struct frame {
     axis x, y;
+    int left; /* of the plot: as wide as the labels of y */
 } frame;
 
 static double place_x(const frame *f, double x)
 {
-    return LEFT + (x - f->x.low) / (f->x.high - f->x.low) * (WIDTH - LEFT - RIGHT);
+    return f->left + (x - f->x.low) / (f->x.high - f->x.low) * (WIDTH - f->left - RIGHT);
 }
 
 static double place_y(const frame *f, double y)
 {
     return HEIGHT - BOTTOM - (y - f->y.low) / (f->y.high - f->y.low) * (HEIGHT - TOP - BOTTOM);
+}
+
+static int tick_count(const axis *a)
+{
+    return 1 + (int)floor((a->high - a->low) / a->step + 1e-6);
+}
+
+static int longest_label(const axis *a)
+{
+    char label[32];
+    int longest = 0;
+    for (int i = 0; i < tick_count(a); i++)
+        longest = tec_max_int(longest, (int)strlen(tec_axis_label(a, a->low + i * a->step, label, sizeof label)));
+    return longest;
 }
 
 /* The range of all points; false: there are none. */
@@ -50,30 +66,32 @@ static bool fit(const chart *c, frame *f)
     if (right > f->x.low)
         f->x.high = right; /* the last tick need not be at the edge */
     f->y = tec_axis_fit(low, high, 4, false);
+    f->left = 14 + 8 * tec_max_int(longest_label(&f->y), 4);
     return true;
 }
 
 static void draw_axes(FILE *out, const chart *c, const frame *f)
 {
     char label[32];
-    int ticks = (int)lround((f->y.high - f->y.low) / f->y.step);
-    for (int i = 0; i <= ticks; i++) {
+    for (int i = 0; i < tick_count(&f->y); i++) {
         double value = f->y.low + i * f->y.step, y = place_y(f, value);
-        fprintf(out, "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.2f\" y2=\"%.2f\"/>", LEFT, WIDTH - RIGHT, y, y);
-        fprintf(out, "<text class=\"tick\" x=\"%d\" y=\"%.2f\" text-anchor=\"end\">%s</text>\n", LEFT - 6, y + 4,
+        fprintf(out, "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.2f\" y2=\"%.2f\"/>", f->left, WIDTH - RIGHT, y,
+                y);
+        fprintf(out, "<text class=\"tick\" x=\"%d\" y=\"%.2f\" text-anchor=\"end\">%s</text>\n", f->left - 6, y + 4,
                 tec_axis_label(&f->y, value, label, sizeof label));
     }
-    ticks = (int)floor((f->x.high - f->x.low) / f->x.step + 1e-9);
-    for (int i = 0; i <= ticks; i++) {
+    for (int i = 0; i < tick_count(&f->x); i++) {
         double value = f->x.low + i * f->x.step, x = place_x(f, value);
         fprintf(out, "<line class=\"axis\" x1=\"%.2f\" x2=\"%.2f\" y1=\"%d\" y2=\"%d\"/>", x, x, HEIGHT - BOTTOM,
                 HEIGHT - BOTTOM + 4);
-        fprintf(out, "<text class=\"tick\" x=\"%.2f\" y=\"%d\" text-anchor=\"middle\">%s</text>\n", x,
-                HEIGHT - BOTTOM + 17, tec_axis_label(&f->x, value, label, sizeof label));
+        tec_axis_label(&f->x, value, label, sizeof label);
+        bool at_edge = x + 4 * (double)strlen(label) > WIDTH; /* half as wide as the label */
+        fprintf(out, "<text class=\"tick\" x=\"%.2f\" y=\"%d\" text-anchor=\"%s\">%s</text>\n", at_edge ? WIDTH : x,
+                HEIGHT - BOTTOM + 17, at_edge ? "end" : "middle", label);
     }
-    fprintf(out, "<line class=\"axis\" x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/>\n", LEFT, WIDTH - RIGHT,
+    fprintf(out, "<line class=\"axis\" x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/>\n", f->left, WIDTH - RIGHT,
             HEIGHT - BOTTOM, HEIGHT - BOTTOM);
-    fprintf(out, "<text class=\"unit\" x=\"%d\" y=\"%d\" text-anchor=\"middle\">", (LEFT + WIDTH - RIGHT) / 2,
+    fprintf(out, "<text class=\"unit\" x=\"%d\" y=\"%d\" text-anchor=\"middle\">", (f->left + WIDTH - RIGHT) / 2,
             HEIGHT - 6);
     tec_html_put(out, "", c->x_unit, "</text>\n");
 }
@@ -107,12 +125,17 @@ static void draw_marks(FILE *out, const chart *c, const frame *f)
     }
 }
 
+/* Points of a line that stand for one, where there are too many: 1: each is drawn. */
+static int stretch_of(const chart_series *s)
+{
+    return s->count > 2 * STRETCHES ? (s->count + STRETCHES - 1) / STRETCHES : 1;
+}
+
 /* Marks those points that are drawn: all of a short line, of each stretch of a long one the least and the greatest.
  * Ends, and gaps, are always kept. */
-static bool *choose(const chart_series *s)
+static bool *choose(const chart_series *s, int stretch)
 {
     bool *keep = tec_allocate_zeroed((size_t)s->count + 1, sizeof *keep);
-    int stretch = s->count > 2 * STRETCHES ? (s->count + STRETCHES - 1) / STRETCHES : 1;
     for (int from = 0; from < s->count; from += stretch) {
         int least = -1, greatest = -1, to = tec_min_int(from + stretch, s->count);
         for (int i = from; i < to; i++) {
@@ -133,21 +156,20 @@ static bool *choose(const chart_series *s)
     return keep;
 }
 
-static void draw_series(FILE *out, const chart_series *s, const frame *f)
+/* The points that `keep` marks; NULL: all. `class`: further classes of the line. */
+static void draw_points(FILE *out, const chart_series *s, const bool *keep, const char *class, const frame *f)
 {
     int colour = s->colour % CHART_COLOURS, run = 0;
     double x = 0, y = 0;
-    bool *keep = choose(s);
-    tec_html_put(out, "<g><title>", s->name, "</title>");
     for (int i = 0; i <= s->count; i++) {
         bool point = i < s->count && isfinite(s->y[i]);
-        if (i < s->count && !keep[i])
+        if (i < s->count && keep && !keep[i])
             continue;
         if (point) {
             x = place_x(f, s->x[i]);
             y = place_y(f, s->y[i]);
             if (run++ == 0)
-                fprintf(out, "<polyline class=\"line s%d d%d\" points=\"", colour, s->dash);
+                fprintf(out, "<polyline class=\"line s%d d%d%s\" points=\"", colour, s->dash, class);
             fprintf(out, "%s%.2f,%.2f", run > 1 ? " " : "", x, y);
         } else if (run > 0) {
             fputs("\"/>", out);
@@ -156,6 +178,39 @@ static void draw_series(FILE *out, const chart_series *s, const frame *f)
             run = 0;
         }
     }
+}
+
+/* The mean of each stretch, without its gaps. */
+static void draw_means(FILE *out, const chart_series *s, int stretch, const frame *f)
+{
+    size_t bytes = ((size_t)s->count / (size_t)stretch + 1) * sizeof(double);
+    double *x = tec_allocate(bytes), *y = tec_allocate(bytes);
+    chart_series means = {.colour = s->colour, .dash = s->dash, .x = x, .y = y};
+    for (int from = 0; from < s->count; from += stretch) {
+        int points = 0;
+        double sum_x = 0, sum_y = 0;
+        for (int i = from; i < tec_min_int(from + stretch, s->count); i++)
+            if (isfinite(s->y[i])) {
+                sum_x += s->x[i];
+                sum_y += s->y[i];
+                points++;
+            }
+        x[means.count] = sum_x / points; /* NAN: a gap */
+        y[means.count++] = sum_y / points;
+    }
+    draw_points(out, &means, NULL, "", f);
+    free(y);
+    free(x);
+}
+
+static void draw_series(FILE *out, const chart_series *s, const frame *f)
+{
+    const int stretch = stretch_of(s);
+    bool *keep = choose(s, stretch);
+    tec_html_put(out, "<g><title>", s->name, "</title>");
+    draw_points(out, s, keep, stretch > 1 ? " range" : "", f);
+    if (stretch > 1)
+        draw_means(out, s, stretch, f);
     fputs("</g>\n", out);
     free(keep);
 }
@@ -188,7 +243,7 @@ void tec_chart_draw(FILE *out, const chart *c)
     fprintf(out,
             "<svg viewBox=\"0 0 %d %d\" role=\"img\" data-x=\"%.12g %.12g\" data-y=\"%.12g %.12g\" "
             "data-box=\"%d %d %d %d\">",
-            WIDTH, HEIGHT, f.x.low, f.x.high, f.y.low, f.y.high, LEFT, TOP, WIDTH - LEFT - RIGHT,
+            WIDTH, HEIGHT, f.x.low, f.x.high, f.y.low, f.y.high, f.left, TOP, WIDTH - f.left - RIGHT,
             HEIGHT - TOP - BOTTOM);
     tec_html_put(out, "<title>", c->title, ", ");
     tec_html_put(out, "", c->y_unit, ", by ");

@@ -33,9 +33,10 @@ typedef struct chart {
     int mark_count;
 } chart;
 
-/* A figure: the chart and its legend with the last values. At most some 1200 points of a line are drawn: of each of so many
- * stretches the least and the greatest. The root has the attributes data-x and data-y: what the edges of the plot stand
- * for, "left right" and "bottom top", and data-box, "x y width height" in the units of the points. */
+/* A figure: the chart and its legend with the last values. Of a line with more than 1200 points, 600 stretches are
+ * drawn: the least and the greatest value of each, pale, and the mean. The root has the attributes data-x and data-y: what the
+ * edges of the plot stand for, "left right" and "bottom top", and data-box, "x y width height" in the units of the
+ * points. */
 void tec_chart_draw(FILE *out, const chart *c);
 
 /* -- axes -- */
@@ -44,8 +45,8 @@ typedef struct axis {
     double low, high, step; /* ticks at low, low + step, ..., high */
 } axis;
 
-/* The axis for values from low to high with about `ticks` ticks at multiples of 1, 2 or 5 times a power of ten; `whole`:
- * at whole numbers. */
+/* The axis for values from low to high with about `ticks` ticks at multiples of 1, 2 or 5 times a power of ten;
+ * `whole`: at whole numbers. */
 axis tec_axis_fit(double low, double high, int ticks, bool whole);
 
 /* 1e-05 -> 1e-5 */

@@ -37,7 +37,8 @@ static bool check(const json_t *finetune, classes *out)
 
 static double entry(const classes *c, int label, int answer)
 {
-    return json_number_value(json_array_get(json_array_get(c->confusion, (size_t)label), (size_t)answer));
+    double images = json_number_value(json_array_get(json_array_get(c->confusion, (size_t)label), (size_t)answer));
+    return tec_min_double(tec_max_double(images, 0), 1e15);
 }
 
 static const char *name_of(const classes *c, int label)
@@ -45,21 +46,26 @@ static const char *name_of(const classes *c, int label)
     return tec_json_text(json_array_get(c->list, (size_t)label), "class", "?");
 }
 
+/* 0, as where there are none, if it is not known. */
 static double images_of(const classes *c, int label)
 {
-    return tec_json_number(json_array_get(c->list, (size_t)label), "images");
+    double images = tec_json_number(json_array_get(c->list, (size_t)label), "images");
+    return images > 0 ? images : 0;
 }
 
+/* NAN: not known. */
 static double recall_of(const classes *c, int label)
 {
-    return tec_json_number(json_array_get(c->list, (size_t)label), "recall");
+    double recall = tec_json_number(json_array_get(c->list, (size_t)label), "recall");
+    return recall >= 0 && recall <= 100 ? recall : (double)NAN;
 }
 
 /* -- the matrix -- */
 
 static void put_cell(FILE *out, const classes *c, int label, int answer, double size, double left)
 {
-    double count = entry(c, label, answer), images = images_of(c, label), share = images > 0 ? count / images : 0;
+    double count = entry(c, label, answer), images = images_of(c, label),
+           share = images > 0 ? tec_min_double(tec_max_double(count / images, 0), 1) : 0;
     double x = left + answer * size, y = left + label * size;
     fprintf(out, "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill-opacity=\"%.3f\">",
             label == answer ? "right" : "wrong", x, y, size - 1, size - 1, sqrt(share));
@@ -157,7 +163,8 @@ static void put_mistakes(FILE *out, const classes *c)
     if (count > 0) {
         qsort(mistake, count, sizeof *mistake, compare);
         fputs(
-            "<div class=\"wide\" tabindex=\"0\"><table class=\"short\"><caption>The most frequent mistakes</caption>\n<thead><tr>"
+            "<div class=\"wide\" tabindex=\"0\"><table class=\"short\"><caption>The most frequent mistakes</caption>\n"
+            "<thead><tr>"
             "<th scope=\"col\">label</th><th scope=\"col\">taken for</th><th scope=\"col\" class=\"number\">images</th>"
             "<th scope=\"col\" class=\"number\">of</th></tr></thead><tbody>\n",
             out);

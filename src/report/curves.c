@@ -68,7 +68,7 @@ static bool take_points(const curve *c, const tec_report_run *run, const char *m
         x[out->count] = tec_json_number(line, c->x);
         y[out->count] = c->factor * tec_json_number(line, member);
         any = any || isfinite(y[out->count]);
-        out->count++;
+        out->count += isfinite(x[out->count]);
     }
     out->x = x;
     out->y = y;
@@ -196,9 +196,9 @@ void tec_report_curves(FILE *out, const tec_report_run *run, int count)
         draw(out, &curves[c], run, count, &m);
     fputs("</div>\n", out);
     if (m.count > 0) {
-        fputs(
-            "<p class=\"hint\">Dotted lines mark where a run was started again or went on with other settings:</p>\n<ul>",
-            out);
+        fputs("<p class=\"hint\">Dotted lines mark where a run was started again or went on with other settings:</p>\n"
+              "<ul>",
+              out);
         for (int i = 0; i < m.count; i++)
             tec_html_put(out, "<li>", m.mark[i].text, "</li>\n");
         fputs("</ul>\n", out);

@@ -52,7 +52,9 @@ static void find_results_of(results *all, const tec_report_run *run, int colour)
         json_array_foreach(json_object_get(file, "knn"), k, each)
         {
             result *r = add(all, run, colour, file, each);
-            snprintf(r->how, sizeof r->how, "k-NN, k = %.0f", tec_json_number(each, "k"));
+            char k_text[24];
+            snprintf(r->how, sizeof r->how, "k-NN, k = %s",
+                     tec_number_text(k_text, sizeof k_text, tec_json_number(each, "k"), 6));
         }
         if (json_is_object(probe))
             snprintf(add(all, run, colour, file, probe)->how, sizeof(char[48]), "linear probe");
@@ -145,6 +147,21 @@ static chart_series collect(const results *all, int first, int dash, const char 
     return (chart_series){.name = name, .dash = dash, .x = x, .y = y, .count = count};
 }
 
+/* The same ways of evaluating have the same dashes in all runs. */
+static int dash_of(const results *all, int index)
+{
+    int ways = 0;
+    for (int i = 0; i < index; i++) {
+        bool first = true;
+        if (strcmp(all->result[i].how, all->result[index].how) == 0)
+            break;
+        for (int j = 0; j < i && first; j++)
+            first = strcmp(all->result[j].how, all->result[i].how) != 0;
+        ways += first;
+    }
+    return ways % 4;
+}
+
 static bool has_line(const chart_series *series, int count)
 {
     for (int i = 0; i < count; i++)
@@ -162,7 +179,7 @@ static void put_chart(FILE *out, const results *all, int runs)
         if (!begins_line(all, i))
             continue;
         char *name = tec_string_format("%s, %s", r->run->name, r->how);
-        series[used] = collect(all, i, runs > 1 ? used % 4 : 0, name);
+        series[used] = collect(all, i, runs > 1 ? dash_of(all, i) : 0, name);
         series[used].colour = runs > 1 ? r->colour : used;
         used++;
     }

@@ -113,14 +113,14 @@ static char *done_text(const tec_report_run *run)
 {
     const json_t *line = json_array_get(run->log, json_array_size(run->log) - 1);
     const json_t *epoch = tec_report_last_line(run, "epoch");
-    char step[32], *epochs = recipe_text(run, "epochs"), *text;
+    char step[32], finished[32], *epochs = recipe_text(run, "epochs"), *text;
     if (!line) {
         free(epochs);
         return tec_string_copy(run->evaluations_only ? "" : run->done ? "all epochs" : "nothing is known");
     }
     tec_number_text(step, sizeof step, tec_json_number(line, "step"), 6);
-    double done = epoch ? tec_json_number(epoch, "epoch") : 0;
-    text = tec_string_format("%.0f%s%s epochs, %s steps%s", done, epochs[0] ? " of " : "", epochs, step,
+    tec_number_text(finished, sizeof finished, epoch ? tec_json_number(epoch, "epoch") : 0, 6);
+    text = tec_string_format("%s%s%s epochs, %s steps%s", finished, epochs[0] ? " of " : "", epochs, step,
                              run->done ? "" : " (not finished)");
     free(epochs);
     return text;
@@ -164,7 +164,7 @@ static char *memory_text(const tec_report_run *run)
 static char *ranks_text(const tec_report_run *run)
 {
     double ranks = tec_json_number(run->environment, "ranks"), threads = tec_json_number(run->environment, "threads");
-    if (!isfinite(ranks))
+    if (!isfinite(ranks) || !isfinite(threads))
         return tec_string_copy("");
     return tec_string_format("%.0f, with %.0f thread%s each", ranks, threads, threads == 1 ? "" : "s");
 }

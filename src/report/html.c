@@ -62,7 +62,8 @@ void tec_html_put(FILE *out, const char *before, const char *text, const char *a
 double tec_json_number(const json_t *object, const char *name)
 {
     const json_t *value = json_object_get(object, name);
-    return json_is_number(value) ? json_number_value(value) : (double)NAN;
+    double number = json_is_number(value) ? json_number_value(value) : (double)NAN;
+    return fabs(number) < 1e200 ? number : (double)NAN; /* beyond that no axis can be drawn */
 }
 
 const char *tec_json_text(const json_t *object, const char *name, const char *otherwise)

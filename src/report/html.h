@@ -12,7 +12,7 @@ void tec_html_text(FILE *out, const char *text);
 /* `before` and `after` are HTML, `text` is not. */
 void tec_html_put(FILE *out, const char *before, const char *text, const char *after);
 
-/* The member of a JSON object: NAN if there is none or it is no number; `otherwise` if it is no text. */
+/* The member of a JSON object: NAN if there is none, or it is no number of a reasonable size; `otherwise` if it is no text. */
 double tec_json_number(const json_t *object, const char *name);
 const char *tec_json_text(const json_t *object, const char *name, const char *otherwise);
 

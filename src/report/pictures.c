@@ -145,8 +145,8 @@ static void show_masks(tec_report_pictures *p, const tec_report_images *images, 
 
 /* -- MAE -- */
 
-/* Pixels of a patch as they are predicted; where they are standardised, mean and deviation are those of the image, as in
- * MAE's own figures.
+/* Pixels of a patch as they are predicted; where they are standardised, mean and deviation are those of the image, as
+ * in MAE's own figures.
  *
  *   predicted, own  [p * p * c]  normalised; own: of the image */
 static void put_patch(const tec_report_images *images, const tec_normalisation *n, int side, int patch,
@@ -241,35 +241,54 @@ static void show_colours(tec_report_picture *picture, const pca *p, const real *
     free(pixels);
 }
 
-void tec_report_show_encoder(tec_report_run *run, const tec_report_images *images, tec_frozen *frozen,
-                             const tec_normalisation *normalisation)
+/* Patch tokens behind the final norm, as DINOv2's figures have them. */
+static void show_tokens(tec_report_run *run, const tec_report_images *images, tec_frozen *frozen, const real *normal)
 {
     const tec_model_config *config = tec_frozen_config(frozen);
-    int L = tec_model_patches(config), D = config->width, H = config->heads;
-    size_t tokens = (size_t)L * (size_t)D, logits = (size_t)H * (size_t)L;
-    real *normal = normalise(images, normalisation);
+    int L = tec_model_patches(config), D = config->width;
+    size_t tokens = (size_t)L * (size_t)D;
     real *token = tec_allocate((size_t)images->count * tokens * sizeof *token);
-    real *attention = tec_allocate((size_t)(images->count + 1) * logits * sizeof *attention);
-    int query;
-    for (int i = 0; i < images->count; i++) /* the logits of the patch query, which must be one, are overwritten */
-        tec_frozen_targets(frozen, normal + (size_t)i * pixels_of(images), 1, 1, 1, token + (size_t)i * tokens,
-                           attention + (size_t)i * logits, &query);
+    for (int i = 0; i < images->count; i++)
+        tec_frozen_tap(frozen, normal + (size_t)i * pixels_of(images), 1, &(tec_tap){.pooling = TEC_POOL_NONE},
+                       token + (size_t)i * tokens);
     pca p = tec_pca_fit(token, images->count * L, D);
     tec_report_picture *picture = add_column(&run->pictures, tec_string_copy("patch tokens"));
     for (int i = 0; i < images->count; i++)
         show_colours(&picture[i], &p, token + (size_t)i * tokens, L, NULL, L);
+    add_hint(&run->pictures, "Patch tokens: of the last block, their first three principal components over all images "
+                             "here as red, green and blue.");
+    tec_pca_free(&p);
+    free(token);
+}
+
+static void show_heads(tec_report_run *run, const tec_report_images *images, tec_frozen *frozen, const real *normal)
+{
+    const tec_model_config *config = tec_frozen_config(frozen);
+    int L = tec_model_patches(config), H = config->heads, query;
+    size_t logits = (size_t)H * (size_t)L;
+    real *feature = tec_allocate((size_t)L * (size_t)config->width * sizeof *feature);
+    real *attention = tec_allocate((size_t)(images->count + 1) * logits * sizeof *attention);
+    for (int i = 0; i < images->count; i++) /* the logits of the patch query, which must be one, are overwritten */
+        tec_frozen_targets(frozen, normal + (size_t)i * pixels_of(images), 1, 1, 1, feature,
+                           attention + (size_t)i * logits, &query);
     for (int h = 0; h < tec_min_int(H, MOST_HEADS); h++) {
-        picture = add_column(&run->pictures, tec_string_format("attention, head %d", h + 1));
+        tec_report_picture *picture = add_column(&run->pictures, tec_string_format("attention, head %d", h + 1));
         for (int i = 0; i < images->count; i++)
             show_attention(&picture[i], attention + (size_t)i * logits + (size_t)h * (size_t)L, L);
     }
-    add_hint(&run->pictures,
-             "Patch tokens: behind the last block, their first three principal components over all images "
-             "here as red, green and blue. Attention: of the class token in the last block, over the "
-             "patches, each from its least (black) to its most (yellow).");
-    tec_pca_free(&p);
+    add_hint(&run->pictures, "Attention: of the class token in the last block, over the patches, each from its least "
+                             "(black) to its most (yellow).");
     free(attention);
-    free(token);
+    free(feature);
+}
+
+void tec_report_show_encoder(tec_report_run *run, const tec_report_images *images, tec_frozen *frozen,
+                             const tec_normalisation *normalisation)
+{
+    real *normal = normalise(images, normalisation);
+    show_tokens(run, images, frozen, normal);
+    if (!tec_frozen_config(frozen)->variant.no_class_token)
+        show_heads(run, images, frozen, normal);
     free(normal);
 }
 

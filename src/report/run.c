@@ -65,7 +65,7 @@ void tec_report_add_setting(tec_report_run *run, const char *key, const char *va
         (tec_report_setting){tec_string_copy(key), tec_string_copy(value), tec_string_copy(otherwise)};
 }
 
-/* The contents of DIR/NAME, which the caller frees; NULL: there is no such file, or it cannot be read, which is noted. */
+/* The contents of DIR/NAME, which the caller frees; NULL: there is no such file, or it cannot be read (noted). */
 static char *read_text(tec_report_run *run, const char *name, size_t *bytes)
 {
     char *path = tec_path_join(run->dir, name), *text = NULL;

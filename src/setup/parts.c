@@ -87,6 +87,8 @@ tec_recipe tec_setup_tuning_recipe(const tec_settings *s)
                         .weight_decay = s->finetune.weight_decay,
                         .clip_norm = s->finetune.clip_norm,
                         .layer_decay = s->finetune.layer_decay,
+                        .ema = s->finetune.ema,
+                        .repeats = s->finetune.repeats,
                         .pairs = tec_mix_is_on(&mix),
                         .seed = s->run.seed,
                         .log_steps = s->finetune.log_steps,

@@ -134,10 +134,8 @@ static tec_status show_features(viewing *v, tec_report_run *run)
     return status;
 }
 
-static tec_status open_encoder(viewing *v, const tec_report_run *run)
+static tec_status open_encoder(viewing *v)
 {
-    if (run->model.variant.no_class_token)
-        return tec_fail(TEC_USER_ERROR, "%s: the model has no class token", v->path);
     v->normalisation = tec_setup_normalisation(&v->settings);
     return tec_setup_frozen(&v->alone, &v->settings, v->path, 1, &v->frozen, &v->normalisation, &v->preprocessing);
 }
@@ -168,7 +166,7 @@ void tec_setup_pictures(const tec_settings *settings, const tec_settings *of_run
     tec_comm_local(&v.alone);
     v.settings.data.image_size = run->model.image_size;
     v.settings.data.channels = run->model.channels;
-    tec_status status = open_encoder(&v, run);
+    tec_status status = open_encoder(&v);
     if (status == TEC_OK)
         status = read_images(&v, path, settings->report.pictures, run);
     if (status == TEC_OK) {

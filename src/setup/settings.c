@@ -45,6 +45,23 @@ static tec_status set_defaults(tec_resolver *resolver)
     return status;
 }
 
+/* What finetune.recipe supplies and nobody has given. */
+static tec_status apply_recipe(tec_resolver *resolver)
+{
+    const char *key, *value;
+    tec_status status = TEC_OK;
+    for (int row = 0; status == TEC_OK && tec_setting_supplied(resolver->settings->finetune.recipe, row, &key, &value);
+         row++) {
+        int index = tec_setting_find("finetune", key);
+        if (!value || resolver->place[index].line != 0)
+            continue;
+        char *text = tec_string_copy(value);
+        status = assign_text(resolver, index, (tec_place){0, 0}, text);
+        free(text);
+    }
+    return status;
+}
+
 /* "section.key=value"; writes 0 bytes into `text`. */
 static tec_status apply_override(tec_resolver *resolver, char *text)
 {
@@ -132,6 +149,7 @@ tec_status tec_settings_resolve(tec_settings *out, const tec_settings_source *so
         free(text);
         TEC_TRY(status);
     }
+    TEC_TRY(apply_recipe(&resolver));
     return check_together(&resolver);
 }
 

@@ -191,6 +191,9 @@ const tec_setting tec_settings_table[] = {
     {AT(finetune, model), TEXT(""),
      .help = "model file that fine-tuning begins with, in any form that base.model takes; scratch: none, but the "
              "architecture that `model` describes"},
+    {AT(finetune, recipe), CHOICE(TEC_TUNING_WORDS, "none"),
+     .help = "supplies the settings of this section that are not given: mae_base, mae_large and mae_huge those of MAE's "
+             "published runs on ImageNet, small_data some for a few thousand images"},
     {AT(finetune, pooling), CHOICE(TEC_POOLING_WORDS, "mean"),
      .help = "what is classified: the class token behind the final norm, or the mean of the patches, with a norm of its own"},
     {AT(finetune, labels_per_class), INT64("0"),
@@ -202,6 +205,9 @@ const tec_setting tec_settings_table[] = {
      .help = "passes over the training images"},
     {AT(finetune, batch), INT(1, 100000000, "1024"),
      .help = "global batch: images per step over all ranks; what is left at the end of an epoch is left out of it"},
+    {AT(finetune, repeats), INT(1, 64, "1"),
+     .help = "repeated augmentation: how often an image is in an epoch, in the same batch but altered differently; an epoch "
+             "has as many steps as without, and so a part of the images"},
     {AT(finetune, micro_batch), INT(0, 65536, "0"),
      .help = "images that a rank computes at once; 0: chosen by the model's size"},
     {AT(finetune, blr), NUMBER(0, INFINITY, "5e-4"), ABOVE,
@@ -222,6 +228,9 @@ const tec_setting tec_settings_table[] = {
      .help = "decay of AdamW's second moment"},
     {AT(finetune, clip_norm), NUMBER(0, INFINITY, "0"),
      .help = "maximum norm of the gradient; 0: no clipping"},
+    {AT(finetune, ema), NUMBER(0, 1, "0"), BELOW,
+     .help = "decay of a running mean of the weights after each step, which then is what is validated, exported and used for "
+             "predictions; 0: none, the weights themselves are"},
     {AT(finetune, drop_path), NUMBER(0, 1, "0.1"), BELOW,
      .help = "stochastic depth: probability that a branch of the last block is left out for an image, growing linearly "
              "from 0 at the first block"},

@@ -42,6 +42,10 @@ int tec_setting_find(const char *section, const char *key);
 /* Writes the range to `text` and returns it: "0 < x < 1", "x >= 0", "auto | folders | none", or "" if there is none. */
 char *tec_setting_range(const tec_setting *setting, char *text, size_t size);
 
+/* Row `row` of what finetune.recipe supplies: a key of `finetune` and its value as on the command line, NULL: none. False:
+ * there are no more rows. */
+bool tec_setting_supplied(int recipe, int row, const char **key, const char **value);
+
 /* The value as it is printed in settings.yaml; the caller frees it. Ends the program when out of memory. */
 struct tec_settings;
 char *tec_setting_text(const tec_setting *setting, const struct tec_settings *settings);

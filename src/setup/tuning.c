@@ -9,8 +9,9 @@
 #include <string.h>
 
 #define SCRATCH "scratch"
-#define TRAINED_COPIES 4 /* weights, gradients, two moments of AdamW */
-#define SCRATCH_HASH 1   /* no model's, and not 0, which is that of a checkpoint that says nothing */
+#define MOST_CLASSES ((1 << 15) - 1) /* that are read again from a checkpoint */
+#define TRAINED_COPIES 4             /* weights, gradients, two moments of AdamW */
+#define SCRATCH_HASH 1               /* no model's, and not 0, which is that of a checkpoint that says nothing */
 
 bool tec_setup_from_scratch(const tec_settings *settings)
 {
@@ -115,9 +116,13 @@ static tec_status describe_task(const tec_settings *settings, const tec_frozen_f
     t->drop_path = settings->finetune.drop_path;
     t->smoothing = settings->finetune.label_smoothing;
     t->mix = tec_setup_mix(settings);
+    t->repeats = settings->finetune.repeats;
     TEC_TRY(tec_setup_tuning_view(settings, &t->view));
     t->view.normalisation = facts->normalisation;
     t->model.classes = tec_dataset_classes(out->inputs.set);
+    if (t->model.classes > MOST_CLASSES)
+        return tec_fail(TEC_USER_ERROR, "data.train %s has %d classes, and a model at most %d", settings->data.train,
+                        t->model.classes, MOST_CLASSES);
     out->classes = name_classes(out->inputs.set);
     TEC_TRY(tec_model_config_check(&t->model));
     TEC_TRY(tec_sampler_check(tec_dataset_size(out->inputs.set), &recipe));

@@ -63,12 +63,19 @@ static void mix_pairs(const tuning *t, const tec_mix *mix, const tec_feed_batch 
     }
 }
 
+/* What is drawn for a step is the same for all images of it. */
+static int epoch_of(const tuning *t, const tec_feed_item *item)
+{
+    return t->settings.repeats > 1 ? item->view / t->settings.repeats : item->view;
+}
+
 static void examples_of_images(const void *own, int64_t step, const tec_feed_batch *batch, tec_example *example)
 {
     const tuning *t = own;
     tec_mix mix = {.lambda = 1};
     if (batch->count > 0)
-        mix = tec_mix_draw(&t->settings.mix, t->settings.view.seed, step, batch->item[0].view, t->settings.view.size);
+        mix = tec_mix_draw(&t->settings.mix, t->settings.view.seed, step, epoch_of(t, &batch->item[0]),
+                           t->settings.view.size);
     mix_pairs(t, &mix, batch);
     for (int i = 0; i < batch->count; i++)
         example[i] = (tec_example){.image = batch->item[i].image,

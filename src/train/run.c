@@ -341,7 +341,8 @@ static tec_status report(run *r, const tec_validation *v)
 {
     const int64_t epochs = r->state.epoch + (r->state.epoch_step > 0);
     double percent = 100 / (double)v->images;
-    tec_log("epoch %lld: validation loss %.4f, top-1 %.2f %%, top-5 %.2f %% (%lld images)", (long long)epochs, v->loss,
+    tec_log("epoch %lld: validation%s loss %.4f, top-1 %.2f %%, top-5 %.2f %% (%lld images)", (long long)epochs,
+            tec_trainer_average(r->trainer) ? " of the averaged weights (finetune.ema):" : "", v->loss,
             percent * (double)v->top1, percent * (double)v->top5, (long long)v->images);
     TEC_TRY(r->plan->report(r->plan->report_context, r->comm, v, epochs, r->state.step == r->total_steps));
     r->state.validated = r->state.step;
@@ -368,8 +369,10 @@ static tec_status validate(run *r, bool *stopped)
     settings.stop = stops_validation;
     settings.stop_context = r;
     tec_progress_end();
+    tec_trainer_swap_average(r->trainer); /* nothing is written meanwhile */
     tec_status status =
         tec_validate(r->comm, tec_trainer_model(r->trainer), shape.micro_batch, &settings, &r->skipped_validation, &v);
+    tec_trainer_swap_average(r->trainer);
     if (status == TEC_DIVERGED)
         name_last_checkpoint(r, status);
     *stopped = *stopped || v.stopped;

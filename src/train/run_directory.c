@@ -126,8 +126,7 @@ static tec_status read_checkpoint(const tec_run_plan *plan, const char *path, te
     *damaged = true;
     TEC_TRY(tec_checkpoint_read_config(path, &found));
     if (tec_model_config_difference(&found, &plan->task->model) == NULL) {
-        TEC_TRY(tec_checkpoint_read_run(path, params, adamw->m, adamw->v, state));
-        TEC_TRY(tec_checkpoint_read_weights(path, params));
+        TEC_TRY(tec_checkpoint_read_run(path, params, adamw->m, adamw->v, tec_trainer_average(trainer), state));
     }
     *damaged = false;
     compare_settings(plan, path, changes);
@@ -223,6 +222,11 @@ tec_status tec_run_directory_resume(const tec_comm *comm, const tec_run_plan *pl
     tec_comm_broadcast(comm, adamw->m, params->trained * sizeof(real), 0);
     tec_comm_broadcast(comm, adamw->v, params->trained * sizeof(real), 0);
     adamw->step = state->step;
+    real *average = tec_trainer_average(trainer);
+    if (average && !*found)
+        memcpy(average, params->weight, params->total * sizeof *average);
+    if (average && *found)
+        tec_comm_broadcast(comm, average, params->total * sizeof *average, 0);
     return TEC_OK;
 }
 
@@ -286,8 +290,9 @@ tec_status tec_run_directory_checkpoint(const tec_run_plan *plan, const run_lock
     tec_adamw *adamw = tec_trainer_adamw(trainer);
     char *path = tec_run_directory_checkpoint_path(plan);
     tec_status status =
-        tec_checkpoint_write(path, &plan->task->model, tec_model_params(tec_trainer_model(trainer)), adamw->m, adamw->v,
-                             state, &(tec_checkpoint_texts){plan->settings, plan->classes}, still_locked, lock);
+        tec_checkpoint_write(path, &plan->task->model, tec_model_params(tec_trainer_model(trainer)),
+                             &(tec_checkpoint_run){adamw->m, adamw->v, tec_trainer_average(trainer), state},
+                             &(tec_checkpoint_texts){plan->settings, plan->classes}, still_locked, lock);
     free(path);
     return status;
 }

@@ -34,7 +34,7 @@ tec_status tec_run_saving_room(const tec_run_plan *plan, const tec_params *param
         return TEC_OK;
     char *path = tec_run_directory_checkpoint_path(plan), *previous = tec_checkpoint_previous(path);
     const char *const there[] = {path, previous};
-    const int64_t each = tec_checkpoint_bytes(params);
+    const int64_t each = tec_checkpoint_bytes(params, plan->recipe.ema > 0);
     int64_t bytes = tec_min_int64(COPIES, resumed + ahead) * each;
     for (int i = 0; i < 2; i++) {
         struct stat info;

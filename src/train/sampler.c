@@ -29,6 +29,20 @@ void tec_sampler_free(tec_sampler *s)
     free(s->order);
 }
 
+/* Of the places first .. first + count - 1 in the list of repeated images, the one that is number `i` when those that are
+ * an image's first come first, then the second ones, and so on. */
+static int64_t place_of(int64_t first, int count, int repeats, int64_t i)
+{
+    for (int r = 0; r < repeats; r++) {
+        int64_t begin = first + (r - first % repeats + repeats) % repeats; /* the first of this kind */
+        int64_t kind = begin < first + count ? (first + count - begin + repeats - 1) / repeats : 0;
+        if (i < kind)
+            return begin + i * repeats;
+        i -= kind;
+    }
+    return first; /* not reached: i < count */
+}
+
 int tec_sampler_step(tec_sampler *s, int64_t step, int rank, int ranks, tec_request *request)
 {
     int64_t epoch = step / s->steps_per_epoch, within = step % s->steps_per_epoch;
@@ -37,8 +51,12 @@ int tec_sampler_step(tec_sampler *s, int64_t step, int rank, int ranks, tec_requ
         tec_philox_permutation(&random, s->images, s->order);
         s->cached_epoch = epoch;
     }
+    const int repeats = tec_recipe_repeats(&s->recipe);
     tec_range mine = tec_step_share(&s->recipe, rank, ranks);
-    for (int64_t i = 0; i < mine.count; i++)
-        request[i] = (tec_request){.sample = s->order[within * s->recipe.batch + mine.first + i], .view = (int)epoch};
+    for (int64_t i = 0; i < mine.count; i++) {
+        int64_t place = place_of(within * s->recipe.batch, s->recipe.batch, repeats, mine.first + i);
+        request[i] =
+            (tec_request){.sample = s->order[place / repeats], .view = (int)(epoch * repeats + place % repeats)};
+    }
     return (int)mine.count;
 }

@@ -3,6 +3,7 @@
 
 #include "diverged.h"
 
+#include "tec/average.h"
 #include "tec/clock.h"
 #include "tec/memory.h"
 #include "tec/minmax.h"
@@ -13,6 +14,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct tec_trainer {
     const tec_comm *comm;
@@ -21,6 +23,7 @@ struct tec_trainer {
     const tec_recipe *recipe;
     tec_model *model;
     tec_adamw adamw;
+    real *average; /* [params->total]; NULL: none */
     tec_reducer *reducer;
     tec_sampler sampler;
     tec_step_shape shape;
@@ -53,6 +56,10 @@ static tec_status create_model(tec_trainer *t)
     if (recipe->layer_decay > 0)
         tec_model_decay_layers(t->model, recipe->layer_decay);
     tec_adamw_create(&t->adamw, params, recipe->beta1, recipe->beta2, recipe->weight_decay);
+    if (recipe->ema > 0) {
+        t->average = tec_allocate(params->total * sizeof *t->average);
+        memcpy(t->average, params->weight, params->total * sizeof *t->average);
+    }
     t->request = tec_allocate((size_t)t->shape.most * sizeof *t->request);
     t->example = tec_allocate_zeroed((size_t)t->shape.chunk * (size_t)task->inputs, sizeof *t->example);
     return tec_reducer_create(&t->reducer, t->comm, params->grad, params->trained, &t->settings.reduction);
@@ -122,6 +129,7 @@ void tec_trainer_free(tec_trainer *t)
     tec_feed_close(t->feed);
     free(t->example);
     free(t->request);
+    free(t->average);
     tec_reducer_free(t->reducer);
     tec_adamw_free(&t->adamw);
     tec_model_free(t->model);
@@ -137,6 +145,18 @@ tec_model *tec_trainer_model(tec_trainer *t)
 tec_adamw *tec_trainer_adamw(tec_trainer *t)
 {
     return &t->adamw;
+}
+
+real *tec_trainer_average(tec_trainer *t)
+{
+    return t->average;
+}
+
+void tec_trainer_swap_average(tec_trainer *t)
+{
+    const tec_params *params = tec_model_params(t->model);
+    if (t->average)
+        tec_average_swap(t->average, params->weight, params->total);
 }
 
 int64_t tec_trainer_steps_per_epoch(const tec_trainer *t)
@@ -290,6 +310,10 @@ tec_status tec_trainer_step(tec_trainer *t, double lr, unsigned ask, tec_step_re
     result->reduced = tec_seconds() - start;
     TEC_TRY(update(t, lr, result));
     result->reduced += tec_reducer_waited(t->reducer) - reduced;
+    if (t->average) {
+        const tec_params *params = tec_model_params(t->model);
+        tec_average_update(t->average, params->weight, params->trained, t->recipe->ema);
+    }
     t->step++;
     return TEC_OK;
 }

@@ -159,19 +159,20 @@ static void count(void *context, int64_t sample, const real *logit)
     v->top1 += place < 1;
     v->top5 += place < 5;
     v->loss += log(sum) + (double)logit[best] - (double)logit[label];
-    v->confusion[(int64_t)label * v->classes + best]++;
+    v->of_class[2 * label]++;
+    v->of_class[2 * label + 1] += best == label;
+    if (v->confusion)
+        v->confusion[(int64_t)label * v->classes + best]++;
 }
 
-/* The table in pieces of rows: there can be more classes squared than one call sums. */
 static tec_status sum_up(const tec_comm *comm, const tec_skipped *skipped, tec_validation *v)
 {
     int64_t number[3] = {v->images, v->top1, v->top5};
     tec_comm_sum_int64(comm, number, 3);
     tec_comm_sum_double(comm, &v->loss, 1);
-    const int rows = tec_max_int(1, (1 << 20) / v->classes);
-    for (int c = 0; c < v->classes; c += rows)
-        tec_comm_sum_int64(comm, v->confusion + (int64_t)c * v->classes,
-                           tec_min_int(rows, v->classes - c) * v->classes);
+    tec_comm_sum_int64(comm, v->of_class, 2 * v->classes);
+    if (v->confusion)
+        tec_comm_sum_int64(comm, v->confusion, v->classes * v->classes);
     v->images = number[0];
     v->top1 = number[1];
     v->top5 = number[2];
@@ -189,14 +190,17 @@ tec_status tec_validate(const tec_comm *comm, tec_model *model, int batch, const
 {
     const size_t classes = (size_t)tec_model_get_config(model)->classes;
     scores s = {settings->set, out};
-    *out = (tec_validation){.classes = (int)classes,
-                            .confusion = tec_allocate_zeroed(classes * classes, sizeof *out->confusion)};
+    *out =
+        (tec_validation){.classes = (int)classes, .of_class = tec_allocate_zeroed(2 * classes, sizeof *out->of_class)};
+    if (classes <= TEC_VALIDATION_CONFUSION)
+        out->confusion = tec_allocate_zeroed(classes * classes, sizeof *out->confusion);
     TEC_TRY(tec_classify_images(comm, model, batch, settings, "validation", skipped, count, &s, &out->stopped));
     return out->stopped ? TEC_OK : sum_up(comm, skipped, out);
 }
 
 void tec_validation_free(tec_validation *v)
 {
+    free(v->of_class);
     free(v->confusion);
     *v = (tec_validation){0};
 }

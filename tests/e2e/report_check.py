@@ -1,8 +1,8 @@
 """Checks a page of `tec report`: report_check.py PAGE [RUN [IDX]]
 
-The HTML is well formed, loads nothing, has a title in every drawing and a description of every picture, and a unit in every
-chart. With RUN, which the page must be of alone: its curves are those of RUN/log.jsonl. With IDX, an image file: the pictures are of its images, as they are;
-visible patches and reconstruction differ from them in hidden patches only. Prints what was found."""
+The HTML is well formed, loads nothing, has a title in every drawing and a description of every picture, and a unit in
+every chart. With RUN, which the page must be of alone: its curves are those of RUN/log.jsonl. With IDX, an image file: the
+pictures are of its images, as they are; visible patches and reconstruction differ from them in hidden patches only. Prints what was found."""
 import base64
 import html.parser
 import json
@@ -135,7 +135,8 @@ def check_line(chart, line, points):
     if len(points) != len(line["points"]):
         fail(f"{name}: {len(line['points'])} points instead of {len(points)}")
     for (x, y), (px, py) in zip(points, line["points"]):
-        should_x, should_y = x0 + (x - left) / (right - left) * width, y0 + height - (y - bottom) / (top - bottom) * height
+        should_x = x0 + (x - left) / (right - left) * width
+        should_y = y0 + height - (y - bottom) / (top - bottom) * height
         if abs(should_x - px) > 0.02 or abs(should_y - py) > 0.02:
             fail(f"{name}: {x}, {y} is drawn at {px}, {py} instead of {should_x:.2f}, {should_y:.2f}")
         if not (x0 - 0.02 <= px <= x0 + width + 0.02 and y0 - 0.02 <= py <= y0 + height + 0.02):
@@ -162,6 +163,12 @@ def check_curves(page, run):
     return found
 
 
+def cut(image):
+    """The 16 patches."""
+    rows = [image[28 * y:28 * y + 28] for y in range(28)]
+    return [b"".join(row[x:x + 7] for row in rows[y:y + 7]) for y in range(0, 28, 7) for x in range(0, 28, 7)]
+
+
 def check_pictures(page, idx):
     """28 x 28 grey images in patches of 7 pixels."""
     images, grids = open(idx, "rb").read()[16:], {}
@@ -171,8 +178,7 @@ def check_pictures(page, idx):
         if what == "image" and pixels != image:
             fail(f"{alt} is another image")
         if what in ("visible patches", "reconstruction"):
-            patches = [bytes(pixels[(p // 4 * 7 + y) * 28 + p % 4 * 7 + x] for y in range(7) for x in range(7)) for p in range(16)]
-            own = [bytes(image[(p // 4 * 7 + y) * 28 + p % 4 * 7 + x] for y in range(7) for x in range(7)) for p in range(16)]
+            patches, own = cut(pixels), cut(image)
             same = {p for p in range(16) if patches[p] == own[p]}
             if len(same) != 4 or grids.setdefault(sample, same) != same:
                 fail(f"{alt}: {len(same)} patches are those of the image, or others than elsewhere")

@@ -29,7 +29,8 @@ bench 1 bench "${small[@]}" --finetune --json bench.json
 for operator in 'stochastic depth' mixing losses AdamW; do
     grep -Eq "^$operator .*%" "$out" || fail "the table of fine-tuning has no line of: $operator"
 done
-grep -Eq '^finetune [0-9.]+ s ' "$out" || fail "the closing line does not say what was measured"
+grep -Eq '^finetune [0-9.]+ s ' "$out" || fail "the closing lines do not say what was measured"
+grep -Eq '^processor time 0\.[0-9]*[1-9][0-9]* s a step, img/processor-s [0-9.]+$' "$out" || fail "there is no processor time"
 bench 1 bench "${small[@]}" --brief
 if grep -q '^operator' "$out"; then fail "--brief prints the tables"; fi
 make_folder photos 4
@@ -40,7 +41,7 @@ grep -Eq '^loader: .* waiting [0-9.]+ %' "$out" || fail "the loader is not measu
 bench 1 bench "${small[@]}" --json bench.json
 [[ $(grep -c '"what": "step"' bench.json) == 2 && $(grep -c '"what": "targets"' bench.json) == 1 &&
     $(grep -c '"what": "finetune"' bench.json) == 1 ]] || fail "bench.json does not hold one run of each kind"
-for key in cpu compiler blas copy_rate rate update_seconds flops_per_image own_gflops memcpy_seconds wait_share; do
+for key in cpu compiler blas copy_rate processor_seconds rate update_seconds flops_per_image own_gflops memcpy_seconds wait_share; do
     grep -q "\"$key\": " bench.json || fail "bench.json has no $key"
 done
 

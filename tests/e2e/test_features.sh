@@ -29,6 +29,9 @@ done
 expect_no_temporaries .
 grep -q 'evaluation: images of 28 x 28 pixels as they are' "$err" || fail "the preprocessing is not told"
 
+expect_exit 0 '^rows: 310 \(images left out: 0\)$' tec inspect one.h5
+grep -q '^  tokens: cls$' "$out" || fail "tec inspect does not say what the features are"
+
 say "layers, tokens, types, as PyTorch computes them"
 for tokens in cls mean patches; do
     run ranks 2 features "$model" "$images" -o "$tokens.h5" features.tokens=$tokens features.layer=2 features.norm=false
@@ -97,7 +100,7 @@ say "k-NN and probe of files are those of the model, to the bit"
 run tec features "$model" val/images-idx3-ubyte -o val.h5 eval.batch=7
 # results FILE: what has to be the same of two evaluations.
 results() {
-    grep -Ev '"(seconds|features_file|val_features_file|layer|norm|val|train)":' "$1"
+    grep -Ev '"(seconds|features_file|val_features_file|layer|norm|val|train|step|epoch)":' "$1"
 }
 files=(-c tiny.yaml eval.features=one.h5 eval.val_features=val.h5)
 for command in knn probe; do
@@ -132,6 +135,47 @@ refused 'eval.pooling is given, but eval.features one.h5 was written without it'
 refused 'knn.k is 400, but there are only 310 training images' knn.k=400
 refused 'array.npy does not say how its features were made' eval.features=array.npy
 refused 'base/checkpoint.h5 is no file of features' eval.features="$model"
+
+say "neighbours: the same table on any number of ranks, as NumPy finds it"
+run tec neighbours one.h5 val.h5 --k 3 -o near.csv
+for n in 2 3; do
+    run ranks $n neighbours one.h5 val.h5 --k 3 -o "near$n.csv"
+    same near.csv "near$n.csv"
+done
+tec neighbours one.h5 val.h5 --k 3 2>"$err" >near.out || fail "no table on standard output"
+same near.csv near.out
+expect_exit 0 '[1-9][0-9]* of 6200 images are near-duplicates of images before them' \
+    ranks 3 neighbours whole.h5 --duplicates 0.999999 --k 1 -o copies.csv
+run tec neighbours whole.h5 --duplicates 0.999999 --k 1 -o copies1.csv
+same copies.csv copies1.csv
+if "$python" -c 'import h5py' 2>/dev/null; then
+    "$python" - >"$out" 2>"$err" <<'PY' || fail "NumPy finds other neighbours"
+import csv, h5py, numpy
+def unit(path):
+    with h5py.File(path) as f:
+        x = f["features"][:].astype(float)
+        return x / numpy.linalg.norm(x, axis=1, keepdims=True), list(f["path"].asstr()[:])
+(a, a_names), (b, b_names) = unit("one.h5"), unit("val.h5")
+rows = list(csv.DictReader(open("near.csv")))
+assert len(rows) == 3 * len(b)
+similar = b @ a.T
+for i, row in enumerate(rows):
+    want = numpy.sort(similar[i // 3])[::-1][i % 3]
+    got = similar[i // 3][a_names.index(row["neighbour"])]
+    assert row["path"] == b_names[i // 3] and int(row["rank"]) == i % 3 + 1 and abs(want - got) < 1e-12
+    assert abs(float(row["similarity"]) - want) < 1e-6
+copies = {row["path"] for row in csv.DictReader(open("copies.csv"))}
+x, names = unit("whole.h5")
+kept = numpy.array([i for i, name in enumerate(names) if name not in copies])
+assert 0 < len(kept) <= 310 and all(f"images-idx3-ubyte[{i}]" in copies for i in range(310, 6200))
+assert (numpy.triu(x[kept] @ x[kept].T, 1) < 0.999999).all()
+PY
+fi
+expect_exit 2 'one.h5 and other.h5 are features by different models' ranks 2 neighbours one.h5 other.h5
+expect_exit 2 'patches.h5 holds every patch of an image' tec neighbours patches.h5 --duplicates 0.9
+expect_exit 2 'one.h5 is given twice' tec neighbours one.h5 one.h5
+expect_exit 2 'a second file is expected' tec neighbours one.h5
+expect_exit 2 'files of features are expected' tec neighbours
 
 say "bad images and images without labels"
 make_folder photos 8

@@ -90,13 +90,20 @@ run ranks 2 finetune -c tiny.yaml finetune.model=scratch data.train=folder data.
 say "exported with its head, and with the names of its classes"
 expect_exit 0 '^one.pth: 44 tensors$' tec export one/checkpoint.h5 -o one.pth
 expect_exit 0 'head.weight .*\[4, 32\]' tec inspect one.pth
+mkdir timm
+expect_exit 0 '^timm/config.json$' tec export one/checkpoint.h5 -o timm/model.safetensors
+for words in '"global_pool": "avg"' '"num_classes": 4' '"embed_dim": 32' '"crop_pct": 1' '"label_names"'; do
+    grep -q "$words" timm/config.json || fail "timm/config.json does not say $words"
+done
+expect_exit 0 'width 32, 3 blocks, 2 heads .* pixels, norm after pooling; .* mean 0.5 std 0.5' tec inspect timm/model.safetensors
+expect_exit 2 'is about another model' tec export tuned2/checkpoint.h5 -o timm/pytorch_model.bin
 mkdir hf
 expect_exit 0 '^hf/model.safetensors: 56 tensors$' tec export tuned2/checkpoint.h5 -o hf/model.safetensors --names hf
 expect_exit 0 'classifier.weight .*\[2, 32\]' tec inspect hf/model.safetensors
 for words in ViTForImageClassification '"1": "right"' '"left": 0'; do
     grep -q "$words" hf/config.json || fail "hf/config.json does not say $words"
 done
-expect_exit 2 'norm after pooling' tec export one/checkpoint.h5 -o hf/one.safetensors --names hf
+expect_exit 2 'norm after pooling .* --names timm, or fine-tune with finetune.pooling=cls' tec export one/checkpoint.h5 -o hf/one.safetensors --names hf
 
 say "predictions: the same on any ranks, in order, and as good as the validation said"
 run tec predict one/checkpoint.h5 val/images-idx3-ubyte -o one.csv
@@ -208,6 +215,39 @@ expect_exit 0 'head for 2 other classes, or in another order \(number 0 is left,
     finetune.batch=4 finetune.epochs=1
 expect_exit 0 '1 of the 4 classes of data.train .* \(2\) has no image in data.val' tec "${tuning[@]}" run.dir=head4 \
     finetune.epochs=1 data.max_val=3
+
+say "a running mean of the weights: validated, kept, resumed to the bit, switched on and off; repeated augmentation"
+averaged=(finetune -c ../tiny.yaml finetune.model=../base/checkpoint.h5 run.dir=run finetune.ema=0.9 finetune.repeats=2)
+in_folder mean run ranks 2 "${averaged[@]}"
+for step in 14 20; do
+    in_folder "mean$step" run ranks 2 "${averaged[@]}" finetune.stop_after_steps="$step"
+    in_folder "mean$step" run ranks 2 "${averaged[@]}"
+    expect_same_log mean/run/log.jsonl "mean$step/run/log.jsonl"
+    expect_same_checkpoint mean/run/checkpoint.h5 "mean$step/run/checkpoint.h5"
+    cmp mean/run/finetune.json "mean$step/run/finetune.json" || fail "other results after a stop at step $step"
+done
+run ranks 3 finetune -c tiny.yaml finetune.model=base/checkpoint.h5 run.dir=mean3 finetune.ema=0.9 finetune.repeats=2
+difference=$(largest_difference loss mean/run/log.jsonl mean3/log.jsonl)
+holds "$difference < 1e-5" || fail "the loss on 3 ranks differs by $difference"
+(($(grep -c '"kind":"step"' mean/run/log.jsonl) == 40)) || fail "repeats change the number of steps"
+grep -q '"ema": 0.9' mean/run/finetune.json || fail "finetune.json does not say what was validated"
+run tec predict mean/run/checkpoint.h5 val/images-idx3-ubyte -o mean.csv
+awk -F, -v want="$(number top1 <mean/run/finetune.json)" 'NR > 1 { n++; right += $2 == (NR - 2) % 4 }
+    END { d = 100 * right / n - want; exit !(d < 1e-4 && d > -1e-4) }' mean.csv || fail "other weights are predicted with"
+expect_exit 0 'settings changed .* finetune.ema was 0.9, is 0' in_folder mean14 ranks 2 "${averaged[@]}" finetune.ema=0 \
+    finetune.epochs=5
+expect_exit 0 'epoch 6: validation of the averaged weights \(finetune.ema\): loss' in_folder mean14 ranks 2 "${averaged[@]}" \
+    finetune.epochs=6
+
+say "a recipe supplies what is not given"
+keys=(finetune.epochs finetune.drop_path finetune.layer_decay finetune.blr finetune.batch)
+run tec settings finetune.recipe=mae_huge finetune.epochs=7 "${keys[@]}"
+[[ $(tr '\n' ' ' <"$out") == '7 0.3 0.75 0.001 1024 ' ]] || fail "mae_huge supplies $(tr '\n' ' ' <"$out")"
+run tec settings finetune.recipe=small_data finetune.layer_decay=0.5
+cp "$out" small.yaml
+run tec settings -c small.yaml "${keys[@]}"
+[[ $(tr '\n' ' ' <"$out") == '50 0.1 0.5 0.002 64 ' ]] || fail "small_data supplies $(tr '\n' ' ' <"$out")"
+expect_exit 2 'finetune.recipe' tec settings finetune.recipe=deit
 
 say "few labels: the same images of each class for every model, others with another seed"
 few=(finetune -c tiny.yaml finetune.labels_per_class=8 finetune.batch=16 finetune.epochs=1)

@@ -34,6 +34,7 @@ declare -A expected=(
     [finetune]='^hardest: [0-3], [0-9.]+ % of 50 images$'
     [environment]='^tec .*, 1 ranks of 1 threads on 1 hosts$'
     [results]='^k-NN, k = 20: top-1 [0-9.]+ %$|^linear: top-1 [0-9.]+ % of 200 images$'
+    [features]='^cls of new/checkpoint.h5: \(310, 32\)$|^images-idx3-ubyte\[2\] is of class 2$'
     [pack]='^8 images of 2 classes: left right$'
     [bench]='^tiny step on 1 ranks: [0-9.]+ images/s, [0-9.]+ MB$|^[A-Za-z ]+: [0-9]+ % of a step$'
     [safetensors]='^42 tensors, 2 heads, mean 0.5,0.5,0.5$|^class token \(1, 1, 32\) patch embedding \(32, 1, 7, 7\)$'

@@ -11,7 +11,7 @@ model: {preset: none, patch: 2, width: 192, depth: 3, heads: 3, decoder_width: 1
 base: {model: $here/base/checkpoint.h5}
 targets: {dir: $here/store, topk: 15, batch: 16}
 pretrain: {batch: 16, epochs: 1, log_steps: 1}
-finetune: {model: $here/base/checkpoint.h5, batch: 16, epochs: 2, rand_augment: ''}
+finetune: {model: $here/base/checkpoint.h5, batch: 16, epochs: 3, validate_epochs: 2, rand_augment: ''}
 YAML
 
 # peak_of COMMAND ...: the most memory it had, in MB, as $peak.

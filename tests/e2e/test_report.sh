@@ -25,6 +25,25 @@ shows() {
     grep -Eqe "$2" "$1" || fail "$1 does not show '$2'"
 }
 
+# in_browser PAGE PICTURES: shown by chromium, all pictures are there, nothing is wider than a narrow or a wide window, and
+# nothing is complained of.
+in_browser() {
+    local found
+    cat "$1" - >shown.html <<'HTML'
+<script>
+const loaded = [...document.images].filter(i => i.complete && i.naturalWidth > 0).length;
+const over = [360, 1600].filter(w => (document.body.style.width = w + "px", document.body.scrollWidth > w));
+const flat = [...document.querySelectorAll("svg")].filter(s => s.getBoundingClientRect().height < 80).length;
+document.title = `loaded ${loaded} over [${over}] flat ${flat}`;
+</script>
+HTML
+    timeout "$limit" chromium --headless --no-sandbox --disable-gpu --enable-logging=stderr --user-data-dir="$here/browser" \
+        --dump-dom "file://$here/shown.html" >"$out" 2>"$err" || fail "chromium does not show $1"
+    ! grep -q 'CONSOLE' "$err" || fail "$1: $(grep CONSOLE "$err")"
+    found=$(sed -n 's:.*<title>\(.*\)</title>.*:\1:p' "$out" | head -n 1)
+    [[ $found == "loaded $2 over [] flat 0" ]] || fail "$1 in the browser: $found"
+}
+
 make_idx train 310 1
 make_idx val 77 2
 make_settings tiny.yaml
@@ -75,6 +94,14 @@ mv elsewhere base
 expect_exit 0 'new lacks pictures: .*photos.gone' tec report new -o lone.html report.images=photos.gone
 shows lone.html 'new lacks pictures: .*photos.gone'
 has_pictures lone.html 0
+
+if command -v chromium >"$out"; then
+    say "in a browser, narrow and wide"
+    in_browser new.html 21
+    in_browser tuned.html 24
+else
+    echo "SKIPPED: report in a browser: there is no chromium (Debian: chromium)"
+fi
 
 say "several runs side by side: what differs is marked"
 cp -r base other

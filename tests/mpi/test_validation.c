@@ -119,6 +119,8 @@ static void test_every_image_once(void **state)
             for (int i = 0; i < CLASSES; i++)
                 row += all.confusion[c * CLASSES + i];
             assert_int_equal(row, (IMAGES - c + CLASSES - 1) / CLASSES);
+            assert_int_equal(all.of_class[2 * c], row);
+            assert_int_equal(all.of_class[2 * c + 1], all.confusion[c * CLASSES + c]);
         }
         tec_validation_free(&one);
         tec_validation_free(&all);

@@ -96,7 +96,7 @@ static int remove_all(void **state)
 
 static tec_status write_run(void)
 {
-    return tec_checkpoint_write(path, &config, &params, moment[0], moment[1], &run,
+    return tec_checkpoint_write(path, &config, &params, &(tec_checkpoint_run){moment[0], moment[1], NULL, &run},
                                 &(tec_checkpoint_texts){.settings = "run:\n  seed: 1\n"}, NULL, NULL);
 }
 
@@ -128,7 +128,7 @@ static tec_status read_all(void)
     if (status == TEC_OK)
         status = tec_checkpoint_read_weights(path, &other);
     if (status == TEC_OK)
-        status = tec_checkpoint_read_run(path, &other, m, m + params.trained, &state);
+        status = tec_checkpoint_read_run(path, &other, m, m + params.trained, NULL, &state);
     free(m);
     tec_params_free(&other);
     return status;
@@ -147,11 +147,41 @@ static void test_round_trip(void **state)
     assert_memory_equal(&got, &config, sizeof got);
     assert_int_equal(tec_checkpoint_read_weights(path, &other), TEC_OK);
     assert_same_tensors(other.weight, params.weight, true);
-    assert_int_equal(tec_checkpoint_read_run(path, &other, m, v, &state_got), TEC_OK);
+    assert_int_equal(tec_checkpoint_read_run(path, &other, m, v, NULL, &state_got), TEC_OK);
     assert_same_tensors(m, moment[0], false);
     assert_same_tensors(v, moment[1], false);
     assert_memory_equal(&state_got, &run, sizeof run);
     assert_true(tec_params_hash(&other) == tec_params_hash(&params));
+    free(m);
+    free(v);
+    tec_params_free(&other);
+}
+
+/* With a running mean of the weights that is what whoever reads the model gets; the run gets both. */
+static void test_averaged(void **state)
+{
+    (void)state;
+    tec_params other;
+    tec_run_state state_got;
+    register_tensors(&other);
+    real *m = tec_allocate(params.trained * sizeof(real)), *v = tec_allocate(params.trained * sizeof(real));
+    real *average = tec_allocate(params.total * sizeof(real)), *got = tec_allocate(params.total * sizeof(real));
+    for (size_t i = 0; i < params.total; i++)
+        average[i] = i < params.trained ? params.weight[i] + 1 : params.weight[i];
+    for (int averaged = 0; averaged < 2; averaged++) {
+        const tec_checkpoint_run all = {moment[0], moment[1], averaged ? average : NULL, &run};
+        assert_int_equal(tec_checkpoint_write(path, &config, &params, &all, NULL, NULL, NULL), TEC_OK);
+        assert_int_equal(tec_checkpoint_read_weights(path, &other), TEC_OK);
+        assert_same_tensors(other.weight, averaged ? average : params.weight, true);
+        assert_int_equal(tec_checkpoint_read_run(path, &other, m, v, got, &state_got), TEC_OK);
+        assert_same_tensors(other.weight, params.weight, true);
+        assert_same_tensors(got, averaged ? average : params.weight, true);
+        assert_same_tensors(v, moment[1], false);
+        assert_int_equal(tec_checkpoint_read_run(path, &other, m, v, NULL, &state_got), TEC_OK);
+        assert_same_tensors(other.weight, params.weight, true);
+    }
+    free(got);
+    free(average);
     free(m);
     free(v);
     tec_params_free(&other);
@@ -183,11 +213,11 @@ static void test_other_kinds(void **state)
                             .mlp_ratio = 4};
     const tec_model_config *each[] = {&mae, &vit};
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(tec_checkpoint_write(path, each[i], &params, NULL, NULL, NULL, NULL, NULL, NULL), TEC_OK);
+        assert_int_equal(tec_checkpoint_write(path, each[i], &params, NULL, NULL, NULL, NULL), TEC_OK);
         assert_int_equal(tec_checkpoint_read_config(path, &got), TEC_OK);
         assert_memory_equal(&got, each[i], sizeof got);
     }
-    assert_user_error(tec_checkpoint_read_run(path, &params, moment[0], moment[1], &(tec_run_state){0}),
+    assert_user_error(tec_checkpoint_read_run(path, &params, moment[0], moment[1], NULL, &(tec_run_state){0}),
                       "holds weights only");
 }
 
@@ -419,7 +449,7 @@ static void test_full_file_system(void **state)
 static void test_unwritable_directory(void **state)
 {
     (void)state;
-    assert_int_equal(tec_checkpoint_write("/nowhere/model.h5", &config, &params, NULL, NULL, NULL, NULL, NULL, NULL),
+    assert_int_equal(tec_checkpoint_write("/nowhere/model.h5", &config, &params, NULL, NULL, NULL, NULL),
                      TEC_SYSTEM_ERROR);
     assert_non_null(strstr(tec_error_message(), ".tmp: cannot be created: No such file"));
 }
@@ -448,6 +478,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_round_trip),
+        TEST(test_averaged),
         TEST(test_other_kinds),
         TEST(test_previous_is_kept),
         TEST(test_damage_is_found),

@@ -182,6 +182,31 @@ static void test_pairs_are_mixed(void **state)
     tec_task_free(&task);
 }
 
+/* All views of an epoch are mixed alike, wherever a chunk begins: with 3 of an image in an epoch, views 6 to 8 are epoch 2. */
+static void test_mixing_of_repeats(void **state)
+{
+    (void)state;
+    tec_finetuning f = mixing();
+    tec_task once = tec_task_finetuning(&f, set, NULL);
+    f.repeats = 3;
+    tec_task thrice = tec_task_finetuning(&f, set, NULL);
+    chunk want = {0}, got[4] = {0};
+    for (int i = 0; i < 2; i++)
+        add_image(&want, &once, i, i);
+    make_examples(&want, &once, 5);
+    for (int k = 0; k < 4; k++) {
+        for (int i = 0; i < 2; i++) {
+            add_image(&got[k], &thrice, i, i);
+            got[k].item[i].view = 6 + k; /* 9: of the next epoch */
+        }
+        make_examples(&got[k], &thrice, 5);
+        bool same = memcmp(got[k].image[0], want.image[0], sizeof want.image[0]) == 0;
+        assert_int_equal(same, k < 3);
+    }
+    tec_task_free(&once);
+    tec_task_free(&thrice);
+}
+
 /* One without a partner, at the end of an odd batch or because that cannot be read, stays as it is. */
 static void test_without_a_partner(void **state)
 {
@@ -207,9 +232,8 @@ static void test_without_a_partner(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_smoothed_labels),
-        cmocka_unit_test(test_stochastic_depth),
-        cmocka_unit_test(test_pairs_are_mixed),
+        cmocka_unit_test(test_smoothed_labels),   cmocka_unit_test(test_stochastic_depth),
+        cmocka_unit_test(test_pairs_are_mixed),   cmocka_unit_test(test_mixing_of_repeats),
         cmocka_unit_test(test_without_a_partner),
     };
     return cmocka_run_group_tests(tests, make_set, remove_set);

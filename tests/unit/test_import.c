@@ -345,7 +345,7 @@ static void write_run(const char *file, const char *yaml)
     assert_int_equal(tec_frozen_create(&frozen, &config, 1), TEC_OK);
     const tec_params *params = tec_frozen_params(frozen);
     real *moment = tec_allocate_zeroed(params->total, sizeof *moment);
-    assert_int_equal(tec_checkpoint_write(file, &config, params, moment, moment, &run,
+    assert_int_equal(tec_checkpoint_write(file, &config, params, &(tec_checkpoint_run){moment, moment, NULL, &run},
                                           &(tec_checkpoint_texts){.settings = yaml}, NULL, NULL),
                      TEC_OK);
     free(moment);

@@ -287,11 +287,12 @@ static void test_time_of_tuning(void **state)
     tec_plan_time t;
     job.recipe.batch = 66;
     job.recipe.epochs = 3;
+    job.recipe.validate_epochs = 2; /* after the second one, and at the end */
     assert_int_equal(tec_plan_time_of(&job, &machine, &t), TEC_OK);
     assert_near(t.compute, tec_flops_train(&job.model, 18, 196, 0) / 1e10);
     assert_int_equal(t.steps, 3 * (1000 / 66));
     assert_near(t.validation, tec_flops_classify(&job.model, 76) / 1e10);
-    assert_near(t.seconds, (double)t.steps * t.step + (double)t.checkpoints * t.checkpoint + 3 * t.validation);
+    assert_near(t.seconds, (double)t.steps * t.step + (double)t.checkpoints * t.checkpoint + 2 * t.validation);
     assert_true(t.targets_seconds == 0);
     job.val_images = 0;
     assert_int_equal(tec_plan_time_of(&job, &machine, &t), TEC_OK);

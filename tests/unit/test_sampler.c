@@ -123,6 +123,67 @@ static void test_seed_and_epoch(void **state)
     tec_sampler_free(&eight);
 }
 
+/* Each image R times in an epoch, each time with another view, its times in one batch where R divides that; neighbours,
+ * which are mixed, are different images; ranks share a batch as ever. */
+static void test_repeats(void **state)
+{
+    (void)state;
+    enum { REPEATED = 12, R = 3 };
+    const tec_recipe recipe = {.batch = REPEATED, .seed = 7, .repeats = R, .pairs = true};
+    tec_sampler one, two;
+    assert_int_equal(tec_sampler_create(&one, IMAGES, &recipe), TEC_OK);
+    assert_int_equal(tec_sampler_create(&two, IMAGES, &recipe), TEC_OK);
+    assert_int_equal(one.steps_per_epoch, IMAGES / REPEATED); /* as without */
+    int times[2][IMAGES] = {{0}}, seen = 0;
+    for (int64_t step = 0; step < 2 * one.steps_per_epoch; step++) {
+        tec_request all[REPEATED], part[REPEATED];
+        const int epoch = (int)(step / one.steps_per_epoch);
+        assert_int_equal(tec_sampler_step(&one, step, 0, 1, all), REPEATED);
+        for (int i = 0; i < REPEATED; i++) {
+            assert_int_equal(all[i].sample, all[i % (REPEATED / R)].sample);
+            assert_int_equal(all[i].view, epoch * R + i / (REPEATED / R));
+            times[epoch][all[i].sample]++;
+            if (i % 2)
+                assert_true(all[i].sample != all[i - 1].sample);
+        }
+        for (int rank = 0, at = 0; rank < 5; rank++) {
+            int count = tec_sampler_step(&two, step, rank, 5, part);
+            for (int i = 0; i < count; i++, at++) {
+                assert_int_equal(part[i].sample, all[at].sample);
+                assert_int_equal(part[i].view, all[at].view);
+            }
+        }
+    }
+    for (int i = 0; i < IMAGES; i++) {
+        assert_true(times[0][i] == 0 || times[0][i] == R);
+        seen += times[0][i] > 0 && times[1][i] == 0; /* other images in another epoch */
+    }
+    assert_true(seen > 0);
+    tec_sampler_free(&one);
+    tec_sampler_free(&two);
+}
+
+/* A batch that is no multiple of R: an image's times are in two batches, and none is lost. */
+static void test_repeats_across_batches(void **state)
+{
+    (void)state;
+    tec_sampler sampler;
+    int times[IMAGES] = {0}, twice = 0;
+    assert_int_equal(tec_sampler_create(&sampler, IMAGES, &(tec_recipe){.batch = 7, .seed = 7, .repeats = 2}), TEC_OK);
+    for (int64_t step = 0; step < sampler.steps_per_epoch; step++) {
+        tec_request all[7];
+        assert_int_equal(tec_sampler_step(&sampler, step, 0, 1, all), 7);
+        for (int i = 0; i < 7; i++) {
+            assert_int_equal(all[i].view, times[all[i].sample]);
+            times[all[i].sample]++;
+        }
+    }
+    for (int i = 0; i < IMAGES; i++)
+        twice += times[i] == 2;
+    assert_int_equal(twice, IMAGES / 7 * 7 / 2);
+    tec_sampler_free(&sampler);
+}
+
 static void test_batch_too_large(void **state)
 {
     (void)state;
@@ -138,8 +199,10 @@ static void test_batch_too_large(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_once_per_epoch), cmocka_unit_test(test_ranks),
-                                       cmocka_unit_test(test_any_order), cmocka_unit_test(test_seed_and_epoch),
-                                       cmocka_unit_test(test_batch_too_large)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_once_per_epoch), cmocka_unit_test(test_ranks),
+        cmocka_unit_test(test_any_order),      cmocka_unit_test(test_seed_and_epoch),
+        cmocka_unit_test(test_repeats),        cmocka_unit_test(test_repeats_across_batches),
+        cmocka_unit_test(test_batch_too_large)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,7 +59,7 @@ static const struct {
     {"pretrian:\n  epochs: 3\n", "a.yaml:1:1: unknown section `pretrian`; did you mean `pretrain`?"},
     {"mask_ratio: 0.5\n", "a.yaml:1:1: unknown section `mask_ratio`; did you mean `pretrain.mask_ratio`?"},
     {"zzzzzz: 0.5\n",
-     "a.yaml:1:1: unknown section `zzzzzz`; there are data, model, base, targets, pretrain, finetune, eval, knn, "
+     "a.yaml:1:1: unknown section `zzzzzz`; there are data, model, base, targets, pretrain, finetune, eval, features, knn, "
      "probe and run"},
     {"pretrain:\n\n  mask_ratio:  1.5\n", "a.yaml:3:16: pretrain.mask_ratio: 1.5 is out of range (0 < x < 1)"},
     {"pretrain: {mask_ratio: 0}\n", "a.yaml:1:24: pretrain.mask_ratio: 0 is out of range (0 < x < 1)"},
@@ -145,7 +145,7 @@ static const struct {
      "b\n",
      "a.yaml:2:9: not a YAML text: control characters are not allowed"},
     {"\"a\\nb\": 1\n",
-     "a.yaml:1:1: unknown section `a?b`; there are data, model, base, targets, pretrain, finetune, eval, knn, "
+     "a.yaml:1:1: unknown section `a?b`; there are data, model, base, targets, pretrain, finetune, eval, features, knn, "
      "probe and run"},
 };
 
@@ -172,7 +172,7 @@ static const struct {
     {"pretrain.epochs.x=1", "command line: unknown key `epochs.x` in pretrain; did you mean `epochs`?"},
     {"pretrain.=1", "command line: unknown key `` in pretrain; `tec COMMAND --help` lists the keys"},
     {"=1",
-     "command line: unknown section ``; there are data, model, base, targets, pretrain, finetune, eval, knn, probe and run"},
+     "command line: unknown section ``; there are data, model, base, targets, pretrain, finetune, eval, features, knn, probe and run"},
     {"data.mean=1,2", "command line: data.mean: expected 1 or 3 numbers, got 2"},
     {"data.mean=1,2,3,4", "command line: data.mean: expected 1 or 3 numbers, got 4"},
     {"data.mean=", "command line: data.mean: `` is not a number"},

@@ -387,7 +387,8 @@ static void test_checkpoint(void **state)
     const tec_run_state run = {.step = 77, .epoch = 3, .dataset = 0xfedcba9876543210u, .loss_sum = {0.5, 2}};
     tec_params params;
     register_tensors(&params);
-    assert_int_equal(tec_checkpoint_write(in_dir("model.h5"), &config, &params, params.grad, params.grad, &run,
+    assert_int_equal(tec_checkpoint_write(in_dir("model.h5"), &config, &params,
+                                          &(tec_checkpoint_run){params.grad, params.grad, NULL, &run},
                                           &(tec_checkpoint_texts){.settings = "a: 1\nb: 2\n"}, NULL, NULL),
                      TEC_OK);
     tec_tensor_file *file = open_file("model.h5");
@@ -444,8 +445,7 @@ static void test_damaged_type(void **state)
     char *data;
     size_t bytes;
     register_tensors(&params);
-    assert_int_equal(tec_checkpoint_write(in_dir("type.h5"), &config, &params, NULL, NULL, NULL, NULL, NULL, NULL),
-                     TEC_OK);
+    assert_int_equal(tec_checkpoint_write(in_dir("type.h5"), &config, &params, NULL, NULL, NULL, NULL), TEC_OK);
     tec_params_free(&params);
     assert_int_equal(tec_file_read(path, 1 << 20, &data, &bytes), TEC_OK);
     char *name = memmem(data, bytes, "depth", 6);
@@ -503,8 +503,7 @@ static void test_other_h5_types(void **state)
                                      .heads = 3,
                                      .mlp_ratio = 4};
     register_tensors(&params);
-    assert_int_equal(tec_checkpoint_write(in_dir("types.h5"), &config, &params, NULL, NULL, NULL, NULL, NULL, NULL),
-                     TEC_OK);
+    assert_int_equal(tec_checkpoint_write(in_dir("types.h5"), &config, &params, NULL, NULL, NULL, NULL), TEC_OK);
     tec_params_free(&params);
     for (int i = 0; i < COUNT; i++)
         value[i] = (float)(i % 100) / 8;
