@@ -295,7 +295,19 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     return status;
 }
 
-static const char *const sections[] = {"data", "base", "eval", "run", NULL};
+static const char *const sections[] = {"base",
+                                       "eval.batch",
+                                       "eval.resize",
+                                       "eval.crop_pct",
+                                       "eval.interpolation",
+                                       "data.workers",
+                                       "data.prefetch",
+                                       "data.on_bad_image",
+                                       "data.strict_images",
+                                       "data.exif_orientation",
+                                       "run.threads",
+                                       "run.watchdog_minutes",
+                                       NULL};
 
 const tec_command tec_command_predict = {
     .name = "predict",

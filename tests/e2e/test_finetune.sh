@@ -125,6 +125,7 @@ expect_exit 0 '^\{"image":"folder/left/0.jpg","class":".*","probability":.*"top5
 (($(grep -c '"top5"' "$out") == 10)) || fail "not one line for each of 10 images"
 expect_exit 2 'base/checkpoint.h5 is no classifier of tec' ranks 2 predict base/checkpoint.h5 folder -o refused.csv
 expect_exit 2 'a model and a data set are expected' tec predict one/checkpoint.h5
+expect_exit 2 'data.max_val=1. would have no effect' tec predict one/checkpoint.h5 folder data.max_val=1
 mkdir -p ruined/left
 for i in {1..3}; do head -c 100 folder/left/1.jpg >"ruined/left/$i.jpg"; done
 expect_exit 2 'none of the images could be decoded; 3 were left out' ranks 2 predict tuned2/checkpoint.h5 ruined -o refused.csv \
