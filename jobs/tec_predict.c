@@ -268,7 +268,7 @@ static tec_status predict(const tec_comm *comm, const tec_settings *settings, co
 static tec_status run(tec_comm *comm, const tec_invocation *call)
 {
     tec_settings settings = call->settings; /* borrows its texts */
-    const char *out = call->option[OPTION_OUT].text, *path = out && strcmp(out, "-") ? out : NULL;
+    const char *out = call->option[OPTION_OUT].text, *path = out && strcmp(out, "-") != 0 ? out : NULL;
     const tec_argument *format = &call->option[OPTION_FORMAT];
     if (call->file_count != 2)
         return tec_fail(TEC_USER_ERROR,
