@@ -382,6 +382,7 @@ static tec_status validate(run *r, bool *stopped)
         status = save(r, true);
     tec_validation_free(&v);
     double seconds = tec_seconds() - start;
+    r->started += seconds;
     r->since_line.start += seconds;
     r->since_epoch.start += seconds;
     return status;

@@ -63,13 +63,16 @@ cat >show <<SH
 [[ \$1 != settings ]] || exec $program "\$@"
 echo "rank \${SLURM_PROCID:-} threads \$OMP_NUM_THREADS \$OPENBLAS_NUM_THREADS" \\
     "cores \$(sed -n 's/Cpus_allowed_list:\t*//p' /proc/self/status)"
+for ((i = 0; i < 100 && \$(grep -c '^rank' $here/slurm-show.out) < RANKS_SHOWN; i++)); do
+    sleep 0.1 # the first one to fail ends the others
+done
 exit 2
 SH
 chmod +x show
 # cores RANKS THREADS LAUNCHER [BIND]: what the ranks of one node are bound to
 cores() {
     local id
-    id=$(TEC_PROGRAM=$here/show TEC_BIND=${4:-cores} TEC_LAUNCHER=$3 sbatch --parsable --nodes=1 --exclusive \
+    id=$(RANKS_SHOWN=$1 TEC_PROGRAM=$here/show TEC_BIND=${4:-cores} TEC_LAUNCHER=$3 sbatch --parsable --nodes=1 --exclusive \
         --ntasks-per-node="$1" --cpus-per-task="$2" --output=slurm-show.out --open-mode=truncate \
         "$repository/slurm/pretrain.sbatch" "${base[@]}")
     expect_state FAILED "$id"
