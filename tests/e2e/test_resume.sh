@@ -22,9 +22,9 @@ run tec pretrain -c tiny.yaml pretrain.objective=mae run.dir=base
 run tec targets -c tiny.yaml base.model=base/checkpoint.h5 targets.dir=store
 in_folder plain run ranks 2 "${training[@]}"
 mkdir killed
-at=0 kills=0
+at=0 kills=0 written=0
 for attempt in 1 2 3 4; do
-    at=$((at + 10 + RANDOM % 60))
+    at=$(((at > written ? at : written) + 10 + RANDOM % 60)) # not what the one before has written
     cd killed
     start_ranks 2 "${training[@]}"
     wait_for "step $at" has_lines run/log.jsonl $at
@@ -35,7 +35,8 @@ for attempt in 1 2 3 4; do
     [[ -f killed/run/DONE ]] && break
     ((code != 0)) || fail "a rank was killed, but the exit code is 0"
     kills=$((kills + 1))
-    say "killed after $at lines of log, exit code $code, $(wc -l <killed/run/log.jsonl) lines written"
+    written=$(wc -l <killed/run/log.jsonl)
+    say "killed after $at lines of log, exit code $code, $written lines written"
     printf '{"kind":"step","epoch":1,"st' >>killed/run/log.jsonl # as a kill in the middle of a line leaves it
 done
 ((kills >= 2)) || fail "the run was too fast to be killed: only $kills kills before its end"

@@ -60,7 +60,7 @@ static const struct {
     {"mask_ratio: 0.5\n", "a.yaml:1:1: unknown section `mask_ratio`; did you mean `pretrain.mask_ratio`?"},
     {"zzzzzz: 0.5\n",
      "a.yaml:1:1: unknown section `zzzzzz`; there are data, model, base, targets, pretrain, finetune, eval, features, knn, "
-     "probe and run"},
+     "probe, report and run"},
     {"pretrain:\n\n  mask_ratio:  1.5\n", "a.yaml:3:16: pretrain.mask_ratio: 1.5 is out of range (0 < x < 1)"},
     {"pretrain: {mask_ratio: 0}\n", "a.yaml:1:24: pretrain.mask_ratio: 0 is out of range (0 < x < 1)"},
     {"pretrain: {beta1: 1.0}\n", "a.yaml:1:19: pretrain.beta1: 1.0 is out of range (0 <= x < 1)"},
@@ -146,7 +146,7 @@ static const struct {
      "a.yaml:2:9: not a YAML text: control characters are not allowed"},
     {"\"a\\nb\": 1\n",
      "a.yaml:1:1: unknown section `a?b`; there are data, model, base, targets, pretrain, finetune, eval, features, knn, "
-     "probe and run"},
+     "probe, report and run"},
 };
 
 static void test_yaml_errors(void **state)
@@ -172,7 +172,7 @@ static const struct {
     {"pretrain.epochs.x=1", "command line: unknown key `epochs.x` in pretrain; did you mean `epochs`?"},
     {"pretrain.=1", "command line: unknown key `` in pretrain; `tec COMMAND --help` lists the keys"},
     {"=1",
-     "command line: unknown section ``; there are data, model, base, targets, pretrain, finetune, eval, features, knn, probe and run"},
+     "command line: unknown section ``; there are data, model, base, targets, pretrain, finetune, eval, features, knn, probe, report and run"},
     {"data.mean=1,2", "command line: data.mean: expected 1 or 3 numbers, got 2"},
     {"data.mean=1,2,3,4", "command line: data.mean: expected 1 or 3 numbers, got 4"},
     {"data.mean=", "command line: data.mean: `` is not a number"},
