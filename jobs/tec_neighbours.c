@@ -17,7 +17,7 @@ static const tec_option options[] = {
      .most = TEC_NEIGHBOURS_MOST, .otherwise = 5},
     {"duplicates", TEC_OPTION_NUMBER, "X",
      .help =
-         "only neighbours whose cosine similarity is at least X; 0.95 finds copies that were resized or compressed anew",
+         "only neighbours whose cosine similarity is at least X, up to 1e-6; 0.95 finds copies that were resized or compressed anew",
      .most = 1, .otherwise = 1},
     {0}};
 
@@ -40,6 +40,14 @@ static void say_result(const tec_neighbours_job *job, const tec_neighbours_found
                 (long long)found->lines);
 }
 
+static tec_status check_output(const tec_invocation *call, const char *path)
+{
+    for (int i = 0; i < call->file_count; i++)
+        if (tec_file_same(path, call->files[i]))
+            return tec_fail(TEC_USER_ERROR, "command line: -o %s is the file that is read: name another one", path);
+    return tec_file_check_output(path);
+}
+
 static tec_status run(tec_comm *comm, const tec_invocation *call)
 {
     const tec_argument *duplicates = &call->option[OPTION_DUPLICATES];
@@ -53,13 +61,13 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
                         "command line: a second file is expected, whose images' neighbours are looked for, or "
                         "--duplicates X for near-duplicates within %s",
                         call->files[0]);
-    if (call->file_count == 2 && strcmp(call->files[0], call->files[1]) == 0)
+    if (call->file_count == 2 && tec_file_same(call->files[0], call->files[1]))
         return tec_fail(TEC_USER_ERROR,
                         "command line: %s is given twice, and every image would be its own neighbour: give "
                         "it once with --duplicates X",
                         call->files[0]);
     if (path)
-        TEC_TRY(tec_comm_agree(comm, comm->rank == 0 ? tec_file_check_output(path) : TEC_OK));
+        TEC_TRY(tec_comm_agree(comm, comm->rank == 0 ? check_output(call, path) : TEC_OK));
     tec_feature_file *among = NULL, *of = NULL;
     tec_neighbours_found found;
     tec_status status = tec_comm_agree(comm, open_files(call, &among, &of));

@@ -25,6 +25,8 @@ typedef struct tec_feature_spec {
     int64_t images;      /* of the data set, those that cannot be decoded too */
     int batch;           /* that they were computed in; how a matrix product rounds depends on it */
     int width;           /* D */
+    int heads;           /* of the model's attention */
+    double norm_eps;     /* of its norms */
     int patches;         /* L; 0: a row is [D] instead of [L, D] */
     int tokens;          /* tec_pooling */
     int layer;           /* 1 .. depth */
@@ -137,7 +139,8 @@ int tec_feature_file_classes(const tec_feature_file *file);       /* 0: no label
 const char *tec_feature_file_class(const tec_feature_file *file, int label);
 int tec_feature_file_name_bytes(const tec_feature_file *file); /* room for a name and a 0 behind it */
 
-/* Read rows first .. first + count - 1. TEC_SYSTEM_ERROR: the disk. TEC_USER_ERROR: a label that is none.
+/* Read rows first .. first + count - 1. TEC_SYSTEM_ERROR: the disk. TEC_USER_ERROR: a label that is none,
+ * a feature that is not finite.
  *
  *   value    [count, D] or [count, L, D]
  *   label    [count]

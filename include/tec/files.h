@@ -73,6 +73,9 @@ tec_status tec_file_publish_once(const char *temporary, const char *path);
  * result would have nowhere to go. TEC_USER_ERROR: no, with the reason. */
 tec_status tec_file_check_output(const char *path);
 
+/* Are both there, and one file, by whatever names? */
+bool tec_file_same(const char *a, const char *b);
+
 /* Flushes a file to the disk. */
 tec_status tec_file_flush(const char *path);
 

@@ -278,6 +278,13 @@ tec_status tec_file_write(const char *path, const void *data, size_t bytes)
     return status;
 }
 
+bool tec_file_same(const char *a, const char *b)
+{
+    struct stat first, second;
+    return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
 tec_status tec_file_check_output(const char *path)
 {
     struct stat info;

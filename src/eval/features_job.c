@@ -54,6 +54,8 @@ static tec_feature_spec spec_of(const tec_features_job *job)
                              .images = tec_dataset_size(job->set),
                              .batch = tec_extract_batch(s, job->set),
                              .width = config->width,
+                             .heads = config->heads,
+                             .norm_eps = config->variant.norm_eps > 0 ? config->variant.norm_eps : 1e-6,
                              .patches = patches ? tec_model_patches(config) : 0,
                              .tokens = (int)s->tap.pooling,
                              .layer = s->tap.layer ? s->tap.layer : config->depth,

@@ -22,6 +22,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define ROUNDING 1e-6 /* of a similarity, whose rows have length 1 up to float32's rounding */
+
 enum {
     BLOCK = 2048,
     PIECE = 4096,
@@ -111,7 +113,7 @@ static void search_row(search *s, int64_t i, const real *similarity, int64_t fir
     for (int64_t c = 0; c < nearest->count; c++) {
         const int64_t row = nearest->item[c].row;
         const double exact = tec_nearest_product(s->block + (size_t)i * D, s->piece + (size_t)row * D, s->width);
-        if (exact >= s->job->least)
+        if (exact >= s->job->least - ROUNDING)
             insert(s->found + (size_t)i * (size_t)k, k, (neighbour){exact, first + row});
     }
 }

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -243,6 +244,20 @@ static tec_status get_column(const tec_feature_file *f, feature_column c, int64_
     return tec_file_get(f->fd, f->path, out, (size_t)count * bytes, f->place[c] + first * (int64_t)bytes);
 }
 
+/* A number that is none would pass through comparisons and sums unseen. */
+static tec_status check_finite(const tec_feature_file *f, int64_t first, int64_t rows, size_t numbers,
+                               const real *value)
+{
+    for (size_t i = 0; i < (size_t)rows * numbers; i++)
+        if (!isfinite(value[i]))
+            return tec_fail(
+                TEC_USER_ERROR,
+                "%s: row %lld of the features holds a number that is not finite: the file is damaged; write "
+                "it again with `tec features`",
+                f->path, (long long)first + (long long)(i / numbers));
+    return TEC_OK;
+}
+
 tec_status tec_feature_file_read(const tec_feature_file *f, int64_t first, int64_t count, real *value)
 {
     const size_t numbers = tec_feature_row_numbers(&f->spec), bytes = tec_feature_row_bytes(&f->spec);
@@ -252,9 +267,11 @@ tec_status tec_feature_file_read(const tec_feature_file *f, int64_t first, int64
     for (int64_t i = 0; i < count && status == TEC_OK; i += piece) {
         const int64_t n = count - i < piece ? count - i : piece;
         status = get_column(f, COLUMN_FEATURES, first + i, n, stored);
-        if (status == TEC_OK)
-            tec_feature_decode((tec_feature_type)f->spec.type, stored, (size_t)n * numbers,
-                               value + (size_t)i * numbers);
+        if (status == TEC_OK) {
+            real *rows = value + (size_t)i * numbers;
+            tec_feature_decode((tec_feature_type)f->spec.type, stored, (size_t)n * numbers, rows);
+            status = check_finite(f, first + i, n, numbers, rows);
+        }
     }
     free(stored);
     return status;

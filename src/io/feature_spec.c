@@ -37,6 +37,8 @@ const feature_field tec_feature_fields[] = {
     {DOUBLES(mean, 3), ALIKE("base.mean")},
     {DOUBLES(std, 3), ALIKE("base.std")},
     {INTEGER(width), ALIKE("the model")},
+    {INTEGER(heads), ALIKE("base.heads")},
+    {DOUBLES(norm_eps, 1), ALIKE("base.norm_eps")},
     {INTEGER(patches), ALIKE("the model")},
     {INTEGER(channels), ALIKE("the model")},
     {HASH(model_hash), ALIKE("the model")},

@@ -100,8 +100,14 @@ tec_status tec_setup_tuning_view(const tec_settings *settings, tec_feed_view *ou
 }
 
 /* Images are mixed in pairs within a step. */
-static tec_status check_mixing(const tec_recipe *recipe)
+static tec_status check_mixing(const tec_recipe *recipe, int repeats)
 {
+    if (repeats > 1 && recipe->batch < 2 * repeats)
+        return tec_fail(
+            TEC_USER_ERROR,
+            "finetune.batch is %d and finetune.repeats %d: a step would hold views of hardly more than one image, "
+            "mixed with each other; give a batch of %d or more, or fewer repeats",
+            recipe->batch, repeats, 2 * repeats);
     if (recipe->batch > 1 || !recipe->pairs)
         return TEC_OK;
     return tec_fail(TEC_USER_ERROR,
@@ -126,7 +132,7 @@ static tec_status describe_task(const tec_settings *settings, const tec_frozen_f
     out->classes = name_classes(out->inputs.set);
     TEC_TRY(tec_model_config_check(&t->model));
     TEC_TRY(tec_sampler_check(tec_dataset_size(out->inputs.set), &recipe));
-    TEC_TRY(check_mixing(&recipe));
+    TEC_TRY(check_mixing(&recipe, t->repeats));
     out->validation_view = t->view;
     out->validation_view.policy = TEC_VIEW_CENTER;
     out->validation_view.augmentation = (tec_augmentation){0};

@@ -304,6 +304,7 @@ expect_refused '1 of the 2 classes of data.val others is none of the 2 classes o
     data.val=others
 expect_refused 'finetune.batch is 311, but the data set has only 310 images' finetune.model=scratch finetune.batch=311
 expect_refused 'finetune.batch is 1, but mixup and CutMix mix the images of a step' finetune.model=scratch finetune.batch=1
+expect_refused 'finetune.batch is 4 and finetune.repeats 3: .* give a batch of 6' finetune.model=scratch finetune.batch=4 finetune.repeats=3
 expect_refused 'needs at least .* of memory in each rank, and host' finetune.model=scratch model.width=65536 model.depth=100 \
     model.heads=64
 expect_refused 'finetune.rand_augment: ' finetune.model=scratch finetune.rand_augment=rand-x9
