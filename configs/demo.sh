@@ -14,8 +14,8 @@ tec() {
     mpirun -n "$RANKS" "$BUILD/tec" "$@"
 }
 
-# setting CONFIG KEY; last_epoch LOG KEY: of the last finished epoch
-setting() { awk -v key="$2:" '$1 == key { print $2 }' "$1"; }
+# setting CONFIG KEY: of pretrain, which comes first; last_epoch LOG KEY: of the last finished epoch
+setting() { awk -v key="$2:" '$1 == key { print $2; exit }' "$1"; }
 last_epoch() { grep '"kind":"epoch"' "$1" | tail -n 1 | sed "s/.*\"$2\":\([^,}]*\).*/\1/"; }
 
 # tune NAME MODEL: top-1 after fine-tuning on a few labels.
