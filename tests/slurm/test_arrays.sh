@@ -8,7 +8,8 @@ fashion_mnist small.yaml
 # A base that keeps a task busy for some seconds, so that there is time to stop and to cancel it.
 base=(-c small.yaml pretrain.objective=mae model.width=96 model.depth=12 model.heads=3 pretrain.stop_after_steps=1
     run.dir=base)
-settings=(-c "$here/small.yaml" base.model="$here/base/checkpoint.h5" targets.shard_mb=1 targets.views=6
+# So many views that a task can be told to stop before it is done.
+settings=(-c "$here/small.yaml" base.model="$here/base/checkpoint.h5" targets.shard_mb=1 targets.views=18
     targets.batch=8)
 script=$repository/slurm/targets.sbatch
 
