@@ -155,6 +155,23 @@ double tec_job_percent(int64_t part, int64_t total)
     return 100.0 * (double)part / (double)total;
 }
 
+tec_run_plan tec_job_plan(const tec_invocation *call, const tec_setup_now *now, const char *text, tec_deadline deadline)
+{
+    const tec_settings *settings = now->settings;
+    return (tec_run_plan){.dir = settings->run.dir,
+                          .settings = text,
+                          .recipe = now->recipe(settings),
+                          .reading = tec_setup_reading(settings),
+                          .reduction = tec_setup_reduction(settings),
+                          .compare = tec_setup_compare,
+                          .now = now,
+                          .finish = (int64_t)call->option[TEC_RUN_FINISH].number,
+                          .threads = tec_settings_threads(settings),
+                          .fresh = call->option[TEC_RUN_FRESH].times,
+                          .deadline = deadline,
+                          .lock_minutes = settings->run.lock_minutes};
+}
+
 void tec_job_say_run(const tec_comm *comm, const tec_run_plan *plan)
 {
     int64_t images = tec_dataset_size(plan->set), batch = plan->recipe.batch, left = images % batch;

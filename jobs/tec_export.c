@@ -218,10 +218,10 @@ static json_t *channels_json(const double *value, int channels)
     return list;
 }
 
+/* Activations and filters have timm's names. */
 /* clang-format off */
 static json_t *timm_arguments(const tec_model_config *c)
 {
-    static const char *const act_layer[] = {"gelu", "gelu_tanh", "quick_gelu"}; /* by tec_activation */
     const tec_vit_variant *v = &c->variant;
     json_t *arguments = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:f, s:b, s:i, s:b, s:b, s:s}",
         "img_size", c->image_size,
@@ -237,14 +237,12 @@ static json_t *timm_arguments(const tec_model_config *c)
         "pre_norm", v->pre_norm,
         "global_pool", v->fc_norm ? "avg" : "token");
     if (v->activation != TEC_ACTIVATION_GELU)
-        json_object_set_new(arguments, "act_layer", json_string(act_layer[v->activation]));
+        json_object_set_new(arguments, "act_layer", json_string(tec_activation_name(v->activation)));
     return arguments;
 }
 
 static json_t *timm_json(const export_plan *plan, const tec_import_facts *facts)
 {
-    static const char *const filter[] = {[TEC_FILTER_BICUBIC] = "bicubic", [TEC_FILTER_BILINEAR] = "bilinear",
-                                         [TEC_FILTER_LANCZOS] = "lanczos"};
     const tec_model_config *c = &facts->config;
     const int S = c->image_size;
     const tec_preprocessing p = tec_preprocessing_complete(facts->preprocessing, tec_preprocessing_mae(S));
@@ -254,7 +252,7 @@ static json_t *timm_json(const export_plan *plan, const tec_import_facts *facts)
         "fixed_input_size", 1,
         "crop_pct", p.resize == TEC_RESIZE_WHOLE ? 1.0 : p.crop_pct,
         "crop_mode", p.resize == TEC_RESIZE_SQUASH ? "squash" : "center",
-        "interpolation", filter[p.filter],
+        "interpolation", tec_filter_name(p.filter),
         "first_conv", "patch_embed.proj",
         "classifier", "head",
         "mean", channels_json(facts->mean, c->channels),

@@ -109,23 +109,8 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     return status;
 }
 
-static const char *const sections[] = {"features",
-                                       "base",
-                                       "eval.batch",
-                                       "eval.resize",
-                                       "eval.crop_pct",
-                                       "eval.interpolation",
-                                       "data.image_size",
-                                       "data.labels",
-                                       "data.max_val",
-                                       "data.workers",
-                                       "data.prefetch",
-                                       "data.on_bad_image",
-                                       "data.strict_images",
-                                       "data.exif_orientation",
-                                       "run.threads",
-                                       "run.watchdog_minutes",
-                                       NULL};
+static const char *const sections[] = {"features",           "base", "data.image_size", "data.labels", "data.max_val",
+                                       TEC_CENTRE_CROP_KEYS, NULL};
 
 const tec_command tec_command_features = {
     .name = "features",

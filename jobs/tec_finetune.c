@@ -104,26 +104,15 @@ static tec_status train(const tec_comm *comm, const tec_invocation *call, const 
     TEC_TRY(tec_comm_agree(comm, tec_settings_text(settings, &text, &bytes)));
     tec_task task = tec_task_finetuning(&tuning->task, tuning->inputs.set, tuning->base);
     tuning->base = NULL;
-    const tec_run_plan plan = {.dir = settings->run.dir,
-                               .settings = text,
-                               .classes = tuning->classes,
-                               .task = &task,
-                               .recipe = tec_setup_tuning_recipe(settings),
-                               .set = tuning->inputs.set,
-                               .reading = tec_setup_reading(settings),
-                               .reduction = tec_setup_reduction(settings),
-                               .compare = tec_setup_compare,
-                               .now = &now,
-                               .base = tuning->base_hash,
-                               .finish = (int64_t)call->option[TEC_RUN_FINISH].number,
-                               .threads = tec_settings_threads(settings),
-                               .fresh = call->option[TEC_RUN_FRESH].times,
-                               .deadline = deadline,
-                               .validation = &validation,
-                               .report = report,
-                               .report_context = &about,
-                               .results = RESULTS,
-                               .lock_minutes = settings->run.lock_minutes};
+    tec_run_plan plan = tec_job_plan(call, &now, text, deadline);
+    plan.classes = tuning->classes;
+    plan.task = &task;
+    plan.set = tuning->inputs.set;
+    plan.base = tuning->base_hash;
+    plan.validation = &validation;
+    plan.report = report;
+    plan.report_context = &about;
+    plan.results = RESULTS;
     tec_log("fine-tuning for %d classes: every tensor of the model is trained%s", task.model.classes,
             task.model.classes > TEC_VALIDATION_CONFUSION
                 ? "; " RESULTS " has each class's recall, and no confusion matrix for so many"

@@ -199,24 +199,15 @@ static tec_status write_parts(const tec_comm *comm, const char *path, const char
 {
     char *all = NULL;
     size_t bytes = 0;
-    for (int rank = 0; rank < comm->size; rank++) {
-        size_t count = rank == comm->rank ? mine_bytes : 0;
-        char *part = rank == comm->rank ? tec_string_copy(mine) : NULL;
-        tec_comm_share_text(comm, &part, &count, rank);
-        if (comm->rank == 0) {
-            char *longer = tec_allocate(bytes + count + 1);
-            memcpy(longer, all ? all : "", bytes);
-            memcpy(longer + bytes, part, count);
-            free(all);
-            all = longer;
-            bytes += count;
-        }
-        free(part);
-    }
-    tec_status status = TEC_OK;
-    if (comm->rank == 0 && path)
+    FILE *memory = comm->rank == 0 ? open_memstream(&all, &bytes) : NULL;
+    if (comm->rank == 0 && !memory)
+        tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory"));
+    tec_status status = tec_comm_put_texts(comm, mine, mine_bytes, memory, "the table in memory");
+    if (memory && fclose(memory) != 0 && status == TEC_OK)
+        status = tec_fail(TEC_SYSTEM_ERROR, "out of memory");
+    if (status == TEC_OK && comm->rank == 0 && path)
         status = tec_file_write(path, all, bytes);
-    else if (comm->rank == 0 && (fwrite(all, 1, bytes, stdout) != bytes || fflush(stdout) != 0))
+    else if (status == TEC_OK && comm->rank == 0 && (fwrite(all, 1, bytes, stdout) != bytes || fflush(stdout) != 0))
         status = tec_fail(TEC_SYSTEM_ERROR, "the table cannot be written to standard output");
     free(all);
     return tec_comm_agree(comm, status);
@@ -295,19 +286,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     return status;
 }
 
-static const char *const sections[] = {"base",
-                                       "eval.batch",
-                                       "eval.resize",
-                                       "eval.crop_pct",
-                                       "eval.interpolation",
-                                       "data.workers",
-                                       "data.prefetch",
-                                       "data.on_bad_image",
-                                       "data.strict_images",
-                                       "data.exif_orientation",
-                                       "run.threads",
-                                       "run.watchdog_minutes",
-                                       NULL};
+static const char *const sections[] = {"base", TEC_CENTRE_CROP_KEYS, NULL};
 
 const tec_command tec_command_predict = {
     .name = "predict",

@@ -20,22 +20,11 @@ static tec_status train(const tec_comm *comm, const tec_invocation *call, const 
     TEC_TRY(tec_comm_agree(comm, tec_settings_text(settings, &text, &bytes)));
     const tec_pretraining pretraining = tec_setup_pretraining(settings, model);
     tec_task task = tec_task_pretraining(&pretraining, inputs->store, settings->data.workers);
-    const tec_run_plan plan = {.dir = settings->run.dir,
-                               .settings = text,
-                               .task = &task,
-                               .recipe = tec_setup_recipe(settings),
-                               .set = inputs->set,
-                               .reading = tec_setup_reading(settings),
-                               .reduction = tec_setup_reduction(settings),
-                               .compare = tec_setup_compare,
-                               .now = &now,
-                               .base = spec ? spec->base : 0,
-                               .store = spec ? tec_store_identity(spec) : 0,
-                               .finish = (int64_t)call->option[TEC_RUN_FINISH].number,
-                               .threads = tec_settings_threads(settings),
-                               .fresh = call->option[TEC_RUN_FRESH].times,
-                               .deadline = deadline,
-                               .lock_minutes = settings->run.lock_minutes};
+    tec_run_plan plan = tec_job_plan(call, &now, text, deadline);
+    plan.task = &task;
+    plan.set = inputs->set;
+    plan.base = spec ? spec->base : 0;
+    plan.store = spec ? tec_store_identity(spec) : 0;
     tec_job_say_run(comm, &plan);
     tec_status status = tec_run_training(comm, &plan);
     tec_task_free(&task);

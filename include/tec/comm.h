@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 typedef struct tec_comm {
     struct tec_comm_world *world; /* of src/parallel; NULL: without MPI, every call below is local */
@@ -39,6 +40,10 @@ void tec_comm_broadcast(const tec_comm *comm, void *data, size_t bytes, int root
 /* Collective. The same for a text whose length only `root` knows. On the other ranks *text is allocated, with a 0
  * behind its *bytes bytes; the caller frees it. */
 void tec_comm_share_text(const tec_comm *comm, char **text, size_t *bytes, int root);
+
+/* Collective; the same status everywhere. Rank 0 writes the texts of all ranks to `out`, in the order of the ranks.
+ * TEC_SYSTEM_ERROR: it cannot be written; `name` is its name. */
+tec_status tec_comm_put_texts(const tec_comm *comm, const char *text, size_t bytes, FILE *out, const char *name);
 
 /* Collective. Elementwise over the ranks, in place, any count.
  *

@@ -4,6 +4,7 @@
 #ifndef TEC_EXTRACT_H
 #define TEC_EXTRACT_H
 
+#include "tec/comm.h"
 #include "tec/features.h"
 
 /* The batch to be computed next; -1: there are no more. Called ahead of the computation. */
@@ -44,5 +45,9 @@ void tec_extract_close(extractor *x);
  *
  * TEC_USER_ERROR: an image that cannot be read and is not skipped; a feature that is not finite. */
 tec_status tec_extract(extractor *x, real *value, int64_t *sample, uint64_t *content, int *count);
+
+/* Collective; the same status everywhere. Takes `step` for each of this rank's `batches`, of which other ranks may have
+ * other numbers; a failure on one rank ends the others soon. */
+tec_status tec_extract_all(const tec_comm *comm, int64_t batches, tec_status (*step)(void *context), void *context);
 
 #endif

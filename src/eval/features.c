@@ -16,8 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BATCHES_BETWEEN_AGREEMENTS 16 /* how soon a failure on one rank ends the others */
-
 typedef struct extraction {
     extractor extractor;
     const tec_comm *comm;
@@ -45,8 +43,10 @@ static void show_progress(const extraction *x)
                  tec_duration(left, seconds * (1 / share - 1)));
 }
 
-static tec_status compute_batch(extraction *x)
+/* A step of tec_extract_all. */
+static tec_status compute_batch(void *context)
 {
+    extraction *x = context;
     tec_features *out = x->out;
     int count;
     TEC_TRY(
@@ -57,24 +57,6 @@ static tec_status compute_batch(extraction *x)
     x->done++;
     show_progress(x);
     return TEC_OK;
-}
-
-static tec_status compute_all(extraction *x)
-{
-    const int64_t batches = tec_extract_batches(x->extractor.settings, x->extractor.set);
-    const int64_t most = tec_share(batches, 0, x->comm->size).count;
-    tec_status status = TEC_OK;
-    for (int64_t i = 0; i < most; i++) {
-        if (i < x->batches.count && status == TEC_OK)
-            status = compute_batch(x);
-        if ((i + 1) % BATCHES_BETWEEN_AGREEMENTS == 0 || i + 1 == most) {
-            status = tec_comm_agree(x->comm, status);
-            if (status != TEC_OK)
-                break;
-        }
-    }
-    tec_progress_end();
-    return status;
 }
 
 /* Numbers the rows consecutively over all ranks. */
@@ -172,7 +154,7 @@ tec_status tec_features_compute(const tec_comm *comm, const tec_features_setting
     warn_of_idle(&x);
     tec_status status = tec_comm_agree(comm, open_extraction(&x));
     if (status == TEC_OK)
-        status = compute_all(&x);
+        status = tec_extract_all(comm, x.batches.count, compute_batch, &x);
     if (status == TEC_OK)
         status = number_rows(&x);
     if (status == TEC_OK) {

@@ -19,8 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCHES_BETWEEN_AGREEMENTS 16 /* how soon a failure on one rank ends the others */
-
 /* A batch of this rank's parts. */
 typedef struct position {
     int64_t part;  /* index among them */
@@ -139,9 +137,10 @@ static void show_progress(const writing *w)
                  tec_duration(left, seconds * (1 / share - 1)));
 }
 
-/* Computes the next batch, and opens and commits parts on the way. */
-static tec_status compute_batch(writing *w)
+/* A step of tec_extract_all: computes the next batch, and opens and commits parts on the way. */
+static tec_status compute_batch(void *context)
 {
+    writing *w = context;
     const int64_t at = w->computed.part, part = w->part[at];
     int count;
     if (w->computed.batch == 0) {
@@ -156,26 +155,6 @@ static tec_status compute_batch(writing *w)
     w->done++;
     show_progress(w);
     return w->computed.part != at ? commit(w, part) : TEC_OK;
-}
-
-static tec_status compute_all(writing *w)
-{
-    const tec_comm *comm = w->job->comm;
-    double most = (double)w->batches;
-    tec_status status = TEC_OK;
-    tec_comm_max_double(comm, &most, 1);
-    for (int64_t i = 0; i < (int64_t)most; i++) {
-        if (i < w->batches && status == TEC_OK)
-            status = compute_batch(w);
-        if ((i + 1) % BATCHES_BETWEEN_AGREEMENTS == 0 || i + 1 == (int64_t)most) {
-            status = tec_comm_agree(comm, status);
-            if (status != TEC_OK)
-                break;
-        }
-    }
-    tec_row_part_discard(&w->file);
-    tec_progress_end();
-    return status;
 }
 
 /* -- the whole job -- */
@@ -274,7 +253,8 @@ tec_status tec_features_write(const tec_features_job *job, tec_features_made *ou
     if (status == TEC_OK)
         status = take_share(&w);
     if (status == TEC_OK)
-        status = compute_all(&w);
+        status = tec_extract_all(job->comm, w.batches, compute_batch, &w);
+    tec_row_part_discard(&w.file);
     if (status == TEC_OK)
         tec_findings_report(job->set, job->comm, "the images");
     if (status == TEC_OK)

@@ -44,9 +44,7 @@ typedef struct search {
 static int by_nearness(const void *left, const void *right)
 {
     const neighbour *a = left, *b = right;
-    if (a->similarity != b->similarity)
-        return a->similarity > b->similarity ? -1 : 1;
-    return (a->index > b->index) - (a->index < b->index);
+    return tec_nearest_order(a->similarity, a->index, b->similarity, b->index);
 }
 
 /* The k nearest candidates by exact similarity, nearest first. */

@@ -28,6 +28,13 @@ double tec_nearest_product(const real *a, const real *b, int width)
     return ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]));
 }
 
+int tec_nearest_order(double similarity, int64_t row, double other_similarity, int64_t other_row)
+{
+    if (similarity != other_similarity)
+        return similarity > other_similarity ? -1 : 1;
+    return (row > other_row) - (row < other_row);
+}
+
 void tec_nearest_open(tec_nearest *n, int k, real margin)
 {
     *n = (tec_nearest){.k = k, .margin = margin, .capacity = 4 * (int64_t)k};

@@ -30,6 +30,9 @@ real tec_nearest_margin(int width);
  *   a, b  [width] */
 double tec_nearest_product(const real *a, const real *b, int width);
 
+/* Compares two rows for sorting, as qsort wants it: the more similar first, of equal ones the one of the lower number. */
+int tec_nearest_order(double similarity, int64_t row, double other_similarity, int64_t other_row);
+
 void tec_nearest_open(tec_nearest *n, int k, real margin);
 void tec_nearest_close(tec_nearest *n);
 void tec_nearest_clear(tec_nearest *n);

@@ -77,21 +77,17 @@ static tec_status read_rows(const tec_feature_file *file, int64_t first, int64_t
     return TEC_OK;
 }
 
-static int by_nearness(const void *left, const void *right)
+/* Is `a` nearer than what this place of a list holds, if anything? */
+static bool nearer(neighbour a, const neighbour *place)
 {
-    const neighbour *a = left, *b = right;
-    if (a->similarity != b->similarity)
-        return a->similarity > b->similarity ? -1 : 1;
-    return (a->row > b->row) - (a->row < b->row);
+    return place->row < 0 || tec_nearest_order(a.similarity, a.row, place->similarity, place->row) < 0;
 }
 
 /* Puts one into the sorted list of k, if it is near enough. */
 static void insert(neighbour *list, int k, neighbour one)
 {
     int at = k;
-    if (list[k - 1].row >= 0 && by_nearness(&one, &list[k - 1]) > 0)
-        return;
-    for (; at > 0 && (list[at - 1].row < 0 || by_nearness(&one, &list[at - 1]) < 0); at--)
+    for (; at > 0 && nearer(one, &list[at - 1]); at--)
         if (at < k)
             list[at] = list[at - 1];
     if (at < k)
@@ -168,24 +164,6 @@ static tec_status put_lines(search *s, FILE *text)
     return status;
 }
 
-/* Collective. Writes the lines of all ranks' blocks, which follow one another. */
-static tec_status write_lines(search *s, char *mine, size_t mine_bytes)
-{
-    const tec_comm *comm = s->job->comm;
-    tec_status status = TEC_OK;
-    for (int rank = 0; rank < comm->size; rank++) {
-        char *text = rank == comm->rank ? mine : NULL;
-        size_t bytes = rank == comm->rank ? mine_bytes : 0;
-        tec_comm_share_text(comm, &text, &bytes, rank);
-        if (comm->rank == 0 && status == TEC_OK && fwrite(text, 1, bytes, s->out) != bytes)
-            status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s",
-                              s->temporary ? s->temporary : "standard output", tec_file_reason(errno));
-        if (rank != comm->rank)
-            free(text);
-    }
-    return tec_comm_agree(comm, status);
-}
-
 /* Collective. A block on each rank, as far as there are any. */
 static tec_status search_round(search *s)
 {
@@ -201,7 +179,7 @@ static tec_status search_round(search *s)
         tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory"));
     status = tec_comm_agree(s->job->comm, status);
     if (status == TEC_OK)
-        status = write_lines(s, text, bytes);
+        status = tec_comm_put_texts(s->job->comm, text, bytes, s->out, s->temporary ? s->temporary : "standard output");
     free(text);
     return status;
 }

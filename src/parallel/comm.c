@@ -3,10 +3,12 @@
 
 #include "comm_mpi.h"
 
+#include "tec/files.h"
 #include "tec/log.h"
 #include "tec/memory.h"
 #include "tec/phase.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -177,6 +179,21 @@ void tec_comm_share_text(const tec_comm *comm, char **text, size_t *bytes, int r
         (*text)[*bytes] = '\0';
     }
     tec_comm_broadcast(comm, *text, *bytes, root);
+}
+
+tec_status tec_comm_put_texts(const tec_comm *comm, const char *text, size_t bytes, FILE *out, const char *name)
+{
+    tec_status status = TEC_OK;
+    for (int rank = 0; rank < comm->size; rank++) {
+        char *part = rank == comm->rank ? (char *)(uintptr_t)text : NULL;
+        size_t count = rank == comm->rank ? bytes : 0;
+        tec_comm_share_text(comm, &part, &count, rank);
+        if (comm->rank == 0 && status == TEC_OK && fwrite(part, 1, count, out) != count)
+            status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", name, tec_file_reason(errno));
+        if (rank != comm->rank)
+            free(part);
+    }
+    return tec_comm_agree(comm, status);
 }
 
 void tec_comm_sum_real(const tec_comm *comm, real *data, size_t count)

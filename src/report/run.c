@@ -8,7 +8,6 @@
 #include "tec/files.h"
 #include "tec/log.h"
 #include "tec/memory.h"
-#include "tec/minmax.h"
 #include "tec/text.h"
 
 #include <dirent.h>
@@ -124,22 +123,35 @@ static void read_log(tec_report_run *run)
 
 /* -- evaluations -- */
 
-/* The highest N for which there is DIR/NAME_N.json; 0: there is none. */
-static int last_kept(const char *dir, const char *name)
+static int by_number(const void *left, const void *right)
 {
-    int last = 0;
-    size_t length = strlen(name);
+    const int a = *(const int *)left, b = *(const int *)right;
+    return (a > b) - (a < b);
+}
+
+/* All N for which there is DIR/NAME_N.json, rising. Returns how many; the caller frees *out. */
+static size_t kept_results(const char *dir, const char *name, int **out)
+{
+    size_t count = 0, room = 0, length = strlen(name);
     DIR *directory = opendir(dir);
+    *out = NULL;
     for (struct dirent *entry; directory && (entry = readdir(directory));) {
         int number;
-        char end, more;
-        if (strncmp(entry->d_name, name, length) == 0 &&
-            sscanf(entry->d_name + length, "_%d.jso%c%c", &number, &end, &more) == 2 && end == 'n')
-            last = tec_max_int(last, number);
+        char ending[32];
+        if (strncmp(entry->d_name, name, length) != 0 || sscanf(entry->d_name + length, "_%d", &number) != 1 ||
+            number < 1)
+            continue;
+        snprintf(ending, sizeof ending, "_%d.json", number);
+        if (strcmp(entry->d_name + length, ending) != 0)
+            continue;
+        *out = tec_grow(*out, count, &room, sizeof **out);
+        (*out)[count++] = number;
     }
     if (directory)
         closedir(directory);
-    return last;
+    if (count > 1)
+        qsort(*out, count, sizeof **out, by_number);
+    return count;
 }
 
 static void add_evaluation(tec_report_run *run, const char *file)
@@ -154,12 +166,14 @@ static void add_evaluation(tec_report_run *run, const char *file)
 /* Those of one command in the order in which they were made. */
 static void read_evaluations(tec_report_run *run, const char *name)
 {
-    int last = last_kept(run->dir, name);
-    for (int i = 1; i <= last + 1; i++) {
-        char *file = i <= last ? tec_string_format("%s_%d.json", name, i) : tec_string_format("%s.json", name);
+    int *number;
+    const size_t count = kept_results(run->dir, name, &number);
+    for (size_t i = 0; i <= count; i++) {
+        char *file = i < count ? tec_string_format("%s_%d.json", name, number[i]) : tec_string_format("%s.json", name);
         add_evaluation(run, file);
         free(file);
     }
+    free(number);
 }
 
 /* -- the directory -- */

@@ -60,8 +60,10 @@ void tec_run_saving_done(run_saving *saving, const tec_recipe *recipe, int64_t s
     *saving = (run_saving){.step = step, .next = tec_seconds() + (minutes > 0 ? 60 * minutes : INFINITY)};
 }
 
-char *tec_run_saving_last(const run_saving *saving, const tec_run_plan *plan)
+/* tec_run_saving_last; *there: is there one? */
+static char *last_checkpoint(const run_saving *saving, const tec_run_plan *plan, bool *there)
 {
+    *there = false;
     if (saving->step < 0)
         return tec_string_copy("there is no checkpoint yet");
     char *path = tec_run_directory_checkpoint_path(plan), *previous = tec_checkpoint_previous(path);
@@ -69,15 +71,23 @@ char *tec_run_saving_last(const run_saving *saving, const tec_run_plan *plan)
     char *text = last ? tec_string_format("the last good checkpoint is %s (step %lld)", last, (long long)saving->step)
                       : tec_string_format("there is no checkpoint any more: that of step %lld, %s, has been removed",
                                           (long long)saving->step, path);
+    *there = last != NULL;
     free(previous);
     free(path);
     return text;
 }
 
+char *tec_run_saving_last(const run_saving *saving, const tec_run_plan *plan)
+{
+    bool there;
+    return last_checkpoint(saving, plan, &there);
+}
+
 tec_status tec_run_saving_failed(run_saving *saving, const tec_run_plan *plan, int64_t step, tec_status status,
                                  bool last)
 {
-    char *kept = tec_run_saving_last(saving, plan), when[32];
+    bool there;
+    char *kept = last_checkpoint(saving, plan, &there), when[32];
     double wait = tec_min_double(ldexp(FIRST_WAIT, tec_min_int(saving->failures, 10)), LONGEST_WAIT);
     if (status == TEC_SYSTEM_ERROR && !last) {
         saving->failures++;
@@ -93,8 +103,7 @@ tec_status tec_run_saving_failed(run_saving *saving, const tec_run_plan *plan, i
         status = TEC_OK;
     } else if (status == TEC_SYSTEM_ERROR) {
         status = tec_fail(status, "%s; the run ends at step %lld without a checkpoint of it, %s: the same command %s",
-                          tec_error_message(), (long long)step, kept,
-                          tec_string_starts_with(kept, "there is no") ? "begins anew" : "goes on from there");
+                          tec_error_message(), (long long)step, kept, there ? "goes on from there" : "begins anew");
     }
     free(kept);
     return status;
