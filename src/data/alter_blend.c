@@ -30,7 +30,7 @@ void tec_alter_color(tec_image *picture, double argument, const uint8_t *fill)
     fill_products(products, argument);
     uint8_t *end = picture->pixels + 3 * alter_pixels(picture);
     for (uint8_t *pixel = picture->pixels; pixel < end; pixel += 3) {
-        uint8_t grey = alter_grey(pixel);
+        uint8_t grey = grey_of(pixel);
         for (int c = 0; c < 3; c++)
             pixel[c] = blend(products, grey, pixel[c]);
     }

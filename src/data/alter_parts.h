@@ -2,6 +2,8 @@
 #ifndef TEC_DATA_ALTER_PARTS_H
 #define TEC_DATA_ALTER_PARTS_H
 
+#include "grey.h"
+
 #include "tec/alter.h"
 
 /* An alteration in place; the argument is that of tec_picture_alter. */
@@ -20,12 +22,6 @@ tec_alter_function tec_alter_rotate, tec_alter_shear_x, tec_alter_shear_y, tec_a
 static inline size_t alter_pixels(const tec_image *picture)
 {
     return (size_t)picture->height * (size_t)picture->width;
-}
-
-/* Pillow's grey, of ITU-R 601-2, in fixed point. */
-static inline uint8_t alter_grey(const uint8_t *rgb)
-{
-    return (uint8_t)((rgb[0] * 19595u + rgb[1] * 38470u + rgb[2] * 7471u + 0x8000u) >> 16);
 }
 
 /* Pillow's blend of two values in single precision, cut off at 0 and 255: plain + factor * (value - plain). The

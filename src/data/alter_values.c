@@ -170,7 +170,7 @@ static uint8_t mean_grey(const tec_image *picture)
     size_t count = alter_pixels(picture);
     uint64_t sum = 0;
     for (size_t i = 0; i < count; i++)
-        sum += picture->channels == 1 ? picture->pixels[i] : alter_grey(picture->pixels + 3 * i);
+        sum += picture->channels == 1 ? picture->pixels[i] : grey_of(picture->pixels + 3 * i);
     return (uint8_t)((double)sum / (double)count + 0.5);
 }
 

@@ -1,4 +1,5 @@
 /* The pixels of an image: their memory, and conversion between grey, RGB and CMYK with Pillow's values. */
+#include "grey.h"
 #include "image_codec.h"
 
 #include <assert.h>
@@ -30,11 +31,6 @@ void tec_image_free(tec_image *image)
 }
 
 /* ---- conversion ---- */
-
-static uint8_t grey_of(const uint8_t *rgb)
-{
-    return (uint8_t)((19595u * rgb[0] + 38470u * rgb[1] + 7471u * rgb[2] + 0x8000u) >> 16);
-}
 
 static void grey_to_rgb(const uint8_t *in, uint8_t *out, size_t pixels)
 {
