@@ -168,19 +168,19 @@ part_again() {
 
 # ---- the tables, in Markdown ----
 
-# figures FILE KEY: of all seeds, mean and standard deviation, as `84.38 ± 0.21`; of one seed alone the figure; or a dash.
+# figures FILE: top-1 of all seeds as mean and standard deviation, `84.38 ± 0.21`; of one seed alone the figure; or a dash.
 # FILE is below the directory of a seed. Of k-NN it is the first k's, 10.
 figures() {
     local file
     for file in "$RUNS/$data"/*/"$1"; do
-        [[ ! -f $file ]] || sed -n "s/.*\"$2\": *\([0-9.]*\).*/\1/p" "$file" | head -n 1
+        [[ ! -f $file ]] || sed -n 's/.*"top1": *\([0-9.]*\).*/\1/p' "$file" | head -n 1
     done | awk '{ n++; sum += $1; squares += $1 * $1 }
         END { if (!n) print "-"
               else if (n == 1) printf "%.2f\n", sum
               else { v = (squares - sum * sum / n) / (n - 1); printf "%.2f ± %.2f\n", sum / n, sqrt(v > 0 ? v : 0) } }'
 }
 
-tuned() { figures "tuned-$2/$1/finetune.json" top1; }
+tuned() { figures "tuned-$2/$1/finetune.json"; }
 
 row() {
     printf '| %s ' "$@"
@@ -195,7 +195,7 @@ head_of() {
 # line WHAT NAME SHARE ...: a model's row, called WHAT: on frozen features, and fine-tuned.
 line() {
     local what=$1 name=$2 share cells
-    cells=("$(figures "frozen/$name/knn.json" top1)" "$(figures "frozen/$name/probe.json" top1)")
+    cells=("$(figures "frozen/$name/knn.json")" "$(figures "frozen/$name/probe.json")")
     shift 2
     for share in "$@"; do
         cells+=("$(tuned "$name" "$share")")
