@@ -22,6 +22,10 @@ void tec_versions_print(FILE *out);
 tec_status tec_job_write_results(const tec_comm *comm, const tec_settings *settings, const char *name,
                                  const json_t *object);
 
+/* Collective, before the work. Can `path`, the option -o, be written (tec_file_check_output), and is it none of the files
+ * on the command line? NULL, which is standard output, is always right. TEC_USER_ERROR: no. */
+tec_status tec_job_check_output(const tec_comm *comm, const tec_invocation *call, const char *path);
+
 /* A new JSON object for knn.json or probe.json: what features depend on, and the sizes of both sets. */
 json_t *tec_job_evaluation_json(const tec_settings *settings, const tec_evaluation *evaluation,
                                 const tec_evaluated *about);

@@ -1,4 +1,4 @@
-/* What commands write to the run directory: results, and the settings that led to them. */
+/* What commands write: results and the settings that led to them, to the run directory, or a file of -o. */
 #include "jobs.h"
 
 #include "tec/checkpoint.h"
@@ -98,6 +98,19 @@ tec_status tec_job_write_results(const tec_comm *comm, const tec_settings *setti
                                  const json_t *object)
 {
     return tec_comm_agree(comm, comm->rank == 0 ? write_results(settings, name, object) : TEC_OK);
+}
+
+static tec_status check_output(const tec_invocation *call, const char *path)
+{
+    for (int i = 0; i < call->file_count; i++)
+        if (tec_file_same(path, call->files[i]))
+            return tec_fail(TEC_USER_ERROR, "command line: -o %s is a file that is read: name another one", path);
+    return tec_file_check_output(path);
+}
+
+tec_status tec_job_check_output(const tec_comm *comm, const tec_invocation *call, const char *path)
+{
+    return tec_comm_agree(comm, comm->rank == 0 && path ? check_output(call, path) : TEC_OK);
 }
 
 json_t *tec_job_evaluation_json(const tec_settings *settings, const tec_evaluation *evaluation,

@@ -2,7 +2,6 @@
 #include "jobs.h"
 
 #include "tec/features_job.h"
-#include "tec/files.h"
 #include "tec/log.h"
 #include "tec/text.h"
 
@@ -82,9 +81,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
                         "command line: a model, a data set and a file to write are expected: tec features "
                         "MODEL IMAGES -o OUT.h5");
     TEC_TRY(tec_feature_path_check(path));
-    if (tec_file_same(path, call->files[0]) || tec_file_same(path, call->files[1]))
-        return tec_fail(TEC_USER_ERROR, "command line: -o %s is a file that is read: name another one", path);
-    TEC_TRY(tec_comm_agree(comm, comm->rank == 0 ? tec_file_check_output(path) : TEC_OK));
+    TEC_TRY(tec_job_check_output(comm, call, path));
     tec_features_job job = {.comm = comm,
                             .path = path,
                             .model = call->files[0],

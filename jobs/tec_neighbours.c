@@ -40,14 +40,6 @@ static void say_result(const tec_neighbours_job *job, const tec_neighbours_found
                 (long long)found->lines);
 }
 
-static tec_status check_output(const tec_invocation *call, const char *path)
-{
-    for (int i = 0; i < call->file_count; i++)
-        if (tec_file_same(path, call->files[i]))
-            return tec_fail(TEC_USER_ERROR, "command line: -o %s is the file that is read: name another one", path);
-    return tec_file_check_output(path);
-}
-
 static tec_status run(tec_comm *comm, const tec_invocation *call)
 {
     const tec_argument *duplicates = &call->option[OPTION_DUPLICATES];
@@ -66,8 +58,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
                         "command line: %s is given twice, and every image would be its own neighbour: give "
                         "it once with --duplicates X",
                         call->files[0]);
-    if (path)
-        TEC_TRY(tec_comm_agree(comm, comm->rank == 0 ? check_output(call, path) : TEC_OK));
+    TEC_TRY(tec_job_check_output(comm, call, path));
     tec_feature_file *among = NULL, *of = NULL;
     tec_neighbours_found found;
     tec_status status = tec_comm_agree(comm, open_files(call, &among, &of));

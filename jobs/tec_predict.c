@@ -264,8 +264,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     if (call->file_count != 2)
         return tec_fail(TEC_USER_ERROR,
                         "command line: a model and a data set are expected: tec predict MODEL IMAGES [-o OUT.csv]");
-    if (path)
-        TEC_TRY(tec_comm_agree(comm, comm->rank == 0 ? tec_file_check_output(path) : TEC_OK));
+    TEC_TRY(tec_job_check_output(comm, call, path));
     classifier by = {0};
     tec_dataset *set = NULL;
     tec_status status = open_classifier(comm, &settings, call->files[0], &by);

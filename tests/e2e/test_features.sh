@@ -173,7 +173,7 @@ expect_exit 2 'one.h5 and other.h5 are features by different models' ranks 2 nei
 expect_exit 2 'patches.h5 holds every patch of an image' tec neighbours patches.h5 --duplicates 0.9
 expect_exit 2 'one.h5 is given twice' tec neighbours one.h5 one.h5
 expect_exit 2 './one.h5 is given twice|one.h5 is given twice' tec neighbours one.h5 ./one.h5
-expect_exit 2 '-o ./one.h5 is the file that is read' ranks 2 neighbours one.h5 val.h5 -o ./one.h5
+expect_exit 2 '-o ./one.h5 is a file that is read' ranks 2 neighbours one.h5 val.h5 -o ./one.h5
 expect_exit 2 '-o base/checkpoint.h5 is a file that is read' ranks 2 features base/checkpoint.h5 "$images" -o base/checkpoint.h5
 if "$python" -c 'import h5py' 2>/dev/null; then
     cp val.h5 nan.h5

@@ -125,6 +125,11 @@ expect_exit 0 '^\{"image":"folder/left/0.jpg","class":".*","probability":.*"top5
 (($(grep -c '"top5"' "$out") == 10)) || fail "not one line for each of 10 images"
 expect_exit 2 'base/checkpoint.h5 is no classifier of tec' ranks 2 predict base/checkpoint.h5 folder -o refused.csv
 expect_exit 2 'a model and a data set are expected' tec predict one/checkpoint.h5
+cp grey/checkpoint.h5 precious.h5
+expect_exit 2 '-o ./precious.h5 is a file that is read' ranks 2 predict precious.h5 folder -o ./precious.h5
+expect_exit 2 'images-idx3-ubyte is a file that is read' tec predict one/checkpoint.h5 val/images-idx3-ubyte \
+    -o val/../val/images-idx3-ubyte
+cmp grey/checkpoint.h5 precious.h5 || fail "refused, but the model was overwritten"
 expect_exit 2 'data.max_val=1. would have no effect' tec predict one/checkpoint.h5 folder data.max_val=1
 mkdir -p ruined/left
 for i in {1..3}; do head -c 100 folder/left/1.jpg >"ruined/left/$i.jpg"; done
