@@ -31,6 +31,7 @@ typedef struct classifier {
     int batch; /* images that it takes at once */
     tec_normalisation normalisation;
     tec_preprocessing preprocessing;
+    bool upright;             /* images are turned by their EXIF data */
     char *names;              /* of the classes, each ended by a 0 byte in the place of a line feed */
     const char **class_names; /* [classes] */
 } classifier;
@@ -52,6 +53,7 @@ typedef struct found {
     tec_model_config config;
     tec_normalisation normalisation;
     tec_preprocessing preprocessing;
+    bool upright;
 } found;
 
 static tec_status recognise(const tec_settings *settings, const char *path, found *out)
@@ -71,6 +73,7 @@ static tec_status recognise(const tec_settings *settings, const char *path, foun
         memcpy(out->normalisation.mean, facts->mean, sizeof facts->mean);
         memcpy(out->normalisation.std, facts->std, sizeof facts->std);
         out->preprocessing = facts->preprocessing;
+        out->upright = facts->upright;
     }
     tec_import_close(import);
     return status == TEC_OK ? tec_checkpoint_read_config(path, &out->config) : status;
@@ -101,6 +104,7 @@ static tec_status open_classifier(const tec_comm *comm, const tec_settings *sett
     tec_comm_broadcast(comm, &f, sizeof f, 0);
     out->normalisation = f.normalisation;
     out->preprocessing = f.preprocessing;
+    out->upright = f.upright;
     out->batch = tec_min_int(settings->eval.batch, tec_model_micro_batch(&f.config, settings->eval.batch));
     TEC_TRY(
         tec_comm_agree(comm, tec_model_create(&out->model, &f.config, out->batch, tec_model_patches(&f.config), 0)));
@@ -194,6 +198,25 @@ static void put_header(const table *t)
 
 /* -- the command -- */
 
+/* Collective. The images of the command line, decoded for this model as those that it was validated by, unless the
+ * settings say otherwise. */
+static tec_status open_images(const tec_comm *comm, tec_settings *settings, const char *path, const classifier *by,
+                              tec_dataset **out)
+{
+    const tec_model_config *config = tec_model_get_config(by->model);
+    settings->data.val = (char *)(uintptr_t)path;
+    settings->data.channels = config->channels;
+    settings->data.image_size = config->image_size;
+    settings->data.labels = TEC_LABELS_NONE;
+    settings->data.max_val = 0;
+    if (!tec_settings_given(settings, "data", "exif_orientation"))
+        settings->data.exif_orientation = by->upright ? TEC_EXIF_APPLY : TEC_EXIF_IGNORE;
+    if (by->upright)
+        tec_log("EXIF orientation of images: %s (data.exif_orientation; applied when the model was validated)",
+                settings->data.exif_orientation == TEC_EXIF_APPLY ? "applied" : "ignored");
+    return tec_setup_dataset(comm, settings, false, out);
+}
+
 /* Collective. Puts the parts of all ranks together, in order, and writes them. `mine`: this rank's. */
 static tec_status write_parts(const tec_comm *comm, const char *path, const char *mine, size_t mine_bytes)
 {
@@ -268,15 +291,8 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     classifier by = {0};
     tec_dataset *set = NULL;
     tec_status status = open_classifier(comm, &settings, call->files[0], &by);
-    if (status == TEC_OK) {
-        const tec_model_config *config = tec_model_get_config(by.model);
-        settings.data.val = (char *)(uintptr_t)call->files[1];
-        settings.data.channels = config->channels;
-        settings.data.image_size = config->image_size;
-        settings.data.labels = TEC_LABELS_NONE;
-        settings.data.max_val = 0;
-        status = tec_setup_dataset(comm, &settings, false, &set);
-    }
+    if (status == TEC_OK)
+        status = open_images(comm, &settings, call->files[1], &by, &set);
     bool jsonl = format->times ? format->choice == JSONL : path && tec_string_ends_with(path, ".jsonl");
     if (status == TEC_OK)
         status = predict(comm, &settings, &by, set, path, jsonl ? JSONL : CSV);
@@ -297,7 +313,7 @@ const tec_command tec_command_predict = {
         "probability, then the next four. As CSV the columns are image, class, probability, class2, probability2, ...; "
         "as JSON lines a line is an object with image, class, probability and top5, an array of class and probability.\n\n"
         "Images are prepared as `tec finetune` prepared those of data.val, which the checkpoint tells; eval.resize, "
-        "eval.crop_pct and eval.interpolation choose otherwise. eval.batch images are computed "
+        "eval.crop_pct, eval.interpolation and data.exif_orientation choose otherwise. eval.batch images are computed "
         "at once, fewer if the model is large. With data.on_bad_image=skip, images that cannot be decoded have no line, and it "
         "is a mistake if none is left.",
     .options = options,

@@ -30,6 +30,13 @@ typedef enum tec_interpolation {
 #define TEC_INTERPOLATION_WORDS "antialias|plain|offset|corners" /* in the order of tec_interpolation */
 const char *tec_interpolation_name(tec_interpolation interpolation);
 
+/* How the images of a run were prepared. */
+typedef struct tec_import_images {
+    double mean[3], std[3];
+    tec_preprocessing preprocessing; /* of evaluation */
+    bool upright;                    /* turned by the orientation in their EXIF data */
+} tec_import_images;
+
 /* What the user says about a model file (base.heads and so on); 0, NULL: nothing. */
 typedef struct tec_import_options {
     int heads;
@@ -40,9 +47,8 @@ typedef struct tec_import_options {
     double mean[3], std[3]; /* of the images; std[0] 0: not given */
 
     /* Reads from the resolved settings of a run, YAML that one of our checkpoints holds, how its images were
-     * normalised, and how they were to be resized for evaluation. False: they cannot be read. NULL: that remains
-     * unknown. */
-    bool (*read_images)(const char *yaml, double mean[3], double std[3], tec_preprocessing *preprocessing);
+     * prepared. False: they cannot be read. NULL: that remains unknown. */
+    bool (*read_images)(const char *yaml, tec_import_images *out);
 } tec_import_options;
 
 typedef struct tec_import_facts {
@@ -56,13 +62,14 @@ typedef struct tec_import_facts {
     double mean[3], std[3];
     tec_interpolation interpolation;
     tec_preprocessing preprocessing; /* of evaluation, as a sidecar or a classifier of ours says; else zero */
+    bool upright;                    /* images were turned by their EXIF data, as a classifier of ours says */
     const char *heads_from, *norm_eps_from, *mean_from; /* "base.heads", "config.json", "width / 64" */
     const char *activation_from, *interpolation_from, *preprocessing_from; /* the last NULL: nothing says so */
     bool heads_known, activation_known;                                    /* false: a guess */
     const char *blocks_unknown; /* the tensor that leaves open what its blocks compute; NULL: they are a plain ViT's */
     int classes;                /* rows of the head of our own classifiers; 0: it has none, or it is not looked at */
     int head;                   /* rows of the head of any classifier, which is not needed; 0: none was found */
-    int unused;                 /* tensors known not to be needed, such as a classifier */
+    int unused;                 /* tensors known not to be needed, such as a classifier that is not ours */
     char unused_example[80];    /* the name of the first of them */
 } tec_import_facts;
 

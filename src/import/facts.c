@@ -466,6 +466,7 @@ tec_status tec_import_gather_facts(tec_import *import, const tec_import_options 
     f->norm_eps_from = said.norm_eps_from;
     f->preprocessing = said.preprocessing;
     f->preprocessing_from = said.preprocessing_from;
+    f->upright = said.upright;
     f->normalised = said.normalised;
     f->mean_from = said.mean_from;
     memcpy(f->mean, said.mean, sizeof f->mean);

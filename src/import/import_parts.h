@@ -53,6 +53,7 @@ typedef struct import_sidecar {
     bool plain_blocks;             /* they are those of a plain ViT */
     tec_preprocessing preprocessing;
     const char *preprocessing_from;
+    bool upright;
     const char *heads_from, *norm_eps_from, *mean_from, *activation_from, *interpolation_from, *architecture_from;
 } import_sidecar;
 

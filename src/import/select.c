@@ -175,6 +175,12 @@ static void note_unused(tec_import_facts *facts, const char *name)
         snprintf(facts->unused_example, sizeof facts->unused_example, "%s", name);
 }
 
+/* A classifier of ours has one that is needed. */
+static bool is_own_head(const tec_import *import, const char *name)
+{
+    return import->own && tec_import_matches("head.*", name);
+}
+
 static bool in_another_model(const char *name, const candidate *found, int count, int best)
 {
     for (int i = 0; i < count; i++)
@@ -194,7 +200,7 @@ static tec_status sort_tensors(tec_import *import, const candidate *found, int c
         tec_status status = inside ? add_piece(import, i, name) : TEC_CHECK_FAILED;
         if (status == TEC_USER_ERROR)
             return status;
-        if (status == TEC_OK)
+        if (status == TEC_OK || is_own_head(import, name))
             continue;
         if (in_another_model(tensor->name, found, count, best) || is_unused(tensor, name, !inside)) {
             note_unused(&import->facts, tensor->name);

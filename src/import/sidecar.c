@@ -19,10 +19,14 @@ static void read_run_settings(const tec_import *import, const tec_import_options
                               import_sidecar *said)
 {
     char *text = tec_checkpoint_read_settings(tec_tensor_file_path(import->file));
-    tec_preprocessing p;
-    if (text && text[0] && options->read_images && options->read_images(text, said->mean, said->std, &p)) {
+    tec_import_images images;
+    if (text && text[0] && options->read_images && options->read_images(text, &images)) {
+        const tec_preprocessing p = images.preprocessing;
+        memcpy(said->mean, images.mean, sizeof said->mean);
+        memcpy(said->std, images.std, sizeof said->std);
         said->normalised = true;
         said->mean_from = "as it was trained";
+        said->upright = classifier && images.upright;
         if (classifier && (p.resize != TEC_RESIZE_AUTO || p.crop_pct > 0 || p.filter != TEC_FILTER_AUTO)) {
             said->preprocessing = p;
             said->preprocessing_from = "as it was validated";

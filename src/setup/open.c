@@ -98,17 +98,17 @@ tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings,
     return TEC_OK;
 }
 
-/* Reads data.mean, data.std and what `eval` says of resizing from the settings in a checkpoint; false: these settings
- * cannot be read. */
-static bool read_images(const char *yaml, double mean[3], double std[3], tec_preprocessing *preprocessing)
+/* tec_import_options.read_images: what `data` and `eval` say in the settings in a checkpoint. */
+static bool read_images(const char *yaml, tec_import_images *out)
 {
     tec_settings settings;
     tec_settings_source source = {.yaml_name = "run/settings", .yaml = yaml, .yaml_bytes = strlen(yaml)};
     bool readable = tec_settings_resolve(&settings, &source) == TEC_OK;
     if (readable) {
-        memcpy(mean, settings.data.mean, sizeof settings.data.mean);
-        memcpy(std, settings.data.std, sizeof settings.data.std);
-        *preprocessing = tec_setup_preprocessing(&settings);
+        memcpy(out->mean, settings.data.mean, sizeof out->mean);
+        memcpy(out->std, settings.data.std, sizeof out->std);
+        out->preprocessing = tec_setup_preprocessing(&settings);
+        out->upright = settings.data.exif_orientation == TEC_EXIF_APPLY;
     }
     tec_settings_free(&settings);
     return readable;

@@ -139,14 +139,21 @@ expect_exit 2 'nowhere' tec predict one/checkpoint.h5 nowhere -o refused.csv
 [[ ! -e refused.csv ]] || fail "refused, but a table was written"
 
 say "predictions of images that are prepared as they were for the validation, also of its export"
-odd=(eval.resize=squash eval.crop_pct=0.7 eval.interpolation=bilinear)
-run tec finetune -c tiny.yaml finetune.model=scratch data.channels=3 data.train=folder data.val=folder run.dir=squashed \
+cp -r folder tilted
+cp "$repository/tests/data/images/turned6.jpg" tilted/left/0.jpg
+cp "$repository/tests/data/images/turned8.jpg" tilted/left/1.jpg
+odd=(eval.resize=squash eval.crop_pct=0.7 eval.interpolation=bilinear data.exif_orientation=apply)
+run tec finetune -c tiny.yaml finetune.model=scratch data.channels=3 data.train=tilted data.val=tilted run.dir=squashed \
     finetune.batch=4 finetune.epochs=8 "${odd[@]}"
-expect_exit 0 'both sides resized to 40 pixels \(bilinear\)' tec predict squashed/checkpoint.h5 folder -o said.csv
-run tec predict squashed/checkpoint.h5 folder -o given.csv "${odd[@]}"
-run tec predict squashed/checkpoint.h5 folder -o other.csv eval.resize=shorter
+expect_exit 0 'both sides resized to 40 pixels \(bilinear\)' tec predict squashed/checkpoint.h5 tilted -o said.csv
+grep -q 'EXIF orientation of images: applied' "$err" || fail "it is not said that images are turned"
+! grep -q 'not needed' "$err" || fail "the head that is used is said not to be needed"
+run tec predict squashed/checkpoint.h5 tilted -o given.csv "${odd[@]}"
+run tec predict squashed/checkpoint.h5 tilted -o other.csv eval.resize=shorter
+expect_exit 0 'EXIF orientation of images: ignored' tec predict squashed/checkpoint.h5 tilted -o lying.csv data.exif_orientation=ignore
 cmp said.csv given.csv || fail "images are not prepared as for the validation"
 ! cmp -s said.csv other.csv || fail "how images are resized makes no difference"
+! cmp -s said.csv lying.csv || fail "how images are turned makes no difference"
 awk -F, -v loss="$(number loss <squashed/finetune.json)" -v top1="$(number top1 <squashed/finetune.json)" '
     NR > 1 { n++; own = $1 ~ "/left/" ? "left" : "right"; right += $2 == own; sum -= log($2 == own ? $3 : $5) }
     END { d = sum / n - loss; t = 100 * right / n - top1; exit !(n == 10 && d < 1e-4 && d > -1e-4 && t < 1e-4 && t > -1e-4) }' \

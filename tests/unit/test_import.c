@@ -352,11 +352,11 @@ static void write_run(const char *file, const char *yaml)
     tec_frozen_close(frozen);
 }
 
-static bool read_half(const char *yaml, double mean[3], double std[3], tec_preprocessing *preprocessing)
+static bool read_half(const char *yaml, tec_import_images *out)
 {
-    *preprocessing = (tec_preprocessing){.resize = TEC_RESIZE_SQUASH};
+    *out = (tec_import_images){.preprocessing = {.resize = TEC_RESIZE_SQUASH}, .upright = true};
     for (int i = 0; i < 3; i++)
-        mean[i] = std[i] = 0.5;
+        out->mean[i] = out->std[i] = 0.5;
     return strcmp(yaml, "data:\n") == 0;
 }
 
@@ -366,7 +366,7 @@ static void test_run_settings(void **state)
     (void)state;
     static const struct {
         const char *yaml;
-        bool (*read)(const char *yaml, double mean[3], double std[3], tec_preprocessing *preprocessing);
+        bool (*read)(const char *yaml, tec_import_images *out);
         bool known;
     } runs[] = {
         {"data:\n", read_half, true}, {"other:\n", read_half, false}, {"", read_half, false}, {"data:\n", NULL, false}};
@@ -384,6 +384,7 @@ static void test_run_settings(void **state)
             assert_string_equal(f->mean_from, "as it was trained");
         }
         assert_null(f->preprocessing_from); /* a run that validates nothing says nothing of how images are resized */
+        assert_false(f->upright);
         tec_import_close(import);
     }
 }
