@@ -113,6 +113,10 @@ static tec_status train(const tec_comm *comm, const tec_invocation *call, const 
     plan.report = report;
     plan.report_context = &about;
     plan.results = RESULTS;
+    char *recipe = tec_settings_recipe_text(settings);
+    if (recipe)
+        tec_log("%s", recipe);
+    free(recipe);
     tec_log("fine-tuning for %d classes: every tensor of the model is trained%s", task.model.classes,
             task.model.classes > TEC_VALIDATION_CONFUSION
                 ? "; " RESULTS " has each class's recall, and no confusion matrix for so many"
@@ -158,8 +162,10 @@ const tec_command tec_command_finetune = {
     .details =
         "Fine-tunes as MAE does: a new linear head on the class token or on the mean of the patches, and every tensor "
         "of the model is trained, with a learning rate that falls from layer to layer, stochastic depth, RandAugment, "
-        "random erasing, mixup, CutMix and smoothed labels. The defaults are those of MAE for ViT-Base on ImageNet; a small "
-        "data set wants a smaller finetune.batch.\n\n"
+        "random erasing, mixup, CutMix and smoothed labels. The defaults are those of MAE's published run of "
+        "ViT-Base on ImageNet (learning rate, weight decay, stochastic depth, mixing, erasing, 100 epochs), but for "
+        "finetune.layer_decay, 0.75 as in MAE's program, where that run has 0.65; finetune.recipe=mae_base is that run. A "
+        "small data set wants a smaller finetune.batch, or finetune.recipe=small_data.\n\n"
         "After every epoch all images of data.val are classified, from centre crops: one line, one in log.jsonl "
         "(\"kind\": \"validation\"), and DIR/finetune.json with top-1, top-5, loss, balanced accuracy, each class's "
         "recall and, for up to 2000 classes, the confusion matrix (rows: labels). When all epochs are done, one line is printed. The epoch's "

@@ -100,7 +100,7 @@ typedef struct tec_settings {
     } pretrain;
     struct {
         char *model;              /* "scratch": none */
-        int recipe;               /* by TEC_TUNING_WORDS: gives what of this section is not given; has done so */
+        int recipe;               /* by TEC_TUNING_WORDS: has supplied the rest of this section */
         int pooling;              /* tec_pooling: cls | mean */
         int64_t labels_per_class; /* 0: label_fraction */
         double label_fraction;
@@ -173,6 +173,10 @@ typedef struct tec_settings_source {
  * `mask_ration` in pretrain; did you mean `mask_ratio`?". */
 tec_status tec_settings_resolve(tec_settings *out, const tec_settings_source *source);
 void tec_settings_free(tec_settings *settings);
+
+/* "finetune.recipe mae_base: epochs 100, ...; given otherwise: batch 64 (not 1024)"; NULL: there is no recipe. The caller
+ * frees it. */
+char *tec_settings_recipe_text(const tec_settings *settings);
 
 /* Local. The architecture that the settings describe:
  *

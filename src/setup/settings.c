@@ -45,15 +45,18 @@ static tec_status set_defaults(tec_resolver *resolver)
     return status;
 }
 
-/* What finetune.recipe supplies and nobody has given. */
+/* What finetune.recipe supplies. A recipe of the command line outranks keys of the file, as every override does; one of
+ * the file supplies what neither the file nor the command line gives. */
 static tec_status apply_recipe(tec_resolver *resolver)
 {
     const char *key, *value;
+    const bool outranks_file = resolver->place[tec_setting_find("finetune", "recipe")].line < 0;
     tec_status status = TEC_OK;
     for (int row = 0; status == TEC_OK && tec_setting_supplied(resolver->settings->finetune.recipe, row, &key, &value);
          row++) {
         int index = tec_setting_find("finetune", key);
-        if (!value || resolver->place[index].line != 0)
+        const long line = resolver->place[index].line;
+        if (!value || line < 0 || (line > 0 && !outranks_file))
             continue;
         char *text = tec_string_copy(value);
         status = assign_text(resolver, index, (tec_place){0, 0}, text);

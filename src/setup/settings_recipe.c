@@ -1,10 +1,16 @@
 /* What finetune.recipe supplies. */
 #include "resolver.h"
 
+#include "tec/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
 enum { RECIPES = 5 }; /* in the order of TEC_TUNING_WORDS; the first is none */
 
-/* MAE's are those of its FINETUNE.md, for ImageNet. For a few thousand images, steps are small enough for some dozens in
- * an epoch, with a learning rate of 5e-4, and crops not as small. */
+/* MAE's are those of its FINETUNE.md, for ImageNet, and where that is silent the defaults of its main_finetune.py. For a
+ * few thousand images, steps are small enough for some dozens in an epoch, with a learning rate of 5e-4, and crops not as
+ * small. */
 /* clang-format off */
 static const struct {
     const char *key, *value[RECIPES];
@@ -12,17 +18,26 @@ static const struct {
     /*                          mae_base  mae_large mae_huge  small_data */
     {"epochs",          {NULL, "100",    "50",     "50",     "50"}},
     {"batch",           {NULL, "1024",   "1024",   "1024",   "64"}},
+    {"repeats",         {NULL, "1",      "1",      "1",      "1"}},
     {"blr",             {NULL, "5e-4",   "1e-3",   "1e-3",   "2e-3"}},
+    {"lr",              {NULL, "0",      "0",      "0",      "0"}},
     {"min_lr",          {NULL, "1e-6",   "1e-6",   "1e-6",   "1e-6"}},
     {"warmup_epochs",   {NULL, "5",      "5",      "5",      "5"}},
     {"layer_decay",     {NULL, "0.65",   "0.75",   "0.75",   "0.75"}},
     {"weight_decay",    {NULL, "0.05",   "0.05",   "0.05",   "0.05"}},
+    {"beta1",           {NULL, "0.9",    "0.9",    "0.9",    "0.9"}},
+    {"beta2",           {NULL, "0.999",  "0.999",  "0.999",  "0.999"}},
+    {"clip_norm",       {NULL, "0",      "0",      "0",      "0"}},
+    {"ema",             {NULL, "0",      "0",      "0",      "0"}},
     {"drop_path",       {NULL, "0.1",    "0.2",    "0.3",    "0.1"}},
     {"label_smoothing", {NULL, "0.1",    "0.1",    "0.1",    "0.1"}},
     {"mixup",           {NULL, "0.8",    "0.8",    "0.8",    "0.8"}},
     {"cutmix",          {NULL, "1",      "1",      "1",      "1"}},
+    {"mix_probability", {NULL, "1",      "1",      "1",      "1"}},
+    {"cutmix_probability", {NULL, "0.5", "0.5",    "0.5",    "0.5"}},
     {"erase",           {NULL, "0.25",   "0.25",   "0.25",   "0.25"}},
     {"crop_scale",      {NULL, "0.08,1", "0.08,1", "0.08,1", "0.2,1"}},
+    {"rand_augment",    {NULL, "rand-m9-mstd0.5-inc1", "rand-m9-mstd0.5-inc1", "rand-m9-mstd0.5-inc1", "rand-m9-mstd0.5-inc1"}},
 };
 /* clang-format on */
 
@@ -33,4 +48,35 @@ bool tec_setting_supplied(int recipe, int row, const char **key, const char **va
     *key = supplied[row].key;
     *value = supplied[row].value[recipe];
     return true;
+}
+
+char *tec_settings_recipe_text(const tec_settings *settings)
+{
+    const char *key, *value;
+    char *name = tec_setting_text(&tec_settings_table[tec_setting_find("finetune", "recipe")], settings);
+    char *override = tec_string_format("finetune.recipe=%s", name);
+    char *text = tec_string_copy(""), *given = tec_string_copy("");
+    tec_settings pure;
+    tec_settings_resolve(&pure,
+                         &(tec_settings_source){.overrides = (const char *const *)&override, .override_count = 1});
+    for (int row = 0; tec_setting_supplied(settings->finetune.recipe, row, &key, &value) && value; row++) {
+        const tec_setting *s = &tec_settings_table[tec_setting_find("finetune", key)];
+        char *is = tec_setting_text(s, settings), *would_be = tec_setting_text(s, &pure);
+        if (strcmp(is, would_be) == 0)
+            tec_string_append(&text, "%s%s %s", text[0] ? ", " : "", key, is);
+        else
+            tec_string_append(&given, "%s%s %s (not %s)", given[0] ? ", " : "; given otherwise: ", key, is, would_be);
+        free(would_be);
+        free(is);
+    }
+    char *all = tec_string_format("finetune.recipe %s: %s%s", name, text, given);
+    tec_settings_free(&pure);
+    free(given);
+    free(text);
+    free(override);
+    free(name);
+    if (settings->finetune.recipe != 0)
+        return all;
+    free(all);
+    return NULL;
 }

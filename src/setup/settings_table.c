@@ -193,7 +193,8 @@ const tec_setting tec_settings_table[] = {
              "architecture that `model` describes"},
     {AT(finetune, recipe), CHOICE(TEC_TUNING_WORDS, "none"),
      .help = "supplies the settings of this section that are not given: mae_base, mae_large and mae_huge those of MAE's "
-             "published runs on ImageNet, small_data some for a few thousand images"},
+             "published runs on ImageNet, small_data some for a few thousand images; given on the command line, it "
+             "also replaces what the settings file says of them"},
     {AT(finetune, pooling), CHOICE(TEC_POOLING_WORDS, "mean"),
      .help = "what is classified: the class token behind the final norm, or the mean of the patches, with a norm of its own"},
     {AT(finetune, labels_per_class), INT64("0"),
@@ -219,7 +220,8 @@ const tec_setting tec_settings_table[] = {
     {AT(finetune, warmup_epochs), NUMBER(0, INFINITY, "5"),
      .help = "epochs of linear warm-up, fractions allowed"},
     {AT(finetune, layer_decay), NUMBER(0, 1, "0.75"), ABOVE,
-     .help = "each layer's learning rate / that of the layer behind it, from the head to the patch embedding"},
+     .help = "each layer's learning rate / that of the layer behind it, from the head to the patch embedding; the default is "
+             "that of MAE's program, its published run of ViT-Base has 0.65 (finetune.recipe=mae_base)"},
     {AT(finetune, weight_decay), NUMBER(0, INFINITY, "0.05"),
      .help = "weight decay of AdamW, except for biases, one-dimensional tensors, tokens and positions"},
     {AT(finetune, beta1), NUMBER(0, 1, "0.9"), BELOW,

@@ -259,6 +259,8 @@ run tec settings finetune.recipe=small_data finetune.layer_decay=0.5
 cp "$out" small.yaml
 run tec settings -c small.yaml "${keys[@]}"
 [[ $(tr '\n' ' ' <"$out") == '50 0.1 0.5 0.002 64 ' ]] || fail "small_data supplies $(tr '\n' ' ' <"$out")"
+run tec settings -c small.yaml finetune.recipe=mae_base finetune.epochs=7 "${keys[@]}" # which lists all keys
+[[ $(tr '\n' ' ' <"$out") == '7 0.1 0.65 0.0005 1024 ' ]] || fail "mae_base on the command line supplies $(tr '\n' ' ' <"$out")"
 expect_exit 2 'finetune.recipe' tec settings finetune.recipe=deit
 
 say "few labels: the same images of each class for every model, others with another seed"

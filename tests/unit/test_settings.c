@@ -335,6 +335,44 @@ static void test_suggest(void **state)
     assert_null(tec_suggest(name, words, 5));
 }
 
+/* defaults < recipe of the file < keys of the file < recipe of the command line < keys of the command line */
+static void test_recipe(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *yaml, *override[2];
+        int batch;
+        double layer_decay, lr;
+    } cases[] = {
+        {"", {NULL}, 1024, 0.75, 0},
+        {"", {"finetune.recipe=mae_base"}, 1024, 0.65, 0},
+        {"", {"finetune.recipe=mae_base", "finetune.batch=8"}, 8, 0.65, 0},
+        {"finetune: {recipe: mae_base, batch: 16}", {NULL}, 16, 0.65, 0},
+        {"finetune: {recipe: mae_base, batch: 16, lr: 0.5}", {"finetune.layer_decay=0.5"}, 16, 0.5, 0.5},
+        {"finetune: {batch: 16, layer_decay: 0.8, lr: 0.5}", {"finetune.recipe=mae_base"}, 1024, 0.65, 0},
+        {"finetune: {batch: 16, layer_decay: 0.8}", {"finetune.batch=8", "finetune.recipe=small_data"}, 8, 0.75, 0},
+        {"finetune: {recipe: mae_base, batch: 16}", {"finetune.recipe=small_data"}, 64, 0.75, 0},
+        {"finetune: {recipe: mae_base, batch: 16}", {"finetune.recipe=none"}, 16, 0.75, 0}};
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        const tec_settings_source source = {.yaml_name = "a.yaml",
+                                            .yaml = cases[i].yaml,
+                                            .yaml_bytes = strlen(cases[i].yaml),
+                                            .overrides = cases[i].override,
+                                            .override_count =
+                                                !cases[i].override[0] ? 0 : 1 + (cases[i].override[1] != NULL)};
+        tec_settings_free(&settings);
+        assert_int_equal(tec_settings_resolve(&settings, &source), TEC_OK);
+        assert_int_equal(settings.finetune.batch, cases[i].batch);
+        assert_true(settings.finetune.layer_decay == cases[i].layer_decay && settings.finetune.lr == cases[i].lr);
+    }
+    assert_null(tec_settings_recipe_text(&settings));
+    assert_int_equal(resolve_yaml("finetune: {recipe: mae_base, batch: 16}"), TEC_OK);
+    char *text = tec_settings_recipe_text(&settings);
+    assert_non_null(strstr(text, "finetune.recipe mae_base: epochs 100, "));
+    assert_non_null(strstr(text, "; given otherwise: batch 16 (not 1024)"));
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -348,6 +386,7 @@ int main(void)
         cmocka_unit_test_teardown(test_model_config, tear_down),
         cmocka_unit_test_teardown(test_default_groups, tear_down),
         cmocka_unit_test_teardown(test_suggest, tear_down),
+        cmocka_unit_test_teardown(test_recipe, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
