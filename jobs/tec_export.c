@@ -9,6 +9,7 @@
 #include "tec/text.h"
 #include "tec/version.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,6 +219,14 @@ static json_t *channels_json(const double *value, int channels)
     return list;
 }
 
+/* timm truncates width * mlp_ratio, and the ratio has 15 digits in JSON: it is rounded up. */
+static double timm_mlp_ratio(const tec_model_config *c)
+{
+    const int hidden = tec_model_hidden(c);
+    const double ratio = ceil(1e12 * hidden / c->width - 1e-3) / 1e12;
+    return (int)(c->width * ratio) < hidden ? ratio + 1e-12 : ratio;
+}
+
 /* Activations and filters have timm's names. */
 /* clang-format off */
 static json_t *timm_arguments(const tec_model_config *c)
@@ -230,7 +239,7 @@ static json_t *timm_arguments(const tec_model_config *c)
         "embed_dim", c->width,
         "depth", c->depth,
         "num_heads", c->heads,
-        "mlp_ratio", (double)tec_model_hidden(c) / c->width,
+        "mlp_ratio", timm_mlp_ratio(c),
         "class_token", !v->no_class_token,
         "reg_tokens", v->registers,
         "no_embed_class", v->unplaced > 0,

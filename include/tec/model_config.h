@@ -69,10 +69,17 @@ static inline bool tec_model_has_adaptors(const tec_model_config *config)
     return config->kind == TEC_MODEL_TEC && config->groups > 0;
 }
 
-/* Hidden width of the encoder's MLPs. */
+/* Hidden width of an MLP: truncated, as timm does, unless only the rounding of a ratio such as 4304 / 1152 keeps it from
+ * being whole. */
+static inline int tec_mlp_hidden(int width, double mlp_ratio)
+{
+    return (int)(width * mlp_ratio + 1e-3);
+}
+
+/* That of the encoder's MLPs. */
 static inline int tec_model_hidden(const tec_model_config *config)
 {
-    return (int)(config->width * config->mlp_ratio);
+    return tec_mlp_hidden(config->width, config->mlp_ratio);
 }
 
 /* Checks ranges and divisibility. TEC_USER_ERROR names the member at fault and what would be right. */

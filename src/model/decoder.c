@@ -20,7 +20,7 @@ void tec_decoder_register(decoder *d, tec_params *params, const tec_model_config
                    .width = W,
                    .depth = c->decoder_depth,
                    .heads = c->decoder_heads,
-                   .hidden = (int)(W * c->mlp_ratio),
+                   .hidden = tec_mlp_hidden(W, c->mlp_ratio),
                    .patches = tec_model_patches(c),
                    .count = count};
     d->pos_embed = tec_params_add(params, TEC_INIT_FIXED, (int[4]){1, 1 + d->patches, W}, "decoder_pos_embed");

@@ -48,7 +48,7 @@ static double encoder_adaptor(const tec_model_config *c, int N)
  * in its last block only tokens from which something is predicted have queries. */
 static double decoder(const tec_model_config *c, int visible, bool hidden_only)
 {
-    int N = 1 + tec_model_patches(c), W = c->decoder_width, hidden = (int)(W * c->mlp_ratio);
+    int N = 1 + tec_model_patches(c), W = c->decoder_width, hidden = tec_mlp_hidden(W, c->mlp_ratio);
     double sum = product(1 + visible, c->width, W) + block_qkv(1 + visible, 1 + visible, W);
     for (int i = 0; i < c->decoder_depth; i++) {
         int queries = hidden_only && i + 1 == c->decoder_depth ? N - 1 - visible : N;

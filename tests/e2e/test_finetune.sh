@@ -161,12 +161,17 @@ awk -F, -v loss="$(number loss <squashed/finetune.json)" -v top1="$(number top1 
 run tec export squashed/checkpoint.h5 -o squashed.safetensors
 expect_exit 0 "to a square by bilinear, crop_pct 0.7 \(the file's metadata\)" tec inspect squashed.safetensors
 
-say "classes and files whose names are not UTF-8"
+say "classes and files whose names are not UTF-8; a ratio of widths that no decimal number is"
 mkdir odd
 cp -r folder/right odd/right
 cp -r folder/left odd/$'l\xe9ft'
 run tec finetune -c tiny.yaml finetune.model=scratch data.channels=3 data.train=odd data.val=odd run.dir=odd1 \
-    finetune.batch=4 finetune.epochs=1
+    finetune.batch=4 finetune.epochs=1 model.width=36 model.mlp_ratio=3.63888888888888
+expect_exit 0 'MLP 131' tec inspect odd1/checkpoint.h5
+mkdir ratio
+run tec export odd1/checkpoint.h5 -o ratio/model.safetensors
+awk -v ratio="$(number mlp_ratio <ratio/config.json)" 'BEGIN { exit int(36 * ratio) != 131 }' ||
+    fail "timm would make another MLP of ratio/config.json"
 grep -q '"class": "l?ft"' odd1/finetune.json || fail "the class is not named"
 expect_exit 0 '^\{"image":"odd/l\?ft/0.jpg"' tec predict odd1/checkpoint.h5 odd --format jsonl
 

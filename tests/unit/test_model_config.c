@@ -89,6 +89,24 @@ static void test_fractions(void **state)
     }
 }
 
+static void test_hidden(void **state)
+{
+    (void)state;
+    static const struct {
+        int width;
+        double ratio;
+        int hidden;
+    } cases[] = {{768, 4, 3072},
+                 {1152, 4304. / 1152, 4304},
+                 {1152, 3.73611111111111, 4304}, /* in 15 digits, as JSON and settings may have it */
+                 {1152, 3.7361111, 4304},
+                 {1408, 1568. / 1408, 1568},
+                 {1280, 2.67, 3417}, /* truncated, as timm does */
+                 {384, 0.001, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(tec_mlp_hidden(cases[i].width, cases[i].ratio), cases[i].hidden);
+}
+
 /* One value has no variance to be divided by. */
 static void test_single_pixel_patches(void **state)
 {
@@ -196,9 +214,13 @@ static void test_visible_and_queries(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole_numbers),          cmocka_unit_test(test_fractions),
-        cmocka_unit_test(test_single_pixel_patches),   cmocka_unit_test(test_training_a_plain_encoder),
-        cmocka_unit_test(test_members_of_other_kinds), cmocka_unit_test(test_difference),
+        cmocka_unit_test(test_whole_numbers),
+        cmocka_unit_test(test_fractions),
+        cmocka_unit_test(test_hidden),
+        cmocka_unit_test(test_single_pixel_patches),
+        cmocka_unit_test(test_training_a_plain_encoder),
+        cmocka_unit_test(test_members_of_other_kinds),
+        cmocka_unit_test(test_difference),
         cmocka_unit_test(test_visible_and_queries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
