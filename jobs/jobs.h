@@ -54,7 +54,8 @@ enum { TEC_RUN_FRESH, TEC_RUN_FINISH };
 tec_run_plan tec_job_plan(const tec_invocation *call, const tec_setup_now *now, const char *text,
                           tec_deadline deadline);
 
-/* Logs what a run trains on. The incomplete batch at the end of an epoch is not trained on, which is said. */
+/* Logs what a run trains on. The incomplete batch at the end of an epoch is not trained on, nor with repeats are more
+ * images than fill its steps, which is said. */
 void tec_job_say_run(const tec_comm *comm, const tec_run_plan *plan);
 
 /* 100 part / total. */

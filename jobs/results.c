@@ -187,11 +187,15 @@ tec_run_plan tec_job_plan(const tec_invocation *call, const tec_setup_now *now, 
 
 void tec_job_say_run(const tec_comm *comm, const tec_run_plan *plan)
 {
-    int64_t images = tec_dataset_size(plan->set), batch = plan->recipe.batch, left = images % batch;
-    char rest[96] = "";
-    if (left > 0 && images > batch)
+    const int64_t images = tec_dataset_size(plan->set), batch = plan->recipe.batch, steps = images / batch;
+    const int repeats = tec_recipe_repeats(&plan->recipe);
+    const int64_t left = images - (steps * batch + repeats - 1) / repeats;
+    char rest[96] = "", times[48] = "";
+    if (left > 0 && steps > 0)
         snprintf(rest, sizeof rest, " (%lld %s left out of each epoch, others every time)", (long long)left,
                  left == 1 ? "image is" : "images are");
-    tec_log("%lld images, %d ranks, %lld images a step, %lld steps an epoch%s, run directory %s", (long long)images,
-            comm->size, (long long)batch, (long long)(images / batch), rest, plan->dir);
+    if (repeats > 1)
+        snprintf(times, sizeof times, ", each image %d times", repeats);
+    tec_log("%lld images, %d ranks, %lld images a step%s, %lld steps an epoch%s, run directory %s", (long long)images,
+            comm->size, (long long)batch, times, (long long)steps, rest, plan->dir);
 }
