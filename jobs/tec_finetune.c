@@ -83,12 +83,7 @@ static tec_status write_report(const subject *s, const tec_validation *v, int64_
 /* tec_run_report */
 static tec_status report(const void *context, const tec_comm *comm, const tec_validation *v, int64_t epochs, bool last)
 {
-    tec_status status = comm->rank == 0 ? write_report(context, v, epochs, last) : TEC_OK;
-    if (status != TEC_OK && !last) {
-        tec_warn("%s; training goes on, and it is written after the next epoch", tec_error_message());
-        status = TEC_OK;
-    }
-    return tec_comm_agree(comm, status);
+    return tec_comm_agree(comm, comm->rank == 0 ? write_report(context, v, epochs, last) : TEC_OK);
 }
 
 /* Collective. `settings`: as they are kept with the run. */

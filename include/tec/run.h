@@ -34,7 +34,9 @@ char *tec_run_changes_text(const tec_run_changes *changes, const char *sections)
  * latter cannot be read. */
 typedef tec_status tec_run_compare(const void *now, const char *yaml, tec_run_changes *out);
 
-/* Collective, after each validation of a run: what the command makes of it. `last`: the run is done. */
+/* Collective, after each validation of a run: what the command makes of it. `last`: the run is done. A failure, the same on
+ * all ranks, ends the run only then; else it is warned of, and the validation is done again where the run is resumed
+ * right there. */
 typedef tec_status tec_run_report(const void *context, const tec_comm *comm, const tec_validation *validation,
                                   int64_t epochs, bool last);
 

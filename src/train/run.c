@@ -344,10 +344,16 @@ static tec_status report(run *r, const tec_validation *v)
     tec_log("epoch %lld: validation%s loss %.4f, top-1 %.2f %%, top-5 %.2f %% (%lld images)", (long long)epochs,
             tec_trainer_average(r->trainer) ? " of the averaged weights (finetune.ema):" : "", v->loss,
             percent * (double)v->top1, percent * (double)v->top5, (long long)v->images);
-    TEC_TRY(r->plan->report(r->plan->report_context, r->comm, v, epochs, r->state.step == r->total_steps));
+    const bool last = r->state.step == r->total_steps;
+    tec_status status = r->plan->report(r->plan->report_context, r->comm, v, epochs, last);
+    if (status != TEC_OK && last)
+        return status;
+    if (status != TEC_OK)
+        tec_warn("%s; training goes on, and it is written after the next validation, or when the run is resumed here",
+                 tec_error_message());
     r->state.validated = r->state.step;
     /* After the results: a run that is resumed here takes this line for their being there. */
-    return tec_comm_agree(r->comm, tec_run_log_validation(&r->log, epochs, r->state.step, v));
+    return tec_comm_agree(r->comm, tec_run_log_validation(&r->log, epochs, r->state.step, v, status == TEC_OK));
 }
 
 /* tec_validation_stop: asked to, or no time left for another piece and the checkpoint that is still to come. */
@@ -395,7 +401,8 @@ static unsigned requests(const run *r)
     unsigned ask = 0;
     if (tec_seconds() > r->saving.next)
         ask |= TEC_ASK_CHECKPOINT;
-    if (tec_stop_asked() || (recipe->stop_after_steps > 0 && r->state.step + 1 >= recipe->stop_after_steps))
+    const bool to_stop = recipe->stop_after_steps > 0 && r->state.step + 1 >= recipe->stop_after_steps;
+    if (tec_stop_asked() || (to_stop && r->state.step + 1 < r->total_steps)) /* the last step ends the run anyway */
         ask |= TEC_ASK_STOP;
     if (r->comm->rank == 0 && tec_deadline_near(&r->deadline))
         ask |= TEC_ASK_STOP;

@@ -29,7 +29,10 @@ static bool is_later(const char *text, size_t length, int64_t step, bool finishi
     bool settings =
         is_kind(line, "settings") && !(finishing && json_object_get(json_object_get(line, "changes"), "--finish"));
     bool later = !json_is_integer(number) || json_integer_value(number) + settings > step;
-    *validated = *validated || (!later && json_integer_value(number) == step && is_kind(line, "validation"));
+    if (!later && json_integer_value(number) == step && is_kind(line, "validation")) {
+        later = json_is_false(json_object_get(line, "results")); /* it is done again, for their sake */
+        *validated = !later;
+    }
     json_decref(line);
     return later;
 }
@@ -150,14 +153,17 @@ tec_status tec_run_log_write(run_log *log, const run_log_line *line)
     return put(log, object);
 }
 
-tec_status tec_run_log_validation(run_log *log, int64_t epochs, int64_t step, const tec_validation *v)
+tec_status tec_run_log_validation(run_log *log, int64_t epochs, int64_t step, const tec_validation *v, bool results)
 {
     if (!log->path)
         return TEC_OK;
     double percent = 100 / (double)v->images;
-    return put(log, json_pack("{ss sI sI sI sf sf sf}", "kind", "validation", "epoch", (json_int_t)epochs, "step",
-                              (json_int_t)step, "images", (json_int_t)v->images, "loss", v->loss, "top1",
-                              percent * (double)v->top1, "top5", percent * (double)v->top5));
+    json_t *line = json_pack("{ss sI sI sI sf sf sf}", "kind", "validation", "epoch", (json_int_t)epochs, "step",
+                             (json_int_t)step, "images", (json_int_t)v->images, "loss", v->loss, "top1",
+                             percent * (double)v->top1, "top5", percent * (double)v->top5);
+    if (!results)
+        json_object_set_new(line, "results", json_false());
+    return put(log, line);
 }
 
 tec_status tec_run_log_changes(run_log *log, int64_t epoch, int64_t step, const tec_run_changes *changes)

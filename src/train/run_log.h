@@ -43,8 +43,10 @@ tec_status tec_run_log_open(run_log *log, const char *dir, int64_t step, bool fi
  * cannot be formatted. */
 tec_status tec_run_log_write(run_log *log, const run_log_line *line);
 
-/* Adds a line about a validation ("kind": "validation"). Fails as above. */
-tec_status tec_run_log_validation(run_log *log, int64_t epochs, int64_t step, const tec_validation *validation);
+/* Adds a line about a validation ("kind": "validation"). `results`: its results are written; without them it does not
+ * count as done, and tec_run_log_open at `step` removes the line. Fails as above. */
+tec_status tec_run_log_validation(run_log *log, int64_t epochs, int64_t step, const tec_validation *validation,
+                                  bool results);
 
 /* Says from which step on which settings are others; without changes nothing is written. Fails as above. */
 tec_status tec_run_log_changes(run_log *log, int64_t epoch, int64_t step, const tec_run_changes *changes);

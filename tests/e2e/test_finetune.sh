@@ -34,23 +34,53 @@ done
 
 say "stopped within an epoch and at the end of one, then resumed: to the bit as uninterrupted, no validation lost"
 in_folder plain run ranks 2 finetune -c ../tiny.yaml finetune.model=../base/checkpoint.h5 run.dir=run
-for step in 14 20 40; do
+for step in 14 20; do
     in_folder "at$step" run ranks 2 finetune -c ../tiny.yaml finetune.model=../base/checkpoint.h5 run.dir=run \
         finetune.stop_after_steps="$step"
     [[ ! -f at$step/run/DONE ]] || fail "a run that was stopped at step $step is marked as done"
     expect_exit 0 "resuming run/checkpoint.h5 at step $step" in_folder "at$step" ranks 2 finetune -c ../tiny.yaml \
         finetune.model=../base/checkpoint.h5 run.dir=run
     expect_same_log plain/run/log.jsonl "at$step/run/log.jsonl"
-    if ((step < 40)); then
-        expect_same_checkpoint plain/run/checkpoint.h5 "at$step/run/checkpoint.h5"
-    else # of the process that was stopped, with its settings
-        run tec export plain/run/checkpoint.h5 -o plain.safetensors
-        run tec export at40/run/checkpoint.h5 -o at40.safetensors
-        cmp plain.safetensors at40.safetensors || fail "other weights at step 40"
-    fi
+    expect_same_checkpoint plain/run/checkpoint.h5 "at$step/run/checkpoint.h5"
     cmp plain/run/finetune.json "at$step/run/finetune.json" || fail "other results after a stop at step $step"
     [[ -f at$step/run/DONE ]] || fail "at$step/run/DONE is not there"
 done
+
+say "a stop at the last step is the end, with its validation; Slurm's scripts do not take it for one without"
+in_folder at40 expect_exit 0 '^finetune top1' ranks 2 finetune -c ../tiny.yaml finetune.model=../base/checkpoint.h5 run.dir=run \
+    finetune.stop_after_steps=40
+expect_same_log plain/run/log.jsonl at40/run/log.jsonl
+cmp plain/run/finetune.json at40/run/finetune.json || fail "other results after a stop at step 40"
+[[ -f at40/run/DONE ]] || fail "at40/run/DONE is not there"
+is_done_at() { # STOP EPOCHS: would Slurm's scripts take the run in at40/run, as it was before its last validation, for done?
+    (
+        # shellcheck source=slurm/training.sh
+        source "$repository/slurm/training.sh"
+        declare -A setting=([finetune.stop_after_steps]=$1 [finetune.log_steps]=1 [finetune.epochs]=$2)
+        # shellcheck disable=SC2034 # used by is_done
+        trained=finetune directory=at40/run
+        is_done
+    )
+}
+is_done_at 40 4 || fail "a run that is done is not taken for done"
+rm at40/run/DONE
+sed -i '$d' at40/run/log.jsonl
+grep -q '"kind":"epoch","epoch":4,' <(tail -n 1 at40/run/log.jsonl) || fail "the last line is not that of the epoch"
+! is_done_at 40 4 || fail "a run whose last validation is missing is taken for done"
+is_done_at 40 5 || fail "a run that was stopped at a step is not taken for done"
+
+say "results that cannot be written: training goes on, and they are written where the run is resumed"
+lost=(ranks 2 finetune -c ../tiny.yaml finetune.model=scratch run.dir=run)
+run in_folder lost "${lost[@]}" finetune.stop_after_steps=10
+cp lost/run/checkpoint.h5 at10.h5
+mkdir lost/run/finetune.json
+expect_exit 0 'finetune.json.*; training goes on, and it is written after the next validation, or when the run is resumed here$' \
+    in_folder lost "${lost[@]}" finetune.stop_after_steps=11
+rmdir lost/run/finetune.json
+cp at10.h5 lost/run/checkpoint.h5
+expect_exit 0 'epoch 1: validation loss' in_folder lost "${lost[@]}" finetune.stop_after_steps=11
+expect_file lost/run/finetune.json
+(($(grep -c '"kind":"validation"' lost/run/log.jsonl) == 1)) || fail "not one validation of the first epoch"
 
 say "killed: goes on from the last checkpoint"
 mkdir killed
@@ -235,7 +265,8 @@ expect_exit 0 '1 of the 4 classes of data.train .* \(2\) has no image in data.va
 
 say "a running mean of the weights: validated, kept, resumed to the bit, switched on and off; repeated augmentation"
 averaged=(finetune -c ../tiny.yaml finetune.model=../base/checkpoint.h5 run.dir=run finetune.ema=0.9 finetune.repeats=2)
-in_folder mean run ranks 2 "${averaged[@]}"
+expect_exit 0 '310 images, 2 ranks, 31 images a step, each image 2 times, 10 steps an epoch \(155 images are left out of each epoch' \
+    in_folder mean ranks 2 "${averaged[@]}"
 for step in 14 20; do
     in_folder "mean$step" run ranks 2 "${averaged[@]}" finetune.stop_after_steps="$step"
     in_folder "mean$step" run ranks 2 "${averaged[@]}"

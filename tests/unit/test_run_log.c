@@ -168,8 +168,8 @@ static void test_no_log_to_resume(void **state)
     free(path);
 }
 
-/* A run that is resumed at a step knows from the log whether its validation has been done; a line that was cut short does
- * not count, and one of a later step is dropped. */
+/* A run that is resumed at a step knows from the log whether its validation has been done; a line that was cut short, and
+ * one whose results could not be written, do not count, and one of a later step is dropped. */
 static void test_validation_is_known(void **state)
 {
     (void)state;
@@ -178,7 +178,12 @@ static void test_validation_is_known(void **state)
         int64_t step;
         bool validated;
         const char *after;
-    } expected[] = {{4, true, ""}, {4, false, "half"}, {3, false, ""}, {8, false, ""}};
+        bool lost;
+    } expected[] = {{4, true, "", false},
+                    {4, false, "half", false},
+                    {3, false, "", false},
+                    {8, false, "", false},
+                    {4, false, "", true}};
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
         run_log log = {0};
         bool validated;
@@ -186,7 +191,7 @@ static void test_validation_is_known(void **state)
         write_steps(0, 1, 4);
         assert_int_equal(tec_run_log_open(&log, folder_top, 4, false, &validated), TEC_OK);
         assert_false(validated);
-        assert_int_equal(tec_run_log_validation(&log, 1, 4, &v), TEC_OK);
+        assert_int_equal(tec_run_log_validation(&log, 1, 4, &v, !expected[i].lost), TEC_OK);
         tec_run_log_close(&log);
         char *text = log_text(&bytes);
         if (expected[i].after[0])
@@ -196,6 +201,10 @@ static void test_validation_is_known(void **state)
         assert_int_equal(tec_run_log_open(&log, folder_top, expected[i].step, false, &validated), TEC_OK);
         assert_int_equal(validated, expected[i].validated);
         tec_run_log_close(&log);
+        text = log_text(&bytes);
+        assert_int_equal(strstr(text, "validation") != NULL,
+                         expected[i].step >= 4 && !expected[i].after[0] && !expected[i].lost);
+        free(text);
     }
 }
 
