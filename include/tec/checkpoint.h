@@ -1,7 +1,8 @@
 /* Module io, public. Our own model files: HDF5 with the tensors under public names, the optimiser state, the position
  * in the run and the resolved settings.
  *
- *   /                   attributes format = "tec-checkpoint", version = 1, kind = "tec" | "mae" | "vit" | "classifier"
+ *   /                   attributes format = "tec-checkpoint", kind = "tec" | "mae" | "vit" | "classifier", version = 1, or 2 where
+ *                       /weights has the running mean of the weights
  *   /config             attributes img patch chans dim depth heads mlp_ratio;
  *                       kinds tec and mae: dec_dim dec_depth dec_heads; kind mae: norm_pix;
  *                       kind tec: groups base_dim base_heads att_tau pred_att;
@@ -11,7 +12,7 @@
  *   /optimizer          attribute step
  *   /optimizer/m/NAME   first moments of the trained tensors
  *   /optimizer/v/NAME   second moments
- *   /optimizer/w/NAME   the trained tensors themselves, where /weights has their running mean (finetune.ema)
+ *   /optimizer/w/NAME   the trained tensors themselves, in version 2 (finetune.ema)
  *   /run                attributes: the members of tec_run_state
  *   /run/settings       the resolved settings, YAML as one string
  *   /run/classes        the names of a classifier's classes, one a line

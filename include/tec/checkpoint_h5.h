@@ -7,6 +7,7 @@
 
 #define TEC_CHECKPOINT_FORMAT "tec-checkpoint"
 #define TEC_CHECKPOINT_VERSION 1
+#define TEC_CHECKPOINT_AVERAGED 2 /* the version where /weights has a running mean: it means something else then */
 
 /* Indexed by tec_model_kind. */
 extern const char *const tec_checkpoint_kinds[];

@@ -66,9 +66,9 @@ tec_status tec_checkpoint_open(const char *path, hid_t *file, tec_model_kind *mo
         status = not_ours(*file, path, format);
     else
         status = tec_h5_get_numbers(*file, path, "version", H5T_NATIVE_INT, 1, &version);
-    if (status == TEC_OK && version != TEC_CHECKPOINT_VERSION)
-        status = tec_fail(TEC_USER_ERROR, "%s has version %d of the format %s; this program reads version %d", path,
-                          version, format, TEC_CHECKPOINT_VERSION);
+    if (status == TEC_OK && version != TEC_CHECKPOINT_VERSION && version != TEC_CHECKPOINT_AVERAGED)
+        status = tec_fail(TEC_USER_ERROR, "%s has version %d of the format %s; this program reads versions %d and %d",
+                          path, version, format, TEC_CHECKPOINT_VERSION, TEC_CHECKPOINT_AVERAGED);
     if (status == TEC_OK)
         status = tec_h5_get_text(*file, path, "kind", kind, sizeof kind);
     if (status == TEC_OK) {

@@ -51,9 +51,9 @@ static tec_status write_set(int fd, const char *path, const tec_params *params, 
     return TEC_OK;
 }
 
-static tec_status draft_config(tec_h5_draft *draft, const tec_model_config *config)
+static tec_status draft_config(tec_h5_draft *draft, const tec_model_config *config, bool averaged)
 {
-    const int version = TEC_CHECKPOINT_VERSION;
+    const int version = averaged ? TEC_CHECKPOINT_AVERAGED : TEC_CHECKPOINT_VERSION;
     TEC_TRY(tec_h5_draft_put_text(draft, "/", "format", TEC_CHECKPOINT_FORMAT));
     TEC_TRY(tec_h5_draft_put_numbers(draft, "/", "version", H5T_NATIVE_INT, 1, &version));
     TEC_TRY(tec_h5_draft_put_text(draft, "/", "kind", tec_checkpoint_kinds[config->kind]));
@@ -131,7 +131,7 @@ tec_status tec_checkpoint_write(const char *path, const tec_model_config *config
     tec_h5_draft draft;
     tec_status status = tec_h5_draft_open(&draft);
     if (status == TEC_OK)
-        status = draft_config(&draft, config);
+        status = draft_config(&draft, config, averaged);
     for (int s = 0; s < sets && status == TEC_OK; s++)
         status = draft_set(&draft, params, &set[s]);
     if (status == TEC_OK && run)

@@ -162,7 +162,7 @@ static tec_status prepare(run *r)
     r->epoch_steps = tec_trainer_steps_per_epoch(r->trainer);
     const tec_params *params = tec_model_params(tec_trainer_model(r->trainer));
     tec_deadline_guess_save(&r->deadline,
-                            (double)(params->total + 2 * params->trained) * sizeof(real) / CHECKPOINT_BYTES_PER_SECOND);
+                            (double)tec_checkpoint_bytes(params, plan->recipe.ema > 0) / CHECKPOINT_BYTES_PER_SECOND);
     TEC_TRY(start_or_resume(r));
     const bool resumed = r->saving.step >= 0;
     if (r->comm->rank == 0)
@@ -266,8 +266,8 @@ static tec_status compare_weights(run *r)
     if (r->compared_step == r->state.step)
         return TEC_OK;
     r->compared_step = r->state.step;
-    tec_status status =
-        tec_same_weights(r->comm, tec_model_params(tec_trainer_model(r->trainer)), tec_trainer_adamw(r->trainer));
+    tec_status status = tec_same_weights(r->comm, tec_model_params(tec_trainer_model(r->trainer)),
+                                         tec_trainer_adamw(r->trainer), tec_trainer_average(r->trainer));
     if (status == TEC_OK)
         return TEC_OK;
     tec_fail(status, "step %lld: %s", (long long)r->state.step, tec_error_message());

@@ -13,11 +13,12 @@
 #define MOST_NAMES 4 /* ranks that a message names */
 
 /* What there is of a tensor. */
-enum { WEIGHT, MOMENT_1, MOMENT_2, KINDS };
-static const char *const kind_names[KINDS] = {"", "the first moment of ", "the second moment of "};
+enum { WEIGHT, MOMENT_1, MOMENT_2, AVERAGE, KINDS };
+static const char *const kind_names[KINDS] = {"", "the first moment of ", "the second moment of ",
+                                              "the running mean of "};
 
 /* sum  [params->count, KINDS] */
-static void checksums(const tec_params *params, const tec_adamw *adamw, uint32_t *sum)
+static void checksums(const tec_params *params, const tec_adamw *adamw, const real *average, uint32_t *sum)
 {
     memset(sum, 0, (size_t)(params->count * KINDS) * sizeof *sum);
 #pragma omp parallel for schedule(dynamic)
@@ -26,6 +27,8 @@ static void checksums(const tec_params *params, const tec_adamw *adamw, uint32_t
         const size_t bytes = p->count * sizeof(real);
         uint32_t *of = sum + i * KINDS;
         of[WEIGHT] = tec_crc32c(0, params->weight + p->offset, bytes);
+        if (average)
+            of[AVERAGE] = tec_crc32c(0, average + p->offset, bytes);
         if (!p->trained)
             continue;
         of[MOMENT_1] = tec_crc32c(0, adamw->m + p->offset, bytes);
@@ -119,13 +122,13 @@ static tec_status report(const tec_comm *comm, const tec_params *params, const u
     return status;
 }
 
-tec_status tec_same_weights(const tec_comm *comm, const tec_params *params, const tec_adamw *adamw)
+tec_status tec_same_weights(const tec_comm *comm, const tec_params *params, const tec_adamw *adamw, const real *average)
 {
     const int sums = params->count * KINDS;
     if (comm->size == 1)
         return TEC_OK;
     uint32_t *sum = tec_allocate((size_t)sums * sizeof *sum);
-    checksums(params, adamw, sum);
+    checksums(params, adamw, average, sum);
     uint64_t mine = tec_hash_bytes((uint64_t)adamw->step, sum, (size_t)sums * sizeof *sum);
     tec_status status = tec_comm_same(comm, mine) ? TEC_OK : report(comm, params, sum, mine);
     free(sum);

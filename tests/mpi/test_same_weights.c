@@ -1,6 +1,7 @@
 /* A weight or a moment that differs on a rank is found and named, whichever rank it is: mpirun -n N test_same_weights. */
 #include "src/train/same_weights.h"
 
+#include "tec/memory.h"
 #include "tec/text.h"
 
 #include <setjmp.h>
@@ -15,6 +16,7 @@
 static tec_comm comm;
 static tec_params params;
 static tec_adamw adamw;
+static real *average;
 
 static int make(void **state)
 {
@@ -26,12 +28,14 @@ static int make(void **state)
     tec_params_allocate(&params, true);
     tec_params_initialize(&params, 3);
     tec_adamw_create(&adamw, &params, 0.9, 0.95, 0.05);
+    average = tec_allocate_zeroed(params.total, sizeof *average);
     return 0;
 }
 
 static int clean(void **state)
 {
     (void)state;
+    free(average);
     tec_adamw_free(&adamw);
     tec_params_free(&params);
     return 0;
@@ -47,7 +51,7 @@ static void expect_named(real *number, unsigned ranks, const char *tensor)
     bool majority = 2 * odd != comm.size;
     if (mine)
         *byte ^= 1;
-    tec_status status = tec_same_weights(&comm, &params, &adamw);
+    tec_status status = tec_same_weights(&comm, &params, &adamw, average);
     if (mine)
         *byte ^= 1;
     assert_int_equal(status, odd == 0 || odd == comm.size ? TEC_OK : TEC_SYSTEM_ERROR);
@@ -94,6 +98,7 @@ static void test_each_buffer(void **state)
     expect_named(params.weight + last + 6, 2, "last.bias");
     expect_named(adamw.m + last, 2, "the first moment of last.bias");
     expect_named(adamw.v + first + 600, 2, "the second moment of first.weight");
+    expect_named(average + first + 1, 2, "the running mean of first.weight");
 }
 
 int main(void)

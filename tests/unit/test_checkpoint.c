@@ -157,6 +157,16 @@ static void test_round_trip(void **state)
     tec_params_free(&other);
 }
 
+static int version_of(const char *file)
+{
+    hid_t id;
+    int version = 0;
+    assert_int_equal(tec_h5_open(file, &id), TEC_OK);
+    assert_int_equal(tec_h5_get_numbers(id, file, "version", H5T_NATIVE_INT, 1, &version), TEC_OK);
+    H5Fclose(id);
+    return version;
+}
+
 /* With a running mean of the weights that is what whoever reads the model gets; the run gets both. */
 static void test_averaged(void **state)
 {
@@ -179,6 +189,7 @@ static void test_averaged(void **state)
         assert_same_tensors(v, moment[1], false);
         assert_int_equal(tec_checkpoint_read_run(path, &other, m, v, NULL, &state_got), TEC_OK);
         assert_same_tensors(other.weight, params.weight, true);
+        assert_int_equal(version_of(path), 1 + averaged); /* a program that does not know of it refuses the file */
     }
     free(got);
     free(average);
