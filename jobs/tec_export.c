@@ -105,8 +105,7 @@ static void make_metadata(const tec_import_facts *facts, char *metadata[METADATA
         ENTRY("tec_std", three(facts->std));
     }
     if (facts->classes && facts->preprocessing_from) {
-        const tec_preprocessing p =
-            tec_preprocessing_complete(facts->preprocessing, tec_preprocessing_mae(facts->config.image_size));
+        const tec_preprocessing p = facts->preprocessing; /* auto, 0, auto: depends on the size of images */
         ENTRY("tec_resize", tec_string_copy(tec_resize_name(p.resize)));
         ENTRY("tec_crop_pct", tec_string_format("%.17g", p.crop_pct));
         ENTRY("tec_filter", tec_string_copy(tec_filter_name(p.filter)));
@@ -266,7 +265,8 @@ static json_t *timm_json(const export_plan *plan, const tec_import_facts *facts)
         "classifier", "head",
         "mean", channels_json(facts->mean, c->channels),
         "std", channels_json(facts->std, c->channels));
-    return json_pack("{s:s, s:i, s:i, s:s, s:o, s:o, s:o}",
+    return json_pack("{s:b, s:s, s:i, s:i, s:s, s:o, s:o, s:o}",
+        "tec_defaults", facts->preprocessing_from == NULL, /* as in preprocessor_json */
         "architecture", "vit_base_patch16_224", /* whose every size the arguments replace */
         "num_classes", facts->classes,
         "num_features", c->width,

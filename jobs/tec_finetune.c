@@ -133,13 +133,12 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     if (status == TEC_OK)
         status = tec_setup_directory(comm, settings.run.dir);
     if (status == TEC_OK) {
-        /* The new model's images are normalised as its base's, and resized as the validation's: its checkpoint must
-         * say so. */
+        /* The new model's images are normalised as its base's, and resized as the validation's: its checkpoint must say
+         * so, but for what nobody has said, which depends on the size of images. */
         const tec_normalisation *is = &tuning.task.view.normalisation;
         memcpy(settings.data.mean, is->mean, sizeof is->mean);
         memcpy(settings.data.std, is->std, sizeof is->std);
-        const tec_preprocessing resized = tec_preprocessing_complete(tuning.validation_view.preprocessing,
-                                                                     tec_preprocessing_mae(settings.data.image_size));
+        const tec_preprocessing resized = tuning.validation_view.preprocessing;
         settings.eval.resize = (int)resized.resize;
         settings.eval.crop_pct = resized.crop_pct;
         settings.eval.interpolation = (int)resized.filter;

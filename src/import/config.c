@@ -365,7 +365,8 @@ static tec_status read_timm(const tec_import *import, const json_t *config, impo
     for (int i = 0; i < 2; i++) { /* older files have them at the top */
         const json_t *object = i ? about : config;
         take_normalisation(json_object_get(object, "mean"), json_object_get(object, "std"), 1, CONFIG, said);
-        take_timm_preprocessing(import, object, said);
+        if (!json_is_true(json_object_get(config, "tec_defaults"))) /* as of preprocessor_config.json */
+            take_timm_preprocessing(import, object, said);
     }
     return TEC_OK;
 }

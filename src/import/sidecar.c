@@ -125,11 +125,11 @@ static void read_metadata_normalisation(const tec_import *import, import_sidecar
 static void read_metadata_preprocessing(const tec_import *import, import_sidecar *said)
 {
     char *crop_pct = metadata_of(import, "tec_crop_pct");
-    double share = crop_pct ? strtod(crop_pct, NULL) : 0;
+    double share = crop_pct ? strtod(crop_pct, NULL) : -1;
     int resize = word_of(import, "tec_resize", TEC_RESIZE_WORDS),
         filter = word_of(import, "tec_filter", TEC_FILTER_WORDS);
     free(crop_pct);
-    if (said->preprocessing_from || resize <= 0 || filter <= 0 || !(share > 0 && share <= 1))
+    if (said->preprocessing_from || resize <= 0 || filter <= 0 || !(share >= 0 && share <= 1))
         return;
     said->preprocessing =
         (tec_preprocessing){.resize = (tec_resize)(resize - 1), .crop_pct = share, .filter = (tec_filter)(filter - 1)};

@@ -22,6 +22,26 @@ static void compare_setting(const tec_setting *s, const tec_settings *before, co
     free(key);
 }
 
+static bool is_given(const tec_settings *settings, const char *key)
+{
+    return tec_settings_given(settings, "eval", key);
+}
+
+/* How a fine-tuning run resizes images is kept in its settings. Earlier programs kept there what had been given, or the
+ * whole with what MAE does: unless it is now given otherwise, that is no change. */
+static void settle_resizing(tec_settings *before, const tec_settings *now)
+{
+    const tec_preprocessing was = tec_setup_preprocessing(before), is = tec_setup_preprocessing(now);
+    const tec_preprocessing whole_was = tec_preprocessing_complete(was, tec_preprocessing_mae(before->data.image_size));
+    const tec_preprocessing whole_is = tec_preprocessing_complete(is, tec_preprocessing_mae(now->data.image_size));
+    if (whole_was.resize == whole_is.resize || (was.resize == TEC_RESIZE_AUTO && !is_given(now, "resize")))
+        before->eval.resize = now->eval.resize;
+    if (whole_was.crop_pct == whole_is.crop_pct || (was.crop_pct <= 0 && !is_given(now, "crop_pct")))
+        before->eval.crop_pct = now->eval.crop_pct;
+    if (whole_was.filter == whole_is.filter || (was.filter == TEC_FILTER_AUTO && !is_given(now, "interpolation")))
+        before->eval.interpolation = now->eval.interpolation;
+}
+
 tec_status tec_setup_compare(const void *context, const char *yaml, tec_run_changes *out)
 {
     const tec_setup_now *now = context;
@@ -30,6 +50,7 @@ tec_status tec_setup_compare(const void *context, const char *yaml, tec_run_chan
     tec_status status = tec_settings_resolve(&before, &source);
     if (status == TEC_OK) {
         out->recipe = now->recipe(&before);
+        settle_resizing(&before, now->settings);
         for (int i = 0; i < tec_settings_count; i++)
             if (tec_string_find(now->sections, tec_settings_table[i].section) >= 0)
                 compare_setting(&tec_settings_table[i], &before, now->settings, out);

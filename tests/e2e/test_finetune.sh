@@ -189,6 +189,14 @@ awk -F, -v loss="$(number loss <squashed/finetune.json)" -v top1="$(number top1 
     END { d = sum / n - loss; t = 100 * right / n - top1; exit !(n == 10 && d < 1e-4 && d > -1e-4 && t < 1e-4 && t > -1e-4) }' \
     said.csv || fail "said.csv does not agree with squashed/finetune.json"
 run tec export squashed/checkpoint.h5 -o squashed.safetensors
+mkdir colour
+run tec export grey/checkpoint.h5 -o colour/model.safetensors
+for model in grey/checkpoint.h5 colour/model.safetensors; do # of whose images nobody has said how they are resized
+    expect_exit 0 'shorter side resized to 32 pixels .*, as MAE does' tec features "$model" folder -o default.h5
+    rm default.h5
+    expect_exit 0 'shorter side resized to 252 pixels .*, as MAE does' tec features "$model" folder -o default.h5 data.image_size=252
+    rm default.h5
+done
 expect_exit 0 "to a square by bilinear, crop_pct 0.7 \(the file's metadata\)" tec inspect squashed.safetensors
 
 say "classes and files whose names are not UTF-8; a ratio of widths that no decimal number is"
