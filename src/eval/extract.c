@@ -1,12 +1,12 @@
 /* From batches of images to features. */
 #include "extract.h"
 
+#include "tec/finite.h"
 #include "tec/hash.h"
 #include "tec/log.h"
 #include "tec/memory.h"
 #include "tec/minmax.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #define BATCHES_BETWEEN_AGREEMENTS 16 /* how soon a failure on one rank ends the others */
@@ -102,10 +102,8 @@ tec_status tec_extract(extractor *x, real *value, int64_t *sample, uint64_t *con
     TEC_TRY(take_images(x, x->frozen ? x->images : value, sample, content, count));
     if (x->frozen && *count > 0)
         tec_frozen_tap(x->frozen, x->images, *count, &x->settings->tap, value);
-    for (size_t i = 0; i < (size_t)*count * x->row; i++)
-        if (!isfinite(value[i]))
-            return tec_fail(TEC_USER_ERROR, "%s: features of the %s images are not finite", x->settings->model,
-                            x->what);
+    if (tec_finite_find_other(value, *count * (int64_t)x->row) >= 0)
+        return tec_fail(TEC_USER_ERROR, "%s: features of the %s images are not finite", x->settings->model, x->what);
     return TEC_OK;
 }
 

@@ -1,11 +1,11 @@
 /* Reading the values: parts are stacked, missing biases filled in and LayerScale folded into a frozen model. */
 #include "import_parts.h"
 
+#include "tec/finite.h"
 #include "tec/log.h"
 #include "tec/memory.h"
 #include "tec/text.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +14,10 @@ static tec_status read_piece(tec_import *import, const import_piece *piece, real
 {
     const tec_tensor *t = tec_import_tensor(import, piece);
     TEC_TRY(tec_tensor_file_read(import->file, piece->index, out));
-    for (int64_t i = 0; i < t->count; i++)
-        if (!isfinite(out[i]))
-            return tec_fail(TEC_USER_ERROR, "%s: tensor %s holds a value that is not finite (%g at element %lld)",
-                            import->path, t->name, (double)out[i], (long long)i);
+    const int64_t i = tec_finite_find_other(out, t->count);
+    if (i >= 0)
+        return tec_fail(TEC_USER_ERROR, "%s: tensor %s holds a value that is not finite (%g at element %lld)",
+                        import->path, t->name, (double)out[i], (long long)i);
     return TEC_OK;
 }
 

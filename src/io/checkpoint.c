@@ -2,10 +2,10 @@
 #include "tec/checkpoint_h5.h"
 
 #include "tec/crc32c.h"
+#include "tec/finite.h"
 #include "tec/memory.h"
 #include "tec/minmax.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,6 +203,7 @@ static tec_status read_values(hid_t dataset, const char *path, const char *group
     hid_t native = TEC_REAL_IS_DOUBLE ? H5T_NATIVE_DOUBLE : H5T_NATIVE_FLOAT, type = H5Dget_type(dataset);
     size_t size = H5Tget_size(type), wide = tec_max_size(size, sizeof *out);
     char *raw = tec_allocate(param->count * wide);
+    int64_t wild;
     tec_status status;
     if (H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, raw) < 0) {
         char what[160];
@@ -218,10 +219,9 @@ static tec_status read_values(hid_t dataset, const char *path, const char *group
         goto done;
     }
     memcpy(out, raw, param->count * sizeof *out);
-    for (size_t i = 0; i < param->count && status == TEC_OK; i++)
-        if (!isfinite(out[i]))
-            status = tec_fail(TEC_USER_ERROR, "%s: tensor %s/%s holds a value that is not finite (%g at element %zu)",
-                              path, group, param->name, (double)out[i], i);
+    if (status == TEC_OK && (wild = tec_finite_find_other(out, (int64_t)param->count)) >= 0)
+        status = tec_fail(TEC_USER_ERROR, "%s: tensor %s/%s holds a value that is not finite (%g at element %lld)",
+                          path, group, param->name, (double)out[wild], (long long)wild);
 done:
     free(raw);
     H5Tclose(type);

@@ -2,12 +2,12 @@
 #include "feature_parts.h"
 
 #include "tec/files.h"
+#include "tec/finite.h"
 #include "tec/memory.h"
 #include "tec/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -248,13 +248,12 @@ static tec_status get_column(const tec_feature_file *f, feature_column c, int64_
 static tec_status check_finite(const tec_feature_file *f, int64_t first, int64_t rows, size_t numbers,
                                const real *value)
 {
-    for (size_t i = 0; i < (size_t)rows * numbers; i++)
-        if (!isfinite(value[i]))
-            return tec_fail(
-                TEC_USER_ERROR,
-                "%s: row %lld of the features holds a number that is not finite: the file is damaged; write "
-                "it again with `tec features`",
-                f->path, (long long)first + (long long)(i / numbers));
+    const int64_t i = tec_finite_find_other(value, rows * (int64_t)numbers);
+    if (i >= 0)
+        return tec_fail(TEC_USER_ERROR,
+                        "%s: row %lld of the features holds a number that is not finite: the file is damaged; write "
+                        "it again with `tec features`",
+                        f->path, (long long)first + (long long)i / (long long)numbers);
     return TEC_OK;
 }
 
