@@ -1,10 +1,7 @@
 /* The loop around the steps: schedule, log, checkpoints, stopping in time. */
-#include "tec/run.h"
+#include "run_loop.h"
 
 #include "run_directory.h"
-#include "run_lock.h"
-#include "run_log.h"
-#include "run_save.h"
 #include "run_schedule.h"
 #include "same_weights.h"
 #include "straggler.h"
@@ -23,37 +20,6 @@
 
 /* A slow disk. How long a checkpoint takes is not known before the first one. */
 #define CHECKPOINT_BYTES_PER_SECOND 1e8
-
-/* Sums over the steps since the last log line of the same kind. */
-typedef struct interval {
-    double loss[TEC_MAX_LOSSES];
-    double waited, reduced; /* seconds since `start`, as in tec_step_result */
-    double start;
-    int64_t inputs; /* since `start` */
-    int64_t steps;  /* in `loss` */
-} interval;
-
-typedef struct run {
-    const tec_comm *comm;
-    const tec_run_plan *plan;
-    const tec_recipe *recipe;
-    tec_trainer *trainer;
-    tec_skipped skipped, skipped_validation;
-    tec_run_state state;
-    tec_run_changes changes; /* on rank 0, of a resumed run */
-    run_log log;
-    interval since_line, since_epoch;
-    const char *const *loss_names;
-    int64_t epoch_steps, total_steps;
-    bool finishing;                 /* --finish was given to this process, and no checkpoint knows of it yet */
-    double started, seconds_before; /* of training before this process */
-    tec_deadline deadline;
-    const run_lock *lock;
-    run_saving saving;
-    int64_t compared_step; /* at which the ranks' weights were last compared */
-    char slowest[160];     /* about the slowest rank, for the progress line */
-    double rate;           /* model inputs per second, running mean, for the progress line */
-} run;
 
 static void say_changes(const run *r)
 {
@@ -251,8 +217,7 @@ static tec_status log_step(run *r, const tec_step_result *result, double lr, dou
     return TEC_OK;
 }
 
-/* Appends to the message of a step that failed which checkpoint to go back to. */
-static tec_status name_last_checkpoint(const run *r, tec_status status)
+tec_status tec_run_name_checkpoint(const run *r, tec_status status)
 {
     char *last = tec_run_saving_last(&r->saving, r->plan);
     tec_fail(status, "%s; %s", tec_error_message(), last);
@@ -271,7 +236,7 @@ static tec_status compare_weights(run *r)
     if (status == TEC_OK)
         return TEC_OK;
     tec_fail(status, "step %lld: %s", (long long)r->state.step, tec_error_message());
-    return name_last_checkpoint(r, status);
+    return tec_run_name_checkpoint(r, status);
 }
 
 /* Collective. One step, counted and logged. */
@@ -280,7 +245,7 @@ static tec_status take_step(run *r, unsigned ask, tec_step_result *result)
     double lr = run_schedule_lr(r->recipe, &r->state, r->epoch_steps), start = tec_seconds();
     tec_status status = tec_trainer_step(r->trainer, lr, ask, result);
     if (status == TEC_DIVERGED)
-        name_last_checkpoint(r, status);
+        tec_run_name_checkpoint(r, status);
     TEC_TRY(status);
     r->state.step++;
     r->state.epoch_step++;
@@ -307,8 +272,7 @@ static tec_status still_ours(const run *r)
     return status;
 }
 
-/* Collective. A checkpoint, and unless it is the `last` one the run goes on if it cannot be written. */
-static tec_status save(run *r, bool last)
+tec_status tec_run_save(run *r, bool last)
 {
     tec_status status = TEC_OK;
     double start = tec_seconds();
@@ -325,72 +289,6 @@ static tec_status save(run *r, bool last)
         status = tec_run_saving_failed(&r->saving, r->plan, r->state.step, status, last);
     }
     tec_phase_enter(TEC_PHASE_COMPUTE);
-    return status;
-}
-
-/* After every epoch, or every few, and at the end of a run. */
-static bool validation_due(const run *r)
-{
-    if (!r->plan->validation || r->state.step <= r->state.validated)
-        return false;
-    return r->state.step == r->total_steps ||
-           (r->state.epoch_step == 0 && r->state.epoch % r->recipe->validate_epochs == 0);
-}
-
-static tec_status report(run *r, const tec_validation *v)
-{
-    const int64_t epochs = r->state.epoch + (r->state.epoch_step > 0);
-    double percent = 100 / (double)v->images;
-    tec_log("epoch %lld: validation%s loss %.4f, top-1 %.2f %%, top-5 %.2f %% (%lld images)", (long long)epochs,
-            tec_trainer_average(r->trainer) ? " of the averaged weights (finetune.ema):" : "", v->loss,
-            percent * (double)v->top1, percent * (double)v->top5, (long long)v->images);
-    const bool last = r->state.step == r->total_steps;
-    tec_status status = r->plan->report(r->plan->report_context, r->comm, v, epochs, last);
-    if (status != TEC_OK && last)
-        return status;
-    if (status != TEC_OK)
-        tec_warn("%s; training goes on, and it is written after the next validation, or when the run is resumed here",
-                 tec_error_message());
-    r->state.validated = r->state.step;
-    /* After the results: a run that is resumed here takes this line for their being there. */
-    return tec_comm_agree(r->comm, tec_run_log_validation(&r->log, epochs, r->state.step, v, status == TEC_OK));
-}
-
-/* tec_validation_stop: asked to, or no time left for another piece and the checkpoint that is still to come. */
-static bool stops_validation(const void *context)
-{
-    const run *r = context;
-    double save = r->saving.step == r->state.step ? 0 : r->deadline.save;
-    return tec_stop_asked() || (r->comm->rank == 0 && tec_deadline_before(&r->deadline, r->deadline.step + save));
-}
-
-/* Collective. The time that it takes does not count as time of training. *stopped is set if it is ended early, after which
- * there is a checkpoint. */
-static tec_status validate(run *r, bool *stopped)
-{
-    tec_validation v;
-    double start = tec_seconds();
-    tec_step_shape shape = tec_step_shape_of(r->recipe, &r->plan->task->model, r->plan->task->inputs, 0, r->comm->size);
-    tec_validation_settings settings = *r->plan->validation;
-    settings.stop = stops_validation;
-    settings.stop_context = r;
-    tec_progress_end();
-    tec_trainer_swap_average(r->trainer); /* nothing is written meanwhile */
-    tec_status status =
-        tec_validate(r->comm, tec_trainer_model(r->trainer), shape.micro_batch, &settings, &r->skipped_validation, &v);
-    tec_trainer_swap_average(r->trainer);
-    if (status == TEC_DIVERGED)
-        name_last_checkpoint(r, status);
-    *stopped = *stopped || v.stopped;
-    if (status == TEC_OK && !v.stopped)
-        status = report(r, &v);
-    else if (status == TEC_OK && r->saving.step != r->state.step)
-        status = save(r, true);
-    tec_validation_free(&v);
-    double seconds = tec_seconds() - start;
-    r->started += seconds;
-    r->since_line.start += seconds;
-    r->since_epoch.start += seconds;
     return status;
 }
 
@@ -427,7 +325,7 @@ static tec_status say_stopped(run *r)
 {
     TEC_TRY(finish_log(r));
     tec_log("stopped at step %lld of %lld after a checkpoint%s%s; the same command continues", (long long)r->state.step,
-            (long long)r->total_steps, validation_due(r) ? " and before the end of a validation" : "",
+            (long long)r->total_steps, tec_run_validation_due(r) ? " and before the end of a validation" : "",
             tec_deadline_near(&r->deadline) ? ", as the time limit is near" : "");
     return TEC_OK;
 }
@@ -438,8 +336,8 @@ static tec_status save_and_validate(run *r, unsigned asked, bool *stop)
 {
     *stop = asked & TEC_ASK_STOP;
     if (checkpoint_due(r, asked))
-        TEC_TRY(save(r, *stop || r->state.step == r->total_steps));
-    return validation_due(r) && !*stop ? validate(r, stop) : TEC_OK;
+        TEC_TRY(tec_run_save(r, *stop || r->state.step == r->total_steps));
+    return tec_run_validation_due(r) && !*stop ? tec_run_validate(r, stop) : TEC_OK;
 }
 
 static tec_status train(run *r)
@@ -447,7 +345,7 @@ static tec_status train(run *r)
     r->started = r->since_line.start = r->since_epoch.start = tec_seconds();
     tec_run_saving_done(&r->saving, r->recipe, r->saving.step);
     if (r->finishing) /* what was said once holds, also if this process is killed in its first step */
-        TEC_TRY(save(r, true));
+        TEC_TRY(tec_run_save(r, true));
     if (is_stopped(r)) {
         tec_log("the run has come to step %lld of %lld, and %s.stop_after_steps is %lld: nothing to do",
                 (long long)r->state.step, (long long)r->total_steps, tec_recipe_section(r->recipe),
@@ -457,14 +355,14 @@ static tec_status train(run *r)
     tec_trainer_start(r->trainer, r->state.step, r->total_steps);
     tec_phase_enter(TEC_PHASE_COMPUTE);
     bool stop = false;
-    if (validation_due(r)) /* the run was stopped before it, or within it */
-        TEC_TRY(validate(r, &stop));
+    if (tec_run_validation_due(r)) /* the run was stopped before it, or within it */
+        TEC_TRY(tec_run_validate(r, &stop));
     while (r->state.step < r->total_steps && !stop) {
         tec_step_result result;
         TEC_TRY(take_step(r, requests(r), &result));
         TEC_TRY(save_and_validate(r, result.asked, &stop));
     }
-    if (stop && (r->state.step < r->total_steps || validation_due(r)))
+    if (stop && (r->state.step < r->total_steps || tec_run_validation_due(r)))
         return say_stopped(r);
     TEC_TRY(finish_log(r));
     if (r->state.finish_steps > 0)
