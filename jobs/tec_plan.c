@@ -107,29 +107,43 @@ static bool is_there(const char *path)
     return path[0] && tec_file_exists(path);
 }
 
+/* As `tec finetune` does, of those that are there. */
+static tec_status check_labelled(const tec_comm *comm, const tec_settings *settings, subject *s)
+{
+    TEC_TRY(tec_setup_check_labels(settings));
+    if (s->val)
+        TEC_TRY(tec_setup_val_labels(comm, settings, s->train, s->val));
+    TEC_TRY(tec_evaluation_check(s->train, settings->data.train, s->val, settings->data.val));
+    tec_setup_choose_labels(settings, s->train);
+    return TEC_OK;
+}
+
 static tec_status open_images(const tec_comm *comm, const tec_invocation *call, subject *s)
 {
     const tec_settings *settings = &call->settings;
     const double given = call->option[OPTION_IMAGES].number;
     tec_plan_job *job = &s->job;
     const bool tuning = job->model.kind == TEC_MODEL_CLASSIFIER;
-    if (is_there(settings->data.train)) {
+    if (is_there(settings->data.train))
         TEC_TRY(tec_setup_dataset(comm, settings, true, &s->train));
-        if (tuning)
-            tec_setup_choose_labels(settings, s->train);
-        job->images = tec_dataset_size(s->train);
-    } else if (given == 0) {
+    else if (given == 0)
         return tec_fail(TEC_USER_ERROR, "the number of images is unknown: give data.train, or --images N");
-    }
+    if (tuning && is_there(settings->data.val))
+        TEC_TRY(tec_setup_dataset(comm, settings, false, &s->val));
+    if (tuning && s->train)
+        TEC_TRY(check_labelled(comm, settings, s));
+    if (s->train)
+        job->images = tec_dataset_size(s->train);
     if (given > 0)
         job->images = (int64_t)given;
     job->dataset_bytes = dataset_bytes(s->train, (double)job->images);
-    if (tuning && is_there(settings->data.val)) {
-        TEC_TRY(tec_setup_dataset(comm, settings, false, &s->val));
+    if (s->val) {
         job->val_images = tec_dataset_size(s->val);
         job->dataset_bytes += dataset_bytes(s->val, (double)job->val_images);
     }
-    return tec_sampler_check(job->images, &job->recipe);
+    if (!tuning)
+        return tec_sampler_check(job->images, &job->recipe);
+    return tec_setup_check_tuning(settings, job->images, s->train ? tec_dataset_classes(s->train) : 0);
 }
 
 static tec_status choose_classes(subject *s)

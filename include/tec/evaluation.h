@@ -14,7 +14,7 @@ typedef struct tec_evaluation {
 
 /* Local. Can the one set be evaluated by the other? Classes are matched by their names: those of `val` get the numbers that
  * they have in `train`. TEC_USER_ERROR: no labels, a class of `val` that `train` does not have, or images of only one
- * class in either. The paths are for messages. */
+ * class in either. `val` NULL: only `train` is looked at. The paths are for messages. */
 tec_status tec_evaluation_check(const tec_dataset *train, const char *train_path, tec_dataset *val,
                                 const char *val_path);
 

@@ -152,6 +152,10 @@ tec_preprocessing tec_setup_choose_preprocessing(const tec_settings *settings, t
 tec_status tec_setup_classifier(const tec_settings *settings, const tec_model_config *base, tec_model_config *out);
 bool tec_setup_from_scratch(const tec_settings *settings);
 
+/* Local. Can so many images of so many classes be fine-tuned on with these settings? TEC_USER_ERROR: fewer images than a
+ * batch, a batch that cannot be mixed, more classes than a model has. */
+tec_status tec_setup_check_tuning(const tec_settings *settings, int64_t images, int classes);
+
 /* Local. Few labels, if that is wanted, which is logged. */
 void tec_setup_choose_labels(const tec_settings *settings, tec_dataset *set);
 

@@ -64,6 +64,8 @@ tec_status tec_evaluation_check(const tec_dataset *train, const char *train_path
                                 const char *val_path)
 {
     TEC_TRY(check_labels("data.train", train_path, train));
+    if (!val)
+        return check_several("data.train", train_path, train);
     TEC_TRY(check_labels("data.val", val_path, val));
     TEC_TRY(tec_labels_adopt(val, val_path, train, train_path));
     TEC_TRY(check_several("data.train", train_path, train));

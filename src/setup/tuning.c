@@ -100,8 +100,9 @@ tec_status tec_setup_tuning_view(const tec_settings *settings, tec_feed_view *ou
 }
 
 /* Images are mixed in pairs within a step. */
-static tec_status check_mixing(const tec_recipe *recipe, int repeats)
+static tec_status check_mixing(const tec_recipe *recipe)
 {
+    const int repeats = tec_recipe_repeats(recipe);
     if (repeats > 1 && recipe->batch < 2 * repeats)
         return tec_fail(
             TEC_USER_ERROR,
@@ -115,9 +116,18 @@ static tec_status check_mixing(const tec_recipe *recipe, int repeats)
                     "give a batch of 2 or more, or set finetune.mixup=0 finetune.cutmix=0");
 }
 
-static tec_status describe_task(const tec_settings *settings, const tec_frozen_facts *facts, tec_tuning *out)
+tec_status tec_setup_check_tuning(const tec_settings *settings, int64_t images, int classes)
 {
     const tec_recipe recipe = tec_setup_tuning_recipe(settings);
+    if (classes > MOST_CLASSES)
+        return tec_fail(TEC_USER_ERROR, "data.train %s has %d classes, and a model at most %d", settings->data.train,
+                        classes, MOST_CLASSES);
+    TEC_TRY(tec_sampler_check(images, &recipe));
+    return check_mixing(&recipe);
+}
+
+static tec_status describe_task(const tec_settings *settings, const tec_frozen_facts *facts, tec_tuning *out)
+{
     tec_finetuning *t = &out->task;
     t->drop_path = settings->finetune.drop_path;
     t->smoothing = settings->finetune.label_smoothing;
@@ -126,13 +136,9 @@ static tec_status describe_task(const tec_settings *settings, const tec_frozen_f
     TEC_TRY(tec_setup_tuning_view(settings, &t->view));
     t->view.normalisation = facts->normalisation;
     t->model.classes = tec_dataset_classes(out->inputs.set);
-    if (t->model.classes > MOST_CLASSES)
-        return tec_fail(TEC_USER_ERROR, "data.train %s has %d classes, and a model at most %d", settings->data.train,
-                        t->model.classes, MOST_CLASSES);
+    TEC_TRY(tec_setup_check_tuning(settings, tec_dataset_size(out->inputs.set), t->model.classes));
     out->classes = name_classes(out->inputs.set);
     TEC_TRY(tec_model_config_check(&t->model));
-    TEC_TRY(tec_sampler_check(tec_dataset_size(out->inputs.set), &recipe));
-    TEC_TRY(check_mixing(&recipe, t->repeats));
     out->validation_view = t->view;
     out->validation_view.policy = TEC_VIEW_CENTER;
     out->validation_view.augmentation = (tec_augmentation){0};

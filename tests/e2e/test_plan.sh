@@ -111,6 +111,17 @@ say "mistakes"
 expect_exit 2 'number of images is unknown' tec plan --bench bench.json
 expect_exit 2 'pretrain.batch is 256, but the data set has only 10 images' tec plan --bench bench.json --images 10
 expect_exit 2 'finetune.batch is 1024, but the data set has only 10 images' tec plan --finetune --bench bench.json --images 10
+mkdir flat single
+cp "$repository/tests/data/images/rgb.png" flat/1.png
+cp -r flat single/left
+for batch in 1 3; do
+    expect_exit 2 "finetune.batch is $batch" tec plan --finetune --bench bench.json --images 10 finetune.batch=$batch \
+        finetune.repeats=$batch
+done
+expect_exit 2 'data.train flat has no labels' tec plan --finetune --bench bench.json data.train=flat finetune.batch=1
+expect_exit 2 '1 image.* of one class, left' tec plan --finetune --bench bench.json data.train=single finetune.batch=1
+expect_exit 2 'data.val flat has no labels' tec plan --finetune --bench bench.json -c job.yaml data.val=flat data.channels=1
+expect_exit 2 'data.labels=none' tec plan --finetune --bench bench.json -c job.yaml data.labels=none
 expect_exit 2 'finetune.rand_augment: ' tec plan --finetune --bench bench.json --images 9999 finetune.rand_augment=rand-x9
 expect_exit 2 'nodes 1.5: expected a whole number' tec plan --bench bench.json --images 9999 --nodes 1.5
 expect_exit 2 'network -1' tec plan --bench bench.json --images 9999 --network -1
