@@ -133,16 +133,16 @@ void tec_swiglu_backward(const real *dy, int R, int O, real *x);
 
 /* ---- stochastic depth (arXiv 1603.09382): y = residual + keep * branch, one number for each sequence of N rows ----
  *
- *   branch    [R, D]
+ *   branch    [R', D]  of the sequences whose number is not 0, on end: the others' need not be computed
  *   keep      [R / N]  0 or 1 / (1 - probability of 0), drawn by the caller
  *   residual  [R, D]
- *   y         [R, D]   may be branch or residual */
+ *   y         [R, D]   may be residual */
 void tec_branch_forward(const real *branch, const real *keep, const real *residual, int R, int N, int D, real *y);
 
 /* The gradient of the residual is dy itself.
  *
  *   dy       [R, D]
- *   dbranch  [R, D] */
+ *   dbranch  [R', D]  as branch */
 void tec_branch_backward(const real *dy, const real *keep, int R, int N, int D, real *dbranch);
 
 /* ---- attention ---- */

@@ -73,13 +73,15 @@ static size_t wanted_numbers(const tec_model_config *c, int topk)
     return (size_t)tec_model_patches(c) * (size_t)c->base_width + attention_numbers(c, c->base_heads, topk);
 }
 
-/* Mixed labels, and a whole branch or none. */
+/* Mixed labels, and a whole branch or none, as fine-tuning draws them. */
 static void draw_classified(const tec_model_config *c, tec_philox *random, real *wanted, tec_example *example)
 {
     real *keep = wanted + c->classes;
     tec_mix_target(&MIXUP, SMOOTHING, c->classes, 0, 1, wanted);
-    for (int i = 0; i < 2 * c->depth; i++)
-        keep[i] = tec_philox_uniform(random) < DROP_PATH ? 0 : (real)(1 / (1 - DROP_PATH));
+    for (int i = 0; i < 2 * c->depth; i++) {
+        const double drop = c->depth > 1 ? DROP_PATH * (i / 2) / (c->depth - 1) : 0;
+        keep[i] = tec_philox_uniform(random) < drop ? 0 : (real)(1 / (1 - drop));
+    }
     example->wanted = wanted;
     example->keep = keep;
 }

@@ -198,8 +198,68 @@ static const real *keep_of(const tec_sequences *seq, const block_input *in, int 
     return in->keep + (long)branch * seq->count;
 }
 
-/* -> cache->middle. The branch alone, if it is needed, is in cache->h2, which is not in use yet. */
-static void attention_residual(const block *b, const tec_sequences *seq, block_cache *c, const real *residual)
+/* The sequences that a branch is computed of: with stochastic depth, those of which it is kept. What it computes has the
+ * rows of these on end. */
+static tec_sequences kept_of(const tec_sequences *seq, const block_input *in, int branch)
+{
+    tec_sequences kept = *seq;
+    for (int s = 0; in->keep && s < seq->count; s++)
+        kept.count -= keep_of(seq, in, branch)[s] == 0;
+    return kept;
+}
+
+/* A run of sequences of which a branch is kept: begin .. end - 1. False: there is none from `end` on. */
+static bool next_run(const tec_sequences *seq, const real *keep, int *begin, int *end)
+{
+    for (*begin = *end; *begin < seq->count && keep[*begin] == 0;)
+        ++*begin;
+    for (*end = *begin; *end < seq->count && keep[*end] != 0;)
+        ++*end;
+    return *begin < seq->count;
+}
+
+static norm_cache norm_rows(const norm_cache *c, int row)
+{
+    return (norm_cache){c->mean + row, c->rstd + row};
+}
+
+/* The norm that a branch begins with, of the rows [R, D] that it is computed of. */
+static void branch_norm(const norm *n, const tec_sequences *seq, const block_input *in, int branch, const real *x,
+                        int R, norm_cache *cache, real *y)
+{
+    if (!in->keep) {
+        tec_norm_forward(n, x, R, cache, y);
+        return;
+    }
+    for (int begin, end = 0; next_run(seq, keep_of(seq, in, branch), &begin, &end);) {
+        const int row = begin * seq->N, rows = (end - begin) * seq->N;
+        norm_cache part = norm_rows(cache, row);
+        tec_norm_forward(n, x + reals(row, n->width), rows, &part, y);
+        y += reals(rows, n->width);
+    }
+}
+
+/* dy: of the rows that the branch is computed of, dx: of all. */
+static void branch_norm_backward(const norm *n, const tec_sequences *seq, const block_input *in, int branch,
+                                 const real *dy, const real *x, int R, const norm_cache *cache, real *dx, bool add)
+{
+    if (!in->keep) {
+        tec_norm_backward(n, dy, x, R, cache, dx, add);
+        return;
+    }
+    assert(add);
+    for (int begin, end = 0; next_run(seq, keep_of(seq, in, branch), &begin, &end);) {
+        const int row = begin * seq->N, rows = (end - begin) * seq->N;
+        const size_t at = reals(row, n->width);
+        const norm_cache part = norm_rows(cache, row);
+        tec_norm_backward(n, dy, x + at, rows, &part, dx + at, true);
+        dy += reals(rows, n->width);
+    }
+}
+
+/* -> cache->middle */
+static void attention_residual(const block *b, const tec_sequences *seq, const tec_sequences *kept, block_cache *c,
+                               const real *residual, const scratch *s)
 {
     int D = b->width, M = seq->row[seq->count];
     const real *weight = tec_params_weight(b->params, b->proj_weight),
@@ -208,20 +268,27 @@ static void attention_residual(const block *b, const tec_sequences *seq, block_c
         tec_linear_residual(c->mixed, weight, bias, residual, M, D, D, c->middle);
         return;
     }
-    tec_linear_forward(c->mixed, D, weight, bias, M, D, D, c->h2, D);
-    tec_branch_forward(c->h2, keep_of(seq, &c->input, ATTENTION_BRANCH), residual, M, seq->N, D, c->middle);
+    if (kept->count > 0)
+        tec_linear_forward(c->mixed, D, weight, bias, kept->row[kept->count], D, D, s->row, D);
+    tec_branch_forward(s->row, keep_of(seq, &c->input, ATTENTION_BRANCH), residual, M, seq->N, D, c->middle);
 }
 
 /* -> cache->out */
-static void mlp_residual(const block *b, const tec_sequences *seq, block_cache *c)
+static void mlp_residual(const block *b, const tec_sequences *seq, const tec_sequences *kept, block_cache *c,
+                         const scratch *s)
 {
     int M = seq->row[seq->count];
-    tec_mlp_forward(&b->mlp, c->h2, c->input.keep ? NULL : c->middle, M, &c->mlp, c->out);
-    if (c->input.keep)
-        tec_branch_forward(c->out, keep_of(seq, &c->input, MLP_BRANCH), c->middle, M, seq->N, b->width, c->out);
+    if (!c->input.keep) {
+        tec_mlp_forward(&b->mlp, c->h2, c->middle, M, &c->mlp, c->out);
+        return;
+    }
+    if (kept->count > 0)
+        tec_mlp_forward(&b->mlp, c->h2, NULL, kept->row[kept->count], &c->mlp, s->row);
+    tec_branch_forward(s->row, keep_of(seq, &c->input, MLP_BRANCH), c->middle, M, seq->N, b->width, c->out);
 }
 
-/* The gradient of a branch's output, given that of its sum with the residual: d itself, or in scratch memory. */
+/* The gradient of a branch's output, given that of its sum with the residual: d itself, or in scratch memory that of the
+ * rows that it is computed of. */
 static const real *branch_gradient(const block *b, const tec_sequences *seq, const block_input *in, int branch,
                                    const real *d, const scratch *s)
 {
@@ -234,23 +301,26 @@ static const real *branch_gradient(const block *b, const tec_sequences *seq, con
 void tec_block_forward(const block *b, const tec_sequences *seq, block_input in, block_cache *c, const scratch *s)
 {
     int D = b->width, M = seq->row[seq->count];
-    qkv_view view = view_of(seq, c->qkv, D);
+    const tec_sequences attended = kept_of(seq, &in, ATTENTION_BRANCH), enriched = kept_of(seq, &in, MLP_BRANCH);
+    qkv_view view = view_of(&attended, c->qkv, D);
     assert(!in.keep || rows_correspond(seq, &in));
     c->input = in;
-    tec_norm_forward(&b->norm1, in.x, in.distinct, &c->norm1, c->h1);
-    project_qkv(b, seq, c, view, s);
-    tec_attention_forward(seq, view.q, view.ldq, view.k, view.v, view.ldkv, D, b->heads, c->mixed, c->prob,
-                          s->attention);
+    branch_norm(&b->norm1, seq, &in, ATTENTION_BRANCH, in.x, in.distinct, &c->norm1, c->h1);
+    if (attended.count > 0) {
+        project_qkv(b, &attended, c, view, s);
+        tec_attention_forward(&attended, view.q, view.ldq, view.k, view.v, view.ldkv, D, b->heads, c->mixed, c->prob,
+                              s->attention);
+    }
 
     const real *residual = in.x;
     if (!rows_correspond(seq, &in)) {
         rows_gather(seq, &in, QUERY_ROWS, in.x, D, D, c->middle, D);
         residual = c->middle;
     }
-    attention_residual(b, seq, c, residual);
+    attention_residual(b, seq, &attended, c, residual, s);
 
-    tec_norm_forward(&b->norm2, c->middle, M, &c->norm2, c->h2);
-    mlp_residual(b, seq, c);
+    branch_norm(&b->norm2, seq, &in, MLP_BRANCH, c->middle, M, &c->norm2, c->h2);
+    mlp_residual(b, seq, &enriched, c, s);
 }
 
 /* From the gradients of queries, keys and values (in scratch.qkv) to that of norm1's output, dh1 [U, D]. */
@@ -274,26 +344,39 @@ static void qkv_backward(const block *b, const tec_sequences *seq, const block_c
     }
 }
 
+/* d [M, D] -> s->row, the gradient of norm1's output */
+static void attention_backward(const block *b, const tec_sequences *seq, const real *d, const block_cache *c,
+                               const scratch *s)
+{
+    int D = b->width;
+    const tec_params *p = b->params;
+    const tec_sequences kept = kept_of(seq, &c->input, ATTENTION_BRANCH);
+    const real *dbranch = branch_gradient(b, seq, &c->input, ATTENTION_BRANCH, d, s);
+    if (kept.count == 0)
+        return;
+    tec_linear_backward(dbranch, D, c->mixed, D, tec_params_weight(p, b->proj_weight), kept.row[kept.count], D, D,
+                        s->row, D, 0, tec_params_grad(p, b->proj_weight), tec_params_grad(p, b->proj_bias));
+    qkv_view view = view_of(&kept, c->qkv, D), dview = view_of(&kept, s->qkv, D);
+    tec_attention_backward(&kept, s->row, view.q, view.ldq, view.k, view.v, view.ldkv, c->prob, D, b->heads, dview.q,
+                           dview.k, dview.v, s->attention);
+    qkv_backward(b, &kept, c, dview, s, s->row);
+}
+
 void tec_block_backward(const block *b, const tec_sequences *seq, real *d, const block_cache *c, const scratch *s,
                         real *dx)
 {
     int D = b->width, U = c->input.distinct, M = seq->row[seq->count];
-    const tec_params *p = b->params;
-    const real *dbranch = branch_gradient(b, seq, &c->input, MLP_BRANCH, d, s);
-    tec_mlp_backward(&b->mlp, dbranch, c->h2, M, &c->mlp, s->hidden, s->row, 0);
-    tec_norm_backward(&b->norm2, s->row, c->middle, M, &c->norm2, d, true);
+    const block_input *in = &c->input;
+    const tec_sequences enriched = kept_of(seq, in, MLP_BRANCH);
+    const real *dbranch = branch_gradient(b, seq, in, MLP_BRANCH, d, s);
+    if (enriched.count > 0)
+        tec_mlp_backward(&b->mlp, dbranch, c->h2, enriched.row[enriched.count], &c->mlp, s->hidden, s->row, 0);
+    branch_norm_backward(&b->norm2, seq, in, MLP_BRANCH, s->row, c->middle, M, &c->norm2, d, true);
 
-    dbranch = branch_gradient(b, seq, &c->input, ATTENTION_BRANCH, d, s);
-    tec_linear_backward(dbranch, D, c->mixed, D, tec_params_weight(p, b->proj_weight), M, D, D, s->row, D, 0,
-                        tec_params_grad(p, b->proj_weight), tec_params_grad(p, b->proj_bias));
-    qkv_view view = view_of(seq, c->qkv, D), dview = view_of(seq, s->qkv, D);
-    tec_attention_backward(seq, s->row, view.q, view.ldq, view.k, view.v, view.ldkv, c->prob, D, b->heads, dview.q,
-                           dview.k, dview.v, s->attention);
-    qkv_backward(b, seq, c, dview, s, s->row);
-
-    bool in_place = rows_correspond(seq, &c->input);
+    attention_backward(b, seq, d, c, s);
+    bool in_place = rows_correspond(seq, in);
     assert((dx == d) == in_place);
-    tec_norm_backward(&b->norm1, s->row, c->input.x, U, &c->norm1, dx, in_place);
+    branch_norm_backward(&b->norm1, seq, in, ATTENTION_BRANCH, s->row, in->x, U, &c->norm1, dx, in_place);
     if (!in_place)
         rows_scatter_add(seq, &c->input, QUERY_ROWS, d, D, D, dx, D);
 }

@@ -29,7 +29,8 @@ typedef struct block_input {
     int distinct;     /* U */
     const int *of;    /* [R] the row of x for each row of the sequences; NULL: row r for row r */
     const real *keep; /* [2, R / N] stochastic depth: what the attention and the MLP branch of each sequence are
-                       * multiplied by; NULL: 1. Not NULL only if all rows are distinct and have a query */
+                       * multiplied by; NULL: 1. Not NULL only if all rows are distinct and have a query. A branch
+                       * is not computed where it is 0 */
 } block_input;
 
 typedef struct block {
@@ -40,7 +41,8 @@ typedef struct block {
     mlp mlp;
 } block;
 
-/* What forward leaves for backward. */
+/* What forward leaves for backward. Where the input says what is kept, h1 to mixed are of the sequences of which the
+ * attention branch is, on end, and h2 and mlp of those of which the MLP branch is. */
 typedef struct block_cache {
     block_input input; /* borrowed */
     real *h1;          /* [U, D]       norm1(x) */
