@@ -79,7 +79,8 @@ static void draw_classified(const tec_model_config *c, tec_philox *random, real 
     real *keep = wanted + c->classes;
     tec_mix_target(&MIXUP, SMOOTHING, c->classes, 0, 1, wanted);
     for (int i = 0; i < 2 * c->depth; i++) {
-        const double drop = c->depth > 1 ? DROP_PATH * (i / 2) / (c->depth - 1) : 0;
+        const int block = i / 2;
+        const double drop = c->depth > 1 ? DROP_PATH * block / (c->depth - 1) : 0;
         keep[i] = tec_philox_uniform(random) < drop ? 0 : (real)(1 / (1 - drop));
     }
     example->wanted = wanted;
