@@ -15,29 +15,30 @@ enum { RECIPES = 5 }; /* in the order of TEC_TUNING_WORDS; the first is none */
 static const struct {
     const char *key, *value[RECIPES];
 } supplied[] = {
-    /*                          mae_base  mae_large mae_huge  small_data */
-    {"epochs",          {NULL, "100",    "50",     "50",     "50"}},
-    {"batch",           {NULL, "1024",   "1024",   "1024",   "64"}},
-    {"repeats",         {NULL, "1",      "1",      "1",      "1"}},
-    {"blr",             {NULL, "5e-4",   "1e-3",   "1e-3",   "2e-3"}},
-    {"lr",              {NULL, "0",      "0",      "0",      "0"}},
-    {"min_lr",          {NULL, "1e-6",   "1e-6",   "1e-6",   "1e-6"}},
-    {"warmup_epochs",   {NULL, "5",      "5",      "5",      "5"}},
-    {"layer_decay",     {NULL, "0.65",   "0.75",   "0.75",   "0.75"}},
-    {"weight_decay",    {NULL, "0.05",   "0.05",   "0.05",   "0.05"}},
-    {"beta1",           {NULL, "0.9",    "0.9",    "0.9",    "0.9"}},
-    {"beta2",           {NULL, "0.999",  "0.999",  "0.999",  "0.999"}},
-    {"clip_norm",       {NULL, "0",      "0",      "0",      "0"}},
-    {"ema",             {NULL, "0",      "0",      "0",      "0"}},
-    {"drop_path",       {NULL, "0.1",    "0.2",    "0.3",    "0.1"}},
-    {"label_smoothing", {NULL, "0.1",    "0.1",    "0.1",    "0.1"}},
-    {"mixup",           {NULL, "0.8",    "0.8",    "0.8",    "0.8"}},
-    {"cutmix",          {NULL, "1",      "1",      "1",      "1"}},
-    {"mix_probability", {NULL, "1",      "1",      "1",      "1"}},
-    {"cutmix_probability", {NULL, "0.5", "0.5",    "0.5",    "0.5"}},
-    {"erase",           {NULL, "0.25",   "0.25",   "0.25",   "0.25"}},
-    {"crop_scale",      {NULL, "0.08,1", "0.08,1", "0.08,1", "0.2,1"}},
-    {"rand_augment",    {NULL, "rand-m9-mstd0.5-inc1", "rand-m9-mstd0.5-inc1", "rand-m9-mstd0.5-inc1", "rand-m9-mstd0.5-inc1"}},
+#define ALL(value) {NULL, value, value, value, value}
+    /*                           mae_base  mae_large mae_huge  small_data */
+    {"epochs",             {NULL, "100",    "50",     "50",     "50"}},
+    {"batch",              {NULL, "1024",   "1024",   "1024",   "64"}},
+    {"repeats",            ALL("1")},
+    {"blr",                {NULL, "5e-4",   "1e-3",   "1e-3",   "2e-3"}},
+    {"lr",                 ALL("0")},
+    {"min_lr",             ALL("1e-6")},
+    {"warmup_epochs",      ALL("5")},
+    {"layer_decay",        {NULL, "0.65",   "0.75",   "0.75",   "0.75"}},
+    {"weight_decay",       ALL("0.05")},
+    {"beta1",              ALL("0.9")},
+    {"beta2",              ALL("0.999")},
+    {"clip_norm",          ALL("0")},
+    {"ema",                ALL("0")},
+    {"drop_path",          {NULL, "0.1",    "0.2",    "0.3",    "0.1"}},
+    {"label_smoothing",    ALL("0.1")},
+    {"mixup",              ALL("0.8")},
+    {"cutmix",             ALL("1")},
+    {"mix_probability",    ALL("1")},
+    {"cutmix_probability", ALL("0.5")},
+    {"erase",              ALL("0.25")},
+    {"crop_scale",         {NULL, "0.08,1", "0.08,1", "0.08,1", "0.2,1"}},
+    {"rand_augment",       ALL("rand-m9-mstd0.5-inc1")},
 };
 /* clang-format on */
 
