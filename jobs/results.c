@@ -169,6 +169,7 @@ tec_run_plan tec_job_plan(const tec_invocation *call, const tec_setup_now *now, 
                           .threads = tec_settings_threads(settings),
                           .fresh = call->option[TEC_RUN_FRESH].times,
                           .deadline = deadline,
+                          .tensorboard = settings->run.tensorboard,
                           .lock_minutes = settings->run.lock_minutes};
 }
 

@@ -58,6 +58,7 @@ typedef struct tec_run_plan {
     tec_run_report *report;                    /* with `validation` */
     const void *report_context;
     const char *results; /* a file in `dir` that `report` writes, of which a new run removes an old one; NULL: none */
+    bool tensorboard;    /* the log's numbers go to event files, too */
     double lock_minutes; /* a restarted job waits so long for another process that trains in `dir` */
 } tec_run_plan;
 
@@ -65,7 +66,7 @@ typedef struct tec_run_plan {
 tec_status tec_run_check_options(int fresh, int finish);
 
 /* Collective; the same status on every rank. The run directory holds checkpoint.h5 and checkpoint_prev.h5
- * (tec/checkpoint.h), log.jsonl, settings.yaml, environment.json, lock and, once all epochs are done, DONE.
+ * (tec/checkpoint.h), log.jsonl, settings.yaml, environment.json, lock, events.out.tfevents.* and, once all epochs are done, DONE.
  *
  * Resumes from the checkpoint if there is one. If it is damaged, it is kept as checkpoint_damaged.h5, and the run
  * resumes from the previous one with a warning. When a run is started over, its old checkpoints are removed once the

@@ -156,6 +156,7 @@ typedef struct tec_settings {
         char *stage;             /* "": files are read where they are */
         int overlap;             /* tec_overlap: off | thread */
         int bucket_mb;
+        bool tensorboard; /* numbers of the log go to event files, too */
     } run;
     bool given[TEC_SETTINGS_MOST]; /* by row: in the YAML file or as an override; see tec_settings_given */
 } tec_settings;

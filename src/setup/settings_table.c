@@ -348,6 +348,8 @@ const tec_setting tec_settings_table[] = {
              "during the computation; for slow networks, such as Ethernet"},
     {AT(run, bucket_mb), INT(1, 1024, "4"),
      .help = "megabytes of gradients per allreduce"},
+    {AT(run, tensorboard), SWITCH("false"),
+     .help = "write the numbers of log.jsonl to event files in run.dir, too, which TensorBoard shows while the run goes on"},
 };
 /* clang-format on */
 

@@ -138,6 +138,8 @@ static tec_status open_log(run *r, bool resumed, bool idle)
             status = tec_run_directory_clear(r->plan, resumed);
         if (status == TEC_OK)
             status = tec_run_log_open(&r->log, r->plan->dir, r->state.step, finishing, &validated);
+        if (r->plan->tensorboard)
+            r->log.events = (run_events){.dir = r->plan->dir, .step = r->state.step};
         if (status == TEC_OK && !idle)
             status = tec_run_log_changes(&r->log, r->state.epoch + 1, r->state.step, &r->changes);
     }
