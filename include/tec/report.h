@@ -96,11 +96,17 @@ void tec_report_show_encoder(tec_report_run *run, const tec_report_images *image
 void tec_report_show_pixels(tec_report_run *run, const tec_report_images *images, tec_model *model,
                             const tec_normalisation *normalisation);
 
-/* TEC, created for one image: mask, what is predicted, and the base model's features. `base` is created for one image,
- * and its images are normalised in a way of their own. */
+/* The base of a TEC model. All pointers are borrowed. */
+typedef struct tec_report_base {
+    tec_frozen *frozen;                     /* created for one image */
+    const tec_normalisation *normalisation; /* of its images */
+    int last_layers;                        /* whose mean output is the feature */
+} tec_report_base;
+
+/* TEC, created for one image and `queries` patch queries: mask, what is predicted of features and attention (this if
+ * there are queries), and the base model's. */
 void tec_report_show_features(tec_report_run *run, const tec_report_images *images, tec_model *model,
-                              const tec_normalisation *normalisation, tec_frozen *base,
-                              const tec_normalisation *base_normalisation, int last_layers);
+                              const tec_normalisation *normalisation, const tec_report_base *base, int queries);
 
 /* Gives runs whose directories have the same name longer ones: "a/base" and "b/base". */
 void tec_report_tell_apart(tec_report_run *run, int count);

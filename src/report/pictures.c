@@ -210,22 +210,45 @@ static void heat(double value, uint8_t rgb[3])
         rgb[c] = (uint8_t)lround(stop[below][c] + (at - below) * (stop[below + 1][c] - stop[below][c]));
 }
 
+/* Values [L] of patches as heat, from `low` to `high`. */
+static void show_heat(tec_report_picture *picture, const double *value, int patches, double low, double high)
+{
+    uint8_t *pixels = tec_allocate(3 * (size_t)patches);
+    for (int l = 0; l < patches; l++)
+        heat(high > low ? (value[l] - low) / (high - low) : 0, pixels + 3 * l);
+    set_picture(picture, pixels, (int)lround(sqrt(patches)), 3);
+    free(pixels);
+}
+
+/* Makes *low and *high the range of values, and what they were. */
+static void widen(const double *value, int count, double *low, double *high)
+{
+    for (int i = 0; i < count; i++) {
+        *low = tec_min_double(*low, value[i]);
+        *high = tec_max_double(*high, value[i]);
+    }
+}
+
+/* Adds weight times the softmax of logits / tau [L] to `share`. */
+static void add_softmax(const real *logit, int L, double tau, double weight, double *share)
+{
+    double largest = (double)logit[0], sum = 0;
+    for (int l = 1; l < L; l++)
+        largest = tec_max_double(largest, (double)logit[l]);
+    for (int l = 0; l < L; l++)
+        sum += exp(((double)logit[l] - largest) / tau);
+    for (int l = 0; l < L; l++)
+        share[l] += weight * exp(((double)logit[l] - largest) / tau) / sum;
+}
+
 /* The softmax of logits [L], from its least to its largest value, as in DINO's figures. */
 static void show_attention(tec_report_picture *picture, const real *logit, int patches)
 {
-    int grid = (int)lround(sqrt(patches)), largest = 0, least = 0;
-    uint8_t *pixels = tec_allocate(3 * (size_t)patches);
-    for (int l = 1; l < patches; l++) {
-        largest = logit[l] > logit[largest] ? l : largest;
-        least = logit[l] < logit[least] ? l : least;
-    }
-    double low = exp((double)logit[least] - (double)logit[largest]), range = 1 - low;
-    for (int l = 0; l < patches; l++) {
-        double share = exp((double)logit[l] - (double)logit[largest]);
-        heat(range > 0 ? (share - low) / range : 0, pixels + 3 * l);
-    }
-    set_picture(picture, pixels, grid, 3);
-    free(pixels);
+    double *share = tec_allocate_zeroed((size_t)patches, sizeof *share), low = INFINITY, high = -INFINITY;
+    add_softmax(logit, patches, 1, 1, share);
+    widen(share, patches, &low, &high);
+    show_heat(picture, share, patches, low, high);
+    free(share);
 }
 
 /* Rows [L, D] as colours; `only`: those of the patches listed there [count], the rest is grey. NULL: all. */
@@ -294,51 +317,123 @@ void tec_report_show_encoder(tec_report_run *run, const tec_report_images *image
 
 /* -- TEC -- */
 
-/* The base model's features of all images [count, L, C], as the new model is to predict them. */
-static real *make_targets(const tec_report_images *images, tec_frozen *base, const tec_normalisation *normalisation,
-                          int last_layers)
+/* What the base model gives of all images, and the new model is to predict. */
+typedef struct targets {
+    real *feature;   /* [count, L, C] standardised */
+    real *attention; /* [count, 1 + K, H, L] logits */
+    int *topk;       /* [count, K] */
+    int H, L, C, K;
+} targets;
+
+static targets make_targets(const tec_report_images *images, const tec_report_base *base, int queries)
 {
-    const tec_model_config *config = tec_frozen_config(base);
-    int L = tec_model_patches(config), C = config->width;
-    size_t tokens = (size_t)L * (size_t)C;
-    real *normal = normalise(images, normalisation), *out = tec_allocate((size_t)images->count * tokens * sizeof *out);
-    real *attention = tec_allocate(2 * (size_t)config->heads * (size_t)L * sizeof *attention);
-    int query;
-    for (int i = 0; i < images->count; i++) {
-        real *mine = out + (size_t)i * tokens;
-        tec_frozen_targets(base, normal + (size_t)i * pixels_of(images), 1, last_layers, 1, mine, attention, &query);
-        tec_standardize_patches(mine, L, C, mine);
+    const tec_model_config *config = tec_frozen_config(base->frozen);
+    const size_t n = (size_t)images->count;
+    targets t = {.H = config->heads, .L = tec_model_patches(config), .C = config->width, .K = tec_max_int(queries, 1)};
+    const size_t tokens = (size_t)t.L * (size_t)t.C, logits = (size_t)(1 + t.K) * (size_t)t.H * (size_t)t.L;
+    t.feature = tec_allocate(n * tokens * sizeof *t.feature);
+    t.attention = tec_allocate(n * logits * sizeof *t.attention);
+    t.topk = tec_allocate(n * (size_t)t.K * sizeof *t.topk);
+    real *normal = normalise(images, base->normalisation);
+    for (size_t i = 0; i < n; i++) {
+        real *mine = t.feature + i * tokens;
+        tec_frozen_targets(base->frozen, normal + i * pixels_of(images), 1, base->last_layers, t.K, mine,
+                           t.attention + i * logits, t.topk + i * (size_t)t.K);
+        tec_standardize_patches(mine, t.L, t.C, mine);
     }
-    free(attention);
     free(normal);
-    return out;
+    return t;
 }
 
-void tec_report_show_features(tec_report_run *run, const tec_report_images *images, tec_model *model,
-                              const tec_normalisation *normalisation, tec_frozen *base,
-                              const tec_normalisation *base_normalisation, int last_layers)
+static void free_targets(targets *t)
 {
-    const tec_model_config *config = tec_model_get_config(model);
-    int L = tec_model_patches(config), C = config->base_width, hidden = L - images->visible;
-    real *target = make_targets(images, base, base_normalisation, last_layers),
-         *normal = normalise(images, normalisation);
-    real *predicted = tec_allocate((size_t)hidden * (size_t)C * sizeof *predicted);
-    pca p = tec_pca_fit(target, images->count * L, C);
-    show_masks(&run->pictures, images, config->patch);
+    free(t->topk);
+    free(t->attention);
+    free(t->feature);
+}
+
+static tec_example example_of(const tec_report_images *images, const targets *t, const real *normal, int i)
+{
+    return (tec_example){.image = normal + (size_t)i * pixels_of(images),
+                         .shuffle = images->shuffle[i],
+                         .topk = t->topk + (size_t)i * (size_t)t->K};
+}
+
+static void show_features(tec_report_run *run, const tec_report_images *images, tec_model *model, const targets *t,
+                          const real *normal)
+{
+    const int hidden = t->L - images->visible;
+    real *predicted = tec_allocate((size_t)hidden * (size_t)t->C * sizeof *predicted);
+    pca p = tec_pca_fit(t->feature, images->count * t->L, t->C);
     tec_report_picture *picture = add_column(&run->pictures, tec_string_copy("predicted features"));
     for (int i = 0; i < images->count; i++) {
-        const tec_example example = {.image = normal + (size_t)i * pixels_of(images), .shuffle = images->shuffle[i]};
+        const tec_example example = example_of(images, t, normal, i);
         tec_model_predict(model, &example, 1, predicted);
-        show_colours(&picture[i], &p, predicted, L, images->shuffle[i] + images->visible, hidden);
+        show_colours(&picture[i], &p, predicted, t->L, images->shuffle[i] + images->visible, hidden);
     }
     picture = add_column(&run->pictures, tec_string_copy("base's features"));
     for (int i = 0; i < images->count; i++)
-        show_colours(&picture[i], &p, target + (size_t)i * (size_t)L * (size_t)C, L, NULL, L);
+        show_colours(&picture[i], &p, t->feature + (size_t)i * (size_t)t->L * (size_t)t->C, t->L, NULL, t->L);
     add_hint(&run->pictures,
              "Features: those of the base model, standardised over the patches, as the three principal components "
              "that these have over all images here; the new model predicts them for the hidden patches.");
     tec_pca_free(&p);
     free(predicted);
+}
+
+/* Shares of attention, mean over the heads, of one query: what is predicted, and what it should be. On one scale. */
+static void show_pair(tec_report_picture *predicted, tec_report_picture *wanted, const real *of_new,
+                      const real *of_base, const targets *t, double tau)
+{
+    double *share = tec_allocate_zeroed(2 * (size_t)t->L, sizeof *share), low = INFINITY, high = -INFINITY;
+    for (int h = 0; h < t->H; h++) {
+        add_softmax(of_new + (size_t)h * (size_t)t->L, t->L, 1, 1.0 / t->H, share);
+        add_softmax(of_base + (size_t)h * (size_t)t->L, t->L, tau, 1.0 / t->H, share + t->L);
+    }
+    widen(share, 2 * t->L, &low, &high);
+    show_heat(predicted, share, t->L, low, high);
+    show_heat(wanted, share + t->L, t->L, low, high);
+    free(share);
+}
+
+/* The class query, then the patch queries. */
+static void show_queries(tec_report_run *run, const tec_report_images *images, tec_model *model, const targets *t,
+                         const real *normal)
+{
+    const double tau = tec_model_get_config(model)->attention_tau;
+    const size_t map = (size_t)t->H * (size_t)t->L, all = (size_t)(1 + t->K) * map;
+    real *logits = tec_allocate((size_t)images->count * all * sizeof *logits);
+    for (int i = 0; i < images->count; i++) {
+        const tec_example example = example_of(images, t, normal, i);
+        tec_model_predict_attention(model, &example, 1, logits + (size_t)i * all);
+    }
+    for (int q = 0; q <= t->K; q++) {
+        char *who = q == 0 ? tec_string_copy("class token") : tec_string_format("top patch %d", q);
+        tec_report_picture *predicted = add_column(&run->pictures, tec_string_format("predicted attention, %s", who));
+        tec_report_picture *wanted = add_column(&run->pictures, tec_string_format("base's attention, %s", who));
+        for (int i = 0; i < images->count; i++) {
+            const size_t at = (size_t)i * all + (size_t)q * map;
+            show_pair(&predicted[i], &wanted[i], logits + at, t->attention + at, t, tau);
+        }
+        free(who);
+    }
+    add_hint(&run->pictures,
+             "Predicted attention: over all patches, of the class token and of those patches that it attends to most, "
+             "mean of the heads, beside the base's, which the loss compares it with; each pair from its least (black) "
+             "to its most (yellow).");
+    free(logits);
+}
+
+void tec_report_show_features(tec_report_run *run, const tec_report_images *images, tec_model *model,
+                              const tec_normalisation *normalisation, const tec_report_base *base, int queries)
+{
+    const tec_model_config *config = tec_model_get_config(model);
+    targets t = make_targets(images, base, queries);
+    real *normal = normalise(images, normalisation);
+    show_masks(&run->pictures, images, config->patch);
+    show_features(run, images, model, &t, normal);
+    if (config->predict_attention && queries > 0)
+        show_queries(run, images, model, &t, normal);
     free(normal);
-    free(target);
+    free_targets(&t);
 }

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MOST_QUERIES = 2 }; /* patches whose attention is shown */
+
 /* What is opened for a run; the images are owned here. */
 typedef struct viewing {
     tec_comm alone;
@@ -88,10 +90,10 @@ static void draw_masks(viewing *v, const tec_model_config *config)
 
 /* -- models -- */
 
-/* The model with its decoders, for one image. */
-static tec_status open_model(const viewing *v, const tec_model_config *config, tec_model **out)
+/* The model with its decoders, for one image and `queries` patch queries. */
+static tec_status open_model(const viewing *v, const tec_model_config *config, int queries, tec_model **out)
 {
-    TEC_TRY(tec_model_create(out, config, 1, v->images.visible, 0));
+    TEC_TRY(tec_model_create(out, config, 1, v->images.visible, queries));
     tec_status status = tec_checkpoint_read_weights(v->path, tec_model_params(*out));
     if (status != TEC_OK) {
         tec_model_free(*out);
@@ -104,7 +106,7 @@ static tec_status show_pixels(viewing *v, tec_report_run *run)
 {
     tec_model *model;
     draw_masks(v, &run->model);
-    TEC_TRY(open_model(v, &run->model, &model));
+    TEC_TRY(open_model(v, &run->model, 0, &model));
     tec_report_show_pixels(run, &v->images, model, &v->normalisation);
     tec_model_free(model);
     return TEC_OK;
@@ -124,11 +126,16 @@ static tec_status show_features(viewing *v, tec_report_run *run)
     if (config->width != run->model.base_width || tec_model_patches(config) != tec_model_patches(&run->model))
         status = tec_fail(TEC_USER_ERROR, "%s is not the base model of the run: its features have another shape",
                           v->settings.base.model);
+    const int queries = tec_min_int(v->settings.targets.topk, tec_min_int(MOST_QUERIES, tec_model_patches(config)));
     if (status == TEC_OK)
-        status = open_model(v, &run->model, &model);
+        status = open_model(v, &run->model, queries, &model);
     if (status == TEC_OK)
-        tec_report_show_features(run, &v->images, model, &v->normalisation, base, &normalisation,
-                                 tec_min_int(v->settings.targets.last_layers, config->depth));
+        tec_report_show_features(
+            run, &v->images, model, &v->normalisation,
+            &(tec_report_base){.frozen = base,
+                               .normalisation = &normalisation,
+                               .last_layers = tec_min_int(v->settings.targets.last_layers, config->depth)},
+            queries);
     tec_model_free(model);
     tec_frozen_close(base);
     return status;

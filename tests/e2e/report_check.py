@@ -169,9 +169,16 @@ def cut(image):
     return [b"".join(row[x:x + 7] for row in rows[y:y + 7]) for y in range(0, 28, 7) for x in range(0, 28, 7)]
 
 
+def check_pair(name, pixels):
+    """Two maps on one scale: the least of both is the darkest colour, the greatest the palest."""
+    shades = {bytes(pixels[i:i + 3]) for i in range(0, len(pixels), 3)}
+    if not {bytes((8, 6, 30)), bytes((252, 246, 168))} <= shades:
+        fail(f"the attention of {name} is not between its least and its greatest value")
+
+
 def check_pictures(page, idx):
     """28 x 28 grey images in patches of 7 pixels."""
-    images, grids = open(idx, "rb").read()[16:], {}
+    images, grids, pairs = open(idx, "rb").read()[16:], {}, {}
     for alt, width, _, _, pixels in page.pictures:
         what, sample = re.fullmatch(r"(.*) of .*\[(\d+)\]", alt).groups()
         image = images[784 * int(sample):784 * int(sample) + 784]
@@ -186,6 +193,12 @@ def check_pictures(page, idx):
                 fail(f"{alt}: hidden patches are not grey")
         elif what != "image" and width != 4:
             fail(f"{alt}: {width} instead of 4 patches a side")
+        if re.match(r"(predicted|base's) attention", what):
+            pairs.setdefault((what.split(", ")[1], sample), []).append(pixels)
+    for name, maps in pairs.items():
+        if len(maps) != 2:
+            fail(f"the attention of {name} has {len(maps)} maps instead of 2")
+        check_pair(name, b"".join(maps))
 
 
 page = Page()

@@ -79,7 +79,9 @@ run tec targets -c tiny.yaml base.model=base/checkpoint.h5 targets.dir=targets
 run tec pretrain -c tiny.yaml base.model=base/checkpoint.h5 targets.dir=targets run.dir=new pretrain.epochs=2
 run tec report new -o new.html report.pictures=3
 check new.html new val/images-idx3-ubyte
-has_pictures new.html 21 # 3 images: as above, with predicted and base's features in place of the reconstruction
+# 3 images: as above, with predicted and base's features in place of the reconstruction, and the attention of the class
+# token and of two patches, predicted and the base's
+has_pictures new.html 39
 run tec report new -o none.html report.pictures=0
 has_pictures none.html 0
 make_folder photos 3
@@ -97,7 +99,7 @@ has_pictures lone.html 0
 
 if command -v chromium >"$out"; then
     say "in a browser, narrow and wide"
-    in_browser new.html 21
+    in_browser new.html 39
     in_browser tuned.html 24
 else
     echo "SKIPPED: report in a browser: there is no chromium (Debian: chromium)"
