@@ -87,7 +87,8 @@ const tec_command tec_command_report = {
         "warning. The same files give the same page.\n\n"
         "Where checkpoint and images are at hand, pictures show what the model makes of a few images: patch tokens as "
         "colours (their principal components), attention of the class token by head, MAE's reconstruction, or the "
-        "features and the attention that a new model predicts beside those of its base. Images are cut as for evaluation. Paths in a run's "
+        "features and the attention that a new model predicts beside those of its base. For each of them "
+        "the nearest images are looked for among some of data.train (report.among), with their labels. Images are cut as for evaluation. Paths in a run's "
         "settings are looked for from where tec report is called.\n\n"
         "With --csv, FILE gets the log of one run for spreadsheets: a column for each member that its lines have.",
     .options = options,

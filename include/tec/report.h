@@ -25,6 +25,8 @@ typedef struct tec_report_picture {
     unsigned char *png; /* owned */
     size_t bytes;
     int width, height;
+    char *caption; /* owned, as `file`; NULL: none */
+    char *file;    /* what it shows; NULL: the image of its row */
 } tec_report_picture;
 
 /* One way of looking at images. */
@@ -59,6 +61,7 @@ typedef struct tec_report_run {
     int setting_count;
     size_t setting_capacity;
     tec_report_pictures pictures; /* by the functions below */
+    tec_report_pictures nearest;  /* by tec_report_show_nearest */
     char **note;                  /* what is missing or damaged, a sentence each; owned */
     int note_count;
     size_t note_capacity;
@@ -107,6 +110,19 @@ typedef struct tec_report_base {
  * there are queries), and the base model's. */
 void tec_report_show_features(tec_report_run *run, const tec_report_images *images, tec_model *model,
                               const tec_normalisation *normalisation, const tec_report_base *base, int queries);
+
+/* Images, and for each the ones that are nearest to it by their features. All pointers are borrowed. */
+typedef struct tec_report_nearest {
+    int images, k; /* k nearest of each */
+    int size, channels;
+    const uint8_t *const *square; /* [images, 1 + k]: the image, then the nearest first; each [size, size, c] */
+    const char *const *name;      /* [images, 1 + k] */
+    const char *const *label;     /* [images, 1 + k] names of classes; NULL: not known */
+    const double *similarity;     /* [images, k] cosine */
+    const char *among, *by;       /* for the hint: "300 of the 60000 images of PATH", "the class token" */
+} tec_report_nearest;
+
+void tec_report_show_nearest(tec_report_run *run, const tec_report_nearest *nearest);
 
 /* Gives runs whose directories have the same name longer ones: "a/base" and "b/base". */
 void tec_report_tell_apart(tec_report_run *run, int count);

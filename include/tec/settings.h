@@ -145,6 +145,7 @@ typedef struct tec_settings {
     struct {
         char *images; /* "": those of the run */
         int pictures;
+        int among; /* nearest images are looked for among so many of data.train; 0: none */
     } report;
     struct {
         char *dir;

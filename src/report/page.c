@@ -53,8 +53,10 @@ static void put_page(FILE *out, const tec_report_run *run, int count)
     tec_report_facts(out, run, count);
     tec_report_evaluations(out, run, count);
     tec_report_curves(out, run, count);
-    for (int i = 0; i < count; i++)
-        tec_report_pictures_put(out, &run[i]);
+    for (int i = 0; i < count; i++) {
+        tec_report_pictures_put(out, "What the model sees", &run[i], &run[i].pictures);
+        tec_report_pictures_put(out, "Nearest images", &run[i], &run[i].nearest);
+    }
     for (int i = 0; i < count; i++)
         tec_report_classes(out, &run[i]);
     tec_report_settings(out, run, count);

@@ -24,8 +24,11 @@ enum {
 void tec_report_free_pictures(tec_report_pictures *p)
 {
     for (int k = 0; k < p->column_count; k++) {
-        for (int i = 0; i < p->images; i++)
+        for (int i = 0; i < p->images; i++) {
             free(p->column[k].picture[i].png);
+            free(p->column[k].picture[i].caption);
+            free(p->column[k].picture[i].file);
+        }
         free(p->column[k].picture);
         free(p->column[k].title);
     }
@@ -36,8 +39,7 @@ void tec_report_free_pictures(tec_report_pictures *p)
     free(p->hint);
 }
 
-/* A new column without pictures; takes the title over. */
-static tec_report_picture *add_column(tec_report_pictures *p, char *title)
+tec_report_picture *tec_report_add_column(tec_report_pictures *p, char *title)
 {
     p->column = tec_grow(p->column, (size_t)p->column_count, &p->column_capacity, sizeof *p->column);
     tec_report_column *column = &p->column[p->column_count++];
@@ -46,7 +48,7 @@ static tec_report_picture *add_column(tec_report_pictures *p, char *title)
     return column->picture;
 }
 
-static void set_picture(tec_report_picture *picture, const uint8_t *pixels, int size, int channels)
+void tec_report_set_picture(tec_report_picture *picture, const uint8_t *pixels, int size, int channels)
 {
     picture->width = picture->height = size;
     picture->png = tec_png_make(pixels, size, size, channels, &picture->bytes);
@@ -57,17 +59,27 @@ static void put_picture(FILE *out, const tec_report_picture *picture, const char
     fprintf(out, "<td><img width=\"%d\" height=\"%d\"%s alt=\"", picture->width, picture->height,
             picture->width < COARSE ? " class=\"coarse\"" : "");
     tec_html_text(out, title);
-    tec_html_put(out, " of ", name, "\" src=\"data:image/png;base64,");
+    tec_html_put(out, " of ", name, "");
+    if (picture->file)
+        tec_html_put(out, ": ", picture->file, "");
+    if (picture->caption)
+        tec_html_put(out, ": ", picture->caption, "");
+    if (picture->file)
+        tec_html_put(out, "\" title=\"", picture->file, "");
+    fputs("\" src=\"data:image/png;base64,", out);
     tec_base64_put(out, picture->png, picture->bytes);
-    fputs("\"></td>", out);
+    fputs("\">", out);
+    if (picture->caption)
+        tec_html_put(out, "<span class=\"hint\">", picture->caption, "</span>");
+    fputs("</td>", out);
 }
 
-void tec_report_pictures_put(FILE *out, const tec_report_run *run)
+void tec_report_pictures_put(FILE *out, const char *heading, const tec_report_run *run, const tec_report_pictures *p)
 {
-    const tec_report_pictures *p = &run->pictures;
     if (p->column_count == 0)
         return;
-    tec_html_put(out, "<section class=\"seen\"><h2>What the model sees: ", run->name, "</h2>\n");
+    tec_html_put(out, "<section class=\"seen\"><h2>", heading, ": ");
+    tec_html_put(out, "", run->name, "</h2>\n");
     if (p->hint)
         tec_html_put(out, "<p class=\"hint\">", p->hint, "</p>\n");
     fputs("<div class=\"wide\" tabindex=\"0\"><table class=\"pictures\"><thead><tr>", out);
@@ -105,9 +117,10 @@ void tec_report_show_images(tec_report_run *run, const tec_report_images *images
     p->name = tec_allocate((size_t)images->count * sizeof *p->name);
     for (int i = 0; i < images->count; i++)
         p->name[i] = tec_string_copy(images->name[i]);
-    tec_report_picture *picture = add_column(p, tec_string_copy("image"));
+    tec_report_picture *picture = tec_report_add_column(p, tec_string_copy("image"));
     for (int i = 0; i < images->count; i++)
-        set_picture(&picture[i], images->square + (size_t)i * pixels_of(images), images->size, images->channels);
+        tec_report_set_picture(&picture[i], images->square + (size_t)i * pixels_of(images), images->size,
+                               images->channels);
 }
 
 static real *normalise(const tec_report_images *images, const tec_normalisation *n)
@@ -129,7 +142,7 @@ static size_t place_of(const tec_report_images *images, int side, int patch, int
 static void show_masks(tec_report_pictures *p, const tec_report_images *images, int side)
 {
     const uint8_t grey = 128;
-    tec_report_picture *picture = add_column(p, tec_string_copy("visible patches"));
+    tec_report_picture *picture = tec_report_add_column(p, tec_string_copy("visible patches"));
     uint8_t *pixels = tec_allocate(pixels_of(images));
     int patches = (images->size / side) * (images->size / side);
     for (int i = 0; i < images->count; i++) {
@@ -138,7 +151,7 @@ static void show_masks(tec_report_pictures *p, const tec_report_images *images, 
             for (int at = 0; at < side * side * images->channels; at++)
                 pixels[place_of(images, side, images->shuffle[i][k], at / images->channels / side,
                                 at / images->channels % side, at % images->channels)] = grey;
-        set_picture(&picture[i], pixels, images->size, images->channels);
+        tec_report_set_picture(&picture[i], pixels, images->size, images->channels);
     }
     free(pixels);
 }
@@ -173,7 +186,7 @@ void tec_report_show_pixels(tec_report_run *run, const tec_report_images *images
     int side = config->patch, patches = tec_model_patches(config), hidden = patches - images->visible;
     size_t outputs = (size_t)side * (size_t)side * (size_t)images->channels;
     show_masks(&run->pictures, images, side);
-    tec_report_picture *picture = add_column(&run->pictures, tec_string_copy("reconstruction"));
+    tec_report_picture *picture = tec_report_add_column(&run->pictures, tec_string_copy("reconstruction"));
     real *normal = normalise(images, normalisation), *predicted = tec_allocate((size_t)hidden * outputs * sizeof(real));
     real *own = tec_allocate((size_t)hidden * outputs * sizeof *own);
     uint8_t *pixels = tec_allocate(pixels_of(images));
@@ -186,7 +199,7 @@ void tec_report_show_pixels(tec_report_run *run, const tec_report_images *images
         for (int k = 0; k < hidden; k++)
             put_patch(images, normalisation, side, at[k], config->norm_pix, predicted + (size_t)k * outputs,
                       own + (size_t)k * outputs, pixels);
-        set_picture(&picture[i], pixels, images->size, images->channels);
+        tec_report_set_picture(&picture[i], pixels, images->size, images->channels);
     }
     add_hint(&run->pictures,
              config->norm_pix ? "Reconstruction: hidden patches as they are predicted, with mean and deviation of the "
@@ -216,7 +229,7 @@ static void show_heat(tec_report_picture *picture, const double *value, int patc
     uint8_t *pixels = tec_allocate(3 * (size_t)patches);
     for (int l = 0; l < patches; l++)
         heat(high > low ? (value[l] - low) / (high - low) : 0, pixels + 3 * l);
-    set_picture(picture, pixels, (int)lround(sqrt(patches)), 3);
+    tec_report_set_picture(picture, pixels, (int)lround(sqrt(patches)), 3);
     free(pixels);
 }
 
@@ -260,7 +273,7 @@ static void show_colours(tec_report_picture *picture, const pca *p, const real *
     memset(pixels, 128, 3 * (size_t)patches);
     for (int i = 0; i < count; i++)
         tec_pca_colour(p, rows + (size_t)i * (size_t)p->width, pixels + 3 * (only ? only[i] : i));
-    set_picture(picture, pixels, grid, 3);
+    tec_report_set_picture(picture, pixels, grid, 3);
     free(pixels);
 }
 
@@ -275,7 +288,7 @@ static void show_tokens(tec_report_run *run, const tec_report_images *images, te
         tec_frozen_tap(frozen, normal + (size_t)i * pixels_of(images), 1, &(tec_tap){.pooling = TEC_POOL_NONE},
                        token + (size_t)i * tokens);
     pca p = tec_pca_fit(token, images->count * L, D);
-    tec_report_picture *picture = add_column(&run->pictures, tec_string_copy("patch tokens"));
+    tec_report_picture *picture = tec_report_add_column(&run->pictures, tec_string_copy("patch tokens"));
     for (int i = 0; i < images->count; i++)
         show_colours(&picture[i], &p, token + (size_t)i * tokens, L, NULL, L);
     add_hint(&run->pictures, "Patch tokens: of the last block, their first three principal components over all images "
@@ -295,7 +308,8 @@ static void show_heads(tec_report_run *run, const tec_report_images *images, tec
         tec_frozen_targets(frozen, normal + (size_t)i * pixels_of(images), 1, 1, 1, feature,
                            attention + (size_t)i * logits, &query);
     for (int h = 0; h < tec_min_int(H, MOST_HEADS); h++) {
-        tec_report_picture *picture = add_column(&run->pictures, tec_string_format("attention, head %d", h + 1));
+        tec_report_picture *picture =
+            tec_report_add_column(&run->pictures, tec_string_format("attention, head %d", h + 1));
         for (int i = 0; i < images->count; i++)
             show_attention(&picture[i], attention + (size_t)i * logits + (size_t)h * (size_t)L, L);
     }
@@ -365,13 +379,13 @@ static void show_features(tec_report_run *run, const tec_report_images *images, 
     const int hidden = t->L - images->visible;
     real *predicted = tec_allocate((size_t)hidden * (size_t)t->C * sizeof *predicted);
     pca p = tec_pca_fit(t->feature, images->count * t->L, t->C);
-    tec_report_picture *picture = add_column(&run->pictures, tec_string_copy("predicted features"));
+    tec_report_picture *picture = tec_report_add_column(&run->pictures, tec_string_copy("predicted features"));
     for (int i = 0; i < images->count; i++) {
         const tec_example example = example_of(images, t, normal, i);
         tec_model_predict(model, &example, 1, predicted);
         show_colours(&picture[i], &p, predicted, t->L, images->shuffle[i] + images->visible, hidden);
     }
-    picture = add_column(&run->pictures, tec_string_copy("base's features"));
+    picture = tec_report_add_column(&run->pictures, tec_string_copy("base's features"));
     for (int i = 0; i < images->count; i++)
         show_colours(&picture[i], &p, t->feature + (size_t)i * (size_t)t->L * (size_t)t->C, t->L, NULL, t->L);
     add_hint(&run->pictures,
@@ -409,8 +423,10 @@ static void show_queries(tec_report_run *run, const tec_report_images *images, t
     }
     for (int q = 0; q <= t->K; q++) {
         char *who = q == 0 ? tec_string_copy("class token") : tec_string_format("top patch %d", q);
-        tec_report_picture *predicted = add_column(&run->pictures, tec_string_format("predicted attention, %s", who));
-        tec_report_picture *wanted = add_column(&run->pictures, tec_string_format("base's attention, %s", who));
+        tec_report_picture *predicted =
+            tec_report_add_column(&run->pictures, tec_string_format("predicted attention, %s", who));
+        tec_report_picture *wanted =
+            tec_report_add_column(&run->pictures, tec_string_format("base's attention, %s", who));
         for (int i = 0; i < images->count; i++) {
             const size_t at = (size_t)i * all + (size_t)q * map;
             show_pair(&predicted[i], &wanted[i], logits + at, t->attention + at, t, tau);

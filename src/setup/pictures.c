@@ -1,5 +1,5 @@
 /* Opens what the pictures of a report are made of: a run's model, its base, and images. */
-#include "tec/setup.h"
+#include "viewing.h"
 
 #include "tec/checkpoint.h"
 #include "tec/files.h"
@@ -11,28 +11,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_QUERIES = 2 }; /* patches whose attention is shown */
-
-/* What is opened for a run; the images are owned here. */
-typedef struct viewing {
-    tec_comm alone;
-    tec_settings settings; /* of the run, changed for its model and images; borrows its texts */
-    char *path;            /* of the checkpoint */
-    tec_frozen *frozen;
-    tec_normalisation normalisation;
-    tec_preprocessing preprocessing;
-    tec_report_images images;
-    uint8_t *square;
-    char **name;
-    int **shuffle;
-    int64_t *sample; /* [images.count] their numbers in the set */
-} viewing;
+enum {
+    MOST_QUERIES = 2, /* patches whose attention is shown */
+    SMALL = 112       /* pixels */
+};
 
 /* -- images -- */
 
+int tec_viewing_small(const viewing *v)
+{
+    return tec_min_int(v->images.size, SMALL);
+}
+
 static void add_image(viewing *v, const tec_dataset *set, int64_t sample, tec_report_run *run)
 {
-    size_t pixels = (size_t)v->images.size * (size_t)v->images.size * (size_t)v->images.channels;
+    const size_t pixels = (size_t)v->images.size * (size_t)v->images.size * (size_t)v->images.channels;
+    const int small = tec_viewing_small(v), label = tec_dataset_label(set, sample);
     char name[512];
     tec_image image;
     if (tec_dataset_read(set, sample, &image) != TEC_OK) {
@@ -40,7 +34,10 @@ static void add_image(viewing *v, const tec_dataset *set, int64_t sample, tec_re
         return;
     }
     tec_view_center(&image, &v->preprocessing, v->images.size, v->square + (size_t)v->images.count * pixels);
+    tec_view_center(&image, &v->preprocessing, small,
+                    v->small + (size_t)v->images.count * (size_t)small * (size_t)small * (size_t)v->images.channels);
     tec_image_free(&image);
+    v->label[v->images.count] = label < 0 ? NULL : tec_string_copy(tec_dataset_class_name(set, label));
     v->sample[v->images.count] = sample;
     v->name[v->images.count++] = tec_string_copy(tec_dataset_name(set, sample, name, sizeof name));
 }
@@ -50,7 +47,7 @@ static tec_status read_images(viewing *v, const char *path, int most, tec_report
     tec_dataset *set;
     const tec_model_config *config = &run->model;
     v->settings.data.val = (char *)(uintptr_t)path;
-    v->settings.data.labels = TEC_LABELS_NONE;
+    v->settings.data.labels = TEC_LABELS_AUTO;
     v->settings.data.val_labels = (char *)(uintptr_t) "";
     TEC_TRY(tec_setup_dataset(&v->alone, &v->settings, false, &set));
     v->preprocessing = tec_setup_choose_preprocessing(&v->settings, v->preprocessing, set, set);
@@ -60,7 +57,10 @@ static tec_status read_images(viewing *v, const char *path, int most, tec_report
     v->images.channels = config->channels;
     v->square = tec_allocate((size_t)count * (size_t)config->image_size * (size_t)config->image_size *
                              (size_t)config->channels);
+    v->small = tec_allocate((size_t)count * (size_t)tec_viewing_small(v) * (size_t)tec_viewing_small(v) *
+                            (size_t)config->channels);
     v->name = tec_allocate_zeroed((size_t)count, sizeof *v->name);
+    v->label = tec_allocate_zeroed((size_t)count, sizeof *v->label);
     v->sample = tec_allocate_zeroed((size_t)count, sizeof *v->sample);
     for (int i = 0; i < count; i++)
         add_image(v, set, i * size / count, run);
@@ -151,12 +151,15 @@ static void close_viewing(viewing *v)
 {
     for (int i = 0; i < v->images.count; i++) {
         free(v->name[i]);
+        free(v->label[i]);
         if (v->shuffle)
             free(v->shuffle[i]);
     }
     free(v->shuffle);
     free(v->sample);
+    free(v->label);
     free(v->name);
+    free(v->small);
     free(v->square);
     tec_frozen_close(v->frozen);
     free(v->path);
@@ -164,7 +167,7 @@ static void close_viewing(viewing *v)
 
 void tec_setup_pictures(const tec_settings *settings, const tec_settings *of_run, tec_report_run *run)
 {
-    viewing v = {.settings = *of_run, .path = tec_path_join(run->dir, "checkpoint.h5")};
+    viewing v = {.settings = *of_run, .labels = of_run->data.labels, .path = tec_path_join(run->dir, "checkpoint.h5")};
     const char *path = settings->report.images[0] ? settings->report.images
                        : of_run->data.val[0]      ? of_run->data.val
                                                   : of_run->data.train;
@@ -186,6 +189,9 @@ void tec_setup_pictures(const tec_settings *settings, const tec_settings *of_run
         status = show_features(&v, run);
     if (status != TEC_OK)
         tec_report_note(run, "%s lacks pictures: %s", run->name, tec_error_message());
+    if (v.images.count > 0 && settings->report.among > 0 &&
+        tec_viewing_nearest(&v, settings->report.among, run) != TEC_OK)
+        tec_report_note(run, "%s lacks nearest images: %s", run->name, tec_error_message());
 done:
     close_viewing(&v);
 }

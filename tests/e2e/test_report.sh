@@ -57,7 +57,15 @@ run tec finetune -c tiny.yaml finetune.model=base/checkpoint.h5 run.dir=tuned fi
 say "one run, of either kind: the page is whole, its curves are those of the log, the same again"
 expect_exit 0 'base.html: 1 run' tec report base -o base.html
 check base.html base val/images-idx3-ubyte
-has_pictures base.html 36 # 6 images: image, tokens, 2 heads, mask, reconstruction
+has_pictures base.html 72 # 6 images: image, tokens, 2 heads, mask, reconstruction; image, 5 nearest
+for set in train val; do
+    run tec features base/checkpoint.h5 $set/images-idx3-ubyte -o $set.h5
+done
+run tec neighbours train.h5 val.h5 --k 5 -o near.csv
+run tec report base -o near.html report.among=310
+check near.html base val/images-idx3-ubyte train/images-idx3-ubyte near.csv
+run tec report base -o train.html report.images=train/images-idx3-ubyte report.pictures=2
+! grep -q 'alt="nearest [0-9] of \([^:]*\): \1:' train.html || fail "an image is its own neighbour"
 shows base.html 'pretraining from pixels'
 shows base.html '>pretrain.batch</th><td>31</td><td class="more">'
 shows base.html 'class="mark s0".*pretrain.stop_after_steps 14'
@@ -70,7 +78,7 @@ run tec report base -o again.html
 cmp base.html again.html || fail "the same run gives two pages"
 run tec report tuned -o tuned.html
 check tuned.html tuned val/images-idx3-ubyte
-has_pictures tuned.html 24
+has_pictures tuned.html 60
 shows tuned.html 'Confusion matrix'
 (($(grep -c 'taken for' tuned.html) >= 16)) || fail "the confusion matrix is not whole"
 
@@ -81,17 +89,17 @@ run tec report new -o new.html report.pictures=3
 check new.html new val/images-idx3-ubyte
 # 3 images: as above, with predicted and base's features in place of the reconstruction, and the attention of the class
 # token and of two patches, predicted and the base's
-has_pictures new.html 39
+has_pictures new.html 57
 run tec report new -o none.html report.pictures=0
 has_pictures none.html 0
 make_folder photos 3
 expect_exit 0 '' tec report base -o photos.html report.images=photos report.pictures=4
 check photos.html base
-has_pictures photos.html 24
+has_pictures photos.html 48
 mv base elsewhere
 expect_exit 0 'new lacks pictures: .*base/checkpoint.h5' tec report new -o lone.html report.pictures=3
 shows lone.html 'new lacks pictures: .*base/checkpoint.h5'
-has_pictures lone.html 12
+has_pictures lone.html 30
 mv elsewhere base
 expect_exit 0 'new lacks pictures: .*photos.gone' tec report new -o lone.html report.images=photos.gone
 shows lone.html 'new lacks pictures: .*photos.gone'
@@ -99,8 +107,8 @@ has_pictures lone.html 0
 
 if command -v chromium >"$out"; then
     say "in a browser, narrow and wide"
-    in_browser new.html 39
-    in_browser tuned.html 24
+    in_browser new.html 57
+    in_browser tuned.html 60
 else
     echo "SKIPPED: report in a browser: there is no chromium (Debian: chromium)"
 fi
