@@ -110,9 +110,9 @@ static size_t pixels_of(const tec_report_images *images)
     return (size_t)images->size * (size_t)images->size * (size_t)images->channels;
 }
 
-void tec_report_show_images(tec_report_run *run, const tec_report_images *images)
+/* A table whose first column has the images themselves. */
+static void begin_table(tec_report_pictures *p, const tec_report_images *images)
 {
-    tec_report_pictures *p = &run->pictures;
     p->images = images->count;
     p->name = tec_allocate((size_t)images->count * sizeof *p->name);
     for (int i = 0; i < images->count; i++)
@@ -121,6 +121,11 @@ void tec_report_show_images(tec_report_run *run, const tec_report_images *images
     for (int i = 0; i < images->count; i++)
         tec_report_set_picture(&picture[i], images->square + (size_t)i * pixels_of(images), images->size,
                                images->channels);
+}
+
+void tec_report_show_images(tec_report_run *run, const tec_report_images *images)
+{
+    begin_table(&run->pictures, images);
 }
 
 static real *normalise(const tec_report_images *images, const tec_normalisation *n)
@@ -379,16 +384,16 @@ static void show_features(tec_report_run *run, const tec_report_images *images, 
     const int hidden = t->L - images->visible;
     real *predicted = tec_allocate((size_t)hidden * (size_t)t->C * sizeof *predicted);
     pca p = tec_pca_fit(t->feature, images->count * t->L, t->C);
-    tec_report_picture *picture = tec_report_add_column(&run->pictures, tec_string_copy("predicted features"));
+    tec_report_picture *picture = tec_report_add_column(&run->predicted, tec_string_copy("predicted features"));
     for (int i = 0; i < images->count; i++) {
         const tec_example example = example_of(images, t, normal, i);
         tec_model_predict(model, &example, 1, predicted);
         show_colours(&picture[i], &p, predicted, t->L, images->shuffle[i] + images->visible, hidden);
     }
-    picture = tec_report_add_column(&run->pictures, tec_string_copy("base's features"));
+    picture = tec_report_add_column(&run->predicted, tec_string_copy("base's features"));
     for (int i = 0; i < images->count; i++)
         show_colours(&picture[i], &p, t->feature + (size_t)i * (size_t)t->L * (size_t)t->C, t->L, NULL, t->L);
-    add_hint(&run->pictures,
+    add_hint(&run->predicted,
              "Features: those of the base model, standardised over the patches, as the three principal components "
              "that these have over all images here; the new model predicts them for the hidden patches.");
     tec_pca_free(&p);
@@ -424,18 +429,18 @@ static void show_queries(tec_report_run *run, const tec_report_images *images, t
     for (int q = 0; q <= t->K; q++) {
         char *who = q == 0 ? tec_string_copy("class token") : tec_string_format("top patch %d", q);
         tec_report_picture *predicted =
-            tec_report_add_column(&run->pictures, tec_string_format("predicted attention, %s", who));
+            tec_report_add_column(&run->predicted, tec_string_format("predicted attention, %s", who));
         tec_report_picture *wanted =
-            tec_report_add_column(&run->pictures, tec_string_format("base's attention, %s", who));
+            tec_report_add_column(&run->predicted, tec_string_format("base's attention, %s", who));
         for (int i = 0; i < images->count; i++) {
             const size_t at = (size_t)i * all + (size_t)q * map;
             show_pair(&predicted[i], &wanted[i], logits + at, t->attention + at, t, tau);
         }
         free(who);
     }
-    add_hint(&run->pictures,
-             "Predicted attention: over all patches, of the class token and of those patches that it attends to most, "
-             "mean of the heads, beside the base's, which the loss compares it with; each pair from its least (black) "
+    add_hint(&run->predicted,
+             "Attention: over all patches, of the class token and of those patches that it attends to most, "
+             "mean of the heads, as it is predicted and as the base has it; each pair from its least (black) "
              "to its most (yellow).");
     free(logits);
 }
@@ -446,7 +451,8 @@ void tec_report_show_features(tec_report_run *run, const tec_report_images *imag
     const tec_model_config *config = tec_model_get_config(model);
     targets t = make_targets(images, base, queries);
     real *normal = normalise(images, normalisation);
-    show_masks(&run->pictures, images, config->patch);
+    begin_table(&run->predicted, images);
+    show_masks(&run->predicted, images, config->patch);
     show_features(run, images, model, &t, normal);
     if (config->predict_attention && queries > 0)
         show_queries(run, images, model, &t, normal);

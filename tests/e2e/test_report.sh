@@ -87,9 +87,9 @@ run tec targets -c tiny.yaml base.model=base/checkpoint.h5 targets.dir=targets
 run tec pretrain -c tiny.yaml base.model=base/checkpoint.h5 targets.dir=targets run.dir=new pretrain.epochs=2
 run tec report new -o new.html report.pictures=3
 check new.html new val/images-idx3-ubyte
-# 3 images: as above, with predicted and base's features in place of the reconstruction, and the attention of the class
-# token and of two patches, predicted and the base's
-has_pictures new.html 57
+# 3 images: image, tokens, 2 heads; image, mask, features and the attention of the class token and of two patches, predicted
+# and the base's; image, 5 nearest
+has_pictures new.html 60
 run tec report new -o none.html report.pictures=0
 has_pictures none.html 0
 make_folder photos 3
@@ -107,11 +107,35 @@ has_pictures lone.html 0
 
 if command -v chromium >"$out"; then
     say "in a browser, narrow and wide"
-    in_browser new.html 57
+    in_browser new.html 60
     in_browser tuned.html 60
 else
     echo "SKIPPED: report in a browser: there is no chromium (Debian: chromium)"
 fi
+
+say "target stores: that of a run, and by themselves, also unfinished and damaged ones"
+shows new.html '<h2>Target store: targets</h2>'
+for type in float16 int8; do
+    run tec targets -c tiny.yaml base.model=base/checkpoint.h5 targets.dir=store-$type targets.type=$type targets.shard_mb=1
+done
+expect_exit 0 'stores.html: 0 runs, 2 target stores' tec report store-float16 store-int8 -o stores.html
+check stores.html
+for type in float16 int8; do
+    code=0
+    "$python" "$repository/tests/e2e/store_check.py" stores.html store-$type >"$out" 2>"$err" || code=$?
+    ((code != 77)) || { echo "SKIPPED: numbers of target stores: there is no h5py" && break; }
+    ((code == 0)) || fail "$(cat "$err")"
+    say "store-$type: $(cat "$out")"
+done
+patch store-int8/shard-00000.h5 "$(sed -n 's/.*"feature": *\([0-9]*\).*/\1/p' store-int8/manifest.json | head -n 1)" 101 102
+mv store-float16/manifest.json store-float16/begun.json
+expect_exit 0 'stores.html: 0 runs, 1 target store' tec report store-float16 -o stores.html
+shows stores.html '>not finished<'
+rm store-float16/shard-00000.h5
+expect_exit 2 'store-float16: no shard of this target store' tec report store-float16 -o stores.html
+expect_exit 0 'shard-00000.h5: row 0.*checksum' tec report base store-int8 -o stores.html
+check stores.html
+shows stores.html 'class="shard damaged" .*<title>shard 0: damaged, 310 rows'
 
 say "several runs side by side: what differs is marked"
 cp -r base other
