@@ -170,6 +170,8 @@ tec_run_plan tec_job_plan(const tec_invocation *call, const tec_setup_now *now, 
                           .fresh = call->option[TEC_RUN_FRESH].times,
                           .deadline = deadline,
                           .tensorboard = settings->run.tensorboard,
+                          .show = settings->run.pictures > 0 ? tec_job_show : NULL,
+                          .show_context = settings,
                           .lock_minutes = settings->run.lock_minutes};
 }
 

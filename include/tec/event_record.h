@@ -18,4 +18,15 @@ typedef struct tec_event_number {
 /* What is known of a step. The file keeps the values as float32. */
 unsigned char *tec_event_numbers(double time, int64_t step, const tec_event_number *number, int count, size_t *bytes);
 
+/* A picture, as PNG. */
+typedef struct tec_event_picture {
+    char *tag;
+    unsigned char *png; /* [bytes] */
+    size_t bytes;
+    int width, height;
+} tec_event_picture;
+
+unsigned char *tec_event_pictures(double time, int64_t step, const tec_event_picture *picture, int count,
+                                  size_t *bytes);
+
 #endif

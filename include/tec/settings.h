@@ -158,6 +158,7 @@ typedef struct tec_settings {
         int overlap;             /* tec_overlap: off | thread */
         int bucket_mb;
         bool tensorboard; /* numbers of the log go to event files, too */
+        int pictures;     /* images of which pictures go there after every epoch; 0: none */
     } run;
     bool given[TEC_SETTINGS_MOST]; /* by row: in the YAML file or as an override; see tec_settings_given */
 } tec_settings;

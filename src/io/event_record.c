@@ -59,18 +59,15 @@ unsigned char *tec_event_head(double time, int64_t step, size_t *bytes)
     return append_record(records, bytes, &event);
 }
 
-unsigned char *tec_event_numbers(double time, int64_t step, const tec_event_number *number, int count, size_t *bytes)
+/* An event with these values. */
+static unsigned char *make_summary(double time, int64_t step, Tensorboard__Summary__Value *value, int count,
+                                   size_t *bytes)
 {
     Tensorboard__Summary summary = TENSORBOARD__SUMMARY__INIT;
     Tensorboard__Event event = TENSORBOARD__EVENT__INIT;
-    Tensorboard__Summary__Value *value = tec_allocate((size_t)count * sizeof *value);
     Tensorboard__Summary__Value **each = tec_allocate((size_t)count * sizeof(void *));
-    for (int i = 0; i < count; i++) {
-        tensorboard__summary__value__init(&value[i]);
-        value[i].tag = number[i].tag;
-        value[i].simple_value = (float)number[i].value;
+    for (int i = 0; i < count; i++)
         each[i] = &value[i];
-    }
     summary.n_value = (size_t)count;
     summary.value = each;
     event.wall_time = time;
@@ -80,6 +77,40 @@ unsigned char *tec_event_numbers(double time, int64_t step, const tec_event_numb
     *bytes = 0;
     unsigned char *record = append_record(NULL, bytes, &event);
     free(each);
+    return record;
+}
+
+unsigned char *tec_event_numbers(double time, int64_t step, const tec_event_number *number, int count, size_t *bytes)
+{
+    Tensorboard__Summary__Value *value = tec_allocate((size_t)count * sizeof *value);
+    for (int i = 0; i < count; i++) {
+        tensorboard__summary__value__init(&value[i]);
+        value[i].tag = number[i].tag;
+        value[i].value_case = TENSORBOARD__SUMMARY__VALUE__VALUE_SIMPLE_VALUE;
+        value[i].simple_value = (float)number[i].value;
+    }
+    unsigned char *record = make_summary(time, step, value, count, bytes);
+    free(value);
+    return record;
+}
+
+unsigned char *tec_event_pictures(double time, int64_t step, const tec_event_picture *picture, int count, size_t *bytes)
+{
+    Tensorboard__Summary__Value *value = tec_allocate((size_t)count * sizeof *value);
+    Tensorboard__Summary__Image *image = tec_allocate((size_t)count * sizeof *image);
+    for (int i = 0; i < count; i++) {
+        tensorboard__summary__image__init(&image[i]);
+        image[i].width = picture[i].width;
+        image[i].height = picture[i].height;
+        image[i].encoded_image_string.data = picture[i].png;
+        image[i].encoded_image_string.len = picture[i].bytes;
+        tensorboard__summary__value__init(&value[i]);
+        value[i].tag = picture[i].tag;
+        value[i].value_case = TENSORBOARD__SUMMARY__VALUE__VALUE_IMAGE;
+        value[i].image = &image[i];
+    }
+    unsigned char *record = make_summary(time, step, value, count, bytes);
+    free(image);
     free(value);
     return record;
 }

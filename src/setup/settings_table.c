@@ -352,6 +352,10 @@ const tec_setting tec_settings_table[] = {
      .help = "megabytes of gradients per allreduce"},
     {AT(run, tensorboard), SWITCH("false"),
      .help = "write the numbers of log.jsonl to event files in run.dir, too, which TensorBoard shows while the run goes on"},
+    {AT(run, pictures), INT(0, 64, "0"),
+     .help = "with run.tensorboard: the pictures of `tec report` of so many images of data.val, else data.train, after every "
+             "epoch that has a checkpoint; rank 0 opens that and the base model for it, which takes the memory of both, and "
+             "the other ranks wait"},
 };
 /* clang-format on */
 

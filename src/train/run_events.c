@@ -2,7 +2,6 @@
 #include "run_events.h"
 
 #include "tec/environment.h"
-#include "tec/event_record.h"
 #include "tec/files.h"
 #include "tec/log.h"
 #include "tec/memory.h"
@@ -60,17 +59,21 @@ static void add_record(run_events *e, unsigned char *record, size_t bytes)
     free(record);
 }
 
-static void begin_file(run_events *e)
+/* Is there a file, which is begun if need be? */
+static bool has_file(run_events *e)
 {
     size_t bytes;
+    if (!e->dir || e->records.path)
+        return e->dir;
     if (tec_appended_open(&e->records, new_path(e->dir), "events", true) != TEC_OK) {
         tec_progress_end();
         tec_warn("%s; training goes on without event files for TensorBoard", tec_error_message());
         e->dir = NULL;
-        return;
+        return false;
     }
     unsigned char *head = tec_event_head(now(), e->step + 1, &bytes);
     add_record(e, head, bytes);
+    return true;
 }
 
 void tec_run_events_add(run_events *e, const json_t *line)
@@ -80,9 +83,7 @@ void tec_run_events_add(run_events *e, const json_t *line)
     size_t capacity = 0, bytes;
     int count = 0;
     json_t *value;
-    if (e->dir && !e->records.path)
-        begin_file(e);
-    if (!e->dir)
+    if (!has_file(e))
         return;
     json_object_foreach((json_t *)(uintptr_t)line, key, value)
     {
@@ -97,6 +98,15 @@ void tec_run_events_add(run_events *e, const json_t *line)
     for (int i = 0; i < count; i++)
         free(number[i].tag);
     free(number);
+}
+
+void tec_run_events_pictures(run_events *e, int64_t step, const tec_event_picture *picture, int count)
+{
+    size_t bytes;
+    if (count > 0 && has_file(e)) {
+        unsigned char *record = tec_event_pictures(now(), step, picture, count, &bytes);
+        add_record(e, record, bytes);
+    }
 }
 
 void tec_run_events_flush(run_events *e)

@@ -4,6 +4,8 @@
 
 #include "appended.h"
 
+#include "tec/event_record.h"
+
 #include <jansson.h>
 
 typedef struct run_events {
@@ -16,6 +18,9 @@ typedef struct run_events {
  * sorts behind those that are there and says that what they tell of later steps than events->step does not hold. A file that
  * cannot be begun is a warning, and none is written. */
 void tec_run_events_add(run_events *events, const json_t *line);
+
+/* Pictures of a step, likewise. */
+void tec_run_events_pictures(run_events *events, int64_t step, const tec_event_picture *picture, int count);
 
 /* Writes what there was no room for; what there still is none for is a warning. */
 void tec_run_events_flush(run_events *events);

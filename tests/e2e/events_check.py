@@ -1,11 +1,13 @@
-"""Checks the event files of a run: events_check.py RUN [FILES]
+"""Checks the event files of a run: events_check.py RUN [FILES [PAGE]]
 
 Reads the files in the order of their names, as TensorBoard does: records by its own code, events by python3-protobuf from
 its own description of them. A file may end in the middle of a record. A session that starts at a step takes back what was
 said of it and of later ones. What is left are the numbers of RUN/log.jsonl, in the order of its lines. FILES: so many
-there are. Prints what was found; exit code 77: there is no python3-protobuf."""
+there are. PAGE, of `tec report`: the pictures of the last step are in it, with the same names. Prints what was found; exit code 77: there is no python3-protobuf."""
+import base64
 import glob
 import json
+import re
 import struct
 import sys
 
@@ -17,7 +19,8 @@ except ImportError:
 FIELD = descriptor_pb2.FieldDescriptorProto
 # message -> fields of TensorFlow's event.proto and summary.proto: name, number, type, repeated
 MESSAGES = {
-    "Value": [("tag", 1, "string", False), ("simple_value", 2, "float", False)],
+    "Image": [("height", 1, "int32", False), ("width", 2, "int32", False), ("encoded_image_string", 4, "bytes", False)],
+    "Value": [("tag", 1, "string", False), ("simple_value", 2, "float", False), ("image", 4, "Image", False)],
     "Summary": [("value", 1, "Value", True)],
     "SessionLog": [("status", 1, "int32", False)],
     "Event": [("wall_time", 1, "double", False), ("step", 2, "int64", False), ("file_version", 3, "string", False),
@@ -83,7 +86,7 @@ run, Event = sys.argv[1], make_event()
 files = sorted(glob.glob(f"{run}/events.out.tfevents.*"))
 if len(sys.argv) > 2 and len(files) != int(sys.argv[2]):
     fail(f"{len(files)} files instead of {sys.argv[2]}")
-found, taken_back, last = [], 0, 0
+found, pictures, taken_back, last = [], {}, 0, 0
 for path in files:
     for index, record in enumerate(records(path)):
         event = Event.FromString(record)
@@ -98,6 +101,11 @@ for path in files:
             left = [entry for entry in found if entry[0] < event.step]
             taken_back += len(found) - len(left)
             found = left
+            pictures = {step: shown for step, shown in pictures.items() if step < event.step}
+        elif index > 1 and event.summary.value[0].HasField("image"):
+            pictures[event.step] = event.summary.value
+        elif index > 1 and not all(value.HasField("simple_value") for value in event.summary.value):
+            fail(f"{path}: a value is missing from {event}")
         elif index > 1:
             found.append((event.step, {value.tag: value.simple_value for value in event.summary.value}))
 
@@ -117,4 +125,18 @@ for (step, numbers), (line_step, line_numbers) in zip(found, wanted):
         if abs(numbers[tag] - float32(number)) > 1.2e-7 * abs(number):
             fail(f"step {step}: {tag} is {numbers[tag]} instead of {number}")
         count += 1
-print(f"{count} numbers of {len(found)} events in {len(files)} files, {taken_back} taken back")
+shown = pictures[max(pictures)] if pictures else []
+for value in shown:
+    png = value.image.encoded_image_string
+    if png[:8] != b"\x89PNG\r\n\x1a\n" or struct.unpack(">II", png[16:24]) != (value.image.width, value.image.height):
+        fail(f"{value.tag} is no PNG of {value.image.width} x {value.image.height}")
+if len(sys.argv) > 3:
+    page = open(sys.argv[3], encoding="utf-8").read()
+    for value in shown:
+        column = value.tag.rpartition("/")[0].replace("'", "&#39;")
+        png = base64.b64encode(value.image.encoded_image_string).decode()
+        if not re.search(f'alt="{re.escape(column)} of [^>]*base64,{re.escape(png)}"', page):
+            fail(f"{value.tag} of step {max(pictures)} is not in {sys.argv[3]}")
+    if not shown:
+        fail("there are no pictures")
+print(f"{len(pictures)} times {len(shown)} pictures, {count} numbers of {len(found)} events in {len(files)} files, {taken_back} taken back")

@@ -28,7 +28,7 @@ in_folder plain run ranks 2 "${training[@]}"
 mkdir killed
 cd killed
 for at in 25 60; do
-    start_ranks 2 "${training[@]}" run.tensorboard=true
+    start_ranks 2 "${training[@]}" run.tensorboard=true run.pictures=2
     wait_for "step $at" has_lines run/log.jsonl $at
     signal_rank KILL 0
     end_of_job
@@ -37,9 +37,10 @@ for at in 25 60; do
     cat torn >>"$last"
 done
 cd ..
-run in_folder killed ranks 2 "${training[@]}" run.tensorboard=true
+run in_folder killed ranks 2 "${training[@]}" run.tensorboard=true run.pictures=2
 expect_same_log plain/run/log.jsonl killed/run/log.jsonl
-same_numbers killed/run 3
+run tec report killed/run -o killed.html report.pictures=2
+same_numbers killed/run 3 killed.html
 grep -q ' [1-9][0-9]* taken back' "$out" || fail "no kill has left events of steps after the checkpoint"
 
 say "a run that is done writes nothing; a file of a clock that was ahead comes before the next one"
@@ -56,10 +57,20 @@ say "fine-tuning: validations, too"
 tuning=(finetune -c tiny.yaml finetune.model=plain/run/checkpoint.h5 run.dir=tuned run.tensorboard=true finetune.epochs=2
     finetune.batch=31 finetune.log_steps=3 finetune.warmup_epochs=1)
 run tec "${tuning[@]}" finetune.stop_after_steps=13
-run tec "${tuning[@]}"
-same_numbers tuned 2
+run tec "${tuning[@]}" run.pictures=1
+run tec report tuned -o tuned.html report.pictures=1
+same_numbers tuned 2 tuned.html
 grep -q '"kind":"validation"' tuned/log.jsonl || fail "there is no validation in the log"
 
+say "pictures of a new model and of its base; those that cannot be made are a warning"
+run tec targets -c tiny.yaml base.model=plain/run/checkpoint.h5 targets.dir=targets
+learning=(pretrain -c tiny.yaml targets.dir=targets run.dir=new run.tensorboard=true run.pictures=1 pretrain.epochs=1)
+expect_exit 0 'warning: new lacks pictures: base.model is not given in new/settings.yaml; training goes on$' \
+    tec "${learning[@]}"
+run tec "${learning[@]}" base.model=plain/run/checkpoint.h5 --fresh --fresh
+run tec report new -o new.html report.pictures=1
+same_numbers new 1 new.html
+grep -q '[1-9] times 13 pictures' "$out" || fail "not all pictures of a new model: $(cat "$out")"
 say "a run that begins anew removes its own former files, and no others"
 cp "$(find tuned -name 'events.out.tfevents.*' | head -n 1)" "tuned/events.out.tfevents.1000000000.other"
 run tec "${tuning[@]}" --fresh --fresh finetune.epochs=1
