@@ -1,6 +1,7 @@
 /* tec report: runs as one HTML page, or a run's log as CSV. */
 #include "jobs.h"
 
+#include "tec/bench.h"
 #include "tec/files.h"
 #include "tec/log.h"
 #include "tec/memory.h"
@@ -8,6 +9,7 @@
 #include "tec/text.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 enum { OPTION_OUT, OPTION_CSV };
 
@@ -33,7 +35,8 @@ static tec_status check_call(const tec_invocation *call)
 typedef struct subjects {
     tec_report_run *run;
     tec_report_store *store;
-    int runs, stores;
+    tec_report_bench *bench;
+    int runs, stores, benches;
 } subjects;
 
 static tec_status add_store(subjects *s, const char *dir)
@@ -70,10 +73,14 @@ static tec_status write_page(const char *out, const tec_settings *settings, subj
         tec_settings_free(&of_run);
     }
     tec_report_tell_apart(s->run, s->runs);
-    TEC_TRY(tec_report_write(out, &(tec_report_page){s->run, s->runs, s->store, s->stores}));
-    char *stores = tec_string_format(", %d target store%s", s->stores, tec_plural(s->stores));
-    tec_log("%s: %d run%s%s", out, s->runs, tec_plural(s->runs), s->stores ? stores : "");
-    free(stores);
+    TEC_TRY(tec_report_write(out, &(tec_report_page){s->run, s->runs, s->store, s->stores, s->bench, s->benches}));
+    char *what = tec_string_format("%d run%s", s->runs, tec_plural(s->runs));
+    if (s->stores > 0)
+        tec_string_append(&what, ", %d target store%s", s->stores, tec_plural(s->stores));
+    if (s->benches > 0)
+        tec_string_append(&what, ", %d machine%s", s->benches, tec_plural(s->benches));
+    tec_log("%s: %s", out, what);
+    free(what);
     return TEC_OK;
 }
 
@@ -87,12 +94,31 @@ static tec_status write_csv(const char *out, const tec_report_run *run)
     return TEC_OK;
 }
 
+/* What is no directory may be a file of `tec bench --json`. */
+static bool is_bench(const char *path)
+{
+    struct stat info;
+    return tec_string_ends_with(path, ".json") && stat(path, &info) == 0 && S_ISREG(info.st_mode);
+}
+
+static tec_status add_bench(subjects *s, const char *path)
+{
+    tec_report_bench *bench = &s->bench[s->benches];
+    TEC_TRY(tec_bench_json_read(path, &bench->json));
+    bench->path = path;
+    s->benches++;
+    return TEC_OK;
+}
+
 static tec_status read_subjects(const tec_invocation *call, subjects *s)
 {
-    for (int i = 0; i < call->file_count; i++)
-        TEC_TRY(!call->option[OPTION_CSV].times && tec_report_is_store(call->files[i])
-                    ? add_store(s, call->files[i])
-                    : tec_report_read(&s->run[s->runs++], call->files[i]));
+    const bool csv = call->option[OPTION_CSV].times;
+    for (int i = 0; i < call->file_count; i++) {
+        const char *path = call->files[i];
+        TEC_TRY(!csv && is_bench(path)              ? add_bench(s, path)
+                : !csv && tec_report_is_store(path) ? add_store(s, path)
+                                                    : tec_report_read(&s->run[s->runs++], path));
+    }
     return TEC_OK;
 }
 
@@ -102,7 +128,9 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     TEC_TRY(check_call(call));
     const char *out = call->option[OPTION_OUT].text;
     const size_t most = 2 * (size_t)call->file_count; /* each run may have a store */
-    subjects s = {.run = tec_allocate_zeroed(most, sizeof *s.run), .store = tec_allocate_zeroed(most, sizeof *s.store)};
+    subjects s = {.run = tec_allocate_zeroed(most, sizeof *s.run),
+                  .store = tec_allocate_zeroed(most, sizeof *s.store),
+                  .bench = tec_allocate_zeroed(most, sizeof *s.bench)};
     tec_status status = read_subjects(call, &s);
     if (status == TEC_OK)
         status = call->option[OPTION_CSV].times ? write_csv(out, &s.run[0]) : write_page(out, &call->settings, &s);
@@ -110,6 +138,9 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
         tec_report_free(&s.run[i]);
     for (int i = 0; i < s.stores; i++)
         tec_report_free_store(&s.store[i]);
+    for (int i = 0; i < s.benches; i++)
+        json_decref(s.bench[i].json);
+    free(s.bench);
     free(s.store);
     free(s.run);
     return status;
@@ -119,7 +150,7 @@ static const char *const sections[] = {"report", "run.threads", NULL};
 
 const tec_command tec_command_report = {
     .name = "report",
-    .usage = "RUN|STORE ... -o report.html [--csv] [-c CONFIG.yaml] [section.key=value ...]",
+    .usage = "RUN|STORE|BENCH.json ... -o report.html [--csv] [-c CONFIG.yaml] [section.key=value ...]",
     .summary = "show runs in one HTML page: what was run, curves, evaluations",
     .details =
         "RUN is a run directory (run.dir of `tec pretrain`, `tec finetune`, `tec knn` or `tec probe`), finished or not. "
@@ -133,7 +164,8 @@ const tec_command tec_command_report = {
         "the nearest images are looked for among some of data.train (report.among), with their labels. Images are cut as for evaluation. Paths in a run's "
         "settings are looked for from where tec report is called.\n\n"
         "A target store, given by its directory or that of a run, has a section: how it is stored and with which error, "
-        "the state of its shards, finished or not, and the distribution of features in some rows.\n\n"
+        "the state of its shards, finished or not, and the distribution of features in some rows. A file of `tec bench --json` has its "
+        "tables.\n\n"
         "With --csv, FILE gets the log of one run for spreadsheets: a column for each member that its lines have.",
     .options = options,
     .sections = sections,

@@ -175,11 +175,19 @@ void tec_report_free_store(tec_report_store *store);
 
 /* -- the page -- */
 
+/* What `tec bench --json` has written: tec_bench_json_read. */
+typedef struct tec_report_bench {
+    const char *path;
+    json_t *json;
+} tec_report_bench;
+
 typedef struct tec_report_page {
     const tec_report_run *run; /* [runs] */
     int runs;
     const tec_report_store *store; /* [stores] */
     int stores;
+    const tec_report_bench *bench; /* [benches] */
+    int benches;
 } tec_report_page;
 
 /* Writes the page as tec_file_write does. */

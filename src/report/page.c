@@ -1,6 +1,7 @@
 /* The page: what is in it, in which order. */
 #include "parts.h"
 
+#include "bench.h"
 #include "html.h"
 #include "store.h"
 
@@ -18,6 +19,8 @@ static void put_names(FILE *out, const tec_report_page *page)
         tec_html_put(out, i ? ", " : "", page->run[i].name, "");
     for (int i = 0; page->runs == 0 && i < page->stores; i++)
         tec_html_put(out, i ? ", " : "", page->store[i].dir, "");
+    for (int i = 0; page->runs + page->stores == 0 && i < page->benches; i++)
+        tec_html_put(out, i ? ", " : "", page->bench[i].path, "");
 }
 
 static void put_head(FILE *out, const tec_report_page *page)
@@ -76,6 +79,8 @@ static void put_page(FILE *out, const tec_report_page *page)
         put_runs(out, page->run, page->runs);
     for (int i = 0; i < page->stores; i++)
         tec_report_store_put(out, &page->store[i]);
+    for (int i = 0; i < page->benches; i++)
+        tec_report_bench_put(out, &page->bench[i]);
     tec_report_settings(out, page->run, page->runs);
     tec_html_put(out, "</main>\n<footer>Written by tec ", tec_version(), ".</footer>\n</body>\n</html>\n");
 }

@@ -137,6 +137,15 @@ expect_exit 0 'shard-00000.h5: row 0.*checksum' tec report base store-int8 -o st
 check stores.html
 shows stores.html 'class="shard damaged" .*<title>shard 0: damaged, 310 rows'
 
+say "the tables of tec bench"
+run tec bench --size tiny --batch 2 --steps 1 --json bench.json
+expect_exit 0 'bench.html: 0 runs, 1 machine' tec report bench.json -o bench.html
+check bench.html
+images=$(awk -F'[:,]' '/"images_per_second"/ { printf "%.4g", $2; exit }' bench.json)
+shows bench.html "<td>tiny</td><td>step</td>.*<td class=\"number\">$images</td>"
+(($(grep -c '<tr><td' bench.html) >= 15)) || fail "rows are missing from the tables of bench.html"
+expect_exit 2 'tiny.json was not written by .tec bench --json.' bash -c "echo '{}' >tiny.json && exec '$program' report tiny.json -o no.html"
+
 say "several runs side by side: what differs is marked"
 cp -r base other
 sed -i 's/batch: 31/batch: 62/' other/settings.yaml
