@@ -1,8 +1,7 @@
 /* Pictures in the page: the table, and what is in its columns. */
-#include "parts.h"
+#include "pictures.h"
 
 #include "html.h"
-#include "pca.h"
 #include "png.h"
 
 #include "tec/memory.h"
@@ -95,7 +94,7 @@ void tec_report_pictures_put(FILE *out, const char *heading, const tec_report_ru
     fputs("</tbody></table></div></section>\n", out);
 }
 
-static void add_hint(tec_report_pictures *p, const char *text)
+void tec_pictures_hint(tec_report_pictures *p, const char *text)
 {
     if (p->hint)
         tec_string_append(&p->hint, " %s", text);
@@ -105,13 +104,12 @@ static void add_hint(tec_report_pictures *p, const char *text)
 
 /* -- images and masks -- */
 
-static size_t pixels_of(const tec_report_images *images)
+size_t tec_pictures_pixels(const tec_report_images *images)
 {
     return (size_t)images->size * (size_t)images->size * (size_t)images->channels;
 }
 
-/* A table whose first column has the images themselves. */
-static void begin_table(tec_report_pictures *p, const tec_report_images *images)
+void tec_pictures_begin(tec_report_pictures *p, const tec_report_images *images)
 {
     p->images = images->count;
     p->name = tec_allocate((size_t)images->count * sizeof *p->name);
@@ -119,21 +117,21 @@ static void begin_table(tec_report_pictures *p, const tec_report_images *images)
         p->name[i] = tec_string_copy(images->name[i]);
     tec_report_picture *picture = tec_report_add_column(p, tec_string_copy("image"));
     for (int i = 0; i < images->count; i++)
-        tec_report_set_picture(&picture[i], images->square + (size_t)i * pixels_of(images), images->size,
+        tec_report_set_picture(&picture[i], images->square + (size_t)i * tec_pictures_pixels(images), images->size,
                                images->channels);
 }
 
 void tec_report_show_images(tec_report_run *run, const tec_report_images *images)
 {
-    begin_table(&run->pictures, images);
+    tec_pictures_begin(&run->pictures, images);
 }
 
-static real *normalise(const tec_report_images *images, const tec_normalisation *n)
+real *tec_pictures_normalise(const tec_report_images *images, const tec_normalisation *n)
 {
-    real *out = tec_allocate((size_t)images->count * pixels_of(images) * sizeof *out);
+    real *out = tec_allocate((size_t)images->count * tec_pictures_pixels(images) * sizeof *out);
     for (int i = 0; i < images->count; i++)
-        tec_pixels_normalize(images->square + (size_t)i * pixels_of(images), images->size, images->channels, n->mean,
-                             n->std, out + (size_t)i * pixels_of(images));
+        tec_pixels_normalize(images->square + (size_t)i * tec_pictures_pixels(images), images->size, images->channels,
+                             n->mean, n->std, out + (size_t)i * tec_pictures_pixels(images));
     return out;
 }
 
@@ -144,14 +142,14 @@ static size_t place_of(const tec_report_images *images, int side, int patch, int
     return ((size_t)row * (size_t)images->size + (size_t)column) * (size_t)images->channels + (size_t)c;
 }
 
-static void show_masks(tec_report_pictures *p, const tec_report_images *images, int side)
+void tec_pictures_masks(tec_report_pictures *p, const tec_report_images *images, int side)
 {
     const uint8_t grey = 128;
     tec_report_picture *picture = tec_report_add_column(p, tec_string_copy("visible patches"));
-    uint8_t *pixels = tec_allocate(pixels_of(images));
+    uint8_t *pixels = tec_allocate(tec_pictures_pixels(images));
     int patches = (images->size / side) * (images->size / side);
     for (int i = 0; i < images->count; i++) {
-        memcpy(pixels, images->square + (size_t)i * pixels_of(images), pixels_of(images));
+        memcpy(pixels, images->square + (size_t)i * tec_pictures_pixels(images), tec_pictures_pixels(images));
         for (int k = images->visible; k < patches; k++)
             for (int at = 0; at < side * side * images->channels; at++)
                 pixels[place_of(images, side, images->shuffle[i][k], at / images->channels / side,
@@ -190,26 +188,29 @@ void tec_report_show_pixels(tec_report_run *run, const tec_report_images *images
     const tec_model_config *config = tec_model_get_config(model);
     int side = config->patch, patches = tec_model_patches(config), hidden = patches - images->visible;
     size_t outputs = (size_t)side * (size_t)side * (size_t)images->channels;
-    show_masks(&run->pictures, images, side);
+    tec_pictures_masks(&run->pictures, images, side);
     tec_report_picture *picture = tec_report_add_column(&run->pictures, tec_string_copy("reconstruction"));
-    real *normal = normalise(images, normalisation), *predicted = tec_allocate((size_t)hidden * outputs * sizeof(real));
+    real *normal = tec_pictures_normalise(images, normalisation),
+         *predicted = tec_allocate((size_t)hidden * outputs * sizeof(real));
     real *own = tec_allocate((size_t)hidden * outputs * sizeof *own);
-    uint8_t *pixels = tec_allocate(pixels_of(images));
+    uint8_t *pixels = tec_allocate(tec_pictures_pixels(images));
     for (int i = 0; i < images->count; i++) {
-        const tec_example example = {.image = normal + (size_t)i * pixels_of(images), .shuffle = images->shuffle[i]};
+        const tec_example example = {.image = normal + (size_t)i * tec_pictures_pixels(images),
+                                     .shuffle = images->shuffle[i]};
         const int *at = images->shuffle[i] + images->visible;
         tec_model_predict(model, &example, 1, predicted);
         tec_pixel_target(example.image, images->channels, images->size, side, at, hidden, false, own);
-        memcpy(pixels, images->square + (size_t)i * pixels_of(images), pixels_of(images));
+        memcpy(pixels, images->square + (size_t)i * tec_pictures_pixels(images), tec_pictures_pixels(images));
         for (int k = 0; k < hidden; k++)
             put_patch(images, normalisation, side, at[k], config->norm_pix, predicted + (size_t)k * outputs,
                       own + (size_t)k * outputs, pixels);
         tec_report_set_picture(&picture[i], pixels, images->size, images->channels);
     }
-    add_hint(&run->pictures,
-             config->norm_pix ? "Reconstruction: hidden patches as they are predicted, with mean and deviation of the "
-                                "image's own patches, as these are not predicted."
-                              : "Reconstruction: hidden patches as they are predicted.");
+    tec_pictures_hint(&run->pictures,
+                      config->norm_pix
+                          ? "Reconstruction: hidden patches as they are predicted, with mean and deviation of the "
+                            "image's own patches, as these are not predicted."
+                          : "Reconstruction: hidden patches as they are predicted.");
     free(pixels);
     free(own);
     free(predicted);
@@ -228,8 +229,7 @@ static void heat(double value, uint8_t rgb[3])
         rgb[c] = (uint8_t)lround(stop[below][c] + (at - below) * (stop[below + 1][c] - stop[below][c]));
 }
 
-/* Values [L] of patches as heat, from `low` to `high`. */
-static void show_heat(tec_report_picture *picture, const double *value, int patches, double low, double high)
+void tec_pictures_heat(tec_report_picture *picture, const double *value, int patches, double low, double high)
 {
     uint8_t *pixels = tec_allocate(3 * (size_t)patches);
     for (int l = 0; l < patches; l++)
@@ -238,8 +238,7 @@ static void show_heat(tec_report_picture *picture, const double *value, int patc
     free(pixels);
 }
 
-/* Makes *low and *high the range of values, and what they were. */
-static void widen(const double *value, int count, double *low, double *high)
+void tec_pictures_range(const double *value, int count, double *low, double *high)
 {
     for (int i = 0; i < count; i++) {
         *low = tec_min_double(*low, value[i]);
@@ -247,8 +246,7 @@ static void widen(const double *value, int count, double *low, double *high)
     }
 }
 
-/* Adds weight times the softmax of logits / tau [L] to `share`. */
-static void add_softmax(const real *logit, int L, double tau, double weight, double *share)
+void tec_pictures_add_softmax(const real *logit, int L, double tau, double weight, double *share)
 {
     double largest = (double)logit[0], sum = 0;
     for (int l = 1; l < L; l++)
@@ -263,15 +261,14 @@ static void add_softmax(const real *logit, int L, double tau, double weight, dou
 static void show_attention(tec_report_picture *picture, const real *logit, int patches)
 {
     double *share = tec_allocate_zeroed((size_t)patches, sizeof *share), low = INFINITY, high = -INFINITY;
-    add_softmax(logit, patches, 1, 1, share);
-    widen(share, patches, &low, &high);
-    show_heat(picture, share, patches, low, high);
+    tec_pictures_add_softmax(logit, patches, 1, 1, share);
+    tec_pictures_range(share, patches, &low, &high);
+    tec_pictures_heat(picture, share, patches, low, high);
     free(share);
 }
 
-/* Rows [L, D] as colours; `only`: those of the patches listed there [count], the rest is grey. NULL: all. */
-static void show_colours(tec_report_picture *picture, const pca *p, const real *rows, int patches, const int *only,
-                         int count)
+void tec_pictures_colours(tec_report_picture *picture, const pca *p, const real *rows, int patches, const int *only,
+                          int count)
 {
     int grid = (int)lround(sqrt(patches));
     uint8_t *pixels = tec_allocate(3 * (size_t)patches);
@@ -290,14 +287,15 @@ static void show_tokens(tec_report_run *run, const tec_report_images *images, te
     size_t tokens = (size_t)L * (size_t)D;
     real *token = tec_allocate((size_t)images->count * tokens * sizeof *token);
     for (int i = 0; i < images->count; i++)
-        tec_frozen_tap(frozen, normal + (size_t)i * pixels_of(images), 1, &(tec_tap){.pooling = TEC_POOL_NONE},
-                       token + (size_t)i * tokens);
+        tec_frozen_tap(frozen, normal + (size_t)i * tec_pictures_pixels(images), 1,
+                       &(tec_tap){.pooling = TEC_POOL_NONE}, token + (size_t)i * tokens);
     pca p = tec_pca_fit(token, images->count * L, D);
     tec_report_picture *picture = tec_report_add_column(&run->pictures, tec_string_copy("patch tokens"));
     for (int i = 0; i < images->count; i++)
-        show_colours(&picture[i], &p, token + (size_t)i * tokens, L, NULL, L);
-    add_hint(&run->pictures, "Patch tokens: of the last block, their first three principal components over all images "
-                             "here as red, green and blue.");
+        tec_pictures_colours(&picture[i], &p, token + (size_t)i * tokens, L, NULL, L);
+    tec_pictures_hint(&run->pictures,
+                      "Patch tokens: of the last block, their first three principal components over all images "
+                      "here as red, green and blue.");
     tec_pca_free(&p);
     free(token);
 }
@@ -310,7 +308,7 @@ static void show_heads(tec_report_run *run, const tec_report_images *images, tec
     real *feature = tec_allocate((size_t)L * (size_t)config->width * sizeof *feature);
     real *attention = tec_allocate((size_t)(images->count + 1) * logits * sizeof *attention);
     for (int i = 0; i < images->count; i++) /* the logits of the patch query, which must be one, are overwritten */
-        tec_frozen_targets(frozen, normal + (size_t)i * pixels_of(images), 1, 1, 1, feature,
+        tec_frozen_targets(frozen, normal + (size_t)i * tec_pictures_pixels(images), 1, 1, 1, feature,
                            attention + (size_t)i * logits, &query);
     for (int h = 0; h < tec_min_int(H, MOST_HEADS); h++) {
         tec_report_picture *picture =
@@ -318,8 +316,9 @@ static void show_heads(tec_report_run *run, const tec_report_images *images, tec
         for (int i = 0; i < images->count; i++)
             show_attention(&picture[i], attention + (size_t)i * logits + (size_t)h * (size_t)L, L);
     }
-    add_hint(&run->pictures, "Attention: of the class token in the last block, over the patches, each from its least "
-                             "(black) to its most (yellow).");
+    tec_pictures_hint(&run->pictures,
+                      "Attention: of the class token in the last block, over the patches, each from its least "
+                      "(black) to its most (yellow).");
     free(attention);
     free(feature);
 }
@@ -327,135 +326,9 @@ static void show_heads(tec_report_run *run, const tec_report_images *images, tec
 void tec_report_show_encoder(tec_report_run *run, const tec_report_images *images, tec_frozen *frozen,
                              const tec_normalisation *normalisation)
 {
-    real *normal = normalise(images, normalisation);
+    real *normal = tec_pictures_normalise(images, normalisation);
     show_tokens(run, images, frozen, normal);
     if (!tec_frozen_config(frozen)->variant.no_class_token)
         show_heads(run, images, frozen, normal);
     free(normal);
-}
-
-/* -- TEC -- */
-
-/* What the base model gives of all images, and the new model is to predict. */
-typedef struct targets {
-    real *feature;   /* [count, L, C] standardised */
-    real *attention; /* [count, 1 + K, H, L] logits */
-    int *topk;       /* [count, K] */
-    int H, L, C, K;
-} targets;
-
-static targets make_targets(const tec_report_images *images, const tec_report_base *base, int queries)
-{
-    const tec_model_config *config = tec_frozen_config(base->frozen);
-    const size_t n = (size_t)images->count;
-    targets t = {.H = config->heads, .L = tec_model_patches(config), .C = config->width, .K = tec_max_int(queries, 1)};
-    const size_t tokens = (size_t)t.L * (size_t)t.C, logits = (size_t)(1 + t.K) * (size_t)t.H * (size_t)t.L;
-    t.feature = tec_allocate(n * tokens * sizeof *t.feature);
-    t.attention = tec_allocate(n * logits * sizeof *t.attention);
-    t.topk = tec_allocate(n * (size_t)t.K * sizeof *t.topk);
-    real *normal = normalise(images, base->normalisation);
-    for (size_t i = 0; i < n; i++) {
-        real *mine = t.feature + i * tokens;
-        tec_frozen_targets(base->frozen, normal + i * pixels_of(images), 1, base->last_layers, t.K, mine,
-                           t.attention + i * logits, t.topk + i * (size_t)t.K);
-        tec_standardize_patches(mine, t.L, t.C, mine);
-    }
-    free(normal);
-    return t;
-}
-
-static void free_targets(targets *t)
-{
-    free(t->topk);
-    free(t->attention);
-    free(t->feature);
-}
-
-static tec_example example_of(const tec_report_images *images, const targets *t, const real *normal, int i)
-{
-    return (tec_example){.image = normal + (size_t)i * pixels_of(images),
-                         .shuffle = images->shuffle[i],
-                         .topk = t->topk + (size_t)i * (size_t)t->K};
-}
-
-static void show_features(tec_report_run *run, const tec_report_images *images, tec_model *model, const targets *t,
-                          const real *normal)
-{
-    const int hidden = t->L - images->visible;
-    real *predicted = tec_allocate((size_t)hidden * (size_t)t->C * sizeof *predicted);
-    pca p = tec_pca_fit(t->feature, images->count * t->L, t->C);
-    tec_report_picture *picture = tec_report_add_column(&run->predicted, tec_string_copy("predicted features"));
-    for (int i = 0; i < images->count; i++) {
-        const tec_example example = example_of(images, t, normal, i);
-        tec_model_predict(model, &example, 1, predicted);
-        show_colours(&picture[i], &p, predicted, t->L, images->shuffle[i] + images->visible, hidden);
-    }
-    picture = tec_report_add_column(&run->predicted, tec_string_copy("base's features"));
-    for (int i = 0; i < images->count; i++)
-        show_colours(&picture[i], &p, t->feature + (size_t)i * (size_t)t->L * (size_t)t->C, t->L, NULL, t->L);
-    add_hint(&run->predicted,
-             "Features: those of the base model, standardised over the patches, as the three principal components "
-             "that these have over all images here; the new model predicts them for the hidden patches.");
-    tec_pca_free(&p);
-    free(predicted);
-}
-
-/* Shares of attention, mean over the heads, of one query: what is predicted, and what it should be. On one scale. */
-static void show_pair(tec_report_picture *predicted, tec_report_picture *wanted, const real *of_new,
-                      const real *of_base, const targets *t, double tau)
-{
-    double *share = tec_allocate_zeroed(2 * (size_t)t->L, sizeof *share), low = INFINITY, high = -INFINITY;
-    for (int h = 0; h < t->H; h++) {
-        add_softmax(of_new + (size_t)h * (size_t)t->L, t->L, 1, 1.0 / t->H, share);
-        add_softmax(of_base + (size_t)h * (size_t)t->L, t->L, tau, 1.0 / t->H, share + t->L);
-    }
-    widen(share, 2 * t->L, &low, &high);
-    show_heat(predicted, share, t->L, low, high);
-    show_heat(wanted, share + t->L, t->L, low, high);
-    free(share);
-}
-
-/* The class query, then the patch queries. */
-static void show_queries(tec_report_run *run, const tec_report_images *images, tec_model *model, const targets *t,
-                         const real *normal)
-{
-    const double tau = tec_model_get_config(model)->attention_tau;
-    const size_t map = (size_t)t->H * (size_t)t->L, all = (size_t)(1 + t->K) * map;
-    real *logits = tec_allocate((size_t)images->count * all * sizeof *logits);
-    for (int i = 0; i < images->count; i++) {
-        const tec_example example = example_of(images, t, normal, i);
-        tec_model_predict_attention(model, &example, 1, logits + (size_t)i * all);
-    }
-    for (int q = 0; q <= t->K; q++) {
-        char *who = q == 0 ? tec_string_copy("class token") : tec_string_format("top patch %d", q);
-        tec_report_picture *predicted =
-            tec_report_add_column(&run->predicted, tec_string_format("predicted attention, %s", who));
-        tec_report_picture *wanted =
-            tec_report_add_column(&run->predicted, tec_string_format("base's attention, %s", who));
-        for (int i = 0; i < images->count; i++) {
-            const size_t at = (size_t)i * all + (size_t)q * map;
-            show_pair(&predicted[i], &wanted[i], logits + at, t->attention + at, t, tau);
-        }
-        free(who);
-    }
-    add_hint(&run->predicted,
-             "Attention: over all patches, of the class token and of those patches that it attends to most, "
-             "mean of the heads, as it is predicted and as the base has it; each pair from its least (black) "
-             "to its most (yellow).");
-    free(logits);
-}
-
-void tec_report_show_features(tec_report_run *run, const tec_report_images *images, tec_model *model,
-                              const tec_normalisation *normalisation, const tec_report_base *base, int queries)
-{
-    const tec_model_config *config = tec_model_get_config(model);
-    targets t = make_targets(images, base, queries);
-    real *normal = normalise(images, normalisation);
-    begin_table(&run->predicted, images);
-    show_masks(&run->predicted, images, config->patch);
-    show_features(run, images, model, &t, normal);
-    if (config->predict_attention && queries > 0)
-        show_queries(run, images, model, &t, normal);
-    free(normal);
-    free_targets(&t);
 }

@@ -103,8 +103,10 @@ static void put_shards(FILE *out, const tec_report_store *s)
     fputs("<figure><figcaption>Shards <span class=\"unit\">one square each</span></figcaption>\n", out);
     fprintf(out, "<svg class=\"shards\" viewBox=\"0 0 %d %.0f\" role=\"img\"><title>State of the shards</title>\n",
             WIDTH, tec_max_double(ceil(rows * side), 90));
-    for (int64_t i = 0; i < drawn; i++)
-        put_shard(out, s, i, (double)(i % columns) * side, (double)(i / columns) * side, side);
+    for (int64_t i = 0; i < drawn; i++) {
+        const int row = (int)(i / columns), column = (int)(i % columns);
+        put_shard(out, s, i, column * side, row * side, side);
+    }
     fputs("</svg>\n<ul class=\"legend\">", out);
     for (int k = 0; k < TEC_SHARD_STATES; k++)
         if (in_state[k] > 0)
