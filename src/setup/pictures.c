@@ -42,14 +42,18 @@ static void add_image(viewing *v, const tec_dataset *set, int64_t sample, tec_re
     v->name[v->images.count++] = tec_string_copy(tec_dataset_name(set, sample, name, sizeof name));
 }
 
-static tec_status read_images(viewing *v, const char *path, int most, tec_report_run *run)
+/* `given`: by report.images, not the run's own. */
+static tec_status read_images(viewing *v, const char *path, bool given, int most, tec_report_run *run)
 {
     tec_dataset *set;
     const tec_model_config *config = &run->model;
     v->settings.data.val = (char *)(uintptr_t)path;
-    v->settings.data.labels = TEC_LABELS_AUTO;
+    v->settings.data.labels = given ? TEC_LABELS_AUTO : v->labels;
     v->settings.data.val_labels = (char *)(uintptr_t) "";
-    TEC_TRY(tec_setup_dataset(&v->alone, &v->settings, false, &set));
+    if (tec_setup_dataset(&v->alone, &v->settings, false, &set) != TEC_OK) {
+        v->settings.data.labels = TEC_LABELS_NONE; /* pictures are worth more than labels */
+        TEC_TRY(tec_setup_dataset(&v->alone, &v->settings, false, &set));
+    }
     v->preprocessing = tec_setup_choose_preprocessing(&v->settings, v->preprocessing, set, set);
     int64_t size = tec_dataset_size(set);
     int count = (int)tec_min_int64(most, size);
@@ -178,7 +182,7 @@ void tec_setup_pictures(const tec_settings *settings, const tec_settings *of_run
     v.settings.data.channels = run->model.channels;
     tec_status status = open_encoder(&v);
     if (status == TEC_OK)
-        status = read_images(&v, path, settings->report.pictures, run);
+        status = read_images(&v, path, settings->report.images[0], settings->report.pictures, run);
     if (status == TEC_OK) {
         tec_report_show_images(run, &v.images);
         tec_report_show_encoder(run, &v.images, v.frozen, &v.normalisation);

@@ -458,7 +458,8 @@ static tec_status save_and_validate(run *r, unsigned asked, bool *stop)
     *stop = asked & TEC_ASK_STOP;
     if (checkpoint_due(r, asked))
         TEC_TRY(save(r, *stop || r->state.step == r->total_steps));
-    if (r->plan->tensorboard && r->plan->show && r->state.epoch_step == 0 && r->saving.step == r->state.step)
+    const bool epoch_saved = r->state.epoch_step == 0 && r->saving.step == r->state.step;
+    if (r->plan->tensorboard && r->plan->show && epoch_saved && !*stop)
         TEC_TRY(show_pictures(r));
     return validation_due(r) && !*stop ? validate(r, stop) : TEC_OK;
 }

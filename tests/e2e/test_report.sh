@@ -144,6 +144,9 @@ check bench.html
 images=$(awk -F'[:,]' '/"images_per_second"/ { printf "%.4g", $2; exit }' bench.json)
 shows bench.html "<td>tiny</td><td>step</td>.*<td class=\"number\">$images</td>"
 (($(grep -c '<tr><td' bench.html) >= 15)) || fail "rows are missing from the tables of bench.html"
+if command -v chromium >"$out"; then
+    in_browser bench.html 0
+fi
 expect_exit 2 'tiny.json was not written by .tec bench --json.' bash -c "echo '{}' >tiny.json && exec '$program' report tiny.json -o no.html"
 
 say "several runs side by side: what differs is marked"

@@ -19,7 +19,7 @@ event_files() {
 make_idx train 310 1
 make_idx val 77 2
 make_settings tiny.yaml
-training=(pretrain -c "$here/tiny.yaml" pretrain.objective=mae run.dir=run pretrain.epochs=12
+training=(pretrain -c "$here/tiny.yaml" pretrain.objective=mae run.dir=run pretrain.epochs=8
     pretrain.checkpoint_minutes=0.002)
 
 say "killed and resumed: what was written of steps after the checkpoint is taken back, a torn record does no harm"
@@ -27,7 +27,7 @@ in_folder plain run ranks 2 "${training[@]}"
 (($(event_files plain/run) == 0)) || fail "there are event files without run.tensorboard"
 mkdir killed
 cd killed
-for at in 25 60; do
+for at in 18 45; do
     start_ranks 2 "${training[@]}" run.tensorboard=true run.pictures=2
     wait_for "step $at" has_lines run/log.jsonl $at
     signal_rank KILL 0
@@ -49,7 +49,7 @@ run in_folder killed tec "${training[@]}" run.tensorboard=true
 [[ $(ls killed/run) == "$files" ]] || fail "a run that is done has written files"
 last=$(find killed/run -name 'events.out.tfevents.*' | sort | tail -n 1)
 mv "$last" killed/run/events.out.tfevents.4102444800.elsewhere.1.tec
-run in_folder killed tec "${training[@]}" run.tensorboard=true pretrain.epochs=13
+run in_folder killed tec "${training[@]}" run.tensorboard=true pretrain.epochs=9
 has_file 'killed/run/events.out.tfevents.4102444801.*' || fail "the new file does not sort behind the others"
 same_numbers killed/run 4
 
@@ -71,6 +71,9 @@ run tec "${learning[@]}" base.model=plain/run/checkpoint.h5 --fresh --fresh
 run tec report new -o new.html report.pictures=1
 same_numbers new 1 new.html
 grep -q '[1-9] times 13 pictures' "$out" || fail "not all pictures of a new model: $(cat "$out")"
+expect_exit 0 'warning: run.pictures is given, but there are no event files .* run.tensorboard=true' \
+    tec "${learning[@]}" run.tensorboard=false run.dir=without
+(($(event_files without) == 0)) || fail "there are event files without run.tensorboard"
 say "a run that begins anew removes its own former files, and no others"
 cp "$(find tuned -name 'events.out.tfevents.*' | head -n 1)" "tuned/events.out.tfevents.1000000000.other"
 run tec "${tuning[@]}" --fresh --fresh finetune.epochs=1
