@@ -46,6 +46,9 @@ tec_status tec_run_save(run *r, bool last);
 /* Appends to the message of what failed with `status`, which is returned, which checkpoint to go back to. */
 tec_status tec_run_name_checkpoint(const run *r, tec_status status);
 
+/* This time is not time of training. */
+void tec_run_leave_out(run *r, double seconds);
+
 /* After every epoch, or every few, and at the end of a run, unless it has been done. */
 bool tec_run_validation_due(const run *r);
 

@@ -61,9 +61,6 @@ tec_status tec_run_validate(run *r, bool *stopped)
     else if (status == TEC_OK && r->saving.step != r->state.step)
         status = tec_run_save(r, true);
     tec_validation_free(&v);
-    double seconds = tec_seconds() - start;
-    r->started += seconds;
-    r->since_line.start += seconds;
-    r->since_epoch.start += seconds;
+    tec_run_leave_out(r, tec_seconds() - start);
     return status;
 }
