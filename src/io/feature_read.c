@@ -3,6 +3,7 @@
 
 #include "tec/files.h"
 #include "tec/memory.h"
+#include "tec/minmax.h"
 #include "tec/text.h"
 
 #include <errno.h>
@@ -147,6 +148,25 @@ static tec_status read_tables(tec_feature_file *f, hid_t file)
     return f->place[COLUMN_LABEL] >= 0 ? read_classes(f, file) : TEC_OK;
 }
 
+/* Rows stand in the order of the images, each once. */
+static tec_status check_samples(const tec_feature_file *f)
+{
+    enum { PIECE = 8192 };
+    int64_t sample[PIECE], last = -1;
+    for (int64_t first = 0; first < f->rows; first += PIECE) {
+        const int64_t count = tec_min_int64(PIECE, f->rows - first);
+        TEC_TRY(tec_feature_file_samples(f, first, count, sample));
+        for (int64_t i = 0; i < count; last = sample[i++])
+            if (sample[i] <= last || sample[i] >= f->spec.images)
+                return tec_fail(
+                    TEC_USER_ERROR,
+                    "%s: row %lld is of image %lld, but images rise from row to row, and there are %lld: the "
+                    "file is damaged; write it again with `tec features`",
+                    f->path, (long long)(first + i), (long long)sample[i], (long long)f->spec.images);
+    }
+    return TEC_OK;
+}
+
 tec_status tec_feature_file_open(tec_feature_file **out, const char *path)
 {
     hid_t file;
@@ -163,6 +183,8 @@ tec_status tec_feature_file_open(tec_feature_file **out, const char *path)
     tec_status status =
         f->fd >= 0 ? read_tables(f, file) : tec_fail(TEC_SYSTEM_ERROR, "%s: %s", path, tec_file_reason(errno));
     H5Fclose(file);
+    if (status == TEC_OK)
+        status = check_samples(f);
     if (status == TEC_OK) {
         *out = f;
         return TEC_OK;
