@@ -84,7 +84,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     TEC_TRY(tec_feature_path_check(path));
     if (tec_file_same(path, call->files[0]) || tec_file_same(path, call->files[1]))
         return tec_fail(TEC_USER_ERROR, "command line: -o %s is a file that is read: name another one", path);
-    TEC_TRY(tec_comm_agree(comm, comm->rank == 0 ? tec_file_check_output(path) : TEC_OK));
+    TEC_TRY(tec_comm_agree(comm, comm->rank == 0 ? tec_feature_path_try(path) : TEC_OK));
     tec_features_job job = {.comm = comm,
                             .path = path,
                             .model = call->files[0],

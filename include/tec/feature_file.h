@@ -105,6 +105,9 @@ typedef struct tec_feature_writer tec_feature_writer;
 /* Can a table be written at `path`? TEC_USER_ERROR: its name ends neither in .h5 or .hdf5 nor in .npy. */
 tec_status tec_feature_path_check(const char *path);
 
+/* The same tried by tec_file_check_output, for the .csv beside it too. */
+tec_status tec_feature_path_try(const char *path);
+
 /* Begins a file: HDF5 or, by its name, .npy with a .csv beside it, which hold features and names, but not by what they were
  * made. TEC_SYSTEM_ERROR: the disk. */
 tec_status tec_feature_writer_open(tec_feature_writer **out, const char *path, const tec_feature_table *table);

@@ -14,6 +14,11 @@
 #include <string.h>
 #include <unistd.h>
 
+char *tec_feature_path_beside(const char *path)
+{
+    return tec_string_format("%.*s.csv", (int)(strlen(path) - strlen(".npy")), path);
+}
+
 /* The header of NumPy's format, version 1.0: magic, length and a Python dictionary, padded to whole 64 bytes. */
 static tec_status put_header(tec_feature_writer *w)
 {
@@ -55,7 +60,7 @@ static tec_status open_npy(tec_feature_writer *w)
 {
     enum { HEADER = 512 };
     const int64_t bytes = w->table.rows * (int64_t)tec_feature_row_bytes(&w->spec);
-    w->beside = tec_string_format("%.*s.csv", (int)(strlen(w->path) - strlen(".npy")), w->path);
+    w->beside = tec_feature_path_beside(w->path);
     w->beside_temporary = tec_file_temporary(w->beside);
     tec_status status = tec_file_create(w->temporary, bytes, &w->fd);
     if (status == TEC_OK)

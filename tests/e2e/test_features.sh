@@ -211,4 +211,6 @@ expect_exit 2 'features.txt: features are written to a file whose name ends in .
 expect_exit 2 'features.layer is 4, but base/checkpoint.h5 has 3 blocks: give 1 .. 3' \
     ranks 2 features "$model" "$images" -o bad.h5 features.layer=4
 expect_exit 2 'nowhere/bad.h5: cannot be written' tec features "$model" "$images" -o nowhere/bad.h5
-[[ ! -e bad.h5 && ! -e bad.h5.parts ]] || fail "something is left of a mistake"
+mkdir bad.csv
+expect_exit 2 'bad.csv is a directory: name a file' ranks 2 features "$model" "$images" -o bad.npy
+[[ ! -e bad.npy && ! -e bad.npy.parts && ! -e bad.h5 && ! -e bad.h5.parts ]] || fail "something is left of a mistake"
