@@ -285,6 +285,14 @@ bool tec_file_same(const char *a, const char *b)
            first.st_ino == second.st_ino;
 }
 
+bool tec_file_replaced(int fd, const char *path)
+{
+    struct stat named, ours;
+    if (stat(path, &named) != 0)
+        return errno == ENOENT || errno == ENOTDIR;
+    return fstat(fd, &ours) == 0 && (named.st_dev != ours.st_dev || named.st_ino != ours.st_ino);
+}
+
 tec_status tec_file_check_output(const char *path)
 {
     struct stat info;

@@ -88,6 +88,12 @@ exec {lock}<>killed.h5.parts/lock
 flock "$lock"
 expect_exit 2 'killed.h5: another process computes these features' ranks 2 "${job_of[@]}" -o killed.h5
 exec {lock}>&-
+unreadable=$(find killed.h5.parts -name 'part-*' | sort | head -n 1)
+mv "$unreadable" kept
+ln -s "${unreadable##*/}" "$unreadable" # a link to itself
+expect_exit 3 "$unreadable: cannot be read: Too many levels of symbolic links" ranks 3 "${job_of[@]}" -o killed.h5
+[[ -L $unreadable ]] || fail "a part that cannot be read was removed"
+mv kept "$unreadable"
 damaged=$(find killed.h5.parts -name 'part-*' | sort | head -n 1)
 patch "$damaged" 100 377
 expect_exit 3 "$damaged is damaged; it is removed" ranks 3 "${job_of[@]}" -o killed.h5
