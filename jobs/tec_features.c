@@ -98,6 +98,8 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     TEC_TRY(tec_setup_frozen(comm, &settings, job.model, settings.eval.batch, &frozen, &job.settings.normalisation,
                              &job.settings.preprocessing));
     job.frozen = frozen;
+    if (comm->rank == 0)
+        job.trained = tec_checkpoint_trained(job.model);
     tec_status status = choose_tap(&settings, job.model, tec_frozen_config(frozen), &job.settings.tap);
     if (status == TEC_OK)
         status = open_images(comm, &settings, job.data, frozen, &set);

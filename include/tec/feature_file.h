@@ -7,6 +7,7 @@
 #ifndef TEC_FEATURE_FILE_H
 #define TEC_FEATURE_FILE_H
 
+#include "tec/checkpoint.h"
 #include "tec/error.h"
 #include "tec/real.h"
 
@@ -78,6 +79,7 @@ tec_status tec_feature_spec_read(const char *path, tec_feature_spec *spec, int64
 typedef struct tec_feature_table {
     const tec_feature_spec *spec;
     const char *model, *data; /* the paths that were given */
+    tec_trained trained;      /* the model */
     int64_t rows;             /* N */
     int path_bytes;           /* the longest name of an image, at least 1 */
     int classes;              /* 0: no labels */
@@ -135,10 +137,11 @@ bool tec_feature_file_is(const char *path);
 
 const tec_feature_spec *tec_feature_file_spec(const tec_feature_file *file);
 const char *tec_feature_file_path(const tec_feature_file *file);
-const char *tec_feature_file_model(const tec_feature_file *file); /* as it was given */
-const char *tec_feature_file_data(const tec_feature_file *file);  /* likewise */
-int64_t tec_feature_file_rows(const tec_feature_file *file);      /* N */
-int tec_feature_file_classes(const tec_feature_file *file);       /* 0: no labels */
+const char *tec_feature_file_model(const tec_feature_file *file);   /* as it was given */
+const char *tec_feature_file_data(const tec_feature_file *file);    /* likewise */
+tec_trained tec_feature_file_trained(const tec_feature_file *file); /* the model */
+int64_t tec_feature_file_rows(const tec_feature_file *file);        /* N */
+int tec_feature_file_classes(const tec_feature_file *file);         /* 0: no labels */
 const char *tec_feature_file_class(const tec_feature_file *file, int label);
 int tec_feature_file_name_bytes(const tec_feature_file *file); /* room for a name and a 0 behind it */
 

@@ -182,6 +182,7 @@ typedef struct tec_evaluated {
     bool raw;  /* without the model's final norm */
     int image_size, channels;
     tec_normalisation normalisation; /* of the images */
+    tec_trained trained;             /* the model; of one that is given itself, known on rank 0 only */
 } tec_evaluated;
 void tec_evaluated_free(tec_evaluated *about);
 

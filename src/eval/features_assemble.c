@@ -113,6 +113,7 @@ static tec_status write_file(assembly *a)
     const tec_feature_table table = {.spec = a->spec,
                                      .model = a->job->model,
                                      .data = a->job->data,
+                                     .trained = a->job->trained,
                                      .rows = a->rows,
                                      .path_bytes = a->path_bytes,
                                      .classes = classes,

@@ -19,6 +19,7 @@ enum { MOST_TEXT = 1 << 16, MOST_CLASSES = 1 << 24 };
 struct tec_feature_file {
     char *path, model[4096], data[4096];
     tec_feature_spec spec;
+    tec_trained trained;
     int64_t rows;
     int path_bytes;
     int64_t place[COLUMNS]; /* -1: there is no such column */
@@ -135,11 +136,23 @@ static tec_status read_classes(tec_feature_file *f, hid_t file)
     return TEC_OK;
 }
 
+/* Only files of checkpoints of runs have them. */
+static tec_status read_trained(tec_feature_file *f, hid_t file)
+{
+    f->trained = (tec_trained){-1, -1};
+    if (tec_h5_has_attribute(file, "step"))
+        TEC_TRY(tec_h5_get_numbers(file, f->path, "step", H5T_NATIVE_INT64, 1, &f->trained.steps));
+    if (tec_h5_has_attribute(file, "epoch"))
+        TEC_TRY(tec_h5_get_numbers(file, f->path, "epoch", H5T_NATIVE_DOUBLE, 1, &f->trained.epochs));
+    return isfinite(f->trained.epochs) ? TEC_OK : damaged(f, "epoch");
+}
+
 static tec_status read_tables(tec_feature_file *f, hid_t file)
 {
     TEC_TRY(tec_feature_get_spec(file, f->path, &f->spec));
     TEC_TRY(tec_h5_get_text(file, f->path, "model", f->model, sizeof f->model));
     TEC_TRY(tec_h5_get_text(file, f->path, "data", f->data, sizeof f->data));
+    TEC_TRY(read_trained(f, file));
     for (feature_column c = 0; c < COLUMNS; c++) {
         f->place[c] = -1;
         if (c != COLUMN_LABEL || tec_h5_has(file, "label"))
@@ -236,6 +249,11 @@ const char *tec_feature_file_model(const tec_feature_file *f)
 const char *tec_feature_file_data(const tec_feature_file *f)
 {
     return f->data;
+}
+
+tec_trained tec_feature_file_trained(const tec_feature_file *f)
+{
+    return f->trained;
 }
 
 int64_t tec_feature_file_rows(const tec_feature_file *f)

@@ -94,11 +94,14 @@ tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settin
     tec_dataset *train = NULL, *val = NULL;
     tec_frozen *frozen = NULL;
     bool warned = false;
+    tec_trained trained = {-1, -1};
     tec_features_settings features = {.normalisation = tec_setup_normalisation(settings)};
     *out = (tec_evaluation){0};
     tec_status status = tec_setup_check_labels(settings);
     if (status == TEC_OK)
         status = open_model(comm, settings, &frozen, &features.normalisation, &features.preprocessing);
+    if (status == TEC_OK && comm->rank == 0)
+        trained = tec_checkpoint_trained(settings->eval.model);
     if (status == TEC_OK)
         status = tec_setup_dataset(comm, settings, true, &train);
     if (status == TEC_OK)
@@ -127,7 +130,8 @@ tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settin
                              .pooling = (tec_pooling)settings->eval.pooling,
                              .image_size = settings->data.image_size,
                              .channels = settings->data.channels,
-                             .normalisation = features.normalisation};
+                             .normalisation = features.normalisation,
+                             .trained = trained};
     tec_frozen_close(frozen);
     tec_dataset_close(val);
     tec_dataset_close(train);

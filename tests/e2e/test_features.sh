@@ -106,9 +106,10 @@ say "k-NN and probe of files are those of the model, to the bit"
 run tec features "$model" val/images-idx3-ubyte -o val.h5 eval.batch=7
 # results FILE: what has to be the same of two evaluations.
 results() {
-    grep -Ev '"(seconds|features_file|val_features_file|layer|norm|val|train|step|epoch)":' "$1"
+    grep -Ev '"(seconds|features_file|val_features_file|layer|norm|val|train)":' "$1"
 }
 files=(-c tiny.yaml eval.features=one.h5 eval.val_features=val.h5)
+expect_exit 0 '^epoch: 1$' tec inspect one.h5
 for command in knn probe; do
     run ranks 2 $command -c tiny.yaml eval.model="$model" eval.batch=7 run.dir=by-model
     expect_exit 0 'features by base/checkpoint.h5 of train/images-idx3-ubyte \(one.h5\)' \

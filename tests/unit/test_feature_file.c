@@ -65,6 +65,7 @@ static void write_table(const char *path, tec_feature_type type, int patches, bo
     const tec_feature_table table = {.spec = &s,
                                      .model = "m.h5",
                                      .data = "images",
+                                     .trained = {12345678901, 2.5},
                                      .rows = ROWS,
                                      .path_bytes = PATH,
                                      .classes = labelled ? 2 : 0,
@@ -137,6 +138,7 @@ static void test_round_trip(void **state)
         assert_int_equal(tec_feature_file_rows(f), ROWS);
         assert_string_equal(tec_feature_file_model(f), "m.h5");
         assert_string_equal(tec_feature_file_data(f), "images");
+        assert_true(tec_feature_file_trained(f).steps == 12345678901 && tec_feature_file_trained(f).epochs == 2.5);
         const int row = (int)tec_feature_row_numbers(&want);
         assert_int_equal(tec_feature_file_read(f, 1, ROWS - 1, value), TEC_OK);
         for (int i = 0; i < (ROWS - 1) * row; i++)
