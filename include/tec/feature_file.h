@@ -16,7 +16,8 @@
 #include <stdint.h>
 
 typedef enum tec_feature_type { TEC_FEATURE_FLOAT32, TEC_FEATURE_FLOAT16 } tec_feature_type;
-#define TEC_FEATURE_TYPE_WORDS "float32|float16" /* in the order of tec_feature_type */
+#define TEC_FEATURE_TYPE_LIST(BETWEEN) "float32" BETWEEN "float16" /* in the order of tec_feature_type */
+#define TEC_FEATURE_TYPE_WORDS TEC_FEATURE_TYPE_LIST("|")
 const char *tec_feature_type_name(tec_feature_type type);
 
 /* What features depend on, and how they are stored: the attributes of a file. */

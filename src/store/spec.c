@@ -3,13 +3,13 @@
 
 #include "tec/hash.h"
 #include "tec/minmax.h"
+#include "tec/text.h"
 
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-#define COMMA ,
-static const char *const type_words[] = {TEC_TARGET_TYPE_LIST(COMMA), NULL};
+static const char *const type_words[] = {TEC_TARGET_TYPE_LIST(TEC_COMMA), NULL};
 
 #define FIELD(member, kind_, count_)                                                                                   \
     .h5.name = #member, .h5.offset = offsetof(tec_store_spec, member), .h5.kind = kind_, .h5.count = count_
