@@ -2,6 +2,8 @@
  * copied. */
 #include "features_assemble.h"
 
+#include "tec/clock.h"
+#include "tec/log.h"
 #include "tec/memory.h"
 #include "tec/minmax.h"
 #include "tec/phase.h"
@@ -18,7 +20,8 @@ typedef struct assembly {
     const row_parts *all;
     int64_t parts;
     tec_skipped *skipped;
-    int64_t rows;
+    int64_t rows, copied;
+    double started;
     int path_bytes;
     tec_feature_writer *writer;
 } assembly;
@@ -62,6 +65,9 @@ static tec_status copy_rows(void *context, const void *rows, int64_t count)
 {
     assembly *a = context;
     tec_phase_tick();
+    a->copied += count;
+    if (tec_seconds() - a->started > TEC_PROGRESS_SECONDS) /* few pass without a word */
+        tec_progress_count("features: put together", "images", a->copied, a->rows, a->started);
     return tec_feature_writer_rows(a->writer, rows, count);
 }
 
@@ -89,6 +95,7 @@ static tec_status put_names(assembly *a, const row_notes *notes)
 static tec_status copy(assembly *a)
 {
     tec_status status = TEC_OK;
+    a->started = tec_seconds();
     for (int64_t part = 0; part < a->parts && status == TEC_OK; part++) {
         row_notes notes;
         status = tec_row_part_read(a->all, part, copy_rows, a, &notes);
@@ -96,6 +103,7 @@ static tec_status copy(assembly *a)
             status = put_names(a, &notes);
         tec_row_notes_free(&notes);
     }
+    tec_progress_end();
     return status;
 }
 

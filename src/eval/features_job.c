@@ -122,12 +122,10 @@ static tec_status commit(writing *w, int64_t part)
 
 static void show_progress(const writing *w)
 {
-    const double share = (double)w->done / (double)w->batches, seconds = tec_seconds() - w->started;
-    const double images = share * (double)(w->begun.missing_count * w->begun.part_batches * w->spec.batch);
-    char left[32];
-    tec_progress(TEC_PROGRESS_SECONDS, "features: %.0f %%, %.0f images/s, %s left", 100 * share,
-                 tec_min_double(images, (double)w->spec.images) / seconds,
-                 tec_duration(left, seconds * (1 / share - 1)));
+    const int64_t missing = w->begun.missing_count * w->begun.part_batches * w->spec.batch;
+    const int64_t images = tec_min_int64(missing, w->spec.images);
+    tec_progress_count("features", "images", (int64_t)((double)images * (double)w->done / (double)w->batches), images,
+                       w->started);
 }
 
 /* A step of tec_extract_all: computes the next batch, and opens and commits parts on the way. */

@@ -116,9 +116,10 @@ static void show_progress(const writing *w)
 {
     double seconds = tec_seconds() - w->started, rate = (double)w->done / seconds;
     char left[32];
-    tec_progress(TEC_PROGRESS_SECONDS, "targets: %lld of %lld views on each of %d ranks, %.1f images/s, %s left",
-                 (long long)w->done, (long long)w->rows, w->job->comm->size, rate * w->job->comm->size,
-                 tec_duration(left, (double)(w->rows - w->done) / rate));
+    tec_progress_share(TEC_PROGRESS_SECONDS, (double)w->done / (double)w->rows,
+                       "targets: %lld of %lld views on each of %d ranks, %.1f images/s, %s left", (long long)w->done,
+                       (long long)w->rows, w->job->comm->size, rate * w->job->comm->size,
+                       tec_duration(left, (double)(w->rows - w->done) / rate));
 }
 
 /* A step of tec_comm_rounds: makes the next batch of rows, and opens and commits shards on the way. A shard that another worker has finished in

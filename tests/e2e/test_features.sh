@@ -21,6 +21,7 @@ same() {
 say "the same bytes on 1, 2 and 3 ranks; nothing else is left"
 line='^features of 310 images, 32 numbers each \(float32\), in one.h5$'
 expect_exit 0 "$line" tec features "$model" "$images" -o one.h5 eval.batch=7
+expect_progress 'features: 310 of 310 images'
 for n in 2 3; do
     run ranks $n features "$model" "$images" -o "on$n.h5" eval.batch=7
     same one.h5 "on$n.h5"
@@ -112,6 +113,8 @@ files=(-c tiny.yaml eval.features=one.h5 eval.val_features=val.h5)
 expect_exit 0 '^epoch: 1$' tec inspect one.h5
 for command in knn probe; do
     run ranks 2 $command -c tiny.yaml eval.model="$model" eval.batch=7 run.dir=by-model
+    expect_progress 'features of the training set: 310 of 310 images'
+    expect_progress '(k-NN: 90 of 90 images|linear probe: epoch 20 of 20, loss [0-9.]+)'
     expect_exit 0 'features by base/checkpoint.h5 of train/images-idx3-ubyte \(one.h5\)' \
         ranks 2 $command "${files[@]}" run.dir=by-files
     diff <(results by-model/$command.json) <(results by-files/$command.json) >"$out" ||
@@ -143,6 +146,12 @@ refused 'base/checkpoint.h5 is no file of features' eval.features="$model"
 
 say "neighbours: the same table on any number of ranks, as NumPy finds it"
 run tec neighbours one.h5 val.h5 --k 3 -o near.csv
+expect_progress 'neighbours: 90 of 90 images'
+if command -v script >/dev/null; then
+    script -qec "'$program' neighbours one.h5 val.h5 --k 3 -o on-terminal.csv" /dev/null </dev/null >"$out" 2>"$err"
+    grep -Fq '[####################] neighbours: 90 of 90 images' "$out" || fail "there is no bar on a terminal"
+    same near.csv on-terminal.csv
+fi
 for n in 2 3; do
     run ranks $n neighbours one.h5 val.h5 --k 3 -o "near$n.csv"
     same near.csv "near$n.csv"
