@@ -225,7 +225,7 @@ static tec_status search_round(search *s)
         tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory"));
     status = tec_comm_agree(s->job->comm, status);
     if (status == TEC_OK)
-        status = tec_comm_put_texts(s->job->comm, text, bytes, s->out, s->temporary ? s->temporary : "standard output");
+        status = tec_comm_put_texts(s->job->comm, text, bytes, s->out, s->temporary ? s->job->path : "standard output");
     free(text);
     return status;
 }
@@ -279,7 +279,7 @@ static tec_status open_table(search *s)
         s->temporary = tec_file_temporary(s->job->path);
         s->out = fopen(s->temporary, "w");
         if (!s->out)
-            return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be created: %s", s->temporary, tec_file_reason(errno));
+            return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be created: %s", s->job->path, tec_file_reason(errno));
     }
     fputs("path,rank,neighbour,similarity\n", s->out);
     return TEC_OK;
@@ -292,7 +292,7 @@ static tec_status close_table(search *s, tec_status status)
         return status;
     if ((s->temporary ? fclose(s->out) : fflush(s->out)) != 0 && status == TEC_OK)
         status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s",
-                          s->temporary ? s->temporary : "standard output", tec_file_reason(errno));
+                          s->temporary ? s->job->path : "standard output", tec_file_reason(errno));
     if (s->temporary && status == TEC_OK)
         return tec_file_publish(s->temporary, s->job->path);
     if (s->temporary)

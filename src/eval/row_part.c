@@ -77,7 +77,7 @@ tec_status tec_row_part_commit(row_part *p, const int64_t *sample, const uint64_
     if (status == TEC_OK)
         status = put(p, &end, sizeof end);
     if (status == TEC_OK && close(p->fd) != 0)
-        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", p->temporary, strerror(errno));
+        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", p->path, strerror(errno));
     else if (status == TEC_OK) {
         p->fd = -1;
         status = tec_file_publish(p->temporary, p->path);

@@ -145,7 +145,7 @@ static tec_status commit_h5(tec_feature_writer *w)
     if (!failed)
         return tec_file_publish(w->temporary, w->path);
     unlink(w->temporary);
-    return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", w->temporary, strerror(failed));
+    return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", w->path, strerror(failed));
 }
 
 const feature_kind tec_feature_kind_h5 = {open_h5, rows_h5, names_h5, commit_h5, discard_h5};

@@ -66,7 +66,7 @@ static tec_status open_npy(tec_feature_writer *w)
     if (status == TEC_OK)
         status = put_header(w);
     if (status == TEC_OK && !(w->lines = fopen(w->beside_temporary, "w")))
-        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be created: %s", w->beside_temporary, tec_file_reason(errno));
+        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be created: %s", w->beside, tec_file_reason(errno));
     if (status == TEC_OK)
         fputs(w->table.classes > 0 ? "path,label,class\n" : "path\n", w->lines);
     else
@@ -95,7 +95,7 @@ static tec_status names_npy(tec_feature_writer *w, const tec_feature_names *name
     }
     free(path);
     if (ferror(w->lines))
-        return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", w->beside_temporary, tec_file_reason(errno));
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", w->beside, tec_file_reason(errno));
     return TEC_OK;
 }
 
