@@ -35,6 +35,7 @@ static tec_status open_model(const tec_comm *comm, const tec_settings *settings,
     if (strcmp(model, "pixels") == 0)
         return TEC_OK;
     TEC_TRY(tec_setup_frozen(comm, settings, model, settings->eval.batch, out, normalisation, preprocessing));
+    tec_setup_say_normalisation(settings, model, normalisation);
     tec_status status =
         tec_setup_check_model(settings, "eval", model, (tec_pooling)settings->eval.pooling, tec_frozen_config(*out));
     if (status != TEC_OK) {

@@ -121,6 +121,8 @@ for command in knn probe; do
         fail "$command of files has other results"
 done
 run tec knn -c by-files/knn.yaml
+expect_exit 0 'data.mean and data.std are of no effect here: images are normalised as base/checkpoint.h5 was trained' \
+    ranks 2 knn -c tiny.yaml eval.model="$model" eval.batch=7 run.dir=by-model data.mean=0.4
 # refused PATTERN key=value ...
 refused() {
     local pattern=$1
