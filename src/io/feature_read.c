@@ -175,7 +175,7 @@ static tec_status check_samples(const tec_feature_file *f)
                     TEC_USER_ERROR,
                     "%s: row %lld is of image %lld, but images rise from row to row, and there are %lld: the "
                     "file is damaged; write it again with `tec features`",
-                    f->path, (long long)(first + i), (long long)sample[i], (long long)f->spec.images);
+                    f->path, (long long)first + (long long)i, (long long)sample[i], (long long)f->spec.images);
     }
     return TEC_OK;
 }

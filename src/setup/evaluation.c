@@ -87,6 +87,17 @@ static void warn_of_shared(const tec_dataset *val, const tec_evaluation *e)
         name);
 }
 
+static tec_evaluated describe(const tec_settings *settings, const tec_normalisation *normalisation)
+{
+    return (tec_evaluated){.model = tec_string_copy(settings->eval.model),
+                           .train = tec_string_copy(settings->data.train),
+                           .val = tec_string_copy(settings->data.val),
+                           .pooling = (tec_pooling)settings->eval.pooling,
+                           .image_size = settings->data.image_size,
+                           .channels = settings->data.channels,
+                           .normalisation = *normalisation};
+}
+
 tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settings, const tec_knn_settings *knn,
                                 tec_evaluation *out, tec_evaluated *about)
 {
@@ -125,14 +136,8 @@ tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settin
         status = compute(comm, settings, &features, train, val, frozen, out);
     if (status == TEC_OK && out->shared && !warned)
         warn_of_shared(val, out);
-    *about = (tec_evaluated){.model = tec_string_copy(settings->eval.model),
-                             .train = tec_string_copy(settings->data.train),
-                             .val = tec_string_copy(settings->data.val),
-                             .pooling = (tec_pooling)settings->eval.pooling,
-                             .image_size = settings->data.image_size,
-                             .channels = settings->data.channels,
-                             .normalisation = features.normalisation,
-                             .trained = trained};
+    *about = describe(settings, &features.normalisation);
+    about->trained = trained;
     tec_frozen_close(frozen);
     tec_dataset_close(val);
     tec_dataset_close(train);
