@@ -84,7 +84,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     TEC_TRY(tec_feature_path_check(path));
     if (tec_file_same(path, call->files[0]) || tec_file_same(path, call->files[1]))
         return tec_fail(TEC_USER_ERROR, "command line: -o %s is a file that is read: name another one", path);
-    TEC_TRY(tec_comm_agree(comm, comm->rank == 0 ? tec_feature_path_try(path) : TEC_OK));
+    TEC_TRY(tec_comm_agree(comm, comm->rank == 0 ? tec_file_check_output(path) : TEC_OK));
     tec_features_job job = {.comm = comm,
                             .path = path,
                             .model = call->files[0],
@@ -93,6 +93,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
                             .type = (tec_feature_type)settings.features.type};
     tec_frozen *frozen;
     tec_dataset *set = NULL;
+    TEC_TRY(tec_comm_agree(comm, comm->rank == 0 ? tec_feature_beside_check(path) : TEC_OK));
     if (!tec_settings_given(&settings, "data", "image_size"))
         settings.data.image_size = 0;
     TEC_TRY(tec_setup_frozen(comm, &settings, job.model, settings.eval.batch, &frozen, &job.settings.normalisation,

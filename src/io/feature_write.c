@@ -25,10 +25,8 @@ tec_status tec_feature_path_check(const char *path)
                     path);
 }
 
-tec_status tec_feature_path_try(const char *path)
+tec_status tec_feature_beside_check(const char *path)
 {
-    TEC_TRY(tec_feature_path_check(path));
-    TEC_TRY(tec_file_check_output(path));
     if (kind_of(path) != &tec_feature_kind_npy)
         return TEC_OK;
     char *beside = tec_feature_path_beside(path);
