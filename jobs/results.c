@@ -1,7 +1,6 @@
 /* What commands write: results and the settings that led to them, to the run directory, or a file of -o. */
 #include "jobs.h"
 
-#include "tec/checkpoint.h"
 #include "tec/files.h"
 #include "tec/json.h"
 #include "tec/log.h"
@@ -10,6 +9,7 @@
 #include "tec/version.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,27 +62,24 @@ static tec_status keep_results(const char *dir, const char *name, const char *js
     return TEC_OK;
 }
 
-/* Of a model that is a checkpoint of a run: where the run was. How many steps an epoch has only shows after the first. */
-static void add_progress(const char *model, json_t *object)
+/* Of a model that is a checkpoint of a run: where the run was. */
+static void add_progress(const tec_trained *trained, json_t *object)
 {
-    tec_run_state state;
-    if (!tec_string_ends_with(model, ".h5") || tec_checkpoint_read_state(model, &state) != TEC_OK)
-        return;
-    json_object_set_new(object, "step", json_integer((json_int_t)state.step));
-    if (state.epoch_step == 0)
-        json_object_set_new(object, "epoch", json_integer((json_int_t)state.epoch));
-    else if (state.epoch > 0)
-        json_object_set_new(
-            object, "epoch",
-            json_real((double)state.step * (double)state.epoch / (double)(state.step - state.epoch_step)));
+    const double epochs = trained->epochs;
+    if (trained->steps >= 0)
+        json_object_set_new(object, "step", json_integer((json_int_t)trained->steps));
+    if (epochs >= 0)
+        json_object_set_new(object, "epoch",
+                            epochs == floor(epochs) ? json_integer((json_int_t)epochs) : json_real(epochs));
 }
 
-static tec_status write_results(const tec_settings *settings, const char *name, const json_t *object)
+static tec_status write_results(const tec_settings *settings, const tec_evaluated *about, const char *name,
+                                const json_t *object)
 {
     const char *dir = settings->run.dir;
     json_t *whole = json_copy((json_t *)(uintptr_t)object);
     char *json = tec_string_format("%s/%s.json", dir, name), *yaml = tec_string_format("%s/%s.yaml", dir, name);
-    add_progress(settings->eval.model, whole);
+    add_progress(&about->trained, whole);
     tec_status status = keep_results(dir, name, json);
     if (status == TEC_OK)
         status = tec_json_write(json, whole, 9);
@@ -94,10 +91,10 @@ static tec_status write_results(const tec_settings *settings, const char *name, 
     return status;
 }
 
-tec_status tec_job_write_results(const tec_comm *comm, const tec_settings *settings, const char *name,
-                                 const json_t *object)
+tec_status tec_job_write_results(const tec_comm *comm, const tec_settings *settings, const tec_evaluated *about,
+                                 const char *name, const json_t *object)
 {
-    return tec_comm_agree(comm, comm->rank == 0 ? write_results(settings, name, object) : TEC_OK);
+    return tec_comm_agree(comm, comm->rank == 0 ? write_results(settings, about, name, object) : TEC_OK);
 }
 
 static tec_status check_output(const tec_invocation *call, const char *path)

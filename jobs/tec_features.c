@@ -90,11 +90,14 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
                             .type = (tec_feature_type)settings.features.type};
     tec_frozen *frozen;
     tec_dataset *set = NULL;
+    TEC_TRY(tec_comm_agree(comm, comm->rank == 0 ? tec_feature_beside_check(path) : TEC_OK));
     if (!tec_settings_given(&settings, "data", "image_size"))
         settings.data.image_size = 0;
     TEC_TRY(tec_setup_frozen(comm, &settings, job.model, settings.eval.batch, &frozen, &job.settings.normalisation,
                              &job.settings.preprocessing));
     job.frozen = frozen;
+    if (comm->rank == 0)
+        job.trained = tec_checkpoint_trained(job.model);
     tec_status status = choose_tap(&settings, job.model, tec_frozen_config(frozen), &job.settings.tap);
     if (status == TEC_OK)
         status = open_images(comm, &settings, job.data, frozen, &set);

@@ -176,9 +176,14 @@ static tec_status inspect_features(const char *path)
     TEC_TRY(tec_feature_file_open(&file, path));
     const tec_feature_spec *spec = tec_feature_file_spec(file);
     const long long rows = (long long)tec_feature_file_rows(file);
+    const tec_trained trained = tec_feature_file_trained(file);
     char *text = tec_feature_spec_describe(spec);
     print_line("file: ", path, "\nformat: ", "tec features");
     print_line("model: ", tec_feature_file_model(file), "\nimages: ", tec_feature_file_data(file));
+    if (trained.steps >= 0)
+        printf("step: %lld\n", (long long)trained.steps);
+    if (trained.epochs >= 0)
+        printf("epoch: %g\n", trained.epochs);
     printf("rows: %lld (images left out: %lld)\nclasses: %d\n%s", rows, (long long)spec->images - rows,
            tec_feature_file_classes(file), text);
     free(text);

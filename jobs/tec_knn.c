@@ -29,7 +29,7 @@ static tec_status write_results(const tec_comm *comm, const tec_settings *settin
     json_object_set_new(object, "knn", results);
     json_object_set_new(object, "ranks", json_integer(comm->size));
     json_object_set_new(object, "seconds", json_real(seconds));
-    tec_status status = tec_job_write_results(comm, settings, "knn", object);
+    tec_status status = tec_job_write_results(comm, settings, about, "knn", object);
     json_decref(object);
     return status;
 }

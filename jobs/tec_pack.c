@@ -5,6 +5,7 @@
 #include "tec/files.h"
 #include "tec/log.h"
 #include "tec/memory.h"
+#include "tec/minmax.h"
 #include "tec/pack.h"
 #include "tec/phase.h"
 #include "tec/room.h"
@@ -81,6 +82,7 @@ static tec_status list_missing(const tec_pack *pack, const char *dir, int64_t *m
 /* Collective. Of n ranks, each writes every n-th missing shard. */
 static tec_status write_missing(const tec_comm *comm, const tec_pack *pack, const int64_t *missing)
 {
+    const double started = tec_seconds();
     tec_status status = TEC_OK;
     tec_phase_enter(TEC_PHASE_COMPUTE);
     for (int64_t first = 0; first < missing[0] && status == TEC_OK; first += comm->size) {
@@ -89,8 +91,7 @@ static tec_status write_missing(const tec_comm *comm, const tec_pack *pack, cons
         status = tec_comm_agree(comm, status);
         if (status != TEC_OK)
             break;
-        int64_t done = first + comm->size < missing[0] ? first + comm->size : missing[0];
-        tec_progress(TEC_PROGRESS_SECONDS, "pack: %lld of %lld shards written", (long long)done, (long long)missing[0]);
+        tec_progress_count("pack", "shards", tec_min_int64(first + comm->size, missing[0]), missing[0], started);
     }
     tec_progress_end();
     return status;

@@ -33,7 +33,8 @@ typedef enum tec_resize {
     TEC_RESIZE_SQUASH,  /* both sides become R, whatever the shape */
     TEC_RESIZE_WHOLE    /* as SHORTER, but an image of S x S pixels is used as it is */
 } tec_resize;
-#define TEC_RESIZE_WORDS "auto|shorter|squash|whole"
+#define TEC_RESIZE_LIST(BETWEEN) "auto" BETWEEN "shorter" BETWEEN "squash" BETWEEN "whole"
+#define TEC_RESIZE_WORDS TEC_RESIZE_LIST("|")
 
 /* What a user, or the sidecar of a model, says of it. Zeroed: nothing. */
 typedef struct tec_preprocessing {

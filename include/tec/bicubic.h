@@ -6,7 +6,8 @@
 #include <stdint.h>
 
 typedef enum tec_filter { TEC_FILTER_AUTO, TEC_FILTER_BICUBIC, TEC_FILTER_BILINEAR, TEC_FILTER_LANCZOS } tec_filter;
-#define TEC_FILTER_WORDS "auto|bicubic|bilinear|lanczos"
+#define TEC_FILTER_LIST(BETWEEN) "auto" BETWEEN "bicubic" BETWEEN "bilinear" BETWEEN "lanczos"
+#define TEC_FILTER_WORDS TEC_FILTER_LIST("|")
 
 /* The largest number of inputs that an output depends on when `in` values are resampled to `out`. TEC_FILTER_AUTO is
  * bicubic. */

@@ -91,6 +91,15 @@ typedef struct tec_checkpoint_run {
 /* The state of the run alone. TEC_USER_ERROR: as tec_checkpoint_read_run. */
 tec_status tec_checkpoint_read_state(const char *path, tec_run_state *state);
 
+/* How long a model has been trained, where that is known. */
+typedef struct tec_trained {
+    int64_t steps; /* -1: not known */
+    double epochs; /* likewise; not whole within an epoch, and not known within the first */
+} tec_trained;
+
+/* The same of a model's file of whatever kind: only checkpoints of runs tell it. */
+tec_trained tec_checkpoint_trained(const char *model);
+
 /* Asked when the temporary file is whole: may it become the checkpoint? */
 typedef tec_status tec_checkpoint_confirm(const void *context);
 

@@ -7,6 +7,7 @@
 #ifndef TEC_FEATURE_FILE_H
 #define TEC_FEATURE_FILE_H
 
+#include "tec/checkpoint.h"
 #include "tec/error.h"
 #include "tec/real.h"
 
@@ -15,7 +16,8 @@
 #include <stdint.h>
 
 typedef enum tec_feature_type { TEC_FEATURE_FLOAT32, TEC_FEATURE_FLOAT16 } tec_feature_type;
-#define TEC_FEATURE_TYPE_WORDS "float32|float16" /* in the order of tec_feature_type */
+#define TEC_FEATURE_TYPE_LIST(BETWEEN) "float32" BETWEEN "float16" /* in the order of tec_feature_type */
+#define TEC_FEATURE_TYPE_WORDS TEC_FEATURE_TYPE_LIST("|")
 const char *tec_feature_type_name(tec_feature_type type);
 
 /* What features depend on, and how they are stored: the attributes of a file. */
@@ -78,6 +80,7 @@ tec_status tec_feature_spec_read(const char *path, tec_feature_spec *spec, int64
 typedef struct tec_feature_table {
     const tec_feature_spec *spec;
     const char *model, *data; /* the paths that were given */
+    tec_trained trained;      /* the model */
     int64_t rows;             /* N */
     int path_bytes;           /* the longest name of an image, at least 1 */
     int classes;              /* 0: no labels */
@@ -104,6 +107,9 @@ typedef struct tec_feature_writer tec_feature_writer;
 
 /* Can a table be written at `path`? TEC_USER_ERROR: its name ends neither in .h5 or .hdf5 nor in .npy. */
 tec_status tec_feature_path_check(const char *path);
+
+/* Can the .csv beside it be written, if there will be one? TEC_USER_ERROR: as tec_file_check_output. */
+tec_status tec_feature_beside_check(const char *path);
 
 /* Begins a file: HDF5 or, by its name, .npy with a .csv beside it, which hold features and names, but not by what they were
  * made. TEC_SYSTEM_ERROR: the disk. */
@@ -132,10 +138,11 @@ bool tec_feature_file_is(const char *path);
 
 const tec_feature_spec *tec_feature_file_spec(const tec_feature_file *file);
 const char *tec_feature_file_path(const tec_feature_file *file);
-const char *tec_feature_file_model(const tec_feature_file *file); /* as it was given */
-const char *tec_feature_file_data(const tec_feature_file *file);  /* likewise */
-int64_t tec_feature_file_rows(const tec_feature_file *file);      /* N */
-int tec_feature_file_classes(const tec_feature_file *file);       /* 0: no labels */
+const char *tec_feature_file_model(const tec_feature_file *file);   /* as it was given */
+const char *tec_feature_file_data(const tec_feature_file *file);    /* likewise */
+tec_trained tec_feature_file_trained(const tec_feature_file *file); /* the model */
+int64_t tec_feature_file_rows(const tec_feature_file *file);        /* N */
+int tec_feature_file_classes(const tec_feature_file *file);         /* 0: no labels */
 const char *tec_feature_file_class(const tec_feature_file *file, int label);
 int tec_feature_file_name_bytes(const tec_feature_file *file); /* room for a name and a 0 behind it */
 

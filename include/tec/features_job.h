@@ -13,8 +13,9 @@ typedef struct tec_features_job {
     const char *model, *data;       /* the paths that were given */
     tec_features_settings settings; /* its preprocessing leaves nothing open */
     const tec_dataset *set;
-    tec_frozen *frozen; /* created for settings.batch images */
-    bool strict;        /* data.strict_images */
+    tec_frozen *frozen;  /* created for settings.batch images */
+    tec_trained trained; /* the model; used on rank 0 */
+    bool strict;         /* data.strict_images */
     tec_feature_type type;
 } tec_features_job;
 

@@ -76,6 +76,9 @@ tec_status tec_file_check_output(const char *path);
 /* Are both there, and one file, by whatever names? */
 bool tec_file_same(const char *a, const char *b);
 
+/* Is something else, or nothing, at `path` than the open file? A lock on it is then one that nobody sees. */
+bool tec_file_replaced(int fd, const char *path);
+
 /* Flushes a file to the disk. */
 tec_status tec_file_flush(const char *path);
 

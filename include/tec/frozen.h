@@ -23,8 +23,12 @@ typedef enum tec_pooling {
     TEC_POOL_MEAN,  /* the mean of the patches */
     TEC_POOL_NONE   /* all patches, one after the other */
 } tec_pooling;
-#define TEC_POOLING_WORDS "cls|mean"                  /* of one row per image, in the order of tec_pooling */
-#define TEC_TOKENS_WORDS TEC_POOLING_WORDS "|patches" /* all of it */
+/* Of one row per image, and all of it, in the order of tec_pooling. The one list is part of the other: a comma between its
+ * words stays whole as variable arguments. */
+#define TEC_POOLING_LIST(...) "cls" __VA_ARGS__ "mean"
+#define TEC_TOKENS_LIST(...) TEC_POOLING_LIST(__VA_ARGS__) __VA_ARGS__ "patches"
+#define TEC_POOLING_WORDS TEC_POOLING_LIST("|")
+#define TEC_TOKENS_WORDS TEC_TOKENS_LIST("|")
 const char *tec_pooling_name(tec_pooling pooling);
 
 /* Where they are taken. Zeroed: the class token as the model gives it. */

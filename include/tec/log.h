@@ -4,6 +4,7 @@
 #define TEC_LOG_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Only one rank should talk: rank 0 keeps the default (on), the others call tec_log_enable(false). */
 void tec_log_enable(bool on);
@@ -24,5 +25,12 @@ void tec_log_error(int rank, const char *message);
  * and ends a redrawn line. */
 void tec_progress(double interval, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void tec_progress_end(void);
+
+/* The same with a bar before it on a terminal; `share` of the work, 0 .. 1, is done. */
+void tec_progress_share(double interval, double share, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* The same for work that is counted, every TEC_PROGRESS_SECONDS: "WHAT: 12 of 40 images, 3.10 images/s, 9 s left". `started`:
+ * tec_seconds() when none was done. */
+void tec_progress_count(const char *what, const char *unit, int64_t done, int64_t total, double started);
 
 #endif

@@ -51,6 +51,9 @@ tec_plan_job tec_setup_plan_job(const tec_settings *settings, const tec_model_co
                                 const tec_model_config *base);
 tec_status tec_setup_tuning_plan_job(const tec_settings *settings, const tec_model_config *model, tec_plan_job *out);
 
+/* Says so where data.mean or data.std is given, but images are normalised otherwise, as the model at `path` was trained. */
+void tec_setup_say_normalisation(const tec_settings *settings, const char *path, const tec_normalisation *is);
+
 /* The target store that belongs to these settings, this base model and this data set. */
 tec_store_spec tec_setup_store_spec(const tec_settings *settings, const tec_model_config *base, uint64_t base_hash,
                                     const tec_normalisation *normalisation, const tec_dataset *set);
@@ -186,6 +189,7 @@ typedef struct tec_evaluated {
     bool raw;  /* without the model's final norm */
     int image_size, channels;
     tec_normalisation normalisation; /* of the images */
+    tec_trained trained;             /* the model; of one that is given itself, known on rank 0 only */
 } tec_evaluated;
 void tec_evaluated_free(tec_evaluated *about);
 

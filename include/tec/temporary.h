@@ -20,6 +20,9 @@ char *tec_file_temporary(const char *path);
 
 bool tec_temporary_is(const char *name); /* is it such a name? */
 
+/* For messages: the PATH of such a name, any other name as it is. Valid until this thread's next call. */
+const char *tec_temporary_path(const char *name);
+
 /* What the name alone says of the process that gave it. UNKNOWN: it was on another host, or it is no such name. */
 tec_owner tec_temporary_owner_by_name(const char *name);
 

@@ -26,6 +26,10 @@ static inline const char *tec_plural(long long count)
 bool tec_string_starts_with(const char *text, const char *start);
 bool tec_string_ends_with(const char *text, const char *end);
 
+/* Words of an enum stand in one list, TEC_..._LIST(BETWEEN): joined by "|" they are the choices of a setting, by TEC_COMMA
+ * the elements of an array. */
+#define TEC_COMMA ,
+
 /* The index of `word` in `words` (ending with NULL); -1: not among them. */
 int tec_string_find(const char *const *words, const char *word);
 

@@ -2,6 +2,7 @@
 #include "tec/bicubic.h"
 
 #include "tec/minmax.h"
+#include "tec/text.h"
 
 #include <math.h>
 
@@ -34,19 +35,19 @@ static double lanczos(double x)
 
 /* By tec_filter. */
 static const struct {
-    const char *name;
     double support;
     double (*value)(double x);
 } filters[] = {
-    [TEC_FILTER_AUTO] = {"auto", 2, cubic},
-    [TEC_FILTER_BICUBIC] = {"bicubic", 2, cubic},
-    [TEC_FILTER_BILINEAR] = {"bilinear", 1, triangle},
-    [TEC_FILTER_LANCZOS] = {"lanczos", 3, lanczos},
+    [TEC_FILTER_AUTO] = {2, cubic},
+    [TEC_FILTER_BICUBIC] = {2, cubic},
+    [TEC_FILTER_BILINEAR] = {1, triangle},
+    [TEC_FILTER_LANCZOS] = {3, lanczos},
 };
 
 const char *tec_filter_name(tec_filter filter)
 {
-    return filters[filter].name;
+    static const char *const names[] = {TEC_FILTER_LIST(TEC_COMMA)};
+    return names[filter];
 }
 
 int tec_filter_taps(tec_filter filter, int in, int64_t out)

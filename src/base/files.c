@@ -173,13 +173,15 @@ static tec_status sync_path(const char *path, int flags)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | flags);
     if (fd < 0)
-        return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be opened to flush it: %s", path, strerror(errno));
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be opened to flush it: %s", tec_temporary_path(path),
+                        strerror(errno));
     /* Some network file systems cannot flush a directory and report EINVAL, which does no harm. */
     int failed = fsync(fd) != 0 && !((flags & O_DIRECTORY) && (errno == EINVAL || errno == ENOTSUP)) ? errno : 0;
     if (close(fd) != 0 && !failed)
         failed = errno;
     if (failed)
-        return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be flushed to the disk: %s", path, strerror(failed));
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be flushed to the disk: %s", tec_temporary_path(path),
+                        strerror(failed));
     return TEC_OK;
 }
 
@@ -229,7 +231,7 @@ tec_status tec_file_reserve(int fd, const char *path, int64_t offset, int64_t by
             fstat(fd, &info) != 0 || (info.st_size < offset + bytes && ftruncate(fd, offset + bytes) != 0) ? errno : 0;
     if (!failed)
         return TEC_OK;
-    return tec_fail(TEC_SYSTEM_ERROR, "%s: no room for %lld bytes: %s", path, (long long)bytes,
+    return tec_fail(TEC_SYSTEM_ERROR, "%s: no room for %lld bytes: %s", tec_temporary_path(path), (long long)bytes,
                     tec_file_reason(failed));
 }
 
@@ -237,7 +239,8 @@ tec_status tec_file_create(const char *path, int64_t bytes, int *fd)
 {
     *fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (*fd < 0)
-        return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be created: %s", path, tec_file_reason(errno));
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be created: %s", tec_temporary_path(path),
+                        tec_file_reason(errno));
     tec_status status = tec_file_reserve(*fd, path, 0, bytes);
     if (status != TEC_OK) {
         close(*fd);
@@ -254,7 +257,8 @@ tec_status tec_file_put(int fd, const char *path, const void *data, size_t bytes
         if (put < 0 && errno == EINTR)
             continue;
         if (put < 0)
-            return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", path, tec_file_reason(errno));
+            return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", tec_temporary_path(path),
+                            tec_file_reason(errno));
         done += (size_t)put;
     }
     return TEC_OK;
@@ -268,7 +272,7 @@ tec_status tec_file_write(const char *path, const void *data, size_t bytes)
     if (status == TEC_OK) {
         status = tec_file_put(fd, temporary, data, bytes, 0);
         if (close(fd) != 0 && status == TEC_OK)
-            status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", temporary, strerror(errno));
+            status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", path, strerror(errno));
         if (status == TEC_OK)
             status = tec_file_publish(temporary, path);
         else
@@ -283,6 +287,14 @@ bool tec_file_same(const char *a, const char *b)
     struct stat first, second;
     return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev &&
            first.st_ino == second.st_ino;
+}
+
+bool tec_file_replaced(int fd, const char *path)
+{
+    struct stat named, ours;
+    if (stat(path, &named) != 0)
+        return errno == ENOENT || errno == ENOTDIR;
+    return fstat(fd, &ours) == 0 && (named.st_dev != ours.st_dev || named.st_ino != ours.st_ino);
 }
 
 tec_status tec_file_check_output(const char *path)

@@ -7,11 +7,13 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #define LINE 2048
 #define REDRAW_SECONDS 0.1
+#define BAR 20 /* characters */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool enabled = true;
@@ -19,6 +21,7 @@ static bool enabled = true;
 /* The progress line: its last text, whether that has been shown, and when one was. */
 static struct {
     char text[LINE];
+    double share; /* done; < 0: not known */
     bool running, unseen, drawn;
     double shown_at;
 } progress;
@@ -86,13 +89,27 @@ void tec_log_error(int rank, const char *message)
     pthread_mutex_unlock(&lock);
 }
 
+/* "[#####...............] ", or nothing where the share is not known. */
+static const char *bar(char text[BAR + 4])
+{
+    const int full = progress.share < 1 ? (int)(BAR * progress.share) : BAR;
+    text[0] = '\0';
+    if (progress.share < 0)
+        return text;
+    text[0] = '[';
+    memset(text + 1, '.', BAR);
+    memset(text + 1, '#', (size_t)full);
+    memcpy(text + 1 + BAR, "] ", sizeof "] ");
+    return text;
+}
+
 /* A line that wraps cannot be redrawn: it is cut to the terminal's width. */
 static void redraw(void)
 {
-    char text[LINE];
+    char text[LINE + BAR], head[BAR + 4];
     struct winsize window;
     size_t width = ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 1 ? window.ws_col - 1u : 79;
-    snprintf(text, sizeof text, "%s", progress.text);
+    snprintf(text, sizeof text, "%s%s", bar(head), progress.text);
     if (width < sizeof text)
         text[width] = '\0';
     write_line("\r", text, "\033[K");
@@ -109,14 +126,11 @@ static void show_progress(bool terminal)
     progress.shown_at = tec_seconds();
 }
 
-void tec_progress(double interval, const char *format, ...)
+static void progress_of(double interval, double share, const char *format, va_list args)
 {
-    if (!enabled)
-        return;
     bool terminal = isatty(STDERR_FILENO);
-    va_list args;
-    va_start(args, format);
     pthread_mutex_lock(&lock);
+    progress.share = share;
     if (vsnprintf(progress.text, sizeof progress.text, format, args) >= 0) {
         tec_string_printable(progress.text);
         progress.unseen = true;
@@ -125,7 +139,35 @@ void tec_progress(double interval, const char *format, ...)
         progress.running = true;
     }
     pthread_mutex_unlock(&lock);
+}
+
+void tec_progress(double interval, const char *format, ...)
+{
+    if (!enabled)
+        return;
+    va_list args;
+    va_start(args, format);
+    progress_of(interval, -1, format, args);
     va_end(args);
+}
+
+void tec_progress_share(double interval, double share, const char *format, ...)
+{
+    if (!enabled)
+        return;
+    va_list args;
+    va_start(args, format);
+    progress_of(interval, share, format, args);
+    va_end(args);
+}
+
+void tec_progress_count(const char *what, const char *unit, int64_t done, int64_t total, double started)
+{
+    const double rate = (double)done / (tec_seconds() - started);
+    char left[32];
+    tec_progress_share(TEC_PROGRESS_SECONDS, (double)done / (double)total, "%s: %lld of %lld %s, %.*f %s/s, %s left",
+                       what, (long long)done, (long long)total, unit, rate < 10 ? 2 : rate < 100, rate, unit,
+                       tec_duration(left, (double)(total - done) / rate));
 }
 
 void tec_progress_end(void)

@@ -27,6 +27,7 @@
 typedef struct owner_name {
     tec_host host;
     long pid, job, restart; /* job 0: none */
+    size_t length;          /* of the path before all that */
 } owner_name;
 
 static void host_name(tec_host host)
@@ -97,6 +98,7 @@ static bool parse(const char *name, owner_name *owner)
     if (start == 0 || length - start > HOST_NAME_MAX)
         return false;
     memcpy(owner->host, name + start, length - start);
+    owner->length = start - 1;
     return true;
 }
 
@@ -104,6 +106,17 @@ bool tec_temporary_is(const char *name)
 {
     owner_name owner;
     return parse(name, &owner);
+}
+
+const char *tec_temporary_path(const char *name)
+{
+    static _Thread_local char path[PATH_MAX];
+    owner_name owner;
+    if (!parse(name, &owner) || owner.length >= sizeof path)
+        return name;
+    memcpy(path, name, owner.length);
+    path[owner.length] = '\0';
+    return path;
 }
 
 /* ---- owners ---- */

@@ -3,6 +3,7 @@
 #include "tec/bench.h"
 
 #include "tec/clock.h"
+#include "tec/log.h"
 #include "tec/memory.h"
 #include "tec/minmax.h"
 
@@ -55,7 +56,10 @@ tec_status tec_bench_measure(tec_bench_work *work, void *context, int steps, tec
         double before = tec_seconds();
         status = work(context);
         time[i] = tec_seconds() - before;
+        if (before - start > TEC_PROGRESS_SECONDS) /* a short one passes without a word */
+            tec_progress_count("bench", "steps", i + 1, steps, start);
     }
+    tec_progress_end();
     out->total = tec_seconds() - start;
     out->processor = tec_processor_seconds() - processor;
     tec_measure_stop();

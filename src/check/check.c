@@ -8,6 +8,7 @@
 #include "tec/loader.h"
 #include "tec/log.h"
 #include "tec/memory.h"
+#include "tec/minmax.h"
 #include "tec/phase.h"
 #include "tec/range.h"
 #include "tec/skipped_report.h"
@@ -116,11 +117,9 @@ static void take(survey *s, const tec_batch *batch)
 
 static void show_progress(const survey *s)
 {
-    double share = (double)s->done_by_all / (double)s->out->images, seconds = tec_seconds() - s->started;
-    char left[32];
-    tec_progress(TEC_PROGRESS_SECONDS, "check %s: %lld of %lld images, %.0f images/s, %s left", s->what,
-                 (long long)s->done_by_all, (long long)s->out->images, (double)s->done_by_all / seconds,
-                 tec_duration(left, seconds * (1 / share - 1)));
+    char what[96];
+    snprintf(what, sizeof what, "check %s", s->what);
+    tec_progress_count(what, "images", s->done_by_all, s->out->images, s->started);
 }
 
 static void read_batch(survey *s)

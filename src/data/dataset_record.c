@@ -44,9 +44,9 @@ tec_status tec_gzip_publish(const char *path, const tec_dataset *set, tec_gzip_p
     bool good = out && put(out, set);
     if (out)
         good = gzclose(out) == Z_OK && good;
-    tec_status status =
-        good ? tec_file_publish(temporary, path)
-             : tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", temporary, strerror(errno ? errno : EIO));
+    tec_status status = good ? tec_file_publish(temporary, path)
+                             : tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", tec_temporary_path(temporary),
+                                        strerror(errno ? errno : EIO));
     if (!good)
         unlink(temporary);
     free(temporary);

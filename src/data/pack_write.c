@@ -159,9 +159,10 @@ tec_status tec_pack_shard_done(const tec_pack *p, int shard, bool *done)
     return status;
 }
 
+/* An empty file has no data at all. */
 static tec_status put(FILE *tar, const char *name, const void *data, size_t bytes)
 {
-    return fwrite(data, 1, bytes, tar) == bytes
+    return bytes == 0 || fwrite(data, 1, bytes, tar) == bytes
                ? TEC_OK
                : tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", name, strerror(errno));
 }

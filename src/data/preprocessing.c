@@ -30,10 +30,7 @@ int tec_preprocessing_resized(tec_preprocessing p, int size)
 
 const char *tec_resize_name(tec_resize resize)
 {
-    static const char *const name[] = {[TEC_RESIZE_AUTO] = "auto",
-                                       [TEC_RESIZE_SHORTER] = "shorter",
-                                       [TEC_RESIZE_SQUASH] = "squash",
-                                       [TEC_RESIZE_WHOLE] = "whole"};
+    static const char *const name[] = {TEC_RESIZE_LIST(TEC_COMMA)};
     return name[resize];
 }
 

@@ -3,13 +3,11 @@
 
 #include "tec/finite.h"
 #include "tec/hash.h"
-#include "tec/log.h"
 #include "tec/memory.h"
 #include "tec/minmax.h"
+#include "tec/rounds.h"
 
 #include <stdlib.h>
-
-#define BATCHES_BETWEEN_AGREEMENTS 16 /* how soon a failure on one rank ends the others */
 
 int tec_extract_batch(const tec_features_settings *settings, const tec_dataset *set)
 {
@@ -109,18 +107,7 @@ tec_status tec_extract(extractor *x, real *value, int64_t *sample, uint64_t *con
 
 tec_status tec_extract_all(const tec_comm *comm, int64_t batches, tec_status (*step)(void *context), void *context)
 {
-    double most = (double)batches;
-    tec_status status = TEC_OK;
-    tec_comm_max_double(comm, &most, 1);
-    for (int64_t i = 0; i < (int64_t)most; i++) {
-        if (i < batches && status == TEC_OK)
-            status = step(context);
-        if ((i + 1) % BATCHES_BETWEEN_AGREEMENTS == 0 || i + 1 == (int64_t)most) {
-            status = tec_comm_agree(comm, status);
-            if (status != TEC_OK)
-                break;
-        }
-    }
-    tec_progress_end();
-    return status;
+    enum { BATCHES_BETWEEN_AGREEMENTS = 16 };
+    const tec_rounds rounds = {.steps = batches, .each = BATCHES_BETWEEN_AGREEMENTS, .step = step, .context = context};
+    return tec_comm_rounds(comm, &rounds);
 }

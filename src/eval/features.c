@@ -35,12 +35,11 @@ static int64_t next_batch(void *context)
 
 static void show_progress(const extraction *x)
 {
-    int64_t total = tec_dataset_size(x->extractor.set);
-    double share = (double)x->done / (double)x->batches.count, seconds = tec_seconds() - x->started;
-    char left[32];
-    tec_progress(TEC_PROGRESS_SECONDS, "features of the %s images: %.0f of %lld, %.0f images/s, %s left",
-                 x->extractor.what, share * (double)total, (long long)total, share * (double)total / seconds,
-                 tec_duration(left, seconds * (1 / share - 1)));
+    const int64_t total = tec_dataset_size(x->extractor.set);
+    char what[96];
+    snprintf(what, sizeof what, "features of the %s set", x->extractor.what);
+    tec_progress_count(what, "images", (int64_t)((double)total * (double)x->done / (double)x->batches.count), total,
+                       x->started);
 }
 
 /* A step of tec_extract_all. */

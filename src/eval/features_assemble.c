@@ -2,8 +2,8 @@
  * copied. */
 #include "features_assemble.h"
 
-#include "row_part.h"
-
+#include "tec/clock.h"
+#include "tec/log.h"
 #include "tec/memory.h"
 #include "tec/minmax.h"
 #include "tec/phase.h"
@@ -17,10 +17,11 @@ enum { LONGEST = 4096 }; /* of a name */
 typedef struct assembly {
     const tec_features_job *job;
     const tec_feature_spec *spec;
-    const char *dir;
+    const row_parts *all;
     int64_t parts;
     tec_skipped *skipped;
-    int64_t rows;
+    int64_t rows, copied;
+    double started;
     int path_bytes;
     tec_feature_writer *writer;
 } assembly;
@@ -41,16 +42,6 @@ static void take_notes(assembly *a, const row_notes *notes)
     }
 }
 
-/* The samples of a part have to be ours: a name is asked for each. */
-static tec_status check_samples(const assembly *a, const row_notes *notes)
-{
-    for (int64_t i = 0; i < notes->rows; i++)
-        if (notes->sample[i] < 0 || notes->sample[i] >= tec_dataset_size(a->job->set))
-            return tec_fail(TEC_SYSTEM_ERROR, "%s: a part is damaged; remove it, and give the same command again",
-                            a->dir);
-    return TEC_OK;
-}
-
 static tec_status look(assembly *a)
 {
     tec_status status = TEC_OK;
@@ -58,9 +49,7 @@ static tec_status look(assembly *a)
     for (int64_t part = 0; part < a->parts && status == TEC_OK; part++) {
         row_notes notes;
         tec_phase_tick();
-        status = tec_row_part_read(a->dir, part, tec_feature_row_bytes(a->spec), NULL, NULL, &notes);
-        if (status == TEC_OK)
-            status = check_samples(a, &notes);
+        status = tec_row_part_read(a->all, part, NULL, NULL, &notes);
         for (int64_t i = 0; i < notes.rows && status == TEC_OK; i++)
             a->path_bytes = tec_max_int(a->path_bytes, name_length(a->job->set, notes.sample[i]));
         a->rows += notes.rows;
@@ -76,6 +65,9 @@ static tec_status copy_rows(void *context, const void *rows, int64_t count)
 {
     assembly *a = context;
     tec_phase_tick();
+    a->copied += count;
+    if (tec_seconds() - a->started > TEC_PROGRESS_SECONDS) /* few pass without a word */
+        tec_progress_count("features: put together", "images", a->copied, a->rows, a->started);
     return tec_feature_writer_rows(a->writer, rows, count);
 }
 
@@ -103,13 +95,15 @@ static tec_status put_names(assembly *a, const row_notes *notes)
 static tec_status copy(assembly *a)
 {
     tec_status status = TEC_OK;
+    a->started = tec_seconds();
     for (int64_t part = 0; part < a->parts && status == TEC_OK; part++) {
         row_notes notes;
-        status = tec_row_part_read(a->dir, part, tec_feature_row_bytes(a->spec), copy_rows, a, &notes);
+        status = tec_row_part_read(a->all, part, copy_rows, a, &notes);
         if (status == TEC_OK)
             status = put_names(a, &notes);
         tec_row_notes_free(&notes);
     }
+    tec_progress_end();
     return status;
 }
 
@@ -127,6 +121,7 @@ static tec_status write_file(assembly *a)
     const tec_feature_table table = {.spec = a->spec,
                                      .model = a->job->model,
                                      .data = a->job->data,
+                                     .trained = a->job->trained,
                                      .rows = a->rows,
                                      .path_bytes = a->path_bytes,
                                      .classes = classes,
@@ -148,10 +143,10 @@ static tec_status write_file(assembly *a)
     return status;
 }
 
-tec_status tec_features_assemble(const tec_features_job *job, const tec_feature_spec *spec, const char *dir,
+tec_status tec_features_assemble(const tec_features_job *job, const tec_feature_spec *spec, const row_parts *all,
                                  int64_t parts, tec_skipped *skipped, int64_t *rows)
 {
-    assembly a = {.job = job, .spec = spec, .dir = dir, .parts = parts, .skipped = skipped};
+    assembly a = {.job = job, .spec = spec, .all = all, .parts = parts, .skipped = skipped};
     tec_status status = look(&a);
     *rows = a.rows;
     if (status == TEC_OK && skipped->count > 0 && !job->settings.reading.skip)

@@ -2,7 +2,6 @@
 #include "features_begin.h"
 
 #include "extract.h"
-#include "row_part.h"
 
 #include "tec/files.h"
 #include "tec/log.h"
@@ -33,18 +32,39 @@ static int64_t choose_part_batches(const tec_features_job *job, const tec_featur
     return tec_max_int64(1, images / spec->batch);
 }
 
+/* Work that ends removes the directory: a lock file that was opened just before is then one that nobody else sees. Returns
+ * whether the lock is taken; false with TEC_OK in *status: the next attempt may succeed. */
+static bool try_lock(features_begun *b, const char *name, const char *path, tec_status *status)
+{
+    *status = tec_directory_make(b->dir);
+    if (*status != TEC_OK)
+        return false;
+    b->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (b->lock < 0 && errno != ENOENT)
+        *status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be opened: %s", name, tec_file_reason(errno));
+    else if (b->lock >= 0 && !tec_temporary_mark(b->lock))
+        *status = tec_fail(TEC_USER_ERROR,
+                           "%s: another process computes these features at this moment: wait until it "
+                           "ends, or give another OUT",
+                           path);
+    else if (b->lock >= 0 && !tec_file_replaced(b->lock, name))
+        return true;
+    if (b->lock >= 0)
+        close(b->lock);
+    b->lock = -1;
+    return false;
+}
+
 static tec_status lock(features_begun *b, const char *path)
 {
+    enum { ATTEMPTS = 10 };
     char *name = tec_path_join(b->dir, "lock");
-    b->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     tec_status status = TEC_OK;
-    if (b->lock < 0)
-        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be opened: %s", name, tec_file_reason(errno));
-    else if (!tec_temporary_mark(b->lock))
-        status = tec_fail(TEC_USER_ERROR,
-                          "%s: another process computes these features at this moment: wait until it "
-                          "ends, or give another OUT",
-                          path);
+    bool locked = false;
+    for (int attempt = 0; attempt < ATTEMPTS && status == TEC_OK && !locked; attempt++)
+        locked = try_lock(b, name, path, &status);
+    if (status == TEC_OK && !locked)
+        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be locked: other processes keep removing it", name);
     free(name);
     return status;
 }
@@ -80,19 +100,31 @@ static tec_status settle(features_begun *b, const tec_features_job *job, const t
     return status;
 }
 
-static void list_missing(features_begun *b, const tec_features_job *job, const tec_feature_spec *spec)
+row_parts tec_features_parts(const features_begun *b, const tec_feature_spec *spec)
+{
+    return (row_parts){.dir = b->dir,
+                       .row_bytes = tec_feature_row_bytes(spec),
+                       .images = spec->images,
+                       .part_images = b->part_batches * spec->batch};
+}
+
+static tec_status list_missing(features_begun *b, const tec_features_job *job, const tec_feature_spec *spec)
 {
     const int64_t batches = tec_extract_batches(&job->settings, job->set);
+    const row_parts parts = tec_features_parts(b, spec);
     b->parts = (batches + b->part_batches - 1) / b->part_batches;
     b->missing = tec_allocate((size_t)b->parts * sizeof *b->missing);
     for (int64_t part = 0; part < b->parts; part++) {
+        bool there;
         tec_phase_tick();
-        if (!tec_row_part_there(b->dir, part, tec_feature_row_bytes(spec)))
+        TEC_TRY(tec_row_part_there(&parts, part, &there));
+        if (!there)
             b->missing[b->missing_count++] = part;
     }
     if (b->missing_count < b->parts)
         tec_log("%s: %lld of %lld parts are there already", b->dir, (long long)(b->parts - b->missing_count),
                 (long long)b->parts);
+    return TEC_OK;
 }
 
 /* The missing parts, and the file, which is written beside them. */
@@ -119,11 +151,10 @@ static void remove_temporaries(const features_begun *b, const char *path)
 tec_status tec_features_begin(const tec_features_job *job, const tec_feature_spec *spec, int ranks, features_begun *out)
 {
     *out = (features_begun){.dir = tec_string_format("%s.parts", job->path), .lock = -1};
-    TEC_TRY(tec_directory_make(out->dir));
     TEC_TRY(lock(out, job->path));
     TEC_TRY(settle(out, job, spec, ranks));
     remove_temporaries(out, job->path);
-    list_missing(out, job, spec);
+    TEC_TRY(list_missing(out, job, spec));
     return check_room(out, spec);
 }
 

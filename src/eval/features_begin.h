@@ -3,6 +3,8 @@
 #ifndef TEC_FEATURES_BEGIN_H
 #define TEC_FEATURES_BEGIN_H
 
+#include "row_part.h"
+
 #include "tec/features_job.h"
 
 typedef struct features_begun {
@@ -18,6 +20,9 @@ typedef struct features_begun {
  * or another process works in it. TEC_SYSTEM_ERROR: the disk, or too little room on it. */
 tec_status tec_features_begin(const tec_features_job *job, const tec_feature_spec *spec, int ranks,
                               features_begun *out);
+
+/* What its parts hold; borrows begun->dir. */
+row_parts tec_features_parts(const features_begun *begun, const tec_feature_spec *spec);
 
 /* The directory and all parts are removed (`done`), or left to the next run. Also after a failure. */
 void tec_features_end(features_begun *begun, bool done);

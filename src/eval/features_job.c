@@ -4,7 +4,6 @@
 #include "extract.h"
 #include "features_assemble.h"
 #include "features_begin.h"
-#include "row_part.h"
 
 #include "tec/alone.h"
 #include "tec/clock.h"
@@ -16,6 +15,7 @@
 #include "tec/text.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,7 +38,8 @@ typedef struct writing {
     void *stored; /* the same, as stored */
     int64_t *sample;
     uint64_t *content;
-    int64_t rows; /* of the part, whose samples and contents these are */
+    int64_t rows;  /* of the part, whose samples and contents these are */
+    int64_t noted; /* images left out that parts tell of */
     double started;
 } writing;
 
@@ -94,27 +95,19 @@ static int64_t next_batch(void *context)
     return w->asked.part == w->parts ? -1 : step(w, &w->asked);
 }
 
-/* What was said of images of this part that were left out. */
-static char *notes_of(const writing *w, int64_t part, size_t *bytes)
+/* What was said of images of this part that were left out. This rank's parts rise, and so do the images noted. */
+static char *notes_of(writing *w, int64_t part, size_t *bytes)
 {
-    const int64_t images = w->begun.part_batches * w->spec.batch, first = part * images;
+    const int64_t end = (part + 1) * w->begun.part_batches * w->spec.batch;
     const tec_skipped *s = &w->extractor.skipped;
     char *text = NULL;
-    *bytes = 0;
-    for (int64_t i = 0; i < s->count; i++) {
-        if (s->sample[i] < first || s->sample[i] >= first + images)
-            continue;
-        char *note = tec_string_format("%lld %s", (long long)s->sample[i], s->message[i]);
-        const size_t length = strlen(note) + 1;
-        char *longer = tec_allocate(*bytes + length);
-        if (text)
-            memcpy(longer, text, *bytes);
-        memcpy(longer + *bytes, note, length);
-        *bytes += length;
-        free(text);
-        free(note);
-        text = longer;
+    FILE *out = open_memstream(&text, bytes);
+    for (; out && w->noted < s->count && s->sample[w->noted] < end; w->noted++) {
+        fprintf(out, "%lld %s", (long long)s->sample[w->noted], s->message[w->noted]);
+        putc(0, out);
     }
+    if (!out || fclose(out) != 0 || !text)
+        tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory"));
     return text;
 }
 
@@ -122,19 +115,17 @@ static tec_status commit(writing *w, int64_t part)
 {
     size_t bytes;
     char *notes = notes_of(w, part, &bytes);
-    tec_status status = tec_row_part_commit(&w->file, w->sample, w->content, notes ? notes : "", bytes);
+    tec_status status = tec_row_part_commit(&w->file, w->sample, w->content, notes, bytes);
     free(notes);
     return status;
 }
 
 static void show_progress(const writing *w)
 {
-    const double share = (double)w->done / (double)w->batches, seconds = tec_seconds() - w->started;
-    const double images = share * (double)(w->begun.missing_count * w->begun.part_batches * w->spec.batch);
-    char left[32];
-    tec_progress(TEC_PROGRESS_SECONDS, "features: %.0f %%, %.0f images/s, %s left", 100 * share,
-                 tec_min_double(images, (double)w->spec.images) / seconds,
-                 tec_duration(left, seconds * (1 / share - 1)));
+    const int64_t missing = w->begun.missing_count * w->begun.part_batches * w->spec.batch;
+    const int64_t images = tec_min_int64(missing, w->spec.images);
+    tec_progress_count("features", "images", (int64_t)((double)images * (double)w->done / (double)w->batches), images,
+                       w->started);
 }
 
 /* A step of tec_extract_all: computes the next batch, and opens and commits parts on the way. */
@@ -204,7 +195,8 @@ typedef struct finish {
 static tec_status assemble(void *context)
 {
     finish *f = context;
-    return tec_features_assemble(f->w->job, &f->w->spec, f->w->begun.dir, f->w->begun.parts, &f->skipped, &f->rows);
+    const row_parts all = tec_features_parts(&f->w->begun, &f->w->spec);
+    return tec_features_assemble(f->w->job, &f->w->spec, &all, f->w->begun.parts, &f->skipped, &f->rows);
 }
 
 /* Collective. */

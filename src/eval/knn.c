@@ -200,8 +200,7 @@ tec_status tec_knn_classify(const tec_comm *comm, const tec_knn_settings *settin
             if (owner == comm->rank)
                 count_hits(&s, settings, rows, test->label + first, out);
             done += rows;
-            tec_progress(TEC_PROGRESS_SECONDS, "k-NN: %lld of %lld images, %.0f images/s", (long long)done,
-                         (long long)test->total, (double)done / (tec_seconds() - started));
+            tec_progress_count("k-NN", "images", done, test->total, started);
         }
     }
     tec_progress_end();

@@ -12,6 +12,7 @@
 #include "tec/log.h"
 #include "tec/memory.h"
 #include "tec/minmax.h"
+#include "tec/phase.h"
 #include "tec/temporary.h"
 #include "tec/text.h"
 
@@ -49,6 +50,8 @@ typedef struct search {
     FILE *out;            /* rank 0 */
     char *temporary;      /* of it; NULL: standard output */
     tec_neighbours_found total;
+    double pairs, all_pairs; /* of images, that this rank has compared and will have */
+    double started;
 } search;
 
 tec_status tec_neighbours_check(const tec_feature_file *among, const tec_feature_file *of)
@@ -65,6 +68,44 @@ tec_status tec_neighbours_check(const tec_feature_file *among, const tec_feature
     if (of && tec_feature_spec_differ(tec_feature_file_spec(among), tec_feature_file_spec(of), true, &d))
         return tec_feature_files_refuse(&d, tec_feature_file_path(among), tec_feature_file_path(of));
     return TEC_OK;
+}
+
+/* -- progress -- */
+
+/* Images of `among` that those of the block at `first` are compared with. */
+static int64_t others_of(const search *s, int64_t first, int64_t count)
+{
+    return s->before ? first + count : tec_feature_file_rows(s->job->among);
+}
+
+/* Images from row `at` on that are in this rank's block of a round. */
+static int64_t take_block(const search *s, int64_t at, int64_t *first)
+{
+    *first = at + (int64_t)s->job->comm->rank * BLOCK;
+    return tec_max_int64(0, tec_min_int64(BLOCK, tec_feature_file_rows(s->of) - *first));
+}
+
+static double count_pairs(const search *s)
+{
+    double pairs = 0;
+    int64_t first;
+    for (int64_t at = 0; at < tec_feature_file_rows(s->of); at += (int64_t)BLOCK * s->job->comm->size) {
+        const int64_t count = take_block(s, at, &first);
+        pairs += (double)count * (double)others_of(s, first, count);
+    }
+    return pairs;
+}
+
+/* Pieces of the other file are all that takes time: how many of the block's have been passed by it decides. */
+static void show_progress(search *s, int64_t passed, int64_t others)
+{
+    const int64_t rows = tec_feature_file_rows(s->of), round = (int64_t)BLOCK * s->job->comm->size;
+    const int64_t at = s->first / round * round, of_round = tec_min_int64(round, rows - at);
+    const double share = s->pairs / s->all_pairs, seconds = tec_seconds() - s->started;
+    const double done = (double)at + (double)of_round * (double)passed / (double)others;
+    char left[32];
+    tec_progress_share(TEC_PROGRESS_SECONDS, share, "neighbours: %.0f of %lld images, %.0f images/s, %s left", done,
+                       (long long)rows, done / seconds, tec_duration(left, seconds * (1 / share - 1)));
 }
 
 /* -- searching -- */
@@ -130,12 +171,17 @@ static tec_status search_piece(search *s, int64_t first, int64_t count)
 
 static tec_status search_block(search *s)
 {
-    const int64_t rows = tec_feature_file_rows(s->job->among), end = s->before ? s->first + s->count : rows;
+    const int64_t rows = tec_feature_file_rows(s->job->among), end = others_of(s, s->first, s->count);
     for (size_t i = 0; i < (size_t)s->count * (size_t)s->job->k; i++)
         s->found[i] = (neighbour){0, -1};
     TEC_TRY(read_rows(s->of, s->first, s->count, s->width, s->block));
-    for (int64_t first = 0; first < end; first += PIECE)
+    for (int64_t first = 0; first < end; first += PIECE) {
+        const int64_t passed = tec_min_int64(first + PIECE, end);
+        tec_phase_tick();
         TEC_TRY(search_piece(s, first, tec_min_int64(PIECE, rows - first)));
+        s->pairs += (double)s->count * (double)(passed - first);
+        show_progress(s, passed, end);
+    }
     return TEC_OK;
 }
 
@@ -179,7 +225,7 @@ static tec_status search_round(search *s)
         tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory"));
     status = tec_comm_agree(s->job->comm, status);
     if (status == TEC_OK)
-        status = tec_comm_put_texts(s->job->comm, text, bytes, s->out, s->temporary ? s->temporary : "standard output");
+        status = tec_comm_put_texts(s->job->comm, text, bytes, s->out, s->temporary ? s->job->path : "standard output");
     free(text);
     return status;
 }
@@ -188,15 +234,12 @@ static tec_status search_all(search *s)
 {
     const tec_comm *comm = s->job->comm;
     const int64_t rows = tec_feature_file_rows(s->of), round = (int64_t)BLOCK * comm->size;
-    const double started = tec_seconds();
     tec_status status = TEC_OK;
+    s->started = tec_seconds();
+    s->all_pairs = count_pairs(s);
     for (int64_t at = 0; at < rows && status == TEC_OK; at += round) {
-        s->first = at + (int64_t)comm->rank * BLOCK;
-        s->count = tec_max_int64(0, tec_min_int64(BLOCK, rows - s->first));
+        s->count = take_block(s, at, &s->first);
         status = search_round(s);
-        const int64_t done = tec_min_int64(at + round, rows);
-        tec_progress(TEC_PROGRESS_SECONDS, "neighbours: %lld of %lld images, %.0f images/s", (long long)done,
-                     (long long)rows, (double)done / (tec_seconds() - started));
     }
     tec_progress_end();
     return status;
@@ -236,7 +279,7 @@ static tec_status open_table(search *s)
         s->temporary = tec_file_temporary(s->job->path);
         s->out = fopen(s->temporary, "w");
         if (!s->out)
-            return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be created: %s", s->temporary, tec_file_reason(errno));
+            return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be created: %s", s->job->path, tec_file_reason(errno));
     }
     fputs("path,rank,neighbour,similarity\n", s->out);
     return TEC_OK;
@@ -249,7 +292,7 @@ static tec_status close_table(search *s, tec_status status)
         return status;
     if ((s->temporary ? fclose(s->out) : fflush(s->out)) != 0 && status == TEC_OK)
         status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s",
-                          s->temporary ? s->temporary : "standard output", tec_file_reason(errno));
+                          s->temporary ? s->job->path : "standard output", tec_file_reason(errno));
     if (s->temporary && status == TEC_OK)
         return tec_file_publish(s->temporary, s->job->path);
     if (s->temporary)

@@ -186,8 +186,10 @@ static tec_status train_all(probe *p, tec_probe_result *out)
                             epoch + 1, epochs, p->lr);
         }
         char left[32];
-        tec_progress(TEC_PROGRESS_SECONDS, "linear probe: epoch %d of %d, loss %.4f, %s left", epoch + 1, epochs,
-                     out->loss, tec_duration(left, (tec_seconds() - started) / (epoch + 1) * (epochs - epoch - 1)));
+        const double each = (tec_seconds() - started) / (epoch + 1);
+        tec_progress_share(TEC_PROGRESS_SECONDS, (epoch + 1.0) / epochs,
+                           "linear probe: epoch %d of %d, loss %.4f, %.0f images/s, %s left", epoch + 1, epochs,
+                           out->loss, (double)p->train->total / each, tec_duration(left, each * (epochs - epoch - 1)));
     }
     tec_progress_end();
     return TEC_OK;

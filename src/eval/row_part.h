@@ -31,8 +31,15 @@ tec_status tec_row_part_commit(row_part *part, const int64_t *sample, const uint
                                size_t notes_bytes);
 void tec_row_part_discard(row_part *part);
 
-/* Is it there, as a file of the right length? */
-bool tec_row_part_there(const char *dir, int64_t number, size_t row_bytes);
+/* The parts of a table: part n has rows of images n * part_images .. (n + 1) * part_images - 1, as far as there are such. */
+typedef struct row_parts {
+    const char *dir; /* borrowed */
+    size_t row_bytes;
+    int64_t images, part_images;
+} row_parts;
+
+/* Is it there, as a file of the right length? TEC_SYSTEM_ERROR: that cannot be told. */
+tec_status tec_row_part_there(const row_parts *parts, int64_t number, bool *there);
 
 /* What a part holds besides its rows. All owned; freed by tec_row_notes_free. */
 typedef struct row_notes {
@@ -48,9 +55,11 @@ typedef struct row_notes {
  *   rows  [count] of row_bytes each */
 typedef tec_status row_part_take(void *context, const void *rows, int64_t count);
 
-/* Reads a part; `take` (NULL: rows are not read, and nothing is checked but lengths) gets its rows. TEC_SYSTEM_ERROR: it
- * cannot be read or is damaged; it is then removed, so that the next run computes it again. */
-tec_status tec_row_part_read(const char *dir, int64_t number, size_t row_bytes, row_part_take *take, void *context,
+/* Reads a part; `take` (NULL: rows are not read) gets its rows before it is known whether they are as they were written.
+ * Samples are of this part and rise, and so do those of the notes. TEC_SYSTEM_ERROR: it cannot be read, and stays; or it is
+ * damaged or of other images, and is removed, so that the next run computes it again. What `take` returns is returned. After
+ * a failure *out is empty. */
+tec_status tec_row_part_read(const row_parts *parts, int64_t number, row_part_take *take, void *context,
                              row_notes *out);
 void tec_row_notes_free(row_notes *notes);
 

@@ -102,7 +102,8 @@ static tec_status put_all(const char *temporary, const tec_tensor_out *tensor, i
         offset += tec_tensor_out_count(&tensor[i]) * (int64_t)sizeof(float);
     }
     if (close(fd) != 0 && status == TEC_OK)
-        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", temporary, strerror(errno));
+        status =
+            tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", tec_temporary_path(temporary), strerror(errno));
     if (status != TEC_OK)
         unlink(temporary);
 done:

@@ -5,6 +5,7 @@
 #include "tec/finite.h"
 #include "tec/memory.h"
 #include "tec/minmax.h"
+#include "tec/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -315,4 +316,18 @@ tec_status tec_checkpoint_read_state(const char *path, tec_run_state *state)
     tec_status status = read_state(file, path, state);
     H5Fclose(file);
     return status;
+}
+
+/* How many steps an epoch has only shows after the first. */
+tec_trained tec_checkpoint_trained(const char *model)
+{
+    tec_run_state state;
+    if (!tec_string_ends_with(model, ".h5") || tec_checkpoint_read_state(model, &state) != TEC_OK)
+        return (tec_trained){-1, -1};
+    tec_trained trained = {state.step, -1};
+    if (state.epoch_step == 0)
+        trained.epochs = (double)state.epoch;
+    else if (state.epoch > 0)
+        trained.epochs = (double)state.step * (double)state.epoch / (double)(state.step - state.epoch_step);
+    return trained;
 }

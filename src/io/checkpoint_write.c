@@ -111,7 +111,8 @@ static tec_status write_sets(const char *temporary, tec_h5_draft *draft, const t
     for (int s = 0; s < sets && status == TEC_OK; s++)
         status = write_set(fd, temporary, params, &set[s]);
     if (close(fd) != 0 && status == TEC_OK)
-        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", temporary, strerror(errno));
+        status =
+            tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", tec_temporary_path(temporary), strerror(errno));
     return status;
 }
 

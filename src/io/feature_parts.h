@@ -57,6 +57,9 @@ typedef struct feature_kind {
 
 extern const feature_kind tec_feature_kind_h5, tec_feature_kind_npy;
 
+/* The CSV file beside a .npy; the caller frees it. */
+char *tec_feature_path_beside(const char *path);
+
 struct tec_feature_writer {
     const feature_kind *kind;
     char *path, *temporary;

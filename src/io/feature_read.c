@@ -4,6 +4,7 @@
 #include "tec/files.h"
 #include "tec/finite.h"
 #include "tec/memory.h"
+#include "tec/minmax.h"
 #include "tec/text.h"
 
 #include <errno.h>
@@ -18,6 +19,7 @@ enum { MOST_TEXT = 1 << 16, MOST_CLASSES = 1 << 24 };
 struct tec_feature_file {
     char *path, model[4096], data[4096];
     tec_feature_spec spec;
+    tec_trained trained;
     int64_t rows;
     int path_bytes;
     int64_t place[COLUMNS]; /* -1: there is no such column */
@@ -134,17 +136,48 @@ static tec_status read_classes(tec_feature_file *f, hid_t file)
     return TEC_OK;
 }
 
+/* Only files of checkpoints of runs have them. */
+static tec_status read_trained(tec_feature_file *f, hid_t file)
+{
+    f->trained = (tec_trained){-1, -1};
+    if (tec_h5_has_attribute(file, "step"))
+        TEC_TRY(tec_h5_get_numbers(file, f->path, "step", H5T_NATIVE_INT64, 1, &f->trained.steps));
+    if (tec_h5_has_attribute(file, "epoch"))
+        TEC_TRY(tec_h5_get_numbers(file, f->path, "epoch", H5T_NATIVE_DOUBLE, 1, &f->trained.epochs));
+    return isfinite(f->trained.epochs) ? TEC_OK : damaged(f, "epoch");
+}
+
 static tec_status read_tables(tec_feature_file *f, hid_t file)
 {
     TEC_TRY(tec_feature_get_spec(file, f->path, &f->spec));
     TEC_TRY(tec_h5_get_text(file, f->path, "model", f->model, sizeof f->model));
     TEC_TRY(tec_h5_get_text(file, f->path, "data", f->data, sizeof f->data));
+    TEC_TRY(read_trained(f, file));
     for (feature_column c = 0; c < COLUMNS; c++) {
         f->place[c] = -1;
         if (c != COLUMN_LABEL || tec_h5_has(file, "label"))
             TEC_TRY(open_column(f, file, c));
     }
     return f->place[COLUMN_LABEL] >= 0 ? read_classes(f, file) : TEC_OK;
+}
+
+/* Rows stand in the order of the images, each once. */
+static tec_status check_samples(const tec_feature_file *f)
+{
+    enum { PIECE = 8192 };
+    int64_t sample[PIECE], last = -1;
+    for (int64_t first = 0; first < f->rows; first += PIECE) {
+        const int64_t count = tec_min_int64(PIECE, f->rows - first);
+        TEC_TRY(tec_feature_file_samples(f, first, count, sample));
+        for (int64_t i = 0; i < count; last = sample[i++])
+            if (sample[i] <= last || sample[i] >= f->spec.images)
+                return tec_fail(
+                    TEC_USER_ERROR,
+                    "%s: row %lld is of image %lld, but images rise from row to row, and there are %lld: the "
+                    "file is damaged; write it again with `tec features`",
+                    f->path, (long long)first + (long long)i, (long long)sample[i], (long long)f->spec.images);
+    }
+    return TEC_OK;
 }
 
 tec_status tec_feature_file_open(tec_feature_file **out, const char *path)
@@ -163,6 +196,8 @@ tec_status tec_feature_file_open(tec_feature_file **out, const char *path)
     tec_status status =
         f->fd >= 0 ? read_tables(f, file) : tec_fail(TEC_SYSTEM_ERROR, "%s: %s", path, tec_file_reason(errno));
     H5Fclose(file);
+    if (status == TEC_OK)
+        status = check_samples(f);
     if (status == TEC_OK) {
         *out = f;
         return TEC_OK;
@@ -214,6 +249,11 @@ const char *tec_feature_file_model(const tec_feature_file *f)
 const char *tec_feature_file_data(const tec_feature_file *f)
 {
     return f->data;
+}
+
+tec_trained tec_feature_file_trained(const tec_feature_file *f)
+{
+    return f->trained;
 }
 
 int64_t tec_feature_file_rows(const tec_feature_file *f)

@@ -1,6 +1,8 @@
 /* What features depend on, by table: attributes, and comparing two of them. */
 #include "feature_parts.h"
 
+#include "tec/augment.h"
+#include "tec/frozen.h"
 #include "tec/half.h"
 #include "tec/text.h"
 #include "tec/version.h"
@@ -9,11 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The words of tec_pooling, tec_resize and tec_filter; a test compares them. */
-static const char *const token_words[] = {"cls", "mean", "patches", NULL};
-static const char *const type_words[] = {"float32", "float16", NULL};
-static const char *const resize_words[] = {"auto", "shorter", "squash", "whole", NULL};
-static const char *const filter_words[] = {"auto", "bicubic", "bilinear", "lanczos", NULL};
+static const char *const token_words[] = {TEC_TOKENS_LIST(TEC_COMMA), NULL};
+static const char *const type_words[] = {TEC_FEATURE_TYPE_LIST(TEC_COMMA), NULL};
+static const char *const resize_words[] = {TEC_RESIZE_LIST(TEC_COMMA), NULL};
+static const char *const filter_words[] = {TEC_FILTER_LIST(TEC_COMMA), NULL};
 
 #define FIELD(member, kind_, count_)                                                                                   \
     .h5.name = #member, .h5.offset = offsetof(tec_feature_spec, member), .h5.kind = kind_, .h5.count = count_

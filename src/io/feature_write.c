@@ -25,6 +25,16 @@ tec_status tec_feature_path_check(const char *path)
                     path);
 }
 
+tec_status tec_feature_beside_check(const char *path)
+{
+    if (kind_of(path) != &tec_feature_kind_npy)
+        return TEC_OK;
+    char *beside = tec_feature_path_beside(path);
+    tec_status status = tec_file_check_output(beside);
+    free(beside);
+    return status;
+}
+
 static void close_writer(tec_feature_writer *w)
 {
     for (int c = 0; c < w->table.classes; c++)

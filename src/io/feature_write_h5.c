@@ -66,11 +66,20 @@ static tec_status draft_columns(tec_feature_writer *w, tec_h5_draft *draft)
     return TEC_OK;
 }
 
+static tec_status put_trained(tec_h5_draft *draft, const tec_trained *trained)
+{
+    if (trained->steps >= 0)
+        TEC_TRY(tec_h5_draft_put_numbers(draft, "/", "step", H5T_NATIVE_INT64, 1, &trained->steps));
+    return trained->epochs >= 0 ? tec_h5_draft_put_numbers(draft, "/", "epoch", H5T_NATIVE_DOUBLE, 1, &trained->epochs)
+                                : TEC_OK;
+}
+
 static tec_status draft_all(tec_feature_writer *w, tec_h5_draft *draft, text_list *lists, int count)
 {
     TEC_TRY(tec_feature_put_spec(draft, &w->spec));
     TEC_TRY(tec_h5_draft_put_text(draft, "/", "model", w->table.model));
     TEC_TRY(tec_h5_draft_put_text(draft, "/", "data", w->table.data));
+    TEC_TRY(put_trained(draft, &w->table.trained));
     TEC_TRY(draft_columns(w, draft));
     for (int i = 0; i < count; i++)
         TEC_TRY(draft_texts(draft, &lists[i]));
@@ -136,7 +145,7 @@ static tec_status commit_h5(tec_feature_writer *w)
     if (!failed)
         return tec_file_publish(w->temporary, w->path);
     unlink(w->temporary);
-    return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", w->temporary, strerror(failed));
+    return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", w->path, strerror(failed));
 }
 
 const feature_kind tec_feature_kind_h5 = {open_h5, rows_h5, names_h5, commit_h5, discard_h5};

@@ -14,6 +14,11 @@
 #include <string.h>
 #include <unistd.h>
 
+char *tec_feature_path_beside(const char *path)
+{
+    return tec_string_format("%.*s.csv", (int)(strlen(path) - strlen(".npy")), path);
+}
+
 /* The header of NumPy's format, version 1.0: magic, length and a Python dictionary, padded to whole 64 bytes. */
 static tec_status put_header(tec_feature_writer *w)
 {
@@ -55,13 +60,13 @@ static tec_status open_npy(tec_feature_writer *w)
 {
     enum { HEADER = 512 };
     const int64_t bytes = w->table.rows * (int64_t)tec_feature_row_bytes(&w->spec);
-    w->beside = tec_string_format("%.*s.csv", (int)(strlen(w->path) - strlen(".npy")), w->path);
+    w->beside = tec_feature_path_beside(w->path);
     w->beside_temporary = tec_file_temporary(w->beside);
     tec_status status = tec_file_create(w->temporary, bytes, &w->fd);
     if (status == TEC_OK)
         status = put_header(w);
     if (status == TEC_OK && !(w->lines = fopen(w->beside_temporary, "w")))
-        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be created: %s", w->beside_temporary, tec_file_reason(errno));
+        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be created: %s", w->beside, tec_file_reason(errno));
     if (status == TEC_OK)
         fputs(w->table.classes > 0 ? "path,label,class\n" : "path\n", w->lines);
     else
@@ -90,7 +95,7 @@ static tec_status names_npy(tec_feature_writer *w, const tec_feature_names *name
     }
     free(path);
     if (ferror(w->lines))
-        return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", w->beside_temporary, tec_file_reason(errno));
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", w->beside, tec_file_reason(errno));
     return TEC_OK;
 }
 

@@ -4,6 +4,7 @@
 #include "tec/files.h"
 #include "tec/memory.h"
 #include "tec/minmax.h"
+#include "tec/temporary.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -169,8 +170,9 @@ tec_status tec_h5_draft_save(tec_h5_draft *draft, const char *path, int *fd, int
     /* It gets its full size now, in memory, but it is the file that is too large, if it is. */
     errno = 0;
     if (H5Fclose(draft->file) < 0)
-        status = errno ? tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", path, tec_file_reason(errno))
-                       : tec_h5_fail(TEC_SYSTEM_ERROR, path, "cannot be written");
+        status = errno ? tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", tec_temporary_path(path),
+                                  tec_file_reason(errno))
+                       : tec_h5_fail(TEC_SYSTEM_ERROR, tec_temporary_path(path), "cannot be written");
     draft->file = -1;
     *bytes = lseek(draft->memory, 0, SEEK_END);
     if (status == TEC_OK)

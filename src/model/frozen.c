@@ -8,6 +8,7 @@
 #include "tec/gemm.h"
 #include "tec/memory.h"
 #include "tec/ops.h"
+#include "tec/text.h"
 
 #include <assert.h>
 #include <math.h>
@@ -165,7 +166,7 @@ static const real *run_block(tec_frozen *f, int i, const real *x)
 
 const char *tec_pooling_name(tec_pooling pooling)
 {
-    static const char *const names[] = {"cls", "mean", "patches"};
+    static const char *const names[] = {TEC_TOKENS_LIST(TEC_COMMA)};
     return names[pooling];
 }
 

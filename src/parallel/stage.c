@@ -1,10 +1,12 @@
 /* Copies files to a locked directory on each node's own disk, and removes what killed jobs left there. */
 #include "tec/stage.h"
 
+#include "tec/clock.h"
 #include "tec/environment.h"
 #include "tec/files.h"
 #include "tec/log.h"
 #include "tec/memory.h"
+#include "tec/minmax.h"
 #include "tec/phase.h"
 #include "tec/room.h"
 #include "tec/stop.h"
@@ -181,6 +183,7 @@ static tec_status copy_file(const tec_stage_file *file, const char *path)
 /* Copies this rank's share: every size-th file, where size is the number of the node's ranks. */
 static tec_status copy_share(const tec_stage *s, const tec_stage_file *file, int64_t files)
 {
+    const double started = tec_seconds();
     tec_status status = TEC_OK;
     for (int64_t i = s->node.rank; i < files && status == TEC_OK; i += s->node.size) {
         char *path = tec_path_join(s->path, file[i].name), *slash = strrchr(path, '/');
@@ -190,7 +193,7 @@ static tec_status copy_share(const tec_stage *s, const tec_stage_file *file, int
         if (status == TEC_OK)
             status = copy_file(&file[i], path);
         free(path);
-        tec_progress(TEC_PROGRESS_SECONDS, "stage: %lld of %lld files copied", (long long)i + 1, (long long)files);
+        tec_progress_count("stage: copying", "files", tec_min_int64(i + s->node.size, files), files, started);
     }
     tec_progress_end();
     return status;

@@ -35,6 +35,7 @@ static tec_status open_model(const tec_comm *comm, const tec_settings *settings,
     if (strcmp(model, "pixels") == 0)
         return TEC_OK;
     TEC_TRY(tec_setup_frozen(comm, settings, model, settings->eval.batch, out, normalisation, preprocessing));
+    tec_setup_say_normalisation(settings, model, normalisation);
     tec_status status =
         tec_setup_check_model(settings, "eval", model, (tec_pooling)settings->eval.pooling, tec_frozen_config(*out));
     if (status != TEC_OK) {
@@ -86,6 +87,17 @@ static void warn_of_shared(const tec_dataset *val, const tec_evaluation *e)
         name);
 }
 
+static tec_evaluated describe(const tec_settings *settings, const tec_normalisation *normalisation)
+{
+    return (tec_evaluated){.model = tec_string_copy(settings->eval.model),
+                           .train = tec_string_copy(settings->data.train),
+                           .val = tec_string_copy(settings->data.val),
+                           .pooling = (tec_pooling)settings->eval.pooling,
+                           .image_size = settings->data.image_size,
+                           .channels = settings->data.channels,
+                           .normalisation = *normalisation};
+}
+
 tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settings, const tec_knn_settings *knn,
                                 tec_evaluation *out, tec_evaluated *about)
 {
@@ -94,11 +106,14 @@ tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settin
     tec_dataset *train = NULL, *val = NULL;
     tec_frozen *frozen = NULL;
     bool warned = false;
+    tec_trained trained = {-1, -1};
     tec_features_settings features = {.normalisation = tec_setup_normalisation(settings)};
     *out = (tec_evaluation){0};
     tec_status status = tec_setup_check_labels(settings);
     if (status == TEC_OK)
         status = open_model(comm, settings, &frozen, &features.normalisation, &features.preprocessing);
+    if (status == TEC_OK && comm->rank == 0)
+        trained = tec_checkpoint_trained(settings->eval.model);
     if (status == TEC_OK)
         status = tec_setup_dataset(comm, settings, true, &train);
     if (status == TEC_OK)
@@ -121,13 +136,8 @@ tec_status tec_setup_evaluation(const tec_comm *comm, const tec_settings *settin
         status = compute(comm, settings, &features, train, val, frozen, out);
     if (status == TEC_OK && out->shared && !warned)
         warn_of_shared(val, out);
-    *about = (tec_evaluated){.model = tec_string_copy(settings->eval.model),
-                             .train = tec_string_copy(settings->data.train),
-                             .val = tec_string_copy(settings->data.val),
-                             .pooling = (tec_pooling)settings->eval.pooling,
-                             .image_size = settings->data.image_size,
-                             .channels = settings->data.channels,
-                             .normalisation = features.normalisation};
+    *about = describe(settings, &features.normalisation);
+    about->trained = trained;
     tec_frozen_close(frozen);
     tec_dataset_close(val);
     tec_dataset_close(train);

@@ -65,7 +65,8 @@ static void describe(const tec_feature_file *train, const tec_feature_file *val,
                              .layer = spec->layer,
                              .raw = !spec->norm,
                              .image_size = spec->image_size,
-                             .channels = spec->channels};
+                             .channels = spec->channels,
+                             .trained = tec_feature_file_trained(train)};
     memcpy(about->normalisation.mean, spec->mean, sizeof spec->mean);
     memcpy(about->normalisation.std, spec->std, sizeof spec->std);
     tec_log("features by %s of %s (%s) and %s (%s): %s behind block %d", about->model, about->train,

@@ -79,7 +79,8 @@ static tec_status settle_storage(tec_settings *settings, const tec_store_spec *f
 }
 
 /* Refuses a store that does not match these settings and this data set. Without base.model any base is accepted, and
- * without base.mean and base.std any normalisation of its images: crops are normalised again for the new model. */
+ * any base.norm_eps of it unless one is given; without base.mean and base.std any normalisation of its images: crops are
+ * normalised again for the new model. */
 static tec_status check_store(const tec_settings *settings, const tec_model_config *config, uint64_t base_hash,
                               const tec_inputs *in)
 {
@@ -95,6 +96,8 @@ static tec_status check_store(const tec_settings *settings, const tec_model_conf
         TEC_TRY(tec_setup_same_images(settings, in->set));
     tec_store_spec wanted = tec_setup_store_spec(settings, &base, settings->base.model[0] ? base_hash : found->base,
                                                  &normalisation, in->set);
+    if (!settings->base.model[0] && settings->base.norm_eps == 0)
+        wanted.norm_eps = found->norm_eps;
     return tec_store_match(in->store, &wanted, settings->targets.dir);
 }
 

@@ -154,6 +154,17 @@ static tec_status recognise(const tec_settings *settings, const char *path, tec_
     return tec_import_check_known(*import, use);
 }
 
+void tec_setup_say_normalisation(const tec_settings *settings, const char *path, const tec_normalisation *is)
+{
+    const size_t bytes = (size_t)settings->data.channels * sizeof(double);
+    const bool given = tec_settings_given(settings, "data", "mean") || tec_settings_given(settings, "data", "std");
+    if (given && (memcmp(settings->data.mean, is->mean, bytes) != 0 || memcmp(settings->data.std, is->std, bytes) != 0))
+        tec_log(
+            "data.mean and data.std are of no effect here: images are normalised as %s was trained, which base.mean "
+            "and base.std would change",
+            path);
+}
+
 /* The file is read by one rank only: thousands of ranks that open the same file stall a parallel file system. `facts`
  * NULL: the model is only to be recognised. */
 static tec_status read_frozen(const tec_comm *comm, const tec_settings *settings, const char *path, int batch,

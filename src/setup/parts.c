@@ -163,6 +163,7 @@ tec_store_spec tec_setup_store_spec(const tec_settings *settings, const tec_mode
     memcpy(spec.std, normalisation->std, sizeof spec.std);
     memcpy(spec.crop_scale, settings->data.crop_scale, sizeof spec.crop_scale);
     memcpy(spec.crop_ratio, settings->data.crop_ratio, sizeof spec.crop_ratio);
+    spec.norm_eps = settings->base.norm_eps;
     spec.flip = settings->data.flip;
     spec.seed = settings->run.seed;
     spec.base = base_hash;

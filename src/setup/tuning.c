@@ -43,6 +43,7 @@ static tec_status open_model(const tec_comm *comm, const tec_settings *settings,
         return tec_setup_check_memory(comm, "finetune.model", path, config, TRAINED_COPIES);
     }
     TEC_TRY(tec_setup_frozen_with(comm, settings, path, 1, &out->base, facts));
+    tec_setup_say_normalisation(settings, path, &facts->normalisation);
     out->base_hash = tec_frozen_hash(out->base);
     TEC_TRY(tec_setup_classifier(settings, tec_frozen_config(out->base), config));
     return tec_setup_check_memory(comm, "finetune.model", path, config, TRAINED_COPIES);

@@ -3,13 +3,13 @@
 
 #include "tec/hash.h"
 #include "tec/minmax.h"
+#include "tec/text.h"
 
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-#define COMMA ,
-static const char *const type_words[] = {TEC_TARGET_TYPE_LIST(COMMA), NULL};
+static const char *const type_words[] = {TEC_TARGET_TYPE_LIST(TEC_COMMA), NULL};
 
 #define FIELD(member, kind_, count_)                                                                                   \
     .h5.name = #member, .h5.offset = offsetof(tec_store_spec, member), .h5.kind = kind_, .h5.count = count_
@@ -38,6 +38,7 @@ const spec_field tec_store_spec_fields[] = {
     {BOOL(plain_features), DECIDED_BY("targets.standardise"), EXCEPTION},
     {DOUBLES(mean, 3), DECIDED_BY("base.mean")},
     {DOUBLES(std, 3), DECIDED_BY("base.std")},
+    {DOUBLES(norm_eps, 1), DECIDED_BY("base.norm_eps"), EXCEPTION},
     {DOUBLES(crop_scale, 2), DECIDED_BY("data.crop_scale")},
     {DOUBLES(crop_ratio, 2), DECIDED_BY("data.crop_ratio")},
     {BOOL(flip), DECIDED_BY("data.flip")},
@@ -119,7 +120,9 @@ static int64_t whole_number(const tec_store_spec *spec, const spec_field *field)
 
 bool tec_store_field_left_out(const spec_field *field, const tec_store_spec *spec)
 {
-    return field->exception && !*(const bool *)member_of(spec, field);
+    const void *member = member_of(spec, field);
+    return field->exception &&
+           (field->h5.kind == TEC_H5_DOUBLE ? *(const double *)member == 0 : !*(const bool *)member);
 }
 
 tec_status tec_store_spec_check(const tec_store_spec *spec, const char *where)

@@ -90,7 +90,7 @@ static tec_status create_file(tec_store_writer *w, int64_t shard)
     status = tec_file_reserve(w->fd, w->temporary, w->journal, tec_store_journal_bytes(w->rows));
     /* Flushed, so that rows can be taken up even after the machine has crashed. */
     if (status == TEC_OK && fdatasync(w->fd) != 0)
-        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", w->temporary, strerror(errno));
+        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", w->path, strerror(errno));
     if (status != TEC_OK) {
         close(w->fd);
         unlink(w->temporary);
@@ -224,7 +224,7 @@ static bool take_file(tec_store_writer *w, const char *part)
 static tec_status publish(tec_store_writer *w, tec_status status)
 {
     if (close(w->fd) != 0 && status == TEC_OK)
-        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", w->temporary, strerror(errno));
+        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", w->path, strerror(errno));
     if (status == TEC_OK)
         status = tec_file_publish_once(w->temporary, w->path);
     else
@@ -325,7 +325,7 @@ tec_status tec_store_writer_commit(tec_store_writer *w)
     assert(w->put == w->rows);
     tec_status status = tec_file_put(w->fd, w->temporary, &w->error, sizeof w->error, w->error_offset);
     if (status == TEC_OK && ftruncate(w->fd, w->journal) != 0)
-        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", w->temporary, strerror(errno));
+        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", w->path, strerror(errno));
     return publish(w, status);
 }
 

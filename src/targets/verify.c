@@ -3,6 +3,7 @@
 
 #include "make.h"
 
+#include "tec/clock.h"
 #include "tec/log.h"
 #include "tec/memory.h"
 #include "tec/minmax.h"
@@ -26,7 +27,8 @@ typedef struct verifying {
     int64_t *rows;        /* [count] that this rank recomputes */
     int64_t count, asked; /* asked: of them, of the feed */
     int64_t most;         /* count of the rank that recomputes most */
-    int samples;          /* rows that all ranks together recompute */
+    int samples;          /* rows that all ranks together recompute, as asked for */
+    int64_t wanted;       /* the same, no more than there are */
     int64_t compared;     /* by this rank */
     double worst[2];      /* largest relative difference of feature and attention */
 } verifying;
@@ -149,14 +151,14 @@ static const char *difference(verifying *v, const tec_store_row *made)
 static tec_status verify_shards(verifying *v)
 {
     const tec_comm *comm = v->job->comm;
-    int64_t shards = tec_store_shards(&v->spec);
+    const int64_t shards = tec_store_shards(&v->spec);
+    const double started = tec_seconds();
     tec_status status = TEC_OK;
     for (int64_t first = 0; first < shards && status == TEC_OK; first += comm->size) {
         if (first + comm->rank < shards)
             status = tec_store_verify_shard(v->store, first + comm->rank);
         status = tec_comm_agree(comm, status);
-        int64_t read = first + comm->size < shards ? first + comm->size : shards;
-        tec_progress(TEC_PROGRESS_SECONDS, "verify: %lld of %lld shards read", (long long)read, (long long)shards);
+        tec_progress_count("verify: reading", "shards", tec_min_int64(first + comm->size, shards), shards, started);
     }
     tec_progress_end();
     return status;
@@ -167,6 +169,7 @@ static void choose_rows(verifying *v)
 {
     const tec_comm *comm = v->job->comm;
     const int64_t total = v->spec.samples * v->spec.views, wanted = tec_min_int64(v->samples, total);
+    v->wanted = wanted;
     v->most = tec_share(wanted, 0, comm->size).count;
     v->rows = tec_allocate((size_t)v->most * sizeof *v->rows);
     for (int64_t i = comm->rank; i < wanted; i += comm->size)
@@ -204,6 +207,7 @@ static int next_rows(void *context, tec_request *request)
 static tec_status recompute(verifying *v)
 {
     const tec_comm *comm = v->job->comm;
+    const double started = tec_seconds();
     tec_status status = TEC_OK;
     for (int64_t done = 0; done < v->most && status == TEC_OK; done += v->job->batch) {
         int count = 0;
@@ -214,7 +218,10 @@ static tec_status recompute(verifying *v)
             tec_target_maker_release(&v->maker);
         }
         status = tec_comm_agree(comm, status);
+        tec_progress_count("verify: recomputing", "rows", tec_min_int64((done + v->job->batch) * comm->size, v->wanted),
+                           v->wanted, started);
     }
+    tec_progress_end();
     return status;
 }
 

@@ -13,6 +13,7 @@
 #include "tec/memory.h"
 #include "tec/phase.h"
 #include "tec/room.h"
+#include "tec/rounds.h"
 #include "tec/skipped_report.h"
 #include "tec/stop.h"
 
@@ -39,7 +40,8 @@ typedef struct writing {
     position asked, computed; /* the next batch to be requested, and to be computed */
     tec_store_writer *writer;
     double started;
-    double longest_round; /* seconds between two agreements */
+    double round, longest_round; /* the last agreement; seconds between two */
+    bool stopped;
 } writing;
 
 static int next_count(const writing *w, const position *p)
@@ -114,15 +116,17 @@ static void show_progress(const writing *w)
 {
     double seconds = tec_seconds() - w->started, rate = (double)w->done / seconds;
     char left[32];
-    tec_progress(TEC_PROGRESS_SECONDS, "targets: %lld of %lld views on each of %d ranks, %.1f images/s, %s left",
-                 (long long)w->done, (long long)w->rows, w->job->comm->size, rate * w->job->comm->size,
-                 tec_duration(left, (double)(w->rows - w->done) / rate));
+    tec_progress_share(TEC_PROGRESS_SECONDS, (double)w->done / (double)w->rows,
+                       "targets: %lld of %lld views on each of %d ranks, %.1f images/s, %s left", (long long)w->done,
+                       (long long)w->rows, w->job->comm->size, rate * w->job->comm->size,
+                       tec_duration(left, (double)(w->rows - w->done) / rate));
 }
 
-/* Makes the next batch of rows, and opens and commits shards on the way. A shard that another worker has finished in
+/* A step of tec_comm_rounds: makes the next batch of rows, and opens and commits shards on the way. A shard that another worker has finished in
  * the meantime is skipped. */
-static tec_status make_batch(writing *w)
+static tec_status make_batch(void *context)
 {
+    writing *w = context;
     const int64_t shard = w->computed.shard;
     const int count = next_count(w, &w->computed);
     if (w->computed.row == w->first[shard])
@@ -139,35 +143,25 @@ static tec_status make_batch(writing *w)
     return w->computed.shard != shard && w->writer ? commit(w) : TEC_OK;
 }
 
-/* Collective. Must any rank stop before the next agreement? Shards under way are then set aside. */
-static bool stop_now(writing *w, double round)
+/* A stop of tec_comm_rounds. Must any rank stop before the next agreement? Shards under way are then set aside. */
+static bool stop_now(void *context)
 {
-    w->longest_round = fmax(w->longest_round, round);
+    writing *w = context;
+    w->longest_round = fmax(w->longest_round, tec_seconds() - w->round);
     double stop = tec_stop_asked() || tec_deadline_before(&w->job->deadline, 2 * w->longest_round);
     tec_comm_max_double(w->job->comm, &stop, 1);
-    return stop > 0;
+    w->stopped = stop > 0;
+    w->round = tec_seconds();
+    return w->stopped;
 }
 
 static tec_status make_all(writing *w)
 {
-    const tec_comm *comm = w->job->comm;
-    double most = (double)w->batches, round = tec_seconds();
-    tec_status status = TEC_OK;
-    bool stopped = false;
-    tec_comm_max_double(comm, &most, 1);
-    for (int64_t i = 0; i < (int64_t)most && !stopped; i++) {
-        if (i < w->batches && status == TEC_OK)
-            status = make_batch(w);
-        if ((i + 1) % BATCHES_BETWEEN_AGREEMENTS == 0 || i + 1 == (int64_t)most) {
-            status = tec_comm_agree(comm, status);
-            if (status != TEC_OK)
-                break;
-            stopped = stop_now(w, tec_seconds() - round);
-            round = tec_seconds();
-        }
-    }
-    tec_progress_end();
-    if (stopped)
+    const tec_rounds rounds = {
+        .steps = w->batches, .each = BATCHES_BETWEEN_AGREEMENTS, .step = make_batch, .stop = stop_now, .context = w};
+    w->round = tec_seconds();
+    tec_status status = tec_comm_rounds(w->job->comm, &rounds);
+    if (w->stopped)
         tec_log("stopped %s; the same command makes the missing shards",
                 tec_stop_asked() ? "by a signal" : "as the time limit is near");
     return status;

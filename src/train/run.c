@@ -153,9 +153,10 @@ static void show_progress(run *r, const tec_step_result *result, double lr)
         length +=
             (size_t)snprintf(losses + length, sizeof losses - length, " %s %.4f", r->loss_names[i], result->loss[i]);
     tec_duration(left, (double)(r->total_steps - r->state.step) * (double)result->inputs / r->rate);
-    tec_progress(r->recipe->progress_seconds, "epoch %lld/%d step %lld/%lld%s lr %.2e %.0f images/s, %s left%s",
-                 (long long)r->state.epoch + 1, r->recipe->epochs, (long long)r->state.step, (long long)r->total_steps,
-                 losses, lr, r->rate, left, r->slowest);
+    tec_progress_share(r->recipe->progress_seconds, (double)r->state.step / (double)r->total_steps,
+                       "epoch %lld/%d step %lld/%lld%s lr %.2e %.0f images/s, %s left%s", (long long)r->state.epoch + 1,
+                       r->recipe->epochs, (long long)r->state.step, (long long)r->total_steps, losses, lr, r->rate,
+                       left, r->slowest);
 }
 
 /* For the progress line, where one rank costs the others more than a tenth of the time. */

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -126,11 +125,7 @@ static bool attempt(const run_lock *lock, const char *dir, double minutes, waiti
 
 tec_status tec_run_lock_check(const run_lock *lock)
 {
-    struct stat named, ours;
-    bool lost = stat(lock->path, &named) != 0
-                    ? errno == ENOENT || errno == ENOTDIR
-                    : fstat(lock->fd, &ours) == 0 && (named.st_dev != ours.st_dev || named.st_ino != ours.st_ino);
-    if (!lost)
+    if (!tec_file_replaced(lock->fd, lock->path))
         return TEC_OK;
     char *dir = tec_path_directory(lock->path);
     tec_status status =

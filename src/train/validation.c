@@ -77,14 +77,16 @@ static tec_status agree(const job *j, tec_status mine, int64_t done, int64_t mos
 
 static tec_status compute_all(job *j, bool *stopped)
 {
-    const int64_t mine = batches_of(j, j->comm->rank), most = batches_of(j, 0);
+    const int64_t mine = batches_of(j, j->comm->rank), most = batches_of(j, 0),
+                  images = tec_dataset_size(j->settings->set);
     tec_status status = TEC_OK;
     int64_t next = 1;
     for (int64_t done = 1; done <= most && !*stopped; done++) {
         if (done <= mine && status == TEC_OK)
             status = compute_batch(j);
         if (tec_seconds() - j->started > TEC_PROGRESS_SECONDS) /* a short one passes without a word */
-            tec_progress(TEC_PROGRESS_SECONDS, "%s: %.0f %%", j->what, 100 * (double)done / (double)most);
+            tec_progress_count(j->what, "images", (int64_t)((double)images * (double)done / (double)most), images,
+                               j->started);
         if (done < next && done < most)
             continue;
         status = agree(j, status, done, most, stopped, &next);

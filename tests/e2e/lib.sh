@@ -89,6 +89,12 @@ run() {
     expect_exit 0 '' "$@"
 }
 
+# expect_progress PATTERN: the last command has said how far it is, how fast, and when it will be done. With PATTERN an
+# extended regular expression.
+expect_progress() {
+    grep -Eq "^tec: $1, .*[0-9] [a-z]+/s, .* left$" "$err" || fail "no line of progress matches '$1'"
+}
+
 # in_folder DIR COMMAND ...: there, which is made if need be.
 in_folder() (
     mkdir -p "$1"

@@ -43,10 +43,13 @@ storage_error() {
 
 say "its targets, 2 ranks"
 run ranks 2 targets "${common[@]}" targets.dir=store
+expect_progress 'targets: [0-9]+ of [0-9]+ views on each of 2 ranks'
 storage_error 1e-3 float16 1e-3
 [[ -f store/shard-00001.h5 ]] || fail "one shard only: sharing the work is not tested"
 expect_exit 0 'made 0 views' ranks 2 targets "${common[@]}" targets.dir=store
 expect_exit 0 'shards are sound; 16 rows recomputed' ranks 3 targets "${common[@]}" targets.dir=store --verify
+expect_progress 'verify: reading: ([0-9]+) of \1 shards'
+expect_progress 'verify: recomputing: 16 of 16 rows'
 
 say "the same store from two workers, one after the other and at once"
 expect_exit 0 'are not there yet' tec targets "${common[@]}" targets.dir=workers --worker 1/2

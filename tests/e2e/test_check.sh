@@ -97,6 +97,7 @@ PYTHON
     done
     start=$(date +%s%N)
     run tec check uneven/b data.workers=1
+    expect_progress 'check uneven/b: 640 of 640 images'
     # Less than the half of what the second rank takes, and three times what it takes for a batch.
     minutes=$(awk -v start="$start" -v end="$(date +%s%N)" 'BEGIN { print (end - start) / 1e9 / 60 / 3 }')
     run ranks 2 check uneven data.workers=1 run.watchdog_minutes="$minutes"

@@ -21,6 +21,7 @@ same() {
 say "the same bytes on 1, 2 and 3 ranks; nothing else is left"
 line='^features of 310 images, 32 numbers each \(float32\), in one.h5$'
 expect_exit 0 "$line" tec features "$model" "$images" -o one.h5 eval.batch=7
+expect_progress 'features: 310 of 310 images'
 for n in 2 3; do
     run ranks $n features "$model" "$images" -o "on$n.h5" eval.batch=7
     same one.h5 "on$n.h5"
@@ -88,6 +89,12 @@ exec {lock}<>killed.h5.parts/lock
 flock "$lock"
 expect_exit 2 'killed.h5: another process computes these features' ranks 2 "${job_of[@]}" -o killed.h5
 exec {lock}>&-
+unreadable=$(find killed.h5.parts -name 'part-*' | sort | head -n 1)
+mv "$unreadable" kept
+ln -s "${unreadable##*/}" "$unreadable" # a link to itself
+expect_exit 3 "$unreadable: cannot be read: Too many levels of symbolic links" ranks 3 "${job_of[@]}" -o killed.h5
+[[ -L $unreadable ]] || fail "a part that cannot be read was removed"
+mv kept "$unreadable"
 damaged=$(find killed.h5.parts -name 'part-*' | sort | head -n 1)
 patch "$damaged" 100 377
 expect_exit 3 "$damaged is damaged; it is removed" ranks 3 "${job_of[@]}" -o killed.h5
@@ -100,17 +107,22 @@ say "k-NN and probe of files are those of the model, to the bit"
 run tec features "$model" val/images-idx3-ubyte -o val.h5 eval.batch=7
 # results FILE: what has to be the same of two evaluations.
 results() {
-    grep -Ev '"(seconds|features_file|val_features_file|layer|norm|val|train|step|epoch)":' "$1"
+    grep -Ev '"(seconds|features_file|val_features_file|layer|norm|val|train)":' "$1"
 }
 files=(-c tiny.yaml eval.features=one.h5 eval.val_features=val.h5)
+expect_exit 0 '^epoch: 1$' tec inspect one.h5
 for command in knn probe; do
     run ranks 2 $command -c tiny.yaml eval.model="$model" eval.batch=7 run.dir=by-model
+    expect_progress 'features of the training set: 310 of 310 images'
+    expect_progress '(k-NN: 90 of 90 images|linear probe: epoch 20 of 20, loss [0-9.]+)'
     expect_exit 0 'features by base/checkpoint.h5 of train/images-idx3-ubyte \(one.h5\)' \
         ranks 2 $command "${files[@]}" run.dir=by-files
     diff <(results by-model/$command.json) <(results by-files/$command.json) >"$out" ||
         fail "$command of files has other results"
 done
 run tec knn -c by-files/knn.yaml
+expect_exit 0 'data.mean and data.std are of no effect here: images are normalised as base/checkpoint.h5 was trained' \
+    ranks 2 knn -c tiny.yaml eval.model="$model" eval.batch=7 run.dir=by-model data.mean=0.4
 # refused PATTERN key=value ...
 refused() {
     local pattern=$1
@@ -136,6 +148,12 @@ refused 'base/checkpoint.h5 is no file of features' eval.features="$model"
 
 say "neighbours: the same table on any number of ranks, as NumPy finds it"
 run tec neighbours one.h5 val.h5 --k 3 -o near.csv
+expect_progress 'neighbours: 90 of 90 images'
+if command -v script >/dev/null; then
+    script -qec "'$program' neighbours one.h5 val.h5 --k 3 -o on-terminal.csv" /dev/null </dev/null >"$out" 2>"$err"
+    grep -Fq '[####################] neighbours: 90 of 90 images' "$out" || fail "there is no bar on a terminal"
+    same near.csv on-terminal.csv
+fi
 for n in 2 3; do
     run ranks $n neighbours one.h5 val.h5 --k 3 -o "near$n.csv"
     same near.csv "near$n.csv"
@@ -211,4 +229,6 @@ expect_exit 2 'features.txt: features are written to a file whose name ends in .
 expect_exit 2 'features.layer is 4, but base/checkpoint.h5 has 3 blocks: give 1 .. 3' \
     ranks 2 features "$model" "$images" -o bad.h5 features.layer=4
 expect_exit 2 'nowhere/bad.h5: cannot be written' tec features "$model" "$images" -o nowhere/bad.h5
-[[ ! -e bad.h5 && ! -e bad.h5.parts ]] || fail "something is left of a mistake"
+mkdir bad.csv
+expect_exit 2 'bad.csv is a directory: name a file' ranks 2 features "$model" "$images" -o bad.npy
+[[ ! -e bad.npy && ! -e bad.npy.parts && ! -e bad.h5 && ! -e bad.h5.parts ]] || fail "something is left of a mistake"

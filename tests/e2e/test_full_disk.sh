@@ -54,7 +54,7 @@ say "a disk that is full for some time: training goes on, log and checkpoints ar
 new_disk $((20 * each))
 start_ranks 2 "${endless[@]}"
 wait_for "the second checkpoint" has_file disk/run/checkpoint_prev.h5
-wait_for "a warning" says_on_full_disk 'warning: no checkpoint at step [0-9]+ \(attempt 1\): disk/run/checkpoint.h5.[^ ]*.tmp: (no room for .*|cannot be written): No space left on device; training goes on, the last good checkpoint is disk/run/checkpoint(_prev)?.h5 \(step [0-9]+\); the next attempt'
+wait_for "a warning" says_on_full_disk 'warning: no checkpoint at step [0-9]+ \(attempt 1\): disk/run/checkpoint.h5: (no room for .*|cannot be written): No space left on device; training goes on, the last good checkpoint is disk/run/checkpoint(_prev)?.h5 \(step [0-9]+\); the next attempt'
 wait_for "the events to be kept" says_on_full_disk 'warning: disk/run/events.out.tfevents.[^ ]*.tec: cannot be written: No space left on device; training goes on'
 wait_for "the log to be kept" says_on_full_disk 'warning: disk/run/log.jsonl: cannot be written: No space left on device; training goes on'
 rm disk/another
@@ -101,7 +101,7 @@ expect_exit 3 'store: no room: .* are free, but the shards that are missing need
     in_folder disk ranks 2 "${targets[@]}"
 ! has_file 'disk/store/shard*' || fail "something was made all the same"
 new_disk 20m,nr_inodes=6
-expect_exit 3 'store/shard-0000[0-9].h5.*.tmp: cannot be created: No space left on device' \
+expect_exit 3 'store/shard-0000[0-9].h5: cannot be created: No space left on device' \
     in_folder disk tec "${targets[@]}"
 expect_no_temporaries disk
 expect_file disk/store/shard-00000.h5

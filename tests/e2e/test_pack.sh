@@ -22,6 +22,7 @@ mae=(-c tiny.yaml pretrain.objective=mae)
 say "a pack is made by any number of ranks, started again after a kill, and the same in the end"
 run tec pack photos one
 run ranks 3 pack photos pack --shard-mb 1
+expect_progress 'pack: ([0-9]+) of \1 shards'
 cmp one/shard-00000.tar pack/shard-00000.tar >"$out" || fail "1 rank and 3 make different packs"
 rm pack/pack.json pack/shard-00000.index
 expect_exit 2 'pack: this pack is not finished \(no pack.json\)' tec pretrain "${mae[@]}" data.train=pack run.dir=unfinished

@@ -235,6 +235,12 @@ static void speak(void)
     tec_progress(1000, "other work");
     tec_log("after it");
     tec_progress_end();
+    tec_progress_share(1000, 0.5, "half");
+    tec_progress_end();
+    tec_progress_count("verify", "shards", 0, 40, tec_seconds());
+    tec_progress_end();
+    tec_progress_count("verify", "shards", 40, 40, tec_seconds() - 1e6);
+    tec_progress_end();
     tec_log_enable(false);
     tec_log("no");
     tec_warn("no");
@@ -257,6 +263,9 @@ static void test_log(void **state)
                               "tec: step 4\n"
                               "tec: other work\n"
                               "tec: after it\n"
+                              "tec: half\n"
+                              "tec: verify: 0 of 40 shards, 0.00 shards/s, ? left\n"
+                              "tec: verify: 40 of 40 shards, 0.00 shards/s, 0 s left\n"
                               "tec: error: rank 3: disk full\n"
                               "tec: error: disk full\n");
 }
@@ -279,12 +288,12 @@ static void test_progress_on_a_terminal(void **state)
     tec_progress(1000, "too soon");
     bool stalled = tec_seconds() - start >= 0.1; /* then it was not too soon */
     tec_log("between");
-    tec_progress(1000, "last");
+    tec_progress_share(1000, 0.26, "last");
     tec_progress_end();
     dup2(saved, STDERR_FILENO);
     line[79] = '\0';
     char want[512];
-    snprintf(want, sizeof want, "\r%s\033[K\r\033[Ktec: between\r\n\rlast\033[K\r\n", line);
+    snprintf(want, sizeof want, "\r%s\033[K\r\033[Ktec: between\r\n\r[#####...............] last\033[K\r\n", line);
     for (size_t used = 0; used < strlen(want) && !stalled; text[used] = '\0') {
         struct pollfd ready = {.fd = terminal, .events = POLLIN};
         assert_int_equal(poll(&ready, 1, 2000), 1);

@@ -65,6 +65,7 @@ static void write_table(const char *path, tec_feature_type type, int patches, bo
     const tec_feature_table table = {.spec = &s,
                                      .model = "m.h5",
                                      .data = "images",
+                                     .trained = {12345678901, 2.5},
                                      .rows = ROWS,
                                      .path_bytes = PATH,
                                      .classes = labelled ? 2 : 0,
@@ -137,6 +138,7 @@ static void test_round_trip(void **state)
         assert_int_equal(tec_feature_file_rows(f), ROWS);
         assert_string_equal(tec_feature_file_model(f), "m.h5");
         assert_string_equal(tec_feature_file_data(f), "images");
+        assert_true(tec_feature_file_trained(f).steps == 12345678901 && tec_feature_file_trained(f).epochs == 2.5);
         const int row = (int)tec_feature_row_numbers(&want);
         assert_int_equal(tec_feature_file_read(f, 1, ROWS - 1, value), TEC_OK);
         for (int i = 0; i < (ROWS - 1) * row; i++)
@@ -247,6 +249,37 @@ static void test_damaged(void **state)
     free(data);
 }
 
+/* Finds numbers as they are in a file, and writes others in their place. */
+static void replace(const char *path, const void *from, const void *to, size_t length)
+{
+    char *data;
+    size_t bytes, at = 0;
+    assert_int_equal(tec_file_read(path, 1 << 20, &data, &bytes), TEC_OK);
+    while (at + length <= bytes && memcmp(data + at, from, length) != 0)
+        at++;
+    assert_true(at + length <= bytes);
+    memcpy(data + at, to, length);
+    write_bytes(path, data, bytes);
+    free(data);
+}
+
+/* Rows that are not in the order of the images, twice there, or of images that there are not. */
+static void test_order(void **state)
+{
+    (void)state;
+    static const int64_t wrong[][ROWS] = {{0, 2, 1, 5, 6}, {0, 1, 1, 5, 6}, {0, 1, 2, 5, 7}, {-1, 1, 2, 5, 6}};
+    const char *path = folder_at("order.h5");
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        tec_feature_file *f;
+        write_table(path, TEC_FEATURE_FLOAT32, 0, true);
+        replace(path, samples, wrong[i], sizeof samples);
+        assert_int_equal(tec_feature_file_open(&f, path), TEC_USER_ERROR);
+        assert_non_null(
+            strstr(tec_error_message(), "but images rise from row to row, and there are 7: the file is damaged"));
+        unlink(path);
+    }
+}
+
 static void test_others_refused(void **state)
 {
     (void)state;
@@ -298,7 +331,7 @@ int main(void)
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_differences),
         cmocka_unit_test(test_words),      cmocka_unit_test(test_specification_alone),
         cmocka_unit_test(test_damaged),    cmocka_unit_test(test_others_refused),
-        cmocka_unit_test(test_numpy),
+        cmocka_unit_test(test_numpy),      cmocka_unit_test(test_order),
     };
     return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
 }

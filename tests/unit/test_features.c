@@ -2,6 +2,7 @@
  * directly. */
 #include "folder.h"
 
+#include "src/eval/features_begin.h"
 #include "tec/augment.h"
 #include "tec/features.h"
 #include "tec/files.h"
@@ -15,7 +16,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -227,11 +230,49 @@ static void test_bad_images(void **state)
     tec_dataset_close(set);
 }
 
+static int ending; /* processes that end between our opening a lock file and our locking it */
+
+/* In place of the system's. */
+int flock(int fd, int operation)
+{
+    for (; ending > 0 && operation & LOCK_EX; ending--) {
+        char lock[512];
+        snprintf(lock, sizeof lock, "%s", path_of("out.h5.parts/lock"));
+        assert_int_equal(unlink(lock), 0);
+        assert_int_equal(rmdir(path_of("out.h5.parts")), 0);
+    }
+    return (int)syscall(SYS_flock, fd, operation);
+}
+
+/* A lock of a file that has been removed would keep nobody out. */
+static void test_lock(void **state)
+{
+    (void)state;
+    char out[512];
+    snprintf(out, sizeof out, "%s", path_of("out.h5"));
+    tec_dataset *set = open_set("a-images-idx3-ubyte");
+    const tec_features_job job = {.path = out, .settings = settings_for(SIDE, 4), .set = set};
+    const tec_feature_spec spec = {
+        .images = IMAGES, .batch = 4, .width = 2, .layer = 1, .image_size = SIDE, .channels = 1};
+    features_begun first, second;
+    ending = 1;
+    assert_int_equal(tec_features_begin(&job, &spec, 1, &first), TEC_OK);
+    assert_int_equal(ending, 0);
+    assert_int_equal(first.missing_count, 3);
+    assert_int_equal(tec_features_begin(&job, &spec, 1, &second), TEC_USER_ERROR);
+    assert_non_null(strstr(tec_error_message(), "out.h5: another process computes these features at this moment"));
+    tec_features_end(&second, false);
+    tec_features_end(&first, true);
+    assert_false(tec_file_exists(path_of("out.h5.parts")));
+    tec_dataset_close(set);
+}
+
 int main(void)
 {
     tec_comm_local(&comm);
     tec_log_enable(false);
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_pixels), cmocka_unit_test(test_model),
-                                       cmocka_unit_test(test_not_finite), cmocka_unit_test(test_bad_images)};
+                                       cmocka_unit_test(test_not_finite), cmocka_unit_test(test_bad_images),
+                                       cmocka_unit_test(test_lock)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
