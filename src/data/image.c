@@ -28,13 +28,22 @@ static void append(char *text, size_t size, const char *between, const char *wor
     snprintf(text + used, size - used, "%s%s", used ? between : "", word);
 }
 
+char *tec_image_names(char *text, size_t size, const char *last)
+{
+    char before_last[16];
+    snprintf(before_last, sizeof before_last, " %s ", last);
+    *text = 0;
+    for (int i = 0; i < CODECS; i++)
+        append(text, size, i == CODECS - 1 ? before_last : ", ", codecs[i]->name);
+    return text;
+}
+
 tec_status tec_image_refuse(const uint8_t *data, size_t bytes, const char *name)
 {
     enum { START = 8 }; /* bytes that tell kinds of files apart */
-    char names[256] = "";
+    char names[256];
     const tec_file_format *format = tec_file_format_of(data, bytes);
-    for (int i = 0; i < CODECS; i++)
-        append(names, sizeof names, bytes < START ? " or " : " nor ", codecs[i]->name);
+    tec_image_names(names, sizeof names, bytes < START ? "or" : "nor");
     if (bytes < START)
         return tec_fail(TEC_USER_ERROR, "%s: %zu bytes are not an image (%s expected)", name, bytes, names);
     if (format)
@@ -67,7 +76,7 @@ static tec_status decode(tec_image *out, const uint8_t *data, size_t bytes, cons
         return tec_image_refuse(data, bytes, name);
     TEC_TRY(codec->decode(out, data, bytes, how->strict, name));
     TEC_TRY(tec_image_convert(out, how->channels, name));
-    int orientation = tec_image_orientation(data, bytes);
+    int orientation = codec->orientation ? codec->orientation(data, bytes) : 1;
     if (how->turn)
         return tec_image_turn(out, orientation, name);
     out->notes |= orientation != 1 ? 1u << TEC_IMAGE_TURNED : 0;

@@ -17,6 +17,10 @@ typedef struct tec_image_codec {
     /* Decodes the whole file to the components that it has: 1 (grey), 3 (RGB) or 4 (CMYK as Adobe stores it, where 255
      * is no ink), and sets out->notes and out->deep. strict: as of tec_decoding. On failure out->pixels is NULL. */
     tec_status (*decode)(tec_image *out, const uint8_t *data, size_t bytes, bool strict, const char *name);
+
+    /* The orientation (1 to 8) that the file's EXIF data give, by tec_exif_orientation; 1, upright, where there are
+     * none. NULL: such files have none. */
+    int (*orientation)(const uint8_t *data, size_t bytes);
 } tec_image_codec;
 
 extern const tec_image_codec tec_image_jpeg, tec_image_png;
@@ -29,6 +33,9 @@ tec_status tec_image_refuse(const uint8_t *data, size_t bytes, const char *name)
 
 /* Has a file of that name one of the endings, in any case? */
 bool tec_image_is_named(const char *file);
+
+/* Writes the names of all kinds, with a word before the last, "JPEG, PNG or WebP", to `text` [size], and returns it. */
+char *tec_image_names(char *text, size_t size, const char *last);
 
 /* Writes all endings, ".jpg, .jpeg, .png", to `text` [size], and returns it. */
 char *tec_image_endings(char *text, size_t size);
