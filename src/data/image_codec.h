@@ -23,7 +23,7 @@ typedef struct tec_image_codec {
     int (*orientation)(const uint8_t *data, size_t bytes);
 } tec_image_codec;
 
-extern const tec_image_codec tec_image_jpeg, tec_image_png;
+extern const tec_image_codec tec_image_jpeg, tec_image_png, tec_image_bmp, tec_image_pnm;
 
 /* Does a file that begins with these bytes have a codec? */
 bool tec_image_starts(const uint8_t *data, size_t bytes);
@@ -49,6 +49,14 @@ char *tec_image_endings(char *text, size_t size);
  * hold. TEC_USER_ERROR, before any memory is taken: the header promises more than `room` or TEC_IMAGE_MAX_PIXELS. */
 tec_status tec_image_reserve(tec_image *out, uint32_t height, uint32_t width, int channels, double room,
                              const char *name);
+
+/* The room in a file in which a few bytes can stand for many pixels: `most` for each byte, but for small pictures, of
+ * which a file may say as little as it likes, TEC_IMAGE_FREE_PIXELS. */
+#define TEC_IMAGE_FREE_PIXELS 16777216.0
+double tec_image_room(size_t bytes, double most);
+
+/* TEC_USER_ERROR: the file of `bytes` bytes, of a kind called so, ends before its pixels do. */
+tec_status tec_image_truncated(const char *kind, size_t bytes, const char *name);
 
 /* 1, 3 or 4 components become 1 or 3 channels. */
 tec_status tec_image_convert(tec_image *image, int channels, const char *name);

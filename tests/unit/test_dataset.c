@@ -402,7 +402,9 @@ static void test_narrow_range_of_most(void **state)
 
 /* ---- what is no image, or is not named as one ---- */
 
-static const char webp[] = "RIFF\x24\0\0\0WEBPVP8 ", tiff[] = "II*\0\x08\0\0\0";
+static const char avif[] = "\0\0\0\x1c"
+                           "ftypavif",
+                  jp2[] = "\0\0\0\x0cjP  \r\n\x87\n";
 
 /* What is warned of while `name` is listed; valid until the next call. */
 static const char *warnings_of(const char *name, tec_label_mode labels)
@@ -424,9 +426,9 @@ static void test_content_makes_an_image(void **state)
     put("rgb420.jpg", "set/cat/2.JPE");
     put("rgb.png", "set/cat/3.dat");
     put("rgb.png", "set/cat/a1b2c3d4");
-    put("grey.jpg", "set/dog/x.webp"); /* whatever its name says */
+    put("grey.jpg", "set/dog/x.avif"); /* whatever its name says */
     static const char *const name[] = {"set/cat/1.jfif", "set/cat/2.JPE", "set/cat/3.dat", "set/cat/a1b2c3d4",
-                                       "set/dog/x.webp"};
+                                       "set/dog/x.avif"};
     tec_dataset *set = open_all("set", TEC_LABELS_AUTO, 0);
     assert_names(set, name, 5);
     for (int i = 0; i < 5; i++) {
@@ -459,9 +461,9 @@ static void test_images_named_as_text(void **state)
     assert_refused("set", TEC_LABELS_AUTO, "no image of class `dog` can be read: dog/");
     assert_refused("set", TEC_LABELS_FOLDERS, ".jpg.txt is an image, but named as text, which is not opened: rename");
     assert_has(warnings_of("set", TEC_LABELS_NONE), "class `dog` can be read: dog/");
-    put_bytes(webp, sizeof webp, "set/eel/deep/1.json");
+    put_bytes(avif, sizeof avif, "set/eel/deep/1.json");
     assert_int_equal(folder_remove(folder_at("set/dog")), 0);
-    assert_refused("set", TEC_LABELS_AUTO, "eel/deep/1.json is a WebP image, but named as text");
+    assert_refused("set", TEC_LABELS_AUTO, "eel/deep/1.json is an AVIF image, but named as text");
     assert_int_equal(folder_remove(folder_at("set/eel")), 0);
     put_text("About the cats", "set/docs/about.txt");
     assert_has(warnings_of("set", TEC_LABELS_AUTO), "1 folder without images (docs)");
@@ -477,13 +479,13 @@ static void test_what_is_passed_over_is_counted(void **state)
     make_classes();
     for (int i = 0; i < 12; i++) {
         char name[64];
-        snprintf(name, sizeof name, "set/%s/%d.%s", i % 2 ? "cat" : "dog", i, i < 7 ? "webp" : i < 10 ? "TIF" : "bin");
-        put_bytes(i < 7 ? webp : tiff, i < 7 ? sizeof webp : sizeof tiff, name);
+        snprintf(name, sizeof name, "set/%s/%d.%s", i % 2 ? "cat" : "dog", i, i < 7 ? "avif" : i < 10 ? "JP2" : "bin");
+        put_bytes(i < 7 ? avif : jp2, i < 7 ? sizeof avif : sizeof jp2, name);
     }
     assert_int_equal(mkfifo(folder_at("set/dog/pipe"), 0600), 0);
     const char *text = warnings_of("set", TEC_LABELS_AUTO);
     assert_has(text,
-               "/set: 14 files passed over: 7 .webp, 3 .tif, 2 .bin (TIFF), 1 without an ending (text), 1 .txt; ");
+               "/set: 14 files passed over: 7 .avif, 3 .jp2, 2 .bin (JPEG 2000), 1 without an ending (text), 1 .txt; ");
     assert_has(text, "; 1 special file (dog/pipe); 1 folder without images (empty)\n");
     assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
 }
@@ -509,20 +511,20 @@ static void test_lost_classes(void **state)
 {
     (void)state;
     make_classes();
-    put_bytes(tiff, sizeof tiff, "set/bird/1.tif");
-    put_bytes(tiff, sizeof tiff, "set/bird/deep/2.tif");
-    assert_refused("set", TEC_LABELS_AUTO, "no image of class `bird` can be read: 2 .tif; mend or convert them");
+    put_bytes(jp2, sizeof jp2, "set/bird/1.jp2");
+    put_bytes(jp2, sizeof jp2, "set/bird/deep/2.jp2");
+    assert_refused("set", TEC_LABELS_AUTO, "no image of class `bird` can be read: 2 .jp2; mend or convert them");
     assert_refused("set", TEC_LABELS_FOLDERS, "no image of class `bird`");
-    assert_has(warnings_of("set", TEC_LABELS_NONE), "no image of class `bird` can be read: 2 .tif");
+    assert_has(warnings_of("set", TEC_LABELS_NONE), "no image of class `bird` can be read: 2 .jp2");
     put("rgb.png", "set/bird/3.png");
     tec_dataset *set = open_all("set", TEC_LABELS_AUTO, 0);
     assert_int_equal(tec_dataset_classes(set), 4);
     tec_dataset_close(set);
 
-    put_bytes(webp, sizeof webp, "set/bird/3.png"); /* by its name alone an image */
+    put_bytes(avif, sizeof avif, "set/bird/3.png"); /* by its name alone an image */
     assert_refused("set", TEC_LABELS_AUTO,
-                   "`bird` can be read: the only file named as an image is none (bird/3.png: neither JPEG nor PNG, "
-                   "but a WebP image");
+                   "`bird` can be read: the only file named as an image is none (bird/3.png: neither JPEG, PNG, ");
+    assert_refused("set", TEC_LABELS_AUTO, "nor PNM, but an AVIF image");
     assert_int_equal(folder_remove(folder_at("set/bird")), 0);
     assert_int_equal(symlink("nowhere", folder_at("set/bird")), 0);
     assert_refused("set", TEC_LABELS_AUTO, "no image of class `bird` can be read: a dead link");
@@ -536,8 +538,7 @@ static void test_nothing_there(void **state)
     (void)state;
     assert_refused("absent", TEC_LABELS_AUTO, "absent: No such file");
     put("rgb.png", "bare/a/notes.txt");
-    assert_refused("bare", TEC_LABELS_AUTO,
-                   "no image (.jpg, .jpeg, .jpe, .jfif, .png, or by content) in it or below, but 1 .txt");
+    assert_refused("bare", TEC_LABELS_AUTO, ".pgm, .ppm, or by content) in it or below, but 1 .txt");
     put("rgb.png", "flat/a.png");
     assert_refused("flat", TEC_LABELS_FOLDERS, "any class folder");
     put("rgb.png", "file/a.png");

@@ -1,0 +1,156 @@
+#!/usr/bin/python3
+"""Makes the image fixtures of tests/unit/test_image_formats.c: formats/NAME, and formats/NAME.ppm and NAME.pgm, which is what
+Pillow's convert("RGB") and convert("L") make of it or, where Pillow misreads a file, what was put into it.
+
+The output is committed, so that the tests need no Python. To make it anew (Debian: python3-pil, python3-numpy):
+    cd tests/data && ./make_formats.py
+"""
+import io
+import os
+import struct
+import zlib
+
+import numpy as np
+from PIL import Image
+
+HEIGHT, WIDTH = 17, 23
+
+
+def picture(channels, height=HEIGHT, width=WIDTH):
+    """Waves, an edge and noise: smooth parts, sharp parts, all values. The same whatever was made before."""
+    y, x = np.mgrid[0:height, 0:width]
+    noise = np.random.default_rng(channels).normal(0, 12, (height, width, channels))
+    planes = []
+    for c in range(channels):
+        wave = 127 + 100 * np.sin(x / (3.0 + c) + c) * np.cos(y / (4.0 - c / 2)) + 0.8 * (x - y)
+        wave[(x + 2 * y + 7 * c) % 31 < 4] = 255 * (c % 2)
+        planes.append(wave)
+    return np.clip(np.stack(planes, 2) + noise, 0, 255).astype(np.uint8)
+
+
+RGB, GREY = picture(3), picture(1)[:, :, 0]
+PALETTE = np.random.default_rng(9).integers(0, 256, (256, 3)).astype(np.uint8)
+
+
+def saved(image, kind, **options):
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def packed(rows, bits):
+    """[h, w] -> rows of bytes, each padded with zero bits."""
+    if bits == 8:
+        return [row.astype(np.uint8).tobytes() for row in rows]
+    planes = ((rows[:, :, None] >> np.arange(bits - 1, -1, -1)) & 1).astype(np.uint8)
+    return [np.packbits(row.reshape(-1)).tobytes() for row in planes]
+
+
+# -- BMP --
+
+def bmp(pixels, bits, width=WIDTH, height=HEIGHT, palette=None, compression=0, masks=b"", header=40, colours=0):
+    """pixels: what follows the palette; palette [n, 3]."""
+    table = b""
+    if palette is not None:
+        table = b"".join(bytes(c[::-1]) + (b"" if header == 12 else b"\0") for c in palette.astype(np.uint8).tolist()
+                         for c in [bytes(c)])
+    if header == 12:
+        head = struct.pack("<IHHHH", 12, width, height, 1, bits)
+    else:
+        head = struct.pack("<IiiHHIIiiII", header, width, height, 1, bits, compression, len(pixels), 2835, 2835, colours, 0)
+        head += masks + bytes(max(0, header - 40 - len(masks)))
+    at = 14 + len(head) + len(table)
+    return b"BM" + struct.pack("<IHHI", at + len(pixels), 0, 0, at) + head + table + pixels
+
+
+def bottom_up(rows):
+    return b"".join(row + bytes(-len(row) % 4) for row in rows[::-1])
+
+
+def runs(row, four):
+    """A row in runs and single pixels, as RLE8 and RLE4 store it."""
+    out, at = b"", 0
+    while at < len(row):
+        n = 1
+        while at + n < len(row) and row[at + n] == row[at] and n < 255:
+            n += 1
+        single = row[at:at + 5] if n < 3 and at + 5 <= len(row) else None
+        if single is None:
+            out += bytes([n, row[at] * 17 if four else row[at]])
+        else:
+            n = len(single)
+            data = bytes(a * 16 + b for a, b in zip(single[::2], list(single[1::2]) + [0])) if four else bytes(single)
+            out += bytes([0, n]) + data + bytes(len(data) % 2)
+        at += n
+    return out
+
+
+def bmp_files():
+    index = GREY // 40
+    grey = np.arange(256)[:, None].repeat(3, 1)
+    yield "palette1.bmp", bmp(bottom_up(packed(GREY >> 7, 1)), 1, palette=PALETTE[:2])
+    yield "grey1.bmp", saved(Image.fromarray(GREY).convert("1"), "BMP")
+    yield "palette4.bmp", bmp(bottom_up(packed(GREY >> 4, 4)), 4, palette=PALETTE[:16])
+    yield "palette8.bmp", bmp(bottom_up(packed(GREY, 8)), 8, palette=PALETTE)
+    yield "short_palette.bmp", bmp(bottom_up(packed(GREY, 8)), 8, palette=PALETTE[:100], colours=100)
+    yield "grey8.bmp", bmp(bottom_up(packed(GREY, 8)), 8, palette=grey)
+    yield "os2.bmp", bmp(bottom_up(packed(GREY, 8)), 8, palette=PALETTE, header=12)
+    yield "os2_rgb.bmp", bmp(bottom_up([row.tobytes() for row in RGB[:, :, ::-1]]), 24, header=12)
+    yield "rgb.bmp", saved(Image.fromarray(RGB), "BMP")
+    rows = [row.tobytes() for row in RGB[:, :, ::-1]]
+    yield "top_down.bmp", bmp(bottom_up(rows[::-1]), 24, height=-HEIGHT)
+    four = picture(4)
+    rows = [row.tobytes() for row in four]
+    yield "rgbx.bmp", bmp(bottom_up(rows), 32)
+    masks = struct.pack("<4I", 0xff, 0xff00, 0xff0000, 0xff000000)
+    yield "rgba.bmp", bmp(bottom_up(rows), 32, compression=3, masks=masks, header=108)
+    yield "xbgr.bmp", bmp(bottom_up(rows), 32, compression=3, masks=struct.pack("<3I", 0xff000000, 0xff0000, 0xff00))
+    sixteen = [row.astype("<u2").tobytes() for row in RGB[:, :, 0].astype(int) * 257 ^ RGB[:, :, 1].astype(int) * 31]
+    yield "rgb15.bmp", bmp(bottom_up(sixteen), 16)
+    yield "rgb16.bmp", bmp(bottom_up(sixteen), 16, compression=3, masks=struct.pack("<3I", 0xf800, 0x7e0, 0x1f))
+    lines = [runs(row, False) for row in index.tolist()[::-1]]
+    yield "rle8.bmp", bmp(b"\0\0".join(lines) + b"\0\0\0\1", 8, palette=PALETTE, compression=1)
+    # Pillow misreads the next two: an odd number of single pixels of 4 bits, and moves.
+    want = PALETTE[index]
+    lines = [runs(row, True) for row in index.tolist()[::-1]]
+    yield "rle4.bmp", bmp(b"\0\0".join(lines) + b"\0\0\0\1", 4, palette=PALETTE[:16], compression=2), want
+    moved = index.copy()
+    moved[-1, 4:] = moved[-2] = moved[-3, :9] = 0
+    lines = [runs(row, False) for row in moved.tolist()[::-1]]
+    lines[0] = bytes([0, 4]) + bytes(moved[-1, :4].tolist()) + bytes([0, 2, 5, 2]) + runs(moved[-3, 9:].tolist(), False)
+    yield "moves.bmp", bmp(b"\0\0".join(lines[:1] + lines[3:]) + b"\0\0\0\1", 8, palette=PALETTE, compression=1), PALETTE[moved]
+
+
+# -- PNM --
+
+def pnm_files():
+    size = b"%d %d\n" % (WIDTH, HEIGHT)
+    bits = GREY < 99
+
+    def text(values):
+        return b"\n".join(b" ".join(b"%d" % v for v in row) for row in values.reshape(HEIGHT, -1)) + b"\n"
+
+    yield "text.pbm", b"P1\n# of bits\n" + size + b"\n".join(b"".join(b"%d" % v for v in row) for row in bits)
+    yield "text.pgm", b"P2\n" + size + b"100 # not 255\n" + text(GREY % 101)
+    yield "text.ppm", b"P3\n" + size + b"255\n" + text(RGB)
+    yield "bits.pbm", b"P4\n" + size + b"".join(packed(bits, 1))
+    yield "bytes.pgm", b"P5 " + size + b"255\n" + GREY.tobytes()
+    yield "bytes_77.pgm", b"P5\n" + size + b"77\n" + GREY.tobytes()
+    yield "bytes.ppm", b"P6\n#\n" + size + b"255\n" + RGB.tobytes()
+    yield "bytes_31.ppm", b"P6\n" + size + b"31\n" + (RGB % 32).tobytes()
+
+
+def main():
+    os.makedirs("formats", exist_ok=True)
+    for make in (bmp_files, pnm_files):
+        for name, data, *want in make():
+            with open("formats/" + name, "wb") as out:
+                out.write(data)
+            image = Image.fromarray(want[0]) if want else Image.open(io.BytesIO(data))
+            image.convert("RGB").save("formats/" + name + ".ppm")
+            image.convert("L").save("formats/" + name + ".pgm")
+
+
+if __name__ == "__main__":
+    os.chdir(os.path.dirname(os.path.abspath(__file__)))
+    main()

@@ -1,0 +1,196 @@
+/* The kinds of images beside JPEG and PNG: they equal what Pillow makes of them, damage does no harm and is an error or
+ * noted, and a file that promises more pixels than it can hold costs no memory. */
+#include "tec/image.h"
+
+#include "../data/pnm.h"
+#include "tec/philox.h"
+
+#include <sys/resource.h>
+
+#define FORMATS TEST_DATA "formats/"
+
+static const struct {
+    const char *name;
+    bool text; /* cut within a number it is as good as before */
+} fixture[] = {
+    {"palette1.bmp", false},      {"grey1.bmp", false},    {"palette4.bmp", false}, {"palette8.bmp", false},
+    {"short_palette.bmp", false}, {"grey8.bmp", false},    {"os2.bmp", false},      {"os2_rgb.bmp", false},
+    {"rgb.bmp", false},           {"top_down.bmp", false}, {"rgbx.bmp", false},     {"rgba.bmp", false},
+    {"xbgr.bmp", false},          {"rgb15.bmp", false},    {"rgb16.bmp", false},    {"rle8.bmp", false},
+    {"rle4.bmp", false},          {"moves.bmp", false},    {"text.pbm", false},     {"text.pgm", true},
+    {"text.ppm", true},           {"bits.pbm", false},     {"bytes.pgm", false},    {"bytes_77.pgm", false},
+    {"bytes.ppm", false},         {"bytes_31.ppm", false},
+};
+#define FIXTURES (sizeof fixture / sizeof *fixture)
+
+static uint8_t *read_fixture(const char *name, size_t *bytes)
+{
+    char path[256];
+    snprintf(path, sizeof path, FORMATS "%s", name);
+    return read_bytes(path, bytes);
+}
+
+/* Decodes a copy of exactly that length, so that a sanitizer sees reads behind the end. */
+static tec_status decode_part(tec_image *image, const uint8_t *data, size_t bytes, bool strict, const char *name)
+{
+    uint8_t *copy = malloc(bytes ? bytes : 1);
+    memcpy(copy, data, bytes);
+    tec_status status = tec_image_decode(image, copy, bytes, &(tec_decoding){.channels = 3, .strict = strict}, name);
+    assert_true((status == TEC_OK) == (image->pixels != NULL));
+    assert_true(status == TEC_OK || status == TEC_USER_ERROR);
+    if (status != TEC_OK && !strstr(tec_error_message(), name))
+        fail_msg("\"%s\" does not name %s", tec_error_message(), name);
+    free(copy);
+    return status;
+}
+
+static void assert_refused(const uint8_t *data, size_t bytes, const char *what)
+{
+    tec_image image;
+    assert_int_equal(decode_part(&image, data, bytes, false, "a/b.img"), TEC_USER_ERROR);
+    if (!strstr(tec_error_message(), what))
+        fail_msg("\"%s\" does not say \"%s\"", tec_error_message(), what);
+}
+
+static bool is_same(const tec_image *a, const tec_image *b)
+{
+    return a->height == b->height && a->width == b->width && a->channels == b->channels &&
+           !memcmp(a->pixels, b->pixels, (size_t)a->height * (size_t)a->width * (size_t)a->channels);
+}
+
+static void test_equals_pillow(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < FIXTURES; i++)
+        for (int channels = 1; channels <= 3; channels += 2) {
+            size_t bytes;
+            char path[256];
+            tec_image got;
+            uint8_t *data = read_fixture(fixture[i].name, &bytes);
+            snprintf(path, sizeof path, FORMATS "%s.%s", fixture[i].name, channels == 3 ? "ppm" : "pgm");
+            tec_image want = read_pnm(path);
+            const tec_decoding how = {.channels = channels, .strict = true};
+            if (tec_image_decode(&got, data, bytes, &how, fixture[i].name) != TEC_OK)
+                fail_msg("%s", tec_error_message());
+            if (!is_same(&got, &want))
+                fail_msg("%s in %d channels differs from Pillow", fixture[i].name, channels);
+            assert_int_equal(got.notes, 0);
+            tec_image_free(&got);
+            tec_image_free(&want);
+            free(data);
+        }
+}
+
+/* Cut anywhere, a file is refused; without strictness also one of which only the end is missing is read, with a note. */
+static void test_truncation(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < FIXTURES; i++) {
+        size_t bytes;
+        tec_image whole, got;
+        const char *name = fixture[i].name;
+        uint8_t *data = read_fixture(name, &bytes);
+        assert_int_equal(decode_part(&whole, data, bytes, true, name), TEC_OK);
+        for (size_t kept = 0; kept < bytes - (fixture[i].text ? 4 : 0); kept++) {
+            if (decode_part(&got, data, kept, true, name) == TEC_OK)
+                fail_msg("%s cut after %zu of %zu bytes was taken", name, kept, bytes);
+            if (decode_part(&got, data, kept, false, name) == TEC_OK && (!got.notes || !is_same(&got, &whole)))
+                fail_msg("%s cut after %zu of %zu bytes was taken, with notes %x", name, kept, bytes, got.notes);
+            tec_image_free(&got);
+        }
+        tec_image_free(&whole);
+        free(data);
+    }
+}
+
+static void test_flipped_bits(void **state)
+{
+    (void)state;
+    tec_philox random = tec_philox_start(3, TEC_STREAM_TEST, 0, 0, 0);
+    for (size_t i = 0; i < FIXTURES; i++) {
+        size_t bytes;
+        uint8_t *data = read_fixture(fixture[i].name, &bytes);
+        for (int round = 0; round < 300; round++) {
+            tec_image got;
+            size_t at = tec_philox_below(&random, (uint32_t)(round % 2 && bytes > 64 ? 64 : bytes));
+            uint8_t bit = (uint8_t)(1u << tec_philox_below(&random, 8));
+            data[at] ^= bit;
+            decode_part(&got, data, bytes, round % 3 == 0, fixture[i].name);
+            tec_image_free(&got);
+            data[at] ^= bit;
+        }
+        free(data);
+    }
+}
+
+/* ---- what is refused ---- */
+
+static size_t peak_kilobytes(void)
+{
+    struct rusage usage;
+    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+    return (size_t)usage.ru_maxrss;
+}
+
+/* Changes `count` bytes at `at`, and puts the former ones back behind the refusal. */
+static void assert_refused_with(const char *name, size_t at, const char *bytes, size_t count, const char *what)
+{
+    size_t length;
+    uint8_t *data = read_fixture(name, &length);
+    size_t before = peak_kilobytes();
+    memcpy(data + at, bytes, count);
+    assert_refused(data, length, what);
+    assert_true(peak_kilobytes() - before < 64 << 10);
+    free(data);
+}
+
+#define SIDE_60000 "\x60\xea\0\0"
+#define SIDE_12000 "\xe0\x2e\0\0"
+
+static void test_bmp_refused(void **state)
+{
+    (void)state;
+    assert_refused_with("rgb.bmp", 18, SIDE_60000 SIDE_60000, 8, "60000 x 60000 pixels, at most");
+    assert_refused_with("rgb.bmp", 18, SIDE_12000 SIDE_12000, 8, "too short to hold");
+    assert_refused_with("rgb.bmp", 18, "\xff\xff\xff\x7f\xff\xff\xff\x7f", 8, "pixels, at most");
+    assert_refused_with("rgb.bmp", 18, "\0\0\0\0", 4, "0 x 17 pixels: not an image");
+    assert_refused_with("rgb.bmp", 22, "\0\0\0\xff", 4, "pixels, at most");
+    assert_refused_with("rle8.bmp", 18, SIDE_12000 SIDE_12000, 8, "too short to hold");
+    assert_refused_with("rgb.bmp", 28, "\x30", 1, "not supported and has to be converted: 48 bits a pixel");
+    assert_refused_with("rgb.bmp", 30, "\4", 1, "24 bits a pixel, compression 4");
+    assert_refused_with("palette8.bmp", 46, "\1\2", 2, "a palette of 513 colours");
+    assert_refused_with("rgb.bmp", 10, "\xff\xff\xff\xff", 4, "truncated BMP");
+}
+
+static void assert_text_refused(const char *text, const char *what)
+{
+    assert_refused((const uint8_t *)text, strlen(text), what);
+}
+
+static void test_pnm_refused(void **state)
+{
+    (void)state;
+    assert_text_refused("P6\n60000 60000\n255\n", "60000 x 60000 pixels, at most");
+    assert_text_refused("P5\n12000 12000\n255\nabc", "too short to hold");
+    assert_text_refused("P2\n12000 12000\n255\nabc", "too short to hold");
+    assert_text_refused("P4\n12000 12000\nabc", "too short to hold");
+    assert_text_refused("P5\n99999999999 1\n255\nabc", "damaged PNM near byte 14");
+    assert_text_refused("P5\n4294967297 1\n255\nabc", "damaged PNM");
+    assert_text_refused("P5\n0 3\n255\nabc", "0 x 3 pixels: not an image");
+    assert_text_refused("P5\n1 1\n65535\nab", "PNM with values of 16 bits (0 to 65535): only 8 are supported");
+    assert_text_refused("P5\n1 1\n70000\nab", "its largest value is 70000");
+    assert_text_refused("P5\n1 1\n0\nab     ", "its largest value is 0");
+    assert_text_refused("P2\n1 1\n100\n101 ", "damaged PNM");
+    assert_text_refused("P2\n1 1\n100\n-1 ", "damaged PNM near byte 11");
+    assert_text_refused("P1\n3 1\n012", "damaged PNM near byte 9");
+    assert_text_refused("P3\n1 1\n100 7 7 ", "truncated PNM");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_equals_pillow), cmocka_unit_test(test_truncation),  cmocka_unit_test(test_flipped_bits),
+        cmocka_unit_test(test_bmp_refused),   cmocka_unit_test(test_pnm_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
