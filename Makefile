@@ -149,7 +149,7 @@ HEADERS := mpi.h hdf5.h cblas.h yaml.h stdio.h jpeglib.h png.h zlib.h jansson.h 
 	stdint.h setjmp.h cmocka.h
 FASHION_MNIST := /usr/share/datasets/fashion-mnist
 HAVE_ALL = command -v mpirun >/dev/null && test -d $(FASHION_MNIST) && \
-	printf '\#include <%s>\n' $(HEADERS) | $(CC) $(CPPFLAGS) $(CFLAGS) -E - >/dev/null 2>&1
+	printf '\#include <%s>\n' $(HEADERS) | $(CC) $(CPPFLAGS) $(CFLAGS) -x c -E - >/dev/null 2>&1
 
 deps:
 	@if $(HAVE_ALL); then exit 0; fi; \
