@@ -14,10 +14,13 @@
 #include <zlib.h>
 /* After stdio.h, which it needs. */
 #include <jpeglib.h>
+#ifdef TEC_GIF
+#include <gif_lib.h>
+#endif
 
-#ifdef LIBJPEG_TURBO_VERSION
 #define TEXT_OF_(x) #x
 #define TEXT_OF(x) TEXT_OF_(x)
+#ifdef LIBJPEG_TURBO_VERSION
 #define JPEG_LIBRARY "libjpeg-turbo " TEXT_OF(LIBJPEG_TURBO_VERSION)
 #else
 #define JPEG_LIBRARY "libjpeg"
@@ -29,6 +32,17 @@
 #define COMPILER "gcc " __VERSION__
 #endif
 
+/* Of libraries that a build may lack. */
+static void print_decoders(FILE *out)
+{
+#ifdef TEC_GIF
+    fputs("giflib " TEXT_OF(GIFLIB_MAJOR) "." TEXT_OF(GIFLIB_MINOR) "." TEXT_OF(GIFLIB_RELEASE), out);
+#else
+    fputs("without giflib", out);
+#endif
+    fputc('\n', out);
+}
+
 void tec_versions_print(FILE *out)
 {
     char mpi[256], hdf5[32];
@@ -38,5 +52,6 @@ void tec_versions_print(FILE *out)
     fprintf(out, "%s, %s, HDF5 %s\n", mpi, tec_blas_name(), hdf5);
     fprintf(out, "libyaml %s, jansson %s, %s, libpng %s, zlib %s, libzip %s\n", yaml_get_version_string(),
             jansson_version_str(), JPEG_LIBRARY, png_get_libpng_ver(NULL), zlibVersion(), zip_libzip_version());
+    print_decoders(out);
     fprintf(out, "compiled by %s\n", COMPILER);
 }

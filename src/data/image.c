@@ -10,7 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
-static const tec_image_codec *const codecs[] = {&tec_image_jpeg, &tec_image_png, &tec_image_bmp, &tec_image_pnm};
+static const tec_image_codec *const codecs[] = {&tec_image_jpeg, &tec_image_png, &tec_image_gif, &tec_image_bmp,
+                                                &tec_image_pnm};
 enum { CODECS = sizeof codecs / sizeof *codecs };
 
 static const tec_image_codec *find_codec(const uint8_t *data, size_t bytes)
@@ -64,6 +65,7 @@ const char *tec_image_note_words(tec_image_note note)
         [TEC_IMAGE_JPEG_CODE] = "JPEG with a bad Huffman code",
         [TEC_IMAGE_JPEG_PART] = "JPEG with a part of the data missing (grey)",
         [TEC_IMAGE_JPEG_OTHER] = "JPEG with a damaged marker",
+        [TEC_IMAGE_GIF_END] = "GIF without an end",
         [TEC_IMAGE_BMP_END] = "BMP without an end",
         [TEC_IMAGE_TURNED] = "with an EXIF orientation",
     };
@@ -75,6 +77,9 @@ static tec_status decode(tec_image *out, const uint8_t *data, size_t bytes, cons
     const tec_image_codec *codec = find_codec(data, bytes);
     if (!codec)
         return tec_image_refuse(data, bytes, name);
+    if (!codec->decode)
+        return tec_fail(TEC_USER_ERROR, "%s: a %s image, for which this build of tec lacks %s", name, codec->name,
+                        codec->lacks);
     TEC_TRY(codec->decode(out, data, bytes, how->strict, name));
     TEC_TRY(tec_image_convert(out, how->channels, name));
     int orientation = codec->orientation ? codec->orientation(data, bytes) : 1;
@@ -101,14 +106,26 @@ bool tec_image_starts(const uint8_t *data, size_t bytes)
 
 /* ---- names of files ---- */
 
-bool tec_image_is_named(const char *file)
+static const tec_image_codec *named_codec(const char *file)
 {
     const char *dot = strrchr(file, '.');
     for (int i = 0; dot && i < CODECS; i++)
         for (const char *const *ending = codecs[i]->endings; *ending; ending++)
             if (!strcasecmp(dot, *ending))
-                return true;
-    return false;
+                return codecs[i];
+    return NULL;
+}
+
+bool tec_image_is_named(const char *file)
+{
+    return named_codec(file) != NULL;
+}
+
+const char *tec_image_lacking(const char *file, const char **kind)
+{
+    const tec_image_codec *codec = named_codec(file);
+    *kind = codec ? codec->name : NULL;
+    return codec && !codec->decode ? codec->lacks : NULL;
 }
 
 char *tec_image_endings(char *text, size_t size)

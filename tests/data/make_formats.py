@@ -140,9 +140,82 @@ def pnm_files():
     yield "bytes_31.ppm", b"P6\n" + size + b"31\n" + (RGB % 32).tobytes()
 
 
+# -- GIF --
+
+def lzw(values, bits, clear_often=False):
+    """GIF's blocks of codes, least significant bits first. Without a table, codes stay short when it is cleared often."""
+    clear, end = 1 << bits, (1 << bits) + 1
+    table, size, out, codes = {}, bits + 1, [], end + 1
+    out.append((clear, size))
+    text = ()
+    for value in values:
+        if text + (value,) in table or not text:
+            text += (value,)
+            continue
+        out.append((table[text] if len(text) > 1 else text[0], size))
+        table[text + (value,)] = codes
+        codes += 1
+        size += codes > 1 << size and size < 12
+        if codes > 4094 or (clear_often and codes > end + 9):
+            out.append((clear, size))
+            table, size, codes = {}, bits + 1, end + 1
+        text = (value,)
+    out += [(table[text] if len(text) > 1 else text[0], size)]
+    codes += 1
+    size += codes > 1 << size and size < 12
+    out += [(end, size)]
+    number = used = 0
+    data = bytearray()
+    for code, size in out:
+        number |= code << used
+        used += size
+        while used >= 8:
+            data.append(number & 255)
+            number >>= 8
+            used -= 8
+    data += bytes([number]) if used else b""
+    return bytes([bits]) + b"".join(bytes([len(data[i:i + 255])]) + data[i:i + 255] for i in range(0, len(data), 255)) + b"\0"
+
+
+def gif(frames, canvas=(WIDTH, HEIGHT), palette=None, before=b"", after=b";"):
+    """frames: (index [h, w], left, top, palette of its own, interlaced)"""
+    def flags(colours):
+        return 0 if colours is None else 0x80 | (len(colours).bit_length() - 2)
+
+    out = b"GIF89a" + struct.pack("<HHBBB", *canvas, flags(palette), 0, 0) + (b"" if palette is None else palette.tobytes())
+    out += before
+    for index, left, top, own, interlaced in frames:
+        height, width = index.shape
+        rows = [y for first, step in ((0, 8), (4, 8), (2, 4), (1, 2)) for y in range(first, height, step)]
+        values = (index[rows] if interlaced else index).reshape(-1).tolist()
+        out += b"," + struct.pack("<HHHHB", left, top, width, height, flags(own) | 0x40 * interlaced)
+        out += (b"" if own is None else own.tobytes()) + lzw(values, 8)
+    return out + after
+
+
+def gif_files():
+    index = (GREY // 8 * 8).astype(np.uint8)
+    small, palette, other = index[3:14, 5:19], PALETTE, PALETTE[::-1]
+    yield "palette.gif", gif([(index, 0, 0, None, 0)], palette=palette)
+    yield "interlaced.gif", gif([(index, 0, 0, None, 1)], palette=palette)
+    yield "grey.gif", gif([(index, 0, 0, None, 0)], palette=np.arange(256).astype(np.uint8)[:, None].repeat(3, 1))
+    yield "no_palette.gif", gif([(index, 0, 0, None, 0)])
+    yield "short_palette.gif", gif([(index, 0, 0, None, 0)], palette=palette[:64])
+    yield "own_palette.gif", gif([(index, 0, 0, other.copy(), 0)], palette=palette)
+    yield "inside.gif", gif([(small, 5, 3, None, 0)], palette=palette)
+    transparent = b"!\xf9\4" + struct.pack("<BHB", 1, 0, 77) + b"\0"
+    yield "transparent.gif", gif([(small, 4, 2, None, 1)], palette=palette, before=transparent)
+    yield "beyond.gif", gif([(index, 9, 7, None, 0)], canvas=(20, 12), palette=palette)
+    extensions = b"!\xfe\5hello\0!\xff\x0bNETSCAPE2.0\3\1\0\0\0"
+    yield "animated.gif", gif([(index, 0, 0, None, 0), (small, 1, 1, other.copy(), 0)], palette=palette, before=extensions)
+    flat = np.full((HEIGHT, WIDTH), 3, np.uint8)
+    yield "flat.gif", gif([(flat, 0, 0, None, 0)], palette=palette)
+    yield "by_pillow.gif", saved(Image.fromarray(RGB).quantize(100), "GIF")
+
+
 def main():
     os.makedirs("formats", exist_ok=True)
-    for make in (bmp_files, pnm_files):
+    for make in (bmp_files, pnm_files, gif_files):
         for name, data, *want in make():
             with open("formats/" + name, "wb") as out:
                 out.write(data)
