@@ -17,6 +17,9 @@
 #ifdef TEC_GIF
 #include <gif_lib.h>
 #endif
+#ifdef TEC_WEBP
+#include <webp/decode.h>
+#endif
 
 #define TEXT_OF_(x) #x
 #define TEXT_OF(x) TEXT_OF_(x)
@@ -35,6 +38,12 @@
 /* Of libraries that a build may lack. */
 static void print_decoders(FILE *out)
 {
+#ifdef TEC_WEBP
+    int version = WebPGetDecoderVersion();
+    fprintf(out, "libwebp %d.%d.%d, ", version >> 16, version >> 8 & 255, version & 255);
+#else
+    fputs("without libwebp, ", out);
+#endif
 #ifdef TEC_GIF
     fputs("giflib " TEXT_OF(GIFLIB_MAJOR) "." TEXT_OF(GIFLIB_MINOR) "." TEXT_OF(GIFLIB_RELEASE), out);
 #else

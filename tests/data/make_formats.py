@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Makes the image fixtures of tests/unit/test_image_formats.c: formats/NAME, and formats/NAME.ppm and NAME.pgm, which is what
-Pillow's convert("RGB") and convert("L") make of it or, where Pillow misreads a file, what was put into it.
+Pillow's convert("RGB") and convert("L") make of it or, where Pillow misreads a file, what was put into it; turned*: of what ImageOps.exif_transpose makes of it.
 
 The output is committed, so that the tests need no Python. To make it anew (Debian: python3-pil, python3-numpy):
     cd tests/data && ./make_formats.py
@@ -11,7 +11,7 @@ import struct
 import zlib
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 HEIGHT, WIDTH = 17, 23
 
@@ -140,6 +140,47 @@ def pnm_files():
     yield "bytes_31.ppm", b"P6\n" + size + b"31\n" + (RGB % 32).tobytes()
 
 
+# -- WebP --
+
+def riff(*chunks):
+    body = b"WEBP" + b"".join(name + struct.pack("<I", len(data)) + data + bytes(len(data) % 2) for name, data in chunks)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def vp8(image, **options):
+    """The one chunk of a plain file."""
+    data = saved(image, "WEBP", **options)
+    return data[12:16], data[20:20 + struct.unpack("<I", data[16:20])[0]]
+
+
+def exif(orientation):
+    return b"II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x112, 3, 1, orientation, 0, 0)
+
+
+def vp8x(flags, width=WIDTH, height=HEIGHT):
+    return b"VP8X", struct.pack("<I", flags) + struct.pack("<I", width - 1)[:3] + struct.pack("<I", height - 1)[:3]
+
+
+def webp_files():
+    colour, alpha = Image.fromarray(RGB), Image.fromarray(picture(4), "RGBA")
+    yield "lossy.webp", saved(colour, "WEBP", quality=80)
+    yield "coarse.webp", saved(colour, "WEBP", quality=5, method=6)
+    yield "lossless.webp", saved(colour, "WEBP", lossless=True)
+    yield "palette.webp", saved(colour.quantize(12).convert("RGB"), "WEBP", lossless=True)
+    yield "alpha.webp", saved(alpha, "WEBP", quality=70)
+    yield "alpha_lossless.webp", saved(alpha, "WEBP", lossless=True, exact=True)
+    yield "grey.webp", saved(Image.fromarray(GREY), "WEBP", quality=90)
+    yield "animated.webp", saved(colour, "WEBP", save_all=True, append_images=[alpha.convert("RGB")], lossless=True)
+    small = alpha.crop((2, 4, 15, 13))
+    frame = struct.pack("<I", 2)[:3] + struct.pack("<I", 3)[:3] + struct.pack("<I", 12)[:3] + struct.pack("<I", 8)[:3]
+    name, data = vp8(small, lossless=True, exact=True)
+    frame += struct.pack("<I", 100)[:3] + b"\0" + name + struct.pack("<I", len(data)) + data + bytes(len(data) % 2)
+    yield "inside.webp", riff(vp8x(0x12), (b"ANIM", b"\x10\x20\x30\xff\0\0"), (b"ANMF", frame))
+    name, data = vp8(colour, quality=60)
+    yield "turned6.webp", riff(vp8x(8), (name, data), (b"EXIF", exif(6)))
+    yield "turned3.webp", riff(vp8x(8), (name, data), (b"EXIF", b"Exif\0\0" + exif(3)))
+
+
 # -- GIF --
 
 def lzw(values, bits, clear_often=False):
@@ -215,11 +256,13 @@ def gif_files():
 
 def main():
     os.makedirs("formats", exist_ok=True)
-    for make in (bmp_files, pnm_files, gif_files):
+    for make in (bmp_files, pnm_files, gif_files, webp_files):
         for name, data, *want in make():
             with open("formats/" + name, "wb") as out:
                 out.write(data)
             image = Image.fromarray(want[0]) if want else Image.open(io.BytesIO(data))
+            if name.startswith("turned"):
+                image = ImageOps.exif_transpose(image)
             image.convert("RGB").save("formats/" + name + ".ppm")
             image.convert("L").save("formats/" + name + ".pgm")
 

@@ -10,13 +10,19 @@
 #define FORMATS TEST_DATA "formats/"
 
 static const char *const fixture[] = {
-    "palette1.bmp",      "grey1.bmp",       "palette4.bmp", "palette8.bmp",    "short_palette.bmp", "grey8.bmp",
-    "os2.bmp",           "os2_rgb.bmp",     "rgb.bmp",      "top_down.bmp",    "rgbx.bmp",          "rgba.bmp",
-    "xbgr.bmp",          "rgb15.bmp",       "rgb16.bmp",    "rle8.bmp",        "rle4.bmp",          "moves.bmp",
-    "text.pbm",          "text.pgm",        "text.ppm",     "bits.pbm",        "bytes.pgm",         "bytes_77.pgm",
-    "bytes.ppm",         "bytes_31.ppm",    "palette.gif",  "interlaced.gif",  "grey.gif",          "no_palette.gif",
-    "short_palette.gif", "own_palette.gif", "inside.gif",   "transparent.gif", "beyond.gif",        "animated.gif",
-    "flat.gif",          "by_pillow.gif"};
+    "palette1.bmp",      "grey1.bmp",       "palette4.bmp",      "palette8.bmp",
+    "short_palette.bmp", "grey8.bmp",       "os2.bmp",           "os2_rgb.bmp",
+    "rgb.bmp",           "top_down.bmp",    "rgbx.bmp",          "rgba.bmp",
+    "xbgr.bmp",          "rgb15.bmp",       "rgb16.bmp",         "rle8.bmp",
+    "rle4.bmp",          "moves.bmp",       "text.pbm",          "text.pgm",
+    "text.ppm",          "bits.pbm",        "bytes.pgm",         "bytes_77.pgm",
+    "bytes.ppm",         "bytes_31.ppm",    "palette.gif",       "interlaced.gif",
+    "grey.gif",          "no_palette.gif",  "short_palette.gif", "own_palette.gif",
+    "inside.gif",        "transparent.gif", "beyond.gif",        "animated.gif",
+    "flat.gif",          "by_pillow.gif",   "lossy.webp",        "coarse.webp",
+    "lossless.webp",     "palette.webp",    "alpha.webp",        "alpha_lossless.webp",
+    "grey.webp",         "animated.webp",   "inside.webp",       "turned6.webp",
+    "turned3.webp"};
 #define FIXTURES (sizeof fixture / sizeof *fixture)
 
 static uint8_t *read_fixture(const char *name, size_t *bytes)
@@ -80,7 +86,7 @@ static void test_equals_pillow(void **state)
             uint8_t *data = read_fixture(fixture[i], &bytes);
             snprintf(path, sizeof path, FORMATS "%s.%s", fixture[i], channels == 3 ? "ppm" : "pgm");
             tec_image want = read_pnm(path);
-            const tec_decoding how = {.channels = channels, .strict = true};
+            const tec_decoding how = {.channels = channels, .strict = true, .turn = true};
             if (tec_image_decode(&got, data, bytes, &how, fixture[i]) != TEC_OK)
                 fail_msg("%s", tec_error_message());
             if (!is_same(&got, &want))
@@ -183,6 +189,36 @@ static void test_bmp_refused(void **state)
     assert_refused_with("rgb.bmp", 10, "\xff\xff\xff\xff", 4, "truncated BMP");
 }
 
+static void test_webp_refused(void **state)
+{
+    (void)state;
+    enum { CANVAS = 24, LOSSLESS = 21 };
+    if (is_lacking("lossy.webp"))
+        return;
+    assert_refused_with("animated.webp", CANVAS, "\x5f\xea\0\x5f\xea\0", 6, "60000 x 60000 pixels, at most");
+    assert_refused_with("animated.webp", CANVAS, "\xdf\x2e\0\xdf\x2e\0", 6, "too short to hold");
+    assert_refused_with("lossless.webp", LOSSLESS, "\xff\xff\xff\x0f", 4, "16384 x 16384 pixels, at most");
+    assert_refused_with("lossless.webp", LOSSLESS, "\xdf\xae\xf7\x0b", 4, "too short to hold");
+    assert_refused_with("lossy.webp", 26, "\xff\x2f\xff\x2f", 4, "too short to hold");
+    assert_refused_with("lossy.webp", 23, "x", 1, "damaged WebP");
+    assert_refused_with("lossless.webp", 40, "\xff\xff\xff\xff\xff\xff", 6, "damaged WebP");
+}
+
+/* An orientation is noted where it is not applied. */
+static void test_orientation(void **state)
+{
+    (void)state;
+    size_t bytes;
+    tec_image got;
+    if (is_lacking("turned6.webp"))
+        return;
+    uint8_t *data = read_fixture("turned6.webp", &bytes);
+    assert_int_equal(decode_part(&got, data, bytes, true, "turned6.webp"), TEC_OK);
+    assert_int_equal(got.notes, 1u << TEC_IMAGE_TURNED);
+    tec_image_free(&got);
+    free(data);
+}
+
 static void test_gif_refused(void **state)
 {
     (void)state;
@@ -227,7 +263,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_equals_pillow), cmocka_unit_test(test_truncation),  cmocka_unit_test(test_flipped_bits),
-        cmocka_unit_test(test_gif_refused),   cmocka_unit_test(test_bmp_refused), cmocka_unit_test(test_pnm_refused),
+        cmocka_unit_test(test_webp_refused),  cmocka_unit_test(test_orientation), cmocka_unit_test(test_gif_refused),
+        cmocka_unit_test(test_bmp_refused),   cmocka_unit_test(test_pnm_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
