@@ -17,6 +17,9 @@
 #ifdef TEC_GIF
 #include <gif_lib.h>
 #endif
+#ifdef TEC_TIFF
+#include <tiffio.h>
+#endif
 #ifdef TEC_WEBP
 #include <webp/decode.h>
 #endif
@@ -43,6 +46,13 @@ static void print_decoders(FILE *out)
     fprintf(out, "libwebp %d.%d.%d, ", version >> 16, version >> 8 & 255, version & 255);
 #else
     fputs("without libwebp, ", out);
+#endif
+#ifdef TEC_TIFF
+    const char *tiff = strstr(TIFFGetVersion(), "Version "); /* "LIBTIFF, Version 4.5.0", and more lines */
+    tiff = tiff ? tiff + strlen("Version ") : "";
+    fprintf(out, "libtiff %.*s, ", (int)strcspn(tiff, "\n"), tiff);
+#else
+    fputs("without libtiff, ", out);
 #endif
 #ifdef TEC_GIF
     fputs("giflib " TEXT_OF(GIFLIB_MAJOR) "." TEXT_OF(GIFLIB_MINOR) "." TEXT_OF(GIFLIB_RELEASE), out);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-static const tec_image_codec *const codecs[] = {&tec_image_jpeg, &tec_image_png, &tec_image_webp,
+static const tec_image_codec *const codecs[] = {&tec_image_jpeg, &tec_image_png, &tec_image_webp, &tec_image_tiff,
                                                 &tec_image_gif,  &tec_image_bmp, &tec_image_pnm};
 enum { CODECS = sizeof codecs / sizeof *codecs };
 
@@ -65,6 +65,7 @@ const char *tec_image_note_words(tec_image_note note)
         [TEC_IMAGE_JPEG_CODE] = "JPEG with a bad Huffman code",
         [TEC_IMAGE_JPEG_PART] = "JPEG with a part of the data missing (grey)",
         [TEC_IMAGE_JPEG_OTHER] = "JPEG with a damaged marker",
+        [TEC_IMAGE_TIFF_DATA] = "TIFF that is damaged or without an end",
         [TEC_IMAGE_GIF_END] = "GIF without an end",
         [TEC_IMAGE_BMP_END] = "BMP without an end",
         [TEC_IMAGE_TURNED] = "with an EXIF orientation",

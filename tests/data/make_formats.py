@@ -181,6 +181,106 @@ def webp_files():
     yield "turned3.webp", riff(vp8x(8), (name, data), (b"EXIF", b"Exif\0\0" + exif(3)))
 
 
+# -- TIFF: Pillow writes strips only, and neither planes nor tiles --
+
+def pack_bits(data):
+    """Runs, and single bytes, of a row."""
+    out, at = b"", 0
+    while at < len(data):
+        n = 1
+        while at + n < len(data) and n < 128 and data[at + n] == data[at]:
+            n += 1
+        out += bytes([257 - n, data[at]]) if n > 1 else bytes([0, data[at]])
+        at += n
+    return out
+
+
+def tiff(samples, photometric, bits=8, tile=None, rows=5, planar=False, pack=None, tags=(), order="<", big=False):
+    """samples [h, w, channels]; pack: number of a compression, and what packs the bytes of a strip or tile (shape)."""
+    height, width, channels = samples.shape
+    planes = [samples[:, :, c:c + 1] for c in range(channels)] if planar else [samples]
+    parts = []
+    for plane in planes:
+        step_y, step_x = tile or (rows, width)
+        for top in range(0, height, step_y):
+            for left in range(0, width, step_x):
+                part = plane[top:top + step_y, left:left + step_x]
+                if tile:
+                    part = np.pad(part, ((0, step_y - part.shape[0]), (0, step_x - part.shape[1]), (0, 0)))
+                data = b"".join(packed(part.reshape(part.shape[0], -1), bits))
+                parts.append(pack[1](data, part.shape) if pack else data)
+    at, offsets = (16 if big else 8), []
+    for part in parts:
+        offsets.append(at)
+        at += len(part) + len(part) % 2
+    entries = {256: (4, [width]), 257: (4, [height]), 258: (3, [bits] * channels), 259: (3, [pack[0] if pack else 1]),
+               262: (3, [photometric]), 277: (3, [channels]), 284: (3, [2 if planar else 1])}
+    if tile:
+        entries.update({322: (3, [tile[1]]), 323: (3, [tile[0]]), 324: (4, offsets), 325: (4, [len(p) for p in parts])})
+    else:
+        entries.update({273: (4, offsets), 278: (3, [rows]), 279: (4, [len(p) for p in parts])})
+    entries.update(tags)
+    body, long = b"".join(p + bytes(len(p) % 2) for p in parts), "Q" if big else "I"
+    inline, extra, table = (8 if big else 4), b"", b""
+    behind = at + (8 + 20 * len(entries) + 8 if big else 2 + 12 * len(entries) + 4)
+    for tag, (kind, values) in sorted(entries.items()):
+        data = struct.pack(order + {3: "H", 4: "I"}[kind] * len(values), *values)
+        if len(data) > inline:
+            value, extra = struct.pack(order + long, behind + len(extra)), extra + data
+        else:
+            value = data + bytes(inline - len(data))
+        table += struct.pack(order + "HH" + long, tag, kind, len(values)) + value
+    start = b"II" if order == "<" else b"MM"
+    if big:
+        head = start + struct.pack(order + "HHHQ", 43, 8, 0, at)
+        return head + body + struct.pack(order + "Q", len(entries)) + table + bytes(8) + extra
+    return start + struct.pack(order + "HI", 42, at) + body + struct.pack(order + "H", len(entries)) + table + bytes(4) + extra
+
+
+def tiff_files():
+    deflate = 8, lambda data, shape: zlib.compress(data)
+    deflate_predicted = 8, lambda data, shape: zlib.compress(
+        np.diff(np.frombuffer(data, np.uint8).reshape(shape), axis=1, prepend=np.uint8(0)).tobytes())
+    bits = 32773, lambda data, shape: b"".join(pack_bits(data[i:i + len(data) // shape[0]])
+                                               for i in range(0, len(data), len(data) // shape[0]))
+    photo = 7, lambda data, shape: saved(Image.fromarray(np.frombuffer(data, np.uint8).reshape(shape).squeeze()), "JPEG",
+                                         quality=85, subsampling=0)
+    grey, colour, four = GREY[:, :, None], Image.fromarray(RGB), picture(4)
+    yield "grey.tif", tiff(grey, 1)
+    yield "inverse.tif", tiff(grey, 0)
+    yield "grey1.tif", tiff(grey >> 7, 1, bits=1)
+    yield "inverse1.tif", tiff(grey >> 7, 0, bits=1)
+    yield "grey2.tif", tiff(grey >> 6, 1, bits=2)
+    yield "grey4.tif", tiff(grey >> 4, 0, bits=4)
+    yield "rgb.tif", tiff(RGB, 2)
+    yield "big_endian.tif", tiff(RGB, 2, order=">")
+    yield "big.tif", tiff(RGB, 2, big=True)
+    table = {320: (3, (PALETTE.astype(int) * 257).T.reshape(-1).tolist())}
+    yield "palette.tif", tiff(grey, 3, tags=table)
+    yield "palette4.tif", tiff(grey >> 4, 3, bits=4, tags={320: (3, (PALETTE[:16].astype(int) * 257).T.reshape(-1).tolist())})
+    yield "grey_alpha.tif", tiff(four[:, :, :2], 1, tags={338: (3, [2])})
+    yield "rgba.tif", tiff(four, 2, tags={338: (3, [2])})
+    yield "rgbx.tif", tiff(four, 2, tags={338: (3, [0])})
+    yield "multiplied.tif", tiff(four, 2, tags={338: (3, [1])})
+    yield "cmyk.tif", tiff(four, 5)
+    yield "tiles.tif", tiff(RGB, 2, tile=(16, 16))
+    yield "planes.tif", tiff(RGB, 2, planar=True)
+    yield "tiled_planes.tif", tiff(RGB, 2, tile=(16, 16), planar=True, pack=deflate)
+    yield "deflate.tif", tiff(RGB, 2, pack=deflate)
+    yield "predicted.tif", tiff(RGB, 2, tile=(16, 16), pack=deflate_predicted, tags={317: (3, [2])})
+    yield "packbits.tif", tiff(grey // 60 * 60, 1, pack=bits)
+    yield "lzw.tif", saved(colour, "TIFF", compression="tiff_lzw")
+    yield "lzw_grey.tif", saved(Image.fromarray(GREY), "TIFF", compression="tiff_lzw")
+    yield "fax.tif", saved(Image.fromarray(GREY).convert("1"), "TIFF", compression="group4")
+    yield "jpeg.tif", saved(colour, "TIFF", compression="jpeg", quality=85)
+    yield "jpeg_grey.tif", tiff(grey, 1, tile=(16, 16), pack=photo)
+    yield "ycbcr.tif", tiff(RGB, 6, tile=(16, 16), pack=photo, tags={530: (3, [1, 1])})
+    for orientation in (3, 6):
+        yield f"upright{orientation}.tif", tiff(RGB, 2, pack=deflate, tags={274: (3, [orientation])})
+    pages = saved(colour, "TIFF", save_all=True, append_images=[Image.fromarray(GREY)], compression="tiff_deflate")
+    yield "pages.tif", pages
+
+
 # -- GIF --
 
 def lzw(values, bits, clear_often=False):
@@ -256,7 +356,7 @@ def gif_files():
 
 def main():
     os.makedirs("formats", exist_ok=True)
-    for make in (bmp_files, pnm_files, gif_files, webp_files):
+    for make in (bmp_files, pnm_files, gif_files, webp_files, tiff_files):
         for name, data, *want in make():
             with open("formats/" + name, "wb") as out:
                 out.write(data)

@@ -80,5 +80,5 @@ if [[ -x ${program%/*}/plain/tec ]]; then
     run lacking 2 data.on_bad_image=skip
     said '2 images of the training set could not be decoded'
 else
-    echo "SKIPPED: there is no build without GIF images: make CLONES=no OPTIMISE=-O1 WEBP=no GIF=no BUILD=build/plain"
+    echo "SKIPPED: there is no build without GIF images: make CLONES=no OPTIMISE=-O1 WEBP=no TIFF=no GIF=no BUILD=build/plain"
 fi

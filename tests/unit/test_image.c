@@ -382,8 +382,8 @@ static void test_other_formats_are_named(void **state)
         const char *what;
     } known[] = {
         {"BMW cars, and others", 20, "a text file"},
-        {"MM\0*\0\0\0\x08", 8, "a TIFF image"},
-        {"II*\0\x08\0\0\0", 8, "a TIFF image"},
+        {"II*\0\x10\0\0\0CR\2\0\0\0\0\0\0\0\0\0", 20, "a raw image of a camera (CR2)"},
+        {"MM\0*\0\0\0\x08\0\1\0\xfe\0\4\0\0\0\1\0\0\0\1\0\0\0\0", 26, "a TIFF file that begins with a small copy"},
         {"\0\0\0\x1c"
          "ftypavif",
          12, "an AVIF image"},
@@ -422,12 +422,12 @@ static void test_first_bytes_choose_the_codec(void **state)
     } known[] = {
         {"\xff\xd8\xff", 3, "truncated JPEG"},
         {"\xff\xd8\xfe\xe0\0\0\0\0", 8, "nor PNM (starts with ff d8 fe e0)"},
-        {"\xff\xd8", 2, "2 bytes are not an image (JPEG, PNG, WebP, GIF, BMP or PNM expected)"},
+        {"\xff\xd8", 2, "2 bytes are not an image (JPEG, PNG, WebP, TIFF, GIF, BMP or PNM expected)"},
         {"\x89PNG\r\n\x1a\n", 8, "truncated PNG"},
         {"BM\x36\0\0\0\0\0\0\0", 10, "truncated BMP"},
         {"P5 7 7 255\n", 11, "too short to hold"},
         {"\x89PNG\r\n\x1a\r", 8, "nor PNM (starts with 89 50 4e 47)"},
-        {"\x89PNG\r\n\x1a", 7, "7 bytes are not an image (JPEG, PNG, WebP, GIF, BMP or PNM expected)"},
+        {"\x89PNG\r\n\x1a", 7, "7 bytes are not an image (JPEG, PNG, WebP, TIFF, GIF, BMP or PNM expected)"},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         assert_refused((const uint8_t *)known[i].data, known[i].bytes, known[i].what);

@@ -22,7 +22,14 @@ static const char *const fixture[] = {
     "flat.gif",          "by_pillow.gif",   "lossy.webp",        "coarse.webp",
     "lossless.webp",     "palette.webp",    "alpha.webp",        "alpha_lossless.webp",
     "grey.webp",         "animated.webp",   "inside.webp",       "turned6.webp",
-    "turned3.webp"};
+    "turned3.webp",      "grey.tif",        "inverse.tif",       "grey1.tif",
+    "inverse1.tif",      "grey2.tif",       "grey4.tif",         "rgb.tif",
+    "big_endian.tif",    "big.tif",         "palette.tif",       "palette4.tif",
+    "grey_alpha.tif",    "rgba.tif",        "rgbx.tif",          "multiplied.tif",
+    "cmyk.tif",          "tiles.tif",       "planes.tif",        "tiled_planes.tif",
+    "deflate.tif",       "predicted.tif",   "packbits.tif",      "lzw.tif",
+    "lzw_grey.tif",      "fax.tif",         "jpeg.tif",          "jpeg_grey.tif",
+    "ycbcr.tif",         "pages.tif",       "upright3.tif",      "upright6.tif"};
 #define FIXTURES (sizeof fixture / sizeof *fixture)
 
 static uint8_t *read_fixture(const char *name, size_t *bytes)
@@ -98,10 +105,13 @@ static void test_equals_pillow(void **state)
         }
 }
 
-/* Cut within its last number, such a file is as good as before. */
-static bool is_of_numbers(const char *name)
+/* Bytes of such a file without which it is another one: cut within its last number it is as good as before, and behind
+ * its first page. */
+static size_t needed_bytes(const char *name, size_t bytes)
 {
-    return !strcmp(name, "text.pgm") || !strcmp(name, "text.ppm");
+    if (!strcmp(name, "text.pgm") || !strcmp(name, "text.ppm"))
+        return bytes - 4;
+    return strcmp(name, "pages.tif") ? bytes : 1300;
 }
 
 /* Cut anywhere, a file is refused; without strictness also one of which only the end is missing is read, with a note. */
@@ -116,7 +126,7 @@ static void test_truncation(void **state)
         const char *name = fixture[i];
         uint8_t *data = read_fixture(name, &bytes);
         assert_int_equal(decode_part(&whole, data, bytes, true, name), TEC_OK);
-        for (size_t kept = 0; kept < bytes - (is_of_numbers(name) ? 4 : 0); kept++) {
+        for (size_t kept = 0; kept < needed_bytes(name, bytes); kept++) {
             if (decode_part(&got, data, kept, true, name) == TEC_OK)
                 fail_msg("%s cut after %zu of %zu bytes was taken", name, kept, bytes);
             if (decode_part(&got, data, kept, false, name) == TEC_OK && (!got.notes || !is_same(&got, &whole)))
@@ -204,6 +214,40 @@ static void test_webp_refused(void **state)
     assert_refused_with("lossless.webp", 40, "\xff\xff\xff\xff\xff\xff", 6, "damaged WebP");
 }
 
+/* Where the value of tag number `i` of a small TIFF stands. */
+static size_t tag_of(const char *name, size_t i)
+{
+    size_t bytes;
+    uint8_t *data = read_fixture(name, &bytes);
+    size_t at = (size_t)data[4] + 256 * (size_t)data[5];
+    free(data);
+    return at + 2 + 12 * i + 8;
+}
+
+static void test_tiff_refused(void **state)
+{
+    (void)state;
+    enum { WIDTH, HEIGHT, BITS, PACKED, COLOURS, SAMPLES = 6 };
+    if (is_lacking("grey.tif"))
+        return;
+    size_t width = tag_of("grey.tif", WIDTH), tile = tag_of("tiles.tif", 7);
+    assert_refused_with("grey.tif", width, SIDE_60000 "\1\1\4\0\1\0\0\0" SIDE_60000, 16,
+                        "60000 x 60000 pixels, at most");
+    assert_refused_with("deflate.tif", tag_of("deflate.tif", WIDTH), SIDE_12000 "\1\1\4\0\1\0\0\0" SIDE_12000, 16,
+                        "too short to hold");
+    assert_refused_with("grey.tif", width, "\0\0", 2, "TIFF");
+    assert_refused_with("tiles.tif", tile, "\xe0\x2e\0\0\x43\1\3\0\1\0\0\0\xe0\x2e\0\0", 16,
+                        "tiles of 12000 x 12000 pixels");
+    assert_refused_with("grey.tif", tag_of("grey.tif", BITS), "\x10", 1,
+                        "values of more than 8 bits (1 samples of 16 bits; ");
+    assert_refused_with("grey.tif", tag_of("grey.tif", COLOURS), "\x08", 1,
+                        "has to be converted: colours that are none");
+    assert_refused_with("grey.tif", tag_of("grey.tif", COLOURS), "\x02", 1, "such samples");
+    assert_refused_with("grey.tif", tag_of("grey.tif", PACKED), "\x08", 1, "damaged or truncated TIFF of ");
+    assert_refused_with("grey.tif", tag_of("grey.tif", PACKED), "\x63\x63", 2, "damaged or truncated TIFF of ");
+    assert_refused_with("grey.tif", 4, "\xff\xff\xff\xff", 4, "TIFF");
+}
+
 /* An orientation is noted where it is not applied. */
 static void test_orientation(void **state)
 {
@@ -262,9 +306,9 @@ static void test_pnm_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_equals_pillow), cmocka_unit_test(test_truncation),  cmocka_unit_test(test_flipped_bits),
-        cmocka_unit_test(test_webp_refused),  cmocka_unit_test(test_orientation), cmocka_unit_test(test_gif_refused),
-        cmocka_unit_test(test_bmp_refused),   cmocka_unit_test(test_pnm_refused),
+        cmocka_unit_test(test_equals_pillow), cmocka_unit_test(test_truncation),   cmocka_unit_test(test_flipped_bits),
+        cmocka_unit_test(test_tiff_refused),  cmocka_unit_test(test_webp_refused), cmocka_unit_test(test_orientation),
+        cmocka_unit_test(test_gif_refused),   cmocka_unit_test(test_bmp_refused),  cmocka_unit_test(test_pnm_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
