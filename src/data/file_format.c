@@ -20,6 +20,7 @@ typedef struct signature {
 #define ALSO(text_, offset_) .also = text_, .also_length = sizeof text_ - 1, .also_offset = offset_
 #define IMAGE(name_, what_, ...) .format = {.name = name_, .what = what_, .endings = {__VA_ARGS__}, .image = true}
 #define TEXT(name_, what_, ...) .format = {.name = name_, .what = what_, .endings = {__VA_ARGS__}, .text = true}
+#define RECIPE(text_) .format.recipe = text_
 #define OTHER(name_, what_, ...) .format = {.name = name_, .what = what_, .endings = {__VA_ARGS__}}
 
 /* clang-format off */
@@ -62,7 +63,7 @@ static const signature signatures[] = {
     {BYTES("#?RADIANCE"), IMAGE("Radiance HDR", "a Radiance HDR image", ".hdr")},
     {BYTES("#?RGBE"), IMAGE("Radiance HDR", "a Radiance HDR image", ".hdr")},
     {BYTES("qoif"), IMAGE("QOI", "a QOI image", ".qoi")},
-    {BYTES("DICM"), .offset = 128, IMAGE("DICOM", "a DICOM image", ".dcm", ".dicom")},
+    {BYTES("DICM"), .offset = 128, IMAGE("DICOM", "a DICOM image", ".dcm", ".dicom"), RECIPE("dcmj2pnm --write-png --min-max-window FILE.dcm FILE.png, of DCMTK, or another window")},
     {BYTES("SIMPLE  ="), IMAGE("FITS", "a FITS image", ".fits", ".fit", ".fts")},
     {BYTES("n+1\0"), .offset = 344, IMAGE("NIfTI", "a NIfTI image", ".nii")},
     {BYTES("\x0a\5\1\x08"), IMAGE("PCX", "a PCX image", ".pcx")},

@@ -48,8 +48,9 @@ tec_status tec_image_refuse(const uint8_t *data, size_t bytes, const char *name)
     if (bytes < START)
         return tec_fail(TEC_USER_ERROR, "%s: %zu bytes are not an image (%s expected)", name, bytes, names);
     if (format)
-        return tec_fail(TEC_USER_ERROR, "%s: neither %s, but %s%s", name, names, format->what,
-                        format->image ? ", which has to be converted" : "");
+        return tec_fail(TEC_USER_ERROR, "%s: neither %s, but %s%s%s%s", name, names, format->what,
+                        format->image ? ", which has to be converted" : "", format->recipe ? ": " : "",
+                        format->recipe ? format->recipe : "");
     return tec_fail(TEC_USER_ERROR, "%s: neither %s (starts with %02x %02x %02x %02x)", name, names, data[0], data[1],
                     data[2], data[3]);
 }

@@ -539,6 +539,10 @@ static void test_nothing_there(void **state)
     assert_refused("absent", TEC_LABELS_AUTO, "absent: No such file");
     put("rgb.png", "bare/a/notes.txt");
     assert_refused("bare", TEC_LABELS_AUTO, ".pgm, .ppm, or by content) in it or below, but 1 .txt");
+    char dicom[140] = "";
+    memcpy(dicom + 128, "DICM", 4);
+    put_bytes(dicom, sizeof dicom, "series/a/1.dcm");
+    assert_refused("series", TEC_LABELS_AUTO, "but 1 .dcm (DICOM is converted by dcmj2pnm --write-png");
     put("rgb.png", "flat/a.png");
     assert_refused("flat", TEC_LABELS_FOLDERS, "any class folder");
     put("rgb.png", "file/a.png");

@@ -411,6 +411,17 @@ static void test_other_formats_are_named(void **state)
     }
 }
 
+/* DICOM, which is told by its 129th byte, also how it is converted. */
+static void test_dicom(void **state)
+{
+    (void)state;
+    uint8_t data[200] = {0};
+    memcpy(data + 128, "DICM", 4);
+    assert_refused(
+        data, sizeof data,
+        "nor PNM, but a DICOM image, which has to be converted: dcmj2pnm --write-png --min-max-window FILE.dcm");
+}
+
 /* The first bytes alone choose the codec, all of those that it asks for. */
 static void test_first_bytes_choose_the_codec(void **state)
 {
@@ -449,6 +460,7 @@ int main(void)
         cmocka_unit_test(test_thousands_of_scans),
         cmocka_unit_test(test_not_an_image),
         cmocka_unit_test(test_other_formats_are_named),
+        cmocka_unit_test(test_dicom),
         cmocka_unit_test(test_first_bytes_choose_the_codec),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include "../data/pnm.h"
 #include "tec/philox.h"
 
+#include <glob.h>
 #include <sys/resource.h>
 
 #define FORMATS TEST_DATA "formats/"
@@ -160,6 +161,23 @@ static void test_flipped_bits(void **state)
     }
 }
 
+/* What fuzzing found interesting does no harm. */
+static void test_corpus(void **state)
+{
+    (void)state;
+    glob_t found;
+    assert_int_equal(glob("tests/fuzz/corpus-{bmp,gif,pnm,tiff,webp}/*", GLOB_BRACE, NULL, &found), 0);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        size_t bytes;
+        tec_image got;
+        uint8_t *data = read_bytes(found.gl_pathv[i], &bytes);
+        decode_part(&got, data, bytes, i % 2, found.gl_pathv[i]);
+        tec_image_free(&got);
+        free(data);
+    }
+    globfree(&found);
+}
+
 /* ---- what is refused ---- */
 
 static size_t peak_kilobytes(void)
@@ -307,8 +325,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_equals_pillow), cmocka_unit_test(test_truncation),   cmocka_unit_test(test_flipped_bits),
-        cmocka_unit_test(test_tiff_refused),  cmocka_unit_test(test_webp_refused), cmocka_unit_test(test_orientation),
-        cmocka_unit_test(test_gif_refused),   cmocka_unit_test(test_bmp_refused),  cmocka_unit_test(test_pnm_refused),
+        cmocka_unit_test(test_corpus),        cmocka_unit_test(test_tiff_refused), cmocka_unit_test(test_webp_refused),
+        cmocka_unit_test(test_orientation),   cmocka_unit_test(test_gif_refused),  cmocka_unit_test(test_bmp_refused),
+        cmocka_unit_test(test_pnm_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
