@@ -139,6 +139,93 @@ static void test_class_folders(void **state)
     tec_dataset_close(set);
 }
 
+/* ---- list files ---- */
+
+/* Its lines in any order, with the classes of folders: the set of the folder, by whatever name. */
+static void test_list_file(void **state)
+{
+    (void)state;
+    make_classes();
+    put_text("\xef\xbb\xbf"
+             "path,label\r\n"
+             "dog/10.png,dog\r\n./cat/x.Jpg, cat\r\n\"cat-big/1.PNG\",cat-big\r\n"
+             "dog/2.JPEG,dog\r\ncat/deep/er/1.jpg,cat\r\n",
+             "set/all.csv");
+    static const char *const name[] = {"set/cat-big/1.PNG", "set/cat/deep/er/1.jpg", "set/cat/x.Jpg", "set/dog/10.png",
+                                       "set/dog/2.JPEG"};
+    static const int label[] = {1, 0, 0, 2, 2};
+    tec_dataset *set = open_all("set/all.csv", TEC_LABELS_AUTO, 0);
+    assert_names(set, name, 5);
+    assert_int_equal(tec_dataset_classes(set), 3);
+    assert_string_equal(tec_dataset_class_name(set, 1), "cat-big");
+    for (int i = 0; i < 5; i++) {
+        tec_image image;
+        assert_int_equal(tec_dataset_label(set, i), label[i]);
+        assert_int_equal(tec_dataset_read(set, i, &image), TEC_OK);
+        tec_image_free(&image);
+    }
+    tec_dataset_close(set);
+    assert_true(fingerprint("set/all.csv", 0) == fingerprint("set", 0));
+}
+
+static void test_labels_of_list_file(void **state)
+{
+    (void)state;
+    make_classes();
+    /* Of numbers the order is theirs; labels win over folders, unless these are asked for. */
+    put_text("dog/10.png\t9\ndog/2.JPEG\t10\ncat/x.Jpg\t9\n", "set/numbers.tsv");
+    static const char *const name[] = {"set/cat/x.Jpg", "set/dog/10.png", "set/dog/2.JPEG"};
+    tec_dataset *set = open_all("set/numbers.tsv", TEC_LABELS_AUTO, 0);
+    assert_names(set, name, 3);
+    assert_int_equal(tec_dataset_classes(set), 2);
+    assert_string_equal(tec_dataset_class_name(set, 1), "10");
+    assert_int_equal(tec_dataset_label(set, 1), 0);
+    assert_int_equal(tec_dataset_label(set, 2), 1);
+    tec_dataset_close(set);
+    set = open_all("set/numbers.tsv", TEC_LABELS_FOLDERS, 0);
+    assert_string_equal(tec_dataset_class_name(set, 1), "dog");
+    assert_int_equal(tec_dataset_label(set, 1), 1);
+    tec_dataset_close(set);
+    set = open_all("set/numbers.tsv", TEC_LABELS_NONE, 0);
+    assert_int_equal(tec_dataset_classes(set), 0);
+    tec_dataset_close(set);
+    /* Without labels the folders are classes, as of a folder. */
+    put_text("dog/10.png\ncat/x.Jpg\n", "set/some.txt");
+    set = open_all("set/some.txt", TEC_LABELS_AUTO, 0);
+    assert_names(set, name, 2);
+    assert_string_equal(tec_dataset_class_name(set, 0), "cat");
+    tec_dataset_close(set);
+}
+
+static void test_list_file_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *what;
+    } bad[] = {
+        {"dog/10.png,a\ndog/11.png,b\n", "list.csv: line 2: there is no file dog/11.png in "},
+        {"dog/10.png,a\ndog/2.JPEG\n", "line 2 has 1 column"},
+        {"dog/10.png,a,b\n", "line 1 has 3 columns: a path, and in all lines or none a label"},
+        {"dog/10.png,a\ncat/x.Jpg,\n", "list.csv: line 2: no label"},
+        {"dog/10.png,a\ndog/10.png,a\n", "dog/10.png is listed twice"},
+        {"dog/10.png,a\n/etc/x.png,a\n", "line 2: `/etc/x.png` is not below "},
+        {"path,label\n", "list.csv: no image is listed in it"},
+        {"", "list.csv: no image is listed in it"},
+        {"head,a\ndog/10.png,a\ncat,b\n", "line 3: there is no file cat in "},
+        {"{\"a\": 1}", "JSON"},
+    };
+    make_classes();
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        put_text(bad[i].text, "set/list.csv");
+        assert_refused("set/list.csv", TEC_LABELS_AUTO, bad[i].what);
+    }
+    char *list;
+    size_t bytes;
+    put_text(bad[0].text, "set/list.csv");
+    assert_int_equal(tec_dataset_scan_skipping(folder_at("set/list.csv"), TEC_LABELS_AUTO, &list, &bytes), TEC_OK);
+    free(list);
+}
+
 /* More than a rank keeps the place of in the list: whichever is asked for, also behind a limit. */
 static void test_many_files(void **state)
 {
@@ -875,6 +962,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_TOP(test_class_folders),
+        WITH_TOP(test_list_file),
+        WITH_TOP(test_labels_of_list_file),
+        WITH_TOP(test_list_file_refused),
         WITH_TOP(test_many_files),
         WITH_TOP(test_without_labels),
         WITH_TOP(test_images_at_the_top),
