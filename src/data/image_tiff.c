@@ -276,7 +276,8 @@ static void put_part(const reader *r, const part *p, uint8_t *pixel, tec_image *
 
 static bool read_part(reader *r, part *p, bool tiled)
 {
-    for (uint16_t s = 0; s < (r->separate ? r->samples : 1); s++) {
+    uint16_t planes = r->separate ? r->samples : 1;
+    for (uint16_t s = 0; s < planes; s++) {
         uint8_t *to = p->bytes + s * p->plane_bytes;
         tmsize_t room = (tmsize_t)p->plane_bytes;
         uint32_t index = tiled ? TIFFComputeTile(r->file, p->left, p->top, 0, s) : TIFFComputeStrip(r->file, p->top, s);
