@@ -20,7 +20,8 @@ V ?=
 Q := $(if $(V),,@)
 OPTIMISE ?= -O3
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes
-PACKAGES := yaml-0.1 libjpeg libpng zlib jansson libzip
+PACKAGES := yaml-0.1 libjpeg libpng zlib jansson libzip libprotobuf-c
+PROTOC_C ?= protoc-c
 HDF5_PACKAGE ?= $(firstword $(foreach p,hdf5 hdf5-serial hdf5-openmpi,$(shell $(PKG_CONFIG) --exists $(p) && echo $(p))))
 BLAS_LIBS ?= $(shell $(PKG_CONFIG) --libs openblas 2>/dev/null || echo -lopenblas)
 BLAS_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags openblas 2>/dev/null)
@@ -48,13 +49,13 @@ DECODER_CFLAGS := $(foreach name,$(DECODERS),$(call optional_cflags,$(name)))
 DECODER_LIBS := $(foreach name,$(DECODERS),$(call optional_libs,$(name)))
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-CPPFLAGS += -I. -Iinclude -D_GNU_SOURCE $(if $(filter double,$(REAL)),-DTEC_REAL_DOUBLE) \
+CPPFLAGS += -I. -Iinclude -I$(BUILD)/generated -D_GNU_SOURCE $(if $(filter double,$(REAL)),-DTEC_REAL_DOUBLE) \
 	$(if $(filter no,$(CLONES)),-DTEC_NO_CLONES) $(DECODERS:%=-DTEC_%)
 # ISO C alone would keep a * b + c from being one instruction.
 CFLAGS += -std=c11 $(OPTIMISE) -g -fopenmp -fno-math-errno -fno-trapping-math -ffp-contract=fast $(WARN) \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
 	$(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null) $(HDF5_CFLAGS) $(BLAS_CFLAGS) $(DECODER_CFLAGS)
-LDLIBS += $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null || echo -lyaml -ljpeg -lpng -lz -ljansson -lzip) \
+LDLIBS += $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null || echo -lyaml -ljpeg -lpng -lz -ljansson -lzip -lprotobuf-c) \
 	$(DECODER_LIBS) $(HDF5_LIBS) $(BLAS_LIBS) -lpthread -lm
 
 LIBRARY_SOURCES := $(sort $(wildcard src/*/*.c))
@@ -64,7 +65,9 @@ TEST_HELPERS := $(filter-out $(TEST_SOURCES),$(sort $(wildcard tests/unit/*.c)))
 FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_HELPERS := $(filter-out $(FUZZ_SOURCES),$(sort $(wildcard tests/fuzz/*.c)))
 ALL_SOURCES := $(LIBRARY_SOURCES) $(PROGRAM_SOURCES) $(TEST_SOURCES) $(TEST_HELPERS) $(FUZZ_SOURCES) $(FUZZ_HELPERS)
-LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/obj/%.o)
+PROTO_SOURCES := $(sort $(wildcard src/*/*.proto))
+GENERATED := $(foreach p,$(PROTO_SOURCES),$(BUILD)/generated/$(basename $(notdir $p)).pb-c.c)
+LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/obj/%.o) $(GENERATED:.c=.o)
 PROGRAM_OBJECTS := $(PROGRAM_SOURCES:%.c=$(BUILD)/obj/%.o)
 TEST_PROGRAMS := $(TEST_SOURCES:%.c=$(BUILD)/%)
 FUZZ_PROGRAMS := $(FUZZ_SOURCES:%.c=$(BUILD)/%)
@@ -99,6 +102,17 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC   $<")
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# Sources that protoc-c writes; the compiler finds their headers in $(BUILD)/generated.
+vpath %.proto $(sort $(dir $(PROTO_SOURCES)))
+$(BUILD)/generated/%.pb-c.c $(BUILD)/generated/%.pb-c.h: %.proto
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  PROTO $<")
+	$(Q)$(PROTOC_C) --proto_path=$(<D) --c_out=$(@D) $<
+$(BUILD)/generated/%.o: $(BUILD)/generated/%.c $(BUILD)/flags
+	$(if $(V),,@echo "  CC   $<")
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+$(LIBRARY_OBJECTS): | $(GENERATED)
 
 # Ranks on different processors must make the same weights of the same gradients: a * b + c is never one instruction here.
 $(BUILD)/obj/src/optim/%.o: CFLAGS += -ffp-contract=off
@@ -163,15 +177,15 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_HELPERS:%.c=$(BUILD)/o
 	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 DEBIAN_PACKAGES := gcc make pkg-config libopenmpi-dev openmpi-bin libopenblas-dev libhdf5-dev libyaml-dev \
-	libjpeg62-turbo-dev libpng-dev zlib1g-dev libjansson-dev libzip-dev libwebp-dev libtiff-dev libgif-dev libcmocka-dev \
-	dataset-fashion-mnist
+	libjpeg62-turbo-dev libpng-dev zlib1g-dev libjansson-dev libzip-dev libprotobuf-c-dev protobuf-c-compiler libwebp-dev libtiff-dev libgif-dev \
+	libcmocka-dev dataset-fashion-mnist
 SLURM_PACKAGES := munge slurm-wlm
-SPACK_PACKAGES := openmpi openblas hdf5 libyaml libjpeg-turbo libpng zlib jansson libzip libwebp libtiff giflib cmocka
-HEADERS := mpi.h hdf5.h cblas.h yaml.h stdio.h jpeglib.h png.h zlib.h jansson.h zip.h stdarg.h stddef.h \
+SPACK_PACKAGES := openmpi openblas hdf5 libyaml libjpeg-turbo libpng zlib jansson libzip protobuf-c libwebp libtiff giflib cmocka
+HEADERS := mpi.h hdf5.h cblas.h yaml.h stdio.h jpeglib.h png.h zlib.h jansson.h zip.h protobuf-c/protobuf-c.h stdarg.h stddef.h \
 	stdint.h setjmp.h cmocka.h
 FASHION_MNIST := /usr/share/datasets/fashion-mnist
 HAVE_DECODERS = test '$(words $(DECODERS))' = '$(words $(OPTIONAL))'
-HAVE_ALL = command -v mpirun >/dev/null && test -d $(FASHION_MNIST) && \
+HAVE_ALL = command -v mpirun >/dev/null && command -v $(PROTOC_C) >/dev/null && test -d $(FASHION_MNIST) && \
 	printf '\#include <%s>\n' $(HEADERS) | $(CC) $(CPPFLAGS) $(CFLAGS) -x c -E - >/dev/null 2>&1
 
 deps:
@@ -187,16 +201,16 @@ deps:
 		echo 'tec needs these libraries, and this user may not install them:'; \
 		echo '  Debian:  apt-get install $(DEBIAN_PACKAGES)'; \
 		echo '  Spack:   spack install $(SPACK_PACKAGES)'; \
-		echo '  modules: module load gcc openmpi openblas hdf5 libyaml libjpeg-turbo libpng zlib jansson libzip libwebp libtiff giflib cmocka'; \
+		echo '  modules: module load gcc openmpi openblas hdf5 libyaml libjpeg-turbo libpng zlib jansson libzip protobuf-c libwebp libtiff giflib cmocka'; \
 		echo 'The data set of the demo and of some tests is Debian'\''s dataset-fashion-mnist in $(FASHION_MNIST).'; \
 		exit 1; \
 	fi
 
 # What tests compare with, and are skipped without. PYTHON is another python3 that has them.
 PYTHON ?= /usr/bin/python3
-TEST_PACKAGES := python3-numpy python3-h5py python3-torch jq
+TEST_PACKAGES := python3-numpy python3-h5py python3-torch python3-protobuf jq
 deps-tests:
-	@if $(PYTHON) -c 'import numpy, h5py, torch' 2>/dev/null && command -v jq >/dev/null; then exit 0; fi; \
+	@if $(PYTHON) -c 'import numpy, h5py, torch, google.protobuf' 2>/dev/null && command -v jq >/dev/null; then exit 0; fi; \
 	sudo=; test "$$(id -u)" = 0 || sudo='sudo -n'; \
 	$$sudo apt-get update -qq && \
 	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(TEST_PACKAGES) || \
@@ -274,7 +288,7 @@ deps-lint:
 	$$sudo apt-get update -qq && \
 	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(LINTERS) libomp-dev
 
-tidy:
+tidy: $(GENERATED)
 	@command -v clang-tidy >/dev/null || { echo 'make tidy needs clang-tidy: make deps-lint'; exit 1; }
 	@printf '%s\n' $(LIBRARY_SOURCES) $(PROGRAM_SOURCES) | xargs -P $$(nproc) -n 16 sh -c \
 		'clang-tidy --quiet "$$@" -- $(CPPFLAGS) $(CFLAGS) $(shell $(CC) --showme:compile) 2>/dev/null' tidy

@@ -56,4 +56,7 @@ void tec_job_say_run(const tec_comm *comm, const tec_run_plan *plan);
 /* 100 part / total. */
 double tec_job_percent(int64_t part, int64_t total);
 
+/* tec_run_show: the pictures of `tec report` of run.pictures images; `settings`: tec_settings of the run. */
+int tec_job_show(const void *settings, tec_event_picture **out);
+
 #endif

@@ -169,6 +169,9 @@ tec_run_plan tec_job_plan(const tec_invocation *call, const tec_setup_now *now, 
                           .threads = tec_settings_threads(settings),
                           .fresh = call->option[TEC_RUN_FRESH].times,
                           .deadline = deadline,
+                          .tensorboard = settings->run.tensorboard,
+                          .show = settings->run.pictures > 0 ? tec_job_show : NULL,
+                          .show_context = settings,
                           .lock_minutes = settings->run.lock_minutes};
 }
 
@@ -179,6 +182,8 @@ void tec_job_say_run(const tec_comm *comm, const tec_run_plan *plan)
     if (left > 0 && images > batch)
         snprintf(rest, sizeof rest, " (%lld %s left out of each epoch, others every time)", (long long)left,
                  left == 1 ? "image is" : "images are");
+    if (plan->show && !plan->tensorboard)
+        tec_warn("run.pictures is given, but there are no event files for pictures: give run.tensorboard=true, too");
     tec_log("%lld images, %d ranks, %lld images a step, %lld steps an epoch%s, run directory %s", (long long)images,
             comm->size, (long long)batch, (long long)(images / batch), rest, plan->dir);
 }

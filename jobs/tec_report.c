@@ -1,6 +1,7 @@
 /* tec report: runs as one HTML page, or a run's log as CSV. */
 #include "jobs.h"
 
+#include "tec/bench.h"
 #include "tec/files.h"
 #include "tec/log.h"
 #include "tec/memory.h"
@@ -8,6 +9,7 @@
 #include "tec/text.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 enum { OPTION_OUT, OPTION_CSV };
 
@@ -29,18 +31,56 @@ static tec_status check_call(const tec_invocation *call)
     return tec_file_check_output(out);
 }
 
-static tec_status write_page(const char *out, const tec_settings *settings, tec_report_run *run, int count)
+/* Runs and stores that were given, and stores that runs have learnt from. */
+typedef struct subjects {
+    tec_report_run *run;
+    tec_report_store *store;
+    tec_report_bench *bench;
+    int runs, stores, benches;
+} subjects;
+
+static tec_status add_store(subjects *s, const char *dir)
 {
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < s->stores; i++)
+        if (tec_file_same(s->store[i].dir, dir))
+            return TEC_OK;
+    tec_status status = tec_report_read_store(&s->store[s->stores], dir);
+    if (status == TEC_OK)
+        s->stores++;
+    else
+        tec_report_free_store(&s->store[s->stores]);
+    return status;
+}
+
+/* A store that is not at hand is not missed: the page is about the run. */
+static void add_store_of(subjects *s, const tec_settings *of_run, tec_report_run *run)
+{
+    if (run->has_model && run->model.kind == TEC_MODEL_TEC && of_run->targets.dir[0] &&
+        tec_report_is_store(of_run->targets.dir) && add_store(s, of_run->targets.dir) != TEC_OK)
+        tec_report_note(run, "%s", tec_error_message());
+}
+
+static tec_status write_page(const char *out, const tec_settings *settings, subjects *s)
+{
+    for (int i = 0; i < s->runs; i++) {
         tec_settings of_run;
-        tec_setup_report(&run[i], &of_run);
-        if (run[i].setting_count > 0 && settings->report.pictures > 0)
-            tec_setup_pictures(settings, &of_run, &run[i]);
+        tec_report_run *run = &s->run[i];
+        tec_setup_report(run, &of_run);
+        if (run->setting_count > 0 && settings->report.pictures > 0)
+            tec_setup_pictures(settings, &of_run, run);
+        if (run->setting_count > 0)
+            add_store_of(s, &of_run, run);
         tec_settings_free(&of_run);
     }
-    tec_report_tell_apart(run, count);
-    TEC_TRY(tec_report_write(out, run, count));
-    tec_log("%s: %d run%s", out, count, tec_plural(count));
+    tec_report_tell_apart(s->run, s->runs);
+    TEC_TRY(tec_report_write(out, &(tec_report_page){s->run, s->runs, s->store, s->stores, s->bench, s->benches}));
+    char *what = tec_string_format("%d run%s", s->runs, tec_plural(s->runs));
+    if (s->stores > 0)
+        tec_string_append(&what, ", %d target store%s", s->stores, tec_plural(s->stores));
+    if (s->benches > 0)
+        tec_string_append(&what, ", %d machine%s", s->benches, tec_plural(s->benches));
+    tec_log("%s: %s", out, what);
+    free(what);
     return TEC_OK;
 }
 
@@ -54,22 +94,55 @@ static tec_status write_csv(const char *out, const tec_report_run *run)
     return TEC_OK;
 }
 
+/* What is no directory may be a file of `tec bench --json`. */
+static bool is_bench(const char *path)
+{
+    struct stat info;
+    return tec_string_ends_with(path, ".json") && stat(path, &info) == 0 && S_ISREG(info.st_mode);
+}
+
+static tec_status add_bench(subjects *s, const char *path)
+{
+    tec_report_bench *bench = &s->bench[s->benches];
+    TEC_TRY(tec_bench_json_read(path, &bench->json));
+    bench->path = path;
+    s->benches++;
+    return TEC_OK;
+}
+
+static tec_status read_subjects(const tec_invocation *call, subjects *s)
+{
+    const bool csv = call->option[OPTION_CSV].times;
+    for (int i = 0; i < call->file_count; i++) {
+        const char *path = call->files[i];
+        TEC_TRY(!csv && is_bench(path)              ? add_bench(s, path)
+                : !csv && tec_report_is_store(path) ? add_store(s, path)
+                                                    : tec_report_read(&s->run[s->runs++], path));
+    }
+    return TEC_OK;
+}
+
 static tec_status run(tec_comm *comm, const tec_invocation *call)
 {
     (void)comm;
     TEC_TRY(check_call(call));
     const char *out = call->option[OPTION_OUT].text;
-    int count = call->file_count;
-    tec_report_run *runs = tec_allocate_zeroed((size_t)count, sizeof *runs);
-    tec_status status = TEC_OK;
-    for (int i = 0; status == TEC_OK && i < count; i++)
-        status = tec_report_read(&runs[i], call->files[i]);
+    const size_t most = 2 * (size_t)call->file_count; /* each run may have a store */
+    subjects s = {.run = tec_allocate_zeroed(most, sizeof *s.run),
+                  .store = tec_allocate_zeroed(most, sizeof *s.store),
+                  .bench = tec_allocate_zeroed(most, sizeof *s.bench)};
+    tec_status status = read_subjects(call, &s);
     if (status == TEC_OK)
-        status =
-            call->option[OPTION_CSV].times ? write_csv(out, &runs[0]) : write_page(out, &call->settings, runs, count);
-    for (int i = 0; i < count; i++)
-        tec_report_free(&runs[i]);
-    free(runs);
+        status = call->option[OPTION_CSV].times ? write_csv(out, &s.run[0]) : write_page(out, &call->settings, &s);
+    for (int i = 0; i < s.runs; i++)
+        tec_report_free(&s.run[i]);
+    for (int i = 0; i < s.stores; i++)
+        tec_report_free_store(&s.store[i]);
+    for (int i = 0; i < s.benches; i++)
+        json_decref(s.bench[i].json);
+    free(s.bench);
+    free(s.store);
+    free(s.run);
     return status;
 }
 
@@ -77,7 +150,7 @@ static const char *const sections[] = {"report", "run.threads", NULL};
 
 const tec_command tec_command_report = {
     .name = "report",
-    .usage = "RUN ... -o report.html [--csv] [-c CONFIG.yaml] [section.key=value ...]",
+    .usage = "RUN|STORE|BENCH.json ... -o report.html [--csv] [-c CONFIG.yaml] [section.key=value ...]",
     .summary = "show runs in one HTML page: what was run, curves, evaluations",
     .details =
         "RUN is a run directory (run.dir of `tec pretrain`, `tec finetune`, `tec knn` or `tec probe`), finished or not. "
@@ -87,8 +160,12 @@ const tec_command tec_command_report = {
         "warning. The same files give the same page.\n\n"
         "Where checkpoint and images are at hand, pictures show what the model makes of a few images: patch tokens as "
         "colours (their principal components), attention of the class token by head, MAE's reconstruction, or the "
-        "features that a new model predicts beside those of its base. Images are cut as for evaluation. Paths in a run's "
+        "features and the attention that a new model predicts beside those of its base. For each of them "
+        "the nearest images are looked for among some of data.train (report.among), with their labels. Images are cut as for evaluation. Paths in a run's "
         "settings are looked for from where tec report is called.\n\n"
+        "A target store, given by its directory or that of a run, has a section: how it is stored and with which error, "
+        "the state of its shards, finished or not, and the distribution of features in some rows. A file of `tec bench --json` has its "
+        "tables.\n\n"
         "With --csv, FILE gets the log of one run for spreadsheets: a column for each member that its lines have.",
     .options = options,
     .sections = sections,

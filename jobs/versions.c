@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 #include <png.h>
+#include <protobuf-c/protobuf-c.h>
 #include <stdio.h>
 #include <string.h>
 #include <yaml.h>
@@ -69,8 +70,9 @@ void tec_versions_print(FILE *out)
     tec_checkpoint_library(hdf5, sizeof hdf5);
     fprintf(out, "tec %s\n", tec_version());
     fprintf(out, "%s, %s, HDF5 %s\n", mpi, tec_blas_name(), hdf5);
-    fprintf(out, "libyaml %s, jansson %s, %s, libpng %s, zlib %s, libzip %s\n", yaml_get_version_string(),
-            jansson_version_str(), JPEG_LIBRARY, png_get_libpng_ver(NULL), zlibVersion(), zip_libzip_version());
+    fprintf(out, "libyaml %s, jansson %s, %s, libpng %s, zlib %s, libzip %s, protobuf-c %s\n",
+            yaml_get_version_string(), jansson_version_str(), JPEG_LIBRARY, png_get_libpng_ver(NULL), zlibVersion(),
+            zip_libzip_version(), protobuf_c_version());
     print_decoders(out);
     fprintf(out, "compiled by %s\n", COMPILER);
 }

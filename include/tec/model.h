@@ -71,6 +71,14 @@ void tec_model_backward(tec_model *model);
  *                                     tec_pixel_target, or C features, standardised over the patches */
 void tec_model_predict(tec_model *model, const tec_example *example, int count, real *out);
 
+/* TEC, if its architecture predicts attention: the predicted logits of the class query and of the K query patches; no
+ * backward may follow. Only image, shuffle and topk of the examples are used.
+ *
+ *   example  [count]  count <= batch
+ *   out      [count, 1 + K, H, L]  patches in their own order; the loss compares their softmax with that of the base's
+ *                                  logits / attention_tau */
+void tec_model_predict_attention(tec_model *model, const tec_example *example, int count, real *out);
+
 /* Classifier: the logits of the examples, of which `wanted` is not used; no backward may follow.
  *
  *   example  [count]  count <= batch

@@ -8,6 +8,7 @@
 #include "tec/error.h"
 #include "tec/frozen.h"
 #include "tec/model.h"
+#include "tec/store.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -25,6 +26,8 @@ typedef struct tec_report_picture {
     unsigned char *png; /* owned */
     size_t bytes;
     int width, height;
+    char *caption; /* owned, as `file`; NULL: none */
+    char *file;    /* what it shows; NULL: the image of its row */
 } tec_report_picture;
 
 /* One way of looking at images. */
@@ -58,8 +61,10 @@ typedef struct tec_report_run {
     tec_report_setting *setting; /* all settings, in their order: by tec_report_add_setting; NULL: not known */
     int setting_count;
     size_t setting_capacity;
-    tec_report_pictures pictures; /* by the functions below */
-    char **note;                  /* what is missing or damaged, a sentence each; owned */
+    tec_report_pictures pictures;  /* by the functions below */
+    tec_report_pictures predicted; /* by tec_report_show_features */
+    tec_report_pictures nearest;   /* by tec_report_show_nearest */
+    char **note;                   /* what is missing or damaged, a sentence each; owned */
     int note_count;
     size_t note_capacity;
 } tec_report_run;
@@ -96,17 +101,97 @@ void tec_report_show_encoder(tec_report_run *run, const tec_report_images *image
 void tec_report_show_pixels(tec_report_run *run, const tec_report_images *images, tec_model *model,
                             const tec_normalisation *normalisation);
 
-/* TEC, created for one image: mask, what is predicted, and the base model's features. `base` is created for one image,
- * and its images are normalised in a way of their own. */
+/* The base of a TEC model. All pointers are borrowed. */
+typedef struct tec_report_base {
+    tec_frozen *frozen;                     /* created for one image */
+    const tec_normalisation *normalisation; /* of its images */
+    int last_layers;                        /* whose mean output is the feature */
+} tec_report_base;
+
+/* TEC, created for one image and `queries` patch queries: mask, what is predicted of features and attention (this if
+ * there are queries), and the base model's. */
 void tec_report_show_features(tec_report_run *run, const tec_report_images *images, tec_model *model,
-                              const tec_normalisation *normalisation, tec_frozen *base,
-                              const tec_normalisation *base_normalisation, int last_layers);
+                              const tec_normalisation *normalisation, const tec_report_base *base, int queries);
+
+/* Images, and for each the ones that are nearest to it by their features. All pointers are borrowed. */
+typedef struct tec_report_nearest {
+    int images, k; /* k nearest of each */
+    int size, channels;
+    const uint8_t *const *square; /* [images, 1 + k]: the image, then the nearest first; each [size, size, c] */
+    const char *const *name;      /* [images, 1 + k] */
+    const char *const *label;     /* [images, 1 + k] names of classes; NULL: not known */
+    const double *similarity;     /* [images, k] cosine */
+    const char *among, *by;       /* for the hint: "300 of the 60000 images of PATH", "the class token" */
+} tec_report_nearest;
+
+void tec_report_show_nearest(tec_report_run *run, const tec_report_nearest *nearest);
 
 /* Gives runs whose directories have the same name longer ones: "a/base" and "b/base". */
 void tec_report_tell_apart(tec_report_run *run, int count);
 
+/* -- target stores -- */
+
+typedef enum tec_report_shard_state {
+    TEC_SHARD_WHOLE,
+    TEC_SHARD_UNFINISHED, /* a part of it is there */
+    TEC_SHARD_MISSING,
+    TEC_SHARD_DAMAGED, /* its size or a row that was read is not as it should be */
+    TEC_SHARD_STATES
+} tec_report_shard_state;
+
+typedef struct tec_report_shard {
+    tec_report_shard_state state;
+    int64_t rows, bytes, void_rows;        /* bytes -1, void_rows -1: not known */
+    double feature_error, attention_error; /* of the storage type, relative; NAN: not known */
+} tec_report_shard;
+
+enum { TEC_REPORT_BINS = 40 };
+
+typedef struct tec_report_store {
+    char *dir;
+    bool finished;  /* is there a manifest? */
+    char *software; /* that wrote it; "" if that is not known */
+    tec_store_spec spec;
+    tec_report_shard *shard; /* [shards] */
+    int64_t shards;
+    int64_t bytes;                         /* of all shards that are there */
+    double feature_error, attention_error; /* of all of it, as above */
+    int rows_read;                         /* of which the distribution is */
+    double low, high;                      /* of the bins */
+    double share[TEC_REPORT_BINS];         /* % of the numbers of features */
+    double outside;                        /* likewise, beyond the bins */
+    char **note;                           /* what is wrong; owned */
+    int note_count;
+    size_t note_capacity;
+} tec_report_store;
+
+/* Does the directory hold a target store, finished or not? */
+bool tec_report_is_store(const char *dir);
+
+/* Reads what manifest, files and some rows say, evenly spaced over a finished store. What is wrong is noted, and a warning.
+ * TEC_USER_ERROR: it is not a store, or nothing of it can be read. Free it also after a failure. */
+tec_status tec_report_read_store(tec_report_store *out, const char *dir);
+void tec_report_free_store(tec_report_store *store);
+
+/* -- the page -- */
+
+/* What `tec bench --json` has written: tec_bench_json_read. */
+typedef struct tec_report_bench {
+    const char *path;
+    json_t *json;
+} tec_report_bench;
+
+typedef struct tec_report_page {
+    const tec_report_run *run; /* [runs] */
+    int runs;
+    const tec_report_store *store; /* [stores] */
+    int stores;
+    const tec_report_bench *bench; /* [benches] */
+    int benches;
+} tec_report_page;
+
 /* Writes the page as tec_file_write does. */
-tec_status tec_report_write(const char *path, const tec_report_run *run, int count);
+tec_status tec_report_write(const char *path, const tec_report_page *page);
 
 /* Writes log.jsonl as CSV: a row for each line, a column for each member that occurs. */
 tec_status tec_report_write_csv(const char *path, const tec_report_run *run);

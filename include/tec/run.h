@@ -3,6 +3,7 @@
 #define TEC_RUN_H
 
 #include "tec/deadline.h"
+#include "tec/event_record.h"
 #include "tec/trainer.h"
 #include "tec/validation.h"
 
@@ -38,6 +39,10 @@ typedef tec_status tec_run_compare(const void *now, const char *yaml, tec_run_ch
 typedef tec_status tec_run_report(const void *context, const tec_comm *comm, const tec_validation *validation,
                                   int64_t epochs, bool last);
 
+/* Rank 0, at the end of an epoch, once its checkpoint is written: pictures for the event files, which the caller frees with
+ * all that is in them. Returns how many there are. */
+typedef int tec_run_show(const void *context, tec_event_picture **out);
+
 typedef struct tec_run_plan {
     const char *dir;      /* of the run; must exist */
     const char *settings; /* YAML that reproduces this run; stored in settings.yaml and in the checkpoints */
@@ -58,6 +63,9 @@ typedef struct tec_run_plan {
     tec_run_report *report;                    /* with `validation` */
     const void *report_context;
     const char *results; /* a file in `dir` that `report` writes, of which a new run removes an old one; NULL: none */
+    bool tensorboard;    /* the log's numbers go to event files, too */
+    tec_run_show *show;  /* with `tensorboard`; NULL: no pictures */
+    const void *show_context;
     double lock_minutes; /* a restarted job waits so long for another process that trains in `dir` */
 } tec_run_plan;
 
@@ -65,7 +73,7 @@ typedef struct tec_run_plan {
 tec_status tec_run_check_options(int fresh, int finish);
 
 /* Collective; the same status on every rank. The run directory holds checkpoint.h5 and checkpoint_prev.h5
- * (tec/checkpoint.h), log.jsonl, settings.yaml, environment.json, lock and, once all epochs are done, DONE.
+ * (tec/checkpoint.h), log.jsonl, settings.yaml, environment.json, lock, events.out.tfevents.* and, once all epochs are done, DONE.
  *
  * Resumes from the checkpoint if there is one. If it is damaged, it is kept as checkpoint_damaged.h5, and the run
  * resumes from the previous one with a warning. When a run is started over, its old checkpoints are removed once the

@@ -145,6 +145,7 @@ typedef struct tec_settings {
     struct {
         char *images; /* "": those of the run */
         int pictures;
+        int among; /* nearest images are looked for among so many of data.train; 0: none */
     } report;
     struct {
         char *dir;
@@ -156,6 +157,8 @@ typedef struct tec_settings {
         char *stage;             /* "": files are read where they are */
         int overlap;             /* tec_overlap: off | thread */
         int bucket_mb;
+        bool tensorboard; /* numbers of the log go to event files, too */
+        int pictures;     /* images of which pictures go there after every epoch; 0: none */
     } run;
     bool given[TEC_SETTINGS_MOST]; /* by row: in the YAML file or as an override; see tec_settings_given */
 } tec_settings;

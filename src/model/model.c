@@ -114,6 +114,15 @@ void tec_model_predict(tec_model *m, const tec_example *example, int count, real
                                  count * tec_decoder_rows(&m->decoder, 0, m->visible), out);
 }
 
+void tec_model_predict_attention(tec_model *m, const tec_example *example, int count, real *out)
+{
+    assert(m->config.kind == TEC_MODEL_TEC && m->config.predict_attention);
+    m->example = example;
+    m->B = count;
+    m->kind->decode(m);
+    tec_attention_prediction_infer(&m->attention, example, count, m->decoder_cache.normed[1], &m->attention_cache, out);
+}
+
 void tec_model_backward(tec_model *m)
 {
     m->kind->backward(m);

@@ -108,6 +108,23 @@ double tec_attention_prediction_forward(const attention_prediction *a, const tec
     return total * mean;
 }
 
+void tec_attention_prediction_infer(const attention_prediction *a, const tec_example *example, int B,
+                                    const real *normed, attention_prediction_cache *c, real *out)
+{
+    int C = a->base_width, H = a->base_heads, width = C / H, L = a->patches, n = 1 + a->topk;
+    find_queries(a, example, B, c);
+    project(a, B, normed, c);
+    for (int b = 0; b < B; b++)
+        for (int h = 0; h < H; h++) {
+            const real *q = c->q + reals(b * n, C) + h * width, *k = c->k + reals(b * (1 + L) + 1, C) + h * width;
+            tec_gemm(n, L, width, 1 / (real)sqrt(C), tec_plain(q, C), tec_transposed(k, C), 0, c->logit, L);
+            for (int i = 0; i < n; i++)
+                for (int l = 0; l < L; l++)
+                    out[reals((b * n + i) * H + h, L) + (size_t)example[b].shuffle[l]] =
+                        c->logit[reals(i, L) + (size_t)l];
+        }
+}
+
 void tec_attention_prediction_backward(const attention_prediction *a, int B, const real *normed,
                                        attention_prediction_cache *c, real *dnormed)
 {

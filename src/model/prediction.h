@@ -71,6 +71,14 @@ void tec_attention_prediction_lay_out(const attention_prediction *a, int B, atte
 double tec_attention_prediction_forward(const attention_prediction *a, const tec_example *example, int B,
                                         const real *normed, double scale, attention_prediction_cache *cache);
 
+/* What is predicted alone: logits, not divided by tau. Of the examples, shuffle and topk are used.
+ *
+ *   example  [B]
+ *   normed   [B (1 + L), W]  tokens in shuffled order
+ *   out      [B, 1 + K, H, L]  patches in their own order */
+void tec_attention_prediction_infer(const attention_prediction *a, const tec_example *example, int B,
+                                    const real *normed, attention_prediction_cache *cache, real *out);
+
 /*   normed   [B (1 + L), W]
  *   dnormed  [B (1 + L), W] */
 void tec_attention_prediction_backward(const attention_prediction *a, int B, const real *normed,

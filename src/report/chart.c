@@ -225,7 +225,9 @@ static void draw_legend(FILE *out, const chart *c)
         if (last < 0)
             continue;
         fprintf(out, "<li><span class=\"key s%d d%d\"></span>", s->colour % CHART_COLOURS, s->dash);
-        tec_html_put(out, "", s->name, "");
+        tec_html_put(out, "", s->name, c->names_only ? "</li>" : "");
+        if (c->names_only)
+            continue;
         fprintf(out, " <b>%s</b> <span class=\"at\">at %s %s</span></li>",
                 tec_number_text(value, sizeof value, s->y[last], 4), c->x_unit,
                 tec_number_text(at, sizeof at, s->x[last], 6));

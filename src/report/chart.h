@@ -27,13 +27,14 @@ typedef struct chart {
     const char *title;
     const char *x_unit, *y_unit; /* "step", "images/s" */
     double low, high;            /* what the y axis must have; NAN: nothing */
+    bool names_only;             /* the legend is without the last values */
     const chart_series *series;
     int series_count;
     const chart_mark *mark;
     int mark_count;
 } chart;
 
-/* A figure: the chart and its legend with the last values. Of a line with more than 1200 points, 600 stretches are
+/* A figure: the chart and its legend, with the last values unless names_only. Of a line with more than 1200 points, 600 stretches are
  * drawn: the least and the greatest value of each, pale, and the mean. The root has the attributes data-x and data-y: what the
  * edges of the plot stand for, "left right" and "bottom top", and data-box, "x y width height" in the units of the
  * points. */

@@ -15,8 +15,18 @@ void tec_report_curves(FILE *out, const tec_report_run *run, int count);
 void tec_report_evaluations(FILE *out, const tec_report_run *run, int count);
 void tec_report_classes(FILE *out, const tec_report_run *run); /* what fine-tuning says of each class */
 
-void tec_report_pictures_put(FILE *out, const tec_report_run *run);
+/* -- pictures -- */
+
+/* A section with the table of pictures; `heading` is followed by the run's name. */
+void tec_report_pictures_put(FILE *out, const char *heading, const tec_report_run *run,
+                             const tec_report_pictures *pictures);
 void tec_report_free_pictures(tec_report_pictures *pictures);
+
+/* A new column of empty pictures [pictures->images]; takes the title over. */
+tec_report_picture *tec_report_add_column(tec_report_pictures *pictures, char *title);
+
+/* Pixels [size, size, channels]. */
+void tec_report_set_picture(tec_report_picture *picture, const uint8_t *pixels, int size, int channels);
 
 /* -- what they ask of a run -- */
 

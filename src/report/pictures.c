@@ -1,8 +1,7 @@
 /* Pictures in the page: the table, and what is in its columns. */
-#include "parts.h"
+#include "pictures.h"
 
 #include "html.h"
-#include "pca.h"
 #include "png.h"
 
 #include "tec/memory.h"
@@ -24,8 +23,11 @@ enum {
 void tec_report_free_pictures(tec_report_pictures *p)
 {
     for (int k = 0; k < p->column_count; k++) {
-        for (int i = 0; i < p->images; i++)
+        for (int i = 0; i < p->images; i++) {
             free(p->column[k].picture[i].png);
+            free(p->column[k].picture[i].caption);
+            free(p->column[k].picture[i].file);
+        }
         free(p->column[k].picture);
         free(p->column[k].title);
     }
@@ -36,8 +38,7 @@ void tec_report_free_pictures(tec_report_pictures *p)
     free(p->hint);
 }
 
-/* A new column without pictures; takes the title over. */
-static tec_report_picture *add_column(tec_report_pictures *p, char *title)
+tec_report_picture *tec_report_add_column(tec_report_pictures *p, char *title)
 {
     p->column = tec_grow(p->column, (size_t)p->column_count, &p->column_capacity, sizeof *p->column);
     tec_report_column *column = &p->column[p->column_count++];
@@ -46,7 +47,7 @@ static tec_report_picture *add_column(tec_report_pictures *p, char *title)
     return column->picture;
 }
 
-static void set_picture(tec_report_picture *picture, const uint8_t *pixels, int size, int channels)
+void tec_report_set_picture(tec_report_picture *picture, const uint8_t *pixels, int size, int channels)
 {
     picture->width = picture->height = size;
     picture->png = tec_png_make(pixels, size, size, channels, &picture->bytes);
@@ -57,17 +58,27 @@ static void put_picture(FILE *out, const tec_report_picture *picture, const char
     fprintf(out, "<td><img width=\"%d\" height=\"%d\"%s alt=\"", picture->width, picture->height,
             picture->width < COARSE ? " class=\"coarse\"" : "");
     tec_html_text(out, title);
-    tec_html_put(out, " of ", name, "\" src=\"data:image/png;base64,");
+    tec_html_put(out, " of ", name, "");
+    if (picture->file)
+        tec_html_put(out, ": ", picture->file, "");
+    if (picture->caption)
+        tec_html_put(out, ": ", picture->caption, "");
+    if (picture->file)
+        tec_html_put(out, "\" title=\"", picture->file, "");
+    fputs("\" src=\"data:image/png;base64,", out);
     tec_base64_put(out, picture->png, picture->bytes);
-    fputs("\"></td>", out);
+    fputs("\">", out);
+    if (picture->caption)
+        tec_html_put(out, "<span class=\"hint\">", picture->caption, "</span>");
+    fputs("</td>", out);
 }
 
-void tec_report_pictures_put(FILE *out, const tec_report_run *run)
+void tec_report_pictures_put(FILE *out, const char *heading, const tec_report_run *run, const tec_report_pictures *p)
 {
-    const tec_report_pictures *p = &run->pictures;
     if (p->column_count == 0)
         return;
-    tec_html_put(out, "<section class=\"seen\"><h2>What the model sees: ", run->name, "</h2>\n");
+    tec_html_put(out, "<section class=\"seen\"><h2>", heading, ": ");
+    tec_html_put(out, "", run->name, "</h2>\n");
     if (p->hint)
         tec_html_put(out, "<p class=\"hint\">", p->hint, "</p>\n");
     fputs("<div class=\"wide\" tabindex=\"0\"><table class=\"pictures\"><thead><tr>", out);
@@ -83,7 +94,7 @@ void tec_report_pictures_put(FILE *out, const tec_report_run *run)
     fputs("</tbody></table></div></section>\n", out);
 }
 
-static void add_hint(tec_report_pictures *p, const char *text)
+void tec_pictures_hint(tec_report_pictures *p, const char *text)
 {
     if (p->hint)
         tec_string_append(&p->hint, " %s", text);
@@ -93,29 +104,34 @@ static void add_hint(tec_report_pictures *p, const char *text)
 
 /* -- images and masks -- */
 
-static size_t pixels_of(const tec_report_images *images)
+size_t tec_pictures_pixels(const tec_report_images *images)
 {
     return (size_t)images->size * (size_t)images->size * (size_t)images->channels;
 }
 
-void tec_report_show_images(tec_report_run *run, const tec_report_images *images)
+void tec_pictures_begin(tec_report_pictures *p, const tec_report_images *images)
 {
-    tec_report_pictures *p = &run->pictures;
     p->images = images->count;
     p->name = tec_allocate((size_t)images->count * sizeof *p->name);
     for (int i = 0; i < images->count; i++)
         p->name[i] = tec_string_copy(images->name[i]);
-    tec_report_picture *picture = add_column(p, tec_string_copy("image"));
+    tec_report_picture *picture = tec_report_add_column(p, tec_string_copy("image"));
     for (int i = 0; i < images->count; i++)
-        set_picture(&picture[i], images->square + (size_t)i * pixels_of(images), images->size, images->channels);
+        tec_report_set_picture(&picture[i], images->square + (size_t)i * tec_pictures_pixels(images), images->size,
+                               images->channels);
 }
 
-static real *normalise(const tec_report_images *images, const tec_normalisation *n)
+void tec_report_show_images(tec_report_run *run, const tec_report_images *images)
 {
-    real *out = tec_allocate((size_t)images->count * pixels_of(images) * sizeof *out);
+    tec_pictures_begin(&run->pictures, images);
+}
+
+real *tec_pictures_normalise(const tec_report_images *images, const tec_normalisation *n)
+{
+    real *out = tec_allocate((size_t)images->count * tec_pictures_pixels(images) * sizeof *out);
     for (int i = 0; i < images->count; i++)
-        tec_pixels_normalize(images->square + (size_t)i * pixels_of(images), images->size, images->channels, n->mean,
-                             n->std, out + (size_t)i * pixels_of(images));
+        tec_pixels_normalize(images->square + (size_t)i * tec_pictures_pixels(images), images->size, images->channels,
+                             n->mean, n->std, out + (size_t)i * tec_pictures_pixels(images));
     return out;
 }
 
@@ -126,19 +142,19 @@ static size_t place_of(const tec_report_images *images, int side, int patch, int
     return ((size_t)row * (size_t)images->size + (size_t)column) * (size_t)images->channels + (size_t)c;
 }
 
-static void show_masks(tec_report_pictures *p, const tec_report_images *images, int side)
+void tec_pictures_masks(tec_report_pictures *p, const tec_report_images *images, int side)
 {
     const uint8_t grey = 128;
-    tec_report_picture *picture = add_column(p, tec_string_copy("visible patches"));
-    uint8_t *pixels = tec_allocate(pixels_of(images));
+    tec_report_picture *picture = tec_report_add_column(p, tec_string_copy("visible patches"));
+    uint8_t *pixels = tec_allocate(tec_pictures_pixels(images));
     int patches = (images->size / side) * (images->size / side);
     for (int i = 0; i < images->count; i++) {
-        memcpy(pixels, images->square + (size_t)i * pixels_of(images), pixels_of(images));
+        memcpy(pixels, images->square + (size_t)i * tec_pictures_pixels(images), tec_pictures_pixels(images));
         for (int k = images->visible; k < patches; k++)
             for (int at = 0; at < side * side * images->channels; at++)
                 pixels[place_of(images, side, images->shuffle[i][k], at / images->channels / side,
                                 at / images->channels % side, at % images->channels)] = grey;
-        set_picture(&picture[i], pixels, images->size, images->channels);
+        tec_report_set_picture(&picture[i], pixels, images->size, images->channels);
     }
     free(pixels);
 }
@@ -172,26 +188,29 @@ void tec_report_show_pixels(tec_report_run *run, const tec_report_images *images
     const tec_model_config *config = tec_model_get_config(model);
     int side = config->patch, patches = tec_model_patches(config), hidden = patches - images->visible;
     size_t outputs = (size_t)side * (size_t)side * (size_t)images->channels;
-    show_masks(&run->pictures, images, side);
-    tec_report_picture *picture = add_column(&run->pictures, tec_string_copy("reconstruction"));
-    real *normal = normalise(images, normalisation), *predicted = tec_allocate((size_t)hidden * outputs * sizeof(real));
+    tec_pictures_masks(&run->pictures, images, side);
+    tec_report_picture *picture = tec_report_add_column(&run->pictures, tec_string_copy("reconstruction"));
+    real *normal = tec_pictures_normalise(images, normalisation),
+         *predicted = tec_allocate((size_t)hidden * outputs * sizeof(real));
     real *own = tec_allocate((size_t)hidden * outputs * sizeof *own);
-    uint8_t *pixels = tec_allocate(pixels_of(images));
+    uint8_t *pixels = tec_allocate(tec_pictures_pixels(images));
     for (int i = 0; i < images->count; i++) {
-        const tec_example example = {.image = normal + (size_t)i * pixels_of(images), .shuffle = images->shuffle[i]};
+        const tec_example example = {.image = normal + (size_t)i * tec_pictures_pixels(images),
+                                     .shuffle = images->shuffle[i]};
         const int *at = images->shuffle[i] + images->visible;
         tec_model_predict(model, &example, 1, predicted);
         tec_pixel_target(example.image, images->channels, images->size, side, at, hidden, false, own);
-        memcpy(pixels, images->square + (size_t)i * pixels_of(images), pixels_of(images));
+        memcpy(pixels, images->square + (size_t)i * tec_pictures_pixels(images), tec_pictures_pixels(images));
         for (int k = 0; k < hidden; k++)
             put_patch(images, normalisation, side, at[k], config->norm_pix, predicted + (size_t)k * outputs,
                       own + (size_t)k * outputs, pixels);
-        set_picture(&picture[i], pixels, images->size, images->channels);
+        tec_report_set_picture(&picture[i], pixels, images->size, images->channels);
     }
-    add_hint(&run->pictures,
-             config->norm_pix ? "Reconstruction: hidden patches as they are predicted, with mean and deviation of the "
-                                "image's own patches, as these are not predicted."
-                              : "Reconstruction: hidden patches as they are predicted.");
+    tec_pictures_hint(&run->pictures,
+                      config->norm_pix
+                          ? "Reconstruction: hidden patches as they are predicted, with mean and deviation of the "
+                            "image's own patches, as these are not predicted."
+                          : "Reconstruction: hidden patches as they are predicted.");
     free(pixels);
     free(own);
     free(predicted);
@@ -210,34 +229,53 @@ static void heat(double value, uint8_t rgb[3])
         rgb[c] = (uint8_t)lround(stop[below][c] + (at - below) * (stop[below + 1][c] - stop[below][c]));
 }
 
-/* The softmax of logits [L], from its least to its largest value, as in DINO's figures. */
-static void show_attention(tec_report_picture *picture, const real *logit, int patches)
+void tec_pictures_heat(tec_report_picture *picture, const double *value, int patches, double low, double high)
 {
-    int grid = (int)lround(sqrt(patches)), largest = 0, least = 0;
     uint8_t *pixels = tec_allocate(3 * (size_t)patches);
-    for (int l = 1; l < patches; l++) {
-        largest = logit[l] > logit[largest] ? l : largest;
-        least = logit[l] < logit[least] ? l : least;
-    }
-    double low = exp((double)logit[least] - (double)logit[largest]), range = 1 - low;
-    for (int l = 0; l < patches; l++) {
-        double share = exp((double)logit[l] - (double)logit[largest]);
-        heat(range > 0 ? (share - low) / range : 0, pixels + 3 * l);
-    }
-    set_picture(picture, pixels, grid, 3);
+    for (int l = 0; l < patches; l++)
+        heat(high > low ? (value[l] - low) / (high - low) : 0, pixels + 3 * l);
+    tec_report_set_picture(picture, pixels, (int)lround(sqrt(patches)), 3);
     free(pixels);
 }
 
-/* Rows [L, D] as colours; `only`: those of the patches listed there [count], the rest is grey. NULL: all. */
-static void show_colours(tec_report_picture *picture, const pca *p, const real *rows, int patches, const int *only,
-                         int count)
+void tec_pictures_range(const double *value, int count, double *low, double *high)
+{
+    for (int i = 0; i < count; i++) {
+        *low = tec_min_double(*low, value[i]);
+        *high = tec_max_double(*high, value[i]);
+    }
+}
+
+void tec_pictures_add_softmax(const real *logit, int L, double tau, double weight, double *share)
+{
+    double largest = (double)logit[0], sum = 0;
+    for (int l = 1; l < L; l++)
+        largest = tec_max_double(largest, (double)logit[l]);
+    for (int l = 0; l < L; l++)
+        sum += exp(((double)logit[l] - largest) / tau);
+    for (int l = 0; l < L; l++)
+        share[l] += weight * exp(((double)logit[l] - largest) / tau) / sum;
+}
+
+/* The softmax of logits [L], from its least to its largest value, as in DINO's figures. */
+static void show_attention(tec_report_picture *picture, const real *logit, int patches)
+{
+    double *share = tec_allocate_zeroed((size_t)patches, sizeof *share), low = INFINITY, high = -INFINITY;
+    tec_pictures_add_softmax(logit, patches, 1, 1, share);
+    tec_pictures_range(share, patches, &low, &high);
+    tec_pictures_heat(picture, share, patches, low, high);
+    free(share);
+}
+
+void tec_pictures_colours(tec_report_picture *picture, const pca *p, const real *rows, int patches, const int *only,
+                          int count)
 {
     int grid = (int)lround(sqrt(patches));
     uint8_t *pixels = tec_allocate(3 * (size_t)patches);
     memset(pixels, 128, 3 * (size_t)patches);
     for (int i = 0; i < count; i++)
         tec_pca_colour(p, rows + (size_t)i * (size_t)p->width, pixels + 3 * (only ? only[i] : i));
-    set_picture(picture, pixels, grid, 3);
+    tec_report_set_picture(picture, pixels, grid, 3);
     free(pixels);
 }
 
@@ -249,14 +287,15 @@ static void show_tokens(tec_report_run *run, const tec_report_images *images, te
     size_t tokens = (size_t)L * (size_t)D;
     real *token = tec_allocate((size_t)images->count * tokens * sizeof *token);
     for (int i = 0; i < images->count; i++)
-        tec_frozen_tap(frozen, normal + (size_t)i * pixels_of(images), 1, &(tec_tap){.pooling = TEC_POOL_NONE},
-                       token + (size_t)i * tokens);
+        tec_frozen_tap(frozen, normal + (size_t)i * tec_pictures_pixels(images), 1,
+                       &(tec_tap){.pooling = TEC_POOL_NONE}, token + (size_t)i * tokens);
     pca p = tec_pca_fit(token, images->count * L, D);
-    tec_report_picture *picture = add_column(&run->pictures, tec_string_copy("patch tokens"));
+    tec_report_picture *picture = tec_report_add_column(&run->pictures, tec_string_copy("patch tokens"));
     for (int i = 0; i < images->count; i++)
-        show_colours(&picture[i], &p, token + (size_t)i * tokens, L, NULL, L);
-    add_hint(&run->pictures, "Patch tokens: of the last block, their first three principal components over all images "
-                             "here as red, green and blue.");
+        tec_pictures_colours(&picture[i], &p, token + (size_t)i * tokens, L, NULL, L);
+    tec_pictures_hint(&run->pictures,
+                      "Patch tokens: of the last block, their first three principal components over all images "
+                      "here as red, green and blue.");
     tec_pca_free(&p);
     free(token);
 }
@@ -269,15 +308,17 @@ static void show_heads(tec_report_run *run, const tec_report_images *images, tec
     real *feature = tec_allocate((size_t)L * (size_t)config->width * sizeof *feature);
     real *attention = tec_allocate((size_t)(images->count + 1) * logits * sizeof *attention);
     for (int i = 0; i < images->count; i++) /* the logits of the patch query, which must be one, are overwritten */
-        tec_frozen_targets(frozen, normal + (size_t)i * pixels_of(images), 1, 1, 1, feature,
+        tec_frozen_targets(frozen, normal + (size_t)i * tec_pictures_pixels(images), 1, 1, 1, feature,
                            attention + (size_t)i * logits, &query);
     for (int h = 0; h < tec_min_int(H, MOST_HEADS); h++) {
-        tec_report_picture *picture = add_column(&run->pictures, tec_string_format("attention, head %d", h + 1));
+        tec_report_picture *picture =
+            tec_report_add_column(&run->pictures, tec_string_format("attention, head %d", h + 1));
         for (int i = 0; i < images->count; i++)
             show_attention(&picture[i], attention + (size_t)i * logits + (size_t)h * (size_t)L, L);
     }
-    add_hint(&run->pictures, "Attention: of the class token in the last block, over the patches, each from its least "
-                             "(black) to its most (yellow).");
+    tec_pictures_hint(&run->pictures,
+                      "Attention: of the class token in the last block, over the patches, each from its least "
+                      "(black) to its most (yellow).");
     free(attention);
     free(feature);
 }
@@ -285,60 +326,9 @@ static void show_heads(tec_report_run *run, const tec_report_images *images, tec
 void tec_report_show_encoder(tec_report_run *run, const tec_report_images *images, tec_frozen *frozen,
                              const tec_normalisation *normalisation)
 {
-    real *normal = normalise(images, normalisation);
+    real *normal = tec_pictures_normalise(images, normalisation);
     show_tokens(run, images, frozen, normal);
     if (!tec_frozen_config(frozen)->variant.no_class_token)
         show_heads(run, images, frozen, normal);
     free(normal);
-}
-
-/* -- TEC -- */
-
-/* The base model's features of all images [count, L, C], as the new model is to predict them. */
-static real *make_targets(const tec_report_images *images, tec_frozen *base, const tec_normalisation *normalisation,
-                          int last_layers)
-{
-    const tec_model_config *config = tec_frozen_config(base);
-    int L = tec_model_patches(config), C = config->width;
-    size_t tokens = (size_t)L * (size_t)C;
-    real *normal = normalise(images, normalisation), *out = tec_allocate((size_t)images->count * tokens * sizeof *out);
-    real *attention = tec_allocate(2 * (size_t)config->heads * (size_t)L * sizeof *attention);
-    int query;
-    for (int i = 0; i < images->count; i++) {
-        real *mine = out + (size_t)i * tokens;
-        tec_frozen_targets(base, normal + (size_t)i * pixels_of(images), 1, last_layers, 1, mine, attention, &query);
-        tec_standardize_patches(mine, L, C, mine);
-    }
-    free(attention);
-    free(normal);
-    return out;
-}
-
-void tec_report_show_features(tec_report_run *run, const tec_report_images *images, tec_model *model,
-                              const tec_normalisation *normalisation, tec_frozen *base,
-                              const tec_normalisation *base_normalisation, int last_layers)
-{
-    const tec_model_config *config = tec_model_get_config(model);
-    int L = tec_model_patches(config), C = config->base_width, hidden = L - images->visible;
-    real *target = make_targets(images, base, base_normalisation, last_layers),
-         *normal = normalise(images, normalisation);
-    real *predicted = tec_allocate((size_t)hidden * (size_t)C * sizeof *predicted);
-    pca p = tec_pca_fit(target, images->count * L, C);
-    show_masks(&run->pictures, images, config->patch);
-    tec_report_picture *picture = add_column(&run->pictures, tec_string_copy("predicted features"));
-    for (int i = 0; i < images->count; i++) {
-        const tec_example example = {.image = normal + (size_t)i * pixels_of(images), .shuffle = images->shuffle[i]};
-        tec_model_predict(model, &example, 1, predicted);
-        show_colours(&picture[i], &p, predicted, L, images->shuffle[i] + images->visible, hidden);
-    }
-    picture = add_column(&run->pictures, tec_string_copy("base's features"));
-    for (int i = 0; i < images->count; i++)
-        show_colours(&picture[i], &p, target + (size_t)i * (size_t)L * (size_t)C, L, NULL, L);
-    add_hint(&run->pictures,
-             "Features: those of the base model, standardised over the patches, as the three principal components "
-             "that these have over all images here; the new model predicts them for the hidden patches.");
-    tec_pca_free(&p);
-    free(predicted);
-    free(normal);
-    free(target);
 }

@@ -261,6 +261,8 @@ void tec_report_free(tec_report_run *run)
     for (int i = 0; i < run->note_count; i++)
         free(run->note[i]);
     tec_report_free_pictures(&run->pictures);
+    tec_report_free_pictures(&run->predicted);
+    tec_report_free_pictures(&run->nearest);
     free(run->setting);
     free(run->note);
     free(run->settings);

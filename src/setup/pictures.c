@@ -1,5 +1,5 @@
 /* Opens what the pictures of a report are made of: a run's model, its base, and images. */
-#include "tec/setup.h"
+#include "viewing.h"
 
 #include "tec/checkpoint.h"
 #include "tec/files.h"
@@ -11,26 +11,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is opened for a run; the images are owned here. */
-typedef struct viewing {
-    tec_comm alone;
-    tec_settings settings; /* of the run, changed for its model and images; borrows its texts */
-    char *path;            /* of the checkpoint */
-    tec_frozen *frozen;
-    tec_normalisation normalisation;
-    tec_preprocessing preprocessing;
-    tec_report_images images;
-    uint8_t *square;
-    char **name;
-    int **shuffle;
-    int64_t *sample; /* [images.count] their numbers in the set */
-} viewing;
+enum {
+    MOST_QUERIES = 2, /* patches whose attention is shown */
+    SMALL = 112       /* pixels */
+};
 
 /* -- images -- */
 
+int tec_viewing_small(const viewing *v)
+{
+    return tec_min_int(v->images.size, SMALL);
+}
+
 static void add_image(viewing *v, const tec_dataset *set, int64_t sample, tec_report_run *run)
 {
-    size_t pixels = (size_t)v->images.size * (size_t)v->images.size * (size_t)v->images.channels;
+    const size_t pixels = (size_t)v->images.size * (size_t)v->images.size * (size_t)v->images.channels;
+    const int small = tec_viewing_small(v), label = tec_dataset_label(set, sample);
     char name[512];
     tec_image image;
     if (tec_dataset_read(set, sample, &image) != TEC_OK) {
@@ -38,19 +34,26 @@ static void add_image(viewing *v, const tec_dataset *set, int64_t sample, tec_re
         return;
     }
     tec_view_center(&image, &v->preprocessing, v->images.size, v->square + (size_t)v->images.count * pixels);
+    tec_view_center(&image, &v->preprocessing, small,
+                    v->small + (size_t)v->images.count * (size_t)small * (size_t)small * (size_t)v->images.channels);
     tec_image_free(&image);
+    v->label[v->images.count] = label < 0 ? NULL : tec_string_copy(tec_dataset_class_name(set, label));
     v->sample[v->images.count] = sample;
     v->name[v->images.count++] = tec_string_copy(tec_dataset_name(set, sample, name, sizeof name));
 }
 
-static tec_status read_images(viewing *v, const char *path, int most, tec_report_run *run)
+/* `given`: by report.images, not the run's own. */
+static tec_status read_images(viewing *v, const char *path, bool given, int most, tec_report_run *run)
 {
     tec_dataset *set;
     const tec_model_config *config = &run->model;
     v->settings.data.val = (char *)(uintptr_t)path;
-    v->settings.data.labels = TEC_LABELS_NONE;
+    v->settings.data.labels = given ? TEC_LABELS_AUTO : v->labels;
     v->settings.data.val_labels = (char *)(uintptr_t) "";
-    TEC_TRY(tec_setup_dataset(&v->alone, &v->settings, false, &set));
+    if (tec_setup_dataset(&v->alone, &v->settings, false, &set) != TEC_OK) {
+        v->settings.data.labels = TEC_LABELS_NONE; /* pictures are worth more than labels */
+        TEC_TRY(tec_setup_dataset(&v->alone, &v->settings, false, &set));
+    }
     v->preprocessing = tec_setup_choose_preprocessing(&v->settings, v->preprocessing, set, set);
     int64_t size = tec_dataset_size(set);
     int count = (int)tec_min_int64(most, size);
@@ -58,7 +61,10 @@ static tec_status read_images(viewing *v, const char *path, int most, tec_report
     v->images.channels = config->channels;
     v->square = tec_allocate((size_t)count * (size_t)config->image_size * (size_t)config->image_size *
                              (size_t)config->channels);
+    v->small = tec_allocate((size_t)count * (size_t)tec_viewing_small(v) * (size_t)tec_viewing_small(v) *
+                            (size_t)config->channels);
     v->name = tec_allocate_zeroed((size_t)count, sizeof *v->name);
+    v->label = tec_allocate_zeroed((size_t)count, sizeof *v->label);
     v->sample = tec_allocate_zeroed((size_t)count, sizeof *v->sample);
     for (int i = 0; i < count; i++)
         add_image(v, set, i * size / count, run);
@@ -88,10 +94,10 @@ static void draw_masks(viewing *v, const tec_model_config *config)
 
 /* -- models -- */
 
-/* The model with its decoders, for one image. */
-static tec_status open_model(const viewing *v, const tec_model_config *config, tec_model **out)
+/* The model with its decoders, for one image and `queries` patch queries. */
+static tec_status open_model(const viewing *v, const tec_model_config *config, int queries, tec_model **out)
 {
-    TEC_TRY(tec_model_create(out, config, 1, v->images.visible, 0));
+    TEC_TRY(tec_model_create(out, config, 1, v->images.visible, queries));
     tec_status status = tec_checkpoint_read_weights(v->path, tec_model_params(*out));
     if (status != TEC_OK) {
         tec_model_free(*out);
@@ -104,7 +110,7 @@ static tec_status show_pixels(viewing *v, tec_report_run *run)
 {
     tec_model *model;
     draw_masks(v, &run->model);
-    TEC_TRY(open_model(v, &run->model, &model));
+    TEC_TRY(open_model(v, &run->model, 0, &model));
     tec_report_show_pixels(run, &v->images, model, &v->normalisation);
     tec_model_free(model);
     return TEC_OK;
@@ -124,11 +130,16 @@ static tec_status show_features(viewing *v, tec_report_run *run)
     if (config->width != run->model.base_width || tec_model_patches(config) != tec_model_patches(&run->model))
         status = tec_fail(TEC_USER_ERROR, "%s is not the base model of the run: its features have another shape",
                           v->settings.base.model);
+    const int queries = tec_min_int(v->settings.targets.topk, tec_min_int(MOST_QUERIES, tec_model_patches(config)));
     if (status == TEC_OK)
-        status = open_model(v, &run->model, &model);
+        status = open_model(v, &run->model, queries, &model);
     if (status == TEC_OK)
-        tec_report_show_features(run, &v->images, model, &v->normalisation, base, &normalisation,
-                                 tec_min_int(v->settings.targets.last_layers, config->depth));
+        tec_report_show_features(
+            run, &v->images, model, &v->normalisation,
+            &(tec_report_base){.frozen = base,
+                               .normalisation = &normalisation,
+                               .last_layers = tec_min_int(v->settings.targets.last_layers, config->depth)},
+            queries);
     tec_model_free(model);
     tec_frozen_close(base);
     return status;
@@ -144,12 +155,15 @@ static void close_viewing(viewing *v)
 {
     for (int i = 0; i < v->images.count; i++) {
         free(v->name[i]);
+        free(v->label[i]);
         if (v->shuffle)
             free(v->shuffle[i]);
     }
     free(v->shuffle);
     free(v->sample);
+    free(v->label);
     free(v->name);
+    free(v->small);
     free(v->square);
     tec_frozen_close(v->frozen);
     free(v->path);
@@ -157,7 +171,7 @@ static void close_viewing(viewing *v)
 
 void tec_setup_pictures(const tec_settings *settings, const tec_settings *of_run, tec_report_run *run)
 {
-    viewing v = {.settings = *of_run, .path = tec_path_join(run->dir, "checkpoint.h5")};
+    viewing v = {.settings = *of_run, .labels = of_run->data.labels, .path = tec_path_join(run->dir, "checkpoint.h5")};
     const char *path = settings->report.images[0] ? settings->report.images
                        : of_run->data.val[0]      ? of_run->data.val
                                                   : of_run->data.train;
@@ -168,7 +182,7 @@ void tec_setup_pictures(const tec_settings *settings, const tec_settings *of_run
     v.settings.data.channels = run->model.channels;
     tec_status status = open_encoder(&v);
     if (status == TEC_OK)
-        status = read_images(&v, path, settings->report.pictures, run);
+        status = read_images(&v, path, settings->report.images[0], settings->report.pictures, run);
     if (status == TEC_OK) {
         tec_report_show_images(run, &v.images);
         tec_report_show_encoder(run, &v.images, v.frozen, &v.normalisation);
@@ -179,6 +193,9 @@ void tec_setup_pictures(const tec_settings *settings, const tec_settings *of_run
         status = show_features(&v, run);
     if (status != TEC_OK)
         tec_report_note(run, "%s lacks pictures: %s", run->name, tec_error_message());
+    if (v.images.count > 0 && settings->report.among > 0 &&
+        tec_viewing_nearest(&v, settings->report.among, run) != TEC_OK)
+        tec_report_note(run, "%s lacks nearest images: %s", run->name, tec_error_message());
 done:
     close_viewing(&v);
 }

@@ -325,6 +325,8 @@ const tec_setting tec_settings_table[] = {
              "data.train"},
     {AT(report, pictures), INT(0, 64, "6"),
      .help = "images that are shown, evenly spaced over the set; 0: no pictures"},
+    {AT(report, among), INT(0, 1000000, "300"),
+     .help = "the nearest images are looked for among so many, evenly spaced over the run's data.train; 0: not at all"},
 
     {AT(run, dir), TEXT("runs/default"),
      .help = "run directory: log, checkpoints, resolved settings"},
@@ -348,6 +350,12 @@ const tec_setting tec_settings_table[] = {
              "during the computation; for slow networks, such as Ethernet"},
     {AT(run, bucket_mb), INT(1, 1024, "4"),
      .help = "megabytes of gradients per allreduce"},
+    {AT(run, tensorboard), SWITCH("false"),
+     .help = "write the numbers of log.jsonl to event files in run.dir, too, which TensorBoard shows while the run goes on"},
+    {AT(run, pictures), INT(0, 64, "0"),
+     .help = "with run.tensorboard: the pictures of `tec report` of so many images of data.val, else data.train, after every "
+             "epoch that has a checkpoint; rank 0 opens that and the base model for it, which takes the memory of both, and "
+             "the other ranks wait"},
 };
 /* clang-format on */
 

@@ -138,6 +138,8 @@ static tec_status open_log(run *r, bool resumed, bool idle)
             status = tec_run_directory_clear(r->plan, resumed);
         if (status == TEC_OK)
             status = tec_run_log_open(&r->log, r->plan->dir, r->state.step, finishing, &validated);
+        if (r->plan->tensorboard)
+            r->log.events = (run_events){.dir = r->plan->dir, .step = r->state.step};
         if (status == TEC_OK && !idle)
             status = tec_run_log_changes(&r->log, r->state.epoch + 1, r->state.step, &r->changes);
     }
@@ -358,6 +360,14 @@ static bool stops_validation(const void *context)
     return tec_stop_asked() || (r->comm->rank == 0 && tec_deadline_before(&r->deadline, r->deadline.step + save));
 }
 
+/* This time is not time of training. */
+static void leave_out(run *r, double seconds)
+{
+    r->started += seconds;
+    r->since_line.start += seconds;
+    r->since_epoch.start += seconds;
+}
+
 /* Collective. The time that it takes does not count as time of training. *stopped is set if it is ended early, after which
  * there is a checkpoint. */
 static tec_status validate(run *r, bool *stopped)
@@ -381,11 +391,27 @@ static tec_status validate(run *r, bool *stopped)
     else if (status == TEC_OK && r->saving.step != r->state.step)
         status = save(r, true);
     tec_validation_free(&v);
-    double seconds = tec_seconds() - start;
-    r->started += seconds;
-    r->since_line.start += seconds;
-    r->since_epoch.start += seconds;
+    leave_out(r, tec_seconds() - start);
     return status;
+}
+
+/* Collective. Pictures of what the model has learnt, while the other ranks wait; not time of training either. */
+static tec_status show_pictures(run *r)
+{
+    tec_event_picture *picture = NULL;
+    double start = tec_seconds();
+    if (r->comm->rank == 0) {
+        const int count = r->plan->show(r->plan->show_context, &picture);
+        tec_run_events_pictures(&r->log.events, r->state.step, picture, count);
+        for (int i = 0; i < count; i++) {
+            free(picture[i].tag);
+            free(picture[i].png);
+        }
+        free(picture);
+    }
+    TEC_TRY(tec_comm_agree(r->comm, TEC_OK));
+    leave_out(r, tec_seconds() - start);
+    return TEC_OK;
 }
 
 /* What this rank requests with the next step. */
@@ -432,6 +458,9 @@ static tec_status save_and_validate(run *r, unsigned asked, bool *stop)
     *stop = asked & TEC_ASK_STOP;
     if (checkpoint_due(r, asked))
         TEC_TRY(save(r, *stop || r->state.step == r->total_steps));
+    const bool epoch_saved = r->state.epoch_step == 0 && r->saving.step == r->state.step;
+    if (r->plan->tensorboard && r->plan->show && epoch_saved && !*stop)
+        TEC_TRY(show_pictures(r));
     return validation_due(r) && !*stop ? validate(r, stop) : TEC_OK;
 }
 

@@ -2,6 +2,7 @@
 #include "run_directory.h"
 
 #include "run_environment.h"
+#include "run_events.h"
 
 #include "tec/dataset_kept.h"
 #include "tec/dataset_record.h"
@@ -265,6 +266,8 @@ tec_status tec_run_directory_clear(const tec_run_plan *plan, bool resumed)
         status = remove_file(previous);
     if (status == TEC_OK && !resumed)
         status = remove_file(path);
+    if (status == TEC_OK && !resumed)
+        status = tec_run_events_remove(plan->dir);
     if (status == TEC_OK && !resumed && plan->results) {
         char *results = tec_path_join(plan->dir, plan->results);
         status = remove_file(results);

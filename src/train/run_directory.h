@@ -20,7 +20,7 @@ tec_status tec_run_directory_resume(const tec_comm *comm, const tec_run_plan *pl
 void tec_run_directory_sweep(const tec_run_plan *plan, const run_lock *lock);
 
 /* Rank 0. Removes what is invalid from the first step on: DONE and, unless the
- * run was `resumed`, the checkpoints of an earlier run, which a restart would otherwise resume. */
+ * run was `resumed`, the checkpoints of an earlier run, which a restart would otherwise resume, and its event files. */
 tec_status tec_run_directory_clear(const tec_run_plan *plan, bool resumed);
 
 /* Rank 0. Writes a checkpoint, unless the directory is no longer that of this lock (tec_run_lock_check). */

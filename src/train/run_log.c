@@ -6,11 +6,9 @@
 #include "tec/text.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const size_t LONGEST_LOG = (size_t)1 << 30;
 
@@ -75,47 +73,20 @@ tec_status tec_run_log_set_aside(const char *dir)
 
 tec_status tec_run_log_open(run_log *log, const char *dir, int64_t step, bool finishing, bool *validated)
 {
+    char *path = tec_path_join(dir, "log.jsonl");
     *validated = false;
-    log->path = tec_path_join(dir, "log.jsonl");
-    if (step > 0)
-        TEC_TRY(cut_back(log->path, step, finishing, validated));
-    log->fd = open(log->path, O_WRONLY | O_CREAT | O_CLOEXEC | (step > 0 ? 0 : O_TRUNC), 0666);
-    log->bytes = log->fd < 0 ? -1 : lseek(log->fd, 0, SEEK_END);
-    if (log->bytes < 0)
-        return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", log->path, strerror(errno));
-    return TEC_OK;
+    tec_status status = step > 0 ? cut_back(path, step, finishing, validated) : TEC_OK;
+    if (status != TEC_OK) {
+        free(path);
+        return status;
+    }
+    return tec_appended_open(&log->lines, path, "lines", step == 0);
 }
 
 tec_status tec_run_log_flush(run_log *log)
 {
-    if (!log->pending)
-        return TEC_OK;
-    size_t length = strlen(log->pending);
-    tec_status status = tec_file_put(log->fd, log->path, log->pending, length, log->bytes);
-    if (status != TEC_OK) {
-        (void)!ftruncate(log->fd, log->bytes); /* readers see whole lines only */
-        return status;
-    }
-    log->bytes += (int64_t)length;
-    free(log->pending);
-    log->pending = NULL;
-    return TEC_OK;
-}
-
-/* Takes over `text`, a line without its end. */
-static void add_line(run_log *log, char *text)
-{
-    bool waiting = log->pending != NULL;
-    char *lines = tec_string_format("%s%s\n", waiting ? log->pending : "", text);
-    free(text);
-    free(log->pending);
-    log->pending = lines;
-    if (tec_run_log_flush(log) != TEC_OK && !waiting) {
-        tec_progress_end();
-        tec_warn("%s; training goes on, and the lines are written once that is possible", tec_error_message());
-    } else if (waiting && !log->pending) {
-        tec_log("%s: the lines that could not be written are written now", log->path);
-    }
+    tec_run_events_flush(&log->events);
+    return tec_appended_flush(&log->lines);
 }
 
 /* Appends a line; takes the object over. */
@@ -124,14 +95,24 @@ static tec_status put(run_log *log, json_t *object)
     char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(object);
     if (!text)
-        return tec_fail(TEC_SYSTEM_ERROR, "%s: a line cannot be formatted: out of memory", log->path);
-    add_line(log, text);
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: a line cannot be formatted: out of memory", log->lines.path);
+    size_t length = strlen(text);
+    text[length] = '\n'; /* in place of the end, which nothing needs any more */
+    tec_appended_add(&log->lines, text, length + 1);
+    free(text);
     return TEC_OK;
+}
+
+/* Appends a line of numbers, and first the event: a kill between the two leaves it twice, not lost. */
+static tec_status put_numbers(run_log *log, json_t *object)
+{
+    tec_run_events_add(&log->events, object);
+    return put(log, object);
 }
 
 tec_status tec_run_log_write(run_log *log, const run_log_line *line)
 {
-    if (!log->path)
+    if (!log->lines.path)
         return TEC_OK;
     json_t *object =
         json_pack("{ss sI sI}", "kind", line->kind, "epoch", (json_int_t)line->epoch, "step", (json_int_t)line->step);
@@ -147,22 +128,22 @@ tec_status tec_run_log_write(run_log *log, const run_log_line *line)
     json_object_set_new(object, "slowest_share", json_real(line->slowest_share));
     json_object_set_new(object, "seconds", json_real(line->seconds));
     json_object_set_new(object, "memory_mb", json_real(line->memory));
-    return put(log, object);
+    return put_numbers(log, object);
 }
 
 tec_status tec_run_log_validation(run_log *log, int64_t epochs, int64_t step, const tec_validation *v)
 {
-    if (!log->path)
+    if (!log->lines.path)
         return TEC_OK;
     double percent = 100 / (double)v->images;
-    return put(log, json_pack("{ss sI sI sI sf sf sf}", "kind", "validation", "epoch", (json_int_t)epochs, "step",
-                              (json_int_t)step, "images", (json_int_t)v->images, "loss", v->loss, "top1",
-                              percent * (double)v->top1, "top5", percent * (double)v->top5));
+    return put_numbers(log, json_pack("{ss sI sI sI sf sf sf}", "kind", "validation", "epoch", (json_int_t)epochs,
+                                      "step", (json_int_t)step, "images", (json_int_t)v->images, "loss", v->loss,
+                                      "top1", percent * (double)v->top1, "top5", percent * (double)v->top5));
 }
 
 tec_status tec_run_log_changes(run_log *log, int64_t epoch, int64_t step, const tec_run_changes *changes)
 {
-    if (!log->path || changes->count == 0)
+    if (!log->lines.path || changes->count == 0)
         return TEC_OK;
     json_t *list = json_object();
     for (int i = 0; i < changes->count; i++) {
@@ -175,10 +156,6 @@ tec_status tec_run_log_changes(run_log *log, int64_t epoch, int64_t step, const 
 
 void tec_run_log_close(run_log *log)
 {
-    if (!log->path)
-        return;
-    if (log->fd >= 0)
-        close(log->fd);
-    free(log->pending);
-    free(log->path);
+    tec_run_events_close(&log->events);
+    tec_appended_close(&log->lines);
 }

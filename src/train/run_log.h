@@ -3,6 +3,9 @@
 #ifndef TEC_TRAIN_RUN_LOG_H
 #define TEC_TRAIN_RUN_LOG_H
 
+#include "appended.h"
+#include "run_events.h"
+
 #include "tec/error.h"
 #include "tec/model.h"
 #include "tec/run.h"
@@ -10,10 +13,8 @@
 #include <stdint.h>
 
 typedef struct run_log {
-    char *path; /* NULL on ranks that do not write */
-    int fd;
-    int64_t bytes; /* of the file */
-    char *pending; /* lines that could not be written yet, for lack of room; NULL: none */
+    appended lines;    /* none on ranks that do not write */
+    run_events events; /* the same numbers for TensorBoard, if its `dir` is set */
 } run_log;
 
 typedef struct run_log_line {
@@ -49,7 +50,7 @@ tec_status tec_run_log_validation(run_log *log, int64_t epochs, int64_t step, co
 /* Says from which step on which settings are others; without changes nothing is written. Fails as above. */
 tec_status tec_run_log_changes(run_log *log, int64_t epoch, int64_t step, const tec_run_changes *changes);
 
-/* Writes the lines that were kept. TEC_SYSTEM_ERROR: still not possible. */
+/* Writes the lines and events that were kept. TEC_SYSTEM_ERROR: still not possible for lines. */
 tec_status tec_run_log_flush(run_log *log);
 
 void tec_run_log_close(run_log *log); /* fine for one that is zeroed */

@@ -1,9 +1,11 @@
-"""Checks a page of `tec report`: report_check.py PAGE [RUN [IDX]]
+"""Checks a page of `tec report`: report_check.py PAGE [RUN [IDX [TRAIN CSV]]]
 
 The HTML is well formed, loads nothing, has a title in every drawing and a description of every picture, and a unit in
 every chart. With RUN, which the page must be of alone: its curves are those of RUN/log.jsonl. With IDX, an image file: the
-pictures are of its images, as they are; visible patches and reconstruction differ from them in hidden patches only. Prints what was found."""
+pictures are of its images, as they are; visible patches and reconstruction differ from them in hidden patches only. With
+TRAIN, an image file, and CSV, what `tec neighbours` finds in it: the nearest images are those. Prints what was found."""
 import base64
+import csv
 import html.parser
 import json
 import re
@@ -169,11 +171,22 @@ def cut(image):
     return [b"".join(row[x:x + 7] for row in rows[y:y + 7]) for y in range(0, 28, 7) for x in range(0, 28, 7)]
 
 
+def check_pair(name, pixels):
+    """Two maps on one scale: the least of both is the darkest colour, the greatest the palest."""
+    shades = {bytes(pixels[i:i + 3]) for i in range(0, len(pixels), 3)}
+    if not {bytes((8, 6, 30)), bytes((252, 246, 168))} <= shades:
+        fail(f"the attention of {name} is not between its least and its greatest value")
+
+
 def check_pictures(page, idx):
     """28 x 28 grey images in patches of 7 pixels."""
-    images, grids = open(idx, "rb").read()[16:], {}
+    images, grids, pairs = open(idx, "rb").read()[16:], {}, {}
     for alt, width, _, _, pixels in page.pictures:
-        what, sample = re.fullmatch(r"(.*) of .*\[(\d+)\]", alt).groups()
+        what, sample, more = re.fullmatch(r"(.*?) of [^:]*\[(\d+)\](: .*)?", alt).groups()
+        if what.startswith("nearest"):
+            continue
+        if more and more != f": {open(idx.replace('images-idx3', 'labels-idx1'), 'rb').read()[8 + int(sample)]}":
+            fail(f"{alt} has another label")
         image = images[784 * int(sample):784 * int(sample) + 784]
         if what == "image" and pixels != image:
             fail(f"{alt} is another image")
@@ -186,6 +199,37 @@ def check_pictures(page, idx):
                 fail(f"{alt}: hidden patches are not grey")
         elif what != "image" and width != 4:
             fail(f"{alt}: {width} instead of 4 patches a side")
+        if re.match(r"(predicted|base's) attention", what):
+            pairs.setdefault((what.split(", ")[1], sample), []).append(pixels)
+    for name, maps in pairs.items():
+        if len(maps) != 2:
+            fail(f"the attention of {name} has {len(maps)} maps instead of 2")
+        check_pair(name, b"".join(maps))
+
+
+def check_nearest(page, train, table):
+    """Every picture is the image that the table has, with its label and similarity."""
+    images = open(train, "rb").read()[16:]
+    labels = open(train.replace("images-idx3", "labels-idx1"), "rb").read()[8:]
+    wanted, found = {}, 0
+    for row in csv.DictReader(open(table)):
+        wanted[row["path"].split("/")[-1], row["rank"]] = row
+    for alt, _, _, _, pixels in page.pictures:
+        if not alt.startswith("nearest"):
+            continue
+        rank, path, name, sample, label, similarity = re.fullmatch(
+            r"nearest (\d) of (.*?): (.*\[(\d+)\]): (\d), ([0-9.]+)", alt).groups()
+        row = wanted[path, rank]
+        # of two that are equally near to the last digit, either may come first
+        if row["neighbour"].split("/")[-1] != name and abs(float(row["similarity"]) - float(similarity)) > 0.0051:
+            fail(f"{alt} instead of {row}")
+        if abs(float(row["similarity"]) - float(similarity)) > 0.0051 or labels[int(sample)] != int(label):
+            fail(f"{alt}: other label or similarity than {row}, {labels[int(sample)]}")
+        if pixels != images[784 * int(sample):784 * int(sample) + 784]:
+            fail(f"{alt} is another image")
+        found += row["neighbour"].split("/")[-1] == name
+    if found < 20:
+        fail(f"only {found} of the nearest images are those of the table")
 
 
 page = Page()
@@ -207,4 +251,6 @@ for chart in page.charts:
 points = check_curves(page, sys.argv[2]) if len(sys.argv) > 2 else 0
 if len(sys.argv) > 3:
     check_pictures(page, sys.argv[3])
+if len(sys.argv) > 5:
+    check_nearest(page, sys.argv[4], sys.argv[5])
 print(f"{len(page.charts)} charts, {points} points, {len(page.pictures)} pictures")

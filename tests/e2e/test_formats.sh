@@ -30,6 +30,7 @@ declare -A expected=(
     [rows]='^row 619 is of image 309 crop \[.*\] queries \[.*\]$|^image \(28, 28, 1\) uint8$'
     [checkpoint]='^width 32 depth 3 with 61776 trained parameters; fixed: decoder_pos_embed pos_embed$|^step 30 epoch 3 batch 31 on 1 ranks$'
     [log]='^3	30	[0-9.]+	[0-9.]+$'
+    [events]='^epoch/loss_fea 3 values, the last one [0-9.]+$|^step/lr 30 values, the last one [0-9.e-]+$'
     [images]='^[0-9]+ image 000000000[012]$'
     [finetune]='^hardest: [0-3], [0-9.]+ % of 50 images$'
     [environment]='^tec .*, 1 ranks of 1 threads on 1 hosts$'
@@ -96,4 +97,6 @@ say "the examples notice damage"
 feature=$(jq '.shards[0].offset.feature' store/manifest.json)
 damaged store store/shard-00000.h5 patch store/shard-00000.h5 $((feature + 100 * 16 * 32 * 2)) 377 377
 damaged checkpoint new/checkpoint.h5 damage_tensor new/checkpoint.h5
+record=$(echo new/events.out.tfevents.*)
+damaged events "$record" patch "$record" 100 377
 damaged pack photos.pack/shard-00000.tar patch photos.pack/shard-00000.tar 3000 377 376

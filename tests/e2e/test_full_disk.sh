@@ -13,6 +13,7 @@ fi
 # shellcheck source=tests/e2e/lib.sh
 source "$(dirname "$0")/lib.sh"
 
+python=${PYTHON:-/usr/bin/python3}
 make_idx train 620 1
 make_settings tiny.yaml
 mkdir disk
@@ -47,13 +48,14 @@ says_on_full_disk() {
     head -c 100m /dev/zero >>disk/another 2>/dev/null || true
     says "$1"
 }
-endless=("${training[@]}" run.dir=disk/run pretrain.epochs=100000 pretrain.log_steps=5)
+endless=("${training[@]}" run.dir=disk/run pretrain.epochs=100000 pretrain.log_steps=5 run.tensorboard=true)
 
 say "a disk that is full for some time: training goes on, log and checkpoints are written later"
 new_disk $((20 * each))
 start_ranks 2 "${endless[@]}"
 wait_for "the second checkpoint" has_file disk/run/checkpoint_prev.h5
 wait_for "a warning" says_on_full_disk 'warning: no checkpoint at step [0-9]+ \(attempt 1\): disk/run/checkpoint.h5.[^ ]*.tmp: (no room for .*|cannot be written): No space left on device; training goes on, the last good checkpoint is disk/run/checkpoint(_prev)?.h5 \(step [0-9]+\); the next attempt'
+wait_for "the events to be kept" says_on_full_disk 'warning: disk/run/events.out.tfevents.[^ ]*.tec: cannot be written: No space left on device; training goes on'
 wait_for "the log to be kept" says_on_full_disk 'warning: disk/run/log.jsonl: cannot be written: No space left on device; training goes on'
 rm disk/another
 wait_for "a checkpoint" says 'the checkpoint of step [0-9]+ is written, after [0-9]+ that could not be'
@@ -63,6 +65,9 @@ end_of_job
 says 'stopped at step [0-9]+ of [0-9]+ after a checkpoint' || fail "it is not said that there is a checkpoint"
 sed -n 's/^{"kind":"step".*"step":\([0-9]*\).*/\1/p' disk/run/log.jsonl | awk '$1 != 5 * NR { exit 1 }' ||
     fail "a line of the log is missing"
+if "$python" -c 'import google.protobuf' 2>"$err"; then
+    "$python" "$repository/tests/e2e/events_check.py" disk/run 1 >"$out" 2>"$err" || fail "$(cat "$err")"
+fi
 run tec pretrain "${endless[@]:1}" pretrain.stop_after_steps=1
 expect_no_temporaries disk
 

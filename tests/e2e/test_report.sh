@@ -57,7 +57,15 @@ run tec finetune -c tiny.yaml finetune.model=base/checkpoint.h5 run.dir=tuned fi
 say "one run, of either kind: the page is whole, its curves are those of the log, the same again"
 expect_exit 0 'base.html: 1 run' tec report base -o base.html
 check base.html base val/images-idx3-ubyte
-has_pictures base.html 36 # 6 images: image, tokens, 2 heads, mask, reconstruction
+has_pictures base.html 72 # 6 images: image, tokens, 2 heads, mask, reconstruction; image, 5 nearest
+for set in train val; do
+    run tec features base/checkpoint.h5 $set/images-idx3-ubyte -o $set.h5
+done
+run tec neighbours train.h5 val.h5 --k 5 -o near.csv
+run tec report base -o near.html report.among=310
+check near.html base val/images-idx3-ubyte train/images-idx3-ubyte near.csv
+run tec report base -o train.html report.images=train/images-idx3-ubyte report.pictures=2
+! grep -q 'alt="nearest [0-9] of \([^:]*\): \1:' train.html || fail "an image is its own neighbour"
 shows base.html 'pretraining from pixels'
 shows base.html '>pretrain.batch</th><td>31</td><td class="more">'
 shows base.html 'class="mark s0".*pretrain.stop_after_steps 14'
@@ -70,7 +78,7 @@ run tec report base -o again.html
 cmp base.html again.html || fail "the same run gives two pages"
 run tec report tuned -o tuned.html
 check tuned.html tuned val/images-idx3-ubyte
-has_pictures tuned.html 24
+has_pictures tuned.html 60
 shows tuned.html 'Confusion matrix'
 (($(grep -c 'taken for' tuned.html) >= 16)) || fail "the confusion matrix is not whole"
 
@@ -79,17 +87,19 @@ run tec targets -c tiny.yaml base.model=base/checkpoint.h5 targets.dir=targets
 run tec pretrain -c tiny.yaml base.model=base/checkpoint.h5 targets.dir=targets run.dir=new pretrain.epochs=2
 run tec report new -o new.html report.pictures=3
 check new.html new val/images-idx3-ubyte
-has_pictures new.html 21 # 3 images: as above, with predicted and base's features in place of the reconstruction
+# 3 images: image, tokens, 2 heads; image, mask, features and the attention of the class token and of two patches, predicted
+# and the base's; image, 5 nearest
+has_pictures new.html 60
 run tec report new -o none.html report.pictures=0
 has_pictures none.html 0
 make_folder photos 3
 expect_exit 0 '' tec report base -o photos.html report.images=photos report.pictures=4
 check photos.html base
-has_pictures photos.html 24
+has_pictures photos.html 48
 mv base elsewhere
 expect_exit 0 'new lacks pictures: .*base/checkpoint.h5' tec report new -o lone.html report.pictures=3
 shows lone.html 'new lacks pictures: .*base/checkpoint.h5'
-has_pictures lone.html 12
+has_pictures lone.html 30
 mv elsewhere base
 expect_exit 0 'new lacks pictures: .*photos.gone' tec report new -o lone.html report.images=photos.gone
 shows lone.html 'new lacks pictures: .*photos.gone'
@@ -97,11 +107,47 @@ has_pictures lone.html 0
 
 if command -v chromium >"$out"; then
     say "in a browser, narrow and wide"
-    in_browser new.html 21
-    in_browser tuned.html 24
+    in_browser new.html 60
+    in_browser tuned.html 60
 else
     echo "SKIPPED: report in a browser: there is no chromium (Debian: chromium)"
 fi
+
+say "target stores: that of a run, and by themselves, also unfinished and damaged ones"
+shows new.html '<h2>Target store: targets</h2>'
+for type in float16 int8; do
+    run tec targets -c tiny.yaml base.model=base/checkpoint.h5 targets.dir=store-$type targets.type=$type targets.shard_mb=1
+done
+expect_exit 0 'stores.html: 0 runs, 2 target stores' tec report store-float16 store-int8 -o stores.html
+check stores.html
+for type in float16 int8; do
+    code=0
+    "$python" "$repository/tests/e2e/store_check.py" stores.html store-$type >"$out" 2>"$err" || code=$?
+    ((code != 77)) || { echo "SKIPPED: numbers of target stores: there is no h5py" && break; }
+    ((code == 0)) || fail "$(cat "$err")"
+    say "store-$type: $(cat "$out")"
+done
+patch store-int8/shard-00000.h5 "$(sed -n 's/.*"feature": *\([0-9]*\).*/\1/p' store-int8/manifest.json | head -n 1)" 101 102
+mv store-float16/manifest.json store-float16/begun.json
+expect_exit 0 'stores.html: 0 runs, 1 target store' tec report store-float16 -o stores.html
+shows stores.html '>not finished<'
+rm store-float16/shard-00000.h5
+expect_exit 2 'store-float16: no shard of this target store' tec report store-float16 -o stores.html
+expect_exit 0 'shard-00000.h5: row 0.*checksum' tec report base store-int8 -o stores.html
+check stores.html
+shows stores.html 'class="shard damaged" .*<title>shard 0: damaged, 310 rows'
+
+say "the tables of tec bench"
+run tec bench --size tiny --batch 2 --steps 1 --json bench.json
+expect_exit 0 'bench.html: 0 runs, 1 machine' tec report bench.json -o bench.html
+check bench.html
+images=$(awk -F'[:,]' '/"images_per_second"/ { printf "%.4g", $2; exit }' bench.json)
+shows bench.html "<td>tiny</td><td>step</td>.*<td class=\"number\">$images</td>"
+(($(grep -c '<tr><td' bench.html) >= 15)) || fail "rows are missing from the tables of bench.html"
+if command -v chromium >"$out"; then
+    in_browser bench.html 0
+fi
+expect_exit 2 'tiny.json was not written by .tec bench --json.' bash -c "echo '{}' >tiny.json && exec '$program' report tiny.json -o no.html"
 
 say "several runs side by side: what differs is marked"
 cp -r base other

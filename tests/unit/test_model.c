@@ -85,6 +85,43 @@ static void test_predictions(void **state)
     tiny_model_free(&tiny);
 }
 
+/* -sum over the patches of softmax(target / tau) log softmax(predicted) */
+static double cross_entropy(const real *predicted, const real *target, int L, double tau)
+{
+    double sum = 0, of_target = 0, of_predicted = 0;
+    for (int l = 0; l < L; l++) {
+        of_target += exp((double)target[l] / tau);
+        of_predicted += exp((double)predicted[l]);
+    }
+    for (int l = 0; l < L; l++)
+        sum -= exp((double)target[l] / tau) / of_target * ((double)predicted[l] - log(of_predicted));
+    return sum;
+}
+
+/* The loss of the attention is that of what is predicted of it. */
+static void test_predicted_attention(void **state)
+{
+    tiny_model tiny = tiny_model_make((int)(intptr_t)*state, 2);
+    const tec_model_config *c = &tiny.config;
+    int L = tec_model_patches(c), rows = (1 + tiny.topk) * c->base_heads;
+    double want[2] = {0, 0}, got = 0;
+    real predicted[2 * 64 * 64];
+    if (c->kind != TEC_MODEL_TEC || !c->predict_attention) {
+        tiny_model_free(&tiny);
+        return;
+    }
+    assert_true(rows * L <= 64 * 64);
+    tec_model_forward(tiny.model, tiny.example, 2, both, 1, want);
+    tec_model_predict_attention(tiny.model, tiny.example, 2, predicted);
+    for (int b = 0; b < 2; b++)
+        for (int r = 0; r < rows; r++)
+            got +=
+                cross_entropy(predicted + (b * rows + r) * L, tiny.example[b].attention + r * L, L, c->attention_tau) /
+                rows;
+    assert_number("cross-entropy of the predicted attention", got, want[1], LOSS_TOLERANCE);
+    tiny_model_free(&tiny);
+}
+
 static void test_scale_and_weights(void **state)
 {
     tiny_model tiny = tiny_model_make((int)(intptr_t)*state, 2);
@@ -262,6 +299,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         EVERY_MODEL(test_losses_are_those_of_the_reference),
         EVERY_MODEL(test_predictions),
+        EVERY_MODEL(test_predicted_attention),
         EVERY_MODEL(test_scale_and_weights),
         EVERY_MODEL(test_micro_batches_accumulate),
         EVERY_MODEL(test_fewer_examples),

@@ -259,7 +259,14 @@ static void test_help(void **state)
                         "      thread: a helper thread per rank sums gradients over the ranks during the "
                         "computation; for slow networks, such as Ethernet\n"
                         "  run.bucket_mb=4                      whole number, 1 <= x <= 1024\n"
-                        "      megabytes of gradients per allreduce\n");
+                        "      megabytes of gradients per allreduce\n"
+                        "  run.tensorboard=false                true | false\n"
+                        "      write the numbers of log.jsonl to event files in run.dir, too, which TensorBoard shows "
+                        "while the run goes on\n"
+                        "  run.pictures=0                       whole number, 0 <= x <= 64\n"
+                        "      with run.tensorboard: the pictures of `tec report` of so many images of data.val, else "
+                        "data.train, after every epoch that has a checkpoint; rank 0 opens that and the base model for "
+                        "it, which takes the memory of both, and the other ranks wait\n");
     free(text);
 }
 

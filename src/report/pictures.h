@@ -1,0 +1,36 @@
+/* Module report, private. What tables of pictures are made with. S image size, c channels, L patches, D width. */
+#ifndef TEC_REPORT_PICTURES_H
+#define TEC_REPORT_PICTURES_H
+
+#include "parts.h"
+#include "pca.h"
+
+/* Numbers of an image: S * S * c. */
+size_t tec_pictures_pixels(const tec_report_images *images);
+
+/* A table whose first column has the images themselves. */
+void tec_pictures_begin(tec_report_pictures *p, const tec_report_images *images);
+
+/* Adds a sentence on how to read the table. */
+void tec_pictures_hint(tec_report_pictures *p, const char *text);
+
+/* The images as a model takes them [count, c, S, S]; the caller frees them. */
+real *tec_pictures_normalise(const tec_report_images *images, const tec_normalisation *n);
+
+/* A column with the patches of `side` pixels that stay visible. */
+void tec_pictures_masks(tec_report_pictures *p, const tec_report_images *images, int side);
+
+/* Values [patches] as heat, from `low` (black) to `high` (yellow). */
+void tec_pictures_heat(tec_report_picture *picture, const double *value, int patches, double low, double high);
+
+/* Makes *low and *high the range of the values [count], and of what they were. */
+void tec_pictures_range(const double *value, int count, double *low, double *high);
+
+/* Adds weight times the softmax of logits / tau [L] to share [L]. */
+void tec_pictures_add_softmax(const real *logit, int L, double tau, double weight, double *share);
+
+/* Rows [count, D] as colours; `only`: the patches that they are of [count], the others are grey. NULL: all. */
+void tec_pictures_colours(tec_report_picture *picture, const pca *p, const real *rows, int patches, const int *only,
+                          int count);
+
+#endif
