@@ -5,6 +5,7 @@
 #   REAL=double    all arithmetic in double precision      SAN=address,undefined   sanitizers; OPTIMISE=-O1 builds them
 #                                                          faster: make check SAN=address,undefined OPTIMISE=-O1 SLURM=no
 #   CLONES=no      without code for AVX2 and AVX-512 beside the plain one; for tests of ranks on different processors
+#   WEBP=no TIFF=no GIF=no   without the library for such images, which are then refused by name
 #   V=1            show the commands
 #   PREFIX         where `make install` puts the program   BUILD                   where objects and programs go
 
@@ -27,15 +28,35 @@ BLAS_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags openblas 2>/dev/null)
 HDF5_LIBS ?= $(shell $(PKG_CONFIG) --libs $(HDF5_PACKAGE) 2>/dev/null || echo -lhdf5)
 HDF5_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags $(HDF5_PACKAGE) 2>/dev/null)
 
+# Decoders that a build can do without. GIF=no leaves one out; where a header is not found, it is left out by itself.
+OPTIONAL := WEBP TIFF GIF
+TIFF_HEADER := tiffio.h
+TIFF_PACKAGES := libtiff-4
+TIFF_LINK := -ltiff
+WEBP_HEADER := webp/demux.h
+WEBP_PACKAGES := libwebp libwebpdemux
+WEBP_LINK := -lwebpdemux -lwebp
+GIF_HEADER := gif_lib.h
+GIF_PACKAGES := libgif
+GIF_LINK := -lgif
+optional_cflags = $(shell $(PKG_CONFIG) --cflags $($(1)_PACKAGES) 2>/dev/null)
+optional_libs = $(shell $(PKG_CONFIG) --libs $($(1)_PACKAGES) 2>/dev/null || echo $($(1)_LINK))
+has_header = $(shell printf '\#include <stdio.h>\n\#include <$($(1)_HEADER)>\n' | \
+	$(CC) $(CPPFLAGS) $(call optional_cflags,$(1)) -x c -E - >/dev/null 2>&1 && echo yes || echo no)
+$(foreach name,$(OPTIONAL),$(if $(filter undefined,$(origin $(name))),$(eval $(name) := $(call has_header,$(name)))))
+DECODERS := $(foreach name,$(OPTIONAL),$(if $(filter yes,$($(name))),$(name)))
+DECODER_CFLAGS := $(foreach name,$(DECODERS),$(call optional_cflags,$(name)))
+DECODER_LIBS := $(foreach name,$(DECODERS),$(call optional_libs,$(name)))
+
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 CPPFLAGS += -I. -Iinclude -I$(BUILD)/generated -D_GNU_SOURCE $(if $(filter double,$(REAL)),-DTEC_REAL_DOUBLE) \
-	$(if $(filter no,$(CLONES)),-DTEC_NO_CLONES)
+	$(if $(filter no,$(CLONES)),-DTEC_NO_CLONES) $(DECODERS:%=-DTEC_%)
 # ISO C alone would keep a * b + c from being one instruction.
 CFLAGS += -std=c11 $(OPTIMISE) -g -fopenmp -fno-math-errno -fno-trapping-math -ffp-contract=fast $(WARN) \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
-	$(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null) $(HDF5_CFLAGS) $(BLAS_CFLAGS)
+	$(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null) $(HDF5_CFLAGS) $(BLAS_CFLAGS) $(DECODER_CFLAGS)
 LDLIBS += $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null || echo -lyaml -ljpeg -lpng -lz -ljansson -lzip -lprotobuf-c) \
-	$(HDF5_LIBS) $(BLAS_LIBS) -lpthread -lm
+	$(DECODER_LIBS) $(HDF5_LIBS) $(BLAS_LIBS) -lpthread -lm
 
 LIBRARY_SOURCES := $(sort $(wildcard src/*/*.c))
 PROGRAM_SOURCES := $(sort $(wildcard jobs/*.c))
@@ -121,7 +142,7 @@ test-programs: $(TEST_PROGRAMS)
 check: deps
 	@$(PARALLEL_MAKE) all test-programs
 	@$(PARALLEL_MAKE) REAL=double BUILD=$(BUILD)/double build-gradient-tests
-	@$(PARALLEL_MAKE) CLONES=no OPTIMISE=-O1 BUILD=$(BUILD)/plain all
+	@$(PARALLEL_MAKE) CLONES=no OPTIMISE=-O1 $(OPTIONAL:%=%=no) BUILD=$(BUILD)/plain all
 	@BUILD=$(BUILD) tests/check
 
 # Only the jobs on a Slurm of virtual nodes, which needs root. `make check` runs them too, unless SLURM=no.
@@ -134,7 +155,7 @@ GRADIENT_TESTS := $(filter tests/unit/test_ops% tests/unit/test_model%,$(TEST_SO
 .PHONY: build-gradient-tests
 build-gradient-tests: $(GRADIENT_TESTS:%.c=$(BUILD)/%) $(BUILD)/tec
 
-# Looks for inputs that make a parser of model files crash or hang, from those in tests/fuzz/corpus-* (which the unit
+# Looks for inputs that make a parser of model files or images crash or hang, from those in tests/fuzz/corpus-* (which the unit
 # tests replay); FUZZ_SECONDS for each. What is found stays in $(BUILD)/fuzz/found.
 FUZZ_SECONDS ?= 600
 .PHONY: fuzz fuzz-programs
@@ -156,26 +177,31 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_HELPERS:%.c=$(BUILD)/o
 	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 DEBIAN_PACKAGES := gcc make pkg-config libopenmpi-dev openmpi-bin libopenblas-dev libhdf5-dev libyaml-dev \
-	libjpeg62-turbo-dev libpng-dev zlib1g-dev libjansson-dev libzip-dev libprotobuf-c-dev protobuf-c-compiler libcmocka-dev dataset-fashion-mnist
+	libjpeg62-turbo-dev libpng-dev zlib1g-dev libjansson-dev libzip-dev libprotobuf-c-dev protobuf-c-compiler libwebp-dev libtiff-dev libgif-dev \
+	libcmocka-dev dataset-fashion-mnist
 SLURM_PACKAGES := munge slurm-wlm
-SPACK_PACKAGES := openmpi openblas hdf5 libyaml libjpeg-turbo libpng zlib jansson libzip protobuf-c cmocka
+SPACK_PACKAGES := openmpi openblas hdf5 libyaml libjpeg-turbo libpng zlib jansson libzip protobuf-c libwebp libtiff giflib cmocka
 HEADERS := mpi.h hdf5.h cblas.h yaml.h stdio.h jpeglib.h png.h zlib.h jansson.h zip.h protobuf-c/protobuf-c.h stdarg.h stddef.h \
 	stdint.h setjmp.h cmocka.h
 FASHION_MNIST := /usr/share/datasets/fashion-mnist
+HAVE_DECODERS = test '$(words $(DECODERS))' = '$(words $(OPTIONAL))'
 HAVE_ALL = command -v mpirun >/dev/null && command -v $(PROTOC_C) >/dev/null && test -d $(FASHION_MNIST) && \
-	printf '\#include <%s>\n' $(HEADERS) | $(CC) $(CPPFLAGS) $(CFLAGS) -E - >/dev/null 2>&1
+	printf '\#include <%s>\n' $(HEADERS) | $(CC) $(CPPFLAGS) $(CFLAGS) -x c -E - >/dev/null 2>&1
 
 deps:
-	@if $(HAVE_ALL); then exit 0; fi; \
+	@if $(HAVE_ALL) && $(HAVE_DECODERS); then exit 0; fi; \
 	sudo=; test "$$(id -u)" = 0 || sudo='sudo -n'; \
 	if command -v apt-get >/dev/null && { test -z "$$sudo" || $$sudo true 2>/dev/null; }; then \
 		$$sudo apt-get update -qq && \
-		$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(DEBIAN_PACKAGES); \
+		$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(DEBIAN_PACKAGES) || \
+		$(HAVE_ALL); \
+	elif $(HAVE_ALL); then \
+		echo 'tec is built without $(filter-out $(DECODERS),$(OPTIONAL)) images, for which libraries are missing.'; \
 	else \
 		echo 'tec needs these libraries, and this user may not install them:'; \
 		echo '  Debian:  apt-get install $(DEBIAN_PACKAGES)'; \
 		echo '  Spack:   spack install $(SPACK_PACKAGES)'; \
-		echo '  modules: module load gcc openmpi openblas hdf5 libyaml libjpeg-turbo libpng zlib jansson libzip protobuf-c cmocka'; \
+		echo '  modules: module load gcc openmpi openblas hdf5 libyaml libjpeg-turbo libpng zlib jansson libzip protobuf-c libwebp libtiff giflib cmocka'; \
 		echo 'The data set of the demo and of some tests is Debian'\''s dataset-fashion-mnist in $(FASHION_MNIST).'; \
 		exit 1; \
 	fi

@@ -15,10 +15,19 @@
 #include <zlib.h>
 /* After stdio.h, which it needs. */
 #include <jpeglib.h>
+#ifdef TEC_GIF
+#include <gif_lib.h>
+#endif
+#ifdef TEC_TIFF
+#include <tiffio.h>
+#endif
+#ifdef TEC_WEBP
+#include <webp/decode.h>
+#endif
 
-#ifdef LIBJPEG_TURBO_VERSION
 #define TEXT_OF_(x) #x
 #define TEXT_OF(x) TEXT_OF_(x)
+#ifdef LIBJPEG_TURBO_VERSION
 #define JPEG_LIBRARY "libjpeg-turbo " TEXT_OF(LIBJPEG_TURBO_VERSION)
 #else
 #define JPEG_LIBRARY "libjpeg"
@@ -30,6 +39,30 @@
 #define COMPILER "gcc " __VERSION__
 #endif
 
+/* Of libraries that a build may lack. */
+static void print_decoders(FILE *out)
+{
+#ifdef TEC_WEBP
+    int version = WebPGetDecoderVersion();
+    fprintf(out, "libwebp %d.%d.%d, ", version >> 16, version >> 8 & 255, version & 255);
+#else
+    fputs("without libwebp, ", out);
+#endif
+#ifdef TEC_TIFF
+    const char *tiff = strstr(TIFFGetVersion(), "Version "); /* "LIBTIFF, Version 4.5.0", and more lines */
+    tiff = tiff ? tiff + strlen("Version ") : "";
+    fprintf(out, "libtiff %.*s, ", (int)strcspn(tiff, "\n"), tiff);
+#else
+    fputs("without libtiff, ", out);
+#endif
+#ifdef TEC_GIF
+    fputs("giflib " TEXT_OF(GIFLIB_MAJOR) "." TEXT_OF(GIFLIB_MINOR) "." TEXT_OF(GIFLIB_RELEASE), out);
+#else
+    fputs("without giflib", out);
+#endif
+    fputc('\n', out);
+}
+
 void tec_versions_print(FILE *out)
 {
     char mpi[256], hdf5[32];
@@ -40,5 +73,6 @@ void tec_versions_print(FILE *out)
     fprintf(out, "libyaml %s, jansson %s, %s, libpng %s, zlib %s, libzip %s, protobuf-c %s\n",
             yaml_get_version_string(), jansson_version_str(), JPEG_LIBRARY, png_get_libpng_ver(NULL), zlibVersion(),
             zip_libzip_version(), protobuf_c_version());
+    print_decoders(out);
     fprintf(out, "compiled by %s\n", COMPILER);
 }

@@ -29,6 +29,9 @@ typedef struct tec_dataset tec_dataset;
  *              alone), hidden ones and what systems leave behind, links that lead nowhere. Classes are the first
  *              folders that hold an image at any depth, sorted bytewise; a folder without files gets no number
  *   a pack     of a folder
+ *   list file  .csv, .tsv, .txt or .lst: lines of a path relative to it, and a label behind a comma (semicolon, tab) in
+ *              all of them or in none, with or without a header. It is the folder that it is in, with these images
+ *              only, and with TEC_LABELS_AUTO the labels are the classes, sorted bytewise or, if all are numbers, as these
  *   IDX        an image file, gzipped or not; labels are looked for under its name with labels-idx1 in place of
  *              images-idx3. Only the header is read here
  *

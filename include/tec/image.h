@@ -25,6 +25,9 @@ typedef enum tec_image_note {
     TEC_IMAGE_JPEG_CODE,    /* a bad Huffman code */
     TEC_IMAGE_JPEG_PART,    /* the data of a part end early: it is grey */
     TEC_IMAGE_JPEG_OTHER,   /* markers that are damaged or out of place */
+    TEC_IMAGE_TIFF_DATA,    /* data that libtiff warns of, or an end that is missing behind them */
+    TEC_IMAGE_GIF_END,      /* the end is missing, behind the pixels of the first picture */
+    TEC_IMAGE_BMP_END,      /* padding or an end mark is missing, behind the pixels */
     TEC_IMAGE_TURNED,       /* an EXIF orientation that is ignored */
     TEC_IMAGE_NOTES
 } tec_image_note;

@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* In the order in which they are asked: a pack is a folder too, so it comes first. */
-static const tec_dataset_kind *const kinds[] = {&tec_dataset_pack, &tec_dataset_folder, &tec_dataset_idx};
+/* In the order in which they are asked: a pack is a folder too, so it comes first. A kind that only scans stands behind
+ * the one whose list it writes. */
+static const tec_dataset_kind *const kinds[] = {&tec_dataset_pack, &tec_dataset_folder, &tec_dataset_csv,
+                                                &tec_dataset_idx};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 /* ---- scan ---- */

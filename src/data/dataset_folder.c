@@ -39,6 +39,11 @@ typedef struct walk {
     int64_t lose;          /* such classes */
     char *dead;            /* the first dead link that is an image; NULL: none */
     int64_t dead_links;
+    struct {
+        const char *kind, *library; /* of the first */
+        char *path;                 /* NULL: none */
+        int64_t count;
+    } lacking; /* images of kinds that this build has no library for */
 } walk;
 
 /* The folders that we are in, up to the root: one that comes up again is a loop of symbolic links. */
@@ -179,6 +184,17 @@ static tec_status visit_dead_link(walk *w, const char *name, const char *path, b
     return TEC_OK;
 }
 
+static void take_by_name(walk *w, const char *name, const char *path, long long bytes)
+{
+    const char *kind, *library = tec_image_lacking(name, &kind);
+    tec_found_add(w->found, path)->bytes = bytes;
+    if (!library || w->lacking.count++ > 0)
+        return;
+    w->lacking.kind = kind;
+    w->lacking.library = library;
+    w->lacking.path = tec_string_copy(path);
+}
+
 static void take_by_content(walk *w, const char *name, const char *path, long long bytes)
 {
     tec_found_add(w->found, path)->bytes = bytes;
@@ -210,7 +226,7 @@ static tec_status visit_found(walk *w, DIR *dir, const char *name, const char *p
     if (!S_ISREG(info.st_mode))
         tec_passed_over_note(&w->over, TEC_PASSED_SPECIAL, path);
     else if (tec_image_is_named(name))
-        tec_found_add(w->found, path)->bytes = (long long)info.st_size;
+        take_by_name(w, name, path, (long long)info.st_size);
     else if (tec_passed_over_is_text(name)) /* where readdir does not tell files from folders */
         note_text(w, path, "");
     else
@@ -308,6 +324,15 @@ static tec_status refuse_lost(const walk *w)
                     w->root, w->lost, more);
 }
 
+static tec_status refuse_lacking(const walk *w)
+{
+    return tec_fail(TEC_USER_ERROR,
+                    "%s: %lld image%s for which this build of tec lacks a library: %s%s is a %s image, which needs %s; "
+                    "install it and build tec anew, or move such files away",
+                    w->root, (long long)w->lacking.count, tec_plural(w->lacking.count), w->lacking.path,
+                    w->lacking.count > 1 ? ", the first," : "", w->lacking.kind, w->lacking.library);
+}
+
 /* Files that are images only by their content: worth a warning where they are probably not meant. */
 static void say_taken(const walk *w)
 {
@@ -345,6 +370,8 @@ static tec_status judge(walk *w, tec_label_mode labels, FILE *list)
         return tec_fail(TEC_USER_ERROR, "%s: this pack is not finished (no pack.json): run `tec pack` again", w->root);
     if (w->found->count == 0)
         return refuse_empty(w);
+    if (w->lacking.count && !w->notes->skip)
+        return refuse_lacking(w);
     if (w->lost && tec_found_is_labelled(w->found, labels))
         return refuse_lost(w);
     if (w->lost)
@@ -366,6 +393,7 @@ static tec_status scan(const char *root, tec_label_mode labels, tec_scan_notes *
     if (status == TEC_OK)
         status = judge(&w, labels, list);
     free(w.lost);
+    free(w.lacking.path);
     free(w.dead);
     free_texts(&w.texts);
     tec_passed_over_free(&w.taken);

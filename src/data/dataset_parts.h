@@ -33,7 +33,7 @@ const char *tec_list_next(tec_list_cursor *cursor);
 
 /* `index` counts all samples that there are, before a limit. */
 typedef struct tec_dataset_kind {
-    const char *title; /* the first text of its lists */
+    const char *title; /* the first text of its lists; of another kind: that one opens them, and only scan is there */
     bool one_size;     /* all images have the same */
 
     /* Is `path` such a set? The first kind of the table that says yes scans it, so that kinds which look inside a
@@ -64,7 +64,7 @@ typedef struct tec_dataset_kind {
     void (*read_from)(tec_dataset *set, const char *dir);
 } tec_dataset_kind;
 
-extern const tec_dataset_kind tec_dataset_folder, tec_dataset_pack, tec_dataset_idx;
+extern const tec_dataset_kind tec_dataset_folder, tec_dataset_pack, tec_dataset_csv, tec_dataset_idx;
 
 /* ---- an open set ---- */
 

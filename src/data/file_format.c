@@ -20,6 +20,7 @@ typedef struct signature {
 #define ALSO(text_, offset_) .also = text_, .also_length = sizeof text_ - 1, .also_offset = offset_
 #define IMAGE(name_, what_, ...) .format = {.name = name_, .what = what_, .endings = {__VA_ARGS__}, .image = true}
 #define TEXT(name_, what_, ...) .format = {.name = name_, .what = what_, .endings = {__VA_ARGS__}, .text = true}
+#define RECIPE(text_) .format.recipe = text_
 #define OTHER(name_, what_, ...) .format = {.name = name_, .what = what_, .endings = {__VA_ARGS__}}
 
 /* clang-format off */
@@ -27,8 +28,9 @@ static const signature signatures[] = {
     {BYTES("RIFF"), ALSO("WEBP", 8), IMAGE("WebP", "a WebP image", ".webp")},
     {BYTES("GIF8"), IMAGE("GIF", "a GIF image", ".gif")},
     {BYTES("BM"), ALSO("\0\0\0\0", 6), IMAGE("BMP", "a BMP image", ".bmp", ".dib")},
-    {BYTES("II*\0"), IMAGE("TIFF", "a TIFF image", ".tif", ".tiff")},
-    {BYTES("MM\0*"), IMAGE("TIFF", "a TIFF image", ".tif", ".tiff")},
+    {BYTES("II*\0"), ALSO("CR", 8), IMAGE("CR2", "a raw image of a camera (CR2)", ".cr2")},
+    {BYTES("II*\0"), IMAGE("TIFF", "a TIFF file that begins with a small copy (a raw image of a camera?)", ".nef", ".dng", ".arw", ".tif")},
+    {BYTES("MM\0*"), IMAGE("TIFF", "a TIFF file that begins with a small copy (a raw image of a camera?)", ".nef", ".dng", ".arw", ".tif")},
     {BYTES("II+\0"), IMAGE("BigTIFF", "a BigTIFF image", ".tif", ".tiff", ".btf")},
     {BYTES("MM\0+"), IMAGE("BigTIFF", "a BigTIFF image", ".tif", ".tiff", ".btf")},
     {BYTES("ftypavi"), .offset = 4, IMAGE("AVIF", "an AVIF image", ".avif")},
@@ -61,7 +63,7 @@ static const signature signatures[] = {
     {BYTES("#?RADIANCE"), IMAGE("Radiance HDR", "a Radiance HDR image", ".hdr")},
     {BYTES("#?RGBE"), IMAGE("Radiance HDR", "a Radiance HDR image", ".hdr")},
     {BYTES("qoif"), IMAGE("QOI", "a QOI image", ".qoi")},
-    {BYTES("DICM"), .offset = 128, IMAGE("DICOM", "a DICOM image", ".dcm", ".dicom")},
+    {BYTES("DICM"), .offset = 128, IMAGE("DICOM", "a DICOM image", ".dcm", ".dicom"), RECIPE("dcmj2pnm --write-png --min-max-window FILE.dcm FILE.png, of DCMTK, or another window")},
     {BYTES("SIMPLE  ="), IMAGE("FITS", "a FITS image", ".fits", ".fit", ".fts")},
     {BYTES("n+1\0"), .offset = 344, IMAGE("NIfTI", "a NIfTI image", ".nii")},
     {BYTES("\x0a\5\1\x08"), IMAGE("PCX", "a PCX image", ".pcx")},

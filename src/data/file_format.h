@@ -14,6 +14,7 @@ typedef struct tec_file_format {
     const char *name;       /* "WebP" */
     const char *what;       /* for messages: "a WebP image" */
     const char *endings[5]; /* of file names, in lower case, that tell it too; at most 4, then NULL */
+    const char *recipe;     /* what makes of it a file that is read; NULL: nothing in particular */
     bool image;             /* does it hold pictures? */
     bool text;              /* is it for people to read? */
 } tec_file_format;

@@ -20,6 +20,8 @@
 
 typedef struct tec_found_file {
     char *path; /* relative to the root, owned */
+    char
+        *label; /* the name of its class, owned; NULL: its first folder is called so. The same for all files of a set */
     long long bytes, offset;
     int shard;
     uint32_t crc;
@@ -40,7 +42,8 @@ void tec_found_free(tec_found *found);
 /* Are the first folders of the files their classes? */
 bool tec_found_is_labelled(const tec_found *found, tec_label_mode labels);
 
-/* Sorts the files by path and writes the list. TEC_USER_ERROR: no files. */
+/* Sorts the files by path and writes the list. With labels of their own, unless there are to be none or those of folders,
+ * the classes are these, sorted bytewise or, if all are whole numbers, by number. TEC_USER_ERROR: no files, or one twice. */
 tec_status tec_found_write(tec_found *found, const char *root, tec_label_mode labels, tec_scan_notes *notes,
                            FILE *list);
 

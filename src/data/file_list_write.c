@@ -23,10 +23,16 @@ tec_found_file *tec_found_add(tec_found *found, const char *path)
     return file;
 }
 
+static void free_file(tec_found_file *file)
+{
+    free(file->path);
+    free(file->label);
+}
+
 void tec_found_free(tec_found *found)
 {
     for (size_t i = 0; i < found->count; i++)
-        free(found->file[i].path);
+        free_file(&found->file[i]);
     free(found->file);
     *found = (tec_found){0};
 }
@@ -66,20 +72,49 @@ static void drop_unclassed(tec_found *found, const char *root, tec_scan_notes *n
     found->count = kept;
 }
 
-/* The first folders of all paths, sorted. The caller frees the names and the array. */
-static char **class_names(const tec_found *found, size_t *count)
+/* The class of a file, which the caller frees. */
+static char *class_of(const tec_found_file *file)
+{
+    if (file->label)
+        return tec_string_copy(file->label);
+    return tec_string_format("%.*s", (int)strcspn(file->path, "/"), file->path);
+}
+
+static bool is_number(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    return digits > 0 && digits < 10 && !text[digits];
+}
+
+static int by_number(const void *a, const void *b)
+{
+    long x = atol(*(char *const *)a), y = atol(*(char *const *)b);
+    return x != y ? (x > y) - (x < y) : by_name(a, b);
+}
+
+/* The classes of all files, sorted; *order compares two of them. The caller frees the names and the array. */
+static char **class_names(const tec_found *found, size_t *count, int (**order)(const void *, const void *))
 {
     char **name = tec_allocate(found->count * sizeof *name);
-    size_t n = 0;
+    size_t n = 0, kept = 0;
+    bool numbers = found->file[0].label != NULL;
     for (size_t i = 0; i < found->count; i++) {
-        size_t length = strcspn(found->file[i].path, "/");
+        name[n] = class_of(&found->file[i]);
+        numbers = numbers && is_number(name[n]);
         /* Paths are sorted: those with the same first folder are neighbours. */
-        if (n && strlen(name[n - 1]) == length && !strncmp(name[n - 1], found->file[i].path, length))
-            continue;
-        name[n++] = tec_string_format("%.*s", (int)length, found->file[i].path);
+        if (n > 0 && !strcmp(name[n - 1], name[n]))
+            free(name[n]);
+        else
+            n++;
     }
-    qsort(name, n, sizeof *name, by_name);
-    *count = n;
+    *order = numbers ? by_number : by_name;
+    qsort(name, n, sizeof *name, *order);
+    for (size_t i = 0; i < n; i++)
+        if (kept > 0 && !strcmp(name[kept - 1], name[i]))
+            free(name[i]);
+        else
+            name[kept++] = name[i];
+    *count = kept;
     return name;
 }
 
@@ -95,17 +130,17 @@ static void write_file(const tec_found *found, size_t i, long label, FILE *list)
 static void write_labelled(const tec_found *found, FILE *list)
 {
     size_t classes;
-    char **name = class_names(found, &classes);
+    int (*order)(const void *, const void *);
+    char **name = class_names(found, &classes, &order);
     fprintf(list, "%zu%c", classes, 0);
     for (size_t c = 0; c < classes; c++)
         fprintf(list, "%s%c", name[c], 0);
     fprintf(list, "%zu%c", found->count, 0);
     for (size_t i = 0; i < found->count; i++) {
-        const char *path = found->file[i].path;
-        char *first = tec_string_format("%.*s", (int)strcspn(path, "/"), path);
-        char **match = bsearch(&first, name, classes, sizeof *name, by_name);
+        char *mine = class_of(&found->file[i]);
+        char **match = bsearch(&mine, name, classes, sizeof *name, order);
         write_file(found, i, (long)(match - name), list);
-        free(first);
+        free(mine);
     }
     for (size_t c = 0; c < classes; c++)
         free(name[c]);
@@ -133,6 +168,8 @@ static size_t count_loose(const tec_found *found, const char **first)
 bool tec_found_is_labelled(const tec_found *found, tec_label_mode labels)
 {
     const char *first;
+    if (labels == TEC_LABELS_AUTO && found->count && found->file[0].label)
+        return true;
     return labels == TEC_LABELS_FOLDERS || (labels == TEC_LABELS_AUTO && !count_loose(found, &first));
 }
 
@@ -155,13 +192,16 @@ tec_status tec_found_write(tec_found *found, const char *root, tec_label_mode la
 {
     if (found->count)
         qsort(found->file, found->count, sizeof *found->file, by_path);
+    for (size_t i = 1; i < found->count; i++)
+        if (!strcmp(found->file[i - 1].path, found->file[i].path))
+            return tec_fail(TEC_USER_ERROR, "%s: %s is listed twice", root, found->file[i].path);
     if (labels == TEC_LABELS_FOLDERS)
         drop_unclassed(found, root, notes);
     char endings[256];
     if (!found->count)
         return tec_fail(TEC_USER_ERROR, "%s: no image (%s) in %s", root, tec_image_endings(endings, sizeof endings),
                         labels == TEC_LABELS_FOLDERS ? "any class folder of it" : "it or below");
-    if (labels == TEC_LABELS_AUTO)
+    if (labels == TEC_LABELS_AUTO && !found->file[0].label)
         warn_of_loose(found, root, notes);
     notes->images = (int64_t)found->count;
     fprintf(list, "%s%c", root, 0);

@@ -10,7 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
-static const tec_image_codec *const codecs[] = {&tec_image_jpeg, &tec_image_png};
+static const tec_image_codec *const codecs[] = {&tec_image_jpeg, &tec_image_png, &tec_image_webp, &tec_image_tiff,
+                                                &tec_image_gif,  &tec_image_bmp, &tec_image_pnm};
 enum { CODECS = sizeof codecs / sizeof *codecs };
 
 static const tec_image_codec *find_codec(const uint8_t *data, size_t bytes)
@@ -28,18 +29,28 @@ static void append(char *text, size_t size, const char *between, const char *wor
     snprintf(text + used, size - used, "%s%s", used ? between : "", word);
 }
 
+char *tec_image_names(char *text, size_t size, const char *last)
+{
+    char before_last[16];
+    snprintf(before_last, sizeof before_last, " %s ", last);
+    *text = 0;
+    for (int i = 0; i < CODECS; i++)
+        append(text, size, i == CODECS - 1 ? before_last : ", ", codecs[i]->name);
+    return text;
+}
+
 tec_status tec_image_refuse(const uint8_t *data, size_t bytes, const char *name)
 {
     enum { START = 8 }; /* bytes that tell kinds of files apart */
-    char names[256] = "";
+    char names[256];
     const tec_file_format *format = tec_file_format_of(data, bytes);
-    for (int i = 0; i < CODECS; i++)
-        append(names, sizeof names, bytes < START ? " or " : " nor ", codecs[i]->name);
+    tec_image_names(names, sizeof names, bytes < START ? "or" : "nor");
     if (bytes < START)
         return tec_fail(TEC_USER_ERROR, "%s: %zu bytes are not an image (%s expected)", name, bytes, names);
     if (format)
-        return tec_fail(TEC_USER_ERROR, "%s: neither %s, but %s%s", name, names, format->what,
-                        format->image ? ", which has to be converted" : "");
+        return tec_fail(TEC_USER_ERROR, "%s: neither %s, but %s%s%s%s", name, names, format->what,
+                        format->image ? ", which has to be converted" : "", format->recipe ? ": " : "",
+                        format->recipe ? format->recipe : "");
     return tec_fail(TEC_USER_ERROR, "%s: neither %s (starts with %02x %02x %02x %02x)", name, names, data[0], data[1],
                     data[2], data[3]);
 }
@@ -55,6 +66,9 @@ const char *tec_image_note_words(tec_image_note note)
         [TEC_IMAGE_JPEG_CODE] = "JPEG with a bad Huffman code",
         [TEC_IMAGE_JPEG_PART] = "JPEG with a part of the data missing (grey)",
         [TEC_IMAGE_JPEG_OTHER] = "JPEG with a damaged marker",
+        [TEC_IMAGE_TIFF_DATA] = "TIFF that is damaged or without an end",
+        [TEC_IMAGE_GIF_END] = "GIF without an end",
+        [TEC_IMAGE_BMP_END] = "BMP without an end",
         [TEC_IMAGE_TURNED] = "with an EXIF orientation",
     };
     return words[note];
@@ -65,9 +79,12 @@ static tec_status decode(tec_image *out, const uint8_t *data, size_t bytes, cons
     const tec_image_codec *codec = find_codec(data, bytes);
     if (!codec)
         return tec_image_refuse(data, bytes, name);
+    if (!codec->decode)
+        return tec_fail(TEC_USER_ERROR, "%s: a %s image, for which this build of tec lacks %s", name, codec->name,
+                        codec->lacks);
     TEC_TRY(codec->decode(out, data, bytes, how->strict, name));
     TEC_TRY(tec_image_convert(out, how->channels, name));
-    int orientation = tec_image_orientation(data, bytes);
+    int orientation = codec->orientation ? codec->orientation(data, bytes) : 1;
     if (how->turn)
         return tec_image_turn(out, orientation, name);
     out->notes |= orientation != 1 ? 1u << TEC_IMAGE_TURNED : 0;
@@ -91,14 +108,26 @@ bool tec_image_starts(const uint8_t *data, size_t bytes)
 
 /* ---- names of files ---- */
 
-bool tec_image_is_named(const char *file)
+static const tec_image_codec *named_codec(const char *file)
 {
     const char *dot = strrchr(file, '.');
     for (int i = 0; dot && i < CODECS; i++)
         for (const char *const *ending = codecs[i]->endings; *ending; ending++)
             if (!strcasecmp(dot, *ending))
-                return true;
-    return false;
+                return codecs[i];
+    return NULL;
+}
+
+bool tec_image_is_named(const char *file)
+{
+    return named_codec(file) != NULL;
+}
+
+const char *tec_image_lacking(const char *file, const char **kind)
+{
+    const tec_image_codec *codec = named_codec(file);
+    *kind = codec ? codec->name : NULL;
+    return codec && !codec->decode ? codec->lacks : NULL;
 }
 
 char *tec_image_endings(char *text, size_t size)

@@ -1,5 +1,7 @@
 /* JPEG, by libjpeg: its errors become ours, its warnings too if pixels are lost. */
 #include "image_codec.h"
+#include "image_turn.h"
+#include "number.h"
 
 #include <setjmp.h>
 #include <stdbool.h>
@@ -179,10 +181,35 @@ static tec_status decode(tec_image *out, const uint8_t *data, size_t bytes, bool
     return status;
 }
 
+static int orientation(const uint8_t *data, size_t bytes)
+{
+    enum { APP1 = 0xe1, START_OF_SCAN = 0xda, HEAD = 6 };
+    for (size_t at = 2; at + 4 <= bytes;) {
+        if (data[at] != 0xff || data[at + 1] == 0xff) {
+            at++; /* stray bytes are allowed */
+            continue;
+        }
+        int marker = data[at + 1];
+        size_t length = tec_number(data + at + 2, 2, false);
+        if (marker == START_OF_SCAN || length < 2 || length > bytes - at - 2)
+            return 1;
+        if (marker == APP1 && length >= 2 + HEAD && !memcmp(data + at + 4, "Exif\0", 5))
+            return tec_exif_orientation(data + at + 4 + HEAD, length - 2 - HEAD);
+        at += 2 + length;
+    }
+    return 1;
+}
+
 static bool matches(const uint8_t *data, size_t bytes)
 {
     static const uint8_t start[] = {0xff, 0xd8, 0xff};
     return bytes >= sizeof start && !memcmp(data, start, sizeof start);
 }
 
-const tec_image_codec tec_image_jpeg = {"JPEG", {".jpg", ".jpeg", ".jpe", ".jfif"}, matches, decode};
+const tec_image_codec tec_image_jpeg = {
+    .name = "JPEG",
+    .endings = {".jpg", ".jpeg", ".jpe", ".jfif"},
+    .matches = matches,
+    .decode = decode,
+    .orientation = orientation,
+};

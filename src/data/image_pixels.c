@@ -24,6 +24,18 @@ tec_status tec_image_reserve(tec_image *out, uint32_t height, uint32_t width, in
     return TEC_OK;
 }
 
+double tec_image_room(size_t bytes, double most)
+{
+    double room = most * (double)bytes;
+    return room > TEC_IMAGE_FREE_PIXELS ? room : TEC_IMAGE_FREE_PIXELS;
+}
+
+tec_status tec_image_truncated(const char *kind, size_t bytes, const char *name)
+{
+    return tec_fail(TEC_USER_ERROR, "%s: truncated %s: the data ends after %zu bytes, before the image does", name,
+                    kind, bytes);
+}
+
 void tec_image_free(tec_image *image)
 {
     free(image->pixels);

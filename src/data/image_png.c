@@ -1,6 +1,8 @@
 /* PNG, by libpng: whatever is stored becomes 8-bit grey or RGB, any error is ours. */
 #include "image_codec.h"
 #include "image_png_mend.h"
+#include "image_turn.h"
+#include "number.h"
 #include "tec/text.h"
 
 #include <setjmp.h>
@@ -143,10 +145,29 @@ static tec_status decode(tec_image *out, const uint8_t *data, size_t bytes, bool
     return status;
 }
 
+static int orientation(const uint8_t *data, size_t bytes)
+{
+    for (size_t at = 8; at + 12 <= bytes;) {
+        size_t length = tec_number(data + at, 4, false);
+        if (length > bytes - at - 12)
+            return 1;
+        if (!memcmp(data + at + 4, "eXIf", 4))
+            return tec_exif_orientation(data + at + 8, length);
+        at += 12 + length;
+    }
+    return 1;
+}
+
 static bool matches(const uint8_t *data, size_t bytes)
 {
     static const uint8_t start[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
     return bytes >= sizeof start && !memcmp(data, start, sizeof start);
 }
 
-const tec_image_codec tec_image_png = {"PNG", {".png"}, matches, decode};
+const tec_image_codec tec_image_png = {
+    .name = "PNG",
+    .endings = {".png"},
+    .matches = matches,
+    .decode = decode,
+    .orientation = orientation,
+};

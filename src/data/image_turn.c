@@ -2,77 +2,33 @@
 #include "image_turn.h"
 
 #include "image_codec.h"
+#include "number.h"
 
 #include <stdbool.h>
 #include <string.h>
 
 /* ---- finding it ---- */
 
-static unsigned number(const uint8_t *at, int bytes, bool little)
-{
-    unsigned value = 0;
-    for (int i = 0; i < bytes; i++)
-        value |= (unsigned)at[i] << 8 * (little ? i : bytes - 1 - i);
-    return value;
-}
-
 /* EXIF data are a TIFF file: the entries of its first directory have 12 bytes each: tag, type, count, value. */
-static int read_exif(const uint8_t *tiff, size_t bytes)
+int tec_exif_orientation(const uint8_t *tiff, size_t bytes)
 {
     enum { ORIENTATION = 0x112, SHORT = 3 };
     if (bytes < 8 || (memcmp(tiff, "II*\0", 4) != 0 && memcmp(tiff, "MM\0*", 4) != 0))
         return 1;
     bool little = tiff[0] == 'I';
-    size_t at = number(tiff + 4, 4, little);
+    size_t at = tec_number(tiff + 4, 4, little);
     if (at > bytes - 2 || bytes < 2)
         return 1;
-    unsigned entries = number(tiff + at, 2, little);
+    unsigned entries = tec_number(tiff + at, 2, little);
     at += 2;
     for (unsigned i = 0; i < entries && at + 12 <= bytes; i++, at += 12) {
-        if (number(tiff + at, 2, little) != ORIENTATION)
+        if (tec_number(tiff + at, 2, little) != ORIENTATION)
             continue;
-        bool wide = number(tiff + at + 2, 2, little) != SHORT;
-        unsigned value = number(tiff + at + 8, wide ? 4 : 2, little);
+        bool wide = tec_number(tiff + at + 2, 2, little) != SHORT;
+        unsigned value = tec_number(tiff + at + 8, wide ? 4 : 2, little);
         return value >= 1 && value <= 8 ? (int)value : 1;
     }
     return 1;
-}
-
-static int find_in_jpeg(const uint8_t *data, size_t bytes)
-{
-    enum { APP1 = 0xe1, START_OF_SCAN = 0xda, HEAD = 6 };
-    for (size_t at = 2; at + 4 <= bytes;) {
-        if (data[at] != 0xff || data[at + 1] == 0xff) {
-            at++; /* stray bytes are allowed */
-            continue;
-        }
-        int marker = data[at + 1];
-        size_t length = number(data + at + 2, 2, false);
-        if (marker == START_OF_SCAN || length < 2 || length > bytes - at - 2)
-            return 1;
-        if (marker == APP1 && length >= 2 + HEAD && !memcmp(data + at + 4, "Exif\0", 5))
-            return read_exif(data + at + 4 + HEAD, length - 2 - HEAD);
-        at += 2 + length;
-    }
-    return 1;
-}
-
-static int find_in_png(const uint8_t *data, size_t bytes)
-{
-    for (size_t at = 8; at + 12 <= bytes;) {
-        size_t length = number(data + at, 4, false);
-        if (length > bytes - at - 12)
-            return 1;
-        if (!memcmp(data + at + 4, "eXIf", 4))
-            return read_exif(data + at + 8, length);
-        at += 12 + length;
-    }
-    return 1;
-}
-
-int tec_image_orientation(const uint8_t *data, size_t bytes)
-{
-    return bytes > 0 && data[0] == 0xff ? find_in_jpeg(data, bytes) : find_in_png(data, bytes);
 }
 
 /* ---- turning ---- */

@@ -1,11 +1,11 @@
-/* Module data, private. The EXIF orientation of an image file, and turning its pixels by it. Local and pure. */
+/* Module data, private. EXIF orientation, and turning its pixels by it. Local and pure. */
 #ifndef TEC_DATA_IMAGE_TURN_H
 #define TEC_DATA_IMAGE_TURN_H
 
 #include "tec/image.h"
 
-/* The orientation (1 to 8) that the first EXIF data of a JPEG or PNG file give; 1, upright, where there are none. */
-int tec_image_orientation(const uint8_t *data, size_t bytes);
+/* The orientation (1 to 8) that EXIF data give; 1, upright, where they say nothing. */
+int tec_exif_orientation(const uint8_t *exif, size_t bytes);
 
 /* Turns and mirrors the pixels so that they are upright, as Pillow's ImageOps.exif_transpose does. TEC_SYSTEM_ERROR: no
  * memory. */

@@ -125,6 +125,8 @@ void tec_passed_over_note_file(tec_passed_over *over, const char *name, const te
     ending_of(name, found.ending);
     found.format = format && !tec_file_format_ends(format, found.ending) ? format->name : NULL;
     count_ending(over, &found);
+    if (format && format->recipe && !over->convertible)
+        over->convertible = format;
     over->files++;
     over->lost += !tec_passed_over_is_text(name) && !(format && format->text);
 }
@@ -139,6 +141,8 @@ void tec_passed_over_add(tec_passed_over *over, const tec_passed_over *more)
         over->other[kind].count +=
             more->other[kind].count > TEC_PASSED_NAMED ? more->other[kind].count - TEC_PASSED_NAMED : 0;
     }
+    if (!over->convertible)
+        over->convertible = more->convertible;
     over->files += more->files;
     over->lost += more->lost;
 }
@@ -168,6 +172,8 @@ char *tec_passed_over_files(const tec_passed_over *over)
     }
     if (left > 0)
         tec_string_append(&text, ", %lld others", (long long)left);
+    if (over->convertible)
+        tec_string_append(&text, " (%s is converted by %s)", over->convertible->name, over->convertible->recipe);
     return text;
 }
 

@@ -22,8 +22,9 @@ enum { TEC_PASSED_NAMED = 3 }; /* examples that are kept */
 typedef struct tec_passed_over {
     struct tec_passed_ending *ending; /* [endings], of files that are no images */
     size_t endings, room;
-    int64_t files; /* of these */
-    int64_t lost;  /* of these and of the links, those that may have been meant as images: all but text and the like */
+    int64_t files;                      /* of these */
+    const tec_file_format *convertible; /* the first format of these that has a recipe; NULL: none */
+    int64_t lost; /* of these and of the links, those that may have been meant as images: all but text and the like */
     struct {
         int64_t count;
         char *name[TEC_PASSED_NAMED]; /* of the first */

@@ -97,16 +97,16 @@ for file in noise/*/*; do
     echo "nothing but noise" >"$file"
 done
 noise=("${skip[@]}" data.train=noise run.dir=noisy)
-bad 'step 1: none of the images of the batch could be decoded; 8 were left out so far, the first of them: .*noise/left/0.jpg: neither JPEG nor PNG.*; .*noise/left/1.jpg: ' \
+bad 'step 1: none of the images of the batch could be decoded; 8 were left out so far, the first of them: .*noise/left/0.jpg: neither JPEG, PNG.*; .*noise/left/1.jpg: ' \
     ranks 2 pretrain "${noise[@]}" pretrain.objective=mae pretrain.batch=8 data.labels=none
 bad 'noise: no image of class `(left|right)` can be read: none of 4 files named as images is one .*more such class' \
     ranks 2 knn "${noise[@]}" data.val=noise eval.model=pixels
-printf 'RIFF1234WEBPVP8 ' >noise/left/0.webp
-cp noise/left/0.webp noise/left/0.jpg
+printf '1234ftypavif' >noise/left/0.avif
+cp noise/left/0.avif noise/left/0.jpg
 cp "$repository/tests/data/images/rgb.png" noise/right/0.png
-bad '(left|right)/.*: neither JPEG nor PNG.*; data.on_bad_image=skip leaves out' \
+bad '(left|right)/.*: neither JPEG, PNG.*; data.on_bad_image=skip leaves out' \
     ranks 2 "${mae[@]}" data.train=noise pretrain.batch=8 data.labels=none
-grep -q 'warning: noise: 1 file passed over: 1 .webp' "$err" || fail "the file that is passed over is not counted"
+grep -q 'warning: noise: 1 file passed over: 1 .avif' "$err" || fail "the file that is passed over is not counted"
 ln -s nowhere noise/right/dead.jpg
 bad 'noise/right/dead.jpg: No such file or directory: remove the link, or .* data.on_bad_image=skip' \
     ranks 2 "${mae[@]}" data.train=noise

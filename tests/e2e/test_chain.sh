@@ -131,5 +131,5 @@ find photos -type f | while read -r file; do
 done
 run tec pretrain "${photos[@]}" pretrain.batch=6 targets.dir=with targets.store_images=true run.dir=from-store
 expect_same_log from-files/log.jsonl from-store/log.jsonl
-expect_exit 2 'photos.*neither JPEG nor PNG' tec pretrain "${photos[@]}" pretrain.batch=6 \
+expect_exit 2 'photos.*neither JPEG, PNG' tec pretrain "${photos[@]}" pretrain.batch=6 \
     targets.dir=without run.dir=blanked

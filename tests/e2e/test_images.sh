@@ -67,3 +67,18 @@ said 'data.train \(a look at 8 images\): the values of its 8-bit images lie betw
 said 'the training set: the values of its 8-bit images'
 run ranks 2 pretrain -c tiny.yaml pretrain.objective=mae pretrain.epochs=1 run.dir=bright
 if grep -q 'warning' "$err"; then fail "there is nothing to warn of"; fi
+
+say "images that a build lacks the library for"
+mkdir -p many/left many/right
+cp "$repository"/tests/data/formats/{palette,flat}.gif many/left
+cp "$fixtures"/{rgb,grey}.png many/right
+if [[ -x ${program%/*}/plain/tec ]]; then
+    lacking() { timeout -k 10 "$limit" mpirun -n "$1" "${program%/*}/plain/tec" pretrain -c tiny.yaml data.train=many "${@:2}" \
+        pretrain.batch=2 pretrain.objective=mae pretrain.epochs=1 run.dir=many-run; }
+    expect_exit 2 'many: 2 images for which this build of tec lacks a library: left/(palette|flat).gif, the first, is a GIF image, which needs giflib \(Debian: libgif-dev; Spack: giflib\); install it' \
+        lacking 2
+    run lacking 2 data.on_bad_image=skip
+    said '2 images of the training set could not be decoded'
+else
+    echo "SKIPPED: there is no build without GIF images: make CLONES=no OPTIMISE=-O1 WEBP=no TIFF=no GIF=no BUILD=build/plain"
+fi

@@ -8,7 +8,7 @@ export OMPI_MCA_ess_singleton_isolated=1 OMPI_MCA_odls_base_sigkill_timeout=0
 make_settings tiny.yaml
 make_folder photos 1010
 make_folder others 4
-touch others/left/notes.webp
+touch others/left/notes.avif
 photos=(-c tiny.yaml data.train=photos data.val=others data.max_train=64 data.on_bad_image=skip)
 run=(pretrain "${photos[@]}" pretrain.objective=mae pretrain.batch=16 run.dir=base)
 store=(targets "${photos[@]}" base.model=base/checkpoint.h5 targets.dir=store targets.shard_mb=1)
@@ -42,7 +42,7 @@ expect_exit 0 "$(from store)" tec pretrain "${photos[@]}" targets.dir=store pret
 run tec "${knn[@]}"
 expect_exit 0 "$(from knn)" ranks 2 "${knn[@]}"
 grep -q 'others: list of 8 images taken from knn/val.list.gz' "$err" || fail "the list of data.val is not used"
-grep -q 'warning: .*others: 1 file passed over: 1 .webp' "$err" || fail "the warning is lost with the scan"
+grep -q 'warning: .*others: 1 file passed over: 1 .avif' "$err" || fail "the warning is lost with the scan"
 tuning=(finetune "${photos[@]}" finetune.model=base/checkpoint.h5 finetune.batch=16 finetune.epochs=1 run.dir=tuned)
 run tec "${tuning[@]}"
 expect_exit 0 'others: list of 8 images taken from tuned/val.list.gz' ranks 2 "${tuning[@]}" finetune.epochs=2

@@ -32,9 +32,9 @@ diff -r one pack >"$out" || fail "the pack that was made in two parts is another
 expect_no_temporaries pack
 
 say "what training on the folder refuses is not packed either"
-cp -r photos birds && mkdir birds/wasp && printf 'RIFF1234WEBPVP8 ' >birds/wasp/1.WEBP
+cp -r photos birds && mkdir birds/wasp && printf '1234ftypavif' >birds/wasp/1.AVIF
 for more in '' data.labels=folders; do
-    expect_exit 2 'no image of class `wasp` can be read: 1 .webp; .* or set data.labels=none' \
+    expect_exit 2 'no image of class `wasp` can be read: 1 .avif; .* or set data.labels=none' \
         ranks 2 pack birds lost $more
 done
 [[ ! -e lost ]] || fail "a pack is begun that lacks a class"

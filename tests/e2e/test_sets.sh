@@ -218,3 +218,17 @@ expect_exit 0 'warning: 2 classes of data.val flat \(.*, ...\) have no image in 
     tec "${labels[@]}" data.val_labels=in-order.txt data.max_train=2 knn.k=1
 expect_exit 2 'data.labels=none leaves out the classes of data.train' ranks 2 "${knn[@]}" data.train=wordnet data.val=wordnet \
     data.labels=none
+
+say "a list file is the set that it lists: the same run as from the folder, to the bit"
+make_folder listed 6
+for file in listed/*/*; do echo "${file#listed/},$(basename "${file%/*}")"; done | sort -r >listed/all.csv
+listed=(pretrain -c tiny.yaml pretrain.objective=mae pretrain.batch=4 pretrain.epochs=2)
+run ranks 2 "${listed[@]}" data.train=listed run.dir=from-folder
+run ranks 2 "${listed[@]}" data.train=listed/all.csv run.dir=from-list
+expect_same_log from-folder/log.jsonl from-list/log.jsonl
+run ranks 2 "${knn[@]}" data.train=listed/all.csv data.val=listed/all.csv
+echo 'left/gone.jpg,left' >>listed/all.csv
+expect_exit 2 'listed/all.csv: line 13: there is no file left/gone.jpg in listed; data.on_bad_image=skip' \
+    ranks 2 "${listed[@]}" data.train=listed/all.csv run.dir=gone
+run ranks 2 "${listed[@]}" data.train=listed/all.csv run.dir=gone data.on_bad_image=skip
+grep -q '1 of 13 images that all.csv lists are not there' "$err" || fail "images that are not there are not counted"

@@ -139,6 +139,93 @@ static void test_class_folders(void **state)
     tec_dataset_close(set);
 }
 
+/* ---- list files ---- */
+
+/* Its lines in any order, with the classes of folders: the set of the folder, by whatever name. */
+static void test_list_file(void **state)
+{
+    (void)state;
+    make_classes();
+    put_text("\xef\xbb\xbf"
+             "path,label\r\n"
+             "dog/10.png,dog\r\n./cat/x.Jpg, cat\r\n\"cat-big/1.PNG\",cat-big\r\n"
+             "dog/2.JPEG,dog\r\ncat/deep/er/1.jpg,cat\r\n",
+             "set/all.csv");
+    static const char *const name[] = {"set/cat-big/1.PNG", "set/cat/deep/er/1.jpg", "set/cat/x.Jpg", "set/dog/10.png",
+                                       "set/dog/2.JPEG"};
+    static const int label[] = {1, 0, 0, 2, 2};
+    tec_dataset *set = open_all("set/all.csv", TEC_LABELS_AUTO, 0);
+    assert_names(set, name, 5);
+    assert_int_equal(tec_dataset_classes(set), 3);
+    assert_string_equal(tec_dataset_class_name(set, 1), "cat-big");
+    for (int i = 0; i < 5; i++) {
+        tec_image image;
+        assert_int_equal(tec_dataset_label(set, i), label[i]);
+        assert_int_equal(tec_dataset_read(set, i, &image), TEC_OK);
+        tec_image_free(&image);
+    }
+    tec_dataset_close(set);
+    assert_true(fingerprint("set/all.csv", 0) == fingerprint("set", 0));
+}
+
+static void test_labels_of_list_file(void **state)
+{
+    (void)state;
+    make_classes();
+    /* Of numbers the order is theirs; labels win over folders, unless these are asked for. */
+    put_text("dog/10.png\t9\ndog/2.JPEG\t10\ncat/x.Jpg\t9\n", "set/numbers.tsv");
+    static const char *const name[] = {"set/cat/x.Jpg", "set/dog/10.png", "set/dog/2.JPEG"};
+    tec_dataset *set = open_all("set/numbers.tsv", TEC_LABELS_AUTO, 0);
+    assert_names(set, name, 3);
+    assert_int_equal(tec_dataset_classes(set), 2);
+    assert_string_equal(tec_dataset_class_name(set, 1), "10");
+    assert_int_equal(tec_dataset_label(set, 1), 0);
+    assert_int_equal(tec_dataset_label(set, 2), 1);
+    tec_dataset_close(set);
+    set = open_all("set/numbers.tsv", TEC_LABELS_FOLDERS, 0);
+    assert_string_equal(tec_dataset_class_name(set, 1), "dog");
+    assert_int_equal(tec_dataset_label(set, 1), 1);
+    tec_dataset_close(set);
+    set = open_all("set/numbers.tsv", TEC_LABELS_NONE, 0);
+    assert_int_equal(tec_dataset_classes(set), 0);
+    tec_dataset_close(set);
+    /* Without labels the folders are classes, as of a folder. */
+    put_text("dog/10.png\ncat/x.Jpg\n", "set/some.txt");
+    set = open_all("set/some.txt", TEC_LABELS_AUTO, 0);
+    assert_names(set, name, 2);
+    assert_string_equal(tec_dataset_class_name(set, 0), "cat");
+    tec_dataset_close(set);
+}
+
+static void test_list_file_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *what;
+    } bad[] = {
+        {"dog/10.png,a\ndog/11.png,b\n", "list.csv: line 2: there is no file dog/11.png in "},
+        {"dog/10.png,a\ndog/2.JPEG\n", "line 2 has 1 column"},
+        {"dog/10.png,a,b\n", "line 1 has 3 columns: a path, and in all lines or none a label"},
+        {"dog/10.png,a\ncat/x.Jpg,\n", "list.csv: line 2: no label"},
+        {"dog/10.png,a\ndog/10.png,a\n", "dog/10.png is listed twice"},
+        {"dog/10.png,a\n/etc/x.png,a\n", "line 2: `/etc/x.png` is not below "},
+        {"path,label\n", "list.csv: no image is listed in it"},
+        {"", "list.csv: no image is listed in it"},
+        {"head,a\ndog/10.png,a\ncat,b\n", "line 3: there is no file cat in "},
+        {"{\"a\": 1}", "JSON"},
+    };
+    make_classes();
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        put_text(bad[i].text, "set/list.csv");
+        assert_refused("set/list.csv", TEC_LABELS_AUTO, bad[i].what);
+    }
+    char *list;
+    size_t bytes;
+    put_text(bad[0].text, "set/list.csv");
+    assert_int_equal(tec_dataset_scan_skipping(folder_at("set/list.csv"), TEC_LABELS_AUTO, &list, &bytes), TEC_OK);
+    free(list);
+}
+
 /* More than a rank keeps the place of in the list: whichever is asked for, also behind a limit. */
 static void test_many_files(void **state)
 {
@@ -402,7 +489,9 @@ static void test_narrow_range_of_most(void **state)
 
 /* ---- what is no image, or is not named as one ---- */
 
-static const char webp[] = "RIFF\x24\0\0\0WEBPVP8 ", tiff[] = "II*\0\x08\0\0\0";
+static const char avif[] = "\0\0\0\x1c"
+                           "ftypavif",
+                  jp2[] = "\0\0\0\x0cjP  \r\n\x87\n";
 
 /* What is warned of while `name` is listed; valid until the next call. */
 static const char *warnings_of(const char *name, tec_label_mode labels)
@@ -424,9 +513,9 @@ static void test_content_makes_an_image(void **state)
     put("rgb420.jpg", "set/cat/2.JPE");
     put("rgb.png", "set/cat/3.dat");
     put("rgb.png", "set/cat/a1b2c3d4");
-    put("grey.jpg", "set/dog/x.webp"); /* whatever its name says */
+    put("grey.jpg", "set/dog/x.avif"); /* whatever its name says */
     static const char *const name[] = {"set/cat/1.jfif", "set/cat/2.JPE", "set/cat/3.dat", "set/cat/a1b2c3d4",
-                                       "set/dog/x.webp"};
+                                       "set/dog/x.avif"};
     tec_dataset *set = open_all("set", TEC_LABELS_AUTO, 0);
     assert_names(set, name, 5);
     for (int i = 0; i < 5; i++) {
@@ -459,9 +548,9 @@ static void test_images_named_as_text(void **state)
     assert_refused("set", TEC_LABELS_AUTO, "no image of class `dog` can be read: dog/");
     assert_refused("set", TEC_LABELS_FOLDERS, ".jpg.txt is an image, but named as text, which is not opened: rename");
     assert_has(warnings_of("set", TEC_LABELS_NONE), "class `dog` can be read: dog/");
-    put_bytes(webp, sizeof webp, "set/eel/deep/1.json");
+    put_bytes(avif, sizeof avif, "set/eel/deep/1.json");
     assert_int_equal(folder_remove(folder_at("set/dog")), 0);
-    assert_refused("set", TEC_LABELS_AUTO, "eel/deep/1.json is a WebP image, but named as text");
+    assert_refused("set", TEC_LABELS_AUTO, "eel/deep/1.json is an AVIF image, but named as text");
     assert_int_equal(folder_remove(folder_at("set/eel")), 0);
     put_text("About the cats", "set/docs/about.txt");
     assert_has(warnings_of("set", TEC_LABELS_AUTO), "1 folder without images (docs)");
@@ -477,13 +566,13 @@ static void test_what_is_passed_over_is_counted(void **state)
     make_classes();
     for (int i = 0; i < 12; i++) {
         char name[64];
-        snprintf(name, sizeof name, "set/%s/%d.%s", i % 2 ? "cat" : "dog", i, i < 7 ? "webp" : i < 10 ? "TIF" : "bin");
-        put_bytes(i < 7 ? webp : tiff, i < 7 ? sizeof webp : sizeof tiff, name);
+        snprintf(name, sizeof name, "set/%s/%d.%s", i % 2 ? "cat" : "dog", i, i < 7 ? "avif" : i < 10 ? "JP2" : "bin");
+        put_bytes(i < 7 ? avif : jp2, i < 7 ? sizeof avif : sizeof jp2, name);
     }
     assert_int_equal(mkfifo(folder_at("set/dog/pipe"), 0600), 0);
     const char *text = warnings_of("set", TEC_LABELS_AUTO);
     assert_has(text,
-               "/set: 14 files passed over: 7 .webp, 3 .tif, 2 .bin (TIFF), 1 without an ending (text), 1 .txt; ");
+               "/set: 14 files passed over: 7 .avif, 3 .jp2, 2 .bin (JPEG 2000), 1 without an ending (text), 1 .txt; ");
     assert_has(text, "; 1 special file (dog/pipe); 1 folder without images (empty)\n");
     assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
 }
@@ -509,20 +598,20 @@ static void test_lost_classes(void **state)
 {
     (void)state;
     make_classes();
-    put_bytes(tiff, sizeof tiff, "set/bird/1.tif");
-    put_bytes(tiff, sizeof tiff, "set/bird/deep/2.tif");
-    assert_refused("set", TEC_LABELS_AUTO, "no image of class `bird` can be read: 2 .tif; mend or convert them");
+    put_bytes(jp2, sizeof jp2, "set/bird/1.jp2");
+    put_bytes(jp2, sizeof jp2, "set/bird/deep/2.jp2");
+    assert_refused("set", TEC_LABELS_AUTO, "no image of class `bird` can be read: 2 .jp2; mend or convert them");
     assert_refused("set", TEC_LABELS_FOLDERS, "no image of class `bird`");
-    assert_has(warnings_of("set", TEC_LABELS_NONE), "no image of class `bird` can be read: 2 .tif");
+    assert_has(warnings_of("set", TEC_LABELS_NONE), "no image of class `bird` can be read: 2 .jp2");
     put("rgb.png", "set/bird/3.png");
     tec_dataset *set = open_all("set", TEC_LABELS_AUTO, 0);
     assert_int_equal(tec_dataset_classes(set), 4);
     tec_dataset_close(set);
 
-    put_bytes(webp, sizeof webp, "set/bird/3.png"); /* by its name alone an image */
+    put_bytes(avif, sizeof avif, "set/bird/3.png"); /* by its name alone an image */
     assert_refused("set", TEC_LABELS_AUTO,
-                   "`bird` can be read: the only file named as an image is none (bird/3.png: neither JPEG nor PNG, "
-                   "but a WebP image");
+                   "`bird` can be read: the only file named as an image is none (bird/3.png: neither JPEG, PNG, ");
+    assert_refused("set", TEC_LABELS_AUTO, "nor PNM, but an AVIF image");
     assert_int_equal(folder_remove(folder_at("set/bird")), 0);
     assert_int_equal(symlink("nowhere", folder_at("set/bird")), 0);
     assert_refused("set", TEC_LABELS_AUTO, "no image of class `bird` can be read: a dead link");
@@ -536,8 +625,11 @@ static void test_nothing_there(void **state)
     (void)state;
     assert_refused("absent", TEC_LABELS_AUTO, "absent: No such file");
     put("rgb.png", "bare/a/notes.txt");
-    assert_refused("bare", TEC_LABELS_AUTO,
-                   "no image (.jpg, .jpeg, .jpe, .jfif, .png, or by content) in it or below, but 1 .txt");
+    assert_refused("bare", TEC_LABELS_AUTO, ".pgm, .ppm, or by content) in it or below, but 1 .txt");
+    char dicom[140] = "";
+    memcpy(dicom + 128, "DICM", 4);
+    put_bytes(dicom, sizeof dicom, "series/a/1.dcm");
+    assert_refused("series", TEC_LABELS_AUTO, "but 1 .dcm (DICOM is converted by dcmj2pnm --write-png");
     put("rgb.png", "flat/a.png");
     assert_refused("flat", TEC_LABELS_FOLDERS, "any class folder");
     put("rgb.png", "file/a.png");
@@ -870,6 +962,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_TOP(test_class_folders),
+        WITH_TOP(test_list_file),
+        WITH_TOP(test_labels_of_list_file),
+        WITH_TOP(test_list_file_refused),
         WITH_TOP(test_many_files),
         WITH_TOP(test_without_labels),
         WITH_TOP(test_images_at_the_top),

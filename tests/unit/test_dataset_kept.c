@@ -41,7 +41,7 @@ static void assert_said(const char *part)
 static void make_set(const char *name)
 {
     char text[128];
-    static const char *const file[] = {"a/1.png", "a/2.png", "a/deep/3.png", "b/1.png", "b/no.webp"};
+    static const char *const file[] = {"a/1.png", "a/2.png", "a/deep/3.png", "b/1.png", "b/no.avif"};
     static const char *const folder[] = {"", "/a", "/a/deep", "/b"};
     for (int i = 0; i < 4; i++) {
         snprintf(text, sizeof text, "%s%s", name, folder[i]);
@@ -133,12 +133,12 @@ static void test_the_same_list(void **state)
         fail_msg("a list of a folder that has just changed is kept");
     usleep(FRESH_USECONDS);
     list("set", true);
-    assert_said("/set: 1 file passed over: 1 .webp\n");
+    assert_said("/set: 1 file passed over: 1 .avif\n");
     assert_true(exists("set.kept/train.list.gz"));
     assert_taken("set");
     list("set", false);
     assert_said("set: list of 4 images taken from ");
-    assert_said("/set: 1 file passed over: 1 .webp\n"); /* the warnings of the scan too */
+    assert_said("/set: 1 file passed over: 1 .avif\n"); /* the warnings of the scan too */
 
     tec_dataset *set = list_so("set", TEC_LABELS_AUTO, false, false);
     assert_int_equal(tec_dataset_classes(set), 2);

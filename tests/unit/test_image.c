@@ -368,8 +368,8 @@ static void test_thousands_of_scans(void **state)
 static void test_not_an_image(void **state)
 {
     (void)state;
-    assert_refused((const uint8_t *)"", 0, "0 bytes are not an image");
-    assert_refused((const uint8_t *)"\7\1\2\3\4\5\6\7", 8, "neither JPEG nor PNG (starts with 07 01 02 03)");
+    assert_refused((const uint8_t *)"", 0, "0 bytes are not an image (JPEG, PNG, ");
+    assert_refused((const uint8_t *)"\7\1\2\3\4\5\6\7", 8, "nor PNM (starts with 07 01 02 03)");
 }
 
 /* What it is instead is said by name. */
@@ -381,12 +381,9 @@ static void test_other_formats_are_named(void **state)
         size_t bytes;
         const char *what;
     } known[] = {
-        {"RIFF\x10\0\0\0WEBPVP8L", 16, "a WebP image, which has to be converted"},
-        {"GIF89a\1\0\1\0", 10, "a GIF image, which has to be converted"},
-        {"BM\x36\0\0\0\0\0\0\0", 10, "a BMP image, which has to be converted"},
         {"BMW cars, and others", 20, "a text file"},
-        {"MM\0*\0\0\0\x08", 8, "a TIFF image"},
-        {"II*\0\x08\0\0\0", 8, "a TIFF image"},
+        {"II*\0\x10\0\0\0CR\2\0\0\0\0\0\0\0\0\0", 20, "a raw image of a camera (CR2)"},
+        {"MM\0*\0\0\0\x08\0\1\0\xfe\0\4\0\0\0\1\0\0\0\1\0\0\0\0", 26, "a TIFF file that begins with a small copy"},
         {"\0\0\0\x1c"
          "ftypavif",
          12, "an AVIF image"},
@@ -398,7 +395,7 @@ static void test_other_formats_are_named(void **state)
          12, "a video (MP4"},
         {"\0\0\0\x0cjP  \r\n\x87\n", 12, "a JPEG 2000 image"},
         {"8BPS\0\1\0\0", 8, "a Photoshop image"},
-        {"P6\n7 7 255\n", 11, "a PNM image"},
+        {"P7\nWIDTH 7\n", 11, "a PAM image"},
         {"<!DOCTYPE html>", 15, "an HTML page"},
         {"\xef\xbb\xbf\r\n <HTML><head>", 18, "an HTML page"},
         {"{\"error\": 404}", 14, "a text file"},
@@ -409,9 +406,20 @@ static void test_other_formats_are_named(void **state)
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         char what[128];
-        snprintf(what, sizeof what, "neither JPEG nor PNG, but %s", known[i].what);
+        snprintf(what, sizeof what, "nor PNM, but %s", known[i].what);
         assert_refused((const uint8_t *)known[i].data, known[i].bytes, what);
     }
+}
+
+/* DICOM, which is told by its 129th byte, also how it is converted. */
+static void test_dicom(void **state)
+{
+    (void)state;
+    uint8_t data[200] = {0};
+    memcpy(data + 128, "DICM", 4);
+    assert_refused(
+        data, sizeof data,
+        "nor PNM, but a DICOM image, which has to be converted: dcmj2pnm --write-png --min-max-window FILE.dcm");
 }
 
 /* The first bytes alone choose the codec, all of those that it asks for. */
@@ -424,11 +432,13 @@ static void test_first_bytes_choose_the_codec(void **state)
         const char *what;
     } known[] = {
         {"\xff\xd8\xff", 3, "truncated JPEG"},
-        {"\xff\xd8\xfe\xe0\0\0\0\0", 8, "neither JPEG nor PNG (starts with ff d8 fe e0)"},
-        {"\xff\xd8", 2, "2 bytes are not an image (JPEG or PNG expected)"},
+        {"\xff\xd8\xfe\xe0\0\0\0\0", 8, "nor PNM (starts with ff d8 fe e0)"},
+        {"\xff\xd8", 2, "2 bytes are not an image (JPEG, PNG, WebP, TIFF, GIF, BMP or PNM expected)"},
         {"\x89PNG\r\n\x1a\n", 8, "truncated PNG"},
-        {"\x89PNG\r\n\x1a\r", 8, "neither JPEG nor PNG (starts with 89 50 4e 47)"},
-        {"\x89PNG\r\n\x1a", 7, "7 bytes are not an image (JPEG or PNG expected)"},
+        {"BM\x36\0\0\0\0\0\0\0", 10, "truncated BMP"},
+        {"P5 7 7 255\n", 11, "too short to hold"},
+        {"\x89PNG\r\n\x1a\r", 8, "nor PNM (starts with 89 50 4e 47)"},
+        {"\x89PNG\r\n\x1a", 7, "7 bytes are not an image (JPEG, PNG, WebP, TIFF, GIF, BMP or PNM expected)"},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         assert_refused((const uint8_t *)known[i].data, known[i].bytes, known[i].what);
@@ -450,6 +460,7 @@ int main(void)
         cmocka_unit_test(test_thousands_of_scans),
         cmocka_unit_test(test_not_an_image),
         cmocka_unit_test(test_other_formats_are_named),
+        cmocka_unit_test(test_dicom),
         cmocka_unit_test(test_first_bytes_choose_the_codec),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
