@@ -1,11 +1,13 @@
 /* tec plan: estimates what a configuration needs on a cluster, before anything is submitted. */
 #include "jobs.h"
+#include "plan_report.h"
 
 #include "tec/bench.h"
-#include "tec/clock.h"
 #include "tec/files.h"
+#include "tec/json.h"
 #include "tec/log.h"
 #include "tec/sampler.h"
+#include "tec/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -13,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPTION_NODES, OPTION_RANKS, OPTION_BENCH, OPTION_NETWORK, OPTION_IMAGES, OPTION_FINETUNE };
+enum { OPTION_NODES, OPTION_RANKS, OPTION_BENCH, OPTION_NETWORK, OPTION_IMAGES, OPTION_FINETUNE, OPTION_JSON };
 
 static const tec_option options[] = {
     {"nodes", TEC_OPTION_WHOLE, "N", .help = "nodes of the job (default 1)", .least = 1, .most = 1e6, .otherwise = 1},
@@ -26,6 +28,7 @@ static const tec_option options[] = {
     {"images", TEC_OPTION_WHOLE, "N", .help = "number of training images, if data.train is not available", .least = 1,
      .most = 1e15},
     {"finetune", .help = "plan `tec finetune` instead of `tec pretrain` and `tec targets`"},
+    {"json", TEC_OPTION_TEXT, "FILE", .help = "also write everything to FILE, which `tec report` shows"},
     {0}};
 
 static const double GBIT = 1e9 / 8;
@@ -36,6 +39,7 @@ typedef struct subject {
     tec_dataset *train, *val; /* NULL: not available */
     bool base_guessed;        /* there is no model file: it is taken to be like the model that the settings describe */
     bool classes_guessed;
+    char *performance; /* whose it is: "from bench.json (tiny, 1 rank)"; owned */
 } subject;
 
 /* The architecture in a model file of any format, for the images of this job. `command`: which will read it. */
@@ -159,106 +163,20 @@ static tec_status choose_classes(subject *s)
     return tec_model_config_check(model);
 }
 
-/* -- the report -- */
-
-static void print_bytes(const char *what, double bytes, const char *more)
-{
-    static const char *const units[] = {"kB", "MB", "GB", "TB", "PB"};
-    int unit = 0;
-    for (bytes /= 1e3; bytes >= 1000 && unit < 4; unit++)
-        bytes /= 1e3;
-    printf("  %-34s %9.2f %s%s\n", what, bytes, units[unit], more);
-}
-
-static void print_memory(const char *title, const tec_plan_memory *memory, const tec_plan_job *job, double node)
-{
-    printf("\n%s\n", title);
-    for (int i = 0; i < TEC_PLAN_MEMORY_ITEMS && memory->item[i].name; i++)
-        print_bytes(memory->item[i].name, memory->item[i].bytes, "");
-    print_bytes("a rank", memory->bytes, "");
-    print_bytes("a node", memory->bytes * job->ranks_per_node,
-                memory->bytes * job->ranks_per_node > node ? "  MORE THAN A NODE HAS" : "");
-}
-
-static void print_store(const tec_plan_job *job)
-{
-    double half = tec_plan_store_bytes(job, TEC_TARGET_FLOAT16);
-    for (int type = TEC_TARGET_FLOAT32; type <= TEC_TARGET_INT8; type++) {
-        char name[64], more[64];
-        snprintf(name, sizeof name, "target store, %s", tec_target_type_name((tec_target_type)type));
-        snprintf(more, sizeof more, "  %.3f of float16%s", tec_plan_store_bytes(job, (tec_target_type)type) / half,
-                 type == (int)job->targets.type ? ", as the settings say" : "");
-        print_bytes(name, tec_plan_store_bytes(job, (tec_target_type)type), more);
-    }
-}
-
-static void print_time(const tec_plan_job *job, const tec_plan_time *t)
-{
-    char text[32];
-    double communication = t->node_reduce + t->network_reduce;
-    if (job->model.kind == TEC_MODEL_TEC)
-        printf("\ntargets: %s, %.2f node-hours\n", tec_duration(text, t->targets_seconds), t->targets_node_hours);
-    printf("\n%s: %lld steps of %.4f s\n", tec_recipe_section(&job->recipe), (long long)t->steps, t->step);
-    const struct {
-        const char *name;
-        double seconds;
-    } part[] = {{"forward and backward", t->compute},
-                {"AdamW", t->update},
-                {"allreduce inside a node", t->node_reduce},
-                {"allreduce between nodes", t->network_reduce},
-                {"decoding beyond free cores", t->fetch}};
-    for (size_t i = 0; i < sizeof part / sizeof *part; i++)
-        printf("  %-34s %9.4f s %6.2f %%\n", part[i].name, part[i].seconds, 100 * part[i].seconds / t->step);
-    printf("  %-34s %9.2f\n", "images/s", job->recipe.batch / t->step);
-    printf("communication share %.2f %%\n", 100 * communication / t->step);
-    printf("checkpoints: %lld, %.1f s each\n", (long long)t->checkpoints, t->checkpoint);
-    if (t->validations > 0)
-        printf("validations: %lld, %.1f s each\n", (long long)t->validations, t->validation);
-    printf("time %s, %.1f s\n", tec_duration(text, t->seconds), t->seconds);
-    printf("node-hours %.2f\n", t->node_hours + t->targets_node_hours);
-}
-
-static tec_status report(const tec_plan_job *job, const tec_plan_machine *machine)
-{
-    tec_plan_memory memory;
-    tec_plan_time time;
-    double checkpoint;
-    bool tec = job->model.kind == TEC_MODEL_TEC;
-    char title[64];
-    TEC_TRY(tec_plan_training_memory(job, &memory));
-    snprintf(title, sizeof title, "memory, %s", tec_recipe_section(&job->recipe));
-    print_memory(title, &memory, job, machine->memory);
-    if (tec) {
-        TEC_TRY(tec_plan_targets_memory(job, &memory));
-        print_memory("memory, targets", &memory, job, machine->memory);
-    }
-    TEC_TRY(tec_plan_checkpoint_bytes(job, &checkpoint));
-    puts("\ndisk");
-    print_bytes("a checkpoint (2 are kept)", checkpoint, "");
-    if (tec)
-        print_store(job);
-    TEC_TRY(tec_plan_time_of(job, machine, &time));
-    print_time(job, &time);
-    return TEC_OK;
-}
-
-static tec_status find_machine(const tec_comm *comm, const tec_invocation *call, const tec_plan_job *job,
-                               const tec_dataset *set, tec_plan_machine *machine)
+/* Prints whose performance it is, which goes to `performance`. */
+static tec_status find_machine(const tec_comm *comm, const tec_invocation *call, subject *s, tec_plan_machine *machine)
 {
     const char *path = call->option[OPTION_BENCH].text;
-    const double gbit = call->option[OPTION_NETWORK].number;
     char *used = NULL;
-    if (path) {
-        TEC_TRY(tec_plan_machine_read(path, job, machine, &used));
-        printf("performance from %s (%s)\n", path, used);
-        free(used);
-    } else {
-        puts("performance of this machine, measured now by a single rank");
-        TEC_TRY(tec_plan_machine_measure(comm, job, set, machine));
-    }
-    machine->network_rate = gbit * GBIT;
-    printf("  %.1f GFLOP/s per rank in training steps, allreduce %.2f GB/s inside a node, network %.0f Gbit/s\n",
-           machine->train_rate / 1e9, isinf(machine->node_reduce_rate) ? 0 : machine->node_reduce_rate / 1e9, gbit);
+    if (path)
+        TEC_TRY(tec_plan_machine_read(path, &s->job, machine, &used));
+    s->performance = path ? tec_string_format("from %s (%s)", path, used)
+                          : tec_string_copy("of this machine, measured now by a single rank");
+    free(used);
+    printf("performance %s\n", s->performance);
+    if (!path)
+        TEC_TRY(tec_plan_machine_measure(comm, &s->job, s->train, machine));
+    machine->network_rate = call->option[OPTION_NETWORK].number * GBIT;
     return TEC_OK;
 }
 
@@ -277,36 +195,59 @@ static tec_status choose_ranks(const tec_invocation *call, tec_plan_job *job)
     return TEC_OK;
 }
 
-static void print_heading(const subject *s, const tec_plan_machine *machine)
+static void assume(json_t *list, const char *text)
+{
+    json_array_append_new(list, json_string(text));
+}
+
+/* What is not known, and what is taken instead: a new list of texts. */
+static json_t *assumptions(const subject *s, const tec_plan_machine *machine)
 {
     const tec_plan_job *job = &s->job;
     const bool tuning = job->model.kind == TEC_MODEL_CLASSIFIER;
-    printf("%lld images, %d node%s x %d rank%s x %d thread%s, %d images a step\n", (long long)job->images, job->nodes,
-           job->nodes > 1 ? "s" : "", job->ranks_per_node, job->ranks_per_node > 1 ? "s" : "", job->threads,
-           job->threads > 1 ? "s" : "", job->recipe.batch);
+    json_t *list = json_array();
     if (s->base_guessed && tuning)
-        puts("finetune.model is not available: it is assumed to have the architecture that the settings describe");
+        assume(list,
+               "finetune.model is not available: it is assumed to have the architecture that the settings describe");
     else if (s->base_guessed)
-        puts("base.model is not available: it is assumed to have the architecture of the new model");
-    if (s->classes_guessed)
-        printf("the number of classes is unknown: %d are assumed\n", job->model.classes);
+        assume(list, "base.model is not available: it is assumed to have the architecture of the new model");
+    if (s->classes_guessed) {
+        char *text = tec_string_format("the number of classes is unknown: %d are assumed", job->model.classes);
+        assume(list, text);
+        free(text);
+    }
     if (tuning && job->val_images == 0)
-        puts("data.val is not available: the time of validation is left out");
+        assume(list, "data.val is not available: the time of validation is left out");
     if (machine->fetch_seconds == 0)
-        puts("the cost of decoding an image is unknown, and assumed to be zero");
+        assume(list, "the cost of decoding an image is unknown, and assumed to be zero");
+    return list;
+}
+
+static tec_status report(const subject *s, const tec_plan_machine *machine, const char *path)
+{
+    json_t *plan;
+    TEC_TRY(tec_plan_json(&s->job, machine, &plan));
+    json_object_set_new(plan, "performance", tec_job_name_json(s->performance));
+    json_object_set_new(plan, "assumptions", assumptions(s, machine));
+    tec_status status = path ? tec_json_write(path, plan, 9) : TEC_OK;
+    tec_plan_print(plan);
+    json_decref(plan);
+    return status;
 }
 
 static tec_status plan(const tec_comm *comm, const tec_invocation *call, subject *s)
 {
     tec_plan_machine machine;
     const bool tuning = call->option[OPTION_FINETUNE].times;
+    const char *json = call->option[OPTION_JSON].text;
+    if (json)
+        TEC_TRY(tec_file_check_output(json));
     TEC_TRY(tuning ? describe_tuning(&call->settings, s) : describe_pretraining(&call->settings, s));
     TEC_TRY(choose_ranks(call, &s->job));
     TEC_TRY(open_images(comm, call, s));
     TEC_TRY(choose_classes(s));
-    TEC_TRY(find_machine(comm, call, &s->job, s->train, &machine));
-    print_heading(s, &machine);
-    return report(&s->job, &machine);
+    TEC_TRY(find_machine(comm, call, s, &machine));
+    return report(s, &machine, json);
 }
 
 static tec_status run(tec_comm *comm, const tec_invocation *call)
@@ -315,6 +256,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     tec_status status = plan(comm, call, &s);
     tec_dataset_close(s.train);
     tec_dataset_close(s.val);
+    free(s.performance);
     return status;
 }
 
@@ -323,7 +265,7 @@ static const char *const sections[] = {"data", "model", "base", "targets", "pret
 const tec_command tec_command_plan = {
     .name = "plan",
     .usage = "-c CONFIG.yaml [--nodes N] [--ranks-per-node R] [--bench FILE] [--network GBIT] [--images N] "
-             "[--finetune] [section.key=value ...]",
+             "[--finetune] [--json FILE] [section.key=value ...]",
     .summary = "estimate node-hours, memory and storage of a configuration",
     .details =
         "Estimates, for a job on N nodes, node-hours, memory of a rank, bytes of targets "

@@ -10,4 +10,7 @@
  * was left to make it, as jansson says so. TEC_SYSTEM_ERROR: the disk, no memory, or a text that is not UTF-8. */
 tec_status tec_json_write(const char *path, const json_t *object, int digits);
 
+/* Reads a file of at most 64 MiB as a new object. TEC_USER_ERROR: no such file, or not JSON. */
+tec_status tec_json_read(const char *path, json_t **out);
+
 #endif

@@ -19,6 +19,7 @@
 #include "tec/reducer.h"
 #include "tec/store.h"
 
+#include <jansson.h>
 #include <stdint.h>
 
 /* -- the machine, as measured by `tec bench` -- */
@@ -132,5 +133,16 @@ tec_status tec_plan_machine_measure(const tec_comm *comm, const tec_plan_job *jo
  * are any. *used describes it; the caller frees it.
  * TEC_USER_ERROR: no such file, or no training steps in it. */
 tec_status tec_plan_machine_read(const char *path, const tec_plan_job *job, tec_plan_machine *out, char **used);
+
+/* -- the whole plan -- */
+
+/* All of the above as a new object, in the form of plan.json (docs/formats.md): what `tec plan` prints and writes. A number
+ * without a bound, such as the rate of an allreduce of a single rank, has no member. TEC_USER_ERROR: an impossible
+ * architecture. */
+tec_status tec_plan_json(const tec_plan_job *job, const tec_plan_machine *machine, json_t **out);
+
+/* Reads a file of `tec plan --json`. *out is NULL if it holds other JSON. TEC_USER_ERROR: no such file, not JSON, or written
+ * by a different version. */
+tec_status tec_plan_json_read(const char *path, json_t **out);
 
 #endif

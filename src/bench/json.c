@@ -12,7 +12,6 @@
 
 static const char FORMAT[] = "tec-bench";
 enum { VERSION = 1 };
-static const size_t LONGEST_FILE = (size_t)1 << 26;
 
 /* "model name : AMD EPYC" of /proc/cpuinfo. */
 static void cpu_name(char *name, size_t size)
@@ -168,15 +167,7 @@ static json_t *new_file(void)
 
 tec_status tec_bench_json_read(const char *path, json_t **out)
 {
-    char *text;
-    size_t bytes;
-    json_error_t error;
-    *out = NULL;
-    TEC_TRY(tec_file_read(path, LONGEST_FILE, &text, &bytes));
-    *out = json_loadb(text, bytes, 0, &error);
-    free(text);
-    if (!*out)
-        return tec_fail(TEC_USER_ERROR, "%s:%d:%d: %s", path, error.line, error.column, error.text);
+    TEC_TRY(tec_json_read(path, out));
     const char *format = json_string_value(json_object_get(*out, "format"));
     bool ours = format && strcmp(format, FORMAT) == 0 && json_is_array(json_object_get(*out, "runs")) &&
                 json_integer_value(json_object_get(*out, "version")) == VERSION;
