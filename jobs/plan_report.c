@@ -89,8 +89,8 @@ static void print_time(const char *command, const json_t *t)
         printf("\ntargets: %s, %.2f node-hours\n", tec_duration(text, number(t, "targets_seconds")),
                number(t, "targets_node_hours"));
     printf("\n%s: %lld steps of %.4f s\n", command, whole(t, "steps"), number(t, "step_seconds"));
-    json_array_foreach(json_object_get(t, "parts"), i, part)
-        printf("  %-34s %9.4f s %6.2f %%\n", text_of(part, "name"), number(part, "seconds"), 100 * number(part, "share"));
+    json_array_foreach(json_object_get(t, "parts"), i, part) printf(
+        "  %-34s %9.4f s %6.2f %%\n", text_of(part, "name"), number(part, "seconds"), 100 * number(part, "share"));
     printf("  %-34s %9.2f\n", "images/s", number(t, "images_per_second"));
     printf("communication share %.2f %%\n", 100 * number(t, "communication_share"));
     printf("checkpoints: %lld, %.1f s each\n", whole(t, "checkpoints"), number(t, "checkpoint_seconds"));

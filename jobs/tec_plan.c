@@ -229,7 +229,8 @@ static tec_status report(const subject *s, const tec_plan_machine *machine, cons
     TEC_TRY(tec_plan_json(&s->job, machine, &plan));
     json_object_set_new(plan, "performance", tec_job_name_json(s->performance));
     json_object_set_new(plan, "assumptions", assumptions(s, machine));
-    tec_status status = path ? tec_json_write(path, plan, 9) : TEC_OK;
+    /* All digits: they round to what is printed. */
+    tec_status status = path ? tec_json_write(path, plan, 17) : TEC_OK;
     tec_plan_print(plan);
     json_decref(plan);
     return status;

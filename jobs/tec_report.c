@@ -5,6 +5,7 @@
 #include "tec/files.h"
 #include "tec/log.h"
 #include "tec/memory.h"
+#include "tec/plan.h"
 #include "tec/report.h"
 #include "tec/text.h"
 
@@ -36,7 +37,8 @@ typedef struct subjects {
     tec_report_run *run;
     tec_report_store *store;
     tec_report_bench *bench;
-    int runs, stores, benches;
+    tec_report_plan *plan;
+    int runs, stores, benches, plans;
 } subjects;
 
 static tec_status add_store(subjects *s, const char *dir)
@@ -73,12 +75,14 @@ static tec_status write_page(const char *out, const tec_settings *settings, subj
         tec_settings_free(&of_run);
     }
     tec_report_tell_apart(s->run, s->runs);
-    TEC_TRY(tec_report_write(out, &(tec_report_page){s->run, s->runs, s->store, s->stores, s->bench, s->benches}));
+    TEC_TRY(tec_report_write(out, &(tec_report_page){s->run, s->runs, s->store, s->stores, s->bench, s->benches, s->plan, s->plans}));
     char *what = tec_string_format("%d run%s", s->runs, tec_plural(s->runs));
     if (s->stores > 0)
         tec_string_append(&what, ", %d target store%s", s->stores, tec_plural(s->stores));
     if (s->benches > 0)
         tec_string_append(&what, ", %d machine%s", s->benches, tec_plural(s->benches));
+    if (s->plans > 0)
+        tec_string_append(&what, ", %d plan%s", s->plans, tec_plural(s->plans));
     tec_log("%s: %s", out, what);
     free(what);
     return TEC_OK;
@@ -94,16 +98,24 @@ static tec_status write_csv(const char *out, const tec_report_run *run)
     return TEC_OK;
 }
 
-/* What is no directory may be a file of `tec bench --json`. */
-static bool is_bench(const char *path)
+/* What is no directory may be a file of `tec plan --json` or `tec bench --json`. */
+static bool is_json(const char *path)
 {
     struct stat info;
     return tec_string_ends_with(path, ".json") && stat(path, &info) == 0 && S_ISREG(info.st_mode);
 }
 
-static tec_status add_bench(subjects *s, const char *path)
+static tec_status add_json(subjects *s, const char *path)
 {
+    tec_report_plan *plan = &s->plan[s->plans];
     tec_report_bench *bench = &s->bench[s->benches];
+    TEC_TRY(tec_plan_json_read(path, &plan->json));
+    if (plan->json) {
+        plan->path = path;
+        s->plans++;
+        tec_report_check_plan(plan);
+        return TEC_OK;
+    }
     TEC_TRY(tec_bench_json_read(path, &bench->json));
     bench->path = path;
     s->benches++;
@@ -115,7 +127,7 @@ static tec_status read_subjects(const tec_invocation *call, subjects *s)
     const bool csv = call->option[OPTION_CSV].times;
     for (int i = 0; i < call->file_count; i++) {
         const char *path = call->files[i];
-        TEC_TRY(!csv && is_bench(path)              ? add_bench(s, path)
+        TEC_TRY(!csv && is_json(path)               ? add_json(s, path)
                 : !csv && tec_report_is_store(path) ? add_store(s, path)
                                                     : tec_report_read(&s->run[s->runs++], path));
     }
@@ -130,7 +142,8 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     const size_t most = 2 * (size_t)call->file_count; /* each run may have a store */
     subjects s = {.run = tec_allocate_zeroed(most, sizeof *s.run),
                   .store = tec_allocate_zeroed(most, sizeof *s.store),
-                  .bench = tec_allocate_zeroed(most, sizeof *s.bench)};
+                  .bench = tec_allocate_zeroed(most, sizeof *s.bench),
+                  .plan = tec_allocate_zeroed(most, sizeof *s.plan)};
     tec_status status = read_subjects(call, &s);
     if (status == TEC_OK)
         status = call->option[OPTION_CSV].times ? write_csv(out, &s.run[0]) : write_page(out, &call->settings, &s);
@@ -140,6 +153,11 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
         tec_report_free_store(&s.store[i]);
     for (int i = 0; i < s.benches; i++)
         json_decref(s.bench[i].json);
+    for (int i = 0; i < s.plans; i++) {
+        json_decref(s.plan[i].json);
+        free(s.plan[i].note);
+    }
+    free(s.plan);
     free(s.bench);
     free(s.store);
     free(s.run);
@@ -150,7 +168,7 @@ static const char *const sections[] = {"report", "run.threads", NULL};
 
 const tec_command tec_command_report = {
     .name = "report",
-    .usage = "RUN|STORE|BENCH.json ... -o report.html [--csv] [-c CONFIG.yaml] [section.key=value ...]",
+    .usage = "RUN|STORE|BENCH.json|PLAN.json ... -o report.html [--csv] [-c CONFIG.yaml] [section.key=value ...]",
     .summary = "show runs in one HTML page: what was run, curves, evaluations",
     .details =
         "RUN is a run directory (run.dir of `tec pretrain`, `tec finetune`, `tec knn` or `tec probe`), finished or not. "
@@ -164,8 +182,8 @@ const tec_command tec_command_report = {
         "the nearest images are looked for among some of data.train (report.among), with their labels. Images are cut as for evaluation. Paths in a run's "
         "settings are looked for from where tec report is called.\n\n"
         "A target store, given by its directory or that of a run, has a section: how it is stored and with which error, "
-        "the state of its shards, finished or not, and the distribution of features in some rows. A file of `tec bench --json` has its "
-        "tables.\n\n"
+        "the state of its shards, finished or not, and the distribution of features in some rows. A file of "
+        "`tec bench --json` or `tec plan --json` has its tables.\n\n"
         "With --csv, FILE gets the log of one run for spreadsheets: a column for each member that its lines have.",
     .options = options,
     .sections = sections,

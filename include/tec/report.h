@@ -181,6 +181,16 @@ typedef struct tec_report_bench {
     json_t *json;
 } tec_report_bench;
 
+/* What `tec plan --json` has written: tec_plan_json_read. */
+typedef struct tec_report_plan {
+    const char *path;
+    json_t *json;
+    char *note; /* what is damaged; NULL: nothing; owned */
+} tec_report_plan;
+
+/* Sets the note, which is also a warning. */
+void tec_report_check_plan(tec_report_plan *plan);
+
 typedef struct tec_report_page {
     const tec_report_run *run; /* [runs] */
     int runs;
@@ -188,6 +198,8 @@ typedef struct tec_report_page {
     int stores;
     const tec_report_bench *bench; /* [benches] */
     int benches;
+    const tec_report_plan *plan; /* [plans] */
+    int plans;
 } tec_report_page;
 
 /* Writes the page as tec_file_write does. */

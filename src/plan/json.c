@@ -94,12 +94,9 @@ static json_t *stores_json(const tec_plan_job *job)
 
 static json_t *parts_json(const tec_plan_time *t)
 {
-    const member part[] = {{"forward and backward", t->compute},
-                           {"AdamW", t->update},
-                           {"allreduce inside a node", t->node_reduce},
-                           {"allreduce between nodes", t->network_reduce},
-                           {"decoding beyond free cores", t->fetch},
-                           {0}};
+    const member part[] = {{"forward and backward", t->compute},        {"AdamW", t->update},
+                           {"allreduce inside a node", t->node_reduce}, {"allreduce between nodes", t->network_reduce},
+                           {"decoding beyond free cores", t->fetch},    {0}};
     json_t *list = json_array();
     for (const member *p = part; p->name; p++) {
         json_t *object = named(p->name, "seconds", p->value);

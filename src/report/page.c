@@ -3,6 +3,7 @@
 
 #include "bench.h"
 #include "html.h"
+#include "plan.h"
 #include "store.h"
 
 #include "tec/files.h"
@@ -21,6 +22,8 @@ static void put_names(FILE *out, const tec_report_page *page)
         tec_html_put(out, i ? ", " : "", page->store[i].dir, "");
     for (int i = 0; page->runs + page->stores == 0 && i < page->benches; i++)
         tec_html_put(out, i ? ", " : "", page->bench[i].path, "");
+    for (int i = 0; page->runs + page->stores + page->benches == 0 && i < page->plans; i++)
+        tec_html_put(out, i ? ", " : "", page->plan[i].path, "");
 }
 
 static void put_head(FILE *out, const tec_report_page *page)
@@ -45,6 +48,8 @@ static void put_notes(FILE *out, const tec_report_page *page)
         notes += page->run[i].note_count;
     for (int i = 0; i < page->stores; i++)
         notes += page->store[i].note_count;
+    for (int i = 0; i < page->plans; i++)
+        notes += page->plan[i].note != NULL;
     if (notes == 0)
         return;
     fputs("<section class=\"notes\"><h2>What is missing</h2>\n<ul>\n", out);
@@ -54,6 +59,9 @@ static void put_notes(FILE *out, const tec_report_page *page)
     for (int i = 0; i < page->stores; i++)
         for (int n = 0; n < page->store[i].note_count; n++)
             tec_html_put(out, "<li>", page->store[i].note[n], "</li>\n");
+    for (int i = 0; i < page->plans; i++)
+        if (page->plan[i].note)
+            tec_html_put(out, "<li>", page->plan[i].note, "</li>\n");
     fputs("</ul></section>\n", out);
 }
 
@@ -81,6 +89,8 @@ static void put_page(FILE *out, const tec_report_page *page)
         tec_report_store_put(out, &page->store[i]);
     for (int i = 0; i < page->benches; i++)
         tec_report_bench_put(out, &page->bench[i]);
+    for (int i = 0; i < page->plans; i++)
+        tec_report_plan_put(out, &page->plan[i]);
     tec_report_settings(out, page->run, page->runs);
     tec_html_put(out, "</main>\n<footer>Written by tec ", tec_version(), ".</footer>\n</body>\n</html>\n");
 }

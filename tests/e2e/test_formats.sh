@@ -38,6 +38,7 @@ declare -A expected=(
     [features]='^cls of new/checkpoint.h5: \(310, 32\)$|^images-idx3-ubyte\[2\] is of class 2$'
     [pack]='^8 images of 2 classes: left right$'
     [bench]='^tiny step on 1 ranks: [0-9.]+ images/s, [0-9.]+ MB$|^[A-Za-z ]+: [0-9]+ % of a step$'
+    [plan]='^pretrain: 30 steps, [0-9.e-]+ node-hours$|^targets: [0-9]+ MB a rank, fits: true$'
     [safetensors]='^42 tensors, 2 heads, mean 0.5,0.5,0.5$|^class token \(1, 1, 32\) patch embedding \(32, 1, 7, 7\)$'
     [hf]='^vit: 3 layers of width 32, 2 heads$'
 )

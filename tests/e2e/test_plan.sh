@@ -51,6 +51,16 @@ make_plan() {
     cp "$out" "$plan"
 }
 
+python=${PYTHON:-/usr/bin/python3}
+# expect_same_numbers: plan.json says what $plan says.
+expect_same_numbers() {
+    if [[ -x $python ]]; then
+        "$python" "$repository/tests/e2e/plan_check.py" plan.json "$plan" || fail "plan.json is not what is printed"
+    else
+        echo "SKIPPED: plan.json: there is no python3 to read it"
+    fi
+}
+
 say "a masked autoencoder"
 make_plan pretrain.objective=mae
 peak_of "$program" pretrain -c job.yaml pretrain.objective=mae run.dir=base pretrain.stop_after_steps=2
@@ -60,7 +70,8 @@ expect_close 'a checkpoint' "$(megabytes 'a checkpoint (2 are kept)')" "$checkpo
 
 say "targets, and a new model from them"
 run tec bench --size tiny --batch 2 --steps 1 --json bench.json
-make_plan --bench bench.json
+make_plan --bench bench.json --json plan.json
+expect_same_numbers
 peak_of "$program" targets -c job.yaml
 expect_close 'peak memory of targets' "$(megabytes 'a rank' 'memory, targets')" "$peak" 0.1
 expect_close 'a store of float16' "$(megabytes 'target store, float16')" "$(cat store/*.h5 | wc -c | awk '{ print $1 / 1e6 }')" 0.02
@@ -73,7 +84,8 @@ say "fine-tuning, by a file without such steps and by one that has them"
 make_plan --bench bench.json --finetune
 cp "$plan" "$plan.step"
 run tec bench --size tiny --batch 2 --steps 1 --finetune --json bench.json
-make_plan --bench bench.json --finetune
+make_plan --bench bench.json --finetune --json plan.json
+expect_same_numbers
 grep -q '^performance from bench.json (tiny fine-tuning, 1 rank)' "$plan" || fail "steps of fine-tuning are not what counts"
 grep -q '^performance from bench.json (tiny, 1 rank)' "$plan.step" || fail "steps of pretraining are not taken instead"
 peak_of "$program" finetune -c job.yaml run.dir=tuned
@@ -104,10 +116,13 @@ run tec plan -c job.yaml --bench bench.json --nodes 4 --ranks-per-node 8 --netwo
 grep -q '^performance from bench.json (tiny, 1 rank)' "$out" || fail "the plan does not say whose performance it uses"
 grep -q '^100000 images, 4 nodes x 8 ranks x 1 thread' "$out" || fail "the plan is of another job"
 grep -Eq '^communication share [0-9.]+ %' "$out" || fail "no share of communication"
-run tec plan --bench bench.json --images 1281167 --nodes 16 --ranks-per-node 64
+run tec plan --bench bench.json --images 1281167 --nodes 16 --ranks-per-node 64 --json plan.json
+cp "$out" "$plan"
+expect_same_numbers
 grep -q 'MORE THAN A NODE HAS' "$out" || fail "a plan that does not fit a node is not marked"
 
 say "mistakes"
+expect_exit 2 'nowhere' tec plan --bench bench.json --images 9999 --json nowhere/plan.json
 expect_exit 2 'number of images is unknown' tec plan --bench bench.json
 expect_exit 2 'pretrain.batch is 256, but the data set has only 10 images' tec plan --bench bench.json --images 10
 expect_exit 2 'finetune.batch is 1024, but the data set has only 10 images' tec plan --finetune --bench bench.json --images 10

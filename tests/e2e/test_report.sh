@@ -149,6 +149,24 @@ if command -v chromium >"$out"; then
 fi
 expect_exit 2 'tiny.json was not written by .tec bench --json.' bash -c "echo '{}' >tiny.json && exec '$program' report tiny.json -o no.html"
 
+say "the tables of tec plan, and what is damaged in them"
+run tec plan --bench bench.json --images 1281167 --json 'a<b>.json' pretrain.batch=2
+expect_exit 0 'plan.html: 0 runs, 1 machine, 1 plan' tec report bench.json 'a<b>.json' -o plan.html
+check plan.html
+shows plan.html '<h2>Plan of tec pretrain: a&lt;b&gt;.json</h2>'
+seconds=$(awk -F'[:,]' '/"step_seconds"/ { printf "%.4g", $2; exit }' 'a<b>.json')
+shows plan.html "<th scope=\"row\">a step, s</th><td>$seconds</td>"
+bytes=$(awk -F'[:,]' '/"moments of AdamW"/ { getline; printf "%.4g", 1e-6 * $2; exit }' 'a<b>.json')
+shows plan.html "<td>moments of AdamW</td><td class=\"number\">$bytes</td>"
+shows plan.html '<td>float16</td>.*<td class="number">1</td><td>yes</td>'
+! grep -q 'is damaged: ' plan.html || fail "a plan that is whole is called damaged"
+sed 's/"step_seconds": .*/"step_seconds": "<i>",/; s/"of_float16"/"other"/' 'a<b>.json' >damaged.json
+expect_exit 0 'damaged.json is damaged: it lacks time.step_seconds, stores.of_float16$' tec report damaged.json -o damaged.html
+check damaged.html
+shows damaged.html '<li>damaged.json is damaged: it lacks time.step_seconds, stores.of_float16</li>'
+sed 's/"version": 1,/"version": 99,/' 'a<b>.json' >later.json
+expect_exit 2 'later.json was written by a different version' tec report later.json -o no.html
+
 say "several runs side by side: what differs is marked"
 cp -r base other
 sed -i 's/batch: 31/batch: 62/' other/settings.yaml
