@@ -75,7 +75,8 @@ static tec_status write_page(const char *out, const tec_settings *settings, subj
         tec_settings_free(&of_run);
     }
     tec_report_tell_apart(s->run, s->runs);
-    TEC_TRY(tec_report_write(out, &(tec_report_page){s->run, s->runs, s->store, s->stores, s->bench, s->benches, s->plan, s->plans}));
+    TEC_TRY(tec_report_write(
+        out, &(tec_report_page){s->run, s->runs, s->store, s->stores, s->bench, s->benches, s->plan, s->plans}));
     char *what = tec_string_format("%d run%s", s->runs, tec_plural(s->runs));
     if (s->stores > 0)
         tec_string_append(&what, ", %d target store%s", s->stores, tec_plural(s->stores));
