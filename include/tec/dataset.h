@@ -55,6 +55,9 @@ tec_status tec_dataset_open_taking(tec_dataset **out, char *list, size_t bytes, 
                                    int64_t limit);
 void tec_dataset_close(tec_dataset *set); /* NULL is fine */
 
+/* Is `path` a list file: lines of a path and its label? Local; false also where there is none. */
+bool tec_dataset_is_list_file(const char *path);
+
 /* A data set whose images are elsewhere, say in the target store `name`. It has a size and a fingerprint but no labels,
  * and its samples cannot be read. */
 tec_dataset *tec_dataset_stand_in(const char *name, int64_t samples, uint64_t fingerprint);

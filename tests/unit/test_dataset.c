@@ -226,6 +226,24 @@ static void test_list_file_refused(void **state)
     free(list);
 }
 
+/* Labels that are not those of the folders are a part of the fingerprint, as are their names and their order. */
+static void test_fingerprint_of_labels(void **state)
+{
+    (void)state;
+    static const char *const text[] = {"dog/10.png,a\ndog/2.JPEG,b\n", "dog/10.png,b\ndog/2.JPEG,a\n",
+                                       "dog/10.png,a\ndog/2.JPEG,c\n", "dog/10.png\ndog/2.JPEG\n"};
+    uint64_t value[4];
+    make_classes();
+    for (int i = 0; i < 4; i++) {
+        put_text(text[i], "set/list.csv");
+        value[i] = fingerprint("set/list.csv", 0);
+        for (int k = 0; k < i; k++)
+            assert_true(value[i] != value[k]);
+    }
+    put_text("dog/2.JPEG,dog\ndog/10.png,dog\n", "set/list.csv");
+    assert_true(fingerprint("set/list.csv", 0) == value[3]);
+}
+
 /* More than a rank keeps the place of in the list: whichever is asked for, also behind a limit. */
 static void test_many_files(void **state)
 {
@@ -965,6 +983,7 @@ int main(void)
         WITH_TOP(test_list_file),
         WITH_TOP(test_labels_of_list_file),
         WITH_TOP(test_list_file_refused),
+        WITH_TOP(test_fingerprint_of_labels),
         WITH_TOP(test_many_files),
         WITH_TOP(test_without_labels),
         WITH_TOP(test_images_at_the_top),
