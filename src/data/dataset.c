@@ -36,7 +36,7 @@ static tec_status scan_into(const char *path, tec_label_mode labels, tec_scan_no
 {
     struct stat info;
     if (stat(path, &info))
-        return tec_fail(TEC_USER_ERROR, "%s: %s (a folder of images or an IDX file is expected)", path,
+        return tec_fail(TEC_USER_ERROR, "%s: %s (a folder of images, a list file or an IDX file is expected)", path,
                         strerror(errno));
     const tec_dataset_kind *kind = find_kind(path, &info);
     if (!kind)
