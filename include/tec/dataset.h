@@ -31,7 +31,8 @@ typedef struct tec_dataset tec_dataset;
  *   a pack     of a folder
  *   list file  .csv, .tsv, .txt or .lst: lines of a path relative to it, and a label behind a comma (semicolon, tab) in
  *              all of them or in none, with or without a header. It is the folder that it is in, with these images
- *              only, and with TEC_LABELS_AUTO the labels are the classes, sorted bytewise or, if all are numbers, as these
+ *              only, and with TEC_LABELS_AUTO the labels are the classes, sorted bytewise or, if all are numbers, as
+ *              these; where they are not what the folders would give, they are a part of the fingerprint
  *   IDX        an image file, gzipped or not; labels are looked for under its name with labels-idx1 in place of
  *              images-idx3. Only the header is read here
  *

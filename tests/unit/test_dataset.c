@@ -1,6 +1,7 @@
 /* Folders and IDX files as data sets: numbers, names, labels, fingerprints, limits, and what is refused. */
 #include "tec/dataset.h"
 #include "tec/findings_report.h"
+#include "tec/hints.h"
 #include "tec/text.h"
 
 #include "../data/pnm.h"
@@ -273,6 +274,24 @@ static void test_fingerprint_of_labels(void **state)
     }
     put_text("dog/2.JPEG,dog\ndog/10.png,dog\n", "set/list.csv");
     assert_true(fingerprint("set/list.csv", 0) == value[3]);
+}
+
+/* What folders are called says nothing where labels are others. */
+static void test_hints_of_list_file(void **state)
+{
+    (void)state;
+    make_classes();
+    for (int labels = 0; labels < 2; labels++) {
+        put_text(labels ? "dog/10.png,a\ndog/2.JPEG,b\n" : "dog/10.png\ndog/2.JPEG\n", "set/list.csv");
+        tec_dataset *set = open_all("set/list.csv", TEC_LABELS_AUTO, 0);
+        char *hint = tec_hint_folders(set, "data.train", folder_at("set/list.csv"));
+        if (labels)
+            assert_null(hint);
+        else
+            assert_has(hint, "set has only one class, dog");
+        free(hint);
+        tec_dataset_close(set);
+    }
 }
 
 /* More than a rank keeps the place of in the list: whichever is asked for, also behind a limit. */
@@ -1016,6 +1035,7 @@ int main(void)
         WITH_TOP(test_list_file_refused),
         WITH_TOP(test_paths_of_list_file),
         WITH_TOP(test_fingerprint_of_labels),
+        WITH_TOP(test_hints_of_list_file),
         WITH_TOP(test_many_files),
         WITH_TOP(test_without_labels),
         WITH_TOP(test_images_at_the_top),
