@@ -43,7 +43,11 @@ optional_cflags = $(shell $(PKG_CONFIG) --cflags $($(1)_PACKAGES) 2>/dev/null)
 optional_libs = $(shell $(PKG_CONFIG) --libs $($(1)_PACKAGES) 2>/dev/null || echo $($(1)_LINK))
 has_header = $(shell printf '\#include <stdio.h>\n\#include <$($(1)_HEADER)>\n' | \
 	$(CC) $(CPPFLAGS) $(call optional_cflags,$(1)) -x c -E - >/dev/null 2>&1 && echo yes || echo no)
-$(foreach name,$(OPTIONAL),$(if $(filter undefined,$(origin $(name))),$(eval $(name) := $(call has_header,$(name)))))
+# Only yes and no are answers: anything else is a slip on the command line, and of another program in the environment.
+$(foreach name,$(OPTIONAL),$(if $(filter-out yes no,$(or $($(name)),empty)),$(if $(filter environment,$(origin $(name))),\
+	$(eval undefine $(name)),$(if $(filter undefined,$(origin $(name))),,$(error $(name)=$($(name)): yes or no is expected)))))
+DETECTED :=
+$(foreach name,$(OPTIONAL),$(if $(filter undefined,$(origin $(name))),$(eval DETECTED += $(name))$(eval $(name) := $(call has_header,$(name)))))
 DECODERS := $(foreach name,$(OPTIONAL),$(if $(filter yes,$($(name))),$(name)))
 DECODER_CFLAGS := $(foreach name,$(DECODERS),$(call optional_cflags,$(name)))
 DECODER_LIBS := $(foreach name,$(DECODERS),$(call optional_libs,$(name)))
@@ -184,7 +188,9 @@ SPACK_PACKAGES := openmpi openblas hdf5 libyaml libjpeg-turbo libpng zlib jansso
 HEADERS := mpi.h hdf5.h cblas.h yaml.h stdio.h jpeglib.h png.h zlib.h jansson.h zip.h protobuf-c/protobuf-c.h stdarg.h stddef.h \
 	stdint.h setjmp.h cmocka.h
 FASHION_MNIST := /usr/share/datasets/fashion-mnist
-HAVE_DECODERS = test '$(words $(DECODERS))' = '$(words $(OPTIONAL))'
+# Of those that were not left out on purpose.
+MISSING_DECODERS = $(filter-out $(DECODERS),$(DETECTED))
+HAVE_DECODERS = test -z '$(strip $(MISSING_DECODERS))'
 HAVE_ALL = command -v mpirun >/dev/null && command -v $(PROTOC_C) >/dev/null && test -d $(FASHION_MNIST) && \
 	printf '\#include <%s>\n' $(HEADERS) | $(CC) $(CPPFLAGS) $(CFLAGS) -x c -E - >/dev/null 2>&1
 
@@ -196,7 +202,7 @@ deps:
 		$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(DEBIAN_PACKAGES) || \
 		$(HAVE_ALL); \
 	elif $(HAVE_ALL); then \
-		echo 'tec is built without $(filter-out $(DECODERS),$(OPTIONAL)) images, for which libraries are missing.'; \
+		echo 'tec is built without $(strip $(MISSING_DECODERS)) images, for which libraries are missing.'; \
 	else \
 		echo 'tec needs these libraries, and this user may not install them:'; \
 		echo '  Debian:  apt-get install $(DEBIAN_PACKAGES)'; \

@@ -28,6 +28,12 @@ static tec_status list_folder(const tec_settings *settings, const char *folder, 
 {
     tec_label_mode labels = (tec_label_mode)settings->data.labels;
     bool skip = settings->data.on_bad_image == TEC_BAD_IMAGE_SKIP;
+    if (tec_dataset_is_list_file(folder))
+        return tec_fail(
+            TEC_USER_ERROR,
+            "%s: a list file, whose labels a pack has no place for: pack the folder of its images, or train "
+            "from the list file itself",
+            folder);
     if (tec_path_is_within(dir, folder))
         return tec_fail(TEC_USER_ERROR,
                         "the pack %s would lie in the folder %s that it is made of, where it is taken for a class "

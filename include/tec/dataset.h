@@ -31,7 +31,8 @@ typedef struct tec_dataset tec_dataset;
  *   a pack     of a folder
  *   list file  .csv, .tsv, .txt or .lst: lines of a path relative to it, and a label behind a comma (semicolon, tab) in
  *              all of them or in none, with or without a header. It is the folder that it is in, with these images
- *              only, and with TEC_LABELS_AUTO the labels are the classes, sorted bytewise or, if all are numbers, as these
+ *              only, and with TEC_LABELS_AUTO the labels are the classes, sorted bytewise or, if all are numbers, as
+ *              these; where they are not what the folders would give, they are a part of the fingerprint
  *   IDX        an image file, gzipped or not; labels are looked for under its name with labels-idx1 in place of
  *              images-idx3. Only the header is read here
  *
@@ -54,6 +55,9 @@ tec_status tec_dataset_open(tec_dataset **out, const char *list, size_t bytes, i
 tec_status tec_dataset_open_taking(tec_dataset **out, char *list, size_t bytes, tec_release *release, int channels,
                                    int64_t limit);
 void tec_dataset_close(tec_dataset *set); /* NULL is fine */
+
+/* Is `path` a list file: lines of a path and its label? Local; false also where there is none. */
+bool tec_dataset_is_list_file(const char *path);
 
 /* A data set whose images are elsewhere, say in the target store `name`. It has a size and a fingerprint but no labels,
  * and its samples cannot be read. */

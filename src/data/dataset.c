@@ -26,11 +26,17 @@ static const tec_dataset_kind *find_kind(const char *path, const struct stat *in
     return NULL;
 }
 
+bool tec_dataset_is_list_file(const char *path)
+{
+    struct stat info;
+    return !stat(path, &info) && find_kind(path, &info) == &tec_dataset_csv;
+}
+
 static tec_status scan_into(const char *path, tec_label_mode labels, tec_scan_notes *notes, FILE *list)
 {
     struct stat info;
     if (stat(path, &info))
-        return tec_fail(TEC_USER_ERROR, "%s: %s (a folder of images or an IDX file is expected)", path,
+        return tec_fail(TEC_USER_ERROR, "%s: %s (a folder of images, a list file or an IDX file is expected)", path,
                         strerror(errno));
     const tec_dataset_kind *kind = find_kind(path, &info);
     if (!kind)
@@ -127,7 +133,7 @@ tec_status tec_dataset_open_taking(tec_dataset **out, char *list, size_t bytes, 
         return status;
     }
     set->size = limit > 0 && limit < set->total ? limit : set->total;
-    set->content = set->fingerprint;
+    set->content = set->content ? set->content : set->fingerprint;
     set->fingerprint = tec_hash_bytes(set->fingerprint, &set->size, sizeof set->size);
     set->findings = tec_findings_create(set->size);
     *out = set;

@@ -13,6 +13,7 @@
 #include "tec/text.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -22,6 +23,7 @@
 typedef struct listing {
     const char *path; /* of the list file */
     char *root;       /* its directory, which paths are relative to */
+    char *real;       /* the same without links, absolute */
     bool skip;        /* as of tec_scan_notes */
     bool labels;      /* those of the file are the classes */
     int columns;      /* 1 (path) or 2 (path, label) */
@@ -47,15 +49,52 @@ static tec_status refuse(const listing *l, const tec_line *line, const char *tex
     return tec_fail(TEC_USER_ERROR, "%s: line %d: %s", l->path, line->number, text);
 }
 
-/* The path as it is relative to the root; NULL: it leads elsewhere. */
-static const char *relative_to(const listing *l, const char *path)
+/* "a//b/./c/../d" becomes "a/b/d", "/a" becomes "a"; the caller frees it. NULL: it leads above where it begins. */
+static char *cleaned(const char *path)
 {
-    size_t length = strlen(l->root);
-    while (tec_string_starts_with(path, "./"))
-        path += 2;
-    if (*path != '/')
-        return *path ? path : NULL;
-    return !strncmp(path, l->root, length) && path[length] == '/' ? path + length + 1 : NULL;
+    char *out = tec_allocate(strlen(path) + 1), *end = out;
+    *out = 0;
+    for (size_t length; *path; path += length) {
+        path += strspn(path, "/");
+        length = strcspn(path, "/");
+        if (length == 2 && !strncmp(path, "..", 2)) {
+            if (end == out) {
+                free(out);
+                return NULL;
+            }
+            char *last = strrchr(out, '/');
+            end = last ? last : out;
+        } else if (length && !(length == 1 && *path == '.')) {
+            end += sprintf(end, "%s%.*s", end > out ? "/" : "", (int)length, path);
+        }
+        *end = 0;
+    }
+    return out;
+}
+
+/* What of a path, cleaned, is below a directory; NULL: nothing. */
+static const char *below(const char *path, const char *directory)
+{
+    char *root = cleaned(directory);
+    size_t length = root ? strlen(root) : 0;
+    bool inside = root && !strncmp(path, root, length) && (!length || path[length] == '/');
+    free(root);
+    path += inside && length ? length + 1 : 0;
+    return inside && *path ? path : NULL;
+}
+
+/* The path as it is relative to the root, in one way however it is written; the caller frees it. NULL: it leads elsewhere. */
+static char *relative_to(const listing *l, const char *given)
+{
+    char *whole = *given == '/' ? tec_string_copy(given) : tec_string_format("%s/%s", l->real, given);
+    char *path = cleaned(whole);
+    const char *found = path ? below(path, l->real) : NULL;
+    if (!found && path && *given == '/' && *l->root == '/')
+        found = below(path, l->root);
+    char *relative = found ? tec_string_copy(found) : NULL;
+    free(path);
+    free(whole);
+    return relative;
 }
 
 /* The size of a file that is an image; -1: there is none. */
@@ -68,31 +107,52 @@ static long long size_of(const listing *l, const char *relative)
     return there ? (long long)info.st_size : -1;
 }
 
-/* A first line that neither is called like an image nor leads to a file names the columns. */
+/* A first line whose path has neither a folder nor an ending, and leads to no file, names the columns. */
 static bool is_header(const listing *l, const char *path)
 {
-    const char *relative = relative_to(l, path);
-    return !tec_image_is_named(path) && (!relative || size_of(l, relative) < 0);
+    return *path && !strpbrk(path, "/.") && size_of(l, path) < 0;
 }
 
-static tec_status add_line(listing *l, const tec_line *line, const tec_columns *c)
+static tec_status check_file(const listing *l, const tec_line *line, const char *path, long long bytes)
 {
-    const char *path = relative_to(l, c->column[0]), *label = c->count > 1 ? c->column[1] : NULL;
-    if (!path)
-        return tec_fail(TEC_USER_ERROR, "%s: line %d: `%s` is not below %s, which paths are relative to", l->path,
-                        line->number, c->column[0], l->root);
-    long long bytes = size_of(l, path);
-    if (bytes < 0 && !l->skip)
+    const char *kind, *library = tec_image_lacking(path, &kind);
+    if (l->skip)
+        return TEC_OK;
+    if (bytes < 0)
         return tec_fail(TEC_USER_ERROR,
                         "%s: line %d: there is no file %s in %s; data.on_bad_image=skip leaves such images out",
                         l->path, line->number, path, l->root);
+    if (library)
+        return tec_fail(TEC_USER_ERROR,
+                        "%s: line %d: %s is a %s image, for which this build of tec lacks %s; install it and build "
+                        "tec anew, or leave such lines out",
+                        l->path, line->number, path, kind, library);
+    return TEC_OK;
+}
+
+static tec_status add_file(listing *l, const tec_line *line, const char *path, const char *label)
+{
+    long long bytes = size_of(l, path);
+    TEC_TRY(check_file(l, line, path, bytes));
     if (label && !*label)
         return refuse(l, line, "no label");
     l->absent += bytes < 0;
     tec_found_file *file = tec_found_add(&l->found, path);
     file->bytes = bytes < 0 ? 0 : bytes;
     file->label = label && l->labels ? tec_string_copy(label) : NULL;
+    file->line = line->number;
     return TEC_OK;
+}
+
+static tec_status add_line(listing *l, const tec_line *line, const tec_columns *c)
+{
+    char *path = relative_to(l, c->column[0]);
+    tec_status status = path
+                            ? add_file(l, line, path, c->count > 1 ? c->column[1] : NULL)
+                            : tec_fail(TEC_USER_ERROR, "%s: line %d: `%s` is not below %s, which paths are relative to",
+                                       l->path, line->number, c->column[0], l->root);
+    free(path);
+    return status;
 }
 
 static tec_status read_line(listing *l, size_t i)
@@ -108,7 +168,9 @@ static tec_status read_line(listing *l, size_t i)
             TEC_USER_ERROR,
             "%s: line %d has %d column%s: a path, and in all lines or none a label behind a comma, are expected",
             l->path, line->number, c.count, tec_plural(c.count));
-    else if (i > 0 || !is_header(l, c.column[0]))
+    else if (i == 0 && is_header(l, c.column[0]))
+        tec_log("%s: line %d (%s) is taken for the names of the columns", l->path, line->number, line->text);
+    else
         status = add_line(l, line, &c);
     tec_columns_free(&c);
     return status;
@@ -141,8 +203,13 @@ static void warn_of_absent(const listing *l, tec_scan_notes *notes)
 
 static tec_status scan(const char *path, tec_label_mode labels, tec_scan_notes *notes, FILE *list)
 {
-    listing l = {
-        .path = path, .root = tec_path_directory(path), .skip = notes->skip, .labels = labels == TEC_LABELS_AUTO};
+    listing l = {.path = path,
+                 .root = tec_path_directory(path),
+                 .skip = notes->skip,
+                 .labels = labels == TEC_LABELS_AUTO,
+                 .found.list_file = path};
+    l.real = realpath(l.root, NULL);
+    l.real = l.real ? l.real : tec_string_copy(l.root);
     char *text = NULL;
     size_t bytes = 0;
     tec_status status = tec_file_read(path, MOST_BYTES, &text, &bytes);
@@ -150,6 +217,8 @@ static tec_status scan(const char *path, tec_label_mode labels, tec_scan_notes *
         status = tec_labels_check_text("list file", path, text, bytes);
     if (status == TEC_OK)
         status = read_lines(&l, text);
+    if (status == TEC_OK)
+        status = tec_found_check_numbers(&l.found, path);
     if (status == TEC_OK) {
         warn_of_absent(&l, notes);
         status = tec_found_write(&l.found, l.root, labels, notes, list);
@@ -157,6 +226,7 @@ static tec_status scan(const char *path, tec_label_mode labels, tec_scan_notes *
     free(text);
     tec_lines_free(&l.lines);
     tec_found_free(&l.found);
+    free(l.real);
     free(l.root);
     return status;
 }

@@ -184,10 +184,8 @@ static tec_status visit_dead_link(walk *w, const char *name, const char *path, b
     return TEC_OK;
 }
 
-static void take_by_name(walk *w, const char *name, const char *path, long long bytes)
+static void note_lacking(walk *w, const char *path, const char *kind, const char *library)
 {
-    const char *kind, *library = tec_image_lacking(name, &kind);
-    tec_found_add(w->found, path)->bytes = bytes;
     if (!library || w->lacking.count++ > 0)
         return;
     w->lacking.kind = kind;
@@ -195,8 +193,18 @@ static void take_by_name(walk *w, const char *name, const char *path, long long 
     w->lacking.path = tec_string_copy(path);
 }
 
-static void take_by_content(walk *w, const char *name, const char *path, long long bytes)
+static void take_by_name(walk *w, const char *name, const char *path, long long bytes)
 {
+    const char *kind, *library = tec_image_lacking(name, &kind);
+    tec_found_add(w->found, path)->bytes = bytes;
+    note_lacking(w, path, kind, library);
+}
+
+static void take_by_content(walk *w, const char *name, const char *path, const uint8_t *data, size_t got,
+                            long long bytes)
+{
+    const char *kind, *library = tec_image_lacking_content(data, got, &kind);
+    note_lacking(w, path, kind, library);
     tec_found_add(w->found, path)->bytes = bytes;
     tec_passed_over_note_file(&w->taken, name, NULL);
     w->leftovers += tec_passed_over_is_leftover(name);
@@ -210,7 +218,7 @@ static void visit_other_file(walk *w, DIR *dir, const char *name, const char *pa
     if (got < 0)
         tec_passed_over_note_file(&w->over, name, &tec_file_format_unreadable);
     else if (tec_image_starts(data, (size_t)got))
-        take_by_content(w, name, path, bytes);
+        take_by_content(w, name, path, data, (size_t)got, bytes);
     else
         tec_passed_over_note_file(&w->over, name, tec_file_format_of(data, (size_t)got));
 }

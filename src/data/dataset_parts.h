@@ -85,7 +85,8 @@ struct tec_dataset {
     int64_t total, size;         /* samples there are, samples the limit or tec_dataset_choose leaves */
     int64_t *chosen;             /* [size] their indices, rising; NULL: the limit says */
     uint64_t fingerprint;        /* of all samples there are; tec_dataset_open adds the limit, and what is chosen */
-    uint64_t content;            /* the same without the limit */
+    uint64_t content;            /* the same without the limit and without own_labels; 0: as fingerprint */
+    bool own_labels;             /* the classes are not the first folders, sorted bytewise */
     int classes;                 /* 0 without labels */
     const char **class_name;     /* [classes] */
     int *label;                  /* [total]; NULL: kind->label says */

@@ -194,10 +194,13 @@ char *tec_dataset_record_difference(const tec_dataset *set, const char *dir)
     if (open_record(&r, dir) && set->kind->entry && r.fingerprint != set->fingerprint) {
         merge(&r, set, &c);
         char *counts = count_text(&c);
-        const char *why = set->chosen            ? ", as the files are the same but other labels are used"
-                          : r.used != set->size  ? ", as the files are the same but data.max_train is not"
-                          : !set->kind->one_size ? ", as the files are the same but data.exif_orientation is not"
-                                                 : "";
+        const char *why =
+            set->chosen           ? ", as the files are the same but other labels are used"
+            : r.used != set->size ? ", as the files are the same but data.max_train is not"
+            : set->own_labels
+                ? ", as the files are the same but the labels of the list file or data.exif_orientation are not"
+            : !set->kind->one_size ? ", as the files are the same but data.exif_orientation is not"
+                                   : "";
         text = tec_string_format("%lld images were used, %lld are now%s%s%s", (long long)r.used, (long long)set->size,
                                  c.first ? ": " : "", c.first ? c.first : why, counts);
         free(counts);

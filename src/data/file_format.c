@@ -28,7 +28,7 @@ static const signature signatures[] = {
     {BYTES("RIFF"), ALSO("WEBP", 8), IMAGE("WebP", "a WebP image", ".webp")},
     {BYTES("GIF8"), IMAGE("GIF", "a GIF image", ".gif")},
     {BYTES("BM"), ALSO("\0\0\0\0", 6), IMAGE("BMP", "a BMP image", ".bmp", ".dib")},
-    {BYTES("II*\0"), ALSO("CR", 8), IMAGE("CR2", "a raw image of a camera (CR2)", ".cr2")},
+    {BYTES("II*\0"), ALSO("CR\2\0", 8), IMAGE("CR2", "a raw image of a camera (CR2)", ".cr2")},
     {BYTES("II*\0"), IMAGE("TIFF", "a TIFF file that begins with a small copy (a raw image of a camera?)", ".nef", ".dng", ".arw", ".tif")},
     {BYTES("MM\0*"), IMAGE("TIFF", "a TIFF file that begins with a small copy (a raw image of a camera?)", ".nef", ".dng", ".arw", ".tif")},
     {BYTES("II+\0"), IMAGE("BigTIFF", "a BigTIFF image", ".tif", ".tiff", ".btf")},

@@ -25,19 +25,25 @@ typedef struct tec_found_file {
     long long bytes, offset;
     int shard;
     uint32_t crc;
+    int line; /* of tec_found.list_file that names it */
 } tec_found_file;
 
 /* The files that a scan has found. */
 typedef struct tec_found {
     tec_found_file *file;
     size_t count, room;
-    bool packed; /* shard, offset and crc say where in a pack a file is */
+    bool packed;           /* shard, offset and crc say where in a pack a file is */
+    const char *list_file; /* that names the files; NULL: none */
 } tec_found;
 
 /* Adds a file of that path; its other members are 0, for the caller to fill. The pointer is valid until the next
  * call. */
 tec_found_file *tec_found_add(tec_found *found, const char *path);
 void tec_found_free(tec_found *found);
+
+/* Where all labels are whole numbers. TEC_USER_ERROR: one is negative, or two are the same number in other words (1 and 01).
+ * path: of the list file, whose lines are named. Before tec_found_write. */
+tec_status tec_found_check_numbers(const tec_found *found, const char *path);
 
 /* Are the first folders of the files their classes? */
 bool tec_found_is_labelled(const tec_found *found, tec_label_mode labels);

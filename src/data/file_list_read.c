@@ -32,8 +32,20 @@ const char *tec_files_parse(const char *text, bool packed, long *label, tec_pack
     return place->bytes >= 0 && *end == ' ' && end[1] ? end + 1 : NULL;
 }
 
+/* What is known of the labels so far. */
+typedef struct label_check {
+    bool of_folders; /* as first folders give them */
+    uint64_t hash;
+} label_check;
+
+static bool is_first_folder(const char *path, const char *name)
+{
+    size_t length = strcspn(path, "/");
+    return path[length] && !strncmp(path, name, length) && !name[length];
+}
+
 /* Checks a file of the list and adds it to the fingerprint. */
-static tec_status open_file(const tec_files *files, tec_dataset *set, const char *text)
+static tec_status open_file(const tec_files *files, tec_dataset *set, const char *text, label_check *labels)
 {
     long label;
     tec_pack_place place;
@@ -42,7 +54,22 @@ static tec_status open_file(const tec_files *files, tec_dataset *set, const char
         return tec_files_damaged(set->root);
     set->fingerprint = tec_hash_bytes(set->fingerprint, &place.bytes, sizeof place.bytes);
     set->fingerprint = tec_hash_bytes(set->fingerprint, path, strlen(path));
+    labels->of_folders = labels->of_folders && (label < 0 || is_first_folder(path, set->class_name[label]));
+    labels->hash = tec_hash_bytes(labels->hash, &label, sizeof label);
     return TEC_OK;
+}
+
+/* Labels that the paths do not tell are a part of the fingerprint. */
+static void open_labels(tec_dataset *set, label_check labels)
+{
+    for (int i = 1; i < set->classes; i++)
+        labels.of_folders = labels.of_folders && strcmp(set->class_name[i - 1], set->class_name[i]) < 0;
+    set->own_labels = !labels.of_folders;
+    if (labels.of_folders)
+        return;
+    for (int i = 0; i < set->classes; i++)
+        labels.hash = tec_hash_bytes(labels.hash, set->class_name[i], strlen(set->class_name[i]) + 1);
+    set->fingerprint = tec_hash_bytes(set->fingerprint, &labels.hash, sizeof labels.hash);
 }
 
 tec_status tec_files_open(tec_files *files, tec_dataset *set, tec_list_cursor *cursor, bool packed)
@@ -61,12 +88,15 @@ tec_status tec_files_open(tec_files *files, tec_dataset *set, tec_list_cursor *c
         return tec_files_damaged(set->root);
     files->packed = packed;
     files->block = tec_allocate((size_t)(set->total / TEC_FILES_BLOCK + 1) * sizeof *files->block);
+    label_check labels = {.of_folders = true};
     for (int64_t i = 0; i < set->total; i++) {
         const char *text = tec_list_next(cursor);
         if (i % TEC_FILES_BLOCK == 0)
             files->block[i / TEC_FILES_BLOCK] = text;
-        TEC_TRY(open_file(files, set, text));
+        TEC_TRY(open_file(files, set, text, &labels));
     }
+    set->content = set->fingerprint;
+    open_labels(set, labels);
     return TEC_OK;
 }
 

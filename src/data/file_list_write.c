@@ -4,6 +4,7 @@
 #include "image_codec.h"
 #include "tec/log.h"
 #include "tec/memory.h"
+#include "tec/minmax.h"
 #include "tec/phase.h"
 #include "tec/text.h"
 
@@ -188,13 +189,26 @@ static void warn_of_loose(const tec_found *found, const char *root, tec_scan_not
     free(text);
 }
 
+/* Of files that are sorted by path. */
+static tec_status check_once(const tec_found *found, const char *root)
+{
+    for (size_t i = 1; i < found->count; i++) {
+        const tec_found_file *one = &found->file[i - 1], *other = &found->file[i];
+        if (strcmp(one->path, other->path) != 0)
+            continue;
+        if (!found->list_file)
+            return tec_fail(TEC_USER_ERROR, "%s: %s is listed twice", root, one->path);
+        return tec_fail(TEC_USER_ERROR, "%s: lines %d and %d list the same image %s: remove one", found->list_file,
+                        tec_min_int(one->line, other->line), tec_max_int(one->line, other->line), one->path);
+    }
+    return TEC_OK;
+}
+
 tec_status tec_found_write(tec_found *found, const char *root, tec_label_mode labels, tec_scan_notes *notes, FILE *list)
 {
     if (found->count)
         qsort(found->file, found->count, sizeof *found->file, by_path);
-    for (size_t i = 1; i < found->count; i++)
-        if (!strcmp(found->file[i - 1].path, found->file[i].path))
-            return tec_fail(TEC_USER_ERROR, "%s: %s is listed twice", root, found->file[i].path);
+    TEC_TRY(check_once(found, root));
     if (labels == TEC_LABELS_FOLDERS)
         drop_unclassed(found, root, notes);
     char endings[256];

@@ -209,7 +209,9 @@ static char *trimmed(const char *path)
 
 char *tec_hint_folders(const tec_dataset *set, const char *key, const char *given)
 {
-    char *path = trimmed(given);
+    if (set->own_labels)
+        return NULL;
+    char *path = trimmed(tec_dataset_is_list_file(given) ? set->root : given);
     folders f;
     const char *found[PARTS] = {0};
     char *hint = NULL;

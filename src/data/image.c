@@ -123,11 +123,20 @@ bool tec_image_is_named(const char *file)
     return named_codec(file) != NULL;
 }
 
-const char *tec_image_lacking(const char *file, const char **kind)
+static const char *lacking(const tec_image_codec *codec, const char **kind)
 {
-    const tec_image_codec *codec = named_codec(file);
     *kind = codec ? codec->name : NULL;
     return codec && !codec->decode ? codec->lacks : NULL;
+}
+
+const char *tec_image_lacking(const char *file, const char **kind)
+{
+    return lacking(named_codec(file), kind);
+}
+
+const char *tec_image_lacking_content(const uint8_t *data, size_t bytes, const char **kind)
+{
+    return lacking(find_codec(data, bytes), kind);
 }
 
 char *tec_image_endings(char *text, size_t size)

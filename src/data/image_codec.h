@@ -40,6 +40,9 @@ bool tec_image_is_named(const char *file);
 /* Which library this build lacks for a file of that name, and what is called so ("GIF"); NULL: none. */
 const char *tec_image_lacking(const char *file, const char **kind);
 
+/* The same for a file that begins with these bytes. */
+const char *tec_image_lacking_content(const uint8_t *data, size_t bytes, const char **kind);
+
 /* Writes the names of all kinds, with a word before the last, "JPEG, PNG or WebP", to `text` [size], and returns it. */
 char *tec_image_names(char *text, size_t size, const char *last);
 

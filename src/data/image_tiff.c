@@ -306,6 +306,9 @@ static tec_status measure(reader *r, part *p, bool tiled)
     if (!p->rows || !p->columns || (double)p->rows * p->columns > room)
         return tec_fail(TEC_USER_ERROR, "%s: TIFF with tiles of %u x %u pixels, but the file is too short to hold them",
                         r->name, p->columns, p->rows);
+    if ((double)p->rows * p->columns > TEC_IMAGE_MAX_PIXELS)
+        return tec_fail(TEC_USER_ERROR, "%s: TIFF with tiles of %u x %u pixels, at most %.0f are supported", r->name,
+                        p->columns, p->rows, TEC_IMAGE_MAX_PIXELS);
     p->row_bytes = (size_t)(tiled ? TIFFTileRowSize64(r->file) : TIFFScanlineSize64(r->file));
     size_t needed = ((size_t)p->columns * r->bits * (r->separate ? 1 : r->samples) + 7) / 8;
     p->plane_bytes = p->row_bytes * p->rows;
@@ -381,7 +384,7 @@ static bool is_raw(const uint8_t *data, size_t bytes)
     enum { NEW_SUBFILE_TYPE = 254, SMALL_COPY = 1, PHOTOMETRIC = 262, OF_SENSOR = 32803 };
     bool little = data[0] == 'I';
     size_t at = tec_number(data + 4, 4, little);
-    if (!memcmp(data + 8, "CR", 2) || at > bytes - 2)
+    if (!memcmp(data + 8, "CR\2\0", 4) || at > bytes - 2)
         return at <= bytes - 2;
     uint32_t entries = tec_number(data + at, 2, little);
     at += 2;

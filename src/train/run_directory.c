@@ -42,7 +42,7 @@ static tec_status refuse(const char *path, const tec_run_changes *changes, const
 static tec_status refuse_images(const tec_run_plan *plan, const char *path, const tec_run_changes *changes)
 {
     char *difference = tec_dataset_record_difference(plan->set, plan->dir);
-    char *what = tec_string_format("the run was trained on another data set, or its files have changed%s%s",
+    char *what = tec_string_format("the run was trained on another data set, or its files or labels have changed%s%s",
                                    *difference ? ": " : "", difference);
     tec_status status =
         refuse(path, changes,

@@ -183,7 +183,7 @@ mv kept.png photos/right/9.png
 differ '32 images were used, 20 are now, as the files are the same but data.max_train is not' data.max_train=20
 rm photo-store/images.gz base/images.gz # as in a store of 0.1
 expect_exit 2 'of 32 images, this run wants [0-9a-f]+, of 20 images' ranks 2 "${from_targets[@]}" data.max_train=20
-expect_exit 2 'another data set, or its files have changed \(data.max_train was 0, is 20\)' \
+expect_exit 2 'another data set, or its files or labels have changed \(data.max_train was 0, is 20\)' \
     tec "${from_pixels[@]}" data.max_train=20
 run tec "${from_targets[@]}" pretrain.epochs=1
 run tec "${from_pixels[@]}" pretrain.epochs=2

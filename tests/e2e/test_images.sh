@@ -77,8 +77,15 @@ if [[ -x ${program%/*}/plain/tec ]]; then
         pretrain.batch=2 pretrain.objective=mae pretrain.epochs=1 run.dir=many-run; }
     expect_exit 2 'many: 2 images for which this build of tec lacks a library: left/(palette|flat).gif, the first, is a GIF image, which needs giflib \(Debian: libgif-dev; Spack: giflib\); install it' \
         lacking 2
+    printf '%s\n' right/rgb.png,a left/flat.gif,b >many/all.csv
+    expect_exit 2 'many/all.csv: line 2: left/flat.gif is a GIF image, for which this build of tec lacks giflib' \
+        lacking 2 data.train=many/all.csv
+    rm many/all.csv
     run lacking 2 data.on_bad_image=skip
     said '2 images of the training set could not be decoded'
+    mv many/left/flat.gif many/left/flat.img
+    mv many/left/palette.gif many/left/palette
+    expect_exit 2 'many: 2 images for which this build of tec lacks a library: left/(palette|flat.img), the first, is a GIF' lacking 2
 else
     echo "SKIPPED: there is no build without GIF images: make CLONES=no OPTIMISE=-O1 WEBP=no TIFF=no GIF=no BUILD=build/plain"
 fi

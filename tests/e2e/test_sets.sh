@@ -227,6 +227,10 @@ run ranks 2 "${listed[@]}" data.train=listed run.dir=from-folder
 run ranks 2 "${listed[@]}" data.train=listed/all.csv run.dir=from-list
 expect_same_log from-folder/log.jsonl from-list/log.jsonl
 run ranks 2 "${knn[@]}" data.train=listed/all.csv data.val=listed/all.csv
+sed -i 's|^left/0.jpg,left|left/0.jpg,right|; s|^right/0.jpg,right|right/0.jpg,left|' listed/all.csv
+expect_exit 2 'files or labels have changed: .* the files are the same but the labels of the list file' \
+    ranks 2 "${listed[@]}" data.train=listed/all.csv run.dir=from-list pretrain.epochs=3
+expect_exit 2 'listed/all.csv: a list file, whose labels a pack has no place for: pack the folder' tec pack listed/all.csv listed-pack
 echo 'left/gone.jpg,left' >>listed/all.csv
 expect_exit 2 'listed/all.csv: line 13: there is no file left/gone.jpg in listed; data.on_bad_image=skip' \
     ranks 2 "${listed[@]}" data.train=listed/all.csv run.dir=gone

@@ -1,6 +1,7 @@
 /* Folders and IDX files as data sets: numbers, names, labels, fingerprints, limits, and what is refused. */
 #include "tec/dataset.h"
 #include "tec/findings_report.h"
+#include "tec/hints.h"
 #include "tec/text.h"
 
 #include "../data/pnm.h"
@@ -207,7 +208,13 @@ static void test_list_file_refused(void **state)
         {"dog/10.png,a\ndog/2.JPEG\n", "line 2 has 1 column"},
         {"dog/10.png,a,b\n", "line 1 has 3 columns: a path, and in all lines or none a label"},
         {"dog/10.png,a\ncat/x.Jpg,\n", "list.csv: line 2: no label"},
-        {"dog/10.png,a\ndog/10.png,a\n", "dog/10.png is listed twice"},
+        {"dog/10.png,a\ncat/x.Jpg,a\n./dog//./2/../10.png,a\n",
+         "list.csv: lines 1 and 3 list the same image dog/10.png: remove one"},
+        {"dog/10.png,a\ndog/../../set2/x.png,a\n", "line 2: `dog/../../set2/x.png` is not below "},
+        {"dog/11.png,a\ndog/10.png,a\n", "line 1: there is no file dog/11.png in "},
+        {",a\ndog/10.png,a\n", "line 1: `` is not below "},
+        {"dog/10.png,1\ncat/x.Jpg,-1\n", "line 2: label -1 is negative"},
+        {"dog/10.png,1\ncat/x.Jpg,2\ndog/2.JPEG,01\n", "lines 1 and 3: 1 and 01 are the same number"},
         {"dog/10.png,a\n/etc/x.png,a\n", "line 2: `/etc/x.png` is not below "},
         {"path,label\n", "list.csv: no image is listed in it"},
         {"", "list.csv: no image is listed in it"},
@@ -223,7 +230,68 @@ static void test_list_file_refused(void **state)
     size_t bytes;
     put_text(bad[0].text, "set/list.csv");
     assert_int_equal(tec_dataset_scan_skipping(folder_at("set/list.csv"), TEC_LABELS_AUTO, &list, &bytes), TEC_OK);
+    tec_dataset *set;
+    assert_int_equal(tec_dataset_open(&set, list, bytes, 3, 0), TEC_OK);
+    assert_int_equal(tec_dataset_size(set), 2);
+    tec_dataset_close(set);
     free(list);
+}
+
+/* However a path is written, also from the top. */
+static void test_paths_of_list_file(void **state)
+{
+    (void)state;
+    static const char *const name[] = {"set/cat/x.Jpg", "set/dog/10.png", "set/dog/2.JPEG"};
+    char text[1024], before[1024], *top = realpath(folder_top, NULL);
+    make_classes();
+    snprintf(text, sizeof text, "id\ndog//10.png\n%s/set/./dog/2.JPEG\ncat/../cat/x.Jpg\n", top);
+    put_text(text, "set/list.csv");
+    tec_dataset *set = open_all("set/list.csv", TEC_LABELS_AUTO, 0);
+    assert_names(set, name, 3);
+    tec_dataset_close(set);
+    assert_non_null(getcwd(before, sizeof before));
+    assert_int_equal(chdir(folder_top), 0);
+    assert_int_equal(open_limited(&set, "set/list.csv", TEC_LABELS_AUTO, 3, 0), TEC_OK);
+    assert_names(set, name, 3);
+    tec_dataset_close(set);
+    assert_int_equal(chdir(before), 0);
+    free(top);
+}
+
+/* Labels that are not those of the folders are a part of the fingerprint, as are their names and their order. */
+static void test_fingerprint_of_labels(void **state)
+{
+    (void)state;
+    static const char *const text[] = {"dog/10.png,a\ndog/2.JPEG,b\n", "dog/10.png,b\ndog/2.JPEG,a\n",
+                                       "dog/10.png,a\ndog/2.JPEG,c\n", "dog/10.png\ndog/2.JPEG\n"};
+    uint64_t value[4];
+    make_classes();
+    for (int i = 0; i < 4; i++) {
+        put_text(text[i], "set/list.csv");
+        value[i] = fingerprint("set/list.csv", 0);
+        for (int k = 0; k < i; k++)
+            assert_true(value[i] != value[k]);
+    }
+    put_text("dog/2.JPEG,dog\ndog/10.png,dog\n", "set/list.csv");
+    assert_true(fingerprint("set/list.csv", 0) == value[3]);
+}
+
+/* What folders are called says nothing where labels are others. */
+static void test_hints_of_list_file(void **state)
+{
+    (void)state;
+    make_classes();
+    for (int labels = 0; labels < 2; labels++) {
+        put_text(labels ? "dog/10.png,a\ndog/2.JPEG,a\n" : "dog/10.png\ndog/2.JPEG\n", "set/list.csv");
+        tec_dataset *set = open_all("set/list.csv", TEC_LABELS_AUTO, 0);
+        char *hint = tec_hint_folders(set, "data.train", folder_at("set/list.csv"));
+        if (labels)
+            assert_null(hint);
+        else
+            assert_has(hint, "set has only one class, dog");
+        free(hint);
+        tec_dataset_close(set);
+    }
 }
 
 /* More than a rank keeps the place of in the list: whichever is asked for, also behind a limit. */
@@ -965,6 +1033,9 @@ int main(void)
         WITH_TOP(test_list_file),
         WITH_TOP(test_labels_of_list_file),
         WITH_TOP(test_list_file_refused),
+        WITH_TOP(test_paths_of_list_file),
+        WITH_TOP(test_fingerprint_of_labels),
+        WITH_TOP(test_hints_of_list_file),
         WITH_TOP(test_many_files),
         WITH_TOP(test_without_labels),
         WITH_TOP(test_images_at_the_top),

@@ -266,6 +266,47 @@ static void test_tiff_refused(void **state)
     assert_refused_with("grey.tif", 4, "\xff\xff\xff\xff", 4, "TIFF");
 }
 
+/* Of a long file too, in which a tile of more pixels than an image may have would find room. */
+static void test_tiff_tile_bound(void **state)
+{
+    (void)state;
+    enum { LENGTH = 140000 };
+    size_t bytes, tile = tag_of("tiles.tif", 7);
+    if (is_lacking("tiles.tif"))
+        return;
+    uint8_t *data = read_fixture("tiles.tif", &bytes), *longer = calloc(1, LENGTH);
+    memcpy(longer, data, bytes);
+    memcpy(longer + tile, "\0\x40\0\0\x43\1\3\0\1\0\0\0\0\x40\0\0", 16);
+    assert_refused(longer, LENGTH, "tiles of 16384 x 16384 pixels, at most 178956970");
+    free(longer);
+    free(data);
+}
+
+/* Pixels that begin as the mark of a CR2 does. */
+static void test_tiff_of_cr(void **state)
+{
+    (void)state;
+    static const uint8_t data[] = "II*\0\x0c\0\0\0CR\1\2\x09\0"
+                                  "\0\1\3\0\1\0\0\0\4\0\0\0"
+                                  "\1\1\3\0\1\0\0\0\1\0\0\0"
+                                  "\2\1\3\0\1\0\0\0\x08\0\0\0"
+                                  "\3\1\3\0\1\0\0\0\1\0\0\0"
+                                  "\6\1\3\0\1\0\0\0\1\0\0\0"
+                                  "\x11\1\4\0\1\0\0\0\x08\0\0\0"
+                                  "\x15\1\3\0\1\0\0\0\1\0\0\0"
+                                  "\x16\1\3\0\1\0\0\0\1\0\0\0"
+                                  "\x17\1\4\0\1\0\0\0\4\0\0\0\0\0\0";
+    tec_image image;
+    if (is_lacking("grey.tif"))
+        return;
+    if (decode_part(&image, data, sizeof data, true, "cr.tif") != TEC_OK)
+        fail_msg("%s", tec_error_message());
+    assert_int_equal(image.width, 4);
+    assert_int_equal(image.pixels[0], 'C');
+    assert_int_equal(image.pixels[3], 'R');
+    tec_image_free(&image);
+}
+
 /* An orientation is noted where it is not applied. */
 static void test_orientation(void **state)
 {
@@ -324,10 +365,12 @@ static void test_pnm_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_equals_pillow), cmocka_unit_test(test_truncation),   cmocka_unit_test(test_flipped_bits),
-        cmocka_unit_test(test_corpus),        cmocka_unit_test(test_tiff_refused), cmocka_unit_test(test_webp_refused),
-        cmocka_unit_test(test_orientation),   cmocka_unit_test(test_gif_refused),  cmocka_unit_test(test_bmp_refused),
-        cmocka_unit_test(test_pnm_refused),
+        cmocka_unit_test(test_equals_pillow), cmocka_unit_test(test_truncation),
+        cmocka_unit_test(test_flipped_bits),  cmocka_unit_test(test_corpus),
+        cmocka_unit_test(test_tiff_refused),  cmocka_unit_test(test_tiff_tile_bound),
+        cmocka_unit_test(test_tiff_of_cr),    cmocka_unit_test(test_webp_refused),
+        cmocka_unit_test(test_orientation),   cmocka_unit_test(test_gif_refused),
+        cmocka_unit_test(test_bmp_refused),   cmocka_unit_test(test_pnm_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
