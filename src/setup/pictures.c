@@ -5,7 +5,9 @@
 #include "tec/files.h"
 #include "tec/memory.h"
 #include "tec/minmax.h"
+#include "tec/phase.h"
 #include "tec/philox.h"
+#include "tec/stop.h"
 #include "tec/text.h"
 
 #include <stdlib.h>
@@ -66,11 +68,15 @@ static tec_status read_images(viewing *v, const char *path, bool given, int most
     v->name = tec_allocate_zeroed((size_t)count, sizeof *v->name);
     v->label = tec_allocate_zeroed((size_t)count, sizeof *v->label);
     v->sample = tec_allocate_zeroed((size_t)count, sizeof *v->sample);
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count && !tec_stop_asked(); i++) {
+        tec_phase_tick();
         add_image(v, set, i * size / count, run);
+    }
     v->images.square = v->square;
     v->images.name = v->name;
     tec_dataset_close(set);
+    if (tec_stop_asked())
+        return tec_fail(TEC_USER_ERROR, "the process is to end");
     return v->images.count > 0 ? TEC_OK : tec_fail(TEC_USER_ERROR, "%s: no image can be read", path);
 }
 
@@ -116,6 +122,24 @@ static tec_status show_pixels(viewing *v, tec_report_run *run)
     return TEC_OK;
 }
 
+/* Is it the model whose targets the run has learnt? Pictures of another one would mislead, if its features had this shape at
+ * all. */
+static tec_status check_base(const viewing *v, const tec_report_run *run, const tec_frozen *base)
+{
+    const tec_model_config *config = tec_frozen_config(base);
+    tec_run_state state;
+    if (config->width != run->model.base_width || config->heads != run->model.base_heads ||
+        tec_model_patches(config) != tec_model_patches(&run->model) || config->variant.no_class_token)
+        return tec_fail(TEC_USER_ERROR,
+                        "%s is not the base model of the run: its features or its attention have another shape",
+                        v->settings.base.model);
+    TEC_TRY(tec_checkpoint_read_state(v->path, &state));
+    if (state.base && state.base != tec_frozen_hash(base)) /* files of version 0.1 do not have it */
+        return tec_fail(TEC_USER_ERROR, "%s is not the base model of the run: its weights are others",
+                        v->settings.base.model);
+    return TEC_OK;
+}
+
 static tec_status show_features(viewing *v, tec_report_run *run)
 {
     tec_model *model = NULL;
@@ -126,10 +150,7 @@ static tec_status show_features(viewing *v, tec_report_run *run)
         return tec_fail(TEC_USER_ERROR, "base.model is not given in %s/settings.yaml", run->dir);
     TEC_TRY(tec_setup_frozen(&v->alone, &v->settings, v->settings.base.model, 1, &base, &normalisation, NULL));
     const tec_model_config *config = tec_frozen_config(base);
-    tec_status status = TEC_OK;
-    if (config->width != run->model.base_width || tec_model_patches(config) != tec_model_patches(&run->model))
-        status = tec_fail(TEC_USER_ERROR, "%s is not the base model of the run: its features have another shape",
-                          v->settings.base.model);
+    tec_status status = check_base(v, run, base);
     const int queries = tec_min_int(v->settings.targets.topk, tec_min_int(MOST_QUERIES, tec_model_patches(config)));
     if (status == TEC_OK)
         status = open_model(v, &run->model, queries, &model);
@@ -138,7 +159,8 @@ static tec_status show_features(viewing *v, tec_report_run *run)
             run, &v->images, model, &v->normalisation,
             &(tec_report_base){.frozen = base,
                                .normalisation = &normalisation,
-                               .last_layers = tec_min_int(v->settings.targets.last_layers, config->depth)},
+                               .last_layers = tec_min_int(v->settings.targets.last_layers, config->depth),
+                               .standardised = v->settings.targets.standardise},
             queries);
     tec_model_free(model);
     tec_frozen_close(base);

@@ -100,6 +100,14 @@ mv base elsewhere
 expect_exit 0 'new lacks pictures: .*base/checkpoint.h5' tec report new -o lone.html report.pictures=3
 shows lone.html 'new lacks pictures: .*base/checkpoint.h5'
 has_pictures lone.html 30
+for other in model.heads=4 run.seed=7; do # another base where the run's was
+    rm -rf base
+    run tec pretrain -c tiny.yaml pretrain.objective=mae pretrain.stop_after_steps=1 "$other" run.dir=base
+    expect_exit 0 'new lacks pictures: base/checkpoint.h5 is not the base model' tec report new -o lone.html report.pictures=3
+    shows lone.html 'new lacks pictures: base/checkpoint.h5 is not the base model of the run: its (features|weights)'
+    has_pictures lone.html 30
+done
+rm -r base
 mv elsewhere base
 expect_exit 0 'new lacks pictures: .*photos.gone' tec report new -o lone.html report.images=photos.gone
 shows lone.html 'new lacks pictures: .*photos.gone'
