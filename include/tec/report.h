@@ -118,7 +118,8 @@ void tec_report_show_features(tec_report_run *run, const tec_report_images *imag
 typedef struct tec_report_nearest {
     int images, k; /* k nearest of each */
     int size, channels;
-    const uint8_t *const *square; /* [images, 1 + k]: the image, then the nearest first; each [size, size, c] */
+    const uint8_t *const *square; /* [images, 1 + k]: the image, then the nearest first; each [size, size, c];
+                                   * NULL, as name: there are fewer */
     const char *const *name;      /* [images, 1 + k] */
     const char *const *label;     /* [images, 1 + k] names of classes; NULL: not known */
     const double *similarity;     /* [images, k] cosine */

@@ -57,6 +57,10 @@ void tec_report_set_picture(tec_report_picture *picture, const uint8_t *pixels, 
 
 static void put_picture(FILE *out, const tec_report_picture *picture, const char *title, const char *name)
 {
+    if (!picture->png) {
+        fputs("<td></td>", out);
+        return;
+    }
     fprintf(out, "<td><img width=\"%d\" height=\"%d\"%s alt=\"", picture->width, picture->height,
             picture->width < COARSE ? " class=\"coarse\"" : "");
     tec_html_text(out, title);

@@ -44,20 +44,27 @@ static void add_image(viewing *v, const tec_dataset *set, int64_t sample, tec_re
     v->name[v->images.count++] = tec_string_copy(tec_dataset_name(set, sample, name, sizeof name));
 }
 
+/* Opens the set at v->from: as the run did, if it is its training set, whose list is kept. */
+static tec_status open_images(viewing *v, bool given, tec_dataset **set)
+{
+    const bool training = strcmp(v->from, v->settings.data.train) == 0;
+    v->settings.data.val = (char *)(uintptr_t)v->from;
+    v->settings.data.labels = given ? TEC_LABELS_AUTO : v->labels;
+    v->settings.data.val_labels = (char *)(uintptr_t) "";
+    if (tec_setup_dataset(&v->alone, &v->settings, training, set) == TEC_OK)
+        return TEC_OK;
+    v->settings.data.labels = TEC_LABELS_NONE; /* pictures are worth more than labels */
+    return tec_setup_dataset(&v->alone, &v->settings, training, set);
+}
+
 /* `given`: by report.images, not the run's own. */
-static tec_status read_images(viewing *v, const char *path, bool given, int most, tec_report_run *run)
+static tec_status read_images(viewing *v, bool given, int most, tec_report_run *run)
 {
     tec_dataset *set;
     const tec_model_config *config = &run->model;
-    v->settings.data.val = (char *)(uintptr_t)path;
-    v->settings.data.labels = given ? TEC_LABELS_AUTO : v->labels;
-    v->settings.data.val_labels = (char *)(uintptr_t) "";
-    if (tec_setup_dataset(&v->alone, &v->settings, false, &set) != TEC_OK) {
-        v->settings.data.labels = TEC_LABELS_NONE; /* pictures are worth more than labels */
-        TEC_TRY(tec_setup_dataset(&v->alone, &v->settings, false, &set));
-    }
+    TEC_TRY(open_images(v, given, &set));
     v->preprocessing = tec_setup_choose_preprocessing(&v->settings, v->preprocessing, set, set);
-    int64_t size = tec_dataset_size(set);
+    const int64_t size = v->from_size = tec_dataset_size(set);
     int count = (int)tec_min_int64(most, size);
     v->images.size = config->image_size;
     v->images.channels = config->channels;
@@ -77,7 +84,7 @@ static tec_status read_images(viewing *v, const char *path, bool given, int most
     tec_dataset_close(set);
     if (tec_stop_asked())
         return tec_fail(TEC_USER_ERROR, "the process is to end");
-    return v->images.count > 0 ? TEC_OK : tec_fail(TEC_USER_ERROR, "%s: no image can be read", path);
+    return v->images.count > 0 ? TEC_OK : tec_fail(TEC_USER_ERROR, "%s: no image can be read", v->from);
 }
 
 /* The masks of a run's first epoch, had it been trained on these images. */
@@ -194,9 +201,9 @@ static void close_viewing(viewing *v)
 void tec_setup_pictures(const tec_settings *settings, const tec_settings *of_run, tec_report_run *run)
 {
     viewing v = {.settings = *of_run, .labels = of_run->data.labels, .path = tec_path_join(run->dir, "checkpoint.h5")};
-    const char *path = settings->report.images[0] ? settings->report.images
-                       : of_run->data.val[0]      ? of_run->data.val
-                                                  : of_run->data.train;
+    v.from = settings->report.images[0] ? settings->report.images
+             : of_run->data.val[0]      ? of_run->data.val
+                                        : of_run->data.train;
     if (!run->has_model)
         goto done;
     tec_comm_local(&v.alone);
@@ -204,7 +211,7 @@ void tec_setup_pictures(const tec_settings *settings, const tec_settings *of_run
     v.settings.data.channels = run->model.channels;
     tec_status status = open_encoder(&v);
     if (status == TEC_OK)
-        status = read_images(&v, path, settings->report.images[0], settings->report.pictures, run);
+        status = read_images(&v, settings->report.images[0], settings->report.pictures, run);
     if (status == TEC_OK) {
         tec_report_show_images(run, &v.images);
         tec_report_show_encoder(run, &v.images, v.frozen, &v.normalisation);
