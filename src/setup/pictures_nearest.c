@@ -75,8 +75,8 @@ static void read_candidates(candidates *c, int among)
     tec_progress_end();
 }
 
-/* Is the candidate the image that is shown? By its number, as a list may have two images of one name; by its name where
- * only one of the sets was cut down to fewer images. */
+/* Is the candidate the image that is shown? By its number; by its name where only one of the sets was cut
+ * down to fewer images. */
 static bool is_same(const candidates *c, int candidate, int image)
 {
     if (!c->same_set)

@@ -101,7 +101,10 @@ static tec_status open_log(run *r, bool resumed, bool idle)
     bool validated = false;
     if (r->comm->rank == 0) {
         const bool finishing = r->state.finish_steps > 0 && !r->finishing;
-        status = resumed || r->plan->fresh ? TEC_OK : tec_run_log_set_aside(r->plan->dir);
+        bool aside = false;
+        status = resumed || r->plan->fresh ? TEC_OK : tec_run_log_set_aside(r->plan->dir, &aside);
+        if (status == TEC_OK && aside)
+            status = tec_run_events_set_aside(r->plan->dir);
         if (status == TEC_OK)
             status = tec_run_directory_clear(r->plan, resumed);
         if (status == TEC_OK)
