@@ -58,7 +58,7 @@ int tec_job_show(const void *context, tec_event_picture **out)
     tec_log_enable(false); /* what is said of the model is the same every time */
     run.has_model = tec_checkpoint_read_config(path, &run.model) == TEC_OK;
     if (run.has_model)
-        tec_setup_pictures(&settings, of_run, &run);
+        tec_setup_pictures(&settings, of_run, run.dir, &run);
     else
         tec_report_note(&run, "%s", tec_error_message());
     tec_log_enable(true);

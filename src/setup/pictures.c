@@ -2,6 +2,7 @@
 #include "viewing.h"
 
 #include "tec/checkpoint.h"
+#include "tec/dataset_kept.h"
 #include "tec/files.h"
 #include "tec/memory.h"
 #include "tec/minmax.h"
@@ -48,11 +49,15 @@ static void add_image(viewing *v, const tec_dataset *set, int64_t sample, tec_re
 static tec_status open_images(viewing *v, bool given, tec_dataset **set)
 {
     const bool training = strcmp(v->from, v->settings.data.train) == 0;
+    const bool labelled_later = v->settings.data.val_labels[0];
     v->settings.data.val = (char *)(uintptr_t)v->from;
     v->settings.data.labels = given ? TEC_LABELS_AUTO : v->labels;
     v->settings.data.val_labels = (char *)(uintptr_t) "";
-    if (tec_setup_dataset(&v->alone, &v->settings, training, set) == TEC_OK)
+    if (tec_setup_dataset(&v->alone, &v->settings, training, set) == TEC_OK) {
+        if (v->keep && !training && !labelled_later) /* else the run's own list is another one */
+            tec_dataset_list_keep(*set, v->keep);
         return TEC_OK;
+    }
     v->settings.data.labels = TEC_LABELS_NONE; /* pictures are worth more than labels */
     return tec_setup_dataset(&v->alone, &v->settings, training, set);
 }
@@ -198,9 +203,12 @@ static void close_viewing(viewing *v)
     free(v->path);
 }
 
-void tec_setup_pictures(const tec_settings *settings, const tec_settings *of_run, tec_report_run *run)
+void tec_setup_pictures(const tec_settings *settings, const tec_settings *of_run, const char *keep, tec_report_run *run)
 {
-    viewing v = {.settings = *of_run, .labels = of_run->data.labels, .path = tec_path_join(run->dir, "checkpoint.h5")};
+    viewing v = {.settings = *of_run,
+                 .keep = keep,
+                 .labels = of_run->data.labels,
+                 .path = tec_path_join(run->dir, "checkpoint.h5")};
     v.from = settings->report.images[0] ? settings->report.images
              : of_run->data.val[0]      ? of_run->data.val
                                         : of_run->data.train;
