@@ -116,7 +116,7 @@ $(BUILD)/generated/%.pb-c.c $(BUILD)/generated/%.pb-c.h: %.proto
 $(BUILD)/generated/%.o: $(BUILD)/generated/%.c $(BUILD)/flags
 	$(if $(V),,@echo "  CC   $<")
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
-$(LIBRARY_OBJECTS): | $(GENERATED)
+$(LIBRARY_OBJECTS) $(ALL_SOURCES:%.c=$(BUILD)/obj/%.o): | $(GENERATED)
 
 # Ranks on different processors must make the same weights of the same gradients: a * b + c is never one instruction here.
 $(BUILD)/obj/src/optim/%.o: CFLAGS += -ffp-contract=off

@@ -5,6 +5,7 @@
 #include "tec/files.h"
 #include "tec/log.h"
 #include "tec/memory.h"
+#include "tec/stop.h"
 #include "tec/text.h"
 
 #include <stdlib.h>
@@ -31,6 +32,19 @@ static size_t cells(const tec_report_pictures *p)
     return (size_t)p->column_count * (size_t)p->images;
 }
 
+/* Takes the pictures of the run, with what is to be said of them. */
+static int take_all(tec_report_run *run, tec_event_picture **out)
+{
+    const size_t most = cells(&run->pictures) + cells(&run->predicted);
+    for (int i = 0; i < run->note_count; i++)
+        tec_warn("%s; training goes on%s", run->note[i], most > 0 ? "" : " without pictures");
+    if (most == 0)
+        return -1;
+    *out = tec_allocate(most * sizeof **out);
+    const int count = take_pictures(&run->pictures, 0, *out);
+    return count + take_pictures(&run->predicted, 1, *out + count); /* the first one has the images again */
+}
+
 int tec_job_show(const void *context, tec_event_picture **out)
 {
     const tec_settings *of_run = context;
@@ -43,13 +57,12 @@ int tec_job_show(const void *context, tec_event_picture **out)
     tec_progress_end();
     tec_log_enable(false); /* what is said of the model is the same every time */
     run.has_model = tec_checkpoint_read_config(path, &run.model) == TEC_OK;
-    tec_setup_pictures(&settings, of_run, &run);
+    if (run.has_model)
+        tec_setup_pictures(&settings, of_run, run.dir, &run);
+    else
+        tec_report_note(&run, "%s", tec_error_message());
     tec_log_enable(true);
-    for (int i = 0; i < run.note_count; i++)
-        tec_warn("%s; training goes on", run.note[i]);
-    *out = tec_allocate((cells(&run.pictures) + cells(&run.predicted)) * sizeof **out);
-    int count = take_pictures(&run.pictures, 0, *out);
-    count += take_pictures(&run.predicted, 1, *out + count); /* the first one has the images again */
+    const int count = tec_stop_asked() ? 0 : take_all(&run, out); /* it may have ended in the middle */
     free(path);
     tec_report_free(&run);
     return count;

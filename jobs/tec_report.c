@@ -69,7 +69,7 @@ static tec_status write_page(const char *out, const tec_settings *settings, subj
         tec_report_run *run = &s->run[i];
         tec_setup_report(run, &of_run);
         if (run->setting_count > 0 && settings->report.pictures > 0)
-            tec_setup_pictures(settings, &of_run, run);
+            tec_setup_pictures(settings, &of_run, NULL, run);
         if (run->setting_count > 0)
             add_store_of(s, &of_run, run);
         tec_settings_free(&of_run);

@@ -78,7 +78,7 @@ void tec_report_free(tec_report_run *run);
 void tec_report_note(tec_report_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void tec_report_add_setting(tec_report_run *run, const char *key, const char *value, const char *otherwise);
 
-/* -- pictures; S image size, c channels, L patches -- */
+/* -- pictures; S image size, c channels, L patches. They give signs of life, and end early once tec_stop_asked -- */
 
 /* Some images as a model sees them. All pointers are borrowed. */
 typedef struct tec_report_images {
@@ -106,10 +106,11 @@ typedef struct tec_report_base {
     tec_frozen *frozen;                     /* created for one image */
     const tec_normalisation *normalisation; /* of its images */
     int last_layers;                        /* whose mean output is the feature */
+    bool standardised;                      /* the features, over the patches */
 } tec_report_base;
 
 /* TEC, created for one image and `queries` patch queries: mask, what is predicted of features and attention (this if
- * there are queries), and the base model's. */
+ * there are queries), and the base model's, which must have the model's base_width, base_heads and patches. */
 void tec_report_show_features(tec_report_run *run, const tec_report_images *images, tec_model *model,
                               const tec_normalisation *normalisation, const tec_report_base *base, int queries);
 
@@ -117,7 +118,8 @@ void tec_report_show_features(tec_report_run *run, const tec_report_images *imag
 typedef struct tec_report_nearest {
     int images, k; /* k nearest of each */
     int size, channels;
-    const uint8_t *const *square; /* [images, 1 + k]: the image, then the nearest first; each [size, size, c] */
+    const uint8_t *const *square; /* [images, 1 + k]: the image, then the nearest first; each [size, size, c];
+                                   * NULL, as name: there are fewer */
     const char *const *name;      /* [images, 1 + k] */
     const char *const *label;     /* [images, 1 + k] names of classes; NULL: not known */
     const double *similarity;     /* [images, k] cosine */

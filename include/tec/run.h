@@ -42,7 +42,8 @@ typedef tec_status tec_run_report(const void *context, const tec_comm *comm, con
                                   int64_t epochs, bool last);
 
 /* Rank 0, at the end of an epoch, once its checkpoint is written: pictures for the event files, which the caller frees with
- * all that is in them. Returns how many there are. */
+ * all that is in them. Returns how many there are; -1: none, nor will there be any later. It gives signs of life
+ * (tec_phase_tick) and ends early, without pictures, if the process is to stop (tec_stop_asked). */
 typedef int tec_run_show(const void *context, tec_event_picture **out);
 
 typedef struct tec_run_plan {

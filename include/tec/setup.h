@@ -62,8 +62,10 @@ tec_store_spec tec_setup_store_spec(const tec_settings *settings, const tec_mode
 
 /* Local. Adds pictures to a run whose settings are `of_run`: report.pictures images of report.images or of the run's
  * own data, as its model sees them. What cannot be shown, since the checkpoint, the images or the base model are not at
- * hand, is noted. */
-void tec_setup_pictures(const tec_settings *settings, const tec_settings *of_run, tec_report_run *run);
+ * hand, is noted. It ends early, with columns that lack pictures, once tec_stop_asked.
+ * keep: where the list of a data.val that has none is kept for the next time; NULL: nowhere. */
+void tec_setup_pictures(const tec_settings *settings, const tec_settings *of_run, const char *keep,
+                        tec_report_run *run);
 
 /* Local. Are data.train's images those that the store in targets.dir was begun with, as far as that is recorded there?
  * TEC_USER_ERROR: no; names the first that differs. */

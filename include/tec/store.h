@@ -151,7 +151,7 @@ const tec_store_error *tec_store_writer_error(const tec_store_writer *writer); /
  * ones, of processes that may have ended, and those set aside. None if there is no such directory. */
 void tec_store_parts(const char *dir, char **names, size_t *bytes);
 
-int64_t tec_store_part_shard(const char *name); /* of such a name */
+int64_t tec_store_part_shard(const char *name); /* of such a name, or of a finished shard's; -1: of neither */
 
 /* As tec_temporary_owner_by_name and tec_temporary_owner. What was set aside has no owner: GONE. */
 tec_owner tec_store_part_owner_by_name(const char *name);

@@ -25,6 +25,8 @@ void tec_report_show_nearest(tec_report_run *run, const tec_report_nearest *n)
         char *title = k == 0 ? tec_string_copy("image") : tec_string_format("nearest %d", k);
         tec_report_picture *picture = tec_report_add_column(p, title);
         for (int i = 0; i < n->images; i++) {
+            if (!n->square[i * (1 + n->k) + k])
+                continue;
             tec_report_set_picture(&picture[i], n->square[i * (1 + n->k) + k], n->size, n->channels);
             picture[i].caption = caption_of(n, i, k);
             picture[i].file = k == 0 ? NULL : tec_string_copy(n->name[i * (1 + n->k) + k]);

@@ -7,6 +7,8 @@
 #include "tec/memory.h"
 #include "tec/minmax.h"
 #include "tec/ops.h"
+#include "tec/phase.h"
+#include "tec/stop.h"
 #include "tec/text.h"
 
 #include <math.h>
@@ -55,6 +57,10 @@ void tec_report_set_picture(tec_report_picture *picture, const uint8_t *pixels, 
 
 static void put_picture(FILE *out, const tec_report_picture *picture, const char *title, const char *name)
 {
+    if (!picture->png) {
+        fputs("<td></td>", out);
+        return;
+    }
     fprintf(out, "<td><img width=\"%d\" height=\"%d\"%s alt=\"", picture->width, picture->height,
             picture->width < COARSE ? " class=\"coarse\"" : "");
     tec_html_text(out, title);
@@ -107,6 +113,12 @@ void tec_pictures_hint(tec_report_pictures *p, const char *text)
 size_t tec_pictures_pixels(const tec_report_images *images)
 {
     return (size_t)images->size * (size_t)images->size * (size_t)images->channels;
+}
+
+bool tec_pictures_more(const tec_report_images *images, int i)
+{
+    tec_phase_tick();
+    return i < images->count && !tec_stop_asked();
 }
 
 void tec_pictures_begin(tec_report_pictures *p, const tec_report_images *images)
@@ -194,7 +206,7 @@ void tec_report_show_pixels(tec_report_run *run, const tec_report_images *images
          *predicted = tec_allocate((size_t)hidden * outputs * sizeof(real));
     real *own = tec_allocate((size_t)hidden * outputs * sizeof *own);
     uint8_t *pixels = tec_allocate(tec_pictures_pixels(images));
-    for (int i = 0; i < images->count; i++) {
+    for (int i = 0; tec_pictures_more(images, i); i++) {
         const tec_example example = {.image = normal + (size_t)i * tec_pictures_pixels(images),
                                      .shuffle = images->shuffle[i]};
         const int *at = images->shuffle[i] + images->visible;
@@ -285,8 +297,8 @@ static void show_tokens(tec_report_run *run, const tec_report_images *images, te
     const tec_model_config *config = tec_frozen_config(frozen);
     int L = tec_model_patches(config), D = config->width;
     size_t tokens = (size_t)L * (size_t)D;
-    real *token = tec_allocate((size_t)images->count * tokens * sizeof *token);
-    for (int i = 0; i < images->count; i++)
+    real *token = tec_allocate_zeroed((size_t)images->count * tokens, sizeof *token);
+    for (int i = 0; tec_pictures_more(images, i); i++)
         tec_frozen_tap(frozen, normal + (size_t)i * tec_pictures_pixels(images), 1,
                        &(tec_tap){.pooling = TEC_POOL_NONE}, token + (size_t)i * tokens);
     pca p = tec_pca_fit(token, images->count * L, D);
@@ -306,8 +318,8 @@ static void show_heads(tec_report_run *run, const tec_report_images *images, tec
     int L = tec_model_patches(config), H = config->heads, query;
     size_t logits = (size_t)H * (size_t)L;
     real *feature = tec_allocate((size_t)L * (size_t)config->width * sizeof *feature);
-    real *attention = tec_allocate((size_t)(images->count + 1) * logits * sizeof *attention);
-    for (int i = 0; i < images->count; i++) /* the logits of the patch query, which must be one, are overwritten */
+    real *attention = tec_allocate_zeroed((size_t)(images->count + 1) * logits, sizeof *attention);
+    for (int i = 0; tec_pictures_more(images, i); i++) /* the logits of the one patch query are overwritten */
         tec_frozen_targets(frozen, normal + (size_t)i * tec_pictures_pixels(images), 1, 1, 1, feature,
                            attention + (size_t)i * logits, &query);
     for (int h = 0; h < tec_min_int(H, MOST_HEADS); h++) {

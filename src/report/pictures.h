@@ -8,6 +8,10 @@
 /* Numbers of an image: S * S * c. */
 size_t tec_pictures_pixels(const tec_report_images *images);
 
+/* For loops: is there an image i, and is this process not to end (tec_stop_asked)? A sign of life. What is made after the end
+ * of such a loop may lack pictures. */
+bool tec_pictures_more(const tec_report_images *images, int i);
+
 /* A table whose first column has the images themselves. */
 void tec_pictures_begin(tec_report_pictures *p, const tec_report_images *images);
 

@@ -6,12 +6,13 @@
 #include "tec/ops.h"
 #include "tec/text.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
 /* What the base model gives of all images, and the new model is to predict. */
 typedef struct targets {
-    real *feature;   /* [count, L, C] standardised */
+    real *feature;   /* [count, L, C] */
     real *attention; /* [count, 1 + K, H, L] logits */
     int *topk;       /* [count, K] */
     int H, L, C, K;
@@ -23,15 +24,16 @@ static targets make_targets(const tec_report_images *images, const tec_report_ba
     const size_t n = (size_t)images->count;
     targets t = {.H = config->heads, .L = tec_model_patches(config), .C = config->width, .K = tec_max_int(queries, 1)};
     const size_t tokens = (size_t)t.L * (size_t)t.C, logits = (size_t)(1 + t.K) * (size_t)t.H * (size_t)t.L;
-    t.feature = tec_allocate(n * tokens * sizeof *t.feature);
-    t.attention = tec_allocate(n * logits * sizeof *t.attention);
-    t.topk = tec_allocate(n * (size_t)t.K * sizeof *t.topk);
+    t.feature = tec_allocate_zeroed(n * tokens, sizeof *t.feature);
+    t.attention = tec_allocate_zeroed(n * logits, sizeof *t.attention);
+    t.topk = tec_allocate_zeroed(n * (size_t)t.K, sizeof *t.topk);
     real *normal = tec_pictures_normalise(images, base->normalisation);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; tec_pictures_more(images, (int)i); i++) {
         real *mine = t.feature + i * tokens;
         tec_frozen_targets(base->frozen, normal + i * tec_pictures_pixels(images), 1, base->last_layers, t.K, mine,
                            t.attention + i * logits, t.topk + i * (size_t)t.K);
-        tec_standardize_patches(mine, t.L, t.C, mine);
+        if (base->standardised)
+            tec_standardize_patches(mine, t.L, t.C, mine);
     }
     free(normal);
     return t;
@@ -52,13 +54,13 @@ static tec_example example_of(const tec_report_images *images, const targets *t,
 }
 
 static void show_features(tec_report_run *run, const tec_report_images *images, tec_model *model, const targets *t,
-                          const real *normal)
+                          const real *normal, bool standardised)
 {
     const int hidden = t->L - images->visible;
     real *predicted = tec_allocate((size_t)hidden * (size_t)t->C * sizeof *predicted);
     pca p = tec_pca_fit(t->feature, images->count * t->L, t->C);
     tec_report_picture *picture = tec_report_add_column(&run->predicted, tec_string_copy("predicted features"));
-    for (int i = 0; i < images->count; i++) {
+    for (int i = 0; tec_pictures_more(images, i); i++) {
         const tec_example example = example_of(images, t, normal, i);
         tec_model_predict(model, &example, 1, predicted);
         tec_pictures_colours(&picture[i], &p, predicted, t->L, images->shuffle[i] + images->visible, hidden);
@@ -66,10 +68,12 @@ static void show_features(tec_report_run *run, const tec_report_images *images, 
     picture = tec_report_add_column(&run->predicted, tec_string_copy("base's features"));
     for (int i = 0; i < images->count; i++)
         tec_pictures_colours(&picture[i], &p, t->feature + (size_t)i * (size_t)t->L * (size_t)t->C, t->L, NULL, t->L);
-    tec_pictures_hint(
-        &run->predicted,
-        "Features: those of the base model, standardised over the patches, as the three principal components "
-        "that these have over all images here; the new model predicts them for the hidden patches.");
+    char *hint = tec_string_format(
+        "Features: those of the base model%s, as the three principal components that these have over all images here; "
+        "the new model predicts them for the hidden patches.",
+        standardised ? ", standardised over the patches" : "");
+    tec_pictures_hint(&run->predicted, hint);
+    free(hint);
     tec_pca_free(&p);
     free(predicted);
 }
@@ -93,10 +97,12 @@ static void show_pair(tec_report_picture *predicted, tec_report_picture *wanted,
 static void show_queries(tec_report_run *run, const tec_report_images *images, tec_model *model, const targets *t,
                          const real *normal)
 {
-    const double tau = tec_model_get_config(model)->attention_tau;
+    const tec_model_config *config = tec_model_get_config(model);
+    const double tau = config->attention_tau;
     const size_t map = (size_t)t->H * (size_t)t->L, all = (size_t)(1 + t->K) * map;
-    real *logits = tec_allocate((size_t)images->count * all * sizeof *logits);
-    for (int i = 0; i < images->count; i++) {
+    assert(t->H == config->base_heads && t->L == tec_model_patches(config)); /* what the model is going to write */
+    real *logits = tec_allocate_zeroed((size_t)images->count * all, sizeof *logits);
+    for (int i = 0; tec_pictures_more(images, i); i++) {
         const tec_example example = example_of(images, t, normal, i);
         tec_model_predict_attention(model, &example, 1, logits + (size_t)i * all);
     }
@@ -127,7 +133,7 @@ void tec_report_show_features(tec_report_run *run, const tec_report_images *imag
     real *normal = tec_pictures_normalise(images, normalisation);
     tec_pictures_begin(&run->predicted, images);
     tec_pictures_masks(&run->predicted, images, config->patch);
-    show_features(run, images, model, &t, normal);
+    show_features(run, images, model, &t, normal, base->standardised);
     if (config->predict_attention && queries > 0)
         show_queries(run, images, model, &t, normal);
     free(normal);

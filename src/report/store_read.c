@@ -17,7 +17,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MOST_ROWS = 64 }; /* that are read */
+enum {
+    MOST_ROWS = 64, /* that are read */
+    MOST_SHARDS = 10000000
+};
 
 static void add_note(tec_report_store *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -40,26 +43,40 @@ static char *shard_path(const char *dir, int64_t shard)
     return path;
 }
 
-/* The path of any shard that is whole, which the caller frees; NULL: there is none. */
-static char *any_shard(const char *dir)
+static int compare_numbers(const void *a, const void *b)
 {
-    char *found = NULL;
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The numbers of the shards that have a file under a final name, in order, which the caller frees. */
+static int64_t *find_shards(const char *dir, int *count)
+{
+    int64_t *number = NULL;
+    size_t capacity = 0;
     DIR *list = opendir(dir);
     const struct dirent *entry;
-    while (!found && list && (entry = readdir(list)))
-        if (tec_string_starts_with(entry->d_name, "shard-") && tec_string_ends_with(entry->d_name, ".h5"))
-            found = tec_path_join(dir, entry->d_name);
+    *count = 0;
+    while (list && (entry = readdir(list))) {
+        const int64_t shard = tec_store_part_shard(entry->d_name);
+        if (shard < 0 || shard >= MOST_SHARDS || !tec_string_ends_with(entry->d_name, ".h5"))
+            continue;
+        number = tec_grow(number, (size_t)*count, &capacity, sizeof *number);
+        number[(*count)++] = shard;
+    }
     if (list)
         closedir(list);
-    return found;
+    if (number)
+        qsort(number, (size_t)*count, sizeof *number, compare_numbers);
+    return number;
 }
 
 bool tec_report_is_store(const char *dir)
 {
     char *manifest = tec_path_join(dir, "manifest.json"), *begun = tec_path_join(dir, "begun.json");
-    char *shard = any_shard(dir);
-    bool is = tec_file_exists(manifest) || tec_file_exists(begun) || shard;
-    free(shard);
+    int shards;
+    free(find_shards(dir, &shards));
+    bool is = tec_file_exists(manifest) || tec_file_exists(begun) || shards > 0;
     free(begun);
     free(manifest);
     return is;
@@ -70,9 +87,13 @@ static double relative(double difference, double square)
     return square > 0 ? sqrt(difference / square) : (double)NAN;
 }
 
-static void begin_shards(tec_report_store *s)
+static tec_status begin_shards(tec_report_store *s)
 {
-    s->shards = tec_store_shards(&s->spec);
+    const int64_t shards = tec_store_shards(&s->spec);
+    if (shards > MOST_SHARDS)
+        return tec_fail(TEC_USER_ERROR, "%s: a target store of %lld shards, more than %d, is not shown", s->dir,
+                        (long long)shards, MOST_SHARDS);
+    s->shards = shards;
     s->shard = tec_allocate((size_t)s->shards * sizeof *s->shard);
     for (int64_t i = 0; i < s->shards; i++)
         s->shard[i] = (tec_report_shard){.state = TEC_SHARD_MISSING,
@@ -81,6 +102,7 @@ static void begin_shards(tec_report_store *s)
                                          .void_rows = -1,
                                          .feature_error = NAN,
                                          .attention_error = NAN};
+    return TEC_OK;
 }
 
 /* The size of the shard's file; -1: there is none. */
@@ -180,7 +202,9 @@ static tec_status read_finished(tec_report_store *s)
         s->software = tec_string_copy(tec_json_text(manifest, "software", ""));
         s->feature_error = relative(e->feature_difference, e->feature_square);
         s->attention_error = relative(e->attention_difference, e->attention_square);
-        begin_shards(s);
+        status = begin_shards(s);
+    }
+    if (status == TEC_OK) {
         json_array_foreach(json_object_get(manifest, "shards"), i, entry) take_entry(s, (int64_t)i, entry);
         read_rows(s, store);
     }
@@ -205,17 +229,27 @@ static void take_parts(tec_report_store *s)
     free(names);
 }
 
+/* What the store is like, by the first shard that tells it; what is wrong with others is told later. */
+static tec_status read_spec(tec_report_store *s)
+{
+    int count;
+    int64_t *number = find_shards(s->dir, &count), shard;
+    tec_status status =
+        tec_fail(TEC_USER_ERROR, "%s: no shard of this target store is finished: there is nothing to show yet", s->dir);
+    for (int i = 0; i < count && status != TEC_OK; i++) {
+        char *path = shard_path(s->dir, number[i]);
+        status = tec_store_read_shard_spec(path, &s->spec, &shard);
+        free(path);
+    }
+    free(number);
+    return status;
+}
+
 static tec_status read_unfinished(tec_report_store *s)
 {
-    int64_t shard, left = 0;
-    char *first = any_shard(s->dir);
-    if (!first)
-        return tec_fail(TEC_USER_ERROR, "%s: no shard of this target store is finished: there is nothing to show yet",
-                        s->dir);
-    tec_status status = tec_store_read_shard_spec(first, &s->spec, &shard);
-    free(first);
-    TEC_TRY(status);
-    begin_shards(s);
+    int64_t left = 0;
+    TEC_TRY(read_spec(s));
+    TEC_TRY(begin_shards(s));
     take_parts(s);
     for (int64_t i = 0; i < s->shards; i++) {
         bool done = false;

@@ -2,10 +2,13 @@
 #include "viewing.h"
 
 #include "tec/checkpoint.h"
+#include "tec/dataset_kept.h"
 #include "tec/files.h"
 #include "tec/memory.h"
 #include "tec/minmax.h"
+#include "tec/phase.h"
 #include "tec/philox.h"
+#include "tec/stop.h"
 #include "tec/text.h"
 
 #include <stdlib.h>
@@ -42,20 +45,31 @@ static void add_image(viewing *v, const tec_dataset *set, int64_t sample, tec_re
     v->name[v->images.count++] = tec_string_copy(tec_dataset_name(set, sample, name, sizeof name));
 }
 
+/* Opens the set at v->from: as the run did, if it is its training set, whose list is kept. */
+static tec_status open_images(viewing *v, bool given, tec_dataset **set)
+{
+    const bool training = strcmp(v->from, v->settings.data.train) == 0;
+    const bool labelled_later = v->settings.data.val_labels[0];
+    v->settings.data.val = (char *)(uintptr_t)v->from;
+    v->settings.data.labels = given ? TEC_LABELS_AUTO : v->labels;
+    v->settings.data.val_labels = (char *)(uintptr_t) "";
+    if (tec_setup_dataset(&v->alone, &v->settings, training, set) == TEC_OK) {
+        if (v->keep && !training && !labelled_later) /* else the run's own list is another one */
+            tec_dataset_list_keep(*set, v->keep);
+        return TEC_OK;
+    }
+    v->settings.data.labels = TEC_LABELS_NONE; /* pictures are worth more than labels */
+    return tec_setup_dataset(&v->alone, &v->settings, training, set);
+}
+
 /* `given`: by report.images, not the run's own. */
-static tec_status read_images(viewing *v, const char *path, bool given, int most, tec_report_run *run)
+static tec_status read_images(viewing *v, bool given, int most, tec_report_run *run)
 {
     tec_dataset *set;
     const tec_model_config *config = &run->model;
-    v->settings.data.val = (char *)(uintptr_t)path;
-    v->settings.data.labels = given ? TEC_LABELS_AUTO : v->labels;
-    v->settings.data.val_labels = (char *)(uintptr_t) "";
-    if (tec_setup_dataset(&v->alone, &v->settings, false, &set) != TEC_OK) {
-        v->settings.data.labels = TEC_LABELS_NONE; /* pictures are worth more than labels */
-        TEC_TRY(tec_setup_dataset(&v->alone, &v->settings, false, &set));
-    }
+    TEC_TRY(open_images(v, given, &set));
     v->preprocessing = tec_setup_choose_preprocessing(&v->settings, v->preprocessing, set, set);
-    int64_t size = tec_dataset_size(set);
+    const int64_t size = v->from_size = tec_dataset_size(set);
     int count = (int)tec_min_int64(most, size);
     v->images.size = config->image_size;
     v->images.channels = config->channels;
@@ -66,12 +80,16 @@ static tec_status read_images(viewing *v, const char *path, bool given, int most
     v->name = tec_allocate_zeroed((size_t)count, sizeof *v->name);
     v->label = tec_allocate_zeroed((size_t)count, sizeof *v->label);
     v->sample = tec_allocate_zeroed((size_t)count, sizeof *v->sample);
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count && !tec_stop_asked(); i++) {
+        tec_phase_tick();
         add_image(v, set, i * size / count, run);
+    }
     v->images.square = v->square;
     v->images.name = v->name;
     tec_dataset_close(set);
-    return v->images.count > 0 ? TEC_OK : tec_fail(TEC_USER_ERROR, "%s: no image can be read", path);
+    if (tec_stop_asked())
+        return tec_fail(TEC_USER_ERROR, "the process is to end");
+    return v->images.count > 0 ? TEC_OK : tec_fail(TEC_USER_ERROR, "%s: no image can be read", v->from);
 }
 
 /* The masks of a run's first epoch, had it been trained on these images. */
@@ -116,6 +134,24 @@ static tec_status show_pixels(viewing *v, tec_report_run *run)
     return TEC_OK;
 }
 
+/* Is it the model whose targets the run has learnt? Pictures of another one would mislead, if its features had this shape at
+ * all. */
+static tec_status check_base(const viewing *v, const tec_report_run *run, const tec_frozen *base)
+{
+    const tec_model_config *config = tec_frozen_config(base);
+    tec_run_state state;
+    if (config->width != run->model.base_width || config->heads != run->model.base_heads ||
+        tec_model_patches(config) != tec_model_patches(&run->model) || config->variant.no_class_token)
+        return tec_fail(TEC_USER_ERROR,
+                        "%s is not the base model of the run: its features or its attention have another shape",
+                        v->settings.base.model);
+    TEC_TRY(tec_checkpoint_read_state(v->path, &state));
+    if (state.base && state.base != tec_frozen_hash(base)) /* files of version 0.1 do not have it */
+        return tec_fail(TEC_USER_ERROR, "%s is not the base model of the run: its weights are others",
+                        v->settings.base.model);
+    return TEC_OK;
+}
+
 static tec_status show_features(viewing *v, tec_report_run *run)
 {
     tec_model *model = NULL;
@@ -126,10 +162,7 @@ static tec_status show_features(viewing *v, tec_report_run *run)
         return tec_fail(TEC_USER_ERROR, "base.model is not given in %s/settings.yaml", run->dir);
     TEC_TRY(tec_setup_frozen(&v->alone, &v->settings, v->settings.base.model, 1, &base, &normalisation, NULL));
     const tec_model_config *config = tec_frozen_config(base);
-    tec_status status = TEC_OK;
-    if (config->width != run->model.base_width || tec_model_patches(config) != tec_model_patches(&run->model))
-        status = tec_fail(TEC_USER_ERROR, "%s is not the base model of the run: its features have another shape",
-                          v->settings.base.model);
+    tec_status status = check_base(v, run, base);
     const int queries = tec_min_int(v->settings.targets.topk, tec_min_int(MOST_QUERIES, tec_model_patches(config)));
     if (status == TEC_OK)
         status = open_model(v, &run->model, queries, &model);
@@ -138,7 +171,8 @@ static tec_status show_features(viewing *v, tec_report_run *run)
             run, &v->images, model, &v->normalisation,
             &(tec_report_base){.frozen = base,
                                .normalisation = &normalisation,
-                               .last_layers = tec_min_int(v->settings.targets.last_layers, config->depth)},
+                               .last_layers = tec_min_int(v->settings.targets.last_layers, config->depth),
+                               .standardised = v->settings.targets.standardise},
             queries);
     tec_model_free(model);
     tec_frozen_close(base);
@@ -169,12 +203,15 @@ static void close_viewing(viewing *v)
     free(v->path);
 }
 
-void tec_setup_pictures(const tec_settings *settings, const tec_settings *of_run, tec_report_run *run)
+void tec_setup_pictures(const tec_settings *settings, const tec_settings *of_run, const char *keep, tec_report_run *run)
 {
-    viewing v = {.settings = *of_run, .labels = of_run->data.labels, .path = tec_path_join(run->dir, "checkpoint.h5")};
-    const char *path = settings->report.images[0] ? settings->report.images
-                       : of_run->data.val[0]      ? of_run->data.val
-                                                  : of_run->data.train;
+    viewing v = {.settings = *of_run,
+                 .keep = keep,
+                 .labels = of_run->data.labels,
+                 .path = tec_path_join(run->dir, "checkpoint.h5")};
+    v.from = settings->report.images[0] ? settings->report.images
+             : of_run->data.val[0]      ? of_run->data.val
+                                        : of_run->data.train;
     if (!run->has_model)
         goto done;
     tec_comm_local(&v.alone);
@@ -182,7 +219,7 @@ void tec_setup_pictures(const tec_settings *settings, const tec_settings *of_run
     v.settings.data.channels = run->model.channels;
     tec_status status = open_encoder(&v);
     if (status == TEC_OK)
-        status = read_images(&v, path, settings->report.images[0], settings->report.pictures, run);
+        status = read_images(&v, settings->report.images[0], settings->report.pictures, run);
     if (status == TEC_OK) {
         tec_report_show_images(run, &v.images);
         tec_report_show_encoder(run, &v.images, v.frozen, &v.normalisation);

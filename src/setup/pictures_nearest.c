@@ -18,6 +18,7 @@ typedef struct candidates {
     const viewing *v;
     tec_dataset *set;
     tec_pooling pooling;
+    bool same_set; /* as the images that are shown */
     int width, count;
     size_t pixels, small; /* numbers of an image as the model sees it, and as it is shown */
     real *normal;         /* [pixels] of one image */
@@ -74,18 +75,22 @@ static void read_candidates(candidates *c, int among)
     tec_progress_end();
 }
 
-/* Is the candidate the image that is shown? */
+/* Is the candidate the image that is shown? By its number; by its name where only one of the sets was cut
+ * down to fewer images. */
 static bool is_same(const candidates *c, int candidate, int image)
 {
-    return tec_file_same(c->v->settings.data.train, c->v->settings.data.val) &&
-           strcmp(c->name[candidate], c->v->name[image]) == 0;
+    if (!c->same_set)
+        return false;
+    if (c->v->from_size == tec_dataset_size(c->set))
+        return c->sample[candidate] == c->v->sample[image];
+    return strcmp(c->name[candidate], c->v->name[image]) == 0;
 }
 
-/* The k nearest of the image, the nearest first; the earlier of two that are equally near.
+/* The k nearest of the image, the nearest first; the earlier of two that are equally near. Returns how many there are.
  *
  *   feature              [width] of the image
  *   nearest, similarity  [k] */
-static void find_nearest(const candidates *c, int image, const real *feature, int k, int *nearest, double *similarity)
+static int find_nearest(const candidates *c, int image, const real *feature, int k, int *nearest, double *similarity)
 {
     int found = 0;
     for (int i = 0; i < c->count; i++) {
@@ -102,6 +107,7 @@ static void find_nearest(const candidates *c, int image, const real *feature, in
         similarity[at] = product;
         nearest[at] = i;
     }
+    return found;
 }
 
 /* What is shown in a cell: a candidate; -1: the image itself. */
@@ -126,8 +132,8 @@ static void show_nearest(const candidates *c, int k, tec_report_run *run)
     const viewing *v = c->v;
     const int n = v->images.count, columns = 1 + k;
     const size_t cells = (size_t)n * (size_t)columns;
-    const uint8_t **square = tec_allocate(cells * sizeof *square);
-    const char **label = tec_allocate(cells * sizeof *label), **name = tec_allocate(cells * sizeof *name);
+    const uint8_t **square = tec_allocate_zeroed(cells, sizeof *square);
+    const char **label = tec_allocate_zeroed(cells, sizeof *label), **name = tec_allocate_zeroed(cells, sizeof *name);
     double *similarity = tec_allocate(cells * sizeof *similarity);
     int *nearest = tec_allocate((size_t)k * sizeof *nearest);
     real *feature = tec_allocate((size_t)c->width * sizeof *feature);
@@ -135,8 +141,8 @@ static void show_nearest(const candidates *c, int k, tec_report_run *run)
                                     v->settings.data.train);
     for (int i = 0; i < n; i++) {
         feature_of(c, v->square + (size_t)i * c->pixels, feature);
-        find_nearest(c, i, feature, k, nearest, similarity + i * k);
-        for (int j = 0; j < columns; j++)
+        const int found = find_nearest(c, i, feature, k, nearest, similarity + i * k);
+        for (int j = 0; j <= found; j++)
             set_cell(c, i, j == 0 ? -1 : nearest[j - 1], &square[i * columns + j], &name[i * columns + j],
                      &label[i * columns + j]);
     }
@@ -166,6 +172,7 @@ tec_status tec_viewing_nearest(const viewing *v, int among, tec_report_run *run)
     const size_t S = (size_t)v->images.size, T = (size_t)tec_viewing_small(v), channels = (size_t)v->images.channels;
     candidates c = {.v = v,
                     .pooling = config->variant.no_class_token ? TEC_POOL_MEAN : TEC_POOL_CLASS,
+                    .same_set = tec_file_same(v->settings.data.train, v->from),
                     .width = config->width,
                     .pixels = S * S * channels,
                     .small = T * T * channels};

@@ -327,7 +327,7 @@ const tec_setting tec_settings_table[] = {
              "data.train"},
     {AT(report, pictures), INT(0, 64, "6"),
      .help = "images that are shown, evenly spaced over the set; 0: no pictures"},
-    {AT(report, among), INT(0, 1000000, "300"),
+    {AT(report, among), INT(0, 10000, "300"),
      .help = "the nearest images are looked for among so many, evenly spaced over the run's data.train; 0: not at all"},
 
     {AT(run, dir), TEXT("runs/default"),

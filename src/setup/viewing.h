@@ -9,6 +9,7 @@ typedef struct viewing {
     tec_comm alone;
     tec_settings settings; /* of the run, changed for its model and images; borrows its texts */
     int labels;            /* data.labels of the run */
+    const char *keep;      /* as of tec_setup_pictures */
     char *path;            /* of the checkpoint */
     tec_frozen *frozen;
     tec_normalisation normalisation;
@@ -17,7 +18,9 @@ typedef struct viewing {
     uint8_t *square, *small; /* small: [images.count, T, T, c], T = tec_viewing_small */
     char **name, **label;    /* [images.count] label: name of the class; NULL: not known */
     int **shuffle;
-    int64_t *sample; /* [images.count] their numbers in the set */
+    const char *from; /* where the images are; borrowed */
+    int64_t from_size;
+    int64_t *sample; /* [images.count] their numbers in that set */
 } viewing;
 
 /* Side of a picture that need not be large. */

@@ -6,9 +6,11 @@
 #include "same_weights.h"
 #include "straggler.h"
 
+#include "tec/alone.h"
 #include "tec/clock.h"
 #include "tec/findings_report.h"
 #include "tec/log.h"
+#include "tec/minmax.h"
 #include "tec/phase.h"
 #include "tec/range.h"
 #include "tec/skipped_report.h"
@@ -99,7 +101,10 @@ static tec_status open_log(run *r, bool resumed, bool idle)
     bool validated = false;
     if (r->comm->rank == 0) {
         const bool finishing = r->state.finish_steps > 0 && !r->finishing;
-        status = resumed || r->plan->fresh ? TEC_OK : tec_run_log_set_aside(r->plan->dir);
+        bool aside = false;
+        status = resumed || r->plan->fresh ? TEC_OK : tec_run_log_set_aside(r->plan->dir, &aside);
+        if (status == TEC_OK && aside)
+            status = tec_run_events_set_aside(r->plan->dir);
         if (status == TEC_OK)
             status = tec_run_directory_clear(r->plan, resumed);
         if (status == TEC_OK)
@@ -302,21 +307,39 @@ void tec_run_leave_out(run *r, double seconds)
     r->since_epoch.start += seconds;
 }
 
+/* Rank 0. The process is to end, or would not end in time. */
+static bool lacks_time(const run *r)
+{
+    return tec_stop_asked() || tec_deadline_before(&r->deadline, r->deadline.step + r->deadline.save + r->pictures);
+}
+
+/* For tec_comm_alone. */
+static tec_status make_pictures(void *context)
+{
+    run *r = context;
+    tec_event_picture *picture = NULL;
+    double start = tec_seconds();
+    if (r->no_pictures || lacks_time(r))
+        return TEC_OK;
+    const int count = r->plan->show(r->plan->show_context, &picture);
+    r->no_pictures = count < 0;
+    tec_run_events_pictures(&r->log.events, r->state.step, picture, count);
+    for (int i = 0; i < count; i++) {
+        free(picture[i].tag);
+        free(picture[i].png);
+    }
+    free(picture);
+    r->pictures = tec_max_double(r->pictures, tec_seconds() - start);
+    return TEC_OK;
+}
+
 /* Collective. Pictures of what the model has learnt, while the other ranks wait; not time of training either. */
 static tec_status show_pictures(run *r)
 {
-    tec_event_picture *picture = NULL;
     double start = tec_seconds();
-    if (r->comm->rank == 0) {
-        const int count = r->plan->show(r->plan->show_context, &picture);
-        tec_run_events_pictures(&r->log.events, r->state.step, picture, count);
-        for (int i = 0; i < count; i++) {
-            free(picture[i].tag);
-            free(picture[i].png);
-        }
-        free(picture);
-    }
-    TEC_TRY(tec_comm_agree(r->comm, TEC_OK));
+    tec_phase_enter(TEC_PHASE_SAVE);
+    TEC_TRY(tec_comm_alone(r->comm, make_pictures, r));
+    tec_phase_enter(TEC_PHASE_COMPUTE);
     tec_run_leave_out(r, tec_seconds() - start);
     return TEC_OK;
 }

@@ -120,7 +120,25 @@ void tec_run_events_close(run_events *e)
     tec_appended_close(&e->records);
 }
 
-tec_status tec_run_events_remove(const char *dir)
+static tec_status move_file(const char *path, const char *to, const char *name)
+{
+    tec_status status = tec_directory_make(to);
+    char *new_path = tec_path_join(to, name);
+    if (status == TEC_OK && rename(path, new_path) != 0)
+        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be renamed to %s: %s", path, new_path, strerror(errno));
+    free(new_path);
+    return status;
+}
+
+static tec_status remove_file(const char *path)
+{
+    if (unlink(path) == 0 || errno == ENOENT)
+        return TEC_OK;
+    return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be removed: %s", path, strerror(errno));
+}
+
+/* Moves our files to a directory; NULL: removes them. */
+static tec_status put_away(const char *dir, const char *to)
 {
     tec_status status = TEC_OK;
     DIR *listing = opendir(dir);
@@ -129,11 +147,23 @@ tec_status tec_run_events_remove(const char *dir)
         if (!tec_string_starts_with(entry->d_name, BEGINNING) || !tec_string_ends_with(entry->d_name, OURS))
             continue;
         char *path = tec_path_join(dir, entry->d_name);
-        if (unlink(path) != 0 && errno != ENOENT)
-            status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be removed: %s", path, strerror(errno));
+        status = to ? move_file(path, to, entry->d_name) : remove_file(path);
         free(path);
     }
     if (listing)
         closedir(listing);
+    return status;
+}
+
+tec_status tec_run_events_remove(const char *dir)
+{
+    return put_away(dir, NULL);
+}
+
+tec_status tec_run_events_set_aside(const char *dir)
+{
+    char *former = tec_path_join(dir, "former");
+    tec_status status = put_away(dir, former);
+    free(former);
     return status;
 }

@@ -27,6 +27,9 @@ void tec_run_events_flush(run_events *events);
 
 void tec_run_events_close(run_events *events); /* fine for one that is zeroed */
 
+/* Moves the event files of an earlier run to DIR/former. TEC_SYSTEM_ERROR: one stays. */
+tec_status tec_run_events_set_aside(const char *dir);
+
 /* Removes the event files of an earlier run in the directory; not those of other programs. TEC_SYSTEM_ERROR: one stays. */
 tec_status tec_run_events_remove(const char *dir);
 

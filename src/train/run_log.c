@@ -54,19 +54,20 @@ static tec_status cut_back(const char *path, int64_t step, bool finishing, bool 
     return status;
 }
 
-tec_status tec_run_log_set_aside(const char *dir)
+tec_status tec_run_log_set_aside(const char *dir, bool *aside)
 {
     char *path = tec_path_join(dir, "log.jsonl"), *former = tec_path_join(dir, "log_former.jsonl"), *text = NULL;
     size_t bytes;
     tec_status status = tec_file_exists(path) ? tec_file_read(path, LONGEST_LOG, &text, &bytes) : TEC_OK;
-    if (text && strstr(text, "\"kind\":\"epoch\"")) {
+    *aside = text && strstr(text, "\"kind\":\"epoch\"");
+    if (*aside) {
         if (rename(path, former) != 0)
             status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be renamed to %s: %s", path, former, strerror(errno));
         else
             tec_warn(
                 "%s has no checkpoint, but its log tells of finished epochs: were the checkpoints removed? The run "
-                "begins anew; the former log is kept as %s",
-                dir, former);
+                "begins anew; the former log is kept as %s, and event files for TensorBoard, if there are any, in %s/former",
+                dir, former, dir);
     }
     free(text);
     free(former);

@@ -33,8 +33,8 @@ typedef struct run_log_line {
 } run_log_line;
 
 /* For a run that begins in DIR, though nobody asked for a fresh one: a log that tells of finished epochs, whose checkpoints
- * must have been removed, becomes log_former.jsonl, which a warning says. */
-tec_status tec_run_log_set_aside(const char *dir);
+ * must have been removed, becomes log_former.jsonl, which a warning says. *aside: there was one. */
+tec_status tec_run_log_set_aside(const char *dir, bool *aside);
 
 /* Opens DIR/log.jsonl and drops the lines after `step`, which a resumed run writes again; that of --finish at `step` stays
  * if the checkpoint says that the run is `finishing`. *validated: a line about a validation at `step` stays. */

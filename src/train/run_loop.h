@@ -36,6 +36,8 @@ typedef struct run {
     const run_lock *lock;
     run_saving saving;
     int64_t compared_step; /* at which the ranks' weights were last compared */
+    double pictures;       /* seconds that those of an epoch took, the longest so far; rank 0 */
+    bool no_pictures;      /* there are none to be had; rank 0 */
     char slowest[160];     /* about the slowest rank, for the progress line */
     double rate;           /* model inputs per second, running mean, for the progress line */
 } run;

@@ -39,6 +39,8 @@ expect_exit 0 "$(from store)" ranks 2 "${store[@]}" --worker 2/2
 expect_exit 0 "$(from store)" tec "${store[@]}" --verify
 expect_exit 0 "$(from store)" tec pretrain "${photos[@]}" targets.dir=store pretrain.batch=16 pretrain.epochs=1 run.dir=new
 [[ ! -e new/train.list.gz ]] || fail "a list that was taken from the store is kept once more"
+run tec "${run[@]}" run.dir=shown pretrain.epochs=1 run.tensorboard=true run.pictures=1
+expect_file shown/val.list.gz
 run tec "${knn[@]}"
 expect_exit 0 "$(from knn)" ranks 2 "${knn[@]}"
 grep -q 'others: list of 8 images taken from knn/val.list.gz' "$err" || fail "the list of data.val is not used"

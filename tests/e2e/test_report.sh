@@ -100,6 +100,14 @@ mv base elsewhere
 expect_exit 0 'new lacks pictures: .*base/checkpoint.h5' tec report new -o lone.html report.pictures=3
 shows lone.html 'new lacks pictures: .*base/checkpoint.h5'
 has_pictures lone.html 30
+for other in model.heads=4 run.seed=7; do # another base where the run's was
+    rm -rf base
+    run tec pretrain -c tiny.yaml pretrain.objective=mae pretrain.stop_after_steps=1 "$other" run.dir=base
+    expect_exit 0 'new lacks pictures: base/checkpoint.h5 is not the base model' tec report new -o lone.html report.pictures=3
+    shows lone.html 'new lacks pictures: base/checkpoint.h5 is not the base model of the run: its (features|weights)'
+    has_pictures lone.html 30
+done
+rm -r base
 mv elsewhere base
 expect_exit 0 'new lacks pictures: .*photos.gone' tec report new -o lone.html report.images=photos.gone
 shows lone.html 'new lacks pictures: .*photos.gone'
@@ -132,6 +140,11 @@ mv store-float16/manifest.json store-float16/begun.json
 expect_exit 0 'stores.html: 0 runs, 1 target store' tec report store-float16 -o stores.html
 shows stores.html '>not finished<'
 rm store-float16/shard-00000.h5
+run tec targets -c tiny.yaml base.model=base/checkpoint.h5 targets.dir=store-shards targets.shard_mb=1 targets.views=5
+mv store-shards/manifest.json store-shards/begun.json
+echo damaged >store-shards/shard-00000.h5
+expect_exit 0 'store-shards/shard-00000.h5' tec report store-shards -o stores.html
+shows stores.html 'store-shards is not finished: 1 of [2-9] shards are to be made'
 expect_exit 2 'store-float16: no shard of this target store' tec report store-float16 -o stores.html
 expect_exit 0 'shard-00000.h5: row 0.*checksum' tec report base store-int8 -o stores.html
 check stores.html

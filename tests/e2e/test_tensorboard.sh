@@ -13,25 +13,22 @@ same_numbers() {
 
 # event_files RUN: how many there are.
 event_files() {
-    find "$1" -name 'events.out.tfevents.*' | wc -l
+    find "$1" -maxdepth 1 -name 'events.out.tfevents.*' | wc -l
 }
 
 make_idx train 310 1
 make_idx val 77 2
 make_settings tiny.yaml
-training=(pretrain -c "$here/tiny.yaml" pretrain.objective=mae run.dir=run pretrain.epochs=8
-    pretrain.checkpoint_minutes=0.002)
+training=(pretrain -c "$here/tiny.yaml" pretrain.objective=mae run.dir=run pretrain.epochs=8)
 
-say "killed and resumed: what was written of steps after the checkpoint is taken back, a torn record does no harm"
+say "without the last checkpoint, as after a kill, and resumed: what was written of steps after the checkpoint is taken back, a torn record does no harm"
 in_folder plain run ranks 2 "${training[@]}"
 (($(event_files plain/run) == 0)) || fail "there are event files without run.tensorboard"
 mkdir killed
 cd killed
-for at in 18 45; do
-    start_ranks 2 "${training[@]}" run.tensorboard=true run.pictures=2
-    wait_for "step $at" has_lines run/log.jsonl $at
-    signal_rank KILL 0
-    end_of_job
+for at in 15 45; do # the checkpoint before is that of an epoch, 5 steps ago
+    run ranks 2 "${training[@]}" run.tensorboard=true run.pictures=2 pretrain.stop_after_steps=$at
+    rm run/checkpoint.h5
     last=$(find run -name 'events.out.tfevents.*' | sort | tail -n 1)
     head -c 30 "$last" >torn # of 40 bytes
     cat torn >>"$last"
@@ -41,7 +38,7 @@ run in_folder killed ranks 2 "${training[@]}" run.tensorboard=true run.pictures=
 expect_same_log plain/run/log.jsonl killed/run/log.jsonl
 run tec report killed/run -o killed.html report.pictures=2
 same_numbers killed/run 3 killed.html
-grep -q ' [1-9][0-9]* taken back' "$out" || fail "no kill has left events of steps after the checkpoint"
+grep -q ' 10 taken back' "$out" || fail "not all events of steps after the checkpoints: $(cat "$out")"
 
 say "a run that is done writes nothing; a file of a clock that was ahead comes before the next one"
 files=$(ls killed/run)
@@ -74,9 +71,21 @@ grep -q '[1-9] times 13 pictures' "$out" || fail "not all pictures of a new mode
 expect_exit 0 'warning: run.pictures is given, but there are no event files .* run.tensorboard=true' \
     tec "${learning[@]}" run.tensorboard=false run.dir=without
 (($(event_files without) == 0)) || fail "there are event files without run.tensorboard"
+run tec targets -c tiny.yaml base.model=plain/run/checkpoint.h5 targets.dir=images targets.store_images=true
+run tec "${learning[@]}" targets.dir=images data.train= data.val= run.dir=imageless pretrain.epochs=3
+(($(grep -c 'imageless lacks pictures: .* training goes on without pictures$' "$err") == 1)) ||
+    fail "pictures that cannot be had are tried again: $(cat "$err")"
+
 say "a run that begins anew removes its own former files, and no others"
 cp "$(find tuned -name 'events.out.tfevents.*' | head -n 1)" "tuned/events.out.tfevents.1000000000.other"
 run tec "${tuning[@]}" --fresh --fresh finetune.epochs=1
 (($(event_files tuned) == 2)) || fail "$(ls tuned)"
 rm tuned/events.out.tfevents.1000000000.other
 same_numbers tuned 1
+
+say "where the checkpoints were removed, the former event files are kept, as the log is"
+before=$(find tuned -name 'events.out.tfevents.*' -printf '%f\n' | sort)
+rm tuned/checkpoint*.h5
+expect_exit 0 'the former log is kept as tuned/log_former.jsonl, and event files for TensorBoard, if there are any, in tuned/former$' \
+    tec "${tuning[@]}" finetune.epochs=1
+[[ $(ls tuned/former) == "$before" ]] || fail "$(ls tuned tuned/former)"

@@ -70,8 +70,18 @@ static void test_stopped_as_a_whole(void **state)
     free(command);
 }
 
+static tec_status work_briefly(void *context)
+{
+    (void)context;
+    return TEC_OK;
+}
+
+/* Such work of this rank alone does not take away its words. */
 static tec_status work_long(void *context)
 {
+    tec_comm alone;
+    tec_comm_local(&alone);
+    assert_int_equal(tec_comm_alone(&alone, work_briefly, NULL), TEC_OK);
     for (int i = 0; i < 22; i++) {
         rest(LIMIT / 4);
         tec_phase_tick();
