@@ -108,8 +108,8 @@ typedef struct tec_feature_writer tec_feature_writer;
 /* Can a table be written at `path`? TEC_USER_ERROR: its name ends neither in .h5 or .hdf5 nor in .npy. */
 tec_status tec_feature_path_check(const char *path);
 
-/* Can the .csv beside it be written, if there will be one? TEC_USER_ERROR: as tec_file_check_output. */
-tec_status tec_feature_beside_check(const char *path);
+/* The .csv that is written beside a table at `path`, or NULL: none is. The caller frees it. */
+char *tec_feature_path_beside(const char *path);
 
 /* Begins a file: HDF5 or, by its name, .npy with a .csv beside it, which hold features and names, but not by what they were
  * made. TEC_SYSTEM_ERROR: the disk. */

@@ -231,4 +231,9 @@ expect_exit 2 'features.layer is 4, but base/checkpoint.h5 has 3 blocks: give 1 
 expect_exit 2 'nowhere/bad.h5: cannot be written' tec features "$model" "$images" -o nowhere/bad.h5
 mkdir bad.csv
 expect_exit 2 'bad.csv is a directory: name a file' ranks 2 features "$model" "$images" -o bad.npy
+printf 'path\n%s\n' "$images" >list.csv
+cp list.csv list_before.csv
+expect_exit 2 'list.csv is a file that is read' ranks 2 features "$model" list.csv -o list.npy
+cmp list.csv list_before.csv || fail "the list of images is overwritten"
+[[ ! -e list.npy && ! -e list.npy.parts ]] || fail "something is left of a mistake"
 [[ ! -e bad.npy && ! -e bad.npy.parts && ! -e bad.h5 && ! -e bad.h5.parts ]] || fail "something is left of a mistake"
