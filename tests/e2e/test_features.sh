@@ -98,7 +98,10 @@ mv kept "$unreadable"
 damaged=$(find killed.h5.parts -name 'part-*' | sort | head -n 1)
 patch "$damaged" 100 377
 expect_exit 3 "$damaged is damaged; it is removed" ranks 3 "${job_of[@]}" -o killed.h5
+echo tecrows1 >"$damaged"
 expect_exit 0 'killed.h5.parts: [1-9][0-9]* of [0-9]+ parts are there already' ranks 3 "${job_of[@]}" -o killed.h5
+grep -q 'killed.h5.parts: 1 part is damaged, or of an earlier program, and computed again' "$err" ||
+    fail "a part that is of no use is passed over without a word"
 same whole.h5 killed.h5
 [[ ! -e killed.h5.parts ]] || fail "the parts are left behind"
 expect_no_temporaries .
