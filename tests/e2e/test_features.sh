@@ -126,6 +126,12 @@ done
 run tec knn -c by-files/knn.yaml
 expect_exit 0 'data.mean and data.std are of no effect here: images are normalised as base/checkpoint.h5 was trained' \
     ranks 2 knn -c tiny.yaml eval.model="$model" eval.batch=7 run.dir=by-model data.mean=0.4
+line='data.mean and data.std are of no effect'
+grep -q "$line" "$err" || fail "nothing is said of data.mean"
+run tec knn -c tiny.yaml eval.model="$model" eval.batch=7 run.dir=by-model base.mean=0.4 base.std=0.5
+grep -q '^  mean: ' by-model/knn.yaml || fail "by-model/knn.yaml does not list data.mean"
+run tec knn -c by-model/knn.yaml
+if grep -q "$line" "$err"; then fail "data.mean at its default is said to be of no effect"; fi
 # refused PATTERN key=value ...
 refused() {
     local pattern=$1
