@@ -131,6 +131,10 @@ typedef struct tec_feature_file tec_feature_file;
 
 /* Opens an HDF5 file of features. TEC_USER_ERROR: it is none, is damaged, or was written by something else. */
 tec_status tec_feature_file_open(tec_feature_file **out, const char *path);
+
+/* The same for one of several ranks: which images rows are of, a column as long as the file, is checked by each for its share
+ * of the rows only. The status may differ between ranks. */
+tec_status tec_feature_file_open_share(tec_feature_file **out, const char *path, int rank, int ranks);
 void tec_feature_file_close(tec_feature_file *file); /* NULL is fine */
 
 /* Is it an HDF5 file of features, whole or not? */
