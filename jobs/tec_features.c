@@ -6,6 +6,7 @@
 #include "tec/text.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { OPTION_OUT };
 
@@ -72,6 +73,17 @@ static tec_status compute(const tec_comm *comm, const tec_settings *settings, te
     return TEC_OK;
 }
 
+/* Neither the file nor the list of its images beside it may take the place of what is read. */
+static tec_status check_outputs(const tec_comm *comm, const tec_invocation *call, const char *path)
+{
+    TEC_TRY(tec_feature_path_check(path));
+    TEC_TRY(tec_job_check_output(comm, call, path));
+    char *beside = tec_feature_path_beside(path);
+    tec_status status = tec_job_check_output(comm, call, beside);
+    free(beside);
+    return status;
+}
+
 static tec_status run(tec_comm *comm, const tec_invocation *call)
 {
     tec_settings settings = call->settings; /* borrows its texts */
@@ -80,8 +92,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
         return tec_fail(TEC_USER_ERROR,
                         "command line: a model, a data set and a file to write are expected: tec features "
                         "MODEL IMAGES -o OUT.h5");
-    TEC_TRY(tec_feature_path_check(path));
-    TEC_TRY(tec_job_check_output(comm, call, path));
+    TEC_TRY(check_outputs(comm, call, path));
     tec_features_job job = {.comm = comm,
                             .path = path,
                             .model = call->files[0],
@@ -90,7 +101,6 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
                             .type = (tec_feature_type)settings.features.type};
     tec_frozen *frozen;
     tec_dataset *set = NULL;
-    TEC_TRY(tec_comm_agree(comm, comm->rank == 0 ? tec_feature_beside_check(path) : TEC_OK));
     if (!tec_settings_given(&settings, "data", "image_size"))
         settings.data.image_size = 0;
     TEC_TRY(tec_setup_frozen(comm, &settings, job.model, settings.eval.batch, &frozen, &job.settings.normalisation,

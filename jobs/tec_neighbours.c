@@ -21,11 +21,12 @@ static const tec_option options[] = {
      .most = 1, .otherwise = 1},
     {0}};
 
-static tec_status open_files(const tec_invocation *call, tec_feature_file **among, tec_feature_file **of)
+static tec_status open_files(const tec_comm *comm, const tec_invocation *call, tec_feature_file **among,
+                             tec_feature_file **of)
 {
-    TEC_TRY(tec_feature_file_open(among, call->files[0]));
+    TEC_TRY(tec_feature_file_open_share(among, call->files[0], comm->rank, comm->size));
     if (call->file_count == 2)
-        TEC_TRY(tec_feature_file_open(of, call->files[1]));
+        TEC_TRY(tec_feature_file_open_share(of, call->files[1], comm->rank, comm->size));
     return tec_neighbours_check(*among, *of);
 }
 
@@ -61,7 +62,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     TEC_TRY(tec_job_check_output(comm, call, path));
     tec_feature_file *among = NULL, *of = NULL;
     tec_neighbours_found found;
-    tec_status status = tec_comm_agree(comm, open_files(call, &among, &of));
+    tec_status status = tec_comm_agree(comm, open_files(comm, call, &among, &of));
     const tec_neighbours_job job = {.comm = comm,
                                     .among = among,
                                     .of = of,

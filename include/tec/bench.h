@@ -84,7 +84,7 @@ void tec_bench_targets_close(tec_bench_targets *targets);
 typedef tec_status tec_bench_work(void *context);
 tec_bench_work tec_bench_training_step, tec_bench_targets_step;
 
-/* Floating-point operations of the matrix products of such a step. */
+/* Floating-point operations of the matrix products of such a step, without branches that stochastic depth leaves out. */
 double tec_bench_training_flops(const tec_bench_training *training);
 double tec_bench_targets_flops(const tec_bench_targets *targets);
 

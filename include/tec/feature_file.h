@@ -108,8 +108,8 @@ typedef struct tec_feature_writer tec_feature_writer;
 /* Can a table be written at `path`? TEC_USER_ERROR: its name ends neither in .h5 or .hdf5 nor in .npy. */
 tec_status tec_feature_path_check(const char *path);
 
-/* Can the .csv beside it be written, if there will be one? TEC_USER_ERROR: as tec_file_check_output. */
-tec_status tec_feature_beside_check(const char *path);
+/* The .csv that is written beside a table at `path`, or NULL: none is. The caller frees it. */
+char *tec_feature_path_beside(const char *path);
 
 /* Begins a file: HDF5 or, by its name, .npy with a .csv beside it, which hold features and names, but not by what they were
  * made. TEC_SYSTEM_ERROR: the disk. */
@@ -131,6 +131,10 @@ typedef struct tec_feature_file tec_feature_file;
 
 /* Opens an HDF5 file of features. TEC_USER_ERROR: it is none, is damaged, or was written by something else. */
 tec_status tec_feature_file_open(tec_feature_file **out, const char *path);
+
+/* The same for one of several ranks: which images rows are of, a column as long as the file, is checked by each for its share
+ * of the rows only. The status may differ between ranks. */
+tec_status tec_feature_file_open_share(tec_feature_file **out, const char *path, int rank, int ranks);
 void tec_feature_file_close(tec_feature_file *file); /* NULL is fine */
 
 /* Is it an HDF5 file of features, whole or not? */

@@ -9,6 +9,10 @@
  * classifier, all patches and 0. */
 double tec_flops_train(const tec_model_config *config, int count, int visible, int topk);
 
+/* Of that, what `attention` and `mlp` branches ask for, each of one image in one block, which stochastic depth may leave
+ * out. Of a classifier. */
+double tec_flops_branches(const tec_model_config *config, double attention, double mlp);
+
 /* tec_model_classify of `count` images. */
 double tec_flops_classify(const tec_model_config *config, int count);
 

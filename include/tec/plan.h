@@ -50,7 +50,8 @@ typedef struct tec_plan_job {
     tec_feed_view view;     /* of its images */
     tec_reading reading;
     tec_reduction reduction;
-    int threads; /* per rank */
+    int threads;      /* per rank */
+    double drop_path; /* of fine-tuning: as in tec/finetuning.h */
 
     tec_model_config base; /* objective tec: whose targets are made */
     struct {

@@ -203,7 +203,7 @@ tec_status tec_file_publish(const char *temporary, const char *path)
 {
     tec_status status = tec_file_flush(temporary);
     if (status == TEC_OK && rename(temporary, path) != 0)
-        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be renamed to %s: %s", temporary, path, strerror(errno));
+        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be put in place: %s", path, strerror(errno));
     if (status != TEC_OK) {
         unlink(temporary);
         return status;

@@ -163,7 +163,7 @@ void tec_progress_share(double interval, double share, const char *format, ...)
 
 void tec_progress_count(const char *what, const char *unit, int64_t done, int64_t total, double started)
 {
-    const double rate = (double)done / (tec_seconds() - started);
+    const double seconds = tec_seconds() - started, rate = seconds > 0 ? (double)done / seconds : 0;
     char left[32];
     tec_progress_share(TEC_PROGRESS_SECONDS, (double)done / (double)total, "%s: %lld of %lld %s, %.*f %s/s, %s left",
                        what, (long long)done, (long long)total, unit, rate < 10 ? 2 : rate < 100, rate, unit,

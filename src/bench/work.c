@@ -209,12 +209,22 @@ tec_status tec_bench_training_step(void *context)
     return t->images ? tec_comm_agree(t->comm, status) : TEC_OK;
 }
 
+/* Products of branches that stochastic depth leaves out. */
+static double flops_left_out(const tec_bench_training *t, const tec_model_config *config)
+{
+    int branches[2] = {0}; /* of attention, MLPs */
+    for (int b = 0; b < t->batch && config->kind == TEC_MODEL_CLASSIFIER; b++)
+        for (int i = 0; i < 2 * config->depth; i++)
+            branches[i % 2] += t->examples.example[b].keep[i] == 0;
+    return tec_flops_branches(config, branches[0], branches[1]);
+}
+
 double tec_bench_training_flops(const tec_bench_training *t)
 {
     const tec_model_config *config = tec_model_get_config(t->model);
     int whole = t->batch / t->micro_batch, rest = t->batch % t->micro_batch;
     double each = tec_flops_train(config, t->micro_batch, t->visible, t->topk);
-    return whole * each + (rest ? tec_flops_train(config, rest, t->visible, t->topk) : 0);
+    return whole * each + (rest ? tec_flops_train(config, rest, t->visible, t->topk) : 0) - flops_left_out(t, config);
 }
 
 tec_status tec_bench_targets_open(tec_bench_targets *t, const tec_model_config *config, int batch, int topk)

@@ -112,18 +112,23 @@ static tec_status list_missing(features_begun *b, const tec_features_job *job, c
 {
     const int64_t batches = tec_extract_batches(&job->settings, job->set);
     const row_parts parts = tec_features_parts(b, spec);
+    int64_t useless = 0;
     b->parts = (batches + b->part_batches - 1) / b->part_batches;
     b->missing = tec_allocate((size_t)b->parts * sizeof *b->missing);
     for (int64_t part = 0; part < b->parts; part++) {
-        bool there;
+        bool there, no_use;
         tec_phase_tick();
-        TEC_TRY(tec_row_part_there(&parts, part, &there));
+        TEC_TRY(tec_row_part_there(&parts, part, &there, &no_use));
+        useless += no_use;
         if (!there)
             b->missing[b->missing_count++] = part;
     }
     if (b->missing_count < b->parts)
         tec_log("%s: %lld of %lld parts are there already", b->dir, (long long)(b->parts - b->missing_count),
                 (long long)b->parts);
+    if (useless > 0)
+        tec_log("%s: %lld part%s damaged, or of an earlier program, and computed again", b->dir, (long long)useless,
+                useless == 1 ? " is" : "s are");
     return TEC_OK;
 }
 

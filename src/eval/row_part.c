@@ -76,11 +76,14 @@ tec_status tec_row_part_commit(row_part *p, const int64_t *sample, const uint64_
     end.crc = tec_crc32c(p->crc, &end, offsetof(trailer, crc));
     if (status == TEC_OK)
         status = put(p, &end, sizeof end);
-    if (status == TEC_OK && close(p->fd) != 0)
-        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", p->path, strerror(errno));
-    else if (status == TEC_OK) {
+    if (status == TEC_OK) {
+        if (close(p->fd) != 0) /* which ends the descriptor all the same */
+            status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be written: %s", p->path, strerror(errno));
         p->fd = -1;
-        status = tec_file_publish(p->temporary, p->path);
+        if (status == TEC_OK)
+            status = tec_file_publish(p->temporary, p->path);
+        else
+            unlink(p->temporary);
     }
     tec_row_part_discard(p);
     return status;
@@ -153,11 +156,12 @@ static void finish(opened *o)
     free(o->path);
 }
 
-tec_status tec_row_part_there(const row_parts *parts, int64_t number, bool *there)
+tec_status tec_row_part_there(const row_parts *parts, int64_t number, bool *there, bool *useless)
 {
     opened o = begin(parts, number);
     tec_status status = open_part(&o);
     *there = status == TEC_OK;
+    *useless = status == TEC_CHECK_FAILED && o.fd >= 0;
     finish(&o);
     return status == TEC_CHECK_FAILED ? TEC_OK : status;
 }

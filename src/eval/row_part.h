@@ -38,8 +38,9 @@ typedef struct row_parts {
     int64_t images, part_images;
 } row_parts;
 
-/* Is it there, as a file of the right length? TEC_SYSTEM_ERROR: that cannot be told. */
-tec_status tec_row_part_there(const row_parts *parts, int64_t number, bool *there);
+/* Is it there, as a file of the right length? *useless: there is a file, but it is damaged or an earlier program's.
+ * TEC_SYSTEM_ERROR: that cannot be told. */
+tec_status tec_row_part_there(const row_parts *parts, int64_t number, bool *there, bool *useless);
 
 /* What a part holds besides its rows. All owned; freed by tec_row_notes_free. */
 typedef struct row_notes {

@@ -35,13 +35,19 @@ static void read_run_settings(const tec_import *import, const tec_import_options
     free(text);
 }
 
+/* Earlier programs truncated width * mlp_ratio (2047, of 768 and 2.66666666) also where tec_model_hidden does not. */
+static bool right_hidden(const tec_model_config *said, int hidden)
+{
+    return tec_model_hidden(said) == hidden || (int)(said->width * said->mlp_ratio) == hidden;
+}
+
 static tec_status read_own(const tec_import *import, const tec_import_options *options, import_sidecar *said)
 {
     tec_model_config config;
     const tec_model_config *c = &import->facts.config;
     TEC_TRY(tec_checkpoint_read_config(tec_tensor_file_path(import->file), &config));
     if (config.width != c->width || config.depth != c->depth || config.patch != c->patch ||
-        config.image_size != c->image_size || tec_model_hidden(&config) != tec_model_hidden(c))
+        config.image_size != c->image_size || !right_hidden(&config, tec_model_hidden(c)))
         return tec_fail(TEC_USER_ERROR, "%s is damaged: the shapes of its tensors do not match /config", import->path);
     said->heads = config.heads;
     said->heads_from = said->activation_from = said->interpolation_from = "its own configuration";

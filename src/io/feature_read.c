@@ -162,13 +162,16 @@ static tec_status read_tables(tec_feature_file *f, hid_t file)
     return f->place[COLUMN_LABEL] >= 0 ? read_classes(f, file) : TEC_OK;
 }
 
-/* Rows stand in the order of the images, each once. */
-static tec_status check_samples(const tec_feature_file *f)
+/* Rows stand in the order of the images, each once. Looks at those of a share, and at the one before them. */
+static tec_status check_samples(const tec_feature_file *f, int rank, int ranks)
 {
     enum { PIECE = 8192 };
+    const int64_t begin = f->rows * rank / ranks, end = f->rows * (rank + 1) / ranks;
     int64_t sample[PIECE], last = -1;
-    for (int64_t first = 0; first < f->rows; first += PIECE) {
-        const int64_t count = tec_min_int64(PIECE, f->rows - first);
+    if (begin > 0)
+        TEC_TRY(tec_feature_file_samples(f, begin - 1, 1, &last));
+    for (int64_t first = begin; first < end; first += PIECE) {
+        const int64_t count = tec_min_int64(PIECE, end - first);
         TEC_TRY(tec_feature_file_samples(f, first, count, sample));
         for (int64_t i = 0; i < count; last = sample[i++])
             if (sample[i] <= last || sample[i] >= f->spec.images)
@@ -182,6 +185,11 @@ static tec_status check_samples(const tec_feature_file *f)
 }
 
 tec_status tec_feature_file_open(tec_feature_file **out, const char *path)
+{
+    return tec_feature_file_open_share(out, path, 0, 1);
+}
+
+tec_status tec_feature_file_open_share(tec_feature_file **out, const char *path, int rank, int ranks)
 {
     hid_t file;
     *out = NULL;
@@ -198,7 +206,7 @@ tec_status tec_feature_file_open(tec_feature_file **out, const char *path)
         f->fd >= 0 ? read_tables(f, file) : tec_fail(TEC_SYSTEM_ERROR, "%s: %s", path, tec_file_reason(errno));
     H5Fclose(file);
     if (status == TEC_OK)
-        status = check_samples(f);
+        status = check_samples(f, rank, ranks);
     if (status == TEC_OK) {
         *out = f;
         return TEC_OK;

@@ -1,12 +1,12 @@
 /* Writing a table of features, in the kind of file that its name asks for. */
 #include "feature_parts.h"
 
-#include "tec/files.h"
 #include "tec/memory.h"
 #include "tec/temporary.h"
 #include "tec/text.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static const feature_kind *kind_of(const char *path)
 {
@@ -25,14 +25,11 @@ tec_status tec_feature_path_check(const char *path)
                     path);
 }
 
-tec_status tec_feature_beside_check(const char *path)
+char *tec_feature_path_beside(const char *path)
 {
     if (kind_of(path) != &tec_feature_kind_npy)
-        return TEC_OK;
-    char *beside = tec_feature_path_beside(path);
-    tec_status status = tec_file_check_output(beside);
-    free(beside);
-    return status;
+        return NULL;
+    return tec_string_format("%.*s.csv", (int)(strlen(path) - strlen(".npy")), path);
 }
 
 static void close_writer(tec_feature_writer *w)

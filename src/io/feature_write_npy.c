@@ -14,11 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-char *tec_feature_path_beside(const char *path)
-{
-    return tec_string_format("%.*s.csv", (int)(strlen(path) - strlen(".npy")), path);
-}
-
 /* The header of NumPy's format, version 1.0: magic, length and a Python dictionary, padded to whole 64 bytes. */
 static tec_status put_header(tec_feature_writer *w)
 {

@@ -30,11 +30,20 @@ static double patch_embedding(const tec_model_config *c, int rows)
     return product(rows, (double)c->patch * c->patch * c->channels, c->width);
 }
 
+static double encoder_attention(const tec_model_config *c, int N)
+{
+    return block_qkv(N, N, c->width) + attention_and_projection(N, N, c->width);
+}
+
 /* SwiGLU's first product has two halves. */
+static double encoder_mlp(const tec_model_config *c, int N)
+{
+    return (c->variant.swiglu ? 3 : 2) * product(N, c->width, tec_model_hidden(c));
+}
+
 static double encoder_blocks(const tec_model_config *c, int N)
 {
-    double mlp = (c->variant.swiglu ? 3 : 2) * product(N, c->width, tec_model_hidden(c));
-    return c->depth * (block_qkv(N, N, c->width) + attention_and_projection(N, N, c->width) + mlp);
+    return c->depth * (encoder_attention(c, N) + encoder_mlp(c, N));
 }
 
 /* Per group of blocks: the linear that fuses them, and an MLP as wide as the decoders'. */
@@ -98,6 +107,12 @@ double tec_flops_train(const tec_model_config *c, int count, int visible, int to
     if (tec_model_has_adaptors(c))
         once += 2 * product(1, c->width, 4.0 * c->width); /* the class token's MLP */
     return count * input + 3 * once;
+}
+
+double tec_flops_branches(const tec_model_config *c, double attention, double mlp)
+{
+    const int N = tec_model_prefix(c) + tec_model_patches(c);
+    return 3 * (attention * encoder_attention(c, N) + mlp * encoder_mlp(c, N));
 }
 
 double tec_flops_targets(const tec_model_config *c, int count, int topk)

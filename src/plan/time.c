@@ -67,6 +67,14 @@ static void plan_targets(const tec_plan_job *job, const tec_plan_machine *machin
     out->targets_node_hours = out->targets_seconds * job->nodes / 3600;
 }
 
+/* Of the products of `inputs` model inputs, those that stochastic depth leaves out on average: its probability grows from 0
+ * in the first block. */
+static double left_out(const tec_plan_job *job, double inputs)
+{
+    const double branches = job->model.depth > 1 ? inputs * job->model.depth * job->drop_path / 2 : 0;
+    return tec_flops_branches(&job->model, branches, branches);
+}
+
 tec_status tec_plan_time_of(const tec_plan_job *job, const tec_plan_machine *machine, tec_plan_time *out)
 {
     const tec_recipe *r = &job->recipe;
@@ -82,7 +90,7 @@ tec_status tec_plan_time_of(const tec_plan_job *job, const tec_plan_machine *mac
     double calls = ceil(inputs / shape.micro_batch), gradient = parameters * sizeof(real);
     double flops =
         inputs * (tec_flops_train(&job->model, 2, visible, topk) - tec_flops_train(&job->model, 1, visible, topk)) +
-        calls * tec_flops_train(&job->model, 0, visible, topk);
+        calls * tec_flops_train(&job->model, 0, visible, topk) - left_out(job, inputs);
     out->compute = flops / machine->train_rate;
     out->update = parameters * machine->update_seconds;
     out->node_reduce = job->ranks_per_node > 1 ? gradient / machine->node_reduce_rate : 0;

@@ -3,6 +3,7 @@
 
 #include "settings_table.h"
 
+#include "tec/log.h"
 #include "tec/text.h"
 
 #include <stdlib.h>
@@ -22,9 +23,17 @@ static void compare_setting(const tec_setting *s, const tec_settings *before, co
     free(key);
 }
 
-static bool is_given(const tec_settings *settings, const char *key)
+/* May what is now take the place of eval.`key` in the settings of the run so far, as no change? They left it open, or it is
+ * the `same` when completed. What was found in the meantime, in the file of the model for instance, is said. */
+static bool no_change(const char *key, bool same, bool was_open, const tec_settings *now)
 {
-    return tec_settings_given(settings, "eval", key);
+    const tec_setting *s = &tec_settings_table[tec_setting_find("eval", key)];
+    if (same || !was_open || tec_settings_given(now, "eval", key))
+        return same;
+    char *is = tec_setting_text(s, now);
+    tec_log("eval.%s, which the run so far left open, is %s from now on", key, is);
+    free(is);
+    return true;
 }
 
 /* How a fine-tuning run resizes images is kept in its settings. Earlier programs kept there what had been given, or the
@@ -34,11 +43,11 @@ static void settle_resizing(tec_settings *before, const tec_settings *now)
     const tec_preprocessing was = tec_setup_preprocessing(before), is = tec_setup_preprocessing(now);
     const tec_preprocessing whole_was = tec_preprocessing_complete(was, tec_preprocessing_mae(before->data.image_size));
     const tec_preprocessing whole_is = tec_preprocessing_complete(is, tec_preprocessing_mae(now->data.image_size));
-    if (whole_was.resize == whole_is.resize || (was.resize == TEC_RESIZE_AUTO && !is_given(now, "resize")))
+    if (no_change("resize", whole_was.resize == whole_is.resize, was.resize == TEC_RESIZE_AUTO, now))
         before->eval.resize = now->eval.resize;
-    if (whole_was.crop_pct == whole_is.crop_pct || (was.crop_pct <= 0 && !is_given(now, "crop_pct")))
+    if (no_change("crop_pct", whole_was.crop_pct == whole_is.crop_pct, was.crop_pct <= 0, now))
         before->eval.crop_pct = now->eval.crop_pct;
-    if (whole_was.filter == whole_is.filter || (was.filter == TEC_FILTER_AUTO && !is_given(now, "interpolation")))
+    if (no_change("interpolation", whole_was.filter == whole_is.filter, was.filter == TEC_FILTER_AUTO, now))
         before->eval.interpolation = now->eval.interpolation;
 }
 

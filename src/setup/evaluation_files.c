@@ -39,7 +39,8 @@ static tec_status check_given(const tec_settings *s, const tec_feature_spec *spe
     return TEC_OK;
 }
 
-static tec_status open_files(const tec_settings *s, tec_feature_file **train, tec_feature_file **val)
+static tec_status open_files(const tec_comm *comm, const tec_settings *s, tec_feature_file **train,
+                             tec_feature_file **val)
 {
     if (!s->eval.features[0] || !s->eval.val_features[0])
         return tec_fail(TEC_USER_ERROR, "%s is not given: name a file of `tec features`, as %s does",
@@ -49,8 +50,8 @@ static tec_status open_files(const tec_settings *s, tec_feature_file **train, te
         return tec_fail(TEC_USER_ERROR,
                         "eval.model and eval.features are both given: give one of them (eval.model= takes "
                         "it back)");
-    TEC_TRY(tec_feature_file_open(train, s->eval.features));
-    TEC_TRY(tec_feature_file_open(val, s->eval.val_features));
+    TEC_TRY(tec_feature_file_open_share(train, s->eval.features, comm->rank, comm->size));
+    TEC_TRY(tec_feature_file_open_share(val, s->eval.val_features, comm->rank, comm->size));
     TEC_TRY(tec_evaluation_check_files(*train, *val));
     return check_given(s, tec_feature_file_spec(*train));
 }
@@ -80,7 +81,7 @@ tec_status tec_setup_evaluation_files(const tec_comm *comm, const tec_settings *
     tec_feature_file *train = NULL, *val = NULL;
     *out = (tec_evaluation){0};
     *about = (tec_evaluated){0};
-    tec_status status = tec_comm_agree(comm, open_files(settings, &train, &val));
+    tec_status status = tec_comm_agree(comm, open_files(comm, settings, &train, &val));
     if (status == TEC_OK && knn)
         status = tec_knn_check(knn, tec_feature_file_rows(train));
     if (status == TEC_OK)

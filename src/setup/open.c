@@ -155,11 +155,27 @@ static tec_status recognise(const tec_settings *settings, const char *path, tec_
     return tec_import_check_known(*import, use);
 }
 
+/* A file of resolved settings gives every key. */
+static bool at_default(const tec_settings *settings, size_t bytes)
+{
+    char *channels = tec_string_format("data.channels=%d", settings->data.channels);
+    const tec_settings_source source = {.overrides = (const char *const[]){channels}, .override_count = 1};
+    tec_settings standard;
+    bool same = tec_settings_resolve(&standard, &source) == TEC_OK &&
+                memcmp(standard.data.mean, settings->data.mean, bytes) == 0 &&
+                memcmp(standard.data.std, settings->data.std, bytes) == 0;
+    tec_settings_free(&standard);
+    free(channels);
+    return same;
+}
+
 void tec_setup_say_normalisation(const tec_settings *settings, const char *path, const tec_normalisation *is)
 {
     const size_t bytes = (size_t)settings->data.channels * sizeof(double);
     const bool given = tec_settings_given(settings, "data", "mean") || tec_settings_given(settings, "data", "std");
-    if (given && (memcmp(settings->data.mean, is->mean, bytes) != 0 || memcmp(settings->data.std, is->std, bytes) != 0))
+    const bool other =
+        memcmp(settings->data.mean, is->mean, bytes) != 0 || memcmp(settings->data.std, is->std, bytes) != 0;
+    if (given && other && !at_default(settings, bytes))
         tec_log(
             "data.mean and data.std are of no effect here: images are normalised as %s was trained, which base.mean "
             "and base.std would change",

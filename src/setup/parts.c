@@ -138,7 +138,8 @@ tec_status tec_setup_tuning_plan_job(const tec_settings *s, const tec_model_conf
                           .visible = tec_model_patches(model),
                           .reading = tec_setup_reading(s),
                           .reduction = tec_setup_reduction(s),
-                          .threads = tec_settings_threads(s)};
+                          .threads = tec_settings_threads(s),
+                          .drop_path = s->finetune.drop_path};
     return tec_setup_tuning_view(s, &out->view);
 }
 

@@ -204,6 +204,21 @@ static tec_status other_images(const tec_store_spec *have, const tec_store_spec 
         (long long)want->samples);
 }
 
+/* Stores say it only since there is a member for it: one that does not may have been made with any. */
+static tec_status other_norm_eps(const tec_store_spec *have, const tec_store_spec *want, const char *where)
+{
+    if (have->norm_eps == 0)
+        return tec_fail(TEC_USER_ERROR,
+                        "%s does not say with which base.norm_eps it was made (with none, or by an earlier program, "
+                        "which did not record it), this run wants %.9g: to train from a whole store as it is, leave "
+                        "base.norm_eps out; else use another targets.dir",
+                        where, want->norm_eps);
+    return tec_fail(TEC_USER_ERROR,
+                    "%s was made with base.norm_eps = %.9g, this run wants %.9g%s: use the store's value, or another "
+                    "targets.dir",
+                    where, have->norm_eps, want->norm_eps, want->norm_eps == 0 ? " (what its base's file says)" : "");
+}
+
 tec_status tec_store_spec_compare(const tec_store_spec *have, const tec_store_spec *want, bool storage_too,
                                   const char *where)
 {
@@ -213,6 +228,8 @@ tec_status tec_store_spec_compare(const tec_store_spec *have, const tec_store_sp
             continue;
         if (f->h5.offset == offsetof(tec_store_spec, dataset))
             return other_images(have, want, where);
+        if (f->h5.offset == offsetof(tec_store_spec, norm_eps))
+            return other_norm_eps(have, want, where);
         return tec_fail(TEC_USER_ERROR,
                         "%s was made with %s = %s, this run wants %s (%s): use the store's value, or another "
                         "targets.dir",

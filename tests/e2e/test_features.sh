@@ -98,7 +98,10 @@ mv kept "$unreadable"
 damaged=$(find killed.h5.parts -name 'part-*' | sort | head -n 1)
 patch "$damaged" 100 377
 expect_exit 3 "$damaged is damaged; it is removed" ranks 3 "${job_of[@]}" -o killed.h5
+echo tecrows1 >"$damaged"
 expect_exit 0 'killed.h5.parts: [1-9][0-9]* of [0-9]+ parts are there already' ranks 3 "${job_of[@]}" -o killed.h5
+grep -q 'killed.h5.parts: 1 part is damaged, or of an earlier program, and computed again' "$err" ||
+    fail "a part that is of no use is passed over without a word"
 same whole.h5 killed.h5
 [[ ! -e killed.h5.parts ]] || fail "the parts are left behind"
 expect_no_temporaries .
@@ -123,6 +126,12 @@ done
 run tec knn -c by-files/knn.yaml
 expect_exit 0 'data.mean and data.std are of no effect here: images are normalised as base/checkpoint.h5 was trained' \
     ranks 2 knn -c tiny.yaml eval.model="$model" eval.batch=7 run.dir=by-model data.mean=0.4
+line='data.mean and data.std are of no effect'
+grep -q "$line" "$err" || fail "nothing is said of data.mean"
+run tec knn -c tiny.yaml eval.model="$model" eval.batch=7 run.dir=by-model base.mean=0.4 base.std=0.5
+grep -q '^  mean: ' by-model/knn.yaml || fail "by-model/knn.yaml does not list data.mean"
+run tec knn -c by-model/knn.yaml
+if grep -q "$line" "$err"; then fail "data.mean at its default is said to be of no effect"; fi
 # refused PATTERN key=value ...
 refused() {
     local pattern=$1
@@ -231,4 +240,9 @@ expect_exit 2 'features.layer is 4, but base/checkpoint.h5 has 3 blocks: give 1 
 expect_exit 2 'nowhere/bad.h5: cannot be written' tec features "$model" "$images" -o nowhere/bad.h5
 mkdir bad.csv
 expect_exit 2 'bad.csv is a directory: name a file' ranks 2 features "$model" "$images" -o bad.npy
+printf 'path\n%s\n' "$images" >list.csv
+cp list.csv list_before.csv
+expect_exit 2 'list.csv is a file that is read' ranks 2 features "$model" list.csv -o list.npy
+cmp list.csv list_before.csv || fail "the list of images is overwritten"
+[[ ! -e list.npy && ! -e list.npy.parts ]] || fail "something is left of a mistake"
 [[ ! -e bad.npy && ! -e bad.npy.parts && ! -e bad.h5 && ! -e bad.h5.parts ]] || fail "something is left of a mistake"

@@ -237,9 +237,11 @@ static void speak(void)
     tec_progress_end();
     tec_progress_share(1000, 0.5, "half");
     tec_progress_end();
-    tec_progress_count("verify", "shards", 0, 40, tec_seconds());
+    tec_progress_count("verify", "shards", 0, 40, tec_seconds() - 1);
     tec_progress_end();
     tec_progress_count("verify", "shards", 40, 40, tec_seconds() - 1e6);
+    tec_progress_end();
+    tec_progress_count("verify", "shards", 10, 40, tec_seconds() + 1e6); /* as if the clock had not moved */
     tec_progress_end();
     tec_log_enable(false);
     tec_log("no");
@@ -266,6 +268,7 @@ static void test_log(void **state)
                               "tec: half\n"
                               "tec: verify: 0 of 40 shards, 0.00 shards/s, ? left\n"
                               "tec: verify: 40 of 40 shards, 0.00 shards/s, 0 s left\n"
+                              "tec: verify: 10 of 40 shards, 0.00 shards/s, ? left\n"
                               "tec: error: rank 3: disk full\n"
                               "tec: error: disk full\n");
 }

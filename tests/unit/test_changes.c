@@ -1,4 +1,6 @@
 /* What counts as a changed setting of a run that is resumed. */
+#include "capture.h"
+
 #include "tec/setup.h"
 
 #include <setjmp.h>
@@ -47,7 +49,14 @@ static void test_resizing(void **state)
         if (cases[i].found)
             settings.eval.resize = TEC_RESIZE_SQUASH;
         const tec_setup_now now = {&settings, sections, tec_setup_tuning_recipe};
-        assert_int_equal(tec_setup_compare(&now, cases[i].before, &changes), TEC_OK);
+        char said[200];
+        capture *c = capture_begin();
+        const tec_status status = tec_setup_compare(&now, cases[i].before, &changes);
+        capture_end(c, said, sizeof said);
+        assert_int_equal(status, TEC_OK);
+        const bool found = cases[i].found && !strstr(cases[i].before, "squash");
+        assert_string_equal(said,
+                            found ? "tec: eval.resize, which the run so far left open, is squash from now on\n" : "");
         char *text = tec_run_changes_text(&changes, NULL);
         assert_string_equal(text, cases[i].changes);
         free(text);

@@ -263,6 +263,18 @@ static void replace(const char *path, const void *from, const void *to, size_t l
     free(data);
 }
 
+/* How many of the ranks that open it together are told that it is damaged. */
+static int shares_that_fail(const char *path, int ranks)
+{
+    int failed = 0;
+    for (int rank = 0; rank < ranks; rank++) {
+        tec_feature_file *f;
+        failed += tec_feature_file_open_share(&f, path, rank, ranks) != TEC_OK;
+        tec_feature_file_close(f);
+    }
+    return failed;
+}
+
 /* Rows that are not in the order of the images, twice there, or of images that there are not. */
 static void test_order(void **state)
 {
@@ -276,6 +288,8 @@ static void test_order(void **state)
         assert_int_equal(tec_feature_file_open(&f, path), TEC_USER_ERROR);
         assert_non_null(
             strstr(tec_error_message(), "but images rise from row to row, and there are 7: the file is damaged"));
+        for (int ranks = 1; ranks <= ROWS + 1; ranks++)
+            assert_int_equal(shares_that_fail(path, ranks), 1);
         unlink(path);
     }
 }

@@ -335,16 +335,17 @@ static void remove_beside(const char *name)
     free(file);
 }
 
-/* A checkpoint of a run with these settings. */
-static void write_run(const char *file, const char *yaml)
+/* A checkpoint of a run with these settings; its tensors are of MLPs of this ratio, of which it says `said`. */
+static void write_run(const char *file, const char *yaml, double mlp_ratio, double said)
 {
-    const tec_model_config config = {
-        .image_size = 8, .patch = 4, .channels = 3, .width = 8, .depth = 1, .heads = 2, .mlp_ratio = 4};
+    tec_model_config config = {
+        .image_size = 8, .patch = 4, .channels = 3, .width = 8, .depth = 1, .heads = 2, .mlp_ratio = mlp_ratio};
     const tec_run_state run = {.step = 1, .ranks = 1, .threads = 1, .batch = 1};
     tec_frozen *frozen;
     assert_int_equal(tec_frozen_create(&frozen, &config, 1), TEC_OK);
     const tec_params *params = tec_frozen_params(frozen);
     real *moment = tec_allocate_zeroed(params->total, sizeof *moment);
+    config.mlp_ratio = said;
     assert_int_equal(tec_checkpoint_write(file, &config, params, &(tec_checkpoint_run){moment, moment, NULL, &run},
                                           &(tec_checkpoint_texts){.settings = yaml}, NULL, NULL),
                      TEC_OK);
@@ -374,7 +375,7 @@ static void test_run_settings(void **state)
     snprintf(file, sizeof file, "%s/run.h5", dir);
     for (size_t i = 0; i < LENGTH(runs); i++) {
         tec_import *import;
-        write_run(file, runs[i].yaml);
+        write_run(file, runs[i].yaml, 4, 4);
         assert_int_equal(tec_import_open(&import, file, &(tec_import_options){.read_images = runs[i].read}), TEC_OK);
         const tec_import_facts *f = tec_import_get_facts(import);
         assert_int_equal(f->config.heads, 2);
@@ -385,6 +386,30 @@ static void test_run_settings(void **state)
         }
         assert_null(f->preprocessing_from); /* a run that validates nothing says nothing of how images are resized */
         assert_false(f->upright);
+        tec_import_close(import);
+    }
+}
+
+/* 8 x 3.99999 is 31 where it is truncated, as it was, and 32 where only a rounding is thought to keep it from that. */
+static void test_truncated_ratio(void **state)
+{
+    (void)state;
+    static const struct {
+        double is, said;
+        int hidden; /* 0: refused */
+    } ratios[] = {{31 / 8.0, 3.99999, 31}, {4, 3.99999, 32}, {4, 4, 32}, {30 / 8.0, 3.99999, 0}, {31 / 8.0, 4, 0}};
+    char file[280];
+    snprintf(file, sizeof file, "%s/ratio.h5", dir);
+    for (size_t i = 0; i < LENGTH(ratios); i++) {
+        tec_import *import;
+        write_run(file, "", ratios[i].is, ratios[i].said);
+        tec_status status = tec_import_open(&import, file, &nothing);
+        assert_int_equal(status, ratios[i].hidden ? TEC_OK : TEC_USER_ERROR);
+        if (status != TEC_OK) {
+            assert_non_null(strstr(tec_error_message(), "the shapes of its tensors do not match /config"));
+            continue;
+        }
+        assert_int_equal(tec_model_hidden(&tec_import_get_facts(import)->config), ratios[i].hidden);
         tec_import_close(import);
     }
 }
@@ -883,16 +908,27 @@ static int remove_directory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),           cmocka_unit_test(test_names_back),
-        cmocka_unit_test(test_wrappers),        cmocka_unit_test(test_unused),
-        cmocka_unit_test(test_refused),         cmocka_unit_test(test_options),
-        cmocka_unit_test(test_metadata),        cmocka_unit_test(test_run_settings),
-        cmocka_unit_test(test_config_json),     cmocka_unit_test(test_variants),
-        cmocka_unit_test(test_resize),          cmocka_unit_test(test_nothing_but_zeros),
-        cmocka_unit_test(test_not_finite),      cmocka_unit_test(test_positions),
-        cmocka_unit_test(test_config_of_graph), cmocka_unit_test(test_doubts),
-        cmocka_unit_test(test_file_names),      cmocka_unit_test(test_two_models),
-        cmocka_unit_test(test_links),           cmocka_unit_test(test_entries),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_names_back),
+        cmocka_unit_test(test_wrappers),
+        cmocka_unit_test(test_unused),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_metadata),
+        cmocka_unit_test(test_run_settings),
+        cmocka_unit_test(test_truncated_ratio),
+        cmocka_unit_test(test_config_json),
+        cmocka_unit_test(test_variants),
+        cmocka_unit_test(test_resize),
+        cmocka_unit_test(test_nothing_but_zeros),
+        cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_positions),
+        cmocka_unit_test(test_config_of_graph),
+        cmocka_unit_test(test_doubts),
+        cmocka_unit_test(test_file_names),
+        cmocka_unit_test(test_two_models),
+        cmocka_unit_test(test_links),
+        cmocka_unit_test(test_entries),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

@@ -12,11 +12,12 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-enum { BATCH = 3, CLASSES = 5, ELEMENTS = 4 };
+enum { BATCH = 3, CLASSES = 5, ELEMENTS = 4, MOST_TENSORS = 64 };
 
 #define SHAPE                                                                                                          \
     .kind = TEC_MODEL_CLASSIFIER, .image_size = 12, .patch = 4, .channels = 2, .width = 16, .depth = 3, .heads = 2,    \
@@ -42,23 +43,32 @@ typedef struct classifier {
     tec_example example[BATCH];
 } classifier;
 
-static classifier make(int kind, bool drop)
+/* Stochastic depth: none; another image left out of every branch; branches of all images, of none, and of the last or the
+ * first ones only. */
+enum { DROPS = 3, BRANCHES = 6 };
+static const double kept[DROPS][BRANCHES][BATCH] = {
+    {{0}},
+    {{0, 0.75, 1.5}, {0.75, 1.5, 0}, {1.5, 0, 0.75}, {0, 0.75, 1.5}, {0.75, 1.5, 0}, {1.5, 0, 0.75}},
+    {{0.75, 1.5, 1.25}, {0, 0, 0}, {0, 0, 0}, {1.25, 0.75, 1.5}, {0, 0, 1.5}, {1.5, 0.75, 0}}};
+
+static classifier make(int kind, int drop)
 {
     classifier c = {.config = kinds[kind].config};
-    int pixels = c.config.channels * c.config.image_size * c.config.image_size, branches = 2 * c.config.depth;
+    int pixels = c.config.channels * c.config.image_size * c.config.image_size;
+    assert_int_equal(2 * c.config.depth, BRANCHES);
     if (tec_model_create(&c.model, &c.config, BATCH, tec_model_patches(&c.config), 0) != TEC_OK)
         fail_msg("%s: %s", kinds[kind].name, tec_error_message());
     c.params = tec_model_params(c.model);
     tiny_weights(c.params);
     for (int b = 0; b < BATCH; b++) {
-        double *wanted = doubles(CLASSES), *keep = doubles(branches);
+        double *wanted = doubles(CLASSES), *keep = doubles(BRANCHES);
         for (int i = 0; i < CLASSES; i++)
             wanted[i] = (i + b) % CLASSES / 10.0;
-        for (int i = 0; i < branches; i++)
-            keep[i] = (i + b) % 3 * 0.75;
+        for (int i = 0; i < BRANCHES; i++)
+            keep[i] = kept[drop][i][b];
         c.example[b] = (tec_example){.image = copy_of(random_values(pixels, 1), pixels),
                                      .wanted = copy_of(wanted, CLASSES),
-                                     .keep = drop ? copy_of(keep, branches) : NULL};
+                                     .keep = drop ? copy_of(keep, BRANCHES) : NULL};
     }
     return c;
 }
@@ -83,7 +93,7 @@ static double loss(const double *x, void *context)
     return weight[0] * part[0];
 }
 
-static void check_gradients(int kind, bool drop)
+static void check_gradients(int kind, int drop)
 {
     classifier c = make(kind, drop);
     double part[2] = {0};
@@ -110,8 +120,85 @@ static void test_every_tensor(void **state)
         skip();
     }
     for (int kind = 0; kind < KINDS; kind++)
-        for (int drop = 0; drop < 2; drop++) {
+        for (int drop = 0; drop < DROPS; drop++) {
             check_gradients(kind, drop);
+            numbers_free(state);
+        }
+}
+
+/* What a tensor has to be multiplied by for a branch to be: the last linear of each. */
+static double factor_of(const char *name, const real *keep)
+{
+    int block, used = 0;
+    if (sscanf(name, "blocks.%d.%n", &block, &used) != 1 || used == 0)
+        return 1;
+    if (strncmp(name + used, "attn.proj.", strlen("attn.proj.")) == 0)
+        return keep[2 * block];
+    return strncmp(name + used, "mlp.fc2.", strlen("mlp.fc2.")) == 0 ? keep[2 * block + 1] : 1;
+}
+
+/* Adds the gradients of image b by itself, of a model without stochastic depth whose branches are as much smaller or
+ * larger: sum[i] are those of tensor i. Returns its loss. */
+static double add_image(classifier *c, int b, double *const *sum)
+{
+    const double *before = widened(c->params->weight, (int)c->params->total);
+    tec_example alone = c->example[b];
+    double part[2] = {0};
+    alone.keep = NULL;
+    for (int i = 0; i < c->params->count; i++) {
+        const tec_param *p = &c->params->param[i];
+        for (size_t k = 0; k < p->count; k++)
+            c->params->weight[p->offset + k] *= (real)factor_of(p->name, c->example[b].keep);
+    }
+    memset(c->params->grad, 0, c->params->trained * sizeof *c->params->grad);
+    tec_model_forward(c->model, &alone, 1, weight, scale, part);
+    tec_model_backward(c->model);
+    for (int i = 0; i < c->params->count; i++) {
+        const tec_param *p = &c->params->param[i];
+        for (size_t k = 0; k < p->count; k++)
+            sum[i][k] += factor_of(p->name, c->example[b].keep) * (double)tec_params_grad(c->params, i)[k];
+    }
+    for (size_t i = 0; i < c->params->total; i++)
+        c->params->weight[i] = (real)before[i];
+    return part[0];
+}
+
+static void check_kept(int kind, int drop)
+{
+    const double tolerance = TEC_REAL_IS_DOUBLE ? 1e-11 : 1e-4;
+    classifier c = make(kind, drop);
+    double part[2] = {0}, loss_alone = 0;
+    const double *got[MOST_TENSORS];
+    double *want[MOST_TENSORS];
+    assert_true(c.params->count <= MOST_TENSORS);
+    tec_model_forward(c.model, c.example, BATCH, weight, scale, part);
+    tec_model_backward(c.model);
+    for (int i = 0; i < c.params->count; i++) {
+        got[i] = widened(tec_params_grad(c.params, i), (int)c.params->param[i].count);
+        want[i] = doubles((int)c.params->param[i].count);
+    }
+    for (int b = 0; b < BATCH; b++)
+        loss_alone += add_image(&c, b, want);
+    assert_true(fabs(part[0] - loss_alone) <= tolerance * fabs(loss_alone));
+    for (int i = 0; i < c.params->count; i++) {
+        double largest = 0, off = 0;
+        for (size_t k = 0; k < c.params->param[i].count; k++) {
+            largest = fmax(largest, fabs(want[i][k]));
+            off = fmax(off, fabs(got[i][k] - want[i][k]));
+        }
+        if (!(off <= tolerance * largest))
+            fail_msg("%s: gradient by %s, with branches left out: %.3g off, of at most %.3g", kinds[kind].name,
+                     c.params->param[i].name, off, largest);
+    }
+    tec_model_free(c.model);
+}
+
+/* Images together, some of whose branches are left out, are what each of them is by itself. */
+static void test_branches_left_out(void **state)
+{
+    for (int kind = 0; kind < KINDS; kind++)
+        for (int drop = 1; drop < DROPS; drop++) {
+            check_kept(kind, drop);
             numbers_free(state);
         }
 }
@@ -139,7 +226,7 @@ static double *logits_of(const classifier *c, tec_frozen *frozen)
 
 static void check_begin(int kind, tec_model_kind base)
 {
-    classifier c = make(kind, false);
+    classifier c = make(kind, 0);
     tec_frozen *frozen;
     tec_model_config config = c.config;
     config.kind = base;
@@ -170,7 +257,7 @@ static void test_begins_with_another_model(void **state)
 static void test_fresh_norm(void **state)
 {
     (void)state;
-    classifier c = make(1, false);
+    classifier c = make(1, 0);
     tec_frozen *frozen;
     tec_model_config config = c.config;
     config.kind = TEC_MODEL_VIT;
@@ -211,7 +298,7 @@ static double flops_left_out(const classifier *c, int images)
 }
 
 /* What plan and bench count is what a step asks for; likewise for the targets of the same variant as a base. */
-static void check_flops(int kind, bool drop)
+static void check_flops(int kind, int drop)
 {
     enum { TOPK = 2 };
     classifier c = make(kind, drop);
@@ -252,7 +339,7 @@ static void check_flops(int kind, bool drop)
 static void test_flops(void **state)
 {
     for (int kind = 0; kind < KINDS; kind++)
-        for (int drop = 0; drop < 2; drop++) {
+        for (int drop = 0; drop < DROPS; drop++) {
             check_flops(kind, drop);
             numbers_free(state);
         }
@@ -278,7 +365,7 @@ static void test_rates_and_decay(void **state)
                 {"norm.weight", 0, false},
                 {"head.weight", 0, true},
                 {"head.bias", 0, false}};
-    classifier c = make(0, false);
+    classifier c = make(0, 0);
     assert_true(tec_params_find(c.params, "cls_token")->rate == 1);
     tec_model_decay_layers(c.model, 0.5);
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
@@ -294,7 +381,7 @@ static void test_rates_and_decay(void **state)
 static void test_initialisation(void **state)
 {
     (void)state;
-    classifier c = make(0, false);
+    classifier c = make(0, 0);
     tec_model *fresh;
     assert_int_equal(tec_model_create(&fresh, &c.config, 1, tec_model_patches(&c.config), 0), TEC_OK);
     tec_params *p = tec_model_params(fresh);
@@ -328,6 +415,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_every_tensor, numbers_free),
+        cmocka_unit_test_teardown(test_branches_left_out, numbers_free),
         cmocka_unit_test_teardown(test_begins_with_another_model, numbers_free),
         cmocka_unit_test_teardown(test_fresh_norm, numbers_free),
         cmocka_unit_test_teardown(test_flops, numbers_free),

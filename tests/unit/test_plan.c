@@ -289,14 +289,19 @@ static void test_time_of_tuning(void **state)
     job.recipe.epochs = 3;
     job.recipe.validate_epochs = 2; /* after the second one, and at the end */
     assert_int_equal(tec_plan_time_of(&job, &machine, &t), TEC_OK);
-    assert_near(t.compute, tec_flops_train(&job.model, 18, 196, 0) / 1e10);
+    const double N = 197, D = job.model.width, block = 2 * (N * 12 * D * D + 2 * N * N * D); /* mlp_ratio 4 */
+    const double kept = 1 - 0.1 / 2; /* drop_path grows to 0.1 */
+    assert_near(t.compute,
+                (tec_flops_train(&job.model, 18, 196, 0) - 18 * job.model.depth * 3 * block * (1 - kept)) / 1e10);
     assert_int_equal(t.steps, 3 * (1000 / 66));
     assert_near(t.validation, tec_flops_classify(&job.model, 76) / 1e10);
     assert_near(t.seconds, (double)t.steps * t.step + (double)t.checkpoints * t.checkpoint + 2 * t.validation);
     assert_true(t.targets_seconds == 0);
     job.val_images = 0;
+    job.drop_path = 0;
     assert_int_equal(tec_plan_time_of(&job, &machine, &t), TEC_OK);
     assert_true(t.validation == 0);
+    assert_near(t.compute, tec_flops_train(&job.model, 18, 196, 0) / 1e10);
 }
 
 static void test_memory_of_tuning(void **state)

@@ -57,12 +57,16 @@ static void test_round_trip(void **state)
     row_notes got;
     float read[ROWS][WIDTH];
     char *at = (char *)read;
-    bool there;
-    assert_int_equal(tec_row_part_there(&all, NUMBER, &there), TEC_OK);
-    assert_false(there);
+    bool there, useless;
+    assert_int_equal(tec_row_part_there(&all, NUMBER, &there, &useless), TEC_OK);
+    assert_false(there || useless);
     write_part(samples, notes);
-    assert_int_equal(tec_row_part_there(&all, NUMBER, &there), TEC_OK);
-    assert_true(there);
+    assert_int_equal(tec_row_part_there(&all, NUMBER, &there, &useless), TEC_OK);
+    assert_true(there && !useless);
+    row_parts wider = all;
+    wider.row_bytes++;
+    assert_int_equal(tec_row_part_there(&wider, NUMBER, &there, &useless), TEC_OK);
+    assert_true(!there && useless);
     assert_int_equal(tec_row_part_read(&all, NUMBER, take, &at, &got), TEC_OK);
     assert_memory_equal(read, rows, sizeof rows);
     assert_int_equal(got.rows, ROWS);
@@ -130,9 +134,9 @@ static void test_unreadable(void **state)
     (void)state;
     const row_parts all = parts();
     row_notes got;
-    bool there;
+    bool there, useless;
     assert_int_equal(symlink("part-0000002", path()), 0); /* to itself */
-    assert_int_equal(tec_row_part_there(&all, NUMBER, &there), TEC_SYSTEM_ERROR);
+    assert_int_equal(tec_row_part_there(&all, NUMBER, &there, &useless), TEC_SYSTEM_ERROR);
     assert_non_null(strstr(tec_error_message(), "part-0000002: cannot be read: Too many levels of symbolic links"));
     assert_int_equal(tec_row_part_read(&all, NUMBER, NULL, NULL, &got), TEC_SYSTEM_ERROR);
     assert_non_null(strstr(tec_error_message(), "part-0000002: cannot be read: Too many levels of symbolic links"));

@@ -461,7 +461,7 @@ static void test_mismatch_names_the_field(void **state)
                                 "flip = true, this run wants false",
                                 "seed = 18446744073709551615, this run wants 0 (run.seed)",
                                 "plain_features = false, this run wants true (targets.standardise)",
-                                "norm_eps = [0], this run wants [1e-05] (base.norm_eps)"};
+                                "an earlier program, which did not record it), this run wants 1e-05: to train from"};
     for (int i = 0; i < 19; i++)
         other[i] = spec;
     other[0].base = 3;
