@@ -106,7 +106,7 @@ expect_exit 2 'with has 30 images, but data.max_train is 12' tec pretrain "${set
 
 say "a shard that cannot be written is not counted as written"
 mkdir -p blocked/shard-00000.tar/in-the-way
-expect_exit 3 'blocked/shard-00000.tar.*cannot be renamed' ranks 2 pack photos blocked
+expect_exit 3 'blocked/shard-00000.tar.*cannot be put in place' ranks 2 pack photos blocked
 ! grep -q '1 of 1 shards written' "$err" || fail "a shard that could not be written is counted"
 
 say "copies on the node: same run, nothing left behind"
