@@ -310,7 +310,7 @@ const tec_command tec_command_inspect = {
     .details =
         "FILE is a .safetensors file or the index of a sharded one, a PyTorch file (.pth, .pt, "
         ".bin, in zip format or older), a tec checkpoint, a golden fixture, a target store "
-        "(its directory, its manifest or a shard), a file of features (.h5), or a directory with model.safetensors, "
+        "(its directory, its manifest or a shard), a file of features (.h5), a file of arrays (.npy, .npz, .h5, CIFAR) with images, or a directory with model.safetensors, "
         "pytorch_model.bin or checkpoint.h5. No code in the file is executed.\n\n"
         "Prints format, family and architecture of the model, as `base.model=FILE` would read it, the "
         "number of parameters, what else is in the file, and every tensor with its type and shape. What nothing in the "
