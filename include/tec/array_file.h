@@ -1,6 +1,6 @@
-/* Module arrays, public. Files that hold arrays, as lists of named arrays whose rows are read: NumPy's .npy and .npz, HDF5,
- * and the binary form of CIFAR, which is images and labels in turn. A row is what an index of the first dimension selects.
- * Local. */
+/* Module arrays, public. Files that hold arrays, as lists of named arrays whose rows are read: NumPy's .npy and .npz,
+ * HDF5, and the binary form of CIFAR, which is images and labels in turn. A row is what an index of the first
+ * dimension selects. Local. */
 #ifndef TEC_ARRAY_FILE_H
 #define TEC_ARRAY_FILE_H
 
@@ -47,8 +47,8 @@ typedef struct tec_array_path {
 void tec_array_path_split(const char *text, tec_array_path *out);
 void tec_array_path_free(tec_array_path *path);
 
-/* Is it a file (or folder) that tec_array_file_open takes, or refuses by name, as Python's pickles of CIFAR and Parquet?
- * By its first bytes; CIFAR by names of files. info: of stat. */
+/* Is it a file (or folder) that tec_array_file_open takes, or refuses by name, as Python's pickles of CIFAR and
+ * Parquet? By its first bytes; CIFAR by names of files. info: of stat. */
 bool tec_array_file_is(const char *path, const struct stat *info);
 
 /* Opens a file and reads the headers of its arrays. TEC_USER_ERROR: not such a file, damaged or cut short where headers
@@ -69,9 +69,9 @@ char *tec_array_file_place(const tec_array_file *file, int index);
 /* "[100, 28, 28] of uint8"; the caller frees it. */
 char *tec_array_describe(const tec_array *array);
 
-/* Makes an array ready to be read. What is deflated in an .npz is unpacked into memory, what is chunked in HDF5 is unpacked
- * by rows of chunks, of which up to 256 MB are kept. TEC_USER_ERROR: the file is shorter than the array, damaged, or packed
- * in a way that is not read; more than 2 GiB to unpack at once. */
+/* Makes an array ready to be read. What is deflated in an .npz is unpacked into memory, what is chunked in HDF5 is
+ * unpacked by rows of chunks, of which up to 256 MB are kept. TEC_USER_ERROR: the file is shorter than the array,
+ * damaged, or packed in a way that is not read; more than 2 GiB to unpack at once. */
 tec_status tec_array_rows_open(tec_array_rows **out, const tec_array_file *file, int index);
 void tec_array_rows_close(tec_array_rows *rows); /* NULL is fine */
 
@@ -80,8 +80,8 @@ int64_t
 tec_array_rows_piece(const tec_array_rows *rows); /* rows that are unpacked together; 1 where each can be read */
 int64_t tec_array_rows_memory(const tec_array_rows *rows); /* bytes that it takes at most */
 
-/* Reads rows as they are stored, elements in C's order. Thread-safe. TEC_USER_ERROR: damaged; TEC_SYSTEM_ERROR: the disk,
- * or a file that has become shorter. */
+/* Reads rows as they are stored, elements in C's order. Thread-safe. TEC_USER_ERROR: damaged; TEC_SYSTEM_ERROR: the
+ * disk, or a file that has become shorter. */
 tec_status tec_array_rows_read(const tec_array_rows *rows, int64_t first, int64_t count, void *out);
 
 #endif

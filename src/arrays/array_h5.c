@@ -1,5 +1,6 @@
-/* HDF5: contiguous data sets are read where they lie, without HDF5; chunked ones by rows of chunks, once for all images in
- * them, which are kept as far as a budget goes. HDF5 may be built without thread safety: see TEC_H5_ALONE. */
+/* HDF5: contiguous data sets are read where they lie, without HDF5; chunked ones by rows of chunks, once for all
+ * images in them, which are kept as far as a budget goes. HDF5 may be built without thread safety: see TEC_H5_ALONE.
+ * */
 #include "array_parts.h"
 
 #include "tec/h5.h"

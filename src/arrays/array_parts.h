@@ -1,5 +1,5 @@
-/* Module arrays, private. What array_file.c and the formats agree on. A new format is a file with an array_format and a line
- * in array_file.c's table. */
+/* Module arrays, private. What array_file.c and the formats agree on. A new format is a file with an array_format and
+ * a line in array_file.c's table. */
 #ifndef TEC_ARRAYS_ARRAY_PARTS_H
 #define TEC_ARRAYS_ARRAY_PARTS_H
 

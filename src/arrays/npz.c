@@ -1,5 +1,5 @@
-/* NumPy's .npz: a zip archive of .npy files, stored or deflated. Our own walk through its directory, as libzip does not say
- * where in the file a member is, which is then read by several threads. */
+/* NumPy's .npz: a zip archive of .npy files, stored or deflated. Our own walk through its directory, as libzip does
+ * not say where in the file a member is, which is then read by several threads. */
 #include "array_parts.h"
 
 #include "tec/files.h"

@@ -1,6 +1,6 @@
-/* Which arrays of a file are the images and the labels: those that are named, or those whose names say so, as MedMNIST
- * (train_images, train_labels), Keras (x_train, y_train), Galaxy10 (images, ans) and PCam (x, and y in a file beside it)
- * have them. */
+/* Which arrays of a file are the images and the labels: those that are named, or those whose names say so, as
+ * MedMNIST (train_images, train_labels), Keras (x_train, y_train), Galaxy10 (images, ans) and PCam (x, and y in a
+ * file beside it) have them. */
 #include "array_set.h"
 
 #include "tec/files.h"

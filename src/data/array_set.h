@@ -1,5 +1,5 @@
-/* Module data, private. Arrays as images and their labels: which arrays of a file are taken, and how their bytes are pixels
- * and classes. Local. */
+/* Module data, private. Arrays as images and their labels: which arrays of a file are taken, and how their bytes are
+ * pixels and classes. Local. */
 #ifndef TEC_DATA_ARRAY_SET_H
 #define TEC_DATA_ARRAY_SET_H
 
@@ -30,9 +30,10 @@ typedef struct tec_array_choice {
     int labels;
 } tec_array_choice;
 
-/* Opens the file of a path (tec_array_path) and chooses: the arrays that the path names, otherwise those that their names
- * call images of the role ("train", "val"; NULL: none) and labels, these also in a file beside it: x.npy and y.npy. Says
- * what was taken, unless `quiet`. TEC_USER_ERROR: as of tec_array_file_open, no such array, or several. */
+/* Opens the file of a path (tec_array_path) and chooses: the arrays that the path names, otherwise those that their
+ * names call images of the role ("train", "val"; NULL: none) and labels, these also in a file beside it: x.npy and
+ * y.npy. Says what was taken, unless `quiet`. TEC_USER_ERROR: as of tec_array_file_open, no such array, or several.
+ * */
 tec_status tec_array_choose(const char *path, const char *role, tec_label_mode labels, bool quiet,
                             tec_array_choice *out);
 void tec_array_choice_free(tec_array_choice *choice);

@@ -1,6 +1,6 @@
-/* Arrays of a file as a data set: NumPy, HDF5, CIFAR. The scan reads every image once, so that the list has its checksum: the
- * same images have the same fingerprint in whatever file they are, and one that changes later on is noticed when it is
- * read. */
+/* Arrays of a file as a data set: NumPy, HDF5, CIFAR. The scan reads every image once, so that the list has its
+ * checksum: the same images have the same fingerprint in whatever file they are, and one that changes later on is
+ * noticed when it is read. */
 #include "dataset_parts.h"
 
 #include "array_set.h"
@@ -41,8 +41,8 @@ static void warn_of_chunks(const tec_array_rows *rows, int64_t images, const cha
     const int64_t piece = tec_array_rows_piece(rows), bytes = tec_array_rows_bytes(rows);
     if (piece > 1 && images * bytes > tec_array_rows_memory(rows))
         tec_warn(
-            "%s: its chunks hold %lld images each and are more than the %lld MB that a rank keeps unpacked, so that "
-            "each image that is read at random unpacks %.1f MB; h5repack -l CONTI -f NONE IN.h5 OUT.h5 makes a file "
+            "%s: in chunks of %lld images, of which a rank keeps %lld MB unpacked and not all: an image that is read "
+            "at random may unpack %.1f MB; h5repack -l CONTI -f NONE IN.h5 OUT.h5 makes a file "
             "that is read faster",
             place, (long long)piece, (long long)(tec_array_rows_memory(rows) >> 20),
             (double)(piece * bytes) / (1 << 20));

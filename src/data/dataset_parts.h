@@ -69,8 +69,7 @@ typedef struct tec_dataset_kind {
     void (*read_from)(tec_dataset *set, const char *dir);
 } tec_dataset_kind;
 
-extern const tec_dataset_kind tec_dataset_folder, tec_dataset_pack, tec_dataset_csv, tec_dataset_array,
-    tec_dataset_idx;
+extern const tec_dataset_kind tec_dataset_folder, tec_dataset_pack, tec_dataset_csv, tec_dataset_array, tec_dataset_idx;
 
 /* ---- an open set ---- */
 

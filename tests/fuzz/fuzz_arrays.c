@@ -1,5 +1,5 @@
-/* libFuzzer: any bytes as a data set in a .npy, a .npz or a file of CIFAR: scanned, opened, and all images read. HDF5 reads
- * its own files. */
+/* libFuzzer: any bytes as a data set in a .npy, a .npz or a file of CIFAR: scanned, opened, and all images read. HDF5
+ * reads its own files. */
 #include "src/data/dataset_parts.h"
 
 #include "tec/files.h"
