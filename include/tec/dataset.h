@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 typedef enum tec_label_mode {
-    TEC_LABELS_AUTO,    /* IDX: the label file beside it, if any; folder: by class folder unless it has images itself */
+    TEC_LABELS_AUTO,    /* IDX, arrays: those beside it, if any; folder: by class folder unless it has images itself */
     TEC_LABELS_FOLDERS, /* the first folder below the root is the class, as in torchvision's ImageFolder */
     TEC_LABELS_NONE
 } tec_label_mode;
