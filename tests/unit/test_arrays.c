@@ -496,7 +496,7 @@ static void test_h5_refused(void **state)
     assert_refused("much.h5", "much.h5:/images: truncated, or its header is damaged: it, unpacked, needs");
     put_h5("empty.h5", (h5_set[]){{"images", &none, .dims = 3, .dim = {0, 4, 4}}}, 1);
     assert_refused("empty.h5", "which holds no image");
-    put("text.h5", "\x89HDF\r\n\x1a\n and no more", 24);
+    put("text.h5", "\x89HDF\r\n\x1a\n and no more", 20);
     assert_refused("text.h5", "text.h5");
 }
 
