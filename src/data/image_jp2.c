@@ -91,13 +91,16 @@ static size_t find_stream(const reader *r)
     return r->bytes - at < 16 ? r->bytes : at + (tec_number(r->data + at, 4, false) == 1 ? 16 : 8);
 }
 
-/* Before openjpeg takes memory for every tile that the header promises. */
+/* Before openjpeg takes memory for every band of every tile that the header promises. */
 static tec_status check_tiles(const reader *r)
 {
-    enum { HEADER = 40 };
+    enum { BANDS = 40, HEADER = 42 };
     size_t at = find_stream(r);
     if (r->bytes - at < HEADER)
         return tec_image_truncated("JPEG 2000", r->bytes, r->name);
+    unsigned bands = tec_number(r->data + at + BANDS, 2, false);
+    if (bands > 4)
+        return tec_fail(TEC_USER_ERROR, "%s: a JPEG 2000 image of %u bands: grey or RGB is expected", r->name, bands);
     double tiles = 1;
     for (int axis = 0; axis < 2; axis++) { /* ends of the image; 16 bytes on the sides of tiles, 24 their start */
         const uint8_t *end = r->data + at + 8 + 4 * (size_t)axis;
@@ -113,7 +116,7 @@ static tec_status check_tiles(const reader *r)
 static tec_status check_bands(const reader *r, const opj_image_t *image)
 {
     unsigned bands = image->numcomps;
-    bool expected = image->color_space <= OPJ_CLRSPC_GRAY && bands >= 1 && bands <= 4;
+    bool expected = image->color_space <= OPJ_CLRSPC_GRAY && bands >= 1;
     for (unsigned i = 0; expected && i < bands; i++) {
         const opj_image_comp_t *band = &image->comps[i], *first = image->comps;
         expected = band->prec <= 16 && band->w == first->w && band->h == first->h && band->prec == first->prec;
