@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* In the order in which they are asked: a pack is a folder too, so it comes first. A kind that only scans stands behind
+/* In the order in which they are asked: a pack is a folder too, and so are archives in one, so they come first. A kind that only scans stands behind
  * the one whose list it writes. */
-static const tec_dataset_kind *const kinds[] = {&tec_dataset_pack, &tec_dataset_folder, &tec_dataset_csv,
-                                                &tec_dataset_idx};
+static const tec_dataset_kind *const kinds[] = {&tec_dataset_pack, &tec_dataset_tar, &tec_dataset_folder,
+                                                &tec_dataset_csv, &tec_dataset_idx};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 /* ---- scan ---- */
@@ -35,10 +35,15 @@ bool tec_dataset_is_list_file(const char *path)
 static tec_status scan_into(const char *path, tec_label_mode labels, tec_scan_notes *notes, FILE *list)
 {
     struct stat info;
-    if (stat(path, &info))
-        return tec_fail(TEC_USER_ERROR, "%s: %s (a folder of images, a list file or an IDX file is expected)", path,
-                        strerror(errno));
+    bool there = !stat(path, &info);
+    int reason = errno;
+    if (!there)
+        info = (struct stat){0};
     const tec_dataset_kind *kind = find_kind(path, &info);
+    if (!kind && !there)
+        return tec_fail(TEC_USER_ERROR,
+                        "%s: %s (a folder of images, a tar archive of them, a list file or an IDX file is expected)",
+                        path, strerror(reason));
     if (!kind)
         return tec_fail(TEC_USER_ERROR, "%s: neither a folder nor a file", path);
     fprintf(list, "%s%c", kind->title, 0);

@@ -6,6 +6,7 @@
  *
  *   "tec-list 1 folder"  files (file_list.h)
  *   "tec-list 1 pack"    number of shards, bytes of each, files
+ *   "tec-list 1 tar"     number of archives, bytes and path of each, files
  *   "tec-list 1 idx"     path of the images, path of the labels or "" */
 #ifndef TEC_DATA_DATASET_PARTS_H
 #define TEC_DATA_DATASET_PARTS_H
@@ -37,7 +38,7 @@ typedef struct tec_dataset_kind {
     bool one_size;     /* all images have the same */
 
     /* Is `path` such a set? The first kind of the table that says yes scans it, so that kinds which look inside a
-     * folder or file come before those which take any. info: of stat. */
+     * folder or file come before those which take any. info: of stat; st_mode 0: no file is called so, but a pattern may. */
     bool (*matches)(const char *path, const struct stat *info);
 
     /* Writes the list from behind the title on. TEC_USER_ERROR as in tec_dataset_scan. */
@@ -64,7 +65,7 @@ typedef struct tec_dataset_kind {
     void (*read_from)(tec_dataset *set, const char *dir);
 } tec_dataset_kind;
 
-extern const tec_dataset_kind tec_dataset_folder, tec_dataset_pack, tec_dataset_csv, tec_dataset_idx;
+extern const tec_dataset_kind tec_dataset_folder, tec_dataset_pack, tec_dataset_tar, tec_dataset_csv, tec_dataset_idx;
 
 /* ---- an open set ---- */
 
