@@ -108,7 +108,7 @@ static double dataset_bytes(const tec_dataset *set, double images)
 
 static bool is_there(const char *path)
 {
-    return path[0] && tec_file_exists(path);
+    return path[0] && tec_dataset_is_there(path);
 }
 
 /* As `tec finetune` does, of those that are there. */

@@ -15,7 +15,8 @@
 typedef enum tec_label_mode {
     TEC_LABELS_AUTO,    /* IDX: the label file beside it, if any; folder: by class folder unless it has images itself */
     TEC_LABELS_FOLDERS, /* the first folder below the root is the class, as in torchvision's ImageFolder */
-    TEC_LABELS_NONE
+    TEC_LABELS_NONE,
+    TEC_LABELS_FILE /* a text file says them: only by tec_dataset_list */
 } tec_label_mode;
 
 typedef struct tec_dataset tec_dataset;
@@ -58,6 +59,9 @@ void tec_dataset_close(tec_dataset *set); /* NULL is fine */
 
 /* Is `path` a list file: lines of a path and its label? Local; false also where there is none. */
 bool tec_dataset_is_list_file(const char *path);
+
+/* Is there a file or folder of this name, or does it stand for others (a pattern)? Local. */
+bool tec_dataset_is_there(const char *path);
 
 /* A data set whose images are elsewhere, say in the target store `name`. It has a size and a fingerprint but no labels,
  * and its samples cannot be read. */

@@ -32,6 +32,12 @@ bool tec_dataset_is_list_file(const char *path)
     return !stat(path, &info) && find_kind(path, &info) == &tec_dataset_csv;
 }
 
+bool tec_dataset_is_there(const char *path)
+{
+    struct stat info = {0};
+    return !stat(path, &info) || find_kind(path, &(struct stat){0});
+}
+
 static tec_status scan_into(const char *path, tec_label_mode labels, tec_scan_notes *notes, FILE *list)
 {
     struct stat info;
@@ -47,7 +53,14 @@ static tec_status scan_into(const char *path, tec_label_mode labels, tec_scan_no
     if (!kind)
         return tec_fail(TEC_USER_ERROR, "%s: neither a folder nor a file", path);
     fprintf(list, "%s%c", kind->title, 0);
-    return kind->scan(path, labels, notes, list);
+    TEC_TRY(kind->scan(path, labels, notes, list));
+    if (labels == TEC_LABELS_FILE && !notes->images)
+        return tec_fail(
+            TEC_USER_ERROR,
+            "%s: its images have no names that lines of data.labels could give: leave data.labels out, labels "
+            "are taken from where such a set has them",
+            path);
+    return TEC_OK;
 }
 
 tec_status tec_dataset_scan_noting(const char *path, tec_label_mode labels, tec_scan_notes *notes, char **list,

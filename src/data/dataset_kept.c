@@ -4,6 +4,7 @@
 #include "dataset_parts.h"
 #include "file_list.h"
 #include "image_codec.h"
+#include "tec/crc32c.h"
 #include "tec/files.h"
 #include "tec/log.h"
 #include "tec/memory.h"
@@ -37,8 +38,13 @@ static char *file_of(const char *dir, const char *name)
 static char *rules_of(const tec_list_request *r)
 {
     char endings[256];
-    return tec_string_format("tec %s, labels %d, skip %d, %s", tec_version(), (int)r->labels, (int)r->skip,
-                             tec_image_endings(endings, sizeof endings));
+    char *file = r->labels == TEC_LABELS_FILE
+                     ? tec_string_format(" %08x", tec_crc32c(0, r->label_text, strlen(r->label_text)))
+                     : tec_string_copy("");
+    char *rules = tec_string_format("tec %s, labels %d%s, skip %d, %s", tec_version(), (int)r->labels, file,
+                                    (int)r->skip, tec_image_endings(endings, sizeof endings));
+    free(file);
+    return rules;
 }
 
 /* ---- what is kept besides the list: title, rules, root, "IMAGES REMARKS FOLDERS", remarks, folders ---- */
@@ -190,7 +196,7 @@ tec_status tec_dataset_list(const tec_list_request *request, tec_listed *out)
     for (int i = 0; i < TEC_LIST_PLACES && folder; i++)
         if (request->dir[i][0] && take_kept(request, request->dir[i], out))
             return TEC_OK;
-    tec_scan_notes notes = {.skip = request->skip};
+    tec_scan_notes notes = {.labels_path = request->labels_path, .labels = request->label_text, .skip = request->skip};
     tec_status status = tec_dataset_scan_noting(request->path, request->labels, &notes, &out->list, &out->bytes);
     if (status == TEC_OK && notes.folders.count && !notes.unsure)
         put_state(request, &notes, out);

@@ -13,11 +13,12 @@ typedef struct tec_scan_texts {
     size_t count, room;
 } tec_scan_texts;
 
-/* Starts zeroed but for `skip`. */
+/* Starts zeroed but for the first members, up to `skip`. */
 typedef struct tec_scan_notes {
-    bool skip;              /* as tec_dataset_scan_skipping does */
+    const char *labels_path, *labels; /* of TEC_LABELS_FILE: the file, and its text, ended by a 0 byte; borrowed */
+    bool skip;                        /* as tec_dataset_scan_skipping does */
     bool unsure;            /* a folder has just been changed: another change at the same time would not show */
-    int64_t images;         /* in the list */
+    int64_t images;         /* in the list, if they have names */
     tec_scan_texts remarks; /* without the root before them */
     tec_scan_texts folders; /* as tec_scan_still_so takes them; none: what was scanned is no folder */
 } tec_scan_notes;

@@ -30,8 +30,9 @@ const tec_setting tec_settings_table[] = {
              "by name or content, is counted in a warning"},
     {AT(data, val), TEXT(""),
      .help = "validation images, in the same forms"},
-    {AT(data, labels), CHOICE("auto|folders|none", "auto"),
-     .help = "where class labels come from: folders: the first folder level; none: nowhere; auto: whatever is found"},
+    {AT(data, labels), TEXT("auto"), .choices = "auto|folders|none",
+     .help = "where class labels come from: folders: the first folder level; none: nowhere; auto: whatever is found; anything "
+             "else: a file with lines of an image of data.train and its label (CSV, tabs or blanks)"},
     {AT(data, val_labels), TEXT(""),
      .help = "file with the labels of data.val: one a line, in the order of the images' names (as ILSVRC2012's), or lines of "
              "a file and its label (CSV, tabs or blanks); a label is a class of data.train, or a number"},
