@@ -36,6 +36,12 @@ static tec_status list_folder(const tec_settings *settings, const char *folder, 
             "%s: a list file, whose labels a pack has no place for: pack the folder of its images, or train "
             "from the list file itself",
             folder);
+    if (tec_dataset_is_archive(folder))
+        return tec_fail(
+            TEC_USER_ERROR,
+            "%s: tar archives need no pack: data.train takes them as they are, and run.stage copies them to the "
+            "nodes as it does a pack",
+            folder);
     if (tec_path_is_within(dir, folder))
         return tec_fail(TEC_USER_ERROR,
                         "the pack %s would lie in the folder %s that it is made of, where it is taken for a class "

@@ -2,6 +2,7 @@
 #include "tec/dataset.h"
 
 #include "dataset_parts.h"
+#include "tar_archives.h"
 #include "tec/hash.h"
 #include "tec/memory.h"
 
@@ -32,10 +33,25 @@ bool tec_dataset_is_list_file(const char *path)
     return !stat(path, &info) && find_kind(path, &info) == &tec_dataset_csv;
 }
 
+const tec_dataset_kind *tec_dataset_kind_at(const char *path)
+{
+    struct stat info;
+    if (stat(path, &info))
+        info = (struct stat){0};
+    return find_kind(path, &info);
+}
+
+bool tec_dataset_is_archive(const char *path)
+{
+    struct stat info;
+    bool file = !stat(path, &info) && S_ISREG(info.st_mode);
+    return tec_dataset_kind_at(path) == &tec_dataset_tar && (!file || tec_archive_starts(path));
+}
+
 bool tec_dataset_is_there(const char *path)
 {
-    struct stat info = {0};
-    return !stat(path, &info) || find_kind(path, &(struct stat){0});
+    struct stat info;
+    return !stat(path, &info) || tec_dataset_kind_at(path);
 }
 
 static tec_status scan_into(const char *path, tec_label_mode labels, tec_scan_notes *notes, FILE *list)

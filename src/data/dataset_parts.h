@@ -6,7 +6,7 @@
  *
  *   "tec-list 1 folder"  files (file_list.h)
  *   "tec-list 1 pack"    number of shards, bytes of each, files
- *   "tec-list 1 tar"     number of archives, bytes and path of each, files
+ *   "tec-list 1 tar"     files, number of archives, bytes and path of each
  *   "tec-list 1 idx"     path of the images, path of the labels or "" */
 #ifndef TEC_DATA_DATASET_PARTS_H
 #define TEC_DATA_DATASET_PARTS_H
@@ -92,6 +92,9 @@ struct tec_dataset {
     const char **class_name;     /* [classes] */
     int *label;                  /* [total]; NULL: kind->label says */
 };
+
+/* The kind that scans `path`; NULL: none. */
+const tec_dataset_kind *tec_dataset_kind_at(const char *path);
 
 /* tec_dataset_scan, or tec_dataset_scan_skipping, with notes. */
 tec_status tec_dataset_scan_noting(const char *path, tec_label_mode labels, tec_scan_notes *notes, char **list,

@@ -85,16 +85,14 @@ static void add_entry(gathering *g, tec_tar_entry *entry, int archive)
         tec_passed_over_note(&g->over, entry->kind == 'j' ? TEC_PASSED_JUNK : TEC_PASSED_SPECIAL, path);
 }
 
-static tec_status add_archive(gathering *g, int archive)
+static tec_status add_archive(gathering *g, int archive, tec_scan_notes *notes)
 {
     tec_tar_index index;
-    struct stat info;
     const char *path = g->archives.path[archive];
     tec_status status = tec_tar_index_get(&index, path);
-    if (status == TEC_OK && stat(path, &info))
-        status = tec_fail(TEC_USER_ERROR, "%s is gone", path);
     if (status == TEC_OK) {
-        g->bytes[archive] = (int64_t)info.st_size;
+        g->bytes[archive] = (int64_t)index.info.st_size;
+        tec_scan_note_folder(notes, path, &index.info);
         for (size_t i = 0; i < index.count; i++)
             add_entry(g, &index.entry[i], archive);
         g->made += index.made;
@@ -373,13 +371,14 @@ static tec_status scan(const char *path, tec_label_mode labels, tec_scan_notes *
     if (status == TEC_OK) {
         g.bytes = tec_allocate(g.archives.count * sizeof *g.bytes);
         for (size_t i = 0; i < g.archives.count && status == TEC_OK; i++)
-            status = add_archive(&g, (int)i);
+            status = add_archive(&g, (int)i, notes);
     }
+    if (status == TEC_OK)
+        status = judge(&g, labels, notes, list);
     if (status == TEC_OK) {
         fprintf(list, "%zu%c", g.archives.count, 0);
         for (size_t i = 0; i < g.archives.count; i++)
             fprintf(list, "%lld %s%c", (long long)g.bytes[i], g.archives.path[i], 0);
-        status = judge(&g, labels, notes, list);
     }
     free_gathering(&g);
     return status;
@@ -432,8 +431,8 @@ static tec_status open_tars(tec_dataset *set, tec_list_cursor *cursor)
     tars *t = set->own = tec_allocate_zeroed(1, sizeof *t);
     long label;
     tec_pack_place place;
-    TEC_TRY(open_archives(t, cursor));
     TEC_TRY(tec_files_open(&t->files, set, cursor, true));
+    TEC_TRY(open_archives(t, cursor));
     for (int64_t i = 0; i < set->total; i++)
         if (tec_files_find(&t->files, i, &label, &place) && !is_inside(t, &place))
             return tec_files_damaged(set->root);
@@ -508,6 +507,17 @@ static tec_status read_image(const tec_dataset *set, int64_t index, tec_image *o
     free(name);
     free(path);
     return status;
+}
+
+int tec_dataset_archives(const tec_dataset *set, int64_t *bytes)
+{
+    *bytes = 0;
+    if (set->kind != &tec_dataset_tar)
+        return 0;
+    const tars *t = set->own;
+    for (int64_t i = 0; i < t->archives; i++)
+        *bytes += t->bytes[i];
+    return (int)t->archives;
 }
 
 /* ---- archives as shards ---- */

@@ -28,11 +28,14 @@ void tec_scan_notes_free(tec_scan_notes *notes);
 /* Warns of something about the root, and notes it. */
 void tec_scan_remark(tec_scan_notes *notes, const char *root, const char *text);
 
-/* Notes a folder that is going to be read (info: of now), and a link that leads nowhere. */
+/* Notes a folder or archive that is going to be read (info: of now), and a link that leads nowhere. */
 void tec_scan_note_folder(tec_scan_notes *notes, const char *relative, const struct stat *info);
 void tec_scan_note_dead_link(tec_scan_notes *notes, const char *relative);
 
-/* Is a noted folder or link as it was? *relative: its path, which points into the note. */
+/* The path in a note. */
+const char *tec_scan_noted_path(const char *note);
+
+/* Is a noted folder, archive or link as it was? root "": paths are not relative to one. *relative: its path, which points into the note. */
 bool tec_scan_still_so(const char *note, const char *root, const char **relative);
 
 #endif

@@ -66,7 +66,7 @@ static const char *inside_of(const char *path)
     return NULL;
 }
 
-static bool starts_as_tar(const char *path)
+bool tec_archive_starts(const char *path)
 {
     uint8_t data[TAR_BLOCK];
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -103,7 +103,7 @@ bool tec_archives_are_meant(const char *path, const struct stat *info)
 {
     const char *kind;
     if (S_ISREG(info->st_mode))
-        return is_tar_name(path) || tec_tar_unpacker(path, &kind) || starts_as_tar(path);
+        return is_tar_name(path) || tec_tar_unpacker(path, &kind) || tec_archive_starts(path);
     if (S_ISDIR(info->st_mode))
         return !tec_pack_is_begun(path) && holds_archives_only(path);
     return !info->st_mode && (has_pattern(path) || inside_of(path));

@@ -18,6 +18,9 @@ typedef struct tec_archives {
  * or a folder inside of one? */
 bool tec_archives_are_meant(const char *path, const struct stat *info);
 
+/* Does the file begin as a tar archive, whatever it is called? */
+bool tec_archive_starts(const char *path);
+
 /* The archives, in this order: of `{000..019}` and `{a,b}` as written, of `*`, `?`, `[...]` and of a folder sorted bytewise.
  * What follows `.tar/` is `inside`. TEC_USER_ERROR: one of them is missing or named twice, a pattern that is none, a
  * compressed archive. The caller frees them also after a failure. */

@@ -154,7 +154,7 @@ static tec_status add_member(indexing *x, const tec_tar *tar, const char *before
     if (m->type == TEC_TAR_FOLDER || (!path && m->type != TEC_TAR_FILE)) {
         free(path);
     } else if (!path) { /* it would lead out of the folder that it is unpacked in */
-        add(x->index, 'o', tec_string_copy(m->path));
+        add(x->index, 'o', tec_string_copy(*m->path ? m->path : "(no name)"));
     } else if (m->type == TEC_TAR_FILE) {
         return add_regular(x, tar, path, depth);
     } else if (m->type == TEC_TAR_HARD_LINK) {
@@ -399,6 +399,7 @@ tec_status tec_tar_index_get(tec_tar_index *out, const char *path)
         return status;
     }
     char *kept = index_path(path), *depends = depends_on(&info);
+
     tec_status status =
         S_ISREG(info.st_mode)
             ? TEC_OK
@@ -409,6 +410,7 @@ tec_status tec_tar_index_get(tec_tar_index *out, const char *path)
         if (status == TEC_OK)
             keep(out, kept, depends);
     }
+    out->info = info;
     free(depends);
     free(kept);
     close(fd);

@@ -43,6 +43,7 @@ typedef struct tec_tar_index {
     int64_t masks;    /* images `a.x.png` of which `a.jpg` is the image, which are left out */
     bool open;        /* no mark ends the archive */
     int64_t rest;     /* where there is something behind that mark; 0: nothing */
+    struct stat info; /* of the archive, before it was read */
     bool made;        /* by this call, and not read */
     char *unkept;     /* why it could not be kept, owned; NULL: it could, or was there */
 } tec_tar_index;

@@ -36,6 +36,7 @@ declare -A expected=(
     [environment]='^tec .*, 1 ranks of 1 threads on 1 hosts$'
     [results]='^k-NN, k = 20: top-1 [0-9.]+ %$|^linear: top-1 [0-9.]+ % of 200 images$'
     [features]='^cls of new/checkpoint.h5: \(310, 32\)$|^images-idx3-ubyte\[2\] is of class 2$'
+    [tar]='^images: 8$|^classes: 2 \(left, right\)$'
     [pack]='^8 images of 2 classes: left right$'
     [bench]='^tiny step on 1 ranks: [0-9.]+ images/s, [0-9.]+ MB$|^[A-Za-z ]+: [0-9]+ % of a step$'
     [plan]='^pretrain: 30 steps, [0-9.e-]+ node-hours$|^targets: [0-9]+ MB a rank, fits: true$'

@@ -8,6 +8,7 @@
 #include "tec/text.h"
 
 #include <fcntl.h>
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -561,6 +562,25 @@ static void test_bad_member(void **state)
     assert_refused("bad.tar", TEC_LABELS_AUTO, "truncated");
 }
 
+/* What the fuzzer began with, and has found. */
+static void test_corpus(void **state)
+{
+    (void)state;
+    glob_t found;
+    assert_int_equal(glob("tests/fuzz/corpus-tar/*", 0, NULL, &found), 0);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        tec_tar_index index = {0};
+        struct stat info;
+        int fd = open(found.gl_pathv[i], O_RDONLY);
+        assert_true(fd >= 0 && !fstat(fd, &info));
+        tec_status status = tec_tar_index_make(&index, fd, "corpus", info.st_size);
+        assert_true(status == TEC_OK || status == TEC_USER_ERROR);
+        tec_tar_index_free(&index);
+        close(fd);
+    }
+    globfree(&found);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -574,6 +594,7 @@ int main(void)
         cmocka_unit_test(test_index_is_kept),
         cmocka_unit_test(test_damaged_index),
         cmocka_unit_test(test_bad_member),
+        cmocka_unit_test(test_corpus),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
