@@ -39,7 +39,12 @@ static tec_status open_images(const tec_comm *comm, tec_settings *settings, cons
     settings->data.val_labels = (char *)(uintptr_t) "";
     settings->data.channels = tec_frozen_config(frozen)->channels;
     settings->data.image_size = tec_frozen_config(frozen)->image_size;
-    return tec_setup_dataset(comm, settings, false, out);
+    const bool from_file = tec_setup_label_mode(settings) == TEC_LABELS_FILE; /* which is about data.train elsewhere */
+    if (from_file) {
+        settings->data.train = (char *)(uintptr_t)path;
+        settings->data.max_train = settings->data.max_val;
+    }
+    return tec_setup_dataset(comm, settings, from_file, out);
 }
 
 static void say_result(const tec_features_job *job, const tec_features_made *made)

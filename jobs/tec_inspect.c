@@ -7,6 +7,7 @@
 #include "tec/tensor_file.h"
 #include "tec/text.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,6 +170,13 @@ static tec_status inspect_tensors(const char *path, const tec_settings *settings
     return TEC_OK;
 }
 
+static void print_name(const char *before, const char *name)
+{
+    char *shown = tec_string_printable(tec_string_copy(name));
+    printf("%s%s", before, shown);
+    free(shown);
+}
+
 /* ---- files of features ---- */
 
 static tec_status inspect_features(const char *path)
@@ -208,6 +216,39 @@ static tec_status inspect_arrays(const char *path, bool images, bool *is)
     return TEC_OK;
 }
 
+/* ---- archives of images ---- */
+
+static void print_classes(const tec_dataset *set)
+{
+    enum { SHOWN = 3 };
+    const int classes = tec_dataset_classes(set);
+    printf("classes: %d", classes);
+    for (int i = 0; i < classes && i < SHOWN; i++)
+        print_name(i ? ", " : " (", tec_dataset_class_name(set, i));
+    puts(classes > SHOWN ? ", ...)" : classes ? ")" : "");
+}
+
+static tec_status inspect_archive(const char *path)
+{
+    tec_dataset *set = NULL;
+    char *list = NULL, name[PATH_MAX];
+    size_t list_bytes = 0;
+    int64_t bytes = 0;
+    tec_status status = tec_dataset_scan(path, TEC_LABELS_AUTO, &list, &list_bytes);
+    if (status == TEC_OK)
+        status = tec_dataset_open(&set, list, list_bytes, 3, 0);
+    free(list);
+    if (status != TEC_OK)
+        return status;
+    const int archives = tec_dataset_archives(set, &bytes);
+    print_line("file: ", path, "\nformat: ", "tar archive of images");
+    printf("archives: %d (%lld bytes)\nimages: %lld\n", archives, (long long)bytes, (long long)tec_dataset_size(set));
+    print_classes(set);
+    print_line("first image: ", tec_dataset_name(set, 0, name, sizeof name), "", "");
+    tec_dataset_close(set);
+    return TEC_OK;
+}
+
 /* ---- which of them it is ---- */
 
 static bool is_directory(const char *path)
@@ -240,6 +281,8 @@ static tec_status inspect(const char *path, const tec_settings *settings)
     } else if (tec_feature_file_is(path)) {
         return inspect_features(path);
     }
+    if (tec_dataset_is_archive(path))
+        return inspect_archive(path);
     /* Models are published in zip archives and HDF5, too. */
     TEC_TRY(inspect_arrays(path, !tec_string_ends_with(path, ".npy") && !tec_string_ends_with(path, ".bin"), &arrays));
     if (arrays)
@@ -306,12 +349,13 @@ static const char *const sections[] = {"base", NULL};
 const tec_command tec_command_inspect = {
     .name = "inspect",
     .usage = "FILE ... [--expect FILE [--tol X]] [base.key=value ...]",
-    .summary = "show what a model file or a target store contains",
+    .summary = "show what a model file, a target store or a tar archive contains",
     .details =
         "FILE is a .safetensors file or the index of a sharded one, a PyTorch file (.pth, .pt, "
         ".bin, in zip format or older), a tec checkpoint, a golden fixture, a target store "
-        "(its directory, its manifest or a shard), a file of features (.h5), a file of arrays (.npy, .npz, .h5, CIFAR) with images, or a directory with model.safetensors, "
-        "pytorch_model.bin or checkpoint.h5. No code in the file is executed.\n\n"
+        "(its directory, its manifest or a shard), a file of features (.h5), a file of arrays (.npy, .npz, .h5, CIFAR) with "
+        "images, or a directory with model.safetensors, pytorch_model.bin or checkpoint.h5. Of a tar archive of images, a folder "
+        "or pattern of several, it says how many images and classes there are. No code in the file is executed.\n\n"
         "Prints format, family and architecture of the model, as `base.model=FILE` would read it, the "
         "number of parameters, what else is in the file, and every tensor with its type and shape. What nothing in the "
         "file tells, and features depend on, is a warning that names the key of section base that answers it.\n\n"

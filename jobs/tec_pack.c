@@ -26,13 +26,21 @@ static const tec_option options[] = {{"shard-mb", TEC_OPTION_WHOLE, "N",
 static tec_status list_folder(const tec_settings *settings, const char *folder, const char *dir, char **list,
                               size_t *bytes)
 {
-    tec_label_mode labels = (tec_label_mode)settings->data.labels;
+    tec_label_mode labels = tec_setup_label_mode(settings);
+    labels =
+        labels == TEC_LABELS_FILE ? TEC_LABELS_NONE : labels; /* which is of use with the pack as with the folder */
     bool skip = settings->data.on_bad_image == TEC_BAD_IMAGE_SKIP;
     if (tec_dataset_is_list_file(folder))
         return tec_fail(
             TEC_USER_ERROR,
             "%s: a list file, whose labels a pack has no place for: pack the folder of its images, or train "
             "from the list file itself",
+            folder);
+    if (tec_dataset_is_archive(folder))
+        return tec_fail(
+            TEC_USER_ERROR,
+            "%s: tar archives need no pack: data.train takes them as they are, and run.stage copies them to the "
+            "nodes as it does a pack",
             folder);
     if (tec_path_is_within(dir, folder))
         return tec_fail(TEC_USER_ERROR,

@@ -207,7 +207,7 @@ static tec_status open_images(const tec_comm *comm, tec_settings *settings, cons
     settings->data.val = (char *)(uintptr_t)path;
     settings->data.channels = config->channels;
     settings->data.image_size = config->image_size;
-    settings->data.labels = TEC_LABELS_NONE;
+    settings->data.labels = (char *)(uintptr_t) "none";
     settings->data.max_val = 0;
     if (!tec_settings_given(settings, "data", "exif_orientation"))
         settings->data.exif_orientation = by->upright ? TEC_EXIF_APPLY : TEC_EXIF_IGNORE;

@@ -1,6 +1,7 @@
-/* Module data, public. A set of images with stable sample numbers: an IDX file, arrays of NumPy, HDF5 or CIFAR, a folder of
- * images with or without class folders, or a pack of such a folder (tec/pack.h), whose samples have the numbers, labels, names and fingerprint
- * that they have in the folder. All functions are local; those that take a const set are thread-safe. */
+/* Module data, public. A set of images with stable sample numbers: an IDX file, arrays of NumPy, HDF5 or CIFAR, a folder
+ * of images with or without class folders, a pack of such a folder (tec/pack.h) or tar archives of it, whose samples have
+ * the numbers, labels, names and fingerprint that they have in the folder. All functions are local; those that take a
+ * const set are thread-safe. */
 #ifndef TEC_DATASET_H
 #define TEC_DATASET_H
 
@@ -15,7 +16,8 @@
 typedef enum tec_label_mode {
     TEC_LABELS_AUTO,    /* IDX, arrays: those beside it, if any; folder: by class folder unless it has images itself */
     TEC_LABELS_FOLDERS, /* the first folder below the root is the class, as in torchvision's ImageFolder */
-    TEC_LABELS_NONE
+    TEC_LABELS_NONE,
+    TEC_LABELS_FILE /* a text file says them: only by tec_dataset_list */
 } tec_label_mode;
 
 typedef struct tec_dataset tec_dataset;
@@ -29,6 +31,11 @@ typedef struct tec_dataset tec_dataset;
  *              alone), hidden ones and what systems leave behind, links that lead nowhere. Classes are the first
  *              folders that hold an image at any depth, sorted bytewise; a folder without files gets no number
  *   a pack     of a folder
+ *   tar        an archive of images, a folder inside of one (set.tar/train), several by a pattern (a-{00..19}.tar, *.tar), or a
+ *              folder of nothing else: it is the folder that they would be unpacked to; archives in them are folders. Where
+ *              .cls, .json or .txt files beside the images say labels, these are the classes with TEC_LABELS_AUTO. If two
+ *              archives have the same path, all paths begin with the name of their archive. The index of each is kept
+ *              beside it
  *   list file  .csv, .tsv, .txt or .lst: lines of a path relative to it, and a label behind a comma (semicolon, tab) in
  *              all of them or in none, with or without a header. It is the folder that it is in, with these images
  *              only, and with TEC_LABELS_AUTO the labels are the classes, sorted bytewise or, if all are numbers, as
@@ -64,6 +71,15 @@ bool tec_dataset_is_there(const char *path);
 
 /* Is `path` a list file: lines of a path and its label? Local; false also where there is none. */
 bool tec_dataset_is_list_file(const char *path);
+
+/* Is `path` one or several tar archives: a file that is one, a folder of them, a pattern? Local. */
+bool tec_dataset_is_archive(const char *path);
+
+/* Of how many archives, of so many bytes together, the set consists; 0: it is of another kind. */
+int tec_dataset_archives(const tec_dataset *set, int64_t *bytes);
+
+/* Is there a file or folder of this name, or does it stand for others (a pattern)? Local. */
+bool tec_dataset_is_there(const char *path);
 
 /* A data set whose images are elsewhere, say in the target store `name`. It has a size and a fingerprint but no labels,
  * and its samples cannot be read. */

@@ -14,9 +14,10 @@ enum { TEC_LIST_PLACES = 2 };
 typedef struct tec_list_request {
     const char *path; /* as of tec_dataset_scan */
     tec_label_mode labels;
-    bool skip;                        /* as tec_dataset_scan_skipping does */
-    const char *name;                 /* "train", "val": what it is for, too */
-    const char *dir[TEC_LIST_PLACES]; /* where the list may be, asked in this order; "": nowhere */
+    const char *labels_path, *label_text; /* of TEC_LABELS_FILE: the file, and its text, ended by a 0 byte */
+    bool skip;                            /* as tec_dataset_scan_skipping does */
+    const char *name;                     /* "train", "val": what it is for, too */
+    const char *dir[TEC_LIST_PLACES];     /* where the list may be, asked in this order; "": nowhere */
 } tec_list_request;
 
 typedef struct tec_listed {
@@ -27,7 +28,8 @@ typedef struct tec_listed {
 } tec_listed;
 
 /* For one rank: takes a list that is kept, and says so, with the warnings of its scan; otherwise scans. The caller frees
- * both members. A kept list that is damaged is warned of. Failures as of tec_dataset_scan. */
+ * both members. A kept list that is damaged is warned of. Failures as of
+ * tec_dataset_scan and, with TEC_LABELS_FILE, TEC_USER_ERROR: as tec_labels_read, or images that have no names. */
 tec_status tec_dataset_list(const tec_list_request *request, tec_listed *out);
 
 /* On every rank, after opening: where lists of this set may be. tec_dataset_read removes them when an image is not as it

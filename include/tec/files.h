@@ -27,6 +27,10 @@ char *tec_path_directory(const char *path);
  * "other"; the caller frees it. */
 char *tec_path_beside(const char *path, const char *name);
 
+/* Without what says nothing: "a//b/./c/../d" becomes "a/b/d", "/a" becomes "a"; the caller frees it. NULL: it leads above
+ * where it begins. */
+char *tec_path_clean(const char *path);
+
 /* What strerror says of an error of a file, and the limit that it comes from, if it is one of ours (ulimit). Valid until
  * this thread's next call. */
 const char *tec_file_reason(int error);

@@ -38,7 +38,7 @@ typedef enum tec_preset {
 typedef struct tec_settings {
     struct {
         char *train, *val; /* paths; "" when not given */
-        int labels;        /* tec_label_mode: auto | folders | none */
+        char *labels;      /* auto | folders | none, or a file: tec_setup_label_mode */
         char *val_labels;  /* a file with the labels of val; "": none */
         char *val_classes; /* a file that says which class a number in it means; "": none */
         int val_numbers;   /* tec_numbering: ask | from_0 | from_1 */

@@ -84,6 +84,9 @@ tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings,
 tec_status tec_setup_check_model(const tec_settings *settings, const char *section, const char *path,
                                  tec_pooling pooling, const tec_model_config *model);
 
+/* Local. What data.labels says. */
+tec_label_mode tec_setup_label_mode(const tec_settings *settings);
+
 /* Local. TEC_USER_ERROR: data.labels says that there are no classes, for a job that needs them. */
 tec_status tec_setup_check_labels(const tec_settings *settings);
 

@@ -37,6 +37,28 @@ const char *tec_path_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+char *tec_path_clean(const char *path)
+{
+    char *out = tec_allocate(strlen(path) + 1), *end = out;
+    *out = 0;
+    for (size_t length; *path; path += length) {
+        path += strspn(path, "/");
+        length = strcspn(path, "/");
+        if (length == 2 && !strncmp(path, "..", 2)) {
+            if (end == out) {
+                free(out);
+                return NULL;
+            }
+            char *last = strrchr(out, '/');
+            end = last ? last : out;
+        } else if (length && !(length == 1 && *path == '.')) {
+            end += sprintf(end, "%s%.*s", end > out ? "/" : "", (int)length, path);
+        }
+        *end = 0;
+    }
+    return out;
+}
+
 char *tec_path_directory(const char *path)
 {
     size_t length = (size_t)(tec_path_name(path) - path);

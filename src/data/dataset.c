@@ -2,6 +2,8 @@
 #include "tec/dataset.h"
 
 #include "dataset_parts.h"
+#include "tar_archives.h"
+
 #include "tec/array_file.h"
 #include "tec/hash.h"
 #include "tec/memory.h"
@@ -11,10 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* In the order in which they are asked: a pack is a folder too, so it comes first. A kind that only scans stands behind
+/* In the order in which they are asked: a pack is a folder too, and so are archives in one, so they come first. A kind that only scans stands behind
  * the one whose list it writes. */
-static const tec_dataset_kind *const kinds[] = {&tec_dataset_pack, &tec_dataset_array, &tec_dataset_folder,
-                                                &tec_dataset_csv, &tec_dataset_idx};
+static const tec_dataset_kind *const kinds[] = {&tec_dataset_pack,   &tec_dataset_array, &tec_dataset_tar,
+                                                &tec_dataset_folder, &tec_dataset_csv,   &tec_dataset_idx};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 /* ---- scan ---- */
@@ -33,35 +35,62 @@ bool tec_dataset_is_list_file(const char *path)
     return !stat(path, &info) && find_kind(path, &info) == &tec_dataset_csv;
 }
 
-/* stat of the path or, of an array that is named behind its file, of the file. */
+/* stat of the path or, of an array that is named behind its file, of the file. Nothing there: zeros and errno, since
+ * there may be a pattern of archives. */
 static bool look(const char *path, struct stat *info)
 {
     tec_array_path split;
     tec_array_path_split(path, &split);
     int failed = stat(split.file, info) ? errno : 0;
     tec_array_path_free(&split);
+    if (failed)
+        *info = (struct stat){0};
     errno = failed;
     return !failed;
+}
+
+const tec_dataset_kind *tec_dataset_kind_at(const char *path)
+{
+    struct stat info;
+    look(path, &info);
+    return find_kind(path, &info);
+}
+
+bool tec_dataset_is_archive(const char *path)
+{
+    struct stat info;
+    bool file = !stat(path, &info) && S_ISREG(info.st_mode);
+    return tec_dataset_kind_at(path) == &tec_dataset_tar && (!file || tec_archive_starts(path));
 }
 
 bool tec_dataset_is_there(const char *path)
 {
     struct stat info;
-    return look(path, &info);
+    return look(path, &info) || tec_dataset_kind_at(path);
 }
 
 static tec_status scan_into(const char *path, tec_label_mode labels, tec_scan_notes *notes, FILE *list)
 {
     struct stat info;
-    if (!look(path, &info))
-        return tec_fail(TEC_USER_ERROR,
-                        "%s: %s (a folder of images, a list file, a file of arrays or an IDX file is expected)", path,
-                        strerror(errno));
+    bool there = look(path, &info);
+    int reason = errno;
     const tec_dataset_kind *kind = find_kind(path, &info);
+    if (!kind && !there)
+        return tec_fail(
+            TEC_USER_ERROR,
+            "%s: %s (a folder of images, a tar archive of them, a list file, a file of arrays or an IDX file is expected)",
+            path, strerror(reason));
     if (!kind)
         return tec_fail(TEC_USER_ERROR, "%s: neither a folder nor a file", path);
     fprintf(list, "%s%c", kind->title, 0);
-    return kind->scan(path, labels, notes, list);
+    TEC_TRY(kind->scan(path, labels, notes, list));
+    if (labels == TEC_LABELS_FILE && !notes->images)
+        return tec_fail(
+            TEC_USER_ERROR,
+            "%s: its images have no names that lines of data.labels could give: leave data.labels out, labels "
+            "are taken from where such a set has them",
+            path);
+    return TEC_OK;
 }
 
 tec_status tec_dataset_scan_noting(const char *path, tec_label_mode labels, tec_scan_notes *notes, char **list,

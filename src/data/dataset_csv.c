@@ -49,33 +49,10 @@ static tec_status refuse(const listing *l, const tec_line *line, const char *tex
     return tec_fail(TEC_USER_ERROR, "%s: line %d: %s", l->path, line->number, text);
 }
 
-/* "a//b/./c/../d" becomes "a/b/d", "/a" becomes "a"; the caller frees it. NULL: it leads above where it begins. */
-static char *cleaned(const char *path)
-{
-    char *out = tec_allocate(strlen(path) + 1), *end = out;
-    *out = 0;
-    for (size_t length; *path; path += length) {
-        path += strspn(path, "/");
-        length = strcspn(path, "/");
-        if (length == 2 && !strncmp(path, "..", 2)) {
-            if (end == out) {
-                free(out);
-                return NULL;
-            }
-            char *last = strrchr(out, '/');
-            end = last ? last : out;
-        } else if (length && !(length == 1 && *path == '.')) {
-            end += sprintf(end, "%s%.*s", end > out ? "/" : "", (int)length, path);
-        }
-        *end = 0;
-    }
-    return out;
-}
-
 /* What of a path, cleaned, is below a directory; NULL: nothing. */
 static const char *below(const char *path, const char *directory)
 {
-    char *root = cleaned(directory);
+    char *root = tec_path_clean(directory);
     size_t length = root ? strlen(root) : 0;
     bool inside = root && !strncmp(path, root, length) && (!length || path[length] == '/');
     free(root);
@@ -87,7 +64,7 @@ static const char *below(const char *path, const char *directory)
 static char *relative_to(const listing *l, const char *given)
 {
     char *whole = *given == '/' ? tec_string_copy(given) : tec_string_format("%s/%s", l->real, given);
-    char *path = cleaned(whole);
+    char *path = tec_path_clean(whole);
     const char *found = path ? below(path, l->real) : NULL;
     if (!found && path && *given == '/' && *l->root == '/')
         found = below(path, l->root);

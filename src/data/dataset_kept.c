@@ -4,6 +4,8 @@
 #include "dataset_parts.h"
 #include "file_list.h"
 #include "image_codec.h"
+#include "tar_archives.h"
+#include "tec/crc32c.h"
 #include "tec/files.h"
 #include "tec/log.h"
 #include "tec/memory.h"
@@ -34,11 +36,17 @@ static char *file_of(const char *dir, const char *name)
 }
 
 /* What a list depends on besides the folder. */
-static char *rules_of(const tec_list_request *r)
+static char *rules_of(const tec_list_request *r, const tec_dataset_kind *kind)
 {
     char endings[256];
-    return tec_string_format("tec %s, labels %d, skip %d, %s", tec_version(), (int)r->labels, (int)r->skip,
-                             tec_image_endings(endings, sizeof endings));
+    char *file = r->labels == TEC_LABELS_FILE
+                     ? tec_string_format(" %08x", tec_crc32c(0, r->label_text, strlen(r->label_text)))
+                     : tec_string_copy("");
+    char *rules =
+        tec_string_format("tec %s, labels %d%s, skip %d, %s%s", tec_version(), (int)r->labels, file, (int)r->skip,
+                          tec_image_endings(endings, sizeof endings), kind == &tec_dataset_folder ? "" : ", archives");
+    free(file);
+    return rules;
 }
 
 /* ---- what is kept besides the list: title, rules, root, "IMAGES REMARKS FOLDERS", remarks, folders ---- */
@@ -49,12 +57,13 @@ static void put_texts(FILE *out, const tec_scan_texts *texts)
         fprintf(out, "%s%c", texts->text[i], 0);
 }
 
-static void put_state(const tec_list_request *r, const tec_scan_notes *notes, tec_listed *out)
+static void put_state(const tec_list_request *r, const tec_dataset_kind *kind, const tec_scan_notes *notes,
+                      tec_listed *out)
 {
     FILE *stream = open_memstream(&out->state, &out->state_bytes);
     if (!stream)
         return;
-    char *rules = rules_of(r);
+    char *rules = rules_of(r, kind);
     fprintf(stream, "%s%c%s%c%s%c%lld %zu %zu%c", TITLE, 0, rules, 0, r->path, 0, (long long)notes->images,
             notes->remarks.count, notes->folders.count, 0);
     put_texts(stream, &notes->remarks);
@@ -112,8 +121,29 @@ static bool sizes_are_same(const char *root, tec_list_cursor at, const char **ch
     return true;
 }
 
-static bool is_as_it_was(const char *root, tec_list_cursor *at, size_t folders, const char **changed)
+/* Does the path still mean these archives? */
+static bool are_same_archives(const char *path, tec_list_cursor at, size_t count, const char **changed)
 {
+    tec_archives now;
+    bool same = tec_archives_find(&now, path) == TEC_OK && now.count == count;
+    *changed = "which archives there are";
+    for (size_t i = 0; same && i < count; i++) {
+        const char *note = tec_list_next(&at), *noted = tec_scan_noted_path(note);
+        same = !strcmp(noted, now.path[i]) && tec_scan_still_so(note, "", changed);
+    }
+    tec_archives_free(&now);
+    return same;
+}
+
+static bool is_as_it_was(const tec_dataset_kind *kind, const char *root, tec_list_cursor *at, size_t folders,
+                         const char **changed)
+{
+    if (kind == &tec_dataset_tar) {
+        tec_list_cursor notes = *at;
+        for (size_t i = 0; i < folders && at->at < at->end; i++)
+            tec_list_next(at);
+        return are_same_archives(root, notes, folders, changed);
+    }
     for (; folders > 0 && at->at < at->end; folders--) {
         tec_phase_tick();
         if (!tec_scan_still_so(tec_list_next(at), root, changed))
@@ -122,12 +152,12 @@ static bool is_as_it_was(const char *root, tec_list_cursor *at, size_t folders, 
     return sizes_are_same(root, *at, changed);
 }
 
-static bool put_list(const char *root, const tec_list_cursor *rest, tec_listed *out)
+static bool put_list(const tec_dataset_kind *kind, const char *root, const tec_list_cursor *rest, tec_listed *out)
 {
     FILE *stream = open_memstream(&out->list, &out->bytes);
     if (!stream)
         return false;
-    fprintf(stream, "%s%c%s%c", tec_dataset_folder.title, 0, root, 0);
+    fprintf(stream, "%s%c%s%c", kind->title, 0, root, 0);
     fwrite(rest->at, 1, (size_t)(rest->end - rest->at), stream);
     bool good = fclose(stream) == 0;
     if (!good) {
@@ -137,9 +167,10 @@ static bool put_list(const char *root, const tec_list_cursor *rest, tec_listed *
     return good;
 }
 
-static bool take_from(const tec_list_request *r, const char *file, tec_list_cursor at, tec_listed *out)
+static bool take_from(const tec_list_request *r, const tec_dataset_kind *kind, const char *file, tec_list_cursor at,
+                      tec_listed *out)
 {
-    char *rules = rules_of(r);
+    char *rules = rules_of(r, kind);
     bool same_rules = !strcmp(tec_list_next(&at), rules), same_root = !strcmp(tec_list_next(&at), r->path);
     long long images = 0;
     size_t remarks = 0, folders = 0;
@@ -150,21 +181,22 @@ static bool take_from(const tec_list_request *r, const char *file, tec_list_curs
     tec_list_cursor remark = at;
     for (size_t i = 0; i < remarks && at.at < at.end; i++)
         tec_list_next(&at);
-    if (!is_as_it_was(r->path, &at, folders, &changed)) {
+    if (!is_as_it_was(kind, r->path, &at, folders, &changed)) {
         if (same_root) /* otherwise it is simply another folder */
             tec_log("%s is listed anew: it has changed (%s) since %s was written", r->path,
                     *changed ? changed : "the folder itself", file);
         return false;
     }
-    if (!put_list(r->path, &at, out))
+    if (!put_list(kind, r->path, &at, out))
         return false;
-    tec_log("%s: list of %lld images taken from %s; the folder has not changed since", r->path, images, file);
+    tec_log("%s: list of %lld images taken from %s; the %s not changed since", r->path, images, file,
+            kind == &tec_dataset_folder ? "folder has" : "archives have");
     for (size_t i = 0; i < remarks; i++)
         tec_warn("%s: %s", r->path, tec_list_next(&remark));
     return true;
 }
 
-static bool take_kept(const tec_list_request *r, const char *dir, tec_listed *out)
+static bool take_kept(const tec_list_request *r, const tec_dataset_kind *kind, const char *dir, tec_listed *out)
 {
     char *file = file_of(dir, r->name), *data = NULL;
     size_t bytes = 0;
@@ -175,7 +207,7 @@ static bool take_kept(const tec_list_request *r, const char *dir, tec_listed *ou
         if (!whole || !tec_string_starts_with(data, "tec-folder-list "))
             tec_warn("%s is damaged: %s is listed anew", file, r->path);
         else if (!strcmp(tec_list_next(&at), TITLE))
-            taken = take_from(r, file, at, out);
+            taken = take_from(r, kind, file, at, out);
     }
     free(data);
     free(file);
@@ -184,16 +216,19 @@ static bool take_kept(const tec_list_request *r, const char *dir, tec_listed *ou
 
 tec_status tec_dataset_list(const tec_list_request *request, tec_listed *out)
 {
-    struct stat info;
+    const tec_dataset_kind *kind = tec_dataset_kind_at(request->path);
+    bool kept = kind == &tec_dataset_folder || kind == &tec_dataset_tar;
     *out = (tec_listed){0};
-    bool folder = !stat(request->path, &info) && S_ISDIR(info.st_mode);
-    for (int i = 0; i < TEC_LIST_PLACES && folder; i++)
-        if (request->dir[i][0] && take_kept(request, request->dir[i], out))
+    for (int i = 0; i < TEC_LIST_PLACES && kept; i++)
+        if (request->dir[i][0] && take_kept(request, kind, request->dir[i], out))
             return TEC_OK;
-    tec_scan_notes notes = {.skip = request->skip, .role = request->name};
+    tec_scan_notes notes = {.labels_path = request->labels_path,
+                            .labels = request->label_text,
+                            .skip = request->skip,
+                            .role = request->name};
     tec_status status = tec_dataset_scan_noting(request->path, request->labels, &notes, &out->list, &out->bytes);
     if (status == TEC_OK && notes.folders.count && !notes.unsure)
-        put_state(request, &notes, out);
+        put_state(request, kind, &notes, out);
     tec_scan_notes_free(&notes);
     return status;
 }

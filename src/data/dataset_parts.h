@@ -6,6 +6,7 @@
  *
  *   "tec-list 1 folder"  files (file_list.h)
  *   "tec-list 1 pack"    number of shards, bytes of each, files
+ *   "tec-list 1 tar"     files, number of archives, bytes and path of each
  *   "tec-list 1 idx"     path of the images, path of the labels or ""
  *   "tec-list 1 array"   path of the file, name of the array, "IMAGES HEIGHT WIDTH CHANNELS PLANAR CLASSES", the names of
  *                        the classes, "CRC LABEL" of every image */
@@ -39,7 +40,7 @@ typedef struct tec_dataset_kind {
     bool one_size;     /* all images have the same */
 
     /* Is `path` such a set? The first kind of the table that says yes scans it, so that kinds which look inside a
-     * folder or file come before those which take any. info: of stat. */
+     * folder or file come before those which take any. info: of stat; st_mode 0: no file is called so, but a pattern may. */
     bool (*matches)(const char *path, const struct stat *info);
 
     /* Writes the list from behind the title on. TEC_USER_ERROR as in tec_dataset_scan. */
@@ -69,7 +70,8 @@ typedef struct tec_dataset_kind {
     void (*read_from)(tec_dataset *set, const char *dir);
 } tec_dataset_kind;
 
-extern const tec_dataset_kind tec_dataset_folder, tec_dataset_pack, tec_dataset_csv, tec_dataset_array, tec_dataset_idx;
+extern const tec_dataset_kind tec_dataset_folder, tec_dataset_pack, tec_dataset_tar, tec_dataset_csv, tec_dataset_array,
+    tec_dataset_idx;
 
 /* ---- an open set ---- */
 
@@ -96,6 +98,9 @@ struct tec_dataset {
     const char **class_name;     /* [classes] */
     int *label;                  /* [total]; NULL: kind->label says */
 };
+
+/* The kind that scans `path`; NULL: none. */
+const tec_dataset_kind *tec_dataset_kind_at(const char *path);
 
 /* tec_dataset_scan, or tec_dataset_scan_skipping, with notes. */
 tec_status tec_dataset_scan_noting(const char *path, tec_label_mode labels, tec_scan_notes *notes, char **list,

@@ -2,6 +2,7 @@
 #include "file_list.h"
 
 #include "image_codec.h"
+#include "label_found.h"
 #include "tec/log.h"
 #include "tec/memory.h"
 #include "tec/minmax.h"
@@ -169,7 +170,7 @@ static size_t count_loose(const tec_found *found, const char **first)
 bool tec_found_is_labelled(const tec_found *found, tec_label_mode labels)
 {
     const char *first;
-    if (labels == TEC_LABELS_AUTO && found->count && found->file[0].label)
+    if ((labels == TEC_LABELS_AUTO || labels == TEC_LABELS_FILE) && found->count && found->file[0].label)
         return true;
     return labels == TEC_LABELS_FOLDERS || (labels == TEC_LABELS_AUTO && !count_loose(found, &first));
 }
@@ -215,6 +216,8 @@ tec_status tec_found_write(tec_found *found, const char *root, tec_label_mode la
     if (!found->count)
         return tec_fail(TEC_USER_ERROR, "%s: no image (%s) in %s", root, tec_image_endings(endings, sizeof endings),
                         labels == TEC_LABELS_FOLDERS ? "any class folder of it" : "it or below");
+    if (labels == TEC_LABELS_FILE)
+        TEC_TRY(tec_found_take_labels(found, root, notes->labels_path, notes->labels, notes));
     if (labels == TEC_LABELS_AUTO && !found->file[0].label)
         warn_of_loose(found, root, notes);
     notes->images = (int64_t)found->count;

@@ -168,9 +168,10 @@ static char *hint_parts(const tec_dataset *set, const char *key, const char *pat
     for (part p = TRAINING; p < PARTS; p++)
         if (found[p])
             tec_string_append(&names, "%s%s", *names ? ", " : "", found[p]);
-    char *hint = tec_string_format("%s %s: its folders are called %s, which look like parts of a data set and not like "
-                                   "classes: probably %s meant%s",
-                                   key, path, names, meant, tec_dataset_shards(set) ? " (with a pack of each)" : "");
+    char *hint =
+        tec_string_format("%s %s: its folders are called %s, which look like parts of a data set and not like "
+                          "classes: probably %s meant%s",
+                          key, path, names, meant, set->kind == &tec_dataset_pack ? " (with a pack of each)" : "");
     free(names);
     free(meant);
     return hint;

@@ -43,6 +43,7 @@ static int by_last_part(const void *left, const void *right)
 void tec_label_images_list(tec_label_images *out, const tec_dataset *set)
 {
     char name[PATH_MAX];
+    out->key = "data.val";
     out->count = (size_t)set->total;
     out->image = tec_allocate(out->count * sizeof *out->image);
     for (int64_t i = 0; i < set->total; i++) {
@@ -51,6 +52,16 @@ void tec_label_images_list(tec_label_images *out, const tec_dataset *set)
         out->image[i] = image_of(tec_string_copy(slash ? slash + 1 : name), i);
     }
     qsort(out->image, out->count, sizeof *out->image, by_last_part);
+}
+
+void tec_label_images_of(tec_label_images *out, const tec_found *found, const char *key)
+{
+    *out = (tec_label_images){.count = found->count, .key = key};
+    out->image = tec_allocate(out->count * sizeof *out->image);
+    for (size_t i = 0; i < found->count; i++)
+        out->image[i] = image_of(tec_string_copy(found->file[i].path), (int64_t)i);
+    if (out->count)
+        qsort(out->image, out->count, sizeof *out->image, by_last_part);
 }
 
 void tec_label_images_free(tec_label_images *images)
@@ -110,8 +121,7 @@ static const tec_label_image *find(const tec_label_images *images, const char *n
             *other = NULL;
             return image;
         }
-        if (found)
-            *other = image;
+        *other = found;
         found = image;
     }
     return found;
@@ -130,8 +140,8 @@ tec_status tec_label_images_find(const tec_label_images *images, const char *nam
     if (!found)
         found = find(images, name, strlen(name), &other);
     if (found && other)
-        return tec_fail(TEC_USER_ERROR, "%s:%d: `%.200s` may be %s or %s: give the path below data.val", path, line,
-                        name, other->path, found->path);
+        return tec_fail(TEC_USER_ERROR, "%s:%d: `%.200s` may be %s or %s: give the path below %s", path, line, name,
+                        other->path, found->path, images->key);
     *index = found ? found->index : -1;
     return TEC_OK;
 }

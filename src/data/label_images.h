@@ -2,7 +2,7 @@
 #ifndef TEC_DATA_LABEL_IMAGES_H
 #define TEC_DATA_LABEL_IMAGES_H
 
-#include "tec/dataset.h"
+#include "file_list.h"
 
 typedef struct tec_label_image {
     char *path;        /* relative to the root of the set, owned */
@@ -14,9 +14,12 @@ typedef struct tec_label_image {
 typedef struct tec_label_images {
     tec_label_image *image; /* [count] sorted by the last part */
     size_t count;
+    const char *key; /* of the setting that names the images, for messages; borrowed */
 } tec_label_images;
 
 void tec_label_images_list(tec_label_images *out, const tec_dataset *set);
+/* Those that a scan has found. */
+void tec_label_images_of(tec_label_images *out, const tec_found *found, const char *key);
 void tec_label_images_free(tec_label_images *images);
 
 /* The image that is called so, of all there are before a limit: by its path, by the end of it, or by a longer path, with

@@ -3,6 +3,7 @@
 #define TEC_DATA_PACK_PARTS_H
 
 #include "file_list.h"
+#include "tar_format.h"
 #include "tec/pack.h"
 
 #define PACK_FORMAT "tec-pack"
@@ -11,8 +12,6 @@
 
 /* The end of messages about a damaged pack. */
 #define PACK_REMEDY "run `tec pack` again, it makes what is missing"
-
-enum { TAR_BLOCK = 512 };
 
 /* DIR/shard-NNNNN.tar or .index; the caller frees it. */
 char *tec_pack_shard_path(const char *dir, int shard, const char *ending);

@@ -5,20 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NAME_BYTES = 100 };
-
-/* IEEE Std 1003.1, "ustar Interchange Format". */
-typedef struct tar_header {
-    char name[NAME_BYTES], mode[8], uid[8], gid[8], size[12], mtime[12], checksum[8], type, link[100], magic[6],
-        version[2], user[32], group[32], major[8], minor[8], prefix[155], unused[12];
-} tar_header;
-_Static_assert(sizeof(tar_header) == TAR_BLOCK, "a tar header is one block");
-
-static int64_t padded(int64_t bytes)
-{
-    return (bytes + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK;
-}
-
 /* The length of the pax record "LENGTH path=PATH\n", in which LENGTH counts its own digits too. */
 static int record_bytes(const char *path)
 {
@@ -30,17 +16,28 @@ static int record_bytes(const char *path)
 
 static bool is_long(const char *path)
 {
-    return strlen(path) > NAME_BYTES;
+    return strlen(path) > TAR_NAME_BYTES;
+}
+
+unsigned tec_tar_checksum(const char *block)
+{
+    unsigned sum = 0;
+    for (size_t i = 0; i < TAR_BLOCK; i++) {
+        bool itself = i >= offsetof(tar_header, checksum) &&
+                      i < offsetof(tar_header, checksum) + sizeof(((tar_header *)0)->checksum);
+        sum += itself ? ' ' : (unsigned char)block[i];
+    }
+    return sum;
 }
 
 int64_t tec_pack_entry_head(const char *path)
 {
-    return TAR_BLOCK + (is_long(path) ? TAR_BLOCK + padded(record_bytes(path)) : 0);
+    return TAR_BLOCK + (is_long(path) ? TAR_BLOCK + tec_tar_padded(record_bytes(path)) : 0);
 }
 
 int64_t tec_pack_entry_bytes(const char *path, int64_t bytes)
 {
-    return tec_pack_entry_head(path) + padded(bytes);
+    return tec_pack_entry_head(path) + tec_tar_padded(bytes);
 }
 
 static void put_text(char *field, size_t size, const char *text)
@@ -63,10 +60,7 @@ static void fill_header(const char *name, int64_t bytes, char type, char *block)
     put_text(h.size, sizeof h.size, number);
     memset(h.checksum, ' ', sizeof h.checksum);
     memcpy(block, &h, sizeof h);
-    unsigned sum = 0;
-    for (size_t i = 0; i < sizeof h; i++)
-        sum += (unsigned char)block[i];
-    snprintf(number, sizeof number, "%06o", sum);
+    snprintf(number, sizeof number, "%06o", tec_tar_checksum(block));
     memcpy(block + offsetof(tar_header, checksum), number, 7);
 }
 
@@ -78,7 +72,7 @@ void tec_pack_entry_write_head(const char *path, int64_t bytes, char *head)
         fill_header("pax", length, 'x', head);
         snprintf(head + TAR_BLOCK, (size_t)length + 1, "%d path=%s\n", length, path);
         head[TAR_BLOCK + length] = 0;
-        head += TAR_BLOCK + padded(length);
+        head += TAR_BLOCK + tec_tar_padded(length);
     }
     fill_header(path, bytes, '0', head);
 }

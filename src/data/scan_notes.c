@@ -62,17 +62,23 @@ void tec_scan_note_dead_link(tec_scan_notes *notes, const char *relative)
     add(&notes->folders, tec_string_format("- %s", relative));
 }
 
+const char *tec_scan_noted_path(const char *note)
+{
+    for (int spaces = tec_string_starts_with(note, "- ") ? 1 : 3; spaces > 0 && *note; note++)
+        spaces -= *note == ' ';
+    return note;
+}
+
 bool tec_scan_still_so(const char *note, const char *root, const char **relative)
 {
     struct stat info;
     bool dead = tec_string_starts_with(note, "- ");
-    *relative = note;
-    for (int spaces = dead ? 1 : 3; spaces > 0 && **relative; ++*relative)
-        spaces -= **relative == ' ';
-    char *path = tec_path_join(root, *relative);
+    *relative = tec_scan_noted_path(note);
+    char *path = *root ? tec_path_join(root, *relative) : tec_string_copy(*relative);
     bool there = !stat(path, &info);
     char *mark = there ? mark_of(&info) : NULL;
-    bool same = dead ? !there : there && S_ISDIR(info.st_mode) && tec_string_starts_with(note, mark);
+    bool same =
+        dead ? !there : there && (S_ISDIR(info.st_mode) || S_ISREG(info.st_mode)) && tec_string_starts_with(note, mark);
     free(mark);
     free(path);
     return same;

@@ -13,12 +13,13 @@ typedef struct tec_scan_texts {
     size_t count, room;
 } tec_scan_texts;
 
-/* Starts zeroed but for `skip` and `role`. */
+/* Starts zeroed but for the first members, up to `role`. */
 typedef struct tec_scan_notes {
-    bool skip;        /* as tec_dataset_scan_skipping does */
+    const char *labels_path, *labels; /* of TEC_LABELS_FILE: the file, and its text, ended by a 0 byte; borrowed */
+    bool skip;                        /* as tec_dataset_scan_skipping does */
     const char *role; /* "train", "val": what it is for, where a file has several sets; NULL: not known; borrowed */
     bool unsure;      /* a folder has just been changed: another change at the same time would not show */
-    int64_t images;   /* in the list */
+    int64_t images;   /* in the list, if they have names */
     tec_scan_texts remarks; /* without the root before them */
     tec_scan_texts folders; /* as tec_scan_still_so takes them; none: what was scanned is no folder */
 } tec_scan_notes;
@@ -28,11 +29,14 @@ void tec_scan_notes_free(tec_scan_notes *notes);
 /* Warns of something about the root, and notes it. */
 void tec_scan_remark(tec_scan_notes *notes, const char *root, const char *text);
 
-/* Notes a folder that is going to be read (info: of now), and a link that leads nowhere. */
+/* Notes a folder or archive that is going to be read (info: of now), and a link that leads nowhere. */
 void tec_scan_note_folder(tec_scan_notes *notes, const char *relative, const struct stat *info);
 void tec_scan_note_dead_link(tec_scan_notes *notes, const char *relative);
 
-/* Is a noted folder or link as it was? *relative: its path, which points into the note. */
+/* The path in a note. */
+const char *tec_scan_noted_path(const char *note);
+
+/* Is a noted folder, archive or link as it was? root "": paths are not relative to one. *relative: its path, which points into the note. */
 bool tec_scan_still_so(const char *note, const char *root, const char **relative);
 
 #endif

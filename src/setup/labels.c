@@ -3,10 +3,18 @@
 
 #include "tec/files.h"
 #include "tec/label_file.h"
+#include "tec/text.h"
 
 #include <stdlib.h>
 
 #define MOST_BYTES ((size_t)1 << 30)
+
+tec_label_mode tec_setup_label_mode(const tec_settings *settings)
+{
+    static const char *const words[] = {"auto", "folders", "none", NULL}; /* in the order of tec_label_mode */
+    int mode = tec_string_find(words, settings->data.labels);
+    return mode < 0 ? TEC_LABELS_FILE : (tec_label_mode)mode;
+}
 
 /* Collective. */
 static tec_status read_text(const tec_comm *comm, const char *key, const char *path, char **text)
@@ -23,7 +31,7 @@ static tec_status read_text(const tec_comm *comm, const char *key, const char *p
 
 tec_status tec_setup_check_labels(const tec_settings *settings)
 {
-    if (settings->data.labels != TEC_LABELS_NONE)
+    if (tec_setup_label_mode(settings) != TEC_LABELS_NONE)
         return TEC_OK;
     return tec_fail(TEC_USER_ERROR,
                     "data.labels=none leaves out the classes of data.train, which are needed here: leave it "

@@ -6,6 +6,7 @@
 #include "tec/files.h"
 #include "tec/findings_report.h"
 #include "tec/hints.h"
+#include "tec/label_file.h"
 #include "tec/log.h"
 #include "tec/minmax.h"
 #include "tec/shared_text.h"
@@ -14,6 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define MOST_LABEL_BYTES ((size_t)1 << 30)
 
 /* On rank 0: looks at a few images, so that what is to be said about all of them is said before the work and not after
  * it. One that cannot be decoded is an error in its turn, or else skipped, and then warned of here. */
@@ -50,10 +53,31 @@ typedef struct scanning {
     tec_listed found;
 } scanning;
 
+static tec_status read_labels(const char *path, char **text)
+{
+    size_t bytes;
+    if (!tec_file_exists(path))
+        return tec_fail(TEC_USER_ERROR,
+                        "data.labels `%s`: auto, folders, none or a file of labels is expected, and no file is "
+                        "called so",
+                        path);
+    TEC_TRY(tec_file_read(path, MOST_LABEL_BYTES, text, &bytes));
+    tec_status status = tec_labels_check_text("data.labels", path, *text, bytes);
+    if (status != TEC_OK)
+        free(*text);
+    return status;
+}
+
 static tec_status scan(void *context)
 {
     scanning *s = context;
+    char *text = NULL;
+    if (s->request.labels == TEC_LABELS_FILE)
+        TEC_TRY(read_labels(s->request.labels_path, &text));
+    s->request.label_text = text;
     tec_status status = tec_dataset_list(&s->request, &s->found);
+    s->request.label_text = NULL;
+    free(text);
     tec_progress_end();
     return status;
 }
@@ -70,9 +94,12 @@ tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings,
 
     bool skip = settings->data.on_bad_image == TEC_BAD_IMAGE_SKIP;
     bool labelled_later = !training && settings->data.val_labels[0];
-    tec_label_mode labels = labelled_later ? TEC_LABELS_NONE : (tec_label_mode)settings->data.labels;
+    tec_label_mode labels = labelled_later ? TEC_LABELS_NONE : tec_setup_label_mode(settings);
+    if (!training && labels == TEC_LABELS_FILE)
+        labels = TEC_LABELS_AUTO; /* its lines are about data.train */
     scanning s = {.request = {.path = path,
                               .labels = labels,
+                              .labels_path = settings->data.labels,
                               .skip = skip,
                               .name = training ? "train" : "val",
                               .dir = {settings->targets.dir, settings->run.dir}}};

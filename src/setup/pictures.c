@@ -51,14 +51,14 @@ static tec_status open_images(viewing *v, bool given, tec_dataset **set)
     const bool training = strcmp(v->from, v->settings.data.train) == 0;
     const bool labelled_later = v->settings.data.val_labels[0];
     v->settings.data.val = (char *)(uintptr_t)v->from;
-    v->settings.data.labels = given ? TEC_LABELS_AUTO : v->labels;
+    v->settings.data.labels = (char *)(uintptr_t)(given ? "auto" : v->labels);
     v->settings.data.val_labels = (char *)(uintptr_t) "";
     if (tec_setup_dataset(&v->alone, &v->settings, training, set) == TEC_OK) {
         if (v->keep && !training && !labelled_later) /* else the run's own list is another one */
             tec_dataset_list_keep(*set, v->keep);
         return TEC_OK;
     }
-    v->settings.data.labels = TEC_LABELS_NONE; /* pictures are worth more than labels */
+    v->settings.data.labels = (char *)(uintptr_t) "none"; /* pictures are worth more than labels */
     return tec_setup_dataset(&v->alone, &v->settings, training, set);
 }
 

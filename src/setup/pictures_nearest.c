@@ -177,7 +177,7 @@ tec_status tec_viewing_nearest(const viewing *v, int among, tec_report_run *run)
                     .pixels = S * S * channels,
                     .small = T * T * channels};
     tec_settings settings = v->settings;
-    settings.data.labels = v->labels;
+    settings.data.labels = (char *)(uintptr_t)v->labels;
     if (!settings.data.train[0]) /* the run had its images from the target store */
         return TEC_OK;
     TEC_TRY(tec_setup_dataset(&v->alone, &settings, true, &c.set));

@@ -39,9 +39,11 @@ static void append(char *text, size_t size, const char *format, ...)
 char *tec_setting_range(const tec_setting *s, char *text, size_t size)
 {
     text[0] = '\0';
-    if (s->type == TEC_SETTING_CHOICE) {
+    if (s->choices) {
         for (const char *c = s->choices; *c; c++)
             append(text, size, "%.*s", *c == '|' ? 3 : 1, *c == '|' ? " | " : c);
+        if (s->type == TEC_SETTING_TEXT)
+            append(text, size, " | FILE");
     } else if (s->type == TEC_SETTING_UINT64) {
         append(text, size, "0 <= x < 2^64");
     } else if (s->type != TEC_SETTING_TEXT && s->type != TEC_SETTING_SWITCH) {

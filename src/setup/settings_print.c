@@ -53,6 +53,16 @@ static void print_choice(const char *choices, int value, FILE *out)
     fwrite(choices, 1, strcspn(choices, "|"), out);
 }
 
+/* Is the text one of the words that the setting may have beside a name? */
+static bool is_choice(const tec_setting *s, const char *text)
+{
+    size_t length = strlen(text);
+    for (const char *word = s->choices; word && length; word = strchr(word, '|'), word += word != NULL)
+        if (!strncmp(word, text, length) && (word[length] == '|' || !word[length]))
+            return true;
+    return false;
+}
+
 static void print_element(const tec_setting *s, const void *value, int element, FILE *out)
 {
     switch (s->type) {
@@ -77,7 +87,10 @@ static void print_element(const tec_setting *s, const void *value, int element, 
         print_number(((const double *)value)[element], out);
         break;
     case TEC_SETTING_TEXT:
-        print_text(*(char *const *)value, out);
+        if (is_choice(s, *(char *const *)value))
+            fputs(*(char *const *)value, out);
+        else
+            print_text(*(char *const *)value, out);
         break;
     }
 }

@@ -22,7 +22,7 @@ bool tec_settings_row(int index, tec_setting_row *out)
     if (index >= tec_settings_count)
         return false;
     const tec_setting *s = &tec_settings_table[index];
-    const char *type = type_of(s);
+    const char *type = s->choices ? "" : type_of(s);
     tec_setting_range(s, range, sizeof range);
     if (s->length > 1)
         snprintf(count, sizeof count, "%s%d ", s->one_for_all ? "1 or " : "", s->length);

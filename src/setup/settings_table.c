@@ -25,14 +25,16 @@
 /* clang-format off */
 const tec_setting tec_settings_table[] = {
     {AT(data, train), TEXT(""),
-     .help = "training images: a folder (with class folders, or unlabelled), a pack of one, a list file (.csv: path,label), "
-             "a file of arrays (.npy, .npz, .h5, each also as FILE:IMAGES or FILE:IMAGES:LABELS, CIFAR's binary form), or an IDX file, "
-             "gzipped or not; what of a folder is no image that is read (JPEG, PNG, WebP, TIFF, GIF, JPEG 2000, BMP, PNM), "
+     .help = "training images: a folder (with class folders, or unlabelled), a pack of one, tar archives (set.tar, "
+             "set.tar/train, data-{000..999}.tar), a list file (.csv: path,label), a file of arrays (.npy, .npz, .h5, each also "
+             "as FILE:IMAGES or FILE:IMAGES:LABELS, CIFAR's binary form), or an IDX file, gzipped or not; what of a folder is no "
+             "image that is read (JPEG, PNG, WebP, TIFF, GIF, JPEG 2000, BMP, PNM), "
              "by name or content, is counted in a warning"},
     {AT(data, val), TEXT(""),
      .help = "validation images, in the same forms"},
-    {AT(data, labels), CHOICE("auto|folders|none", "auto"),
-     .help = "where class labels come from: folders: the first folder level; none: nowhere; auto: whatever is found"},
+    {AT(data, labels), TEXT("auto"), .choices = "auto|folders|none",
+     .help = "where class labels come from: folders: the first folder level; none: nowhere; auto: whatever is found; anything "
+             "else: a file with lines of an image of data.train and its label (CSV, tabs or blanks)"},
     {AT(data, val_labels), TEXT(""),
      .help = "file with the labels of data.val: one a line, in the order of the images' names (as ILSVRC2012's), or lines of "
              "a file and its label (CSV, tabs or blanks); a label is a class of data.train, or a number"},

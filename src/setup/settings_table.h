@@ -28,7 +28,7 @@ typedef struct tec_setting {
     double low, high;
     bool low_open, high_open; /* the bound itself is out of range */
     bool kept;                /* by a run: it is not resumed with another value */
-    const char *choices;      /* "a|b|c" */
+    const char *choices;      /* "a|b|c"; of a text: words that it may be instead of the name of a file */
     const char *default_text; /* as on the command line */
     const char *help;
 } tec_setting;

@@ -8,7 +8,7 @@
 typedef struct viewing {
     tec_comm alone;
     tec_settings settings; /* of the run, changed for its model and images; borrows its texts */
-    int labels;            /* data.labels of the run */
+    const char *labels;    /* data.labels of the run */
     const char *keep;      /* as of tec_setup_pictures */
     char *path;            /* of the checkpoint */
     tec_frozen *frozen;

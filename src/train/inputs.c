@@ -82,8 +82,8 @@ void tec_inputs_stage(const tec_comm *comm, const char *dir, int epochs, tec_inp
     tec_stage_file *file = list_files(in, &count);
     tec_stop_catch(); /* so that a signal during the copying does not leave copies behind */
     if (count == 0)
-        tec_warn("run.stage: there is nothing to copy, as data.train is not a pack and there is no target store; "
-                 "`tec pack` makes a pack");
+        tec_warn("run.stage: there is nothing to copy, as data.train is neither a pack nor tar archives of different "
+                 "names, and there is no target store; `tec pack` makes a pack");
     else if (is_worth_it(comm, in, file, count, epochs))
         tec_stage_open(&in->stage, comm, dir, file, count);
     if (in->stage)

@@ -4,7 +4,9 @@
 #include "../data/pnm.h"
 #include "capture.h"
 #include "folder.h"
+#include "tec/dataset_kept.h"
 #include "tec/files.h"
+#include "tec/log.h"
 #include "tec/text.h"
 
 #include <setjmp.h>
@@ -358,13 +360,113 @@ static void test_limit(void **state)
     tec_dataset_close(train);
 }
 
+/* ---- data.labels=FILE: the file says the classes, too ---- */
+
+static tec_status list_with(const char *labels, tec_dataset **set)
+{
+    char *path = tec_path_join(top, "val");
+    const tec_list_request request = {.path = path,
+                                      .labels = TEC_LABELS_FILE,
+                                      .labels_path = "file",
+                                      .label_text = labels,
+                                      .name = "train",
+                                      .dir = {"", ""}};
+    tec_listed listed;
+    *set = NULL;
+    tec_log_enable(false);
+    tec_status status = tec_dataset_list(&request, &listed);
+    tec_log_enable(true);
+    if (status == TEC_OK)
+        assert_int_equal(tec_dataset_open_taking(set, listed.list, listed.bytes, NULL, 1, 0), TEC_OK);
+    free(listed.state);
+    free(path);
+    return status;
+}
+
+/* The classes of day/1.png, my photo.png, night/1.png, x.001.png, joined by "|". */
+static void assert_file(const char *labels, const char *expected)
+{
+    tec_dataset *set;
+    char *is = tec_string_copy("");
+    if (list_with(labels, &set) != TEC_OK)
+        fail_msg("`%s`: %s", labels, tec_error_message());
+    for (int i = 0; i < IMAGES; i++)
+        tec_string_append(&is, "%s%s", i ? "|" : "", tec_dataset_class_name(set, tec_dataset_label(set, i)));
+    if (strcmp(is, expected) != 0)
+        fail_msg("`%s`: `%s` instead of `%s`", labels, is, expected);
+    tec_dataset_close(set);
+    free(is);
+}
+
+static void test_file(void **state)
+{
+    (void)state;
+    static const char *const same = "cat|big dog|7|cat";
+    static const char *const form[] = {
+        "day/1.png,cat\nmy photo.png,big dog\nnight/1.png,7\nx.001.png,cat\n",
+        "image;label\r\nval/x.001;cat\r\nnight/1;7\r\nmy photo;big dog\r\n./day/1.png;cat\r\n",
+        "cat\tday/1.png\nbig dog\tmy photo.png\n7\tnight/1.png\ncat\tx.001.png\n",
+        "day/1.png cat\nmy photo.png big dog\nnight/1.png 7\nx.001.png cat\n",
+        "day/1.png\tcat\t0\t32\nmy photo.png\tbig dog\t1\t2\nnight/1.png\t7\t3\t4\nx.001.png\tcat\t5\t6\n",
+        "id,file,width,class,by\n1,day/1,9,cat,me\n2,my photo,9,big dog,you\n3,night/1,9,7,me\n4,x.001,9,cat,me\n",
+        "day/1.png cat 1 2\nmy photo.png big dog\nnight/1.png 7\nx.001.png cat 3 4\nother.png cat\n",
+    };
+    for (size_t i = 0; i < sizeof form / sizeof *form; i++)
+        assert_file(form[i], same);
+    assert_file("10 day/1.png\n9 my photo.png\n9 night/1.png\n2 x.001.png\n", "10|9|9|2");
+
+    tec_dataset *set;
+    static const struct {
+        const char *labels, *what;
+    } refused[] = {
+        {"day/1,cat\nx.001,dog\n", "has no label for 2 of the 4 images of "},
+        {"day/1,cat\nx.001,dog\n", "val (my photo.png, ...)"},
+        {"day/1,cat\nday/1,dog\n", "file: lines 1 and 2 give day/1.png two labels, cat and dog"},
+        {"1.png,cat\n", "file:1: `1.png` may be day/1.png or night/1.png: give the path below data.train"},
+        {"a.png,cat\nb.png,cat\n", "no line names an image of "},
+        {"day/1,cat\nx.001,\n", "line 2: no label"},
+        {"day/1,cat,dog\nx.001,cat,dog\n", "has 3 columns, and which of them is the label cannot be told"},
+        {"day/1,1\nmy photo,-1\nnight/1,1\nx.001,1\n", "file: line 2: label -1 is negative"},
+        {"\n", "file is empty"},
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        assert_int_equal(list_with(refused[i].labels, &set), TEC_USER_ERROR);
+        if (!strstr(tec_error_message(), refused[i].what))
+            fail_msg("\"%s\" does not say \"%s\"", tec_error_message(), refused[i].what);
+    }
+}
+
+/* Labels are a part of the fingerprint, but where they are what the folders say. */
+static void test_file_fingerprint(void **state)
+{
+    (void)state;
+    tec_dataset *a, *b, *c;
+    assert_int_equal(list_with("day/1,a\nmy photo,b\nnight/1,a\nx.001,b\n", &a), TEC_OK);
+    assert_int_equal(list_with("x.001 b\nday/1 a\nnight/1 a\nmy photo b\n", &b), TEC_OK);
+    assert_int_equal(list_with("day/1,b\nmy photo,b\nnight/1,a\nx.001,b\n", &c), TEC_OK);
+    assert_true(tec_dataset_fingerprint(a) == tec_dataset_fingerprint(b));
+    assert_true(tec_dataset_fingerprint(a) != tec_dataset_fingerprint(c));
+    tec_dataset_close(a);
+    tec_dataset_close(b);
+    tec_dataset_close(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),   cmocka_unit_test(test_numbers), cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_limit),   cmocka_unit_test(test_tables),  cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_order),   cmocka_unit_test(test_classes), cmocka_unit_test(test_text),
-        cmocka_unit_test(test_folders), cmocka_unit_test(test_adopt),
+        cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_folders),
+        cmocka_unit_test(test_adopt),
+        cmocka_unit_test(test_file),
+        cmocka_unit_test(test_file_fingerprint),
     };
     return cmocka_run_group_tests(tests, make_sets, remove_sets);
 }

@@ -45,7 +45,7 @@ static void test_defaults(void **state)
     assert_string_equal(settings.data.train, "");
     assert_string_equal(settings.run.dir, "runs/default");
     assert_int_equal(settings.data.image_size, 224);
-    assert_int_equal(settings.data.labels, TEC_LABELS_AUTO);
+    assert_string_equal(settings.data.labels, "auto");
     assert_int_equal(settings.data.on_bad_image, TEC_BAD_IMAGE_STOP);
     assert_true(settings.data.mean[0] == 0.485 && settings.data.mean[1] == 0.456 && settings.data.mean[2] == 0.406);
     assert_true(settings.data.std[0] == 0.229 && settings.data.std[2] == 0.225);
