@@ -48,7 +48,8 @@ enum { TEC_RUN_FRESH, TEC_RUN_FINISH };
 /* The keys that say how a command prepares centre crops of images given on its command line. */
 #define TEC_CENTRE_CROP_KEYS                                                                                           \
     "eval.batch", "eval.resize", "eval.crop_pct", "eval.interpolation", "data.workers", "data.prefetch",               \
-        "data.on_bad_image", "data.strict_images", "data.exif_orientation", "run.threads", "run.watchdog_minutes"
+        "data.on_bad_image", "data.strict_images", "data.exif_orientation", "data.bands", "data.range", "run.threads", \
+        "run.watchdog_minutes"
 
 /* What the plans of all commands that train have in common. `now` and `text`, the resolved settings, are borrowed. */
 tec_run_plan tec_job_plan(const tec_invocation *call, const tec_setup_now *now, const char *text,

@@ -81,9 +81,13 @@ static tec_status make_plan(const tec_invocation *call, export_plan *plan)
 
 enum { METADATA = 23 }; /* strings, at most: keys, values, NULL */
 
-static char *three(const double value[3])
+/* A number for each channel, but at least three. */
+static char *numbers(const double *value, int channels)
 {
-    return tec_string_format("%.17g,%.17g,%.17g", value[0], value[1], value[2]);
+    char *text = tec_string_copy("");
+    for (int i = 0; i < (channels > 3 ? channels : 3); i++)
+        tec_string_append(&text, "%s%.17g", i ? "," : "", value[i]);
+    return text;
 }
 
 /* What tensors do not tell, as src/import/sidecar.c reads it; a guess is not passed on as if it were known. Ends with
@@ -101,8 +105,8 @@ static void make_metadata(const tec_import_facts *facts, char *metadata[METADATA
     ENTRY("tec_interpolation", tec_string_copy(tec_interpolation_name(facts->interpolation)));
     ENTRY("tec_norm_eps", tec_string_format("%.17g", facts->config.variant.norm_eps));
     if (facts->normalised) {
-        ENTRY("tec_mean", three(facts->mean));
-        ENTRY("tec_std", three(facts->std));
+        ENTRY("tec_mean", numbers(facts->mean, facts->config.channels));
+        ENTRY("tec_std", numbers(facts->std, facts->config.channels));
     }
     if (facts->classes && facts->preprocessing_from) {
         const tec_preprocessing p = facts->preprocessing; /* auto, 0, auto: depends on the size of images */

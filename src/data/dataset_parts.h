@@ -81,6 +81,7 @@ struct tec_dataset {
     const char *root;            /* what samples are named after: folder or file */
     int channels;                /* that tec_dataset_read delivers */
     bool strict, turn;           /* as of tec_decoding */
+    tec_bands bands;             /* likewise */
     tec_findings *findings;      /* about the samples */
     int64_t total, size;         /* samples there are, samples the limit or tec_dataset_choose leaves */
     int64_t *chosen;             /* [size] their indices, rising; NULL: the limit says */
