@@ -246,14 +246,6 @@ static json_t *json_classes(const tec_check_set *s)
     return all;
 }
 
-static json_t *json_numbers(const double *number, int count)
-{
-    json_t *all = json_array();
-    for (int i = 0; i < count; i++)
-        json_array_append_new(all, json_real(number[i]));
-    return all;
-}
-
 static json_t *json_bands(const tec_check *check, int channels)
 {
     json_t *all = json_array();
@@ -279,8 +271,8 @@ static json_t *json_set(const tec_check_set *s, int channels)
         "width", z.least[1], z.most[1],
         "height", z.least[0], z.most[0],
         "median_shorter_side", z.median,
-        "mean", json_numbers(s->check.mean, channels),
-        "std", json_numbers(s->check.std, channels));
+        "mean", tec_job_numbers_json(s->check.mean, channels),
+        "std", tec_job_numbers_json(s->check.std, channels));
     /* clang-format on */
     if (s->check.band)
         json_object_set_new(set, "bands", json_bands(&s->check, channels));

@@ -34,6 +34,9 @@ json_t *tec_job_evaluation_json(const tec_settings *settings, const tec_evaluati
  * question marks. */
 json_t *tec_job_name_json(const char *name);
 
+/* An array of numbers. */
+json_t *tec_job_numbers_json(const double *number, int count);
+
 /* The options of commands that train, by which `call->option` is indexed; `section` has their recipe. */
 enum { TEC_RUN_FRESH, TEC_RUN_FINISH };
 #define TEC_RUN_OPTIONS(section)                                                                                       \

@@ -149,8 +149,8 @@ static tec_status fail_value(const tec_band_plan *plan, int channel, size_t y, s
 }
 
 /* Scales into out, of every `channels`-th place; returns the first index that is not finite, or count. */
-TEC_CLONES static size_t scale(const double *restrict in, size_t count, double low, double range, float *restrict out,
-                               size_t channels)
+TEC_CLONES static size_t scale_values(const double *restrict in, size_t count, double low, double range,
+                                      float *restrict out, size_t channels)
 {
     bool finite = true;
     for (size_t i = 0; i < count; i++) {
@@ -187,7 +187,8 @@ tec_status tec_band_put(const tec_band_plan *plan, tec_image *out, int channel, 
         widen[plan->sample]((const char *)in + i * step, step, some, value);
         for (size_t k = 0; plan->inverted && k < some; k++)
             value[k] = samples[plan->sample].most - value[k];
-        size_t good = scale(value, some, plan->low, plan->high - plan->low, out->values + at + i * channels, channels);
+        size_t good =
+            scale_values(value, some, plan->low, plan->high - plan->low, out->values + at + i * channels, channels);
         if (good < some)
             return fail_value(plan, channel, y, x + i + good, value[good]);
     }

@@ -56,8 +56,8 @@ __attribute__((always_inline)) static inline void weighted_sum(const float *in, 
  *   in    [rows, width, channels]     row_values from one row to the next
  *   band  [width * channels, LANES]   scratch
  *   out   [rows, count, channels]     out_stride from one row to the next */
-TEC_CLONES static void horizontal_band(const float *in, size_t row_values, int rows, int width, int channels,
-                                       const window *w, int count, float *band, float *out, size_t out_stride)
+TEC_CLONES static void values_horizontal(const float *in, size_t row_values, int rows, int width, int channels,
+                                         const window *w, int count, float *band, float *out, size_t out_stride)
 {
     for (int l = 0; l < LANES; l++) {
         const float *row = in + (size_t)(l < rows ? l : rows - 1) * row_values;
@@ -76,8 +76,8 @@ TEC_CLONES static void horizontal_band(const float *in, size_t row_values, int r
 
 /*   in   rows of `stride` values, padded to a multiple of LANES
  *   out  [count, row_values], not padded */
-TEC_CLONES static void vertical_pass(const float *in, size_t stride, const window *w, int count, float *out,
-                                     size_t row_values)
+TEC_CLONES static void values_vertical(const float *in, size_t stride, const window *w, int count, float *out,
+                                       size_t row_values)
 {
     for (int y = 0; y < count; y++)
         for (size_t i = 0; i < row_values; i += LANES) {
@@ -97,8 +97,8 @@ static void horizontal_pass(const float *in, size_t row_values, int rows, int ch
     window w = window_make(filter, x);
     float *band = tec_allocate((size_t)x->in * (size_t)channels * LANES * sizeof *band);
     for (int y = 0; y < rows; y += LANES)
-        horizontal_band(in + (size_t)y * row_values, row_values, rows - y < LANES ? rows - y : LANES, x->in, channels,
-                        &w, x->count, band, out + (size_t)y * out_stride, out_stride);
+        values_horizontal(in + (size_t)y * row_values, row_values, rows - y < LANES ? rows - y : LANES, x->in, channels,
+                          &w, x->count, band, out + (size_t)y * out_stride, out_stride);
     free(band);
     window_free(&w);
 }
@@ -128,7 +128,7 @@ void tec_resample_values(const float *in, size_t row_values, int channels, tec_f
         memcpy(between + (size_t)i * stride, start + (size_t)i * row_values + (size_t)x.begin * (size_t)channels,
                out_values * sizeof *out);
     if (resize_y) {
-        vertical_pass(between, stride, &w, y.count, out, out_values);
+        values_vertical(between, stride, &w, y.count, out, out_values);
         free(between);
         window_free(&w);
     }

@@ -141,6 +141,18 @@ static void read_metadata_normalisation(const tec_import *import, import_sidecar
     free(means);
 }
 
+/* Files without them are of runs with the defaults, or of other programs. */
+static void read_metadata_bands(const tec_import *import, import_sidecar *said)
+{
+    char *range = metadata_of(import, "tec_range"), *chosen = metadata_of(import, "tec_bands");
+    if (range || chosen) {
+        snprintf(said->bands.range, sizeof said->bands.range, "%s", range ? range : "bytes");
+        snprintf(said->bands.chosen, sizeof said->bands.chosen, "%s", chosen ? chosen : "");
+    }
+    free(chosen);
+    free(range);
+}
+
 /* What a JSON file beside it says, which somebody may have changed, comes first. */
 static void read_metadata_preprocessing(const tec_import *import, import_sidecar *said)
 {
@@ -166,6 +178,7 @@ static void read_metadata(const tec_import *import, import_sidecar *said)
     free(software);
     read_numbers(import, said);
     read_metadata_normalisation(import, said);
+    read_metadata_bands(import, said);
     read_metadata_preprocessing(import, said);
     int activation = word_of(import, "tec_activation", TEC_ACTIVATION_WORDS);
     int interpolation = word_of(import, "tec_interpolation", TEC_INTERPOLATION_WORDS);
