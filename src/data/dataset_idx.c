@@ -270,6 +270,7 @@ static const char *item_entry(const tec_dataset *set, int64_t index, int64_t *cr
 const tec_dataset_kind tec_dataset_idx = {
     .title = "tec-list 1 idx",
     .one_size = true,
+    .one_band = true,
     .matches = matches,
     .scan = scan,
     .open = open_images,

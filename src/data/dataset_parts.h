@@ -35,6 +35,7 @@ const char *tec_list_next(tec_list_cursor *cursor);
 typedef struct tec_dataset_kind {
     const char *title; /* the first text of its lists; of another kind: that one opens them, and only scan is there */
     bool one_size;     /* all images have the same */
+    bool one_band;     /* they are grey: of 1 channel or, repeated, 3, and of 8 bits */
 
     /* Is `path` such a set? The first kind of the table that says yes scans it, so that kinds which look inside a
      * folder or file come before those which take any. info: of stat. */
@@ -49,6 +50,9 @@ typedef struct tec_dataset_kind {
     void (*close)(void *own);
 
     void (*name)(const tec_dataset *set, int64_t index, char *text, size_t size);
+
+    /* Pixels of set->channels, as set->bands chooses, which are widened where set->bands asks for it; or values. Files of
+     * images are decoded by tec_dataset_decode; arrays of any numbers may go through image_bands.h. */
     tec_status (*read)(const tec_dataset *set, int64_t index, tec_image *out);
 
     /* The class that the list says, where set->label does not; -1: it says none. NULL: as if it did not. */
