@@ -93,6 +93,7 @@ def other_files():
     rgb, grey = U16[:, :, :3], U16[:, :, :1]
     small = (grey.astype(int) * 1000 // 65535).astype(np.uint16)
     yield "grey.png", png(grey, 0), grey
+    yield "deep.jp2", saved(Image.fromarray(U16[:, :, 0]), "JPEG2000"), grey
     yield "rgb.png", png(rgb, 2), rgb
     yield "grey_alpha.png", png(U16[:, :, :2], 4), U16[:, :, :2]
     yield "rgba.png", png(U16[:, :, :4], 6), U16[:, :, :4]

@@ -228,6 +228,15 @@ static void assert_refused(const char *name, int channels, const tec_bands *band
         fail_msg("\"%s\" does not say \"%s\"", tec_error_message(), what);
 }
 
+/* Can it be decoded as 8-bit grey? */
+static bool decode_plain(const char *name)
+{
+    tec_image got;
+    bool can = decode(&got, name, 1, &(tec_bands){0}) == TEC_OK;
+    tec_image_free(&got);
+    return can;
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -241,6 +250,8 @@ static void test_refused(void **state)
                    "values of 16 bits, and data.range is bytes: set data.range=type, which divides");
     assert_refused("bytes.pgm", 1, &bytes,
                    "PNM with values of 16 bits (0 to 1000): convert it to 8, or set data.range");
+    assert_refused("deep.jp2", 1, &type,
+                   decode_plain("deep.jp2") ? "values of more than 8 bits, of which 8 are read" : "lacks");
     if (is_lacking())
         return;
     assert_refused("u16.tif", 3, &type,
