@@ -288,9 +288,10 @@ static void make_companions(const export_plan *plan, const tec_import_facts *fac
         model = timm_json(plan, facts);
     c[0] = (companion){"config.json", model};
     if (hf && facts->normalised && facts->bands.range[0] && strcmp(facts->bands.range, "bytes") != 0)
-        tec_warn("images were scaled by data.range=%s, which preprocessor_config.json cannot say: what is normalised by its "
-                 "image_mean and image_std has to be scaled so before",
-                 facts->bands.range);
+        tec_warn(
+            "images were scaled by data.range=%s, which preprocessor_config.json cannot say: what is normalised by its "
+            "image_mean and image_std has to be scaled so before",
+            facts->bands.range);
     c[1] = (companion){"preprocessor_config.json", hf && facts->normalised ? preprocessor_json(facts) : NULL};
 }
 
