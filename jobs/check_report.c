@@ -5,6 +5,7 @@
 
 #include "tec/json.h"
 #include "tec/memory.h"
+#include "tec/minmax.h"
 #include "tec/text.h"
 #include "tec/version.h"
 
@@ -67,15 +68,64 @@ static void print_sizes(const tec_check *check, int side)
     printf("\n");
 }
 
+/* "[0.4, 0.5]", or one number; fixed: with four digits behind the point. */
+static void print_numbers(bool fixed, const double *number, int count)
+{
+    printf("%s", count > 1 ? "[" : "");
+    for (int i = 0; i < count; i++) {
+        printf("%s", i ? ", " : "");
+        printf(fixed ? "%.4f" : "%.4g", number[i]);
+    }
+    printf("%s", count > 1 ? "]" : "");
+}
+
+static void print_mean(bool fixed, const double *mean, const double *std, int channels)
+{
+    printf("mean: ");
+    print_numbers(fixed, mean, channels);
+    printf(", std: ");
+    print_numbers(fixed, std, channels);
+    printf("}\n");
+}
+
+/* A range for the values of all bands, and their mean and deviation in it. */
+static void print_proposal(const tec_check *check, int channels)
+{
+    double low = check->band[0].low, high = check->band[0].high;
+    double mean[TEC_BANDS_MOST], std[TEC_BANDS_MOST];
+    for (int c = 1; c < channels; c++) {
+        low = tec_min_double(low, check->band[c].low);
+        high = tec_max_double(high, check->band[c].high);
+    }
+    if (!(low < high))
+        return;
+    for (int c = 0; c < channels; c++) {
+        mean[c] = (check->mean[c] - low) / (high - low);
+        std[c] = check->std[c] / (high - low);
+    }
+    const double unit = check->high - check->low;
+    printf("  or        data: {range: \"%.6g,%.6g\", ", check->low + low * unit, check->low + high * unit);
+    print_mean(false, mean, std, channels);
+}
+
+static void print_bands(const tec_check *check, int channels)
+{
+    for (int c = 0; c < channels; c++) {
+        const tec_check_band *b = &check->band[c];
+        printf("  band %-4d %.6g to %.6g, 2 %% below %.4g, 2 %% above %.4g, mean %.4g, deviation %.4g\n", c + 1,
+               b->least, b->most, b->low, b->high, b->mean, b->std);
+    }
+}
+
 /* Ready for the settings. */
 static void print_colours(const tec_check *check, int channels)
 {
-    const double *m = check->mean, *s = check->std;
-    if (channels == 1)
-        printf("  settings  data: {mean: %.4f, std: %.4f}\n", m[0], s[0]);
-    else
-        printf("  settings  data: {mean: [%.4f, %.4f, %.4f], std: [%.4f, %.4f, %.4f]}\n", m[0], m[1], m[2], s[0], s[1],
-               s[2]);
+    if (check->band)
+        print_bands(check, channels);
+    printf("  settings  data: {");
+    print_mean(!check->band, check->mean, check->std, channels);
+    if (check->band && check->scales == 1)
+        print_proposal(check, channels);
 }
 
 void tec_check_print(const tec_check_set *s, int channels, int side)
@@ -196,11 +246,15 @@ static json_t *json_classes(const tec_check_set *s)
     return all;
 }
 
-static json_t *json_numbers(const double *number, int count)
+static json_t *json_bands(const tec_check *check, int channels)
 {
     json_t *all = json_array();
-    for (int i = 0; i < count; i++)
-        json_array_append_new(all, json_real(number[i]));
+    for (int c = 0; c < channels; c++) {
+        const tec_check_band *b = &check->band[c];
+        json_array_append_new(all, json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "minimum", b->least, "maximum", b->most,
+                                             "percentile_2", b->low, "percentile_98", b->high, "mean", b->mean, "std",
+                                             b->std));
+    }
     return all;
 }
 
@@ -208,7 +262,7 @@ static json_t *json_set(const tec_check_set *s, int channels)
 {
     tec_check_sizes z = tec_check_measure(&s->check, 0);
     /* clang-format off */
-    return json_pack("{s:o, s:I, s:I, s:o, s:o, s:[i,i], s:[i,i], s:i, s:o, s:o}",
+    json_t *set = json_pack("{s:o, s:I, s:I, s:o, s:o, s:[i,i], s:[i,i], s:i, s:o, s:o}",
         "path", tec_job_name_json(s->path),
         "images", (json_int_t)s->check.images,
         "readable", (json_int_t)s->check.readable,
@@ -217,9 +271,12 @@ static json_t *json_set(const tec_check_set *s, int channels)
         "width", z.least[1], z.most[1],
         "height", z.least[0], z.most[0],
         "median_shorter_side", z.median,
-        "mean", json_numbers(s->check.mean, channels),
-        "std", json_numbers(s->check.std, channels));
+        "mean", tec_job_numbers_json(s->check.mean, channels),
+        "std", tec_job_numbers_json(s->check.std, channels));
     /* clang-format on */
+    if (s->check.band)
+        json_object_set_new(set, "bands", json_bands(&s->check, channels));
+    return set;
 }
 
 static json_t *json_twins(const tec_check_set *sets, const tec_check_twin *twin, int64_t twins)

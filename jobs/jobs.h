@@ -34,6 +34,9 @@ json_t *tec_job_evaluation_json(const tec_settings *settings, const tec_evaluati
  * question marks. */
 json_t *tec_job_name_json(const char *name);
 
+/* An array of numbers. */
+json_t *tec_job_numbers_json(const double *number, int count);
+
 /* The options of commands that train, by which `call->option` is indexed; `section` has their recipe. */
 enum { TEC_RUN_FRESH, TEC_RUN_FINISH };
 #define TEC_RUN_OPTIONS(section)                                                                                       \
@@ -48,7 +51,8 @@ enum { TEC_RUN_FRESH, TEC_RUN_FINISH };
 /* The keys that say how a command prepares centre crops of images given on its command line. */
 #define TEC_CENTRE_CROP_KEYS                                                                                           \
     "eval.batch", "eval.resize", "eval.crop_pct", "eval.interpolation", "data.workers", "data.prefetch",               \
-        "data.on_bad_image", "data.strict_images", "data.exif_orientation", "run.threads", "run.watchdog_minutes"
+        "data.on_bad_image", "data.strict_images", "data.exif_orientation", "data.bands", "data.range", "run.threads", \
+        "run.watchdog_minutes"
 
 /* What the plans of all commands that train have in common. `now` and `text`, the resolved settings, are borrowed. */
 tec_run_plan tec_job_plan(const tec_invocation *call, const tec_setup_now *now, const char *text,

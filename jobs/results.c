@@ -107,21 +107,29 @@ tec_status tec_job_check_output(const tec_comm *comm, const tec_invocation *call
     return tec_comm_agree(comm, comm->rank == 0 && path ? check_output(call, path) : TEC_OK);
 }
 
+json_t *tec_job_numbers_json(const double *number, int count)
+{
+    json_t *all = json_array();
+    for (int i = 0; i < count; i++)
+        json_array_append_new(all, json_real(number[i]));
+    return all;
+}
+
 json_t *tec_job_evaluation_json(const tec_settings *settings, const tec_evaluation *evaluation,
                                 const tec_evaluated *about)
 {
     const tec_features *train = &evaluation->train, *val = &evaluation->val;
-    const double *mean = about->normalisation.mean, *std = about->normalisation.std;
+    const int numbers = about->channels > 3 ? about->channels : 3;
     /* clang-format off */
-    json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:[f,f,f], s:[f,f,f], s:I, s:I, s:I, s:I, s:i, s:i, s:s}",
+    json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:o, s:o, s:I, s:I, s:I, s:I, s:i, s:i, s:s}",
         "model", about->model,
         "pooling", tec_pooling_name(about->pooling),
         "train", about->train,
         "val", about->val,
         "image_size", about->image_size,
         "channels", about->channels,
-        "mean", mean[0], mean[1], mean[2],
-        "std", std[0], std[1], std[2],
+        "mean", tec_job_numbers_json(about->normalisation.mean, numbers),
+        "std", tec_job_numbers_json(about->normalisation.std, numbers),
         "training_images", (json_int_t)train->total,
         "training_images_skipped", (json_int_t)train->skipped,
         "test_images", (json_int_t)val->total,

@@ -79,11 +79,15 @@ static tec_status make_plan(const tec_invocation *call, export_plan *plan)
 
 /* -- metadata -- */
 
-enum { METADATA = 23 }; /* strings, at most: keys, values, NULL */
+enum { METADATA = 27 }; /* strings, at most: keys, values, NULL */
 
-static char *three(const double value[3])
+/* A number for each channel, but at least three. */
+static char *numbers(const double *value, int channels)
 {
-    return tec_string_format("%.17g,%.17g,%.17g", value[0], value[1], value[2]);
+    char *text = tec_string_copy("");
+    for (int i = 0; i < (channels > 3 ? channels : 3); i++)
+        tec_string_append(&text, "%s%.17g", i ? "," : "", value[i]);
+    return text;
 }
 
 /* What tensors do not tell, as src/import/sidecar.c reads it; a guess is not passed on as if it were known. Ends with
@@ -101,9 +105,13 @@ static void make_metadata(const tec_import_facts *facts, char *metadata[METADATA
     ENTRY("tec_interpolation", tec_string_copy(tec_interpolation_name(facts->interpolation)));
     ENTRY("tec_norm_eps", tec_string_format("%.17g", facts->config.variant.norm_eps));
     if (facts->normalised) {
-        ENTRY("tec_mean", three(facts->mean));
-        ENTRY("tec_std", three(facts->std));
+        ENTRY("tec_mean", numbers(facts->mean, facts->config.channels));
+        ENTRY("tec_std", numbers(facts->std, facts->config.channels));
     }
+    if (strcmp(facts->bands.range, "") != 0 && strcmp(facts->bands.range, "bytes") != 0)
+        ENTRY("tec_range", tec_string_copy(facts->bands.range));
+    if (facts->bands.chosen[0])
+        ENTRY("tec_bands", tec_string_copy(facts->bands.chosen));
     if (facts->classes && facts->preprocessing_from) {
         const tec_preprocessing p = facts->preprocessing; /* auto, 0, auto: depends on the size of images */
         ENTRY("tec_resize", tec_string_copy(tec_resize_name(p.resize)));
@@ -142,12 +150,12 @@ static json_t *preprocessor_json(const tec_import_facts *facts)
 {
     static const int resample[] = {[TEC_FILTER_BICUBIC] = 3, [TEC_FILTER_BILINEAR] = 2, [TEC_FILTER_LANCZOS] = 1};
     const int size = facts->config.image_size;
-    const double *mean = facts->mean, *std = facts->std;
+    const int channels = facts->config.channels > 3 ? facts->config.channels : 3;
     const tec_preprocessing p = tec_preprocessing_complete(facts->preprocessing, tec_preprocessing_mae(size));
     const int resized = p.resize == TEC_RESIZE_WHOLE ? size : tec_preprocessing_resized(p, size);
     json_t *to = p.resize == TEC_RESIZE_SQUASH ? json_pack("{s:i, s:i}", "height", resized, "width", resized)
                                                : json_pack("{s:i}", "shortest_edge", resized);
-    return json_pack("{s:b, s:s, s:b, s:b, s:f, s:b, s:o, s:i, s:b, s:{s:i, s:i}, s:[f,f,f], s:[f,f,f]}",
+    return json_pack("{s:b, s:s, s:b, s:b, s:f, s:b, s:o, s:i, s:b, s:{s:i, s:i}, s:o, s:o}",
         "tec_defaults", facts->preprocessing_from == NULL, /* nobody has said how images are resized */
         "image_processor_type", p.resize == TEC_RESIZE_SQUASH ? "DeiTImageProcessor" : "BitImageProcessor",
         "do_normalize", 1,
@@ -158,8 +166,8 @@ static json_t *preprocessor_json(const tec_import_facts *facts)
         "resample", resample[p.filter],
         "do_center_crop", 1,
         "crop_size", "height", size, "width", size,
-        "image_mean", mean[0], mean[1], mean[2],
-        "image_std", std[0], std[1], std[2]);
+        "image_mean", tec_job_numbers_json(facts->mean, channels),
+        "image_std", tec_job_numbers_json(facts->std, channels));
 }
 /* clang-format on */
 
@@ -210,14 +218,6 @@ static const char *untold_to_timm(const tec_vit_variant *v)
                                  : NULL;
 }
 
-static json_t *channels_json(const double *value, int channels)
-{
-    json_t *list = json_array();
-    for (int i = 0; i < channels; i++)
-        json_array_append_new(list, json_real(value[i]));
-    return list;
-}
-
 /* timm truncates width * mlp_ratio, and the ratio has 15 digits in JSON: it is rounded up. */
 static double timm_mlp_ratio(const tec_model_config *c)
 {
@@ -263,8 +263,8 @@ static json_t *timm_json(const export_plan *plan, const tec_import_facts *facts)
         "interpolation", tec_filter_name(p.filter),
         "first_conv", "patch_embed.proj",
         "classifier", "head",
-        "mean", channels_json(facts->mean, c->channels),
-        "std", channels_json(facts->std, c->channels));
+        "mean", tec_job_numbers_json(facts->mean, c->channels),
+        "std", tec_job_numbers_json(facts->std, c->channels));
     return json_pack("{s:b, s:s, s:i, s:i, s:s, s:o, s:o, s:o}",
         "tec_defaults", facts->preprocessing_from == NULL, /* as in preprocessor_json */
         "architecture", "vit_base_patch16_224", /* whose every size the arguments replace */
@@ -287,6 +287,11 @@ static void make_companions(const export_plan *plan, const tec_import_facts *fac
     if (is_for_timm(plan, facts) && !untold_to_timm(&facts->config.variant))
         model = timm_json(plan, facts);
     c[0] = (companion){"config.json", model};
+    if (hf && facts->normalised && facts->bands.range[0] && strcmp(facts->bands.range, "bytes") != 0)
+        tec_warn(
+            "images were scaled by data.range=%s, which preprocessor_config.json cannot say: what is normalised by its "
+            "image_mean and image_std has to be scaled so before",
+            facts->bands.range);
     c[1] = (companion){"preprocessor_config.json", hf && facts->normalised ? preprocessor_json(facts) : NULL};
 }
 

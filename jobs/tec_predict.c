@@ -32,6 +32,7 @@ typedef struct classifier {
     tec_normalisation normalisation;
     tec_preprocessing preprocessing;
     bool upright;             /* images are turned by their EXIF data */
+    tec_import_bands bands;   /* as in training */
     char *names;              /* of the classes, each ended by a 0 byte in the place of a line feed */
     const char **class_names; /* [classes] */
 } classifier;
@@ -54,6 +55,7 @@ typedef struct found {
     tec_normalisation normalisation;
     tec_preprocessing preprocessing;
     bool upright;
+    tec_import_bands bands;
 } found;
 
 static tec_status recognise(const tec_settings *settings, const char *path, found *out)
@@ -74,6 +76,7 @@ static tec_status recognise(const tec_settings *settings, const char *path, foun
         memcpy(out->normalisation.std, facts->std, sizeof facts->std);
         out->preprocessing = facts->preprocessing;
         out->upright = facts->upright;
+        out->bands = facts->bands;
     }
     tec_import_close(import);
     return status == TEC_OK ? tec_checkpoint_read_config(path, &out->config) : status;
@@ -105,6 +108,7 @@ static tec_status open_classifier(const tec_comm *comm, const tec_settings *sett
     out->normalisation = f.normalisation;
     out->preprocessing = f.preprocessing;
     out->upright = f.upright;
+    out->bands = f.bands;
     out->batch = tec_min_int(settings->eval.batch, tec_model_micro_batch(&f.config, settings->eval.batch));
     TEC_TRY(
         tec_comm_agree(comm, tec_model_create(&out->model, &f.config, out->batch, tec_model_patches(&f.config), 0)));
@@ -211,6 +215,10 @@ static tec_status open_images(const tec_comm *comm, tec_settings *settings, cons
     settings->data.max_val = 0;
     if (!tec_settings_given(settings, "data", "exif_orientation"))
         settings->data.exif_orientation = by->upright ? TEC_EXIF_APPLY : TEC_EXIF_IGNORE;
+    if (by->bands.range[0] && !tec_settings_given(settings, "data", "range"))
+        settings->data.range = (char *)(uintptr_t)by->bands.range;
+    if (by->bands.range[0] && !tec_settings_given(settings, "data", "bands"))
+        settings->data.bands = (char *)(uintptr_t)by->bands.chosen;
     if (by->upright)
         tec_log("EXIF orientation of images: %s (data.exif_orientation; applied when the model was validated)",
                 settings->data.exif_orientation == TEC_EXIF_APPLY ? "applied" : "ignored");
@@ -313,7 +321,7 @@ const tec_command tec_command_predict = {
         "probability, then the next four. As CSV the columns are image, class, probability, class2, probability2, ...; "
         "as JSON lines a line is an object with image, class, probability and top5, an array of class and probability.\n\n"
         "Images are prepared as `tec finetune` prepared those of data.val, which the checkpoint tells; eval.resize, "
-        "eval.crop_pct, eval.interpolation and data.exif_orientation choose otherwise. eval.batch images are computed "
+        "eval.crop_pct, eval.interpolation, data.bands, data.range and data.exif_orientation choose otherwise. eval.batch images are computed "
         "at once, fewer if the model is large. With data.on_bad_image=skip, images that cannot be decoded have no line, and it "
         "is a mistake if none is left.",
     .options = options,

@@ -24,8 +24,11 @@ static tec_status check_base(const tec_settings *settings, const tec_model_confi
 {
     int L = tec_model_patches(base);
     if (base->channels != settings->data.channels)
-        return tec_fail(TEC_USER_ERROR, "base.model %s takes %d-channel images, but data.channels is %d",
-                        settings->base.model, base->channels, settings->data.channels);
+        return tec_fail(TEC_USER_ERROR,
+                        "base.model %s takes %d-channel images, but data.channels is %d: set data.channels=%d, and "
+                        "data.bands if images have more bands, or train a base of %d channels (pretrain.objective=mae)",
+                        settings->base.model, base->channels, settings->data.channels, base->channels,
+                        settings->data.channels);
     if (base->variant.no_class_token)
         return tec_fail(TEC_USER_ERROR,
                         "base.model %s has no class token, whose attention is one of the targets: "

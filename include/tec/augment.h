@@ -59,15 +59,15 @@ char *tec_preprocessing_describe(tec_preprocessing preprocessing, int size);
 
 /* The view for evaluation; what `preprocessing` leaves open is done as MAE does. Returns TEC_OK.
  *
- *   out  [S, S, c] */
-tec_status tec_view_center(const tec_image *image, const tec_preprocessing *preprocessing, int size, uint8_t *out);
+ *   out  [S, S, c]  uint8_t or, where the image has values, float */
+tec_status tec_view_center(const tec_image *image, const tec_preprocessing *preprocessing, int size, void *out);
 
 /* Cuts `view` out of the image, resizes it and mirrors it: bit for bit what torchvision makes of a PIL image,
- * image.crop(view).resize((S, S), BICUBIC). Nothing outside the crop has an influence. TEC_USER_ERROR: the view does
- * not lie inside the image.
+ * image.crop(view).resize((S, S), BICUBIC). Nothing outside the crop has an influence. Values are resized in floats, as
+ * images of mode F. TEC_USER_ERROR: the view does not lie inside the image.
  *
- *   out  [S, S, c] */
-tec_status tec_view_render(const tec_image *image, const tec_view *view, int size, uint8_t *out);
+ *   out  [S, S, c]  uint8_t or, where the image has values, float */
+tec_status tec_view_render(const tec_image *image, const tec_view *view, int size, void *out);
 
 /* Pillow's bicubic resize of a part of an image. Returns TEC_OK.
  *
@@ -78,7 +78,7 @@ tec_status tec_resize_bicubic(const uint8_t *in, int height, int width, int chan
 
 /* How a model's images are normalised, by channel. */
 typedef struct tec_normalisation {
-    double mean[3], std[3];
+    double mean[TEC_BANDS_MOST], std[TEC_BANDS_MOST];
 } tec_normalisation;
 
 /* out = (pixels / 255 - mean) / std, by channel.
@@ -87,6 +87,10 @@ typedef struct tec_normalisation {
  *   mean, std  [c]
  *   out        [c, S, S] */
 void tec_pixels_normalize(const uint8_t *pixels, int size, int channels, const double *mean, const double *std,
+                          real *out);
+
+/* out = (values - mean) / std, by channel; shapes likewise. */
+void tec_values_normalize(const float *values, int size, int channels, const double *mean, const double *std,
                           real *out);
 
 #endif

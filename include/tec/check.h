@@ -14,12 +14,23 @@ typedef struct tec_check_image {
     int32_t height, width;
 } tec_check_image;
 
+/* The values of a band, scaled by data.range, where images have them (tec_image.values). */
+typedef struct tec_check_band {
+    double least, most;
+    double low, high; /* about the 2nd and the 98th percentile; each image counts alike, whatever its size */
+    double mean, std; /* likewise */
+} tec_check_band;
+
 typedef struct tec_check {
     int64_t images;         /* N, all of them */
     tec_check_image *image; /* [N] on rank 0, NULL on the others; owned */
     tec_skipped bad;        /* on rank 0: the images that could not be read, and why */
     int64_t readable;       /* on every rank, as what follows */
-    double mean[3], std[3]; /* of pixel / 255, by channel; each image counts alike, whatever its size */
+    double mean[TEC_BANDS_MOST],
+        std[TEC_BANDS_MOST]; /* of pixel / 255, by channel; each image counts alike, whatever its size */
+    tec_check_band *band;    /* [channels] of values, on every rank, owned; NULL: pixels, or no image */
+    int scales;              /* 1: all images have the same values of the file at 0 and 1, and these are: */
+    double low, high;
 } tec_check;
 
 /* Collective; every rank returns the same status. Reads every image, `channels` as the set was opened for; `what` names

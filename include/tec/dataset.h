@@ -56,7 +56,7 @@ tec_status tec_dataset_scan(const char *path, tec_label_mode labels, char **list
 tec_status tec_dataset_scan_skipping(const char *path, tec_label_mode labels, char **list, size_t *bytes);
 
 /* On every rank: opens what tec_dataset_scan has listed. Reads no directory; reads IDX files into memory. `channels` (1
- * or 3) is what tec_dataset_read delivers. `limit` > 0 keeps only so many samples, evenly spaced over the list, so that
+ * to TEC_BANDS_MOST) is what tec_dataset_read delivers. `limit` > 0 keeps only so many samples, evenly spaced over the list, so that
  * all classes stay represented. TEC_USER_ERROR: an IDX file that is truncated, damaged or longer than its header says,
  * or whose number of labels differs. TEC_SYSTEM_ERROR: a damaged list, an array that is not as it was listed. */
 tec_status tec_dataset_open(tec_dataset **out, const char *list, size_t bytes, int channels, int64_t limit);
@@ -112,6 +112,14 @@ tec_status tec_dataset_read(const tec_dataset *set, int64_t sample, tec_image *o
 /* How images are decoded from now on, apart from their channels: strictly, turned upright (tec_decoding); without this
  * call, neither. Turning changes the fingerprint, but of IDX files and arrays. Before the first read. */
 void tec_dataset_decode_as(tec_dataset *set, bool strict, bool turn);
+
+/* Which bands of images are taken, and how their values are scaled, from now on; without this call, 8-bit images as they
+ * are. What is not the default changes the fingerprint. Before the first read. TEC_USER_ERROR: an IDX file, whose images
+ * have one band, and another number of channels than 1 or 3, or a choice of bands. */
+tec_status tec_dataset_take_bands(tec_dataset *set, const tec_bands *bands);
+
+/* Does tec_dataset_read deliver values and not pixels? */
+bool tec_dataset_has_values(const tec_dataset *set);
 
 /* What tec_dataset_read has found so far. */
 tec_findings *tec_dataset_findings(const tec_dataset *set);

@@ -7,6 +7,7 @@
 #ifndef TEC_FEATURE_FILE_H
 #define TEC_FEATURE_FILE_H
 
+#include "tec/bands.h"
 #include "tec/checkpoint.h"
 #include "tec/error.h"
 #include "tec/real.h"
@@ -35,7 +36,7 @@ typedef struct tec_feature_spec {
     bool norm;           /* after the model's final norm */
     int type;            /* tec_feature_type */
     int image_size, channels;
-    double mean[3], std[3];
+    double mean[TEC_BANDS_MOST], std[TEC_BANDS_MOST];
     int resize; /* tec_resize, not AUTO; and so are the next two */
     double crop_pct;
     int interpolation;  /* tec_filter */
@@ -45,7 +46,7 @@ typedef struct tec_feature_spec {
 /* A member in which two of them differ. */
 typedef struct tec_feature_difference {
     const char *name, *setting; /* its attribute; the setting that decides */
-    char a[160], b[160];        /* both values */
+    char a[1200], b[1200];      /* both values */
 } tec_feature_difference;
 
 /* Do they differ, and in what first? `alike`: only in what makes rows comparable, which data set, batch and storage type

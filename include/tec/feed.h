@@ -48,12 +48,13 @@ typedef struct tec_feed_view {
 /* A sample ready for the model. Pointers lead into the feed's memory and are valid as long as the batch. */
 typedef struct tec_feed_item {
     int64_t sample;
-    int view;        /* as requested */
-    int index;       /* of its request within the batch */
-    real *image;     /* [c, S, S] normalised */
-    uint8_t *square; /* [S, S, c] before that; set for `attach` and, with keep_squares, in batches; else NULL */
-    tec_view crop;   /* meaningless for TEC_VIEW_CENTER and TEC_VIEW_GIVEN_SQUARE */
-    void *attached;  /* [attached_bytes], aligned as `real` */
+    int view;       /* as requested */
+    int index;      /* of its request within the batch */
+    real *image;    /* [c, S, S] normalised */
+    void *square;   /* [S, S, c] before that; set for `attach` and, with keep_squares, in batches; else NULL.
+                      * uint8_t or, if tec_dataset_has_values, float */
+    tec_view crop;  /* meaningless for TEC_VIEW_CENTER and TEC_VIEW_GIVEN_SQUARE */
+    void *attached; /* [attached_bytes], aligned as `real` */
 } tec_feed_item;
 
 /* Fills in the requests of the next batch, at most settings.batch, and returns how many; 0: there are no more, and

@@ -30,11 +30,17 @@ typedef enum tec_interpolation {
 #define TEC_INTERPOLATION_WORDS "antialias|plain|offset|corners" /* in the order of tec_interpolation */
 const char *tec_interpolation_name(tec_interpolation interpolation);
 
+/* What data.range and data.bands were in a run; range "": not known. */
+typedef struct tec_import_bands {
+    char range[64], chosen[400];
+} tec_import_bands;
+
 /* How the images of a run were prepared. */
 typedef struct tec_import_images {
-    double mean[3], std[3];
+    double mean[TEC_BANDS_MOST], std[TEC_BANDS_MOST];
     tec_preprocessing preprocessing; /* of evaluation */
     bool upright;                    /* turned by the orientation in their EXIF data */
+    tec_import_bands bands;
 } tec_import_images;
 
 /* What the user says about a model file (base.heads and so on); 0, NULL: nothing. */
@@ -43,8 +49,8 @@ typedef struct tec_import_options {
     double norm_eps;
     int activation, interpolation; /* 1 + tec_activation, 1 + tec_interpolation */
     const char *architecture;      /* its name in timm; "vit": a plain ViT */
-    const char *about;      /* the file that this is said of; of another one, if it is our own, none of it is heeded */
-    double mean[3], std[3]; /* of the images; std[0] 0: not given */
+    const char *about; /* the file that this is said of; of another one, if it is our own, none of it is heeded */
+    double mean[TEC_BANDS_MOST], std[TEC_BANDS_MOST]; /* of the images; std[0] 0: not given */
 
     /* Reads from the resolved settings of a run, YAML that one of our checkpoints holds, how its images were
      * prepared. False: they cannot be read. NULL: that remains unknown. */
@@ -59,10 +65,11 @@ typedef struct tec_import_facts {
     char architecture[80];   /* its name in timm, if something says so; "" */
     char prefix[200];        /* what precedes every name: "teacher.backbone.", or "" */
     bool normalised;         /* are mean and std known? */
-    double mean[3], std[3];
+    double mean[TEC_BANDS_MOST], std[TEC_BANDS_MOST];
     tec_interpolation interpolation;
     tec_preprocessing preprocessing; /* of evaluation, as a sidecar or a classifier of ours says; else zero */
     bool upright;                    /* images were turned by their EXIF data, as a classifier of ours says */
+    tec_import_bands bands;          /* as a checkpoint of ours says */
     const char *heads_from, *norm_eps_from, *mean_from; /* "base.heads", "config.json", "width / 64" */
     const char *activation_from, *interpolation_from, *preprocessing_from; /* the last NULL: nothing says so */
     bool heads_known, activation_known;                                    /* false: a guess */

@@ -46,7 +46,8 @@ typedef struct tec_settings {
         bool strict_images;
         int exif_orientation; /* tec_exif_orientation: ignore | apply */
         int image_size, channels;
-        double mean[3], std[3]; /* default: ImageNet's, or 0.5 with 1 channel */
+        char *bands, *range; /* texts of tec_bands_parse_chosen and tec_bands_parse_range */
+        double mean[TEC_BANDS_MOST], std[TEC_BANDS_MOST]; /* default: ImageNet's, or 0.5 unless there are 3 channels */
         double crop_scale[2], crop_ratio[2];
         bool flip;
         int64_t max_train, max_val; /* 0: all */
@@ -61,13 +62,13 @@ typedef struct tec_settings {
         int decoder_width, decoder_depth, decoder_heads;
     } model;
     struct {
-        char *model;            /* a model file */
-        int heads;              /* of base.model or eval.model, if its file does not say; 0: it does */
-        double norm_eps;        /* likewise */
-        int activation;         /* likewise: 0, or 1 + tec_activation */
-        int interpolation;      /* of its positions; 0: as the family's own code, or 1 + tec_interpolation */
-        char *architecture;     /* its name in timm; "": as a file beside it says */
-        double mean[3], std[3]; /* normalisation of its images; std 0: likewise */
+        char *model;        /* a model file */
+        int heads;          /* of base.model or eval.model, if its file does not say; 0: it does */
+        double norm_eps;    /* likewise */
+        int activation;     /* likewise: 0, or 1 + tec_activation */
+        int interpolation;  /* of its positions; 0: as the family's own code, or 1 + tec_interpolation */
+        char *architecture; /* its name in timm; "": as a file beside it says */
+        double mean[TEC_BANDS_MOST], std[TEC_BANDS_MOST]; /* normalisation of its images; std 0: likewise */
     } base;
     struct {
         char *dir;
@@ -160,7 +161,8 @@ typedef struct tec_settings {
         bool tensorboard; /* numbers of the log go to event files, too */
         int pictures;     /* images of which pictures go there after every epoch; 0: none */
     } run;
-    bool given[TEC_SETTINGS_MOST]; /* by row: in the YAML file or as an override; see tec_settings_given */
+    int numbers[TEC_SETTINGS_MOST]; /* by row: of a list with fewer or more, how many there are */
+    bool given[TEC_SETTINGS_MOST];  /* by row: in the YAML file or as an override; see tec_settings_given */
 } tec_settings;
 
 /* Where settings come from; names are for messages. */
@@ -196,6 +198,10 @@ tec_status tec_settings_model_config(const tec_settings *settings, tec_model_con
 /* Local. The same for a classifier that begins with nothing: kind CLASSIFIER, no decoder; `classes` is left to the
  * caller. */
 tec_status tec_settings_classifier_config(const tec_settings *settings, tec_model_config *out);
+
+/* Local. What data.bands and data.range say. TEC_USER_ERROR: something else than they may; tec_settings_resolve has found
+ * it already. */
+tec_status tec_settings_bands(const tec_settings *settings, tec_bands *out);
 
 bool tec_settings_has_section(const char *section);
 

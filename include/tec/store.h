@@ -54,9 +54,9 @@ typedef struct tec_store_spec {
     bool plain_features;                    /* not standardised over the patches: an ablation */
     tec_target_type type;
     bool images;
-    int image_size, patch, channels; /* S and a side of a patch in pixels, c */
-    double mean[3], std[3];          /* normalisation of the base model's images */
-    double norm_eps;                 /* of its norms, where the settings say it and not its file; 0: they do not */
+    int image_size, patch, channels;                  /* S and a side of a patch in pixels, c */
+    double mean[TEC_BANDS_MOST], std[TEC_BANDS_MOST]; /* normalisation of the base model's images */
+    double norm_eps; /* of its norms, where the settings say it and not its file; 0: they do not */
     double crop_scale[2], crop_ratio[2];
     bool flip;
     uint64_t seed;

@@ -12,6 +12,7 @@
 #include "tec/phase.h"
 #include "tec/range.h"
 #include "tec/skipped_report.h"
+#include "values.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -23,7 +24,16 @@
 /* What a thread finds out about an image: its slot. */
 typedef struct found {
     tec_check_image image;
-    int64_t sum[3], square[3]; /* mean of the pixels and of their squares, by channel; fixed point */
+    union {
+        struct {
+            int64_t sum[TEC_BANDS_MOST], square[TEC_BANDS_MOST]; /* mean of the pixels and of their squares, by channel;
+                                                                  * fixed point */
+        };
+        struct {
+            value_band band[TEC_BANDS_MOST]; /* of values */
+            double low, high;
+        };
+    };
 } found;
 
 typedef struct survey {
@@ -36,7 +46,9 @@ typedef struct survey {
     tec_check_image *image; /* [share.count] */
     tec_skipped bad;
     int64_t asked, done, done_by_all;
-    int64_t total[7]; /* readable images, sums, squares */
+    int64_t total[1 + 2 * TEC_BANDS_MOST]; /* readable images, sums, squares */
+    value_survey values;                   /* where images have values */
+    bool has_values;
     tec_loader *loader;
     double started;
 } survey;
@@ -62,24 +74,37 @@ static int64_t divide(uint64_t sum, uint64_t count)
     return (int64_t)((whole << FRACTION) + ((rest << FRACTION) + count / 2) / count);
 }
 
+static void look_at_pixels(const survey *s, const tec_image *image, found *f)
+{
+    const int64_t pixels = (int64_t)image->height * image->width;
+    for (int c = 0; c < s->channels; c++) {
+        uint64_t sum, square;
+        sum_channel(image->pixels + c, pixels, s->channels, &sum, &square);
+        f->sum[c] = divide(sum, (uint64_t)pixels);
+        f->square[c] = divide(square, (uint64_t)pixels);
+    }
+}
+
 /* tec_fetch */
 static tec_status look(void *context, int thread, const tec_request *request, void *slot)
 {
-    const survey *s = context;
+    survey *s = context;
     tec_image image;
     found *f = slot;
-    (void)thread;
     TEC_TRY(tec_dataset_read(s->set, request->sample, &image));
     int64_t pixels = (int64_t)image.height * image.width;
     int size[2] = {image.height, image.width};
-    *f = (found){.image = {.height = image.height, .width = image.width}};
-    f->image.content =
-        tec_hash_bytes(tec_hash_bytes(0, size, sizeof size), image.pixels, (size_t)pixels * (size_t)image.channels);
-    for (int c = 0; c < s->channels; c++) {
-        uint64_t sum, square;
-        sum_channel(image.pixels + c, pixels, s->channels, &sum, &square);
-        f->sum[c] = divide(sum, (uint64_t)pixels);
-        f->square[c] = divide(square, (uint64_t)pixels);
+    const size_t count = (size_t)pixels * (size_t)image.channels;
+    const void *content = image.values ? (const void *)image.values : image.pixels;
+    f->image = (tec_check_image){.height = image.height, .width = image.width};
+    f->image.content = tec_hash_bytes(tec_hash_bytes(0, size, sizeof size), content,
+                                      count * (image.values ? sizeof *image.values : 1));
+    if (s->has_values) {
+        tec_values_look(&s->values, thread, &image, f->band);
+        f->low = image.low;
+        f->high = image.high;
+    } else {
+        look_at_pixels(s, &image, f);
     }
     tec_image_free(&image);
     return TEC_OK;
@@ -108,9 +133,11 @@ static void take(survey *s, const tec_batch *batch)
         const found *f = batch->slot[i];
         s->image[sample - s->share.first] = f->image;
         s->total[0]++;
-        for (int c = 0; c < s->channels; c++) {
+        if (s->has_values)
+            tec_values_add(&s->values, f->band, f->low, f->high);
+        for (int c = 0; c < s->channels && !s->has_values; c++) {
             s->total[1 + c] += f->sum[c];
-            s->total[4 + c] += f->square[c];
+            s->total[1 + TEC_BANDS_MOST + c] += f->square[c];
         }
     }
 }
@@ -169,11 +196,13 @@ static void gather(survey *s)
 
 static void finish(survey *s)
 {
-    tec_comm_sum_int64(s->comm, s->total, 7);
+    tec_comm_sum_int64(s->comm, s->total, 1 + 2 * TEC_BANDS_MOST);
     s->out->readable = s->total[0];
-    for (int c = 0; c < s->channels && s->total[0] > 0; c++) {
+    if (s->has_values)
+        tec_values_finish(&s->values, s->comm, s->total[0], s->out);
+    for (int c = 0; c < s->channels && s->total[0] > 0 && !s->has_values; c++) {
         double unit = 1 / (ldexp(1, FRACTION) * (double)s->total[0] * 255);
-        double mean = (double)s->total[1 + c] * unit, square = (double)s->total[4 + c] * unit / 255;
+        double mean = (double)s->total[1 + c] * unit, square = (double)s->total[1 + TEC_BANDS_MOST + c] * unit / 255;
         s->out->mean[c] = mean;
         s->out->std[c] = sqrt(fmax(square - mean * mean, 0));
     }
@@ -189,6 +218,7 @@ tec_status tec_check_read(const tec_comm *comm, const tec_dataset *set, int chan
                 .channels = channels,
                 .out = out,
                 .share = tec_share(out->images, comm->rank, comm->size),
+                .has_values = tec_dataset_has_values(set),
                 .started = tec_seconds()};
     tec_loader_settings settings = {.threads = reading->workers,
                                     .depth = reading->prefetch,
@@ -197,6 +227,8 @@ tec_status tec_check_read(const tec_comm *comm, const tec_dataset *set, int chan
                                     .fetch = look,
                                     .context = &s};
     TEC_TRY(tec_comm_agree(comm, tec_loader_open(&s.loader, &settings)));
+    if (s.has_values)
+        tec_values_start(&s.values, channels, reading->workers);
     s.image = tec_allocate_zeroed((size_t)s.share.count, sizeof *s.image);
     out->image = comm->rank == 0 ? tec_allocate((size_t)out->images * sizeof *out->image) : NULL;
     read_shares(&s, settings.depth);
@@ -209,6 +241,7 @@ tec_status tec_check_read(const tec_comm *comm, const tec_dataset *set, int chan
     else
         tec_skipped_free(&all);
     tec_skipped_free(&s.bad);
+    tec_values_free(&s.values);
     free(s.image);
     return TEC_OK;
 }
@@ -217,5 +250,6 @@ void tec_check_free(tec_check *check)
 {
     tec_skipped_free(&check->bad);
     free(check->image);
+    free(check->band);
     *check = (tec_check){0};
 }

@@ -1,10 +1,10 @@
 /* Drawing crops, cutting them out of images, and normalising pixels. */
 #include "tec/augment.h"
 
+#include "resample.h"
 #include "tec/clones.h"
 #include "tec/philox.h"
 
-#include <assert.h>
 #include <math.h>
 
 #define CROP_TRIES 10
@@ -54,12 +54,13 @@ tec_view tec_view_draw(const tec_crop_settings *crop, uint64_t seed, int64_t ima
     return drawn;
 }
 
-static void mirror(uint8_t *pixels, int size, int channels)
+/* A pixel has `bytes` bytes. */
+static void mirror(uint8_t *pixels, int size, int bytes)
 {
     for (int y = 0; y < size; y++) {
-        uint8_t *left = pixels + (size_t)y * (size_t)size * (size_t)channels, *right = left + (size - 1) * channels;
-        for (; left < right; left += channels, right -= channels)
-            for (int c = 0; c < channels; c++) {
+        uint8_t *left = pixels + (size_t)y * (size_t)size * (size_t)bytes, *right = left + (size - 1) * bytes;
+        for (; left < right; left += bytes, right -= bytes)
+            for (int c = 0; c < bytes; c++) {
                 uint8_t kept = left[c];
                 left[c] = right[c];
                 right[c] = kept;
@@ -72,37 +73,65 @@ static bool inside(int begin, int length, int whole)
     return begin >= 0 && length > 0 && length <= whole && begin <= whole - length;
 }
 
-tec_status tec_view_render(const tec_image *image, const tec_view *view, int size, uint8_t *out)
+static void render_values(const tec_image *image, const tec_view *view, int size, float *out)
+{
+    const size_t channels = (size_t)image->channels, row_values = (size_t)image->width * channels;
+    const float *corner = image->values + (size_t)view->top * row_values + (size_t)view->left * channels;
+    tec_axis y = {.in = view->height, .out = size, .count = size};
+    tec_axis x = {.in = view->width, .out = size, .count = size};
+    tec_resample_values(corner, row_values, image->channels, TEC_FILTER_BICUBIC, y, x, out);
+}
+
+tec_status tec_view_render(const tec_image *image, const tec_view *view, int size, void *out)
 {
     if (!inside(view->top, view->height, image->height) || !inside(view->left, view->width, image->width))
         return tec_fail(TEC_USER_ERROR, "crop of %d x %d pixels at (%d, %d) does not lie inside an image of %d x %d",
                         view->width, view->height, view->left, view->top, image->width, image->height);
     size_t channels = (size_t)image->channels, row_bytes = (size_t)image->width * channels;
-    const uint8_t *corner = image->pixels + (size_t)view->top * row_bytes + (size_t)view->left * channels;
-    TEC_TRY(tec_resize_bicubic(corner, view->height, view->width, image->channels, row_bytes, size, size, out));
+    if (image->values)
+        render_values(image, view, size, out);
+    else
+        TEC_TRY(tec_resize_bicubic(image->pixels + (size_t)view->top * row_bytes + (size_t)view->left * channels,
+                                   view->height, view->width, image->channels, row_bytes, size, size, out));
     if (view->flip)
-        mirror(out, size, image->channels);
+        mirror(out, size, image->channels * (image->values ? (int)sizeof(float) : 1));
     return TEC_OK;
 }
 
-/* Two loops, because only a constant distance between pixels is vectorised. */
+/* Several loops, because only a constant distance between pixels is vectorised. */
 TEC_CLONES static void normalize_plane(const uint8_t *restrict pixels, size_t count, int channels, real scale,
                                        real shift, real *restrict out)
 {
     if (channels == 1)
         for (size_t i = 0; i < count; i++)
             out[i] = pixels[i] * scale + shift;
-    else
+    else if (channels == 3)
         for (size_t i = 0; i < count; i++)
             out[i] = pixels[3 * i] * scale + shift;
+    else
+        for (size_t i = 0; i < count; i++)
+            out[i] = pixels[(size_t)channels * i] * scale + shift;
 }
 
 void tec_pixels_normalize(const uint8_t *pixels, int size, int channels, const double *mean, const double *std,
                           real *out)
 {
-    assert(channels == 1 || channels == 3);
     size_t plane = (size_t)size * (size_t)size;
     for (int c = 0; c < channels; c++)
         normalize_plane(pixels + c, plane, channels, (real)(1 / (255 * std[c])), (real)(-mean[c] / std[c]),
                         out + (size_t)c * plane);
+}
+
+TEC_CLONES static void normalize_values(const float *restrict values, size_t count, int channels, double mean,
+                                        double std, real *restrict out)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = (real)(((double)values[(size_t)channels * i] - mean) / std);
+}
+
+void tec_values_normalize(const float *values, int size, int channels, const double *mean, const double *std, real *out)
+{
+    size_t plane = (size_t)size * (size_t)size;
+    for (int c = 0; c < channels; c++)
+        normalize_values(values + c, plane, channels, mean[c], std[c], out + (size_t)c * plane);
 }

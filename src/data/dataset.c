@@ -2,6 +2,7 @@
 #include "tec/dataset.h"
 
 #include "dataset_parts.h"
+#include "image_bands.h"
 #include "tar_archives.h"
 
 #include "tec/array_file.h"
@@ -159,7 +160,7 @@ static void free_list(char *list, size_t bytes, tec_release *release)
 tec_status tec_dataset_open_taking(tec_dataset **out, char *list, size_t bytes, tec_release *release, int channels,
                                    int64_t limit)
 {
-    assert(channels == 1 || channels == 3);
+    assert(channels >= 1 && channels <= TEC_BANDS_MOST);
     *out = NULL;
     const tec_dataset_kind *kind = bytes && !list[bytes - 1] ? kind_of(list) : NULL;
     if (!kind) {
@@ -257,17 +258,32 @@ uint64_t tec_dataset_fingerprint(const tec_dataset *set)
     return set->fingerprint;
 }
 
+static tec_status widen(const tec_dataset *set, int64_t sample, tec_image *image)
+{
+    char name[256];
+    const tec_decoding how = {.channels = image->channels,
+                              .bands.scaling = set->bands.scaling,
+                              .bands.low = set->bands.low,
+                              .bands.high = set->bands.high};
+    tec_status status = tec_band_convert(image, &how, tec_dataset_name(set, sample, name, sizeof name));
+    if (status != TEC_OK)
+        tec_image_free(image);
+    return status;
+}
+
 tec_status tec_dataset_read(const tec_dataset *set, int64_t sample, tec_image *out)
 {
     *out = (tec_image){0};
     TEC_TRY(set->kind->read(set, tec_dataset_index(set, sample), out));
+    if (!out->values && tec_bands_widen(&set->bands)) /* of a kind that holds 8-bit images */
+        TEC_TRY(widen(set, sample, out));
     tec_findings_note(set->findings, sample, out);
     return TEC_OK;
 }
 
 tec_status tec_dataset_decode(const tec_dataset *set, const void *data, size_t bytes, const char *name, tec_image *out)
 {
-    const tec_decoding how = {.channels = set->channels, .strict = set->strict, .turn = set->turn};
+    const tec_decoding how = {.channels = set->channels, .strict = set->strict, .turn = set->turn, .bands = set->bands};
     return tec_image_decode(out, data, bytes, &how, name);
 }
 
@@ -277,6 +293,28 @@ void tec_dataset_decode_as(tec_dataset *set, bool strict, bool turn)
     set->turn = turn;
     if (turn && !set->kind->one_size) /* those of one size, IDX files and arrays, have no EXIF data */
         set->fingerprint = tec_hash_bytes(set->fingerprint, "turned", strlen("turned"));
+}
+
+tec_status tec_dataset_take_bands(tec_dataset *set, const tec_bands *bands)
+{
+    if (set->kind->one_band && (bands->chosen || (set->channels != 1 && set->channels != 3)))
+        return tec_fail(TEC_USER_ERROR,
+                        "%s: images of an IDX file have one band: set data.channels to 1 (or 3, which repeats it), and "
+                        "leave data.bands out",
+                        set->root);
+    set->bands = *bands;
+    if (bands->scaling != TEC_SCALING_BYTES) {
+        const double range[3] = {bands->scaling, bands->low, bands->high};
+        set->fingerprint = tec_hash_bytes(set->fingerprint, range, sizeof range);
+    }
+    if (bands->chosen)
+        set->fingerprint = tec_hash_bytes(set->fingerprint, bands->band, (size_t)bands->chosen * sizeof *bands->band);
+    return TEC_OK;
+}
+
+bool tec_dataset_has_values(const tec_dataset *set)
+{
+    return tec_bands_widen(&set->bands);
 }
 
 tec_findings *tec_dataset_findings(const tec_dataset *set)

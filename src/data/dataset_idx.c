@@ -276,6 +276,7 @@ static int64_t memory_of(const tec_dataset *set)
 const tec_dataset_kind tec_dataset_idx = {
     .title = "tec-list 1 idx",
     .one_size = true,
+    .one_band = true,
     .matches = matches,
     .scan = scan,
     .open = open_images,

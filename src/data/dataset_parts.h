@@ -38,6 +38,7 @@ const char *tec_list_next(tec_list_cursor *cursor);
 typedef struct tec_dataset_kind {
     const char *title; /* the first text of its lists; of another kind: that one opens them, and only scan is there */
     bool one_size;     /* all images have the same */
+    bool one_band;     /* they are grey: of 1 channel or, repeated, 3, and of 8 bits */
 
     /* Is `path` such a set? The first kind of the table that says yes scans it, so that kinds which look inside a
      * folder or file come before those which take any. info: of stat; st_mode 0: no file is called so, but a pattern may. */
@@ -52,6 +53,9 @@ typedef struct tec_dataset_kind {
     void (*close)(void *own);
 
     void (*name)(const tec_dataset *set, int64_t index, char *text, size_t size);
+
+    /* Pixels of set->channels, as set->bands chooses, which are widened where set->bands asks for it; or values. Files of
+     * images are decoded by tec_dataset_decode; arrays of any numbers may go through image_bands.h. */
     tec_status (*read)(const tec_dataset *set, int64_t index, tec_image *out);
 
     /* The class that the list says, where set->label does not; -1: it says none. NULL: as if it did not. */
@@ -88,6 +92,7 @@ struct tec_dataset {
     const char *root;            /* what samples are named after: folder or file */
     int channels;                /* that tec_dataset_read delivers */
     bool strict, turn;           /* as of tec_decoding */
+    tec_bands bands;             /* likewise */
     tec_findings *findings;      /* about the samples */
     int64_t total, size;         /* samples there are, samples the limit or tec_dataset_choose leaves */
     int64_t *chosen;             /* [size] their indices, rising; NULL: the limit says */

@@ -198,9 +198,10 @@ char *tec_dataset_record_difference(const tec_dataset *set, const char *dir)
             set->chosen           ? ", as the files are the same but other labels are used"
             : r.used != set->size ? ", as the files are the same but data.max_train is not"
             : set->own_labels
-                ? ", as the files are the same but the labels of the list file or data.exif_orientation are not"
-            : !set->kind->one_size ? ", as the files are the same but data.exif_orientation is not"
-                                   : "";
+                ? ", as the files are the same but the labels of the list file, data.bands, data.range or data.exif_orientation are not"
+            : !set->kind->one_size
+                ? ", as the files are the same but one of data.bands, data.range and data.exif_orientation is not"
+                : "";
         text = tec_string_format("%lld images were used, %lld are now%s%s%s", (long long)r.used, (long long)set->size,
                                  c.first ? ": " : "", c.first ? c.first : why, counts);
         free(counts);

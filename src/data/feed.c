@@ -13,7 +13,9 @@ struct tec_feed {
     tec_feed_settings settings;
     tec_loader *loader;
     size_t pixels;        /* c * S * S */
-    uint8_t *scratch;     /* [threads, S, S, c]; NULL: squares are kept */
+    bool values;          /* squares are of floats */
+    size_t square_bytes;  /* of a square */
+    char *scratch;        /* [threads, S, S, c]; NULL: squares are kept */
     tec_request *request; /* [batch] */
     tec_feed_item *item;  /* [batch] of the batch that was taken */
     int under_way;        /* batches requested and not yet released */
@@ -22,10 +24,16 @@ struct tec_feed {
 
 /* ---- a slot: image, attached data, crop, square ---- */
 
+/* Such that what follows is aligned as floats are. */
+static size_t attached_room(const tec_feed *f)
+{
+    return (f->settings.attached_bytes + sizeof(float) - 1) / sizeof(float) * sizeof(float);
+}
+
 static size_t slot_bytes(const tec_feed *f)
 {
-    size_t square = f->settings.keep_squares ? f->pixels : 0;
-    return f->pixels * sizeof(real) + f->settings.attached_bytes + sizeof(tec_view) + square;
+    size_t square = f->settings.keep_squares ? f->square_bytes : 0;
+    return f->pixels * sizeof(real) + attached_room(f) + sizeof(tec_view) + square;
 }
 
 static char *attached_of(const tec_feed *f, void *slot)
@@ -33,15 +41,14 @@ static char *attached_of(const tec_feed *f, void *slot)
     return (char *)((real *)slot + f->pixels);
 }
 
-/* Unaligned, since the attached data may have any size. */
 static char *crop_of(const tec_feed *f, void *slot)
 {
-    return attached_of(f, slot) + f->settings.attached_bytes;
+    return attached_of(f, slot) + attached_room(f);
 }
 
-static uint8_t *square_of(const tec_feed *f, void *slot)
+static void *square_of(const tec_feed *f, void *slot)
 {
-    return (uint8_t *)crop_of(f, slot) + sizeof(tec_view);
+    return crop_of(f, slot) + sizeof(tec_view);
 }
 
 /* ---- filling a slot, on a thread of the loader ---- */
@@ -73,14 +80,26 @@ static crop_function *const crop_by[] = {
 };
 
 /* Alters the colours and the geometry of a square that is not normalised yet. */
-static void alter_square(const tec_feed_view *view, const tec_feed_item *item)
+static void alter_square(const tec_feed *f, const tec_feed_item *item)
 {
+    const tec_feed_view *view = &f->settings.view;
     const tec_augmentation *how = &view->augmentation;
     tec_image square = {.width = view->size, .height = view->size, .channels = view->channels, .pixels = item->square};
+    assert(!f->values || (how->rand.layers == 0 && how->jitter <= 0));
     if (how->rand.layers > 0)
         tec_rand_augment_apply(&how->rand, view->seed, item->sample, item->view, view->normalisation.mean, &square);
     else if (how->jitter > 0)
         tec_color_jitter_apply(how->jitter, view->seed, item->sample, item->view, &square);
+}
+
+static void normalize(const tec_feed *f, const tec_feed_item *item)
+{
+    const tec_feed_view *view = &f->settings.view;
+    const tec_normalisation *n = &view->normalisation;
+    if (f->values)
+        tec_values_normalize(item->square, view->size, view->channels, n->mean, n->std, item->image);
+    else
+        tec_pixels_normalize(item->square, view->size, view->channels, n->mean, n->std, item->image);
 }
 
 /* Prefixes the message with the image's name if the image is to blame. */
@@ -109,15 +128,15 @@ static tec_status fill(void *context, int thread, const tec_request *request, vo
     tec_feed_item item = {.sample = request->sample,
                           .view = request->view,
                           .image = slot,
-                          .square = f->scratch ? f->scratch + (size_t)thread * f->pixels : square_of(f, slot),
+                          .square =
+                              f->scratch ? (void *)(f->scratch + (size_t)thread * f->square_bytes) : square_of(f, slot),
                           .attached = attached_of(f, slot)};
     if (f->settings.attach)
         TEC_TRY(name_image(f, item.sample, f->settings.attach(f->settings.source, thread, &item)));
     if (crop_by[view->policy])
         TEC_TRY(read_square(f, crop_by[view->policy], &item));
-    alter_square(view, &item);
-    tec_pixels_normalize(item.square, view->size, view->channels, view->normalisation.mean, view->normalisation.std,
-                         item.image);
+    alter_square(f, &item);
+    normalize(f, &item);
     if (view->augmentation.erase > 0)
         tec_erase_apply(view->augmentation.erase, view->seed, item.sample, item.view, view->size, view->channels,
                         item.image);
@@ -135,7 +154,9 @@ tec_status tec_feed_open(tec_feed **out, const tec_dataset *set, const tec_feed_
     f->set = set;
     f->settings = *s;
     f->pixels = (size_t)s->view.channels * (size_t)s->view.size * (size_t)s->view.size;
-    f->scratch = s->keep_squares ? NULL : tec_allocate((size_t)s->threads * f->pixels);
+    f->values = tec_dataset_has_values(set);
+    f->square_bytes = f->pixels * (f->values ? sizeof(float) : 1);
+    f->scratch = s->keep_squares ? NULL : tec_allocate((size_t)s->threads * f->square_bytes);
     f->request = tec_allocate((size_t)s->batch * sizeof *f->request);
     f->item = tec_allocate((size_t)s->batch * sizeof *f->item);
     tec_loader_settings loader = {.threads = s->threads,

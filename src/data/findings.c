@@ -105,7 +105,8 @@ static void note_range(tec_value_range *range, const tec_image *image)
 
 void tec_findings_note(tec_findings *f, int64_t sample, const tec_image *image)
 {
-    note_range(&f->range[image->deep], image);
+    if (image->pixels) /* of values the settings say the range */
+        note_range(&f->range[image->deep], image);
     if (!image->notes)
         return;
     pthread_mutex_lock(&f->lock);

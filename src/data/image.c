@@ -2,6 +2,7 @@
 #include "tec/image.h"
 
 #include "file_format.h"
+#include "image_bands.h"
 #include "image_codec.h"
 #include "image_turn.h"
 
@@ -74,6 +75,16 @@ const char *tec_image_note_words(tec_image_note note)
     return words[note];
 }
 
+static tec_status decode_by(const tec_image_codec *codec, tec_image *out, const uint8_t *data, size_t bytes,
+                            const tec_decoding *how, const char *name)
+{
+    const bool plain = tec_bands_plain(&how->bands, how->channels);
+    if (!plain && codec->decode_bands)
+        return codec->decode_bands(out, data, bytes, how, name);
+    TEC_TRY(codec->decode(out, data, bytes, how->strict, name));
+    return plain ? tec_image_convert(out, how->channels, name) : tec_band_convert(out, how, name);
+}
+
 static tec_status decode(tec_image *out, const uint8_t *data, size_t bytes, const tec_decoding *how, const char *name)
 {
     const tec_image_codec *codec = find_codec(data, bytes);
@@ -82,8 +93,7 @@ static tec_status decode(tec_image *out, const uint8_t *data, size_t bytes, cons
     if (!codec->decode)
         return tec_fail(TEC_USER_ERROR, "%s: a %s image, for which this build of tec lacks %s", name, codec->name,
                         codec->lacks);
-    TEC_TRY(codec->decode(out, data, bytes, how->strict, name));
-    TEC_TRY(tec_image_convert(out, how->channels, name));
+    TEC_TRY(decode_by(codec, out, data, bytes, how, name));
     int orientation = codec->orientation ? codec->orientation(data, bytes) : 1;
     if (how->turn)
         return tec_image_turn(out, orientation, name);
@@ -93,7 +103,8 @@ static tec_status decode(tec_image *out, const uint8_t *data, size_t bytes, cons
 
 tec_status tec_image_decode(tec_image *out, const void *data, size_t bytes, const tec_decoding *how, const char *name)
 {
-    assert(how->channels == 1 || how->channels == 3);
+    assert(how->channels >= 1 && how->channels <= TEC_BANDS_MOST);
+    assert(!how->bands.chosen || how->bands.chosen == how->channels);
     *out = (tec_image){0};
     tec_status status = decode(out, data, bytes, how, name);
     if (status != TEC_OK)

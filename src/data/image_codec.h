@@ -20,6 +20,11 @@ typedef struct tec_image_codec {
     tec_status (*decode)(tec_image *out, const uint8_t *data, size_t bytes, bool strict, const char *name);
     const char *lacks;
 
+    /* Decodes it to the channels that `how` asks for, where that is not plain (tec_bands_plain; image_bands.h). NULL: such
+     * files hold no more than `decode` makes of them. */
+    tec_status (*decode_bands)(tec_image *out, const uint8_t *data, size_t bytes, const tec_decoding *how,
+                               const char *name);
+
     /* The orientation (1 to 8) that the file's EXIF data give, by tec_exif_orientation; 1, upright, where there are
      * none. NULL: such files have none. */
     int (*orientation)(const uint8_t *data, size_t bytes);

@@ -39,6 +39,7 @@ tec_status tec_image_truncated(const char *kind, size_t bytes, const char *name)
 void tec_image_free(tec_image *image)
 {
     free(image->pixels);
+    free(image->values);
     *image = (tec_image){0};
 }
 

@@ -1,4 +1,5 @@
-/* PNG, by libpng: whatever is stored becomes 8-bit grey or RGB, any error is ours. */
+/* PNG, by libpng: whatever is stored becomes 8-bit grey or RGB, or the bands that are asked for; any error is ours. */
+#include "image_bands.h"
 #include "image_codec.h"
 #include "image_png_mend.h"
 #include "image_turn.h"
@@ -18,6 +19,8 @@ typedef struct reader {
     const uint8_t *data;
     size_t bytes, at;
     const char *name;
+    const tec_decoding *bands; /* NULL: 8-bit grey or RGB */
+    uint8_t *rows;             /* of bands: one, or all if it is interlaced; owned */
     jmp_buf escape;
     png_structp codec;
     png_infop info;
@@ -61,9 +64,8 @@ static void complete_palette(reader *r)
     png_set_PLTE(r->codec, r->info, colour, most);
 }
 
-/* Whatever is stored becomes 8-bit grey or RGB. Of 16 bits the upper 8 are kept, as Pillow does for RGB. (For grey it
- * clips at 255 instead, which leaves hardly anything of the image; we do not follow it there.) Alpha is dropped. */
-static void convert_to_bytes(reader *r)
+/* Palettes and less than 8 bits become bytes. */
+static void expand(reader *r)
 {
     int colour = png_get_color_type(r->codec, r->info);
     if (colour == PNG_COLOR_TYPE_PALETTE) {
@@ -72,15 +74,78 @@ static void convert_to_bytes(reader *r)
     }
     if (colour == PNG_COLOR_TYPE_GRAY && png_get_bit_depth(r->codec, r->info) < 8)
         png_set_expand_gray_1_2_4_to_8(r->codec);
+}
+
+/* Whatever is stored becomes 8-bit grey or RGB. Of 16 bits the upper 8 are kept, as Pillow does for RGB. (For grey it
+ * clips at 255 instead, which leaves hardly anything of the image; we do not follow it there.) Alpha is dropped. */
+static void convert_to_bytes(reader *r)
+{
+    expand(r);
     png_set_strip_16(r->codec);
     png_set_strip_alpha(r->codec);
 }
+
+/* ---- bands ---- */
+
+/* What there is, as it is once the file's transformations are set. */
+static tec_band_source source_of(const reader *r)
+{
+    const int bands = png_get_channels(r->codec, r->info), colour = png_get_color_type(r->codec, r->info);
+    return (tec_band_source){.sample = png_get_bit_depth(r->codec, r->info) == 16 ? TEC_SAMPLE_U16 : TEC_SAMPLE_U8,
+                             .bands = bands,
+                             .colours = bands - (colour & PNG_COLOR_MASK_ALPHA ? 1 : 0),
+                             .rgb = (colour & PNG_COLOR_MASK_COLOR) != 0};
+}
+
+/* The rows of an interlaced image are complete only after the last pass. */
+static tec_status read_rows(reader *r, const tec_band_plan *plan, int bands, int passes, size_t row_bytes,
+                            tec_image *out)
+{
+    for (int pass = 0; pass < passes; pass++)
+        for (size_t y = 0; y < (size_t)out->height; y++) {
+            uint8_t *row = r->rows + (passes > 1 ? y * row_bytes : 0);
+            png_read_row(r->codec, row, NULL);
+            if (pass == passes - 1)
+                TEC_TRY(tec_band_put_row(plan, out, row, bands, y, 0, (size_t)out->width));
+        }
+    png_read_end(r->codec, NULL);
+    return tec_band_finish(plan, out);
+}
+
+static tec_status read_bands(reader *r, tec_image *out)
+{
+    const double bits = (double)png_get_bit_depth(r->codec, r->info) * (double)png_get_channels(r->codec, r->info);
+    const double room = BITS_PER_BYTE * (double)r->bytes / bits;
+    const uint32_t height = png_get_image_height(r->codec, r->info), width = png_get_image_width(r->codec, r->info);
+    tec_band_plan plan;
+    expand(r);
+    const uint16_t little = 1;
+    if (*(const uint8_t *)&little)
+        png_set_swap(r->codec);
+    const int passes = png_set_interlace_handling(r->codec);
+    png_read_update_info(r->codec, r->info);
+    const tec_band_source source = source_of(r);
+    const size_t row_bytes = png_get_rowbytes(r->codec, r->info);
+    TEC_TRY(tec_band_plan_make(&plan, &source, r->bands, r->name));
+    TEC_TRY(
+        tec_band_reserve(out, &plan, height, width, room * plan.channels * (double)(plan.widen ? sizeof(float) : 1)));
+    if (row_bytes != (size_t)width * (size_t)source.bands * (size_t)tec_sample_bytes(source.sample))
+        png_error(r->codec, "unexpected length of a row");
+    r->rows = malloc(row_bytes * (passes > 1 ? height : 1));
+    if (!r->rows)
+        return tec_fail(TEC_SYSTEM_ERROR, "%s: no memory for %u x %u pixels", r->name, width, height);
+    return read_rows(r, &plan, source.bands, passes, row_bytes, out);
+}
+
+/* ---- the whole file ---- */
 
 static tec_status read_all(reader *r, tec_image *out)
 {
     png_set_read_fn(r->codec, r, take);
     png_set_crc_action(r->codec, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
     png_read_info(r->codec, r->info);
+    if (r->bands)
+        return read_bands(r, out);
     convert_to_bytes(r);
     double stored_bits = (double)png_get_bit_depth(r->codec, r->info) * (double)png_get_channels(r->codec, r->info);
     double room = BITS_PER_BYTE * (double)r->bytes / stored_bits;
@@ -110,24 +175,27 @@ static tec_status guarded(reader *r, tec_image *out)
     return read_all(r, out);
 }
 
-static tec_status decode_whole(tec_image *out, const uint8_t *data, size_t bytes, const char *name)
+static tec_status decode_whole(tec_image *out, const uint8_t *data, size_t bytes, const tec_decoding *bands,
+                               const char *name)
 {
-    reader r = {.data = data, .bytes = bytes, .name = name};
+    reader r = {.data = data, .bytes = bytes, .name = name, .bands = bands};
     r.codec = png_create_read_struct(PNG_LIBPNG_VER_STRING, &r, fail, stay_silent);
     if (r.codec)
         r.info = png_create_info_struct(r.codec);
     tec_status status =
         r.info ? guarded(&r, out) : tec_fail(TEC_SYSTEM_ERROR, "%s: libpng could not start (no memory?)", name);
     png_destroy_read_struct(&r.codec, &r.info, NULL);
+    free(r.rows);
     if (status != TEC_OK)
         tec_image_free(out);
     return status;
 }
 
 /* A file that libpng refuses may still be one that Pillow reads; if not, what libpng says counts. */
-static tec_status decode(tec_image *out, const uint8_t *data, size_t bytes, bool strict, const char *name)
+static tec_status decode_mending(tec_image *out, const uint8_t *data, size_t bytes, bool strict,
+                                 const tec_decoding *bands, const char *name)
 {
-    tec_status status = decode_whole(out, data, bytes, name);
+    tec_status status = decode_whole(out, data, bytes, bands, name);
     if (status != TEC_USER_ERROR || strict)
         return status;
     size_t mended_bytes = 0;
@@ -135,7 +203,7 @@ static tec_status decode(tec_image *out, const uint8_t *data, size_t bytes, bool
     char *message = tec_string_copy(tec_error_message());
     uint8_t *mended = tec_png_mend(data, bytes, &mended_bytes, &note);
     if (mended)
-        status = decode_whole(out, mended, mended_bytes, name);
+        status = decode_whole(out, mended, mended_bytes, bands, name);
     if (status == TEC_OK)
         out->notes |= 1u << note;
     else
@@ -143,6 +211,17 @@ static tec_status decode(tec_image *out, const uint8_t *data, size_t bytes, bool
     free(mended);
     free(message);
     return status;
+}
+
+static tec_status decode(tec_image *out, const uint8_t *data, size_t bytes, bool strict, const char *name)
+{
+    return decode_mending(out, data, bytes, strict, NULL, name);
+}
+
+static tec_status decode_bands(tec_image *out, const uint8_t *data, size_t bytes, const tec_decoding *how,
+                               const char *name)
+{
+    return decode_mending(out, data, bytes, how->strict, how, name);
 }
 
 static int orientation(const uint8_t *data, size_t bytes)
@@ -169,5 +248,6 @@ const tec_image_codec tec_image_png = {
     .endings = {".png"},
     .matches = matches,
     .decode = decode,
+    .decode_bands = decode_bands,
     .orientation = orientation,
 };

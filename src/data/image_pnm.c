@@ -1,7 +1,9 @@
-/* PBM, PGM and PPM, a reader of our own: text or bytes, of at most 8 bits a value. */
+/* PBM, PGM and PPM, a reader of our own: text or bytes; of 16 bits a value where bands may have them. */
+#include "image_bands.h"
 #include "image_codec.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { TOKEN = 10 }; /* digits of a number, at most */
@@ -73,11 +75,9 @@ static tec_status read_header(pnm *p, const uint8_t *data, size_t bytes, const c
         p->at >= p->end || !is_space(*p->at))
         return refuse(p, bytes, name);
     p->at++;
-    if (p->most > 255 && p->most < 65536)
-        return tec_fail(TEC_USER_ERROR, "%s: PNM with values of 16 bits (0 to %u): only 8 are supported, convert it",
-                        name, p->most);
-    if (!p->most || p->most > 255)
-        return tec_fail(TEC_USER_ERROR, "%s: damaged PNM: its largest value is %u (1 to 255 expected)", name, p->most);
+    if (!p->most || p->most > 65535)
+        return tec_fail(TEC_USER_ERROR, "%s: damaged PNM: its largest value is %u (1 to 65535 expected)", name,
+                        p->most);
     return TEC_OK;
 }
 
@@ -126,6 +126,12 @@ static tec_status decode(tec_image *out, const uint8_t *data, size_t bytes, bool
     (void)strict;
     pnm p;
     TEC_TRY(read_header(&p, data, bytes, name));
+    if (p.most > 255)
+        return tec_fail(
+            TEC_USER_ERROR,
+            "%s: PNM with values of 16 bits (0 to %u): convert it to 8, or set data.range=type, which keeps "
+            "them",
+            name, p.most);
     double room = (double)(p.end - p.at) * (p.text || !p.bits ? 1.0 / p.channels : 8);
     TEC_TRY(tec_image_reserve(out, p.height, p.width, p.channels, room, name));
     size_t count = (size_t)p.width * p.height * (size_t)p.channels;
@@ -135,9 +141,62 @@ static tec_status decode(tec_image *out, const uint8_t *data, size_t bytes, bool
     return status;
 }
 
+/* ---- 16 bits ---- */
+
+/* A row as numbers of 16 bits. */
+static bool take_row(pnm *p, uint16_t *row, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t value;
+        if (p->text ? !take_number(p, &value) : p->end - p->at < 2)
+            return false;
+        if (!p->text) {
+            value = (uint32_t)p->at[0] << 8 | p->at[1];
+            p->at += 2;
+        }
+        row[i] = (uint16_t)(value < p->most ? value : p->most); /* larger ones are clipped, as those of 8 bits */
+    }
+    return true;
+}
+
+static tec_status decode_deep(tec_image *out, pnm *p, size_t bytes, const tec_decoding *how, const char *name)
+{
+    const tec_band_source source = {.sample = TEC_SAMPLE_U16,
+                                    .most = p->most,
+                                    .bands = p->channels,
+                                    .colours = p->channels,
+                                    .rgb = p->channels == 3};
+    const double room = (double)(p->end - p->at) / (p->text ? 1 : 2) / p->channels;
+    tec_band_plan plan;
+    TEC_TRY(tec_band_plan_make(&plan, &source, how, name));
+    TEC_TRY(tec_band_reserve(out, &plan, p->height, p->width, room * plan.channels * (double)sizeof(float)));
+    const size_t count = (size_t)p->width * (size_t)p->channels;
+    uint16_t *row = malloc(count * sizeof *row);
+    tec_status status = row ? TEC_OK : tec_fail(TEC_SYSTEM_ERROR, "%s: no memory for %zu values", name, count);
+    for (uint32_t y = 0; y < p->height && status == TEC_OK; y++)
+        status = take_row(p, row, count) ? tec_band_put_row(&plan, out, row, p->channels, y, 0, p->width)
+                                         : tec_image_truncated("PNM", bytes, name);
+    if (status == TEC_OK)
+        status = tec_band_finish(&plan, out);
+    free(row);
+    return status;
+}
+
+static tec_status decode_bands(tec_image *out, const uint8_t *data, size_t bytes, const tec_decoding *how,
+                               const char *name)
+{
+    pnm p;
+    TEC_TRY(read_header(&p, data, bytes, name));
+    if (p.most > 255)
+        return decode_deep(out, &p, bytes, how, name);
+    TEC_TRY(decode(out, data, bytes, how->strict, name));
+    return tec_band_convert(out, how, name);
+}
+
 const tec_image_codec tec_image_pnm = {
     .name = "PNM",
     .endings = {".pnm", ".pbm", ".pgm", ".ppm"},
     .matches = matches,
     .decode = decode,
+    .decode_bands = decode_bands,
 };

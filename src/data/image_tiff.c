@@ -6,43 +6,21 @@
 #include <string.h>
 
 #ifdef TEC_TIFF
+#include "image_bands.h"
+#include "image_tiff.h"
 #include "tec/text.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <tiffio.h>
-
-/* Codes of LZW, and deflate, shrink at most about 1365 and 1032-fold; a byte of a fax may be a thousand pixels. */
-#define PIXELS_PER_BYTE 2048.0
-
-enum { MOST_SAMPLES = 6, COLOURS = 256, MESSAGE = 160 };
-
-typedef struct reader {
-    const uint8_t *data;
-    size_t bytes, at;
-    const char *name;
-    TIFF *file;
-    char message[MESSAGE]; /* the first error that libtiff reports, or, while pixels are read, warning; "": none */
-    bool pixels;           /* these are read */
-    bool ended;            /* more was asked for than there is */
-    bool cut;              /* a tag lies behind the end of the file */
-    bool warned;           /* of pixels */
-
-    uint32_t width, height;
-    uint16_t bits, samples, photometric;
-    bool separate;      /* each sample is a picture of its own */
-    bool premultiplied; /* by alpha, which is the first sample behind the colours */
-    uint8_t palette[COLOURS][3];
-    int colours; /* samples that count: 1, 3, or 4 (CMYK) */
-} reader;
+enum { MOST_SAMPLES = 6 };
 
 /* ---- what libtiff calls ---- */
 
 static tmsize_t read_some(thandle_t handle, void *out, tmsize_t count)
 {
-    reader *r = (reader *)handle;
+    tiff_reader *r = (tiff_reader *)handle;
     size_t left = r->bytes - r->at, taken = (size_t)count < left ? (size_t)count : left;
     memcpy(out, r->data + r->at, taken);
     r->at += taken;
@@ -61,7 +39,7 @@ static tmsize_t write_nothing(thandle_t handle, void *data, tmsize_t count)
 /* Behind the end nothing can be read. */
 static toff_t seek(thandle_t handle, toff_t offset, int whence)
 {
-    reader *r = (reader *)handle;
+    tiff_reader *r = (tiff_reader *)handle;
     toff_t from = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? r->at : r->bytes;
     r->at = from + offset < r->bytes ? (size_t)(from + offset) : r->bytes;
     return from + offset;
@@ -69,7 +47,7 @@ static toff_t seek(thandle_t handle, toff_t offset, int whence)
 
 static toff_t length(thandle_t handle)
 {
-    return ((reader *)handle)->bytes;
+    return ((tiff_reader *)handle)->bytes;
 }
 
 static int close_nothing(thandle_t handle)
@@ -78,7 +56,7 @@ static int close_nothing(thandle_t handle)
     return 0;
 }
 
-static void note(reader *r, const char *format, va_list args)
+static void note(tiff_reader *r, const char *format, va_list args)
 {
     if (!*r->message)
         vsnprintf(r->message, sizeof r->message, format, args);
@@ -87,15 +65,15 @@ static void note(reader *r, const char *format, va_list args)
 static void on_error(thandle_t handle, const char *module, const char *format, va_list args)
 {
     (void)module;
-    note((reader *)handle, format, args);
+    note((tiff_reader *)handle, format, args);
 }
 
 /* Of tags that nobody knows libtiff warns too: that is of no matter. A tag that lies behind the end of the file is left
  * out, although a palette may be meant. */
 static void on_warning(thandle_t handle, const char *module, const char *format, va_list args)
 {
-    reader *r = (reader *)handle;
-    char text[MESSAGE];
+    tiff_reader *r = (tiff_reader *)handle;
+    char text[TIFF_MESSAGE];
     va_list again;
     (void)module;
     va_copy(again, args);
@@ -117,7 +95,7 @@ static void set_handlers(void)
     TIFFSetWarningHandlerExt(on_warning);
 }
 
-static tec_status fail(reader *r)
+tec_status tec_tiff_fail(tiff_reader *r)
 {
     return tec_fail(TEC_USER_ERROR, "%s: damaged or truncated TIFF of %zu bytes: %s", r->name, r->bytes,
                     *r->message ? tec_string_printable(r->message) : "libtiff does not say why");
@@ -125,13 +103,13 @@ static tec_status fail(reader *r)
 
 /* ---- what is in the file ---- */
 
-static unsigned field(const reader *r, uint32_t tag, unsigned otherwise)
+unsigned tec_tiff_field(const tiff_reader *r, uint32_t tag, unsigned otherwise)
 {
     uint16_t value;
     return TIFFGetField(r->file, tag, &value) ? value : otherwise;
 }
 
-static tec_status refuse(const reader *r, const char *what)
+tec_status tec_tiff_refuse(const tiff_reader *r, const char *what)
 {
     return tec_fail(
         TEC_USER_ERROR,
@@ -140,7 +118,7 @@ static tec_status refuse(const reader *r, const char *what)
         r->name, what, r->samples, r->bits);
 }
 
-static bool read_palette(reader *r)
+static bool read_palette(tiff_reader *r)
 {
     uint16_t *map[3];
     if (!TIFFGetField(r->file, TIFFTAG_COLORMAP, &map[0], &map[1], &map[2]))
@@ -152,16 +130,16 @@ static bool read_palette(reader *r)
 }
 
 /* Colours that are stored as YCbCr libjpeg turns into RGB. */
-static tec_status read_ycbcr(reader *r)
+static tec_status read_ycbcr(tiff_reader *r)
 {
-    if (field(r, TIFFTAG_COMPRESSION, COMPRESSION_NONE) != COMPRESSION_JPEG || r->separate)
-        return refuse(r, "YCbCr that is not packed as JPEG");
+    if (tec_tiff_field(r, TIFFTAG_COMPRESSION, COMPRESSION_NONE) != COMPRESSION_JPEG || r->separate)
+        return tec_tiff_refuse(r, "YCbCr that is not packed as JPEG");
     TIFFSetField(r->file, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
     r->photometric = PHOTOMETRIC_RGB;
     return TEC_OK;
 }
 
-static tec_status read_colours(reader *r)
+static tec_status read_colours(tiff_reader *r)
 {
     switch (r->photometric) {
     case PHOTOMETRIC_MINISWHITE:
@@ -170,7 +148,7 @@ static tec_status read_colours(reader *r)
         return TEC_OK;
     case PHOTOMETRIC_PALETTE:
         r->colours = 1;
-        return read_palette(r) ? TEC_OK : refuse(r, "a palette without colours");
+        return read_palette(r) ? TEC_OK : tec_tiff_refuse(r, "a palette without colours");
     case PHOTOMETRIC_RGB:
         r->colours = 3;
         return TEC_OK;
@@ -181,27 +159,44 @@ static tec_status read_colours(reader *r)
         r->colours = 3;
         return read_ycbcr(r);
     default:
-        return refuse(r, "colours that are none of these");
+        return tec_tiff_refuse(r, "colours that are none of these");
     }
 }
 
-static tec_status read_layout(reader *r)
+void tec_tiff_layout(tiff_reader *r)
+{
+    r->bits = (uint16_t)tec_tiff_field(r, TIFFTAG_BITSPERSAMPLE, 1);
+    r->samples = (uint16_t)tec_tiff_field(r, TIFFTAG_SAMPLESPERPIXEL, 1);
+    r->photometric = (uint16_t)tec_tiff_field(r, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISWHITE);
+    r->separate =
+        r->samples > 1 && tec_tiff_field(r, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG) == PLANARCONFIG_SEPARATE;
+}
+
+static tec_status refuse_deep(const tiff_reader *r)
+{
+    const bool plain = tec_tiff_field(r, TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_UINT) == SAMPLEFORMAT_UINT;
+    return tec_fail(TEC_USER_ERROR,
+                    "%s: TIFF with values of %u bits%s, and data.range is bytes: set data.range=%sLOW,HIGH, the values "
+                    "that become 0 and 1 (`tec check` then proposes some)",
+                    r->name, r->bits, plain ? "" : " that are no whole numbers from 0 on",
+                    plain ? "type, which divides by the largest possible, or " : "");
+}
+
+static tec_status read_layout(tiff_reader *r)
 {
     uint16_t extras = 0, *extra = NULL;
-    r->bits = (uint16_t)field(r, TIFFTAG_BITSPERSAMPLE, 1);
-    r->samples = (uint16_t)field(r, TIFFTAG_SAMPLESPERPIXEL, 1);
-    r->photometric = (uint16_t)field(r, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISWHITE);
-    r->separate = r->samples > 1 && field(r, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG) == PLANARCONFIG_SEPARATE;
-    if (field(r, TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_UINT) != SAMPLEFORMAT_UINT)
-        return refuse(r, "values that are no whole numbers from 0 on");
-    if (r->bits > 8)
-        return refuse(r, "values of more than 8 bits");
+    tec_tiff_layout(r);
+    if (tec_tiff_field(r, TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_UINT) != SAMPLEFORMAT_UINT || r->bits > 8)
+        return refuse_deep(r);
     if (r->samples > MOST_SAMPLES)
-        return refuse(r, "too many bands");
+        return tec_fail(TEC_USER_ERROR,
+                        "%s: TIFF with %u bands: set data.channels=%u, or let data.bands choose some, as in "
+                        "data.bands=3,2,1",
+                        r->name, r->samples, r->samples);
     TEC_TRY(read_colours(r));
     bool few_bits = r->samples == 1 && (r->bits == 1 || r->bits == 2 || r->bits == 4);
     if (r->samples < r->colours || (r->bits != 8 && !few_bits))
-        return refuse(r, "such samples");
+        return tec_tiff_refuse(r, "such samples");
     if (TIFFGetField(r->file, TIFFTAG_EXTRASAMPLES, &extras, &extra) && extras > 0)
         r->premultiplied = extra[0] == EXTRASAMPLE_ASSOCALPHA && r->colours == 3 && r->samples > 3;
     return TEC_OK;
@@ -210,13 +205,13 @@ static tec_status read_layout(reader *r)
 /* ---- pixels ---- */
 
 /* The value of a pixel that has fewer than 8 bits. */
-static unsigned value_of(const reader *r, const uint8_t *row, size_t x)
+static unsigned value_of(const tiff_reader *r, const uint8_t *row, size_t x)
 {
     size_t bit = x * r->bits;
     return row[bit / 8] >> (8 - bit % 8 - r->bits) & ((1u << r->bits) - 1);
 }
 
-static void put_grey(const reader *r, const uint8_t *in, size_t step, size_t count, uint8_t *out)
+static void put_grey(const tiff_reader *r, const uint8_t *in, size_t step, size_t count, uint8_t *out)
 {
     unsigned most = (1u << r->bits) - 1;
     for (size_t x = 0; x < count; x++) {
@@ -225,14 +220,14 @@ static void put_grey(const reader *r, const uint8_t *in, size_t step, size_t cou
     }
 }
 
-static void put_palette(const reader *r, const uint8_t *in, size_t step, size_t count, uint8_t *out)
+static void put_palette(const tiff_reader *r, const uint8_t *in, size_t step, size_t count, uint8_t *out)
 {
     for (size_t x = 0; x < count; x++)
         memcpy(out + 3 * x, r->palette[r->bits == 8 ? in[x * step] : value_of(r, in, x)], 3);
 }
 
 /* Colours that are multiplied by alpha are divided again, as Pillow does; ours are of CMYK the inverse. */
-static void put_colours(const reader *r, const uint8_t *in, size_t step, size_t count, uint8_t *out)
+static void put_colours(const tiff_reader *r, const uint8_t *in, size_t step, size_t count, uint8_t *out)
 {
     size_t colours = (size_t)r->colours;
     for (size_t x = 0; x < count; x++)
@@ -244,7 +239,7 @@ static void put_colours(const reader *r, const uint8_t *in, size_t step, size_t 
 }
 
 /* Writes `count` pixels of a row, which have `step` bytes each, unless they have fewer than 8 bits. */
-static void put(const reader *r, const uint8_t *in, size_t step, size_t count, uint8_t *out)
+static void put(const tiff_reader *r, const uint8_t *in, size_t step, size_t count, uint8_t *out)
 {
     if (r->photometric == PHOTOMETRIC_PALETTE)
         put_palette(r, in, step, count, out);
@@ -252,15 +247,8 @@ static void put(const reader *r, const uint8_t *in, size_t step, size_t count, u
         (r->colours == 1 ? put_grey : put_colours)(r, in, step, count, out);
 }
 
-/* A strip or tile: where it lies, and the rows and columns that it is stored with. */
-typedef struct part {
-    uint32_t top, left, rows, columns;
-    uint8_t *bytes; /* [samples if they are separate, rows, row_bytes] */
-    size_t plane_bytes, row_bytes;
-} part;
-
 /* One sample after the other is made what they are where they are not separate. */
-static void put_part(const reader *r, const part *p, uint8_t *pixel, tec_image *out)
+static void put_part(const tiff_reader *r, const tiff_part *p, uint8_t *pixel, tec_image *out)
 {
     uint32_t rows = r->height - p->top < p->rows ? r->height - p->top : p->rows;
     size_t columns = r->width - p->left < p->columns ? r->width - p->left : p->columns;
@@ -274,7 +262,7 @@ static void put_part(const reader *r, const part *p, uint8_t *pixel, tec_image *
     }
 }
 
-static bool read_part(reader *r, part *p, bool tiled)
+bool tec_tiff_read_part(tiff_reader *r, tiff_part *p, bool tiled)
 {
     uint16_t planes = r->separate ? r->samples : 1;
     for (uint16_t s = 0; s < planes; s++) {
@@ -291,9 +279,9 @@ static bool read_part(reader *r, part *p, bool tiled)
 }
 
 /* The size of a strip or tile is checked before there is memory for it: a file may promise any. */
-static tec_status measure(reader *r, part *p, bool tiled)
+tec_status tec_tiff_measure(tiff_reader *r, tiff_part *p, bool tiled)
 {
-    double room = tec_image_room(r->bytes, PIXELS_PER_BYTE);
+    double room = tec_image_room(r->bytes, TIFF_PIXELS_PER_BYTE);
     p->rows = r->height;
     p->columns = r->width;
     if (tiled) {
@@ -312,14 +300,14 @@ static tec_status measure(reader *r, part *p, bool tiled)
     p->row_bytes = (size_t)(tiled ? TIFFTileRowSize64(r->file) : TIFFScanlineSize64(r->file));
     size_t needed = ((size_t)p->columns * r->bits * (r->separate ? 1 : r->samples) + 7) / 8;
     p->plane_bytes = p->row_bytes * p->rows;
-    return p->row_bytes == needed ? TEC_OK : refuse(r, "rows of another length");
+    return p->row_bytes == needed ? TEC_OK : tec_tiff_refuse(r, "rows of another length");
 }
 
-static tec_status read_pixels(reader *r, tec_image *out)
+static tec_status read_pixels(tiff_reader *r, tec_image *out)
 {
-    part p = {0};
+    tiff_part p = {0};
     bool tiled = TIFFIsTiled(r->file);
-    tec_status status = measure(r, &p, tiled);
+    tec_status status = tec_tiff_measure(r, &p, tiled);
     if (status != TEC_OK)
         return status;
     p.bytes = malloc(p.plane_bytes * (r->separate ? r->samples : 1));
@@ -328,10 +316,10 @@ static tec_status read_pixels(reader *r, tec_image *out)
         status = tec_fail(TEC_SYSTEM_ERROR, "%s: no memory for %u x %u pixels", r->name, p.columns, p.rows);
     for (p.top = 0; status == TEC_OK && p.top < r->height; p.top += p.rows)
         for (p.left = 0; status == TEC_OK && p.left < r->width; p.left += p.columns) {
-            if (read_part(r, &p, tiled))
+            if (tec_tiff_read_part(r, &p, tiled))
                 put_part(r, &p, pixel, out);
             else
-                status = fail(r);
+                status = tec_tiff_fail(r);
         }
     free(pixel);
     free(p.bytes);
@@ -340,40 +328,69 @@ static tec_status read_pixels(reader *r, tec_image *out)
 
 /* ---- the whole file ---- */
 
+static tec_status read_colour_page(tiff_reader *r, tec_image *out)
+{
+    TEC_TRY(read_layout(r));
+    int channels = r->photometric == PHOTOMETRIC_PALETTE ? 3 : r->colours;
+    double room = tec_image_room(r->bytes, TIFF_PIXELS_PER_BYTE);
+    TEC_TRY(tec_image_reserve(out, r->height, r->width, channels, room, r->name));
+    r->pixels = true;
+    return read_pixels(r, out);
+}
+
+/* `how` NULL: 8-bit grey, RGB or CMYK. */
+static tec_status read_some_page(tiff_reader *r, const tec_decoding *how, tec_image *out)
+{
+    bool taken = false;
+    if (how)
+        TEC_TRY(tec_tiff_read_bands(r, how, out, &taken));
+    if (taken)
+        return TEC_OK;
+    TEC_TRY(read_colour_page(r, out));
+    return how ? tec_band_convert(out, how, r->name) : TEC_OK;
+}
+
 /* The orientation belongs to the format, and is applied whatever becomes of EXIF data, as by Pillow. */
-static tec_status read_page(reader *r, tec_image *out, bool strict)
+static tec_status read_page(tiff_reader *r, const tec_decoding *how, tec_image *out, bool strict)
 {
     TIFFGetField(r->file, TIFFTAG_IMAGEWIDTH, &r->width);
     TIFFGetField(r->file, TIFFTAG_IMAGELENGTH, &r->height);
-    TEC_TRY(read_layout(r));
-    int channels = r->photometric == PHOTOMETRIC_PALETTE ? 3 : r->colours;
-    double room = tec_image_room(r->bytes, PIXELS_PER_BYTE);
-    TEC_TRY(tec_image_reserve(out, r->height, r->width, channels, room, r->name));
-    r->pixels = true;
-    TEC_TRY(read_pixels(r, out));
+    TEC_TRY(read_some_page(r, how, out));
     if (r->ended && strict)
         return tec_image_truncated("TIFF", r->bytes, r->name);
     if (r->warned && strict)
-        return fail(r);
+        return tec_tiff_fail(r);
     out->notes |= r->warned || r->ended ? 1u << TEC_IMAGE_TIFF_DATA : 0;
-    unsigned turned = field(r, TIFFTAG_ORIENTATION, 1);
+    unsigned turned = tec_tiff_field(r, TIFFTAG_ORIENTATION, 1);
     return turned >= 1 && turned <= 8 ? tec_image_turn(out, (int)turned, r->name) : TEC_OK;
 }
 
-static tec_status decode(tec_image *out, const uint8_t *data, size_t bytes, bool strict, const char *name)
+static tec_status decode_as(tec_image *out, const uint8_t *data, size_t bytes, bool strict, const tec_decoding *how,
+                            const char *name)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, set_handlers);
-    reader r = {.data = data, .bytes = bytes, .name = name};
+    tiff_reader r = {.data = data, .bytes = bytes, .name = name};
     r.file =
         TIFFClientOpen("tiff", "rm", (thandle_t)&r, read_some, write_nothing, seek, close_nothing, length, NULL, NULL);
     if (!r.file)
-        return fail(&r);
-    tec_status status = r.cut ? fail(&r) : read_page(&r, out, strict);
+        return tec_tiff_fail(&r);
+    tec_status status = r.cut ? tec_tiff_fail(&r) : read_page(&r, how, out, strict);
     TIFFClose(r.file);
     if (status != TEC_OK)
         tec_image_free(out);
     return status;
+}
+
+static tec_status decode(tec_image *out, const uint8_t *data, size_t bytes, bool strict, const char *name)
+{
+    return decode_as(out, data, bytes, strict, NULL, name);
+}
+
+static tec_status decode_bands(tec_image *out, const uint8_t *data, size_t bytes, const tec_decoding *how,
+                               const char *name)
+{
+    return decode_as(out, data, bytes, how->strict, how, name);
 }
 #endif
 
@@ -412,6 +429,7 @@ const tec_image_codec tec_image_tiff = {
     .matches = matches,
 #ifdef TEC_TIFF
     .decode = decode,
+    .decode_bands = decode_bands,
 #else
     .lacks = "libtiff (Debian: libtiff-dev; Spack: libtiff)",
 #endif

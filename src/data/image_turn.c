@@ -5,6 +5,7 @@
 #include "number.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- finding it ---- */
@@ -38,25 +39,30 @@ int tec_exif_orientation(const uint8_t *tiff, size_t bytes)
 tec_status tec_image_turn(tec_image *image, int orientation, const char *name)
 {
     tec_image out;
-    int h = image->height, w = image->width, c = image->channels;
+    int h = image->height, w = image->width;
+    const size_t bytes = (size_t)image->channels * (image->values ? sizeof *image->values : 1);
+    char *from = image->values ? (char *)image->values : (char *)image->pixels;
     bool swapped = orientation >= 5;
     bool flip_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
     bool flip_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
     if (orientation == 1)
         return TEC_OK;
-    TEC_TRY(tec_image_reserve(&out, (uint32_t)(swapped ? w : h), (uint32_t)(swapped ? h : w), c, TEC_IMAGE_MAX_PIXELS,
-                              name));
+    TEC_TRY(tec_image_reserve(&out, (uint32_t)(swapped ? w : h), (uint32_t)(swapped ? h : w), (int)bytes,
+                              TEC_IMAGE_MAX_PIXELS, name));
     for (int y = 0; y < out.height; y++)
         for (int x = 0; x < out.width; x++) {
             int row = swapped ? x : y, column = swapped ? y : x;
             row = flip_y ? h - 1 - row : row;
             column = flip_x ? w - 1 - column : column;
-            memcpy(out.pixels + ((size_t)y * (size_t)out.width + (size_t)x) * (size_t)c,
-                   image->pixels + ((size_t)row * (size_t)w + (size_t)column) * (size_t)c, (size_t)c);
+            memcpy(out.pixels + ((size_t)y * (size_t)out.width + (size_t)x) * bytes,
+                   from + ((size_t)row * (size_t)w + (size_t)column) * bytes, bytes);
         }
-    out.notes = image->notes;
-    out.deep = image->deep;
-    tec_image_free(image);
-    *image = out;
+    free(from);
+    if (image->values)
+        image->values = (float *)(void *)out.pixels;
+    else
+        image->pixels = out.pixels;
+    image->height = out.height;
+    image->width = out.width;
     return TEC_OK;
 }

@@ -53,7 +53,7 @@ static tec_axis central_axis(int length, int from, int to, int size)
     return axis;
 }
 
-tec_status tec_view_center(const tec_image *image, const tec_preprocessing *preprocessing, int size, uint8_t *out)
+tec_status tec_view_center(const tec_image *image, const tec_preprocessing *preprocessing, int size, void *out)
 {
     tec_preprocessing p = tec_preprocessing_complete(*preprocessing, tec_preprocessing_mae(size));
     int height = image->height, width = image->width;
@@ -61,8 +61,12 @@ tec_status tec_view_center(const tec_image *image, const tec_preprocessing *prep
     int to = ready ? size : tec_preprocessing_resized(p, size), shorter = height < width ? height : width;
     bool squash = p.resize == TEC_RESIZE_SQUASH;
     assert(size > 0 && to >= size);
-    tec_resample(image->pixels, (size_t)width * (size_t)image->channels, image->channels, p.filter,
-                 central_axis(height, squash ? height : shorter, to, size),
-                 central_axis(width, squash ? width : shorter, to, size), out);
+    const tec_axis y = central_axis(height, squash ? height : shorter, to, size);
+    const tec_axis x = central_axis(width, squash ? width : shorter, to, size);
+    const size_t row = (size_t)width * (size_t)image->channels;
+    if (image->values)
+        tec_resample_values(image->values, row, image->channels, p.filter, y, x, out);
+    else
+        tec_resample(image->pixels, row, image->channels, p.filter, y, x, out);
     return TEC_OK;
 }

@@ -50,8 +50,10 @@ static int next_batch(void *context, tec_request *request)
 
 tec_status tec_extract_open(extractor *x)
 {
-    static const tec_normalisation none = {.std = {1, 1, 1}};
     const tec_features_settings *s = x->settings;
+    tec_normalisation none = {0};
+    for (int c = 0; c < s->channels; c++)
+        none.std[c] = 1;
     x->batch = tec_extract_batch(s, x->set);
     x->row = tec_extract_row(s, x->frozen);
     x->pixels = pixels_of(s);
@@ -83,12 +85,13 @@ void tec_extract_close(extractor *x)
 static tec_status take_images(extractor *x, real *to, int64_t *sample, uint64_t *content, int *count)
 {
     tec_feed_batch batch;
+    const size_t bytes = x->pixels * (tec_dataset_has_values(x->set) ? sizeof(float) : 1);
     tec_status status = tec_feed_take(x->feed, &batch);
     if (status == TEC_OK)
         tec_feed_pack(x->feed, &batch, to);
     for (int i = 0; i < batch.count && status == TEC_OK; i++) {
         sample[i] = batch.item[i].sample;
-        content[i] = tec_hash_bytes(0, batch.item[i].square, x->pixels);
+        content[i] = tec_hash_bytes(0, batch.item[i].square, bytes);
     }
     *count = batch.count;
     tec_feed_release(x->feed);

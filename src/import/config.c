@@ -63,12 +63,13 @@ static void take_heads(const json_t *object, const char *key, import_sidecar *sa
     said->heads_from = CONFIG;
 }
 
-bool tec_import_three_values(const json_t *value, double out[3])
+bool tec_import_channel_values(const json_t *value, double out[TEC_BANDS_MOST])
 {
-    size_t count = json_array_size(value);
-    if (!json_is_number(value) && count != 1 && count != 3)
+    const size_t count = json_array_size(value), most = TEC_BANDS_MOST;
+    if (!json_is_number(value) && count != 1 && (count < 3 || count > most))
         return false;
-    for (size_t i = 0; i < 3; i++) {
+    memset(out, 0, most * sizeof *out);
+    for (size_t i = 0; i < (count > 1 ? count : most); i++) {
         const json_t *number = json_is_number(value) ? value : json_array_get(value, count == 1 ? 0 : i);
         if (!json_is_number(number))
             return false;
@@ -81,13 +82,13 @@ bool tec_import_three_values(const json_t *value, double out[3])
 static void take_normalisation(const json_t *mean, const json_t *std, double scale, const char *from,
                                import_sidecar *said)
 {
-    double m[3], s[3];
-    if (!tec_import_three_values(mean, m) || !tec_import_three_values(std, s) || !(s[0] > 0 && s[1] > 0 && s[2] > 0) ||
-        !(scale > 0))
+    double m[TEC_BANDS_MOST], s[TEC_BANDS_MOST];
+    if (!tec_import_channel_values(mean, m) || !tec_import_channel_values(std, s) ||
+        !(s[0] > 0 && s[1] > 0 && s[2] > 0) || !(scale > 0))
         return;
     said->normalised = true;
     said->mean_from = from;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < TEC_BANDS_MOST; i++) {
         said->mean[i] = m[i] / scale;
         said->std[i] = s[i] / scale;
     }
@@ -215,7 +216,7 @@ tec_status tec_import_read_preprocessor(const tec_import *import, const json_t *
     if (is_off(images, "do_normalize")) {
         said->normalised = true;
         said->mean_from = PREPROCESSOR;
-        for (int i = 0; i < 3; i++) {
+        for (int i = 0; i < TEC_BANDS_MOST; i++) {
             said->mean[i] = 0;
             said->std[i] = 1 / scale;
         }

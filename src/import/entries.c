@@ -63,7 +63,7 @@ static bool is_above_0(const json_t *value)
 static bool is_of_kind(const json_t *value, entry_kind kind)
 {
     enum { MOST = 1 << 20 };
-    double numbers[3];
+    double numbers[TEC_BANDS_MOST];
     switch (kind) {
     case WHOLE:
         return json_is_integer(value) && json_integer_value(value) > 0 && json_integer_value(value) <= MOST;
@@ -76,9 +76,9 @@ static bool is_of_kind(const json_t *value, entry_kind kind)
     case SWITCH:
         return json_is_boolean(value);
     case CHANNELS:
-        return tec_import_three_values(value, numbers);
+        return tec_import_channel_values(value, numbers);
     case DEVIATIONS:
-        return tec_import_three_values(value, numbers) && numbers[0] > 0 && numbers[1] > 0 && numbers[2] > 0;
+        return tec_import_channel_values(value, numbers) && numbers[0] > 0 && numbers[1] > 0 && numbers[2] > 0;
     }
     return true;
 }

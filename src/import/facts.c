@@ -180,8 +180,8 @@ static void take_known_normalisation(const tec_import *import, size_t row, impor
     if (said->normalised || n == UNKNOWN || hint || import->own || import->facts.config.channels != 3)
         return;
     said->normalised = true;
-    memcpy(said->mean, means[n], sizeof said->mean);
-    memcpy(said->std, deviations[n], sizeof said->std);
+    memcpy(said->mean, means[n], sizeof means[n]);
+    memcpy(said->std, deviations[n], sizeof deviations[n]);
     said->mean_from = known[row].published        ? "known of this model, from the file's name"
                       : known[row].architecture   ? "known of this architecture"
                       : import->facts.family_from ? "known of this family, from the file's name"
@@ -467,6 +467,7 @@ tec_status tec_import_gather_facts(tec_import *import, const tec_import_options 
     f->preprocessing = said.preprocessing;
     f->preprocessing_from = said.preprocessing_from;
     f->upright = said.upright;
+    f->bands = said.bands;
     f->normalised = said.normalised;
     f->mean_from = said.mean_from;
     memcpy(f->mean, said.mean, sizeof f->mean);

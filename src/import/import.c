@@ -157,10 +157,10 @@ static void describe_normalisation(const tec_import_facts *f, FILE *out)
         return;
     }
     fputs("; mean", out);
-    for (int i = 0; i < f->config.channels && i < 3; i++)
+    for (int i = 0; i < f->config.channels && i < TEC_BANDS_MOST; i++)
         fprintf(out, "%s%g", i ? "," : " ", f->mean[i]);
     fputs(" std", out);
-    for (int i = 0; i < f->config.channels && i < 3; i++)
+    for (int i = 0; i < f->config.channels && i < TEC_BANDS_MOST; i++)
         fprintf(out, "%s%g", i ? "," : " ", f->std[i]);
     fprintf(out, " (%s)", f->mean_from);
 }

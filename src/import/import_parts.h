@@ -47,13 +47,14 @@ typedef struct import_sidecar {
     int heads;
     double norm_eps;
     bool normalised;
-    double mean[3], std[3];
+    double mean[TEC_BANDS_MOST], std[TEC_BANDS_MOST];
     int activation, interpolation; /* 1 + their value */
     char architecture[80];         /* timm's */
     bool plain_blocks;             /* they are those of a plain ViT */
     tec_preprocessing preprocessing;
     const char *preprocessing_from;
     bool upright;
+    tec_import_bands bands;
     const char *heads_from, *norm_eps_from, *mean_from, *activation_from, *interpolation_from, *architecture_from;
 } import_sidecar;
 
@@ -86,8 +87,8 @@ tec_status tec_import_check_images(const tec_import *import, const json_t *image
 void tec_import_warn_of_contradictions(const tec_import *import, const import_sidecar *before,
                                        const import_sidecar *now);
 
-/* Three numbers, or one for all channels; false: it is neither. */
-bool tec_import_three_values(const json_t *value, double out[3]);
+/* A number for each channel, three or more, or one for all; false: it is neither. Behind the last of them are zeros. */
+bool tec_import_channel_values(const json_t *value, double out[TEC_BANDS_MOST]);
 
 /* Does timm's architecture of that name compute what a plain ViT does? TEC_USER_ERROR: no, or it is not known. `from`
  * says who calls it so: "config.json beside it", "base.architecture", "its file name". */

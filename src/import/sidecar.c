@@ -27,6 +27,7 @@ static void read_run_settings(const tec_import *import, const tec_import_options
         said->normalised = true;
         said->mean_from = "as it was trained";
         said->upright = classifier && images.upright;
+        said->bands = images.bands;
         if (classifier && (p.resize != TEC_RESIZE_AUTO || p.crop_pct > 0 || p.filter != TEC_FILTER_AUTO)) {
             said->preprocessing = p;
             said->preprocessing_from = "as it was validated";
@@ -84,9 +85,21 @@ static char *metadata_of(const tec_import *import, const char *key)
     return NULL;
 }
 
-static bool three_numbers(const char *text, double out[3])
+/* Three numbers, or as many as there are channels, if they are more. */
+static bool channel_numbers(const tec_import *import, const char *text, double out[TEC_BANDS_MOST])
 {
-    return text && sscanf(text, "%lf,%lf,%lf", &out[0], &out[1], &out[2]) == 3;
+    const int channels = import->facts.config.channels, count = channels > 3 ? channels : 3;
+    memset(out, 0, TEC_BANDS_MOST * sizeof *out);
+    for (int i = 0; i < count; i++) {
+        char *end;
+        if (!text || !*text || count > TEC_BANDS_MOST)
+            return false;
+        out[i] = strtod(text, &end);
+        if (end == text || (*end != ',' && (*end || i < count - 1)))
+            return false;
+        text = end + (*end == ',');
+    }
+    return true;
 }
 
 /* 1 + the number of the word in the list; 0: there is no such metadata, or another word. */
@@ -115,9 +128,10 @@ static void read_numbers(const tec_import *import, import_sidecar *said)
 
 static void read_metadata_normalisation(const tec_import *import, import_sidecar *said)
 {
-    double mean[3], std[3];
+    double mean[TEC_BANDS_MOST], std[TEC_BANDS_MOST];
     char *means = metadata_of(import, "tec_mean"), *stds = metadata_of(import, "tec_std");
-    if (three_numbers(means, mean) && three_numbers(stds, std) && std[0] > 0 && std[1] > 0 && std[2] > 0) {
+    if (channel_numbers(import, means, mean) && channel_numbers(import, stds, std) && std[0] > 0 && std[1] > 0 &&
+        std[2] > 0) {
         said->normalised = true;
         said->mean_from = METADATA;
         memcpy(said->mean, mean, sizeof mean);
@@ -125,6 +139,18 @@ static void read_metadata_normalisation(const tec_import *import, import_sidecar
     }
     free(stds);
     free(means);
+}
+
+/* Files without them are of runs with the defaults, or of other programs. */
+static void read_metadata_bands(const tec_import *import, import_sidecar *said)
+{
+    char *range = metadata_of(import, "tec_range"), *chosen = metadata_of(import, "tec_bands");
+    if (range || chosen) {
+        snprintf(said->bands.range, sizeof said->bands.range, "%s", range ? range : "bytes");
+        snprintf(said->bands.chosen, sizeof said->bands.chosen, "%s", chosen ? chosen : "");
+    }
+    free(chosen);
+    free(range);
 }
 
 /* What a JSON file beside it says, which somebody may have changed, comes first. */
@@ -152,6 +178,7 @@ static void read_metadata(const tec_import *import, import_sidecar *said)
     free(software);
     read_numbers(import, said);
     read_metadata_normalisation(import, said);
+    read_metadata_bands(import, said);
     read_metadata_preprocessing(import, said);
     int activation = word_of(import, "tec_activation", TEC_ACTIVATION_WORDS);
     int interpolation = word_of(import, "tec_interpolation", TEC_INTERPOLATION_WORDS);

@@ -35,8 +35,8 @@ const feature_field tec_feature_fields[] = {
     {WORD(resize, resize_words), ALIKE("eval.resize")},
     {DOUBLES(crop_pct, 1), ALIKE("eval.crop_pct")},
     {WORD(interpolation, filter_words), ALIKE("eval.interpolation")},
-    {DOUBLES(mean, 3), ALIKE("base.mean")},
-    {DOUBLES(std, 3), ALIKE("base.std")},
+    {DOUBLES(mean, TEC_BANDS_MOST), ALIKE("base.mean")},
+    {DOUBLES(std, TEC_BANDS_MOST), ALIKE("base.std")},
     {INTEGER(width), ALIKE("the model")},
     {INTEGER(heads), ALIKE("base.heads")},
     {DOUBLES(norm_eps, 1), ALIKE("base.norm_eps")},
@@ -51,6 +51,15 @@ const feature_field tec_feature_fields[] = {
     {.h5 = {0}},
 };
 
+/* Of mean and std there are as many numbers as channels, but at least three. */
+static tec_h5_field stored_field(const feature_field *field, const tec_feature_spec *spec)
+{
+    tec_h5_field stored = field->h5;
+    if (stored.count == TEC_BANDS_MOST)
+        stored.count = spec->channels < 3 ? 3 : spec->channels < TEC_BANDS_MOST ? spec->channels : TEC_BANDS_MOST;
+    return stored;
+}
+
 const char *tec_feature_type_name(tec_feature_type type)
 {
     return type_words[type];
@@ -62,8 +71,9 @@ bool tec_feature_spec_differ(const tec_feature_spec *a, const tec_feature_spec *
     for (const feature_field *f = tec_feature_fields; f->h5.name; f++) {
         if (alike && !f->alike)
             continue;
-        tec_h5_field_text(&f->h5, a, out->a, sizeof out->a);
-        tec_h5_field_text(&f->h5, b, out->b, sizeof out->b);
+        const tec_h5_field of_a = stored_field(f, a), of_b = stored_field(f, b);
+        tec_h5_field_text(&of_a, a, out->a, sizeof out->a);
+        tec_h5_field_text(&of_b, b, out->b, sizeof out->b);
         if (strcmp(out->a, out->b) == 0)
             continue;
         out->name = f->h5.name;
@@ -75,9 +85,11 @@ bool tec_feature_spec_differ(const tec_feature_spec *a, const tec_feature_spec *
 
 char *tec_feature_spec_describe(const tec_feature_spec *spec)
 {
-    char *text = tec_string_copy(""), value[160];
-    for (const feature_field *f = tec_feature_fields; f->h5.name; f++)
-        tec_string_append(&text, "  %s: %s\n", f->h5.name, tec_h5_field_text(&f->h5, spec, value, sizeof value));
+    char *text = tec_string_copy(""), value[1200];
+    for (const feature_field *f = tec_feature_fields; f->h5.name; f++) {
+        const tec_h5_field stored = stored_field(f, spec);
+        tec_string_append(&text, "  %s: %s\n", f->h5.name, tec_h5_field_text(&stored, spec, value, sizeof value));
+    }
     return text;
 }
 
@@ -141,8 +153,10 @@ tec_status tec_feature_put_spec(tec_h5_draft *draft, const tec_feature_spec *spe
     TEC_TRY(tec_h5_draft_put_text(draft, "/", "format", FEATURE_FORMAT));
     TEC_TRY(tec_h5_draft_put_numbers(draft, "/", "version", H5T_NATIVE_INT, 1, &version));
     TEC_TRY(tec_h5_draft_put_text(draft, "/", "software", tec_version()));
-    for (const feature_field *f = tec_feature_fields; f->h5.name; f++)
-        TEC_TRY(tec_h5_draft_put_field(draft, "/", &f->h5, spec));
+    for (const feature_field *f = tec_feature_fields; f->h5.name; f++) {
+        const tec_h5_field stored = stored_field(f, spec);
+        TEC_TRY(tec_h5_draft_put_field(draft, "/", &stored, spec));
+    }
     return TEC_OK;
 }
 
@@ -151,7 +165,7 @@ static tec_status check_spec(const tec_feature_spec *s, const char *path)
     enum { MOST = 1 << 20 };
     if (s->images < 1 || s->images > INT64_C(1) << 40 || s->batch < 1 || s->width < 1 || s->width > MOST ||
         s->patches < 0 || s->patches > MOST || s->layer < 1 || s->image_size < 1 || s->channels < 1 ||
-        s->channels > 3 || tec_feature_row_bytes(s) > (size_t)1 << 32)
+        s->channels > TEC_BANDS_MOST || tec_feature_row_bytes(s) > (size_t)1 << 32)
         return tec_fail(TEC_USER_ERROR, "%s: an attribute is out of range: the file is damaged", path);
     return TEC_OK;
 }
@@ -169,8 +183,11 @@ tec_status tec_feature_get_spec(hid_t file, const char *path, tec_feature_spec *
     if (version != FEATURE_VERSION)
         return tec_fail(TEC_USER_ERROR, "%s has version %d of the format; this program knows version %d", path, version,
                         FEATURE_VERSION);
-    for (const feature_field *f = tec_feature_fields; f->h5.name; f++)
-        TEC_TRY(tec_h5_get_field(file, path, &f->h5, spec));
+    TEC_TRY(tec_h5_get_numbers(file, path, "channels", H5T_NATIVE_INT, 1, &spec->channels)); /* how long others are */
+    for (const feature_field *f = tec_feature_fields; f->h5.name; f++) {
+        const tec_h5_field stored = stored_field(f, spec);
+        TEC_TRY(tec_h5_get_field(file, path, &stored, spec));
+    }
     return check_spec(spec, path);
 }
 

@@ -48,7 +48,12 @@ static char *image_text(const tec_report_run *run)
     const tec_model_config *m = &run->model;
     if (!run->has_model)
         return tec_string_copy("");
-    return tec_string_format("%d x %d pixels, %s", m->image_size, m->image_size, m->channels == 1 ? "grey" : "RGB");
+    char *bands = m->channels == 1   ? tec_string_copy("grey")
+                  : m->channels == 3 ? tec_string_copy("RGB")
+                                     : tec_string_format("%d channels", m->channels);
+    char *text = tec_string_format("%d x %d pixels, %s", m->image_size, m->image_size, bands);
+    free(bands);
+    return text;
 }
 
 static char *or_nothing(char *text)

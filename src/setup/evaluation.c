@@ -12,8 +12,12 @@ tec_status tec_setup_check_model(const tec_settings *settings, const char *secti
                                  tec_pooling pooling, const tec_model_config *model)
 {
     if (model->channels != settings->data.channels)
-        return tec_fail(TEC_USER_ERROR, "%s.model %s takes %d-channel images, but data.channels is %d", section, path,
-                        model->channels, settings->data.channels);
+        return tec_fail(TEC_USER_ERROR,
+                        "%s.model %s takes %d-channel images, but data.channels is %d: set data.channels=%d, and "
+                        "data.bands if images have more bands, or train a model of %d channels "
+                        "(pretrain.objective=mae)",
+                        section, path, model->channels, settings->data.channels, model->channels,
+                        settings->data.channels);
     if (model->variant.no_class_token && pooling == TEC_POOL_CLASS)
         return tec_fail(TEC_USER_ERROR, "%s.model %s has no class token: set %s.pooling=mean", section, path, section);
     return TEC_OK;

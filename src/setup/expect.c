@@ -29,8 +29,9 @@ static tec_status open_expectation(expectation *e, const char *path)
                         path, e->images < 0 ? "images" : "cls` or `mean");
     const tec_tensor *t = tec_tensor_file_get(e->file, e->images);
     if (t->dims != 4 || t->dim[2] != t->dim[3] || t->dim[0] < 1 || t->dim[0] > MOST_IMAGES || t->dim[1] < 1 ||
-        t->dim[1] > 3 || t->dim[2] < 1 || t->dim[2] > MOST_IMAGES)
-        return tec_fail(TEC_USER_ERROR, "%s: `images` is not [B, c, S, S] with square images of 1 or 3 channels", path);
+        t->dim[1] > TEC_BANDS_MOST || t->dim[2] < 1 || t->dim[2] > MOST_IMAGES)
+        return tec_fail(TEC_USER_ERROR, "%s: `images` is not [B, c, S, S] with square images of 1 to %d channels", path,
+                        TEC_BANDS_MOST);
     e->B = (int)t->dim[0];
     e->c = (int)t->dim[1];
     e->S = (int)t->dim[2];

@@ -82,6 +82,17 @@ static tec_status scan(void *context)
     return status;
 }
 
+/* The same on every rank. */
+static tec_status take_bands(const tec_settings *settings, tec_dataset *set)
+{
+    tec_bands bands;
+    TEC_TRY(tec_settings_bands(settings, &bands));
+    if (bands.chosen && bands.chosen != settings->data.channels)
+        return tec_fail(TEC_USER_ERROR, "data.bands names %d band%s, but data.channels is %d: they must be as many",
+                        bands.chosen, tec_plural(bands.chosen), settings->data.channels);
+    return tec_dataset_take_bands(set, &bands);
+}
+
 tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings, bool training, tec_dataset **out)
 {
     const char *key = training ? "data.train" : "data.val";
@@ -120,6 +131,12 @@ tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings,
         return status;
     }
     tec_dataset_decode_as(*out, settings->data.strict_images, settings->data.exif_orientation == TEC_EXIF_APPLY);
+    status = take_bands(settings, *out);
+    if (status != TEC_OK) {
+        tec_dataset_close(*out);
+        *out = NULL;
+        return status;
+    }
     if (comm->rank == 0) {
         warn_of_folders(*out, key, path);
         look_at(*out, key, skip);
@@ -138,6 +155,8 @@ static bool read_images(const char *yaml, tec_import_images *out)
         memcpy(out->std, settings.data.std, sizeof out->std);
         out->preprocessing = tec_setup_preprocessing(&settings);
         out->upright = settings.data.exif_orientation == TEC_EXIF_APPLY;
+        snprintf(out->bands.range, sizeof out->bands.range, "%s", settings.data.range);
+        snprintf(out->bands.chosen, sizeof out->bands.chosen, "%s", settings.data.bands);
     }
     tec_settings_free(&settings);
     return readable;
@@ -159,6 +178,39 @@ tec_status tec_setup_import(const tec_settings *settings, const char *path, tec_
     return tec_import_open(out, path, &options);
 }
 
+/* Is there a deviation for every channel? */
+static tec_status check_numbers(const tec_import_facts *facts, const char *path)
+{
+    const int channels = facts->config.channels;
+    int numbers = 0;
+    if (channels > TEC_BANDS_MOST)
+        return tec_fail(TEC_USER_ERROR, "%s takes %d-channel images, at most %d are supported", path, channels,
+                        TEC_BANDS_MOST);
+    while (numbers < channels && facts->std[numbers] > 0)
+        numbers++;
+    if (!facts->normalised || numbers == channels)
+        return TEC_OK;
+    return tec_fail(TEC_USER_ERROR,
+                    "%s takes %d-channel images, but %s gives %d numbers: give base.mean and base.std one for each "
+                    "channel, or one for all",
+                    path, channels, facts->mean_from, numbers);
+}
+
+/* Values of another scale, or other bands, are not what the model has learnt. */
+static void warn_of_bands(const tec_settings *settings, const tec_import_facts *facts, const char *path)
+{
+    const tec_import_bands *was = &facts->bands;
+    if (!was->range[0])
+        return;
+    if (strcmp(was->range, settings->data.range) != 0)
+        tec_warn("%s was trained with data.range=%s, and data.range is %s here: are the numbers that images become the "
+                 "same?",
+                 path, was->range, settings->data.range);
+    if (strcmp(was->chosen, settings->data.bands) != 0)
+        tec_warn("%s was trained with data.bands=\"%s\", and data.bands is \"%s\" here: are the bands the same?", path,
+                 was->chosen, settings->data.bands);
+}
+
 /* Opens the file, logs what it is, and refuses guesses that `use` depends on; *config is what it becomes for the images
  * of this job. */
 static tec_status recognise(const tec_settings *settings, const char *path, tec_import_use use, tec_import **import,
@@ -173,6 +225,9 @@ static tec_status recognise(const tec_settings *settings, const char *path, tec_
     TEC_TRY(tec_import_resize(*import, size ? size : facts->config.image_size, config));
     memcpy(normalisation->mean, facts->mean, sizeof normalisation->mean);
     memcpy(normalisation->std, facts->std, sizeof normalisation->std);
+    TEC_TRY(check_numbers(facts, path));
+    if (use == TEC_USE_IMAGES)
+        warn_of_bands(settings, facts, path);
     char *line = tec_import_describe(*import);
     tec_log("%s", line);
     free(line);

@@ -203,6 +203,20 @@ static void close_viewing(viewing *v)
     free(v->path);
 }
 
+/* Pictures are PNGs of what the model sees. */
+static tec_status check_pixels(const tec_settings *settings)
+{
+    const int channels = settings->data.channels;
+    tec_bands bands;
+    TEC_TRY(tec_settings_bands(settings, &bands));
+    if (!tec_bands_widen(&bands) && (channels == 1 || channels == 3))
+        return TEC_OK;
+    return tec_fail(TEC_USER_ERROR,
+                    "they are made of 8-bit images of 1 or 3 channels, and data.channels is %d and "
+                    "data.range %s",
+                    channels, settings->data.range);
+}
+
 void tec_setup_pictures(const tec_settings *settings, const tec_settings *of_run, const char *keep, tec_report_run *run)
 {
     viewing v = {.settings = *of_run,
@@ -217,7 +231,9 @@ void tec_setup_pictures(const tec_settings *settings, const tec_settings *of_run
     tec_comm_local(&v.alone);
     v.settings.data.image_size = run->model.image_size;
     v.settings.data.channels = run->model.channels;
-    tec_status status = open_encoder(&v);
+    tec_status status = check_pixels(&v.settings);
+    if (status == TEC_OK)
+        status = open_encoder(&v);
     if (status == TEC_OK)
         status = read_images(&v, settings->report.images[0], settings->report.pictures, run);
     if (status == TEC_OK) {

@@ -89,16 +89,20 @@ static tec_status apply_override(tec_resolver *resolver, char *text)
     return assign_text(resolver, index, TEC_PLACE_COMMAND_LINE, value);
 }
 
-/* With one channel there must be one number, and the default, which is ImageNet's, becomes 0.5. */
+/* There is one number for each channel, or one for all; the default is ImageNet's, which become 0.5 unless there are three
+ * channels. */
 static tec_status settle_channels(tec_resolver *resolver, const char *key, double *value)
 {
     int index = tec_setting_find("data", key), channels = resolver->settings->data.channels;
     tec_place place = resolver->place[index];
-    if (channels == 1 && place.line == 0)
-        value[0] = value[1] = value[2] = 0.5;
-    else if (channels == 1 && resolver->given[index] != 1)
-        return tec_resolver_fail(resolver, place, "data.%s: %d numbers are given, but data.channels is 1", key,
-                                 resolver->given[index]);
+    const int given = resolver->given[index];
+    if (channels != 3 && place.line == 0)
+        for (int i = 0; i < TEC_BANDS_MOST; i++)
+            value[i] = 0.5;
+    else if (given != 1 && given != channels)
+        return tec_resolver_fail(resolver, place, "data.%s: %d numbers are given, but data.channels is %d", key, given,
+                                 channels);
+    resolver->settings->numbers[index] = channels;
     return TEC_OK;
 }
 
@@ -108,8 +112,18 @@ static tec_status check_base_normalisation(const tec_resolver *resolver)
     const double *mean = resolver->settings->base.mean, *std = resolver->settings->base.std;
     int mean_row = tec_setting_find("base", "mean"), std_row = tec_setting_find("base", "std");
     bool mean_given = resolver->place[mean_row].line != 0, std_given = resolver->place[std_row].line != 0;
-    bool all = std[0] > 0 && std[1] > 0 && std[2] > 0, some = std[0] > 0 || std[1] > 0 || std[2] > 0;
-    bool shifted = mean[0] != 0 || mean[1] != 0 || mean[2] != 0;
+    const int means = resolver->settings->numbers[mean_row], stds = resolver->settings->numbers[std_row];
+    bool all = true, some = false, shifted = false;
+    for (int i = 0; i < stds; i++) {
+        all = all && std[i] > 0;
+        some = some || std[i] > 0;
+    }
+    for (int i = 0; i < means; i++)
+        shifted = shifted || mean[i] != 0;
+    if (all && mean_given && means != stds && means != TEC_BANDS_MOST && stds != TEC_BANDS_MOST)
+        return tec_resolver_fail(resolver, resolver->place[std_row],
+                                 "base.mean has %d numbers and base.std %d: give one for each channel, or one for all",
+                                 means, stds);
     if (all ? mean_given : !some && !shifted && (std_given || !mean_given))
         return TEC_OK;
     return tec_resolver_fail(resolver, resolver->place[std_given ? std_row : mean_row],
@@ -125,12 +139,36 @@ static tec_status check_order(const tec_resolver *resolver, const char *section,
                              value[1]);
 }
 
+/* With what is wrong about a text of `data`. */
+static tec_status fail_text(const tec_resolver *resolver, const char *key)
+{
+    char *message = tec_string_copy(tec_error_message());
+    tec_status status =
+        tec_resolver_fail(resolver, resolver->place[tec_setting_find("data", key)], "data.%s: %s", key, message);
+    free(message);
+    return status;
+}
+
+tec_status tec_settings_bands(const tec_settings *settings, tec_bands *out)
+{
+    *out = (tec_bands){0};
+    TEC_TRY(tec_bands_parse_chosen(settings->data.bands, out));
+    return tec_bands_parse_range(settings->data.range, out);
+}
+
 static tec_status check_together(tec_resolver *resolver)
 {
     tec_settings *s = resolver->settings;
-    if (s->data.channels == 2)
-        return tec_resolver_fail(resolver, resolver->place[tec_setting_find("data", "channels")],
-                                 "data.channels: 2 is neither 1 (grey) nor 3 (RGB)");
+    tec_bands bands = {0};
+    if (tec_bands_parse_chosen(s->data.bands, &bands) != TEC_OK)
+        return fail_text(resolver, "bands");
+    if (tec_bands_parse_range(s->data.range, &bands) != TEC_OK)
+        return fail_text(resolver, "range");
+    if (s->targets.store_images && tec_bands_widen(&bands))
+        return tec_resolver_fail(resolver, resolver->place[tec_setting_find("targets", "store_images")],
+                                 "targets.store_images keeps images of 8 bits, but data.range is %s: leave it false; "
+                                 "images are then read from data.train",
+                                 s->data.range);
     TEC_TRY(settle_channels(resolver, "mean", s->data.mean));
     TEC_TRY(settle_channels(resolver, "std", s->data.std));
     TEC_TRY(check_base_normalisation(resolver));

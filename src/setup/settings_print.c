@@ -95,21 +95,23 @@ static void print_element(const tec_setting *s, const void *value, int element, 
     }
 }
 
-static bool all_equal(const tec_setting *s, const void *value)
+static bool all_equal(const tec_setting *s, const void *value, int count)
 {
     size_t size = s->type == TEC_SETTING_INTS ? sizeof(int) : sizeof(double);
-    for (int i = 1; i < s->length; i++)
+    for (int i = 1; i < count; i++)
         if (memcmp(value, (const char *)value + (size_t)i * size, size) != 0)
             return false;
     return true;
 }
 
-static void print_value(const tec_setting *s, const void *value, FILE *out)
+static void print_value(const tec_setting *s, const tec_settings *settings, FILE *out)
 {
-    bool list = s->length > 1 && !(s->one_for_all && all_equal(s, value));
+    const void *value = (const char *)settings + s->offset;
+    const int count = s->per_channel ? settings->numbers[s - tec_settings_table] : s->length;
+    bool list = count > 1 && !(s->one_for_all && all_equal(s, value, count));
     if (list)
         fputc('[', out);
-    for (int i = 0; i < (list ? s->length : 1); i++) {
+    for (int i = 0; i < (list ? count : 1); i++) {
         fputs(i ? ", " : "", out);
         print_element(s, value, i, out);
     }
@@ -123,7 +125,7 @@ char *tec_setting_text(const tec_setting *setting, const tec_settings *settings)
     size_t bytes;
     FILE *stream = open_memstream(&text, &bytes);
     if (stream)
-        print_value(setting, (const char *)settings + setting->offset, stream);
+        print_value(setting, settings, stream);
     if (!stream || fclose(stream) != 0)
         tec_abort(tec_fail(TEC_SYSTEM_ERROR, "a setting cannot be formatted: out of memory"));
     return text;
@@ -141,7 +143,7 @@ tec_status tec_settings_print(const tec_settings *settings, FILE *out)
         section = s->section;
         tec_setting_range(s, range, sizeof range);
         fprintf(out, "  # %s%s%s%s\n  %s: ", s->help, range[0] ? " (" : "", range, range[0] ? ")" : "", s->key);
-        print_value(s, (const char *)settings + s->offset, out);
+        print_value(s, settings, out);
         fputc('\n', out);
     }
     if (fflush(out) || ferror(out))
@@ -164,11 +166,10 @@ tec_status tec_settings_print_value(const tec_settings *settings, const char *na
         return tec_fail(TEC_USER_ERROR, "command line: `%.80s`: %s", name,
                         tec_setting_unknown(section, key, unknown, sizeof unknown));
     const tec_setting *s = &tec_settings_table[found];
-    const void *value = (const char *)settings + s->offset;
     if (s->type == TEC_SETTING_TEXT)
-        fputs(*(char *const *)value, out);
+        fputs(*(char *const *)(const void *)((const char *)settings + s->offset), out);
     else
-        print_value(s, value, out);
+        print_value(s, settings, out);
     fputc('\n', out);
     return TEC_OK;
 }

@@ -18,13 +18,15 @@ static const char *type_of(const tec_setting *s)
 
 bool tec_settings_row(int index, tec_setting_row *out)
 {
-    char range[128], count[32] = "";
+    char range[128], count[48] = "";
     if (index >= tec_settings_count)
         return false;
     const tec_setting *s = &tec_settings_table[index];
-    const char *type = s->choices ? "" : type_of(s);
+    const char *type = s->choices || s->per_channel ? "" : type_of(s);
     tec_setting_range(s, range, sizeof range);
-    if (s->length > 1)
+    if (s->per_channel)
+        snprintf(count, sizeof count, "1 number, or as many as channels: ");
+    else if (s->length > 1)
         snprintf(count, sizeof count, "%s%d ", s->one_for_all ? "1 or " : "", s->length);
     *out = (tec_setting_row){
         .section = s->section, .key = s->key, .otherwise = s->default_text, .help = s->help, .choices = s->choices};

@@ -21,6 +21,8 @@
 #define BETWEEN .low_open = true, .high_open = true
 #define BELOW .high_open = true
 #define KEPT .kept = true
+#define PER_CHANNEL(low_, high_, default_)                                                                             \
+    LIST(TEC_SETTING_NUMBERS, TEC_BANDS_MOST, low_, high_, default_), .one_for_all = true, .per_channel = true
 
 /* clang-format off */
 const tec_setting tec_settings_table[] = {
@@ -53,13 +55,20 @@ const tec_setting tec_settings_table[] = {
              "by the orientation in their EXIF data"},
     {AT(data, image_size), INT(1, 4096, "224"),
      .help = "side of the square that the model sees, in pixels"},
-    {AT(data, channels), INT(1, 3, "3"),
-     .help = "1 (grey) or 3 (RGB)"},
-    {AT(data, mean), LIST(TEC_SETTING_NUMBERS, 3, -1000, 1000, "0.485,0.456,0.406"), .one_for_all = true, KEPT,
-     .help = "subtracted from pixel / 255, per channel or one number for all, for the model "
-             "that is trained (base.mean: for one that is read); default with 1 channel: 0.5"},
-    {AT(data, std), LIST(TEC_SETTING_NUMBERS, 3, 0, 1000, "0.229,0.224,0.225"), ABOVE, .one_for_all = true, KEPT,
-     .help = "divides pixel / 255 - data.mean, per channel or one number for all; default with 1 channel: 0.5"},
+    {AT(data, channels), INT(1, TEC_BANDS_MOST, "3"),
+     .help = "1 (grey), 3 (RGB), or as many bands as images have or data.bands chooses"},
+    {AT(data, bands), TEXT(""), .listed = true,
+     .help = "which bands of images are taken, in which order, such as 4,3,2, counted from 1; none given: all, of which there "
+             "must be data.channels (but that alpha is dropped, and that grey and RGB become each other)"},
+    {AT(data, range), TEXT("bytes"), .listed = true,
+     .help = "how values become the numbers that are normalised: bytes: images have 8 bits (of 16-bit PNGs the upper 8 are "
+             "kept), divided by 255; type: 8, 16 or 32 bits, divided by the largest number of their type; LOW,HIGH: what "
+             "becomes 0 and 1, for any values, also floats, which are not clipped. All but bytes keep their precision"},
+    {AT(data, mean), PER_CHANNEL(-1000, 1000, "0.485,0.456,0.406"), KEPT,
+     .help = "subtracted from pixel / 255 (or what data.range makes of it), per channel or one number for all, for the model "
+             "that is trained (base.mean: for one that is read); default unless data.channels is 3: 0.5"},
+    {AT(data, std), PER_CHANNEL(0, 1000, "0.229,0.224,0.225"), ABOVE, KEPT,
+     .help = "divides pixel / 255 - data.mean, per channel or one number for all; default unless data.channels is 3: 0.5"},
     {AT(data, crop_scale), LIST(TEC_SETTING_NUMBERS, 2, 0, 1, "0.2,1"), ABOVE,
      .help = "smallest and largest area of a random crop, as shares of the image"},
     {AT(data, crop_ratio), LIST(TEC_SETTING_NUMBERS, 2, 0, 100, "0.75,1.3333333333333333"), ABOVE,
@@ -115,9 +124,9 @@ const tec_setting tec_settings_table[] = {
              "aligned (torchvision); auto: as the family's own code"},
     {AT(base, norm_eps), NUMBER(0, 1, "0"), BELOW,
      .help = "eps of its layer norms; 0: as its file says, or as known for its family"},
-    {AT(base, mean), LIST(TEC_SETTING_NUMBERS, 3, -1000, 1000, "0"), .one_for_all = true,
+    {AT(base, mean), PER_CHANNEL(-1000, 1000, "0"),
      .help = "normalisation of its images, given together with base.std"},
-    {AT(base, std), LIST(TEC_SETTING_NUMBERS, 3, 0, 1000, "0"), .one_for_all = true,
+    {AT(base, std), PER_CHANNEL(0, 1000, "0"),
      .help = "likewise; 0: as its file says, or as known for its family; asked for where nothing tells"},
 
     {AT(targets, dir), TEXT("targets/default"),

@@ -2,10 +2,12 @@
 #ifndef TEC_SETUP_SETTINGS_TABLE_H
 #define TEC_SETUP_SETTINGS_TABLE_H
 
+#include "tec/bands.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
-#define TEC_SETTING_LENGTH 3 /* most numbers in a list */
+#define TEC_SETTING_LENGTH TEC_BANDS_MOST /* most numbers in a list */
 
 typedef enum tec_setting_type {
     TEC_SETTING_SWITCH,  /* bool */
@@ -25,6 +27,8 @@ typedef struct tec_setting {
     tec_setting_type type;
     int length;       /* of a list, else 1 */
     bool one_for_all; /* of a list: a single number stands for all */
+    bool per_channel; /* of a list: there may be fewer, one for each of data.channels */
+    bool listed;      /* a text that may be written as a list in YAML */
     double low, high;
     bool low_open, high_open; /* the bound itself is out of range */
     bool kept;                /* by a run: it is not resumed with another value */

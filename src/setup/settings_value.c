@@ -152,10 +152,14 @@ tec_status tec_resolver_assign(tec_resolver *resolver, int index, tec_place plac
     const tec_setting *s = &tec_settings_table[index];
     void *out = (char *)resolver->settings + s->offset;
     bool fill = count == 1 && s->one_for_all;
-    if (count != s->length && !fill)
+    const int numbers = s->per_channel && count > 0 && count < s->length && !fill ? count : s->length;
+    if (count != numbers && !fill)
         return tec_resolver_fail(resolver, place, "%s.%s: expected %s%d %s, got %d", s->section, s->key,
-                                 s->one_for_all ? "1 or " : "", s->length, s->length > 1 ? "numbers" : "value", count);
-    for (int i = 0; i < s->length; i++) {
+                                 s->per_channel   ? "1 to "
+                                 : s->one_for_all ? "1 or "
+                                                  : "",
+                                 s->length, s->length > 1 ? "numbers" : "value", count);
+    for (int i = 0; i < numbers; i++) {
         complaint problem = "";
         parse(s, text[fill ? 0 : i], out, i, problem);
         if (problem[0])
@@ -163,6 +167,7 @@ tec_status tec_resolver_assign(tec_resolver *resolver, int index, tec_place plac
     }
     resolver->place[index] = place;
     resolver->given[index] = count;
+    resolver->settings->numbers[index] = numbers;
     resolver->settings->given[index] = place.line != 0;
     return TEC_OK;
 }

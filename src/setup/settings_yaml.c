@@ -106,12 +106,31 @@ static tec_status read_list(reader *r, int index)
     return status;
 }
 
+/* A list that stands for a text, "4,3,2". */
+static tec_status read_listed(reader *r, int index)
+{
+    char *text = tec_string_copy("");
+    tec_place place = here(r);
+    tec_status status;
+    while ((status = next(r)) == TEC_OK && r->event.type != YAML_SEQUENCE_END_EVENT) {
+        if ((status = need_scalar(r, "a number")) != TEC_OK)
+            break;
+        tec_string_append(&text, "%s%s", *text ? "," : "", scalar(r));
+    }
+    if (status == TEC_OK)
+        status = tec_resolver_assign(r->resolver, index, place, (const char *const[]){text}, 1);
+    free(text);
+    return status;
+}
+
 static tec_status read_value(reader *r, int index)
 {
     const tec_setting *s = &tec_settings_table[index];
     char what[128];
     if (r->event.type == YAML_SEQUENCE_START_EVENT && s->length > 1)
         return read_list(r, index);
+    if (r->event.type == YAML_SEQUENCE_START_EVENT && s->listed)
+        return read_listed(r, index);
     snprintf(what, sizeof what, "%s for %s.%s", s->length > 1 ? "numbers" : "a value", s->section, s->key);
     TEC_TRY(need_scalar(r, what));
     if (is_nothing(r) && s->type != TEC_SETTING_TEXT)

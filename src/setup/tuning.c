@@ -87,10 +87,26 @@ static char *name_classes(const tec_dataset *set)
     return text;
 }
 
+/* Alterations of colours are Pillow's, for images of its modes L and RGB. */
+static tec_status check_colours(const tec_settings *settings)
+{
+    const bool rand = settings->finetune.rand_augment[0], jitter = settings->finetune.color_jitter > 0;
+    const int channels = settings->data.channels;
+    tec_bands bands;
+    TEC_TRY(tec_settings_bands(settings, &bands));
+    if ((!rand && !jitter) || (!tec_bands_widen(&bands) && (channels == 1 || channels == 3)))
+        return TEC_OK;
+    return tec_fail(TEC_USER_ERROR,
+                    "%s alters 8-bit images of 1 or 3 channels, but data.channels is %d and data.range %s: set%s%s",
+                    rand ? "finetune.rand_augment" : "finetune.color_jitter", channels, settings->data.range,
+                    rand ? " finetune.rand_augment=\"\"" : "", jitter ? " finetune.color_jitter=0" : "");
+}
+
 tec_status tec_setup_tuning_view(const tec_settings *settings, tec_feed_view *out)
 {
     tec_augmentation *a = &out->augmentation;
     *out = tec_setup_view(settings);
+    TEC_TRY(check_colours(settings));
     memcpy(out->crop.scale, settings->finetune.crop_scale, sizeof out->crop.scale);
     *a = (tec_augmentation){.jitter = settings->finetune.color_jitter, .erase = settings->finetune.erase};
     if (!settings->finetune.rand_augment[0])

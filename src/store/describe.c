@@ -57,7 +57,7 @@ char *tec_store_describe(const tec_store_spec *spec)
         tec_abort(tec_fail(TEC_SYSTEM_ERROR, "out of memory for a store's description"));
     fputs("made with:\n", out);
     for (const spec_field *f = tec_store_spec_fields; f->h5.name; f++) {
-        char value[160];
+        char value[1200];
         fprintf(out, "  %s: %s\n", f->h5.name, tec_store_field_text(f, spec, value, sizeof value));
     }
     store_layout layout = tec_store_layout_of(spec);

@@ -24,30 +24,32 @@ static json_t *reals(const double *value, int count)
     return array;
 }
 
-static json_t *member_to_json(const spec_field *field, const void *member)
+static json_t *member_to_json(const tec_h5_field *field, const void *member)
 {
-    switch (field->h5.kind) {
+    switch (field->kind) {
     case TEC_H5_BOOL:
         return json_boolean(*(const bool *)member);
     case TEC_H5_UINT64:
         return hexadecimal(*(const uint64_t *)member);
     case TEC_H5_DOUBLE:
-        return reals(member, field->h5.count);
+        return reals(member, field->count);
     case TEC_H5_INT64:
         return json_integer(*(const int64_t *)member);
     case TEC_H5_INT:
         break;
     }
     int value = *(const int *)member;
-    return field->h5.words ? json_string(field->h5.words[value]) : json_integer(value);
+    return field->words ? json_string(field->words[value]) : json_integer(value);
 }
 
 json_t *tec_store_spec_to_json(const tec_store_spec *spec)
 {
     json_t *object = json_object();
     for (const spec_field *f = tec_store_spec_fields; f->h5.name; f++)
-        if (!tec_store_field_left_out(f, spec))
-            json_object_set_new(object, f->h5.name, member_to_json(f, (const char *)spec + f->h5.offset));
+        if (!tec_store_field_left_out(f, spec)) {
+            const tec_h5_field stored = tec_store_stored_field(f, spec);
+            json_object_set_new(object, f->h5.name, member_to_json(&stored, (const char *)spec + f->h5.offset));
+        }
     return object;
 }
 
@@ -104,7 +106,7 @@ static bool from_reals(const json_t *json, int count, double *out)
     return true;
 }
 
-static bool member_from_json(const json_t *json, const spec_field *field, void *member)
+static bool member_from_json(const json_t *json, const spec_field *field, int count, void *member)
 {
     int64_t value;
     switch (field->h5.kind) {
@@ -114,7 +116,7 @@ static bool member_from_json(const json_t *json, const spec_field *field, void *
     case TEC_H5_UINT64:
         return from_hexadecimal(json, member);
     case TEC_H5_DOUBLE:
-        return from_reals(json, field->h5.count, member);
+        return from_reals(json, count, member);
     case TEC_H5_INT64:
         return whole(json, field->min, field->max, member);
     case TEC_H5_INT:
@@ -133,7 +135,8 @@ tec_status tec_store_spec_from_json(const json_t *json, const char *where, tec_s
     memset(spec, 0, sizeof *spec);
     for (const spec_field *f = tec_store_spec_fields; f->h5.name; f++)
         if ((!f->exception || json_object_get(json, f->h5.name)) &&
-            !member_from_json(json_object_get(json, f->h5.name), f, (char *)spec + f->h5.offset))
+            !member_from_json(json_object_get(json, f->h5.name), f, tec_store_stored_field(f, spec).count,
+                              (char *)spec + f->h5.offset))
             return tec_fail(TEC_USER_ERROR, "%s: %s is missing or wrong", where, f->h5.name);
     return tec_store_spec_check(spec, where);
 }

@@ -26,6 +26,12 @@ char *tec_store_shard_path(const char *dir, int64_t shard)
 
 /* -- attributes -- */
 
+static tec_status get_field(hid_t file, const char *path, const spec_field *field, tec_store_spec *spec)
+{
+    const tec_h5_field stored = tec_store_stored_field(field, spec);
+    return tec_h5_get_field(file, path, &stored, spec);
+}
+
 tec_status tec_store_shard_read_spec(hid_t file, const char *path, tec_store_spec *spec)
 {
     char format[32] = "";
@@ -40,7 +46,7 @@ tec_status tec_store_shard_read_spec(hid_t file, const char *path, tec_store_spe
     TEC_TRY(tec_store_version_known(version, path));
     for (const spec_field *f = tec_store_spec_fields; f->h5.name; f++)
         if (!f->exception || tec_h5_has_attribute(file, f->h5.name))
-            TEC_TRY(tec_h5_get_field(file, path, &f->h5, spec));
+            TEC_TRY(get_field(file, path, f, spec));
     return tec_store_version_check(version, spec, path);
 }
 

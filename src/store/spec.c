@@ -28,7 +28,7 @@ const spec_field tec_store_spec_fields[] = {
     {INTEGER(samples, TEC_H5_INT64, 1, INT64_C(1) << 40), DECIDED_BY("data.train")},
     {INTEGER(views, TEC_H5_INT, 1, 65536), DECIDED_BY("targets.views")},
     {INTEGER(image_size, TEC_H5_INT, 1, 32768), DECIDED_BY("data.image_size")},
-    {INTEGER(channels, TEC_H5_INT, 1, 3), DECIDED_BY("data.channels")},
+    {INTEGER(channels, TEC_H5_INT, 1, TEC_BANDS_MOST), DECIDED_BY("data.channels")},
     {INTEGER(patch, TEC_H5_INT, 1, 32768), DECIDED_BY("base.model")},
     {INTEGER(patches, TEC_H5_INT, 1, 65535), DECIDED_BY("base.model")},
     {INTEGER(width, TEC_H5_INT, 1, 65536), DECIDED_BY("base.model")},
@@ -36,8 +36,8 @@ const spec_field tec_store_spec_fields[] = {
     {INTEGER(topk, TEC_H5_INT, 0, 65535), DECIDED_BY("targets.topk")},
     {INTEGER(last_layers, TEC_H5_INT, 1, 65536), DECIDED_BY("targets.last_layers")},
     {BOOL(plain_features), DECIDED_BY("targets.standardise"), EXCEPTION},
-    {DOUBLES(mean, 3), DECIDED_BY("base.mean")},
-    {DOUBLES(std, 3), DECIDED_BY("base.std")},
+    {DOUBLES(mean, TEC_BANDS_MOST), DECIDED_BY("base.mean")},
+    {DOUBLES(std, TEC_BANDS_MOST), DECIDED_BY("base.std")},
     {DOUBLES(norm_eps, 1), DECIDED_BY("base.norm_eps"), EXCEPTION},
     {DOUBLES(crop_scale, 2), DECIDED_BY("data.crop_scale")},
     {DOUBLES(crop_ratio, 2), DECIDED_BY("data.crop_ratio")},
@@ -104,7 +104,15 @@ int64_t tec_store_row_bytes(const tec_store_spec *spec)
 /* The number of elements in use: of mean and std one for each channel. */
 static int elements(const spec_field *field, const tec_store_spec *spec)
 {
-    return field->h5.count == 3 && spec->channels < 3 ? spec->channels : field->h5.count;
+    return field->h5.count == TEC_BANDS_MOST ? tec_max_int(1, tec_min_int(spec->channels, TEC_BANDS_MOST))
+                                             : field->h5.count;
+}
+
+tec_h5_field tec_store_stored_field(const spec_field *field, const tec_store_spec *spec)
+{
+    tec_h5_field stored = field->h5;
+    stored.count = field->h5.count == TEC_BANDS_MOST ? tec_max_int(3, elements(field, spec)) : field->h5.count;
+    return stored;
 }
 
 static const void *member_of(const tec_store_spec *spec, const spec_field *field)
@@ -167,7 +175,7 @@ uint64_t tec_store_identity(const tec_store_spec *spec)
 {
     uint64_t hash = 0;
     for (const spec_field *f = tec_store_spec_fields; f->h5.name; f++) {
-        char value[160];
+        char value[1200];
         if (f->h5.offset == offsetof(tec_store_spec, images) || f->h5.offset == offsetof(tec_store_spec, shard_rows) ||
             tec_store_field_left_out(f, spec))
             continue;
@@ -198,7 +206,7 @@ static tec_status other_images(const tec_store_spec *have, const tec_store_spec 
     return tec_fail(
         TEC_USER_ERROR,
         "%s was made with dataset = %016llx, of %lld images, this run wants %016llx, of %lld images "
-        "(data.train, data.max_train, data.exif_orientation): use the images that it was made of, or make a store of these in "
+        "(data.train, data.max_train, data.exif_orientation, data.bands, data.range): use the images that it was made of, or make a store of these in "
         "another targets.dir",
         where, (unsigned long long)have->dataset, (long long)have->samples, (unsigned long long)want->dataset,
         (long long)want->samples);
@@ -223,7 +231,7 @@ tec_status tec_store_spec_compare(const tec_store_spec *have, const tec_store_sp
                                   const char *where)
 {
     for (const spec_field *f = tec_store_spec_fields; f->h5.name; f++) {
-        char is[160], right[160];
+        char is[1200], right[1200];
         if ((f->storage && !storage_too) || same(f, have, want))
             continue;
         if (f->h5.offset == offsetof(tec_store_spec, dataset))

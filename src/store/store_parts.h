@@ -25,6 +25,7 @@ typedef struct spec_field {
 extern const spec_field tec_store_spec_fields[];
 
 /* Is the member one that this store's files do not have? */
+tec_h5_field tec_store_stored_field(const spec_field *field, const tec_store_spec *spec);
 bool tec_store_field_left_out(const spec_field *field, const tec_store_spec *spec);
 
 /* Formats the value of a member for messages. Returns `text`. */

@@ -51,8 +51,10 @@ static tec_status draft_attributes(tec_h5_draft *draft, const tec_store_spec *sp
     TEC_TRY(tec_h5_draft_put_numbers(draft, "/", "shard", H5T_NATIVE_INT64, 1, &shard));
     TEC_TRY(tec_h5_draft_put_numbers(draft, "/", "first_row", H5T_NATIVE_INT64, 1, &first));
     for (const spec_field *f = tec_store_spec_fields; f->h5.name; f++)
-        if (!tec_store_field_left_out(f, spec))
-            TEC_TRY(tec_h5_draft_put_field(draft, "/", &f->h5, spec));
+        if (!tec_store_field_left_out(f, spec)) {
+            const tec_h5_field stored = tec_store_stored_field(f, spec);
+            TEC_TRY(tec_h5_draft_put_field(draft, "/", &stored, spec));
+        }
     return TEC_OK;
 }
 

@@ -36,7 +36,7 @@ static tec_feed_settings feed_settings(target_maker *m, tec_feed_next *next, voi
         settings.view.crop.scale[i] = spec->crop_scale[i];
         settings.view.crop.ratio[i] = spec->crop_ratio[i];
     }
-    for (int c = 0; c < 3; c++) {
+    for (int c = 0; c < spec->channels; c++) {
         settings.view.normalisation.mean[c] = spec->mean[c];
         settings.view.normalisation.std[c] = spec->std[c];
     }

@@ -45,7 +45,9 @@ static tec_status refuse_images(const tec_run_plan *plan, const char *path, cons
                                    *difference ? ": " : "", difference);
     tec_status status =
         refuse(path, changes,
-               "data.train|data.max_train|finetune.label|data.labels|data.channels|data.exif_orientation", what);
+               "data.train|data.max_train|finetune.label|data.labels|data.channels|data.bands|data.range|"
+               "data.exif_orientation",
+               what);
     free(what);
     free(difference);
     return status;

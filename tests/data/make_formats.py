@@ -207,7 +207,8 @@ def tiff(samples, photometric, bits=8, tile=None, rows=5, planar=False, pack=Non
                 part = plane[top:top + step_y, left:left + step_x]
                 if tile:
                     part = np.pad(part, ((0, step_y - part.shape[0]), (0, step_x - part.shape[1]), (0, 0)))
-                data = b"".join(packed(part.reshape(part.shape[0], -1), bits))
+                data = (b"".join(packed(part.reshape(part.shape[0], -1), bits)) if part.dtype == np.uint8 else
+                        part.astype(part.dtype.newbyteorder(order)).tobytes())
                 parts.append(pack[1](data, part.shape) if pack else data)
     at, offsets = (16 if big else 8), []
     for part in parts:

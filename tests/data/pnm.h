@@ -28,7 +28,7 @@ static inline tec_image read_pnm(const char *path)
 {
     size_t bytes;
     int kind, used = 0;
-    tec_image image;
+    tec_image image = {0};
     uint8_t *data = read_bytes(path, &bytes);
     if (sscanf((const char *)data, "P%d %d %d 255%n", &kind, &image.width, &image.height, &used) != 3 || !used)
         fail_msg("%s: not a binary PGM or PPM", path);

@@ -259,7 +259,7 @@ static void test_tiff_refused(void **state)
     assert_refused_with("tiles.tif", tile, "\xe0\x2e\0\0\x43\1\3\0\1\0\0\0\xe0\x2e\0\0", 16,
                         "tiles of 12000 x 12000 pixels");
     assert_refused_with("grey.tif", tag_of("grey.tif", BITS), "\x10", 1,
-                        "values of more than 8 bits (1 samples of 16 bits; ");
+                        "values of 16 bits, and data.range is bytes: set data.range=type");
     assert_refused_with("grey.tif", tag_of("grey.tif", COLOURS), "\x08", 1,
                         "has to be converted: colours that are none");
     assert_refused_with("grey.tif", tag_of("grey.tif", COLOURS), "\x02", 1, "such samples");
@@ -372,7 +372,8 @@ static void test_pnm_refused(void **state)
     assert_text_refused("P5\n99999999999 1\n255\nabc", "damaged PNM near byte 14");
     assert_text_refused("P5\n4294967297 1\n255\nabc", "damaged PNM");
     assert_text_refused("P5\n0 3\n255\nabc", "0 x 3 pixels: not an image");
-    assert_text_refused("P5\n1 1\n65535\nab", "PNM with values of 16 bits (0 to 65535): only 8 are supported");
+    assert_text_refused("P5\n1 1\n65535\nab",
+                        "PNM with values of 16 bits (0 to 65535): convert it to 8, or set data.range=type");
     assert_text_refused("P5\n1 1\n70000\nab", "its largest value is 70000");
     assert_text_refused("P5\n1 1\n0\nab     ", "its largest value is 0");
     assert_text_refused("P2\n1 1\n100\n101 ", "damaged PNM");

@@ -91,11 +91,19 @@ static const struct {
     {"targets: {type: float61}\n", "a.yaml:1:17: targets.type: `float61` is not one of float32 | float16 | int8; did "
                                    "you mean `float16`?"},
     {"targets: {type: double}\n", "a.yaml:1:17: targets.type: `double` is not one of float32 | float16 | int8"},
-    {"data: {channels: 2}\n", "a.yaml:1:18: data.channels: 2 is neither 1 (grey) nor 3 (RGB)"},
-    {"data: {channels: 4}\n", "a.yaml:1:18: data.channels: 4 is out of range (1 <= x <= 3)"},
-    {"data: {mean: [0.5, 0.5]}\n", "a.yaml:1:14: data.mean: expected 1 or 3 numbers, got 2"},
-    {"data: {mean: [1, 2, 3, 4, 5]}\n", "a.yaml:1:14: data.mean: expected 1 or 3 numbers, got 5"},
-    {"data: {mean: []}\n", "a.yaml:1:14: data.mean: expected 1 or 3 numbers, got 0"},
+    {"data: {channels: 65}\n", "a.yaml:1:18: data.channels: 65 is out of range (1 <= x <= 64)"},
+    {"data: {channels: 2, mean: [1, 2, 3]}\n", "a.yaml:1:27: data.mean: 3 numbers are given, but data.channels is 2"},
+    {"data: {bands: [4, 0]}\n",
+     "a.yaml:1:15: data.bands: `0` is not the number of a band: they count from 1, as in 4,3,2"},
+    {"data: {range: 8bit}\n", "a.yaml:1:15: data.range: `8bit` is neither bytes nor type nor two numbers LOW,HIGH, the "
+                              "values that become 0 and 1"},
+    {"data: {range: [5, 1]}\n", "a.yaml:1:15: data.range: the smaller number must come first, got 5 and 1"},
+    {"data: {range: type}\ntargets: {store_images: true}\n",
+     "a.yaml:2:25: targets.store_images keeps images of 8 bits, but data.range is type: leave it false; images are then "
+     "read from data.train"},
+    {"data: {mean: [0.5, 0.5]}\n", "a.yaml:1:14: data.mean: 2 numbers are given, but data.channels is 3"},
+    {"data: {mean: [1, 2, 3, 4, 5]}\n", "a.yaml:1:14: data.mean: 5 numbers are given, but data.channels is 3"},
+    {"data: {mean: []}\n", "a.yaml:1:14: data.mean: expected 1 to 64 numbers, got 0"},
     {"data: {mean: [0.5, x, 0.5]}\n", "a.yaml:1:14: data.mean: `x` is not a number"},
     {"data: {mean: [0.5, [1], 0.5]}\n", "a.yaml:1:20: expected a number, found a list"},
     {"data: {std: [1, 0, 1]}\n", "a.yaml:1:13: data.std: 0 is out of range (0 < x <= 1000)"},
@@ -173,8 +181,8 @@ static const struct {
     {"pretrain.=1", "command line: unknown key `` in pretrain; `tec COMMAND --help` lists the keys"},
     {"=1",
      "command line: unknown section ``; there are data, model, base, targets, pretrain, finetune, eval, features, knn, probe, report and run"},
-    {"data.mean=1,2", "command line: data.mean: expected 1 or 3 numbers, got 2"},
-    {"data.mean=1,2,3,4", "command line: data.mean: expected 1 or 3 numbers, got 4"},
+    {"data.mean=1,2", "command line: data.mean: 2 numbers are given, but data.channels is 3"},
+    {"data.mean=1,2,3,4", "command line: data.mean: 4 numbers are given, but data.channels is 3"},
     {"data.mean=", "command line: data.mean: `` is not a number"},
     {"data.mean=[]", "command line: data.mean: `` is not a number"},
     {"data.mean=[", "command line: data.mean: `[` is not a number"},
@@ -205,13 +213,15 @@ static void test_override_errors(void **state)
 static void test_checks_come_last(void **state)
 {
     (void)state;
-    const char *yaml = "data: {channels: 2, crop_scale: [0.5, 0.6]}", *override = "data.channels=3";
+    const char *yaml = "data: {range: 8bit, crop_scale: [0.5, 0.6]}", *override = "data.range=type";
     tec_settings_source source = {"a.yaml", yaml, strlen(yaml), &override, 1};
     assert_int_equal(tec_settings_resolve(&settings, &source), TEC_OK);
     tec_settings_free(&settings);
     override = "data.crop_scale=1,0.5";
     assert_int_equal(tec_settings_resolve(&settings, &source), TEC_USER_ERROR);
-    assert_string_equal(tec_error_message(), "a.yaml:1:18: data.channels: 2 is neither 1 (grey) nor 3 (RGB)");
+    assert_string_equal(tec_error_message(),
+                        "a.yaml:1:15: data.range: `8bit` is neither bytes nor type nor two numbers "
+                        "LOW,HIGH, the values that become 0 and 1");
 }
 
 /* Deep, long, binary and truncated texts: an error or not, but no crash. */

@@ -1,0 +1,95 @@
+/* Words about bands and their values. */
+#include "tec/bands.h"
+
+#include "tec/text.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The comma-separated parts of a text, without brackets and blanks; at most `most` are written. Returns how many there
+ * are. The texts belong to *copy, which the caller frees. */
+static int split(const char *text, char **copy, const char **part, int most)
+{
+    int count = 0;
+    char *rest = *copy = tec_string_copy(text);
+    size_t length = strlen(rest);
+    if (length >= 2 && rest[0] == '[' && rest[length - 1] == ']') {
+        rest[length - 1] = '\0';
+        rest++;
+    }
+    for (; rest; count++) {
+        char *word = strsep(&rest, ",");
+        word += strspn(word, " ");
+        word[strcspn(word, " ")] = '\0';
+        if (count < most)
+            part[count] = word;
+    }
+    return count;
+}
+
+static bool parse_double(const char *text, double *out)
+{
+    char *end;
+    if (!*text || strspn(text, "+-.0123456789eE") != strlen(text))
+        return false;
+    *out = strtod(text, &end);
+    return !*end && isfinite(*out);
+}
+
+tec_status tec_bands_parse_range(const char *text, tec_bands *out)
+{
+    const char *part[2];
+    char *copy;
+    double low = 0, high = 0;
+    if (!strcmp(text, "bytes") || !strcmp(text, "type")) {
+        out->scaling = *text == 'b' ? TEC_SCALING_BYTES : TEC_SCALING_TYPE;
+        return TEC_OK;
+    }
+    bool two = split(text, &copy, part, 2) == 2 && parse_double(part[0], &low) && parse_double(part[1], &high);
+    free(copy);
+    if (!two)
+        return tec_fail(TEC_USER_ERROR,
+                        "`%.80s` is neither bytes nor type nor two numbers LOW,HIGH, the values that become 0 and 1",
+                        text);
+    if (!(low < high) || !isfinite(high - low))
+        return tec_fail(TEC_USER_ERROR, "the smaller number must come first, got %.9g and %.9g", low, high);
+    out->scaling = TEC_SCALING_GIVEN;
+    out->low = low;
+    out->high = high;
+    return TEC_OK;
+}
+
+tec_status tec_bands_parse_chosen(const char *text, tec_bands *out)
+{
+    const char *part[TEC_BANDS_MOST];
+    char *copy;
+    tec_status status = TEC_OK;
+    out->chosen = 0;
+    if (!text[0])
+        return TEC_OK;
+    int count = split(text, &copy, part, TEC_BANDS_MOST);
+    if (count > TEC_BANDS_MOST)
+        status = tec_fail(TEC_USER_ERROR, "%d bands are chosen, at most %d are supported", count, TEC_BANDS_MOST);
+    for (int i = 0; i < count && status == TEC_OK; i++) {
+        double number = 0;
+        if (!parse_double(part[i], &number) || number != rint(number) || number < 1 || number > 65535)
+            status = tec_fail(TEC_USER_ERROR, "`%.80s` is not the number of a band: they count from 1, as in 4,3,2",
+                              part[i]);
+        out->band[i] = (int)number - 1;
+    }
+    free(copy);
+    if (status == TEC_OK)
+        out->chosen = count;
+    return status;
+}
+
+bool tec_bands_widen(const tec_bands *bands)
+{
+    return bands->scaling != TEC_SCALING_BYTES;
+}
+
+bool tec_bands_plain(const tec_bands *bands, int channels)
+{
+    return bands->scaling == TEC_SCALING_BYTES && bands->chosen == 0 && (channels == 1 || channels == 3);
+}
