@@ -116,12 +116,12 @@ json_t *tec_job_evaluation_json(const tec_settings *settings, const tec_evaluati
     const tec_features *train = &evaluation->train, *val = &evaluation->val;
     const double *mean = about->normalisation.mean, *std = about->normalisation.std;
     /* clang-format off */
-    json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:[f,f,f], s:[f,f,f], s:I, s:I, s:I, s:I, s:i, s:i, s:s}",
+    json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:o, s:i, s:[f,f,f], s:[f,f,f], s:I, s:I, s:I, s:I, s:i, s:i, s:s}",
         "model", about->model,
         "pooling", tec_pooling_name(about->pooling),
         "train", about->train,
         "val", about->val,
-        "image_size", about->image_size,
+        "image_size", tec_json_size(about->image_size),
         "channels", about->channels,
         "mean", mean[0], mean[1], mean[2],
         "std", std[0], std[1], std[2],

@@ -4,6 +4,7 @@
 
 #include "tec/checkpoint.h"
 #include "tec/files.h"
+#include "tec/json.h"
 #include "tec/log.h"
 #include "tec/tensor_write.h"
 #include "tec/text.h"
@@ -79,7 +80,7 @@ static tec_status make_plan(const tec_invocation *call, export_plan *plan)
 
 /* -- metadata -- */
 
-enum { METADATA = 23 }; /* strings, at most: keys, values, NULL */
+enum { METADATA = 25 }; /* strings, at most: keys, values, NULL */
 
 static char *three(const double value[3])
 {
@@ -99,12 +100,15 @@ static void make_metadata(const tec_import_facts *facts, char *metadata[METADATA
     if (facts->activation_known)
         ENTRY("tec_activation", tec_string_copy(tec_activation_name(facts->config.variant.activation)));
     ENTRY("tec_interpolation", tec_string_copy(tec_interpolation_name(facts->interpolation)));
+    if (!tec_size_is_square(facts->config.image_size))
+        ENTRY("tec_image_size",
+              tec_string_format("%d,%d", facts->config.image_size.height, facts->config.image_size.width));
     ENTRY("tec_norm_eps", tec_string_format("%.17g", facts->config.variant.norm_eps));
     if (facts->normalised) {
         ENTRY("tec_mean", three(facts->mean));
         ENTRY("tec_std", three(facts->std));
     }
-    if (facts->classes && facts->preprocessing_from) {
+    if (facts->preprocessing_from && (facts->classes || !tec_size_is_square(facts->config.image_size))) {
         const tec_preprocessing p = facts->preprocessing; /* auto, 0, auto: depends on the size of images */
         ENTRY("tec_resize", tec_string_copy(tec_resize_name(p.resize)));
         ENTRY("tec_crop_pct", tec_string_format("%.17g", p.crop_pct));
@@ -119,7 +123,7 @@ static json_t *model_json(const tec_import_facts *facts)
 {
     static const char *const hidden_act[] = {"gelu", "gelu_pytorch_tanh", "quick_gelu"}; /* by tec_activation */
     const tec_model_config *c = &facts->config;
-    return json_pack("{s:[s], s:s, s:i, s:i, s:i, s:i, s:s, s:f, s:i, s:i, s:i, s:b, s:f, s:f}",
+    return json_pack("{s:[s], s:s, s:i, s:i, s:i, s:i, s:s, s:f, s:o, s:i, s:i, s:b, s:f, s:f}",
         "architectures", facts->classes ? "ViTForImageClassification" : "ViTModel",
         "model_type", "vit",
         "hidden_size", c->width,
@@ -128,7 +132,7 @@ static json_t *model_json(const tec_import_facts *facts)
         "intermediate_size", tec_model_hidden(c),
         "hidden_act", hidden_act[c->variant.activation],
         "layer_norm_eps", c->variant.norm_eps,
-        "image_size", c->image_size,
+        "image_size", tec_json_size(c->image_size),
         "patch_size", c->patch,
         "num_channels", c->channels,
         "qkv_bias", 1,
@@ -136,19 +140,29 @@ static json_t *model_json(const tec_import_facts *facts)
         "attention_probs_dropout_prob", 0.0);
 }
 
+/* No image processor resizes an image until it covers a rectangle. */
+static bool is_beyond_processors(const tec_import_facts *facts)
+{
+    return !tec_size_is_square(facts->config.image_size) && facts->preprocessing.resize != TEC_RESIZE_SQUASH;
+}
+
 /* As `tec knn` prepares images for this model: BitImageProcessor is the one that can also cut the centre out. With
  * TEC_RESIZE_WHOLE, those of the model's size stay as they are. */
 static json_t *preprocessor_json(const tec_import_facts *facts)
 {
     static const int resample[] = {[TEC_FILTER_BICUBIC] = 3, [TEC_FILTER_BILINEAR] = 2, [TEC_FILTER_LANCZOS] = 1};
-    const int size = facts->config.image_size;
+    const tec_size size = facts->config.image_size;
     const double *mean = facts->mean, *std = facts->std;
-    const tec_preprocessing p = tec_preprocessing_complete(facts->preprocessing, tec_preprocessing_mae(size));
-    const int resized = p.resize == TEC_RESIZE_WHOLE ? size : tec_preprocessing_resized(p, size);
-    json_t *to = p.resize == TEC_RESIZE_SQUASH ? json_pack("{s:i, s:i}", "height", resized, "width", resized)
-                                               : json_pack("{s:i}", "shortest_edge", resized);
+    const bool beyond = is_beyond_processors(facts);
+    tec_preprocessing p = tec_preprocessing_complete(facts->preprocessing, tec_preprocessing_mae(size));
+    if (beyond)
+        p.resize = TEC_RESIZE_SQUASH;
+    const tec_size resized = p.resize == TEC_RESIZE_WHOLE ? size : tec_preprocessing_resized(p, size);
+    json_t *to = p.resize == TEC_RESIZE_SQUASH
+                     ? json_pack("{s:i, s:i}", "height", resized.height, "width", resized.width)
+                     : json_pack("{s:i}", "shortest_edge", resized.height);
     return json_pack("{s:b, s:s, s:b, s:b, s:f, s:b, s:o, s:i, s:b, s:{s:i, s:i}, s:[f,f,f], s:[f,f,f]}",
-        "tec_defaults", facts->preprocessing_from == NULL, /* nobody has said how images are resized */
+        "tec_defaults", facts->preprocessing_from == NULL || beyond, /* nobody has said it, or the metadata does */
         "image_processor_type", p.resize == TEC_RESIZE_SQUASH ? "DeiTImageProcessor" : "BitImageProcessor",
         "do_normalize", 1,
         "do_rescale", 1,
@@ -157,7 +171,7 @@ static json_t *preprocessor_json(const tec_import_facts *facts)
         "size", to,
         "resample", resample[p.filter],
         "do_center_crop", 1,
-        "crop_size", "height", size, "width", size,
+        "crop_size", "height", size.height, "width", size.width,
         "image_mean", mean[0], mean[1], mean[2],
         "image_std", std[0], std[1], std[2]);
 }
@@ -231,8 +245,8 @@ static double timm_mlp_ratio(const tec_model_config *c)
 static json_t *timm_arguments(const tec_model_config *c)
 {
     const tec_vit_variant *v = &c->variant;
-    json_t *arguments = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:f, s:b, s:i, s:b, s:b, s:s}",
-        "img_size", c->image_size,
+    json_t *arguments = json_pack("{s:o, s:i, s:i, s:i, s:i, s:i, s:f, s:b, s:i, s:b, s:b, s:s}",
+        "img_size", tec_json_size(c->image_size),
         "patch_size", c->patch,
         "in_chans", c->channels,
         "embed_dim", c->width,
@@ -252,11 +266,10 @@ static json_t *timm_arguments(const tec_model_config *c)
 static json_t *timm_json(const export_plan *plan, const tec_import_facts *facts)
 {
     const tec_model_config *c = &facts->config;
-    const int S = c->image_size;
-    const tec_preprocessing p = tec_preprocessing_complete(facts->preprocessing, tec_preprocessing_mae(S));
+    const tec_preprocessing p = tec_preprocessing_complete(facts->preprocessing, tec_preprocessing_mae(c->image_size));
     json_t *images = json_pack("{s:i, s:[i,i,i], s:b, s:f, s:s, s:s, s:s, s:s, s:o, s:o}",
         "num_classes", facts->classes,
-        "input_size", c->channels, S, S,
+        "input_size", c->channels, c->image_size.height, c->image_size.width,
         "fixed_input_size", 1,
         "crop_pct", p.resize == TEC_RESIZE_WHOLE ? 1.0 : p.crop_pct,
         "crop_mode", p.resize == TEC_RESIZE_SQUASH ? "squash" : "center",
@@ -287,6 +300,10 @@ static void make_companions(const export_plan *plan, const tec_import_facts *fac
     if (is_for_timm(plan, facts) && !untold_to_timm(&facts->config.variant))
         model = timm_json(plan, facts);
     c[0] = (companion){"config.json", model};
+    if (hf && facts->normalised && is_beyond_processors(facts))
+        tec_warn("preprocessor_config.json has images squashed to %d x %d pixels (height x width), whatever their "
+                 "shape, since no image processor of Hugging Face can resize them as tec does (eval.resize)",
+                 facts->config.image_size.height, facts->config.image_size.width);
     c[1] = (companion){"preprocessor_config.json", hf && facts->normalised ? preprocessor_json(facts) : NULL};
 }
 

@@ -34,7 +34,8 @@ typedef struct tec_feature_spec {
     int layer;           /* 1 .. depth */
     bool norm;           /* after the model's final norm */
     int type;            /* tec_feature_type */
-    int image_size, channels;
+    tec_size image_size;
+    int channels;
     double mean[3], std[3];
     int resize; /* tec_resize, not AUTO; and so are the next two */
     double crop_pct;

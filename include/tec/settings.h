@@ -45,7 +45,8 @@ typedef struct tec_settings {
         int on_bad_image;  /* tec_on_bad_image: stop | skip */
         bool strict_images;
         int exif_orientation; /* tec_exif_orientation: ignore | apply */
-        int image_size, channels;
+        tec_size image_size;
+        int channels;
         double mean[3], std[3]; /* default: ImageNet's, or 0.5 with 1 channel */
         double crop_scale[2], crop_ratio[2];
         bool flip;
@@ -66,6 +67,7 @@ typedef struct tec_settings {
         double norm_eps;        /* likewise */
         int activation;         /* likewise: 0, or 1 + tec_activation */
         int interpolation;      /* of its positions; 0: as the family's own code, or 1 + tec_interpolation */
+        tec_size image_size;    /* of its positions; 0: as its file, or a file beside it, says */
         char *architecture;     /* its name in timm; "": as a file beside it says */
         double mean[3], std[3]; /* normalisation of its images; std 0: likewise */
     } base;

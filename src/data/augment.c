@@ -54,10 +54,11 @@ tec_view tec_view_draw(const tec_crop_settings *crop, uint64_t seed, int64_t ima
     return drawn;
 }
 
-static void mirror(uint8_t *pixels, int size, int channels)
+static void mirror(uint8_t *pixels, tec_size size, int channels)
 {
-    for (int y = 0; y < size; y++) {
-        uint8_t *left = pixels + (size_t)y * (size_t)size * (size_t)channels, *right = left + (size - 1) * channels;
+    const int width = size.width;
+    for (int y = 0; y < size.height; y++) {
+        uint8_t *left = pixels + (size_t)y * (size_t)width * (size_t)channels, *right = left + (width - 1) * channels;
         for (; left < right; left += channels, right -= channels)
             for (int c = 0; c < channels; c++) {
                 uint8_t kept = left[c];
@@ -72,14 +73,15 @@ static bool inside(int begin, int length, int whole)
     return begin >= 0 && length > 0 && length <= whole && begin <= whole - length;
 }
 
-tec_status tec_view_render(const tec_image *image, const tec_view *view, int size, uint8_t *out)
+tec_status tec_view_render(const tec_image *image, const tec_view *view, tec_size size, uint8_t *out)
 {
     if (!inside(view->top, view->height, image->height) || !inside(view->left, view->width, image->width))
         return tec_fail(TEC_USER_ERROR, "crop of %d x %d pixels at (%d, %d) does not lie inside an image of %d x %d",
                         view->width, view->height, view->left, view->top, image->width, image->height);
     size_t channels = (size_t)image->channels, row_bytes = (size_t)image->width * channels;
     const uint8_t *corner = image->pixels + (size_t)view->top * row_bytes + (size_t)view->left * channels;
-    TEC_TRY(tec_resize_bicubic(corner, view->height, view->width, image->channels, row_bytes, size, size, out));
+    TEC_TRY(tec_resize_bicubic(corner, view->height, view->width, image->channels, row_bytes, size.height, size.width,
+                               out));
     if (view->flip)
         mirror(out, size, image->channels);
     return TEC_OK;
@@ -97,11 +99,11 @@ TEC_CLONES static void normalize_plane(const uint8_t *restrict pixels, size_t co
             out[i] = pixels[3 * i] * scale + shift;
 }
 
-void tec_pixels_normalize(const uint8_t *pixels, int size, int channels, const double *mean, const double *std,
+void tec_pixels_normalize(const uint8_t *pixels, tec_size size, int channels, const double *mean, const double *std,
                           real *out)
 {
     assert(channels == 1 || channels == 3);
-    size_t plane = (size_t)size * (size_t)size;
+    size_t plane = tec_size_area(size);
     for (int c = 0; c < channels; c++)
         normalize_plane(pixels + c, plane, channels, (real)(1 / (255 * std[c])), (real)(-mean[c] / std[c]),
                         out + (size_t)c * plane);

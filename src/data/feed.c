@@ -12,8 +12,8 @@ struct tec_feed {
     const tec_dataset *set;
     tec_feed_settings settings;
     tec_loader *loader;
-    size_t pixels;        /* c * S * S */
-    uint8_t *scratch;     /* [threads, S, S, c]; NULL: squares are kept */
+    size_t pixels;        /* c * H * W */
+    uint8_t *scratch;     /* [threads, H, W, c]; NULL: squares are kept */
     tec_request *request; /* [batch] */
     tec_feed_item *item;  /* [batch] of the batch that was taken */
     int under_way;        /* batches requested and not yet released */
@@ -76,7 +76,8 @@ static crop_function *const crop_by[] = {
 static void alter_square(const tec_feed_view *view, const tec_feed_item *item)
 {
     const tec_augmentation *how = &view->augmentation;
-    tec_image square = {.width = view->size, .height = view->size, .channels = view->channels, .pixels = item->square};
+    tec_image square = {
+        .width = view->size.width, .height = view->size.height, .channels = view->channels, .pixels = item->square};
     if (how->rand.layers > 0)
         tec_rand_augment_apply(&how->rand, view->seed, item->sample, item->view, view->normalisation.mean, &square);
     else if (how->jitter > 0)
@@ -134,7 +135,7 @@ tec_status tec_feed_open(tec_feed **out, const tec_dataset *set, const tec_feed_
     tec_feed *f = tec_allocate_zeroed(1, sizeof *f);
     f->set = set;
     f->settings = *s;
-    f->pixels = (size_t)s->view.channels * (size_t)s->view.size * (size_t)s->view.size;
+    f->pixels = (size_t)s->view.channels * tec_size_area(s->view.size);
     f->scratch = s->keep_squares ? NULL : tec_allocate((size_t)s->threads * f->pixels);
     f->request = tec_allocate((size_t)s->batch * sizeof *f->request);
     f->item = tec_allocate((size_t)s->batch * sizeof *f->item);

@@ -48,7 +48,8 @@ static char *image_text(const tec_report_run *run)
     const tec_model_config *m = &run->model;
     if (!run->has_model)
         return tec_string_copy("");
-    return tec_string_format("%d x %d pixels, %s", m->image_size, m->image_size, m->channels == 1 ? "grey" : "RGB");
+    char size[TEC_SIZE_TEXT];
+    return tec_string_format("%s pixels, %s", tec_size_words(m->image_size, size), m->channels == 1 ? "grey" : "RGB");
 }
 
 static char *or_nothing(char *text)

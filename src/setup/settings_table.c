@@ -48,8 +48,9 @@ const tec_setting tec_settings_table[] = {
     {AT(data, exif_orientation), CHOICE("ignore|apply", "ignore"),
      .help = "ignore: images are taken as they are stored, as torchvision does; apply: they are turned upright "
              "by the orientation in their EXIF data"},
-    {AT(data, image_size), INT(1, 4096, "224"),
-     .help = "side of the square that the model sees, in pixels"},
+    {AT(data, image_size), LIST(TEC_SETTING_INTS, 2, 1, 4096, "224"), .one_for_all = true,
+     .help = "side of the square that the model sees, in pixels, or height and width of a rectangle, each a multiple of "
+             "model.patch"},
     {AT(data, channels), INT(1, 3, "3"),
      .help = "1 (grey) or 3 (RGB)"},
     {AT(data, mean), LIST(TEC_SETTING_NUMBERS, 3, -1000, 1000, "0.485,0.456,0.406"), .one_for_all = true, KEPT,
@@ -110,6 +111,9 @@ const tec_setting tec_settings_table[] = {
      .help = "how its position embeddings become those of another image size: bicubic with antialiasing (timm, DINOv2 "
              "with registers), plain bicubic (Hugging Face, MAE), with DINO's offset of 0.1, or with the corners "
              "aligned (torchvision); auto: as the family's own code"},
+    {AT(base, image_size), LIST(TEC_SETTING_INTS, 2, 0, 4096, "0"), .one_for_all = true,
+     .help = "size of the images that its position embeddings were made for (height, width); 0: as its file or a config.json "
+             "beside it says, else a square; asked for where the positions do not form one"},
     {AT(base, norm_eps), NUMBER(0, 1, "0"), BELOW,
      .help = "eps of its layer norms; 0: as its file says, or as known for its family"},
     {AT(base, mean), LIST(TEC_SETTING_NUMBERS, 3, -1000, 1000, "0"), .one_for_all = true,

@@ -124,7 +124,8 @@ static bool dropped(const file_plan *plan, const char *name)
 
 static void write_file(const file_plan *plan)
 {
-    tec_model_config c = {.kind = TEC_MODEL_VIT, .image_size = 8, .patch = 4, .channels = 3, .depth = 2, .heads = 1};
+    tec_model_config c = {
+        .kind = TEC_MODEL_VIT, .image_size = {8, 8}, .patch = 4, .channels = 3, .depth = 2, .heads = 1};
     tec_params params = {0};
     tec_tensor_out tensor[MOST];
     int count = 0;
@@ -192,7 +193,7 @@ static void test_wrappers(void **state)
         assert_int_equal(facts->config.depth, 2);
         assert_int_equal(facts->config.heads, 1);
         assert_int_equal(facts->config.patch, 4);
-        assert_int_equal(facts->config.image_size, 8);
+        assert_true(tec_size_equal(facts->config.image_size, tec_size_square(8)));
         assert_int_equal(tec_model_hidden(&facts->config), 128);
         assert_int_equal(facts->unused, 0);
         tec_import_close(import);
@@ -339,7 +340,7 @@ static void remove_beside(const char *name)
 static void write_run(const char *file, const char *yaml, double mlp_ratio, double said)
 {
     tec_model_config config = {
-        .image_size = 8, .patch = 4, .channels = 3, .width = 8, .depth = 1, .heads = 2, .mlp_ratio = mlp_ratio};
+        .image_size = {8, 8}, .patch = 4, .channels = 3, .width = 8, .depth = 1, .heads = 2, .mlp_ratio = mlp_ratio};
     const tec_run_state run = {.step = 1, .ranks = 1, .threads = 1, .batch = 1};
     tec_frozen *frozen;
     assert_int_equal(tec_frozen_create(&frozen, &config, 1), TEC_OK);
@@ -800,12 +801,12 @@ static void test_resize(void **state)
     tec_model_config config;
     write_file(&(file_plan){.width = 64});
     tec_import *import = open_file(&nothing);
-    assert_int_equal(tec_import_resize(import, 20, &config), TEC_OK);
-    assert_int_equal(config.image_size, 20);
-    assert_int_equal(tec_import_resize(import, 23, &config), TEC_USER_ERROR);
+    assert_int_equal(tec_import_resize(import, tec_size_square(20), &config), TEC_OK);
+    assert_true(tec_size_equal(config.image_size, tec_size_square(20)));
+    assert_int_equal(tec_import_resize(import, tec_size_square(23), &config), TEC_USER_ERROR);
     assert_non_null(strstr(tec_error_message(), "4 x 4 pixels, which do not divide images of 23 x 23"));
     assert_non_null(strstr(tec_error_message(), "20 would do"));
-    assert_int_equal(tec_import_resize(import, 4, &config), TEC_USER_ERROR);
+    assert_int_equal(tec_import_resize(import, tec_size_square(4), &config), TEC_USER_ERROR);
     tec_import_close(import);
 }
 
@@ -883,7 +884,8 @@ static void test_positions(void **state)
         int side = resampled[i].side, new_side = resampled[i].new_side, D = resampled[i].D;
         for (int j = 0; j < side * side * D; j++)
             in[j] = (real)((37 * j + 11) % 29) / 7 - 2;
-        tec_import_resample_positions(in, side, D, new_side, TEC_INTERPOLATION_ANTIALIAS, out);
+        tec_import_resample_positions(in, tec_size_square(side), D, tec_size_square(new_side),
+                                      TEC_INTERPOLATION_ANTIALIAS, out);
         for (int j = 0; j < new_side * new_side * D; j++)
             if (!(fabs((double)out[j] - resampled[i].want[j]) < 2e-6))
                 fail_msg("%d -> %d: value %d is %g, not %g", side, new_side, j, (double)out[j], resampled[i].want[j]);
