@@ -326,6 +326,10 @@ static void warn(const export_plan *plan, const tec_import *import)
             "%s: for timm to find the names of the classes, export to DIR/model.safetensors, which gets a config.json "
             "(timm.create_model('local-dir:DIR', pretrained=True))",
             plan->out);
+    const tec_size size = facts->config.image_size;
+    if (!tec_size_is_square(size) && plan->format == PTH && !plan->wrapped && plan->names != TEC_NAMES_HF)
+        tec_warn("%s: it has no place for the size of its images: give base.image_size=%d,%d where it is read",
+                 plan->out, size.height, size.width);
     if (activation != TEC_ACTIVATION_GELU && plan->names != TEC_NAMES_HF && !is_for_timm(plan, facts))
         tec_warn("%s: its activation is %s: a program that loads the file must be told so (timm: act_layer='%s')",
                  plan->out, tec_activation_name(activation), tec_activation_name(activation));
@@ -403,8 +407,8 @@ const tec_command tec_command_export = {
         "MODEL is any file that base.model accepts. With --names timm and hf the class-token MLP of a TEC "
         "model is folded into its class token, and layer scale into the weights, so that a plain ViT gives "
         "the same features. Weights are written as float32, unrounded. The metadata of a .safetensors file "
-        "also has the heads, the norm eps, the activation, how positions are interpolated and the "
-        "normalisation of images, as far as they are known. A model of `tec finetune` keeps its head: with --names "
+        "also has the heads, the norm eps, the activation, the image size if it is no square, how positions are interpolated "
+        "and the normalisation of images, as far as they are known. A model of `tec finetune` keeps its head: with --names "
         "timm it is `head` (global_pool='avg' if it was trained with finetune.pooling=mean, else 'token'), and "
         "DIR/model.safetensors gets a config.json with sizes, preparation of images and the names of the classes, "
         "for timm.create_model('local-dir:DIR', pretrained=True); with --names hf the model is a "

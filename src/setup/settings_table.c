@@ -49,8 +49,8 @@ const tec_setting tec_settings_table[] = {
      .help = "ignore: images are taken as they are stored, as torchvision does; apply: they are turned upright "
              "by the orientation in their EXIF data"},
     {AT(data, image_size), LIST(TEC_SETTING_INTS, 2, 1, 4096, "224"), .one_for_all = true,
-     .help = "side of the square that the model sees, in pixels, or height and width of a rectangle, each a multiple of "
-             "model.patch"},
+     .help = "side of the square that the model sees, in pixels, or height and width of a rectangle ([192, 256]), each a multiple "
+             "of model.patch"},
     {AT(data, channels), INT(1, 3, "3"),
      .help = "1 (grey) or 3 (RGB)"},
     {AT(data, mean), LIST(TEC_SETTING_NUMBERS, 3, -1000, 1000, "0.485,0.456,0.406"), .one_for_all = true, KEPT,
@@ -283,10 +283,11 @@ const tec_setting tec_settings_table[] = {
     {AT(eval, resize), CHOICE(TEC_RESIZE_WORDS, "auto"),
      .help = "how an image is resized to image_size / crop_pct before its central square is evaluated: shorter: its shorter "
              "side; squash: both sides; whole: as shorter, but an image that has data.image_size already is used as it is; "
+             "of a rectangle, shorter resizes it to cover both sides, as timm's ResizeKeepRatio; "
              "auto: as a sidecar of the model says, else shorter, as MAE does (IDX: whole)"},
     {AT(eval, crop_pct), NUMBER(0, 1, "0"),
      .help = "share of the resized image that is evaluated; 0: as a sidecar of the model says, else MAE's: "
-             "0.875 up to 224 pixels, 1 above"},
+             "0.875 where no side is above 224 pixels, else 1"},
     {AT(eval, interpolation), CHOICE(TEC_FILTER_WORDS, "auto"),
      .help = "filter of that resizing; auto: as a sidecar of the model says, else bicubic"},
     {AT(eval, features), TEXT(""),
