@@ -219,7 +219,7 @@ static void take_hf_preprocessing(const tec_import *import, const json_t *images
 tec_status tec_import_read_preprocessor(const tec_import *import, const json_t *images, import_sidecar *said)
 {
     TEC_TRY(tec_import_check_entries(import, PREPROCESSOR, images));
-    TEC_TRY(tec_import_check_images(import, images));
+    TEC_TRY(tec_import_check_images(import, images, said));
     const json_t *factor = json_object_get(images, "rescale_factor");
     double scale = 255 * (json_is_number(factor) ? json_number_value(factor) : 1.0 / 255);
     if (is_off(images, "do_rescale"))

@@ -151,7 +151,10 @@ static void describe_preprocessing(const tec_import_facts *f, FILE *out)
     const tec_preprocessing *p = &f->preprocessing;
     if (!f->preprocessing_from)
         return;
-    fprintf(out, "; images resized%s", p->resize == TEC_RESIZE_SQUASH ? " to a square" : "");
+    fprintf(out, "; images resized%s",
+            p->resize != TEC_RESIZE_SQUASH             ? ""
+            : tec_size_is_square(f->config.image_size) ? " to a square"
+                                                       : " to its shape");
     if (p->filter != TEC_FILTER_AUTO)
         fprintf(out, " by %s", tec_filter_name(p->filter));
     if (p->crop_pct > 0)

@@ -82,8 +82,9 @@ tec_status tec_import_check_entries(const tec_import *import, const char *file, 
 /* TEC_USER_ERROR: an entry of config.json asks for what a plain ViT does not compute. */
 tec_status tec_import_check_graph(const tec_import *import, const json_t *config);
 
-/* Warns of entries of preprocessor_config.json that are not heeded. TEC_USER_ERROR: one changes the whole input. */
-tec_status tec_import_check_images(const tec_import *import, const json_t *images);
+/* Warns of entries of preprocessor_config.json that are not heeded, `said` being what config.json says. TEC_USER_ERROR: one
+ * changes the whole input. */
+tec_status tec_import_check_images(const tec_import *import, const json_t *images, const import_sidecar *said);
 
 /* Warns where one more source says other things than those `before`. */
 void tec_import_warn_of_contradictions(const tec_import *import, const import_sidecar *before,
