@@ -17,8 +17,8 @@ extern const tec_command tec_command_pretrain, tec_command_finetune, tec_command
 void tec_versions_print(FILE *out);
 
 /* Collective. Rank 0 writes `object`, and how long the model had been trained, to NAME.json in run.dir, which must exist,
- * and the resolved settings to NAME.yaml, for `-c`; earlier ones are kept as NAME_1.json and NAME_1.yaml, and so on. Borrows `object`, which the other ranks need
- * not have. */
+ * and the resolved settings to NAME.yaml, for `-c`; earlier ones are kept as NAME_1.json and NAME_1.yaml, and so on.
+ * Borrows `object`, which the other ranks need not have. */
 tec_status tec_job_write_results(const tec_comm *comm, const tec_settings *settings, const tec_evaluated *about,
                                  const char *name, const json_t *object);
 

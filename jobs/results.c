@@ -8,7 +8,6 @@
 #include "tec/utf8.h"
 #include "tec/version.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,9 +29,7 @@ static tec_status keep_file(const char *dir, const char *name, int number, const
 {
     char *old = tec_string_format("%s/%s.%s", dir, name, ending);
     char *kept = tec_string_format("%s/%s_%d.%s", dir, name, number, ending);
-    tec_status status = TEC_OK;
-    if (rename(old, kept) != 0 && errno != ENOENT)
-        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be renamed to %s: %s", old, kept, strerror(errno));
+    tec_status status = tec_file_exists(old) ? tec_file_rename(old, kept) : TEC_OK;
     free(kept);
     free(old);
     return status;

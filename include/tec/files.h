@@ -62,6 +62,10 @@ tec_status tec_file_reserve(int fd, const char *path, int64_t offset, int64_t by
 tec_status tec_file_put(int fd, const char *path, const void *data, size_t bytes, int64_t offset);
 tec_status tec_file_get(int fd, const char *path, void *data, size_t bytes, int64_t offset);
 
+/* rename(2), within a file system; and unlink(2), to which a file that is not there is no failure. TEC_SYSTEM_ERROR. */
+tec_status tec_file_rename(const char *path, const char *to);
+tec_status tec_file_remove(const char *path);
+
 /* Flushes `temporary` to the disk, renames it to `path`, flushes the directory. On failure `temporary` is removed. */
 tec_status tec_file_publish(const char *temporary, const char *path);
 
@@ -69,8 +73,9 @@ tec_status tec_file_publish(const char *temporary, const char *path);
  * the same thing the first wins (the last, where the file system has no hard links). */
 tec_status tec_file_publish_once(const char *temporary, const char *path);
 
-/* Can a file be written at `path`, which is then replaced? Not in place of a device, nor as `-`. Tried with an empty temporary file, so that a mistake is told before the work whose
- * result would have nowhere to go. TEC_USER_ERROR: no, with the reason. */
+/* Can a file be written at `path`, which is then replaced? Not in place of a device, nor as `-`. Tried with an empty
+ * temporary file, so that a mistake is told before the work whose result would have nowhere to go. TEC_USER_ERROR: no,
+ * with the reason. */
 tec_status tec_file_check_output(const char *path);
 
 /* Are both there, and one file, by whatever names? */

@@ -199,6 +199,20 @@ static tec_status sync_directory(const char *path)
     return status;
 }
 
+tec_status tec_file_rename(const char *path, const char *to)
+{
+    if (rename(path, to) == 0)
+        return TEC_OK;
+    return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be renamed to %s: %s", path, to, strerror(errno));
+}
+
+tec_status tec_file_remove(const char *path)
+{
+    if (unlink(path) == 0 || errno == ENOENT)
+        return TEC_OK;
+    return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be removed: %s", path, strerror(errno));
+}
+
 tec_status tec_file_publish(const char *temporary, const char *path)
 {
     tec_status status = tec_file_flush(temporary);

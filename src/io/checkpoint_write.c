@@ -93,8 +93,8 @@ static tec_status keep_previous(const char *path)
     char *previous = tec_checkpoint_previous(path), *linked = tec_file_temporary(previous);
     tec_status status = TEC_OK;
     const char *from = link(path, linked) == 0 ? linked : path;
-    if ((from == linked || errno != ENOENT) && rename(from, previous) != 0)
-        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be renamed to %s: %s", from, previous, strerror(errno));
+    if (from == linked || errno != ENOENT)
+        status = tec_file_rename(from, previous);
     unlink(linked); /* is still there if the rename failed, or if both were the same file already */
     free(linked);
     free(previous);

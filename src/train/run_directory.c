@@ -11,7 +11,6 @@
 #include "tec/temporary.h"
 #include "tec/text.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,9 +150,8 @@ static tec_status go_back(const tec_run_plan *plan, const char *damaged, const c
     bool unreadable;
     tec_status status = read_checkpoint(plan, previous, trainer, state, changes, &unreadable);
     if (status == TEC_OK && damaged) {
-        if (rename(damaged, kept) != 0)
-            status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be renamed to %s: %s", damaged, kept, strerror(errno));
-        else
+        status = tec_file_rename(damaged, kept);
+        if (status == TEC_OK)
             tec_warn("%s; going back to %s, step %lld; the damaged file is kept as %s", reason, previous,
                      (long long)state->step, kept);
     } else if (status != TEC_OK && damaged && unreadable) {
@@ -231,13 +229,6 @@ tec_status tec_run_directory_resume(const tec_comm *comm, const tec_run_plan *pl
     return TEC_OK;
 }
 
-static tec_status remove_file(const char *path)
-{
-    if (unlink(path) == 0 || errno == ENOENT)
-        return TEC_OK;
-    return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be removed: %s", path, strerror(errno));
-}
-
 /* What only a run writes; other commands write their results there, too. */
 static const char *const written_by_runs[] = {"checkpoint.h5.", "checkpoint_prev.h5.", "room."};
 
@@ -261,16 +252,16 @@ tec_status tec_run_directory_clear(const tec_run_plan *plan, bool resumed)
 {
     char *path, *previous, *done = tec_path_join(plan->dir, "DONE");
     checkpoint_paths(plan, &path, &previous);
-    tec_status status = remove_file(done);
+    tec_status status = tec_file_remove(done);
     if (status == TEC_OK && !resumed)
-        status = remove_file(previous);
+        status = tec_file_remove(previous);
     if (status == TEC_OK && !resumed)
-        status = remove_file(path);
+        status = tec_file_remove(path);
     if (status == TEC_OK && !resumed)
         status = tec_run_events_remove(plan->dir);
     if (status == TEC_OK && !resumed && plan->results) {
         char *results = tec_path_join(plan->dir, plan->results);
-        status = remove_file(results);
+        status = tec_file_remove(results);
         free(results);
     }
     free(done);
@@ -362,7 +353,7 @@ static tec_status remove_former_settings(const tec_run_plan *plan)
     for (int number = 1; there && status == TEC_OK; number++) {
         char *path = kept_path(plan, number);
         there = tec_file_exists(path);
-        status = remove_file(path);
+        status = tec_file_remove(path);
         free(path);
     }
     return status;

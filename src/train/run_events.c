@@ -9,7 +9,6 @@
 #include "tec/text.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -124,17 +123,10 @@ static tec_status move_file(const char *path, const char *to, const char *name)
 {
     tec_status status = tec_directory_make(to);
     char *new_path = tec_path_join(to, name);
-    if (status == TEC_OK && rename(path, new_path) != 0)
-        status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be renamed to %s: %s", path, new_path, strerror(errno));
+    if (status == TEC_OK)
+        status = tec_file_rename(path, new_path);
     free(new_path);
     return status;
-}
-
-static tec_status remove_file(const char *path)
-{
-    if (unlink(path) == 0 || errno == ENOENT)
-        return TEC_OK;
-    return tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be removed: %s", path, strerror(errno));
 }
 
 /* Moves our files to a directory; NULL: removes them. */
@@ -147,7 +139,7 @@ static tec_status put_away(const char *dir, const char *to)
         if (!tec_string_starts_with(entry->d_name, BEGINNING) || !tec_string_ends_with(entry->d_name, OURS))
             continue;
         char *path = tec_path_join(dir, entry->d_name);
-        status = to ? move_file(path, to, entry->d_name) : remove_file(path);
+        status = to ? move_file(path, to, entry->d_name) : tec_file_remove(path);
         free(path);
     }
     if (listing)

@@ -5,7 +5,6 @@
 #include "tec/log.h"
 #include "tec/text.h"
 
-#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,9 +60,8 @@ tec_status tec_run_log_set_aside(const char *dir, bool *aside)
     tec_status status = tec_file_exists(path) ? tec_file_read(path, LONGEST_LOG, &text, &bytes) : TEC_OK;
     *aside = text && strstr(text, "\"kind\":\"epoch\"");
     if (*aside) {
-        if (rename(path, former) != 0)
-            status = tec_fail(TEC_SYSTEM_ERROR, "%s: cannot be renamed to %s: %s", path, former, strerror(errno));
-        else
+        status = tec_file_rename(path, former);
+        if (status == TEC_OK)
             tec_warn(
                 "%s has no checkpoint, but its log tells of finished epochs: were the checkpoints removed? The run "
                 "begins anew; the former log is kept as %s, and event files for TensorBoard, if there are any, in %s/former",

@@ -2,6 +2,7 @@
  * failure. */
 #include "src/train/straggler.h"
 #include "tests/unit/capture.h"
+#include "tests/unit/file_limit.h"
 
 #include "tec/comm.h"
 #include "tec/memory.h"
@@ -14,14 +15,12 @@
 #include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -147,18 +146,13 @@ static void test_text_on_nodes(void **state)
 static void test_text_in_memory_of_its_own(void **state)
 {
     (void)state;
-    struct rlimit before, low;
-    signal(SIGXFSZ, SIG_IGN);
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-    low = before;
-    low.rlim_cur = 1 << 20;
     tec_comm_barrier(&comm);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+    limit_files(1 << 20);
     char said[1024];
     capture *c = capture_begin();
     share_on_nodes(false);
     capture_end(c, said, sizeof said);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    limit_files(RLIM_INFINITY);
     bool warned = strstr(said, "bytes of shared memory cannot be had: File too large: every rank keeps a copy") != NULL;
     assert_int_equal(warned, comm.size > 1 && comm.rank == 0);
 }

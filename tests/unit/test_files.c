@@ -1,4 +1,5 @@
 /* Files: reading, writing under the final name only when complete, directories, what ended processes left. */
+#include "file_limit.h"
 #include "folder.h"
 
 #include "tec/files.h"
@@ -6,13 +7,11 @@
 #include "tec/text.h"
 
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -85,20 +84,14 @@ static void test_what_cannot_be_read(void **state)
     free(path);
 }
 
-/* A limit on the size of files stands for a full disk. */
 static void test_failed_write_keeps_the_old_file(void **state)
 {
     (void)state;
     char *path = tec_path_join(dir, "a.txt"), *large = calloc(1, 100000);
     assert_int_equal(tec_file_write(path, "old", 3), TEC_OK);
-    struct rlimit before, small;
-    getrlimit(RLIMIT_FSIZE, &before);
-    small = before;
-    small.rlim_cur = 5000;
-    signal(SIGXFSZ, SIG_IGN);
-    setrlimit(RLIMIT_FSIZE, &small);
+    limit_files(5000);
     tec_status status = tec_file_write(path, large, 100000);
-    setrlimit(RLIMIT_FSIZE, &before);
+    limit_files(RLIM_INFINITY);
     assert_int_equal(status, TEC_SYSTEM_ERROR);
     assert_non_null(strstr(tec_error_message(), path));
     assert_content(path, "old");

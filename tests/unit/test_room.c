@@ -1,16 +1,15 @@
 /* Room on a disk and in memory: what is there, and the message where it is not enough. */
+#include "file_limit.h"
 #include "folder.h"
 
 #include "tec/room.h"
 
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -35,15 +34,10 @@ static void test_disk(void **state)
 static void test_limit(void **state)
 {
     (void)state;
-    struct rlimit limit, before;
-    signal(SIGXFSZ, SIG_IGN);
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-    limit = before;
-    limit.rlim_cur = 4000;
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit_files(4000);
     assert_int_equal(tec_room_try(folder_top, 5000, 2000, "a crumb", "eat it"), TEC_OK); /* three files */
     tec_status status = tec_room_try(folder_top, 5000, 5000, "a crumb", "eat it");
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    limit_files(RLIM_INFINITY);
     assert_int_equal(status, TEC_SYSTEM_ERROR);
     assert_non_null(strstr(tec_error_message(),
                            "no room for 5000 bytes: File too large (the limit is 4000 bytes in a file, "

@@ -1,6 +1,7 @@
 /* Event files: names in order, a disk that is full, a directory that is not there. tests/e2e/test_tensorboard.sh reads what
  * runs write by another program. */
 #include "capture.h"
+#include "file_limit.h"
 #include "folder.h"
 
 #include "src/train/run_events.h"
@@ -12,13 +13,11 @@
 
 #include <glob.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -93,15 +92,6 @@ static void test_names(void **state)
     assert_int_equal(remove(folder_at(others[0])), 0);
 }
 
-/* Files may have `bytes` bytes at most, as on a disk that is full. */
-static void limit_files(rlim_t bytes)
-{
-    struct rlimit limit;
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = bytes;
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 /* Events that find no room are kept, no half of one is left, and they are written once there is room. */
 static void test_full_disk(void **state)
 {
@@ -110,7 +100,6 @@ static void test_full_disk(void **state)
     glob_t found;
     int step[40];
     run_events events = {.dir = folder_top};
-    signal(SIGXFSZ, SIG_IGN);
     for (int i = 1; i <= 30; i++) /* what is captured is a file, too */
         add_step(&events, i);
     find_files(&found, 1);

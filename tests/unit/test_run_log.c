@@ -1,5 +1,6 @@
 /* log.jsonl: every line is JSON with what the run was told to write; a resumed run continues at its checkpoint. */
 #include "capture.h"
+#include "file_limit.h"
 #include "folder.h"
 
 #include "src/train/run_log.h"
@@ -9,13 +10,11 @@
 
 #include <math.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -220,15 +219,6 @@ static void test_not_writable(void **state)
     free(path);
 }
 
-/* Files may have `bytes` bytes at most, as on a disk that is full. */
-static void limit_files(rlim_t bytes)
-{
-    struct rlimit limit;
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = bytes;
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 /* Lines that find no room are kept, no half of one is left, and they are written once there is room. */
 static void test_full_disk(void **state)
 {
@@ -238,7 +228,6 @@ static void test_full_disk(void **state)
     bool validated;
     run_log log = {0};
     run_log_line line = {.kind = "step", .loss_names = two_losses, .step = 4};
-    signal(SIGXFSZ, SIG_IGN);
     write_steps(0, 1, 3);
     free(log_text(&before));
     assert_int_equal(tec_run_log_open(&log, folder_top, 3, false, &validated), TEC_OK);

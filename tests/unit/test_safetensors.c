@@ -1,4 +1,5 @@
 /* safetensors files: values, damaged headers and lengths, what is written, failing writes. */
+#include "file_limit.h"
 #include "folder.h"
 
 #include "tec/files.h"
@@ -10,13 +11,11 @@
 #include <dirent.h>
 #include <math.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -345,15 +344,10 @@ static void test_write_failures(void **state)
     assert_int_equal(tec_safetensors_write(path, tensor, 1, (const char *const[]){"k", "\xff", NULL}), TEC_USER_ERROR);
 
     /* A disk that is full: what was there stays, nothing is left behind. */
-    struct rlimit before, limit;
     put(path, "old", 3);
-    getrlimit(RLIMIT_FSIZE, &before);
-    signal(SIGXFSZ, SIG_IGN);
-    limit = before;
-    limit.rlim_cur = 4000;
-    setrlimit(RLIMIT_FSIZE, &limit);
+    limit_files(4000);
     tec_status status = tec_safetensors_write(path, tensor, 1, NULL);
-    setrlimit(RLIMIT_FSIZE, &before);
+    limit_files(RLIM_INFINITY);
     assert_int_equal(status, TEC_SYSTEM_ERROR);
     char *data;
     size_t bytes;

@@ -1,4 +1,5 @@
 /* Target stores: written, read, verified, damaged, refused; int8 and its errors. */
+#include "file_limit.h"
 #include "folder.h"
 #include "noise_store.h"
 
@@ -13,7 +14,6 @@
 #include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -692,14 +692,9 @@ static void test_full_disk(void **state)
     tec_store_spec spec = make_spec(TEC_TARGET_FLOAT16);
     tec_store_writer *writer;
     bool done;
-    struct rlimit before, small;
-    getrlimit(RLIMIT_FSIZE, &before);
-    signal(SIGXFSZ, SIG_IGN);
-    small = before;
-    small.rlim_cur = 4096;
-    setrlimit(RLIMIT_FSIZE, &small);
+    limit_files(4096);
     tec_status status = tec_store_writer_open(&writer, dir, &spec, 0, &done);
-    setrlimit(RLIMIT_FSIZE, &before);
+    limit_files(RLIM_INFINITY);
     assert_int_equal(status, TEC_SYSTEM_ERROR);
     assert_message("shard-00000.h5: cannot be written: File too large (the limit is 4096 bytes in a file, ulimit -f)");
     assert_null(writer);
