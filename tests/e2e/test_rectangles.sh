@@ -57,15 +57,13 @@ score() {
 
 say "exports have the features of the model, as their files or what lies beside them tell the size"
 wanted=$(score new/checkpoint.h5)
-for names in timm tec hf; do
-    for ending in safetensors pth; do
-        mkdir -p $names
-        run tec export new/checkpoint.h5 -o $names/new.$ending --names $names
-        [[ $(score $names/new.$ending base.heads=2 base.mean=0.5 base.std=0.5) == "$wanted" ]] ||
-            fail "$names/new.$ending has other features"
-        run tec export $names/new.$ending -o $names/again.$ending --names $names
-        cmp $names/new.$ending $names/again.$ending || fail "$names/new.$ending: its export is another file"
-    done
+for file in timm/new.safetensors tec/new.pth hf/new.pth; do
+    names=${file%%/*}
+    mkdir "$names"
+    run tec export new/checkpoint.h5 -o "$file" --names "$names"
+    [[ $(score "$file" base.heads=2 base.mean=0.5 base.std=0.5) == "$wanted" ]] || fail "$file has other features"
+    run tec export "$file" -o "$names/again.${file##*.}" --names "$names"
+    cmp "$file" "$names/again.${file##*.}" || fail "$file: its export is another file"
 done
 tr -d ' \n' <hf/config.json | grep -q '"image_size":\[14,56\]' || fail "hf/config.json: $(cat hf/config.json)"
 mkdir loaded

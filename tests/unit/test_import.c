@@ -629,6 +629,48 @@ static void test_entries(void **state)
     remove_beside("config.json");
 }
 
+/* Six patches are no square: what says of which images they are, and what does not fit. */
+static void test_rectangles(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *config, *metadata[3];
+        tec_size given;
+        tec_size want; /* 0: refused */
+        const char *said;
+    } cases[] = {
+        {"{}", {NULL}, {0, 0}, {0, 0}, "give base.image_size=H,W"},
+        {"{\"image_size\": 8}", {NULL}, {0, 0}, {0, 0}, "give base.image_size=H,W"},
+        {"{\"image_size\": [8, 16]}", {NULL}, {0, 0}, {0, 0}, "give base.image_size=H,W"},
+        {"{\"image_size\": [8, 12]}",
+         {NULL},
+         {0, 0},
+         {8, 12},
+         "8 x 12 x 3 pixels (height x width x channels: config.json)"},
+        {"{\"model_args\": {\"img_size\": [12, 8]}}", {NULL}, {0, 0}, {12, 8}, "channels: config.json)"},
+        {"{\"pretrained_cfg\": {\"input_size\": [3, 4, 24]}}", {NULL}, {0, 0}, {4, 24}, "channels: config.json)"},
+        {"{\"image_size\": [8, 12]}", {"tec_image_size", "12,8"}, {0, 0}, {12, 8}, "channels: the file's metadata)"},
+        {"{\"image_size\": [8, 12]}", {NULL}, {12, 8}, {12, 8}, "channels: base.image_size)"},
+        {"{\"image_size\": [8, 12]}", {NULL}, {8, 8}, {0, 0}, "images of 8 x 8 pixels (base.image_size) do not have"},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        tec_import *import = NULL;
+        const tec_import_options options = {.heads = 4, .image_size = cases[i].given};
+        write_file(&(file_plan){.tokens = 7, .metadata = cases[i].metadata[0] ? cases[i].metadata : NULL});
+        write_beside("config.json", cases[i].config);
+        tec_status status = tec_import_open(&import, path, &options);
+        assert_int_equal(status, cases[i].want.width ? TEC_OK : TEC_USER_ERROR);
+        char *line = status == TEC_OK ? tec_import_describe(import) : tec_string_copy(tec_error_message());
+        if (!strstr(line, cases[i].said))
+            fail_msg("case %d: wanted %s in: %s", (int)i, cases[i].said, line);
+        if (status == TEC_OK)
+            assert_true(tec_size_equal(tec_import_get_facts(import)->config.image_size, cases[i].want));
+        free(line);
+        tec_import_close(import);
+    }
+    remove_beside("config.json");
+}
+
 static void link_as(const char *target, const char *name)
 {
     char *file = tec_path_join(dir, name);
@@ -807,6 +849,16 @@ static void test_resize(void **state)
     assert_non_null(strstr(tec_error_message(), "4 x 4 pixels, which do not divide images of 23 x 23"));
     assert_non_null(strstr(tec_error_message(), "20 would do"));
     assert_int_equal(tec_import_resize(import, tec_size_square(4), &config), TEC_USER_ERROR);
+    assert_int_equal(tec_import_resize(import, (tec_size){4, 20}, &config), TEC_OK);
+    assert_int_equal(tec_model_patches(&config), 5);
+    assert_int_equal(tec_import_resize(import, (tec_size){20, 23}, &config), TEC_USER_ERROR);
+    assert_non_null(
+        strstr(tec_error_message(), "do not divide the width of images of 20 x 23 (height x width) pixels"));
+    assert_non_null(strstr(tec_error_message(), "(data.image_size): 20 would do"));
+    assert_int_equal(tec_import_resize(import, (tec_size){21, 24}, &config), TEC_USER_ERROR);
+    assert_non_null(strstr(tec_error_message(),
+                           "the height of images of 21 x 24 (height x width) pixels (data.image_size): "
+                           "[20, 24] would do"));
     tec_import_close(import);
 }
 
@@ -931,6 +983,7 @@ int main(void)
         cmocka_unit_test(test_two_models),
         cmocka_unit_test(test_links),
         cmocka_unit_test(test_entries),
+        cmocka_unit_test(test_rectangles),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }
