@@ -5,7 +5,7 @@
 #   REAL=double    all arithmetic in double precision      SAN=address,undefined   sanitizers; OPTIMISE=-O1 builds them
 #                                                          faster: make check SAN=address,undefined OPTIMISE=-O1 SLURM=no
 #   CLONES=no      without code for AVX2 and AVX-512 beside the plain one; for tests of ranks on different processors
-#   WEBP=no TIFF=no GIF=no   without the library for such images, which are then refused by name
+#   WEBP=no TIFF=no GIF=no JP2=no   without the library for such images, which are then refused by name
 #   V=1            show the commands
 #   PREFIX         where `make install` puts the program   BUILD                   where objects and programs go
 
@@ -29,7 +29,7 @@ HDF5_LIBS ?= $(shell $(PKG_CONFIG) --libs $(HDF5_PACKAGE) 2>/dev/null || echo -l
 HDF5_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags $(HDF5_PACKAGE) 2>/dev/null)
 
 # Decoders that a build can do without. GIF=no leaves one out; where a header is not found, it is left out by itself.
-OPTIONAL := WEBP TIFF GIF
+OPTIONAL := WEBP TIFF GIF JP2
 TIFF_HEADER := tiffio.h
 TIFF_PACKAGES := libtiff-4
 TIFF_LINK := -ltiff
@@ -39,6 +39,9 @@ WEBP_LINK := -lwebpdemux -lwebp
 GIF_HEADER := gif_lib.h
 GIF_PACKAGES := libgif
 GIF_LINK := -lgif
+JP2_HEADER := openjpeg.h
+JP2_PACKAGES := libopenjp2
+JP2_LINK := -lopenjp2
 optional_cflags = $(shell $(PKG_CONFIG) --cflags $($(1)_PACKAGES) 2>/dev/null)
 optional_libs = $(shell $(PKG_CONFIG) --libs $($(1)_PACKAGES) 2>/dev/null || echo $($(1)_LINK))
 has_header = $(shell printf '\#include <stdio.h>\n\#include <$($(1)_HEADER)>\n' | \
@@ -181,10 +184,10 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_HELPERS:%.c=$(BUILD)/o
 	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 DEBIAN_PACKAGES := gcc make pkg-config libopenmpi-dev openmpi-bin libopenblas-dev libhdf5-dev libyaml-dev \
-	libjpeg62-turbo-dev libpng-dev zlib1g-dev libjansson-dev libzip-dev libprotobuf-c-dev protobuf-c-compiler libwebp-dev libtiff-dev libgif-dev \
+	libjpeg62-turbo-dev libpng-dev zlib1g-dev libjansson-dev libzip-dev libprotobuf-c-dev protobuf-c-compiler libwebp-dev libtiff-dev libgif-dev libopenjp2-7-dev \
 	libcmocka-dev dataset-fashion-mnist
 SLURM_PACKAGES := munge slurm-wlm
-SPACK_PACKAGES := openmpi openblas hdf5 libyaml libjpeg-turbo libpng zlib jansson libzip protobuf-c libwebp libtiff giflib cmocka
+SPACK_PACKAGES := openmpi openblas hdf5 libyaml libjpeg-turbo libpng zlib jansson libzip protobuf-c libwebp libtiff giflib openjpeg cmocka
 HEADERS := mpi.h hdf5.h cblas.h yaml.h stdio.h jpeglib.h png.h zlib.h jansson.h zip.h protobuf-c/protobuf-c.h stdarg.h stddef.h \
 	stdint.h setjmp.h cmocka.h
 FASHION_MNIST := /usr/share/datasets/fashion-mnist
@@ -207,7 +210,7 @@ deps:
 		echo 'tec needs these libraries, and this user may not install them:'; \
 		echo '  Debian:  apt-get install $(DEBIAN_PACKAGES)'; \
 		echo '  Spack:   spack install $(SPACK_PACKAGES)'; \
-		echo '  modules: module load gcc openmpi openblas hdf5 libyaml libjpeg-turbo libpng zlib jansson libzip protobuf-c libwebp libtiff giflib cmocka'; \
+		echo '  modules: module load gcc openmpi openblas hdf5 libyaml libjpeg-turbo libpng zlib jansson libzip protobuf-c libwebp libtiff giflib openjpeg cmocka'; \
 		echo 'The data set of the demo and of some tests is Debian'\''s dataset-fashion-mnist in $(FASHION_MNIST).'; \
 		exit 1; \
 	fi

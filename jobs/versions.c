@@ -18,6 +18,9 @@
 #ifdef TEC_GIF
 #include <gif_lib.h>
 #endif
+#ifdef TEC_JP2
+#include <openjpeg.h>
+#endif
 #ifdef TEC_TIFF
 #include <tiffio.h>
 #endif
@@ -56,11 +59,15 @@ static void print_decoders(FILE *out)
     fputs("without libtiff, ", out);
 #endif
 #ifdef TEC_GIF
-    fputs("giflib " TEXT_OF(GIFLIB_MAJOR) "." TEXT_OF(GIFLIB_MINOR) "." TEXT_OF(GIFLIB_RELEASE), out);
+    fputs("giflib " TEXT_OF(GIFLIB_MAJOR) "." TEXT_OF(GIFLIB_MINOR) "." TEXT_OF(GIFLIB_RELEASE) ", ", out);
 #else
-    fputs("without giflib", out);
+    fputs("without giflib, ", out);
 #endif
-    fputc('\n', out);
+#ifdef TEC_JP2
+    fprintf(out, "openjpeg %s\n", opj_version());
+#else
+    fputs("without openjpeg\n", out);
+#endif
 }
 
 void tec_versions_print(FILE *out)

@@ -11,7 +11,7 @@
 #include <strings.h>
 
 static const tec_image_codec *const codecs[] = {&tec_image_jpeg, &tec_image_png, &tec_image_webp, &tec_image_tiff,
-                                                &tec_image_gif,  &tec_image_bmp, &tec_image_pnm};
+                                                &tec_image_gif,  &tec_image_jp2, &tec_image_bmp,  &tec_image_pnm};
 enum { CODECS = sizeof codecs / sizeof *codecs };
 
 static const tec_image_codec *find_codec(const uint8_t *data, size_t bytes)

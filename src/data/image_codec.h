@@ -26,7 +26,7 @@ typedef struct tec_image_codec {
 } tec_image_codec;
 
 extern const tec_image_codec tec_image_jpeg, tec_image_png, tec_image_webp, tec_image_tiff, tec_image_gif,
-    tec_image_bmp, tec_image_pnm;
+    tec_image_jp2, tec_image_bmp, tec_image_pnm;
 
 /* Does a file that begins with these bytes have a codec? */
 bool tec_image_starts(const uint8_t *data, size_t bytes);

@@ -354,9 +354,26 @@ def gif_files():
     yield "by_pillow.gif", saved(Image.fromarray(RGB).quantize(100), "GIF")
 
 
+# -- JPEG 2000 --
+
+def jp2_files():
+    colour, alpha = Image.fromarray(RGB), Image.fromarray(picture(4), "RGBA")
+    few = {"num_resolutions": 2}
+    yield "grey.jp2", saved(Image.fromarray(GREY), "JPEG2000", **few)
+    yield "rgb.jp2", saved(colour, "JPEG2000", **few)
+    yield "lossy.jp2", saved(colour, "JPEG2000", irreversible=True, quality_mode="rates", quality_layers=[8], **few)
+    yield "grey_alpha.jp2", saved(alpha.convert("LA"), "JPEG2000", **few)
+    yield "rgba.jp2", saved(alpha, "JPEG2000", **few)
+    yield "tiles.jp2", saved(colour, "JPEG2000", tile_size=(16, 16), **few)
+    stream = io.BytesIO()
+    stream.name = "a.j2k"  # which makes Pillow write no boxes
+    colour.save(stream, "JPEG2000", **few)
+    yield "stream.j2k", stream.getvalue()
+
+
 def main():
     os.makedirs("formats", exist_ok=True)
-    for make in (bmp_files, pnm_files, gif_files, webp_files, tiff_files):
+    for make in (bmp_files, pnm_files, gif_files, webp_files, tiff_files, jp2_files):
         for name, data, *want in make():
             with open("formats/" + name, "wb") as out:
                 out.write(data)

@@ -87,5 +87,5 @@ if [[ -x ${program%/*}/plain/tec ]]; then
     mv many/left/palette.gif many/left/palette
     expect_exit 2 'many: 2 images for which this build of tec lacks a library: left/(palette|flat.img), the first, is a GIF' lacking 2
 else
-    echo "SKIPPED: there is no build without GIF images: make CLONES=no OPTIMISE=-O1 WEBP=no TIFF=no GIF=no BUILD=build/plain"
+    echo "SKIPPED: there is no build without GIF images: make CLONES=no OPTIMISE=-O1 WEBP=no TIFF=no GIF=no JP2=no BUILD=build/plain"
 fi

@@ -22,7 +22,7 @@ fi
 say "which tec this is, and with which libraries"
 for option in --version -V; do
     run tec $option
-    for name in '^tec ' MPI HDF5 libyaml jansson libjpeg libpng zlib libzip protobuf-c libwebp libtiff giflib; do
+    for name in '^tec ' MPI HDF5 libyaml jansson libjpeg libpng zlib libzip protobuf-c libwebp libtiff giflib openjpeg; do
         grep -q "$name" "$out" || fail "tec $option does not say $name"
     done
 done

@@ -559,7 +559,7 @@ static void test_narrow_range_of_most(void **state)
 
 static const char avif[] = "\0\0\0\x1c"
                            "ftypavif",
-                  jp2[] = "\0\0\0\x0cjP  \r\n\x87\n";
+                  jxl[] = "\0\0\0\x0cJXL \r\n\x87\n";
 
 /* What is warned of while `name` is listed; valid until the next call. */
 static const char *warnings_of(const char *name, tec_label_mode labels)
@@ -634,13 +634,13 @@ static void test_what_is_passed_over_is_counted(void **state)
     make_classes();
     for (int i = 0; i < 12; i++) {
         char name[64];
-        snprintf(name, sizeof name, "set/%s/%d.%s", i % 2 ? "cat" : "dog", i, i < 7 ? "avif" : i < 10 ? "JP2" : "bin");
-        put_bytes(i < 7 ? avif : jp2, i < 7 ? sizeof avif : sizeof jp2, name);
+        snprintf(name, sizeof name, "set/%s/%d.%s", i % 2 ? "cat" : "dog", i, i < 7 ? "avif" : i < 10 ? "JXL" : "bin");
+        put_bytes(i < 7 ? avif : jxl, i < 7 ? sizeof avif : sizeof jxl, name);
     }
     assert_int_equal(mkfifo(folder_at("set/dog/pipe"), 0600), 0);
     const char *text = warnings_of("set", TEC_LABELS_AUTO);
     assert_has(text,
-               "/set: 14 files passed over: 7 .avif, 3 .jp2, 2 .bin (JPEG 2000), 1 without an ending (text), 1 .txt; ");
+               "/set: 14 files passed over: 7 .avif, 3 .jxl, 2 .bin (JPEG XL), 1 without an ending (text), 1 .txt; ");
     assert_has(text, "; 1 special file (dog/pipe); 1 folder without images (empty)\n");
     assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
 }
@@ -666,11 +666,11 @@ static void test_lost_classes(void **state)
 {
     (void)state;
     make_classes();
-    put_bytes(jp2, sizeof jp2, "set/bird/1.jp2");
-    put_bytes(jp2, sizeof jp2, "set/bird/deep/2.jp2");
-    assert_refused("set", TEC_LABELS_AUTO, "no image of class `bird` can be read: 2 .jp2; mend or convert them");
+    put_bytes(jxl, sizeof jxl, "set/bird/1.jxl");
+    put_bytes(jxl, sizeof jxl, "set/bird/deep/2.jxl");
+    assert_refused("set", TEC_LABELS_AUTO, "no image of class `bird` can be read: 2 .jxl; mend or convert them");
     assert_refused("set", TEC_LABELS_FOLDERS, "no image of class `bird`");
-    assert_has(warnings_of("set", TEC_LABELS_NONE), "no image of class `bird` can be read: 2 .jp2");
+    assert_has(warnings_of("set", TEC_LABELS_NONE), "no image of class `bird` can be read: 2 .jxl");
     put("rgb.png", "set/bird/3.png");
     tec_dataset *set = open_all("set", TEC_LABELS_AUTO, 0);
     assert_int_equal(tec_dataset_classes(set), 4);

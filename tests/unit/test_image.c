@@ -393,7 +393,7 @@ static void test_other_formats_are_named(void **state)
         {"\0\0\0\x18"
          "ftypisom",
          12, "a video (MP4"},
-        {"\0\0\0\x0cjP  \r\n\x87\n", 12, "a JPEG 2000 image"},
+        {"\0\0\0\x0cJXL \r\n\x87\n", 12, "a JPEG XL image"},
         {"8BPS\0\1\0\0", 8, "a Photoshop image"},
         {"P7\nWIDTH 7\n", 11, "a PAM image"},
         {"<!DOCTYPE html>", 15, "an HTML page"},
@@ -433,12 +433,12 @@ static void test_first_bytes_choose_the_codec(void **state)
     } known[] = {
         {"\xff\xd8\xff", 3, "truncated JPEG"},
         {"\xff\xd8\xfe\xe0\0\0\0\0", 8, "nor PNM (starts with ff d8 fe e0)"},
-        {"\xff\xd8", 2, "2 bytes are not an image (JPEG, PNG, WebP, TIFF, GIF, BMP or PNM expected)"},
+        {"\xff\xd8", 2, "2 bytes are not an image (JPEG, PNG, WebP, TIFF, GIF, JPEG 2000, BMP or PNM expected)"},
         {"\x89PNG\r\n\x1a\n", 8, "truncated PNG"},
         {"BM\x36\0\0\0\0\0\0\0", 10, "truncated BMP"},
         {"P5 7 7 255\n", 11, "too short to hold"},
         {"\x89PNG\r\n\x1a\r", 8, "nor PNM (starts with 89 50 4e 47)"},
-        {"\x89PNG\r\n\x1a", 7, "7 bytes are not an image (JPEG, PNG, WebP, TIFF, GIF, BMP or PNM expected)"},
+        {"\x89PNG\r\n\x1a", 7, "7 bytes are not an image (JPEG, PNG, WebP, TIFF, GIF, JPEG 2000, BMP or PNM expected)"},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         assert_refused((const uint8_t *)known[i].data, known[i].bytes, known[i].what);

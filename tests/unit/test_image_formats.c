@@ -30,7 +30,9 @@ static const char *const fixture[] = {
     "cmyk.tif",          "tiles.tif",       "planes.tif",        "tiled_planes.tif",
     "deflate.tif",       "predicted.tif",   "packbits.tif",      "lzw.tif",
     "lzw_grey.tif",      "fax.tif",         "jpeg.tif",          "jpeg_grey.tif",
-    "ycbcr.tif",         "pages.tif",       "upright3.tif",      "upright6.tif"};
+    "ycbcr.tif",         "pages.tif",       "upright3.tif",      "upright6.tif",
+    "grey.jp2",          "rgb.jp2",         "lossy.jp2",         "grey_alpha.jp2",
+    "rgba.jp2",          "tiles.jp2",       "stream.j2k"};
 #define FIXTURES (sizeof fixture / sizeof *fixture)
 
 static uint8_t *read_fixture(const char *name, size_t *bytes)
@@ -166,7 +168,7 @@ static void test_corpus(void **state)
 {
     (void)state;
     glob_t found;
-    assert_int_equal(glob("tests/fuzz/corpus-{bmp,gif,pnm,tiff,webp}/*", GLOB_BRACE, NULL, &found), 0);
+    assert_int_equal(glob("tests/fuzz/corpus-{bmp,gif,jp2,pnm,tiff,webp}/*", GLOB_BRACE, NULL, &found), 0);
     for (size_t i = 0; i < found.gl_pathc; i++) {
         size_t bytes;
         tec_image got;
@@ -338,6 +340,23 @@ static void test_gif_refused(void **state)
     assert_refused_with("palette.gif", FRAME + 40, "\xff\xff\xff\xff\xff", 5, "damaged GIF near byte");
 }
 
+static void test_jp2_refused(void **state)
+{
+    (void)state;
+    enum { SIZE = 8, TILE = 24, BANDS = 40 }; /* in a codestream */
+    if (is_lacking("stream.j2k"))
+        return;
+    assert_refused_with("stream.j2k", SIZE, "\0\0\xea\x60\0\0\xea\x60", 8, "tiles, but the file is too short");
+    assert_refused_with("stream.j2k", SIZE, "\0\1\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0\1\0", 24,
+                        "the header says 65536 x 256 pixels, but the file is too short");
+    assert_refused_with("stream.j2k", TILE, "\0\0\0\1\0\0\0\1", 8, "tiles, but the file is too short to hold them");
+    assert_refused_with("stream.j2k", TILE, "\0\0\0\0", 4, "damaged JPEG 2000: ");
+    assert_refused_with("stream.j2k", BANDS, "\x3f\xff", 2, "16383 bands: grey or RGB is expected");
+    assert_refused_with("stream.j2k", BANDS + 2, "\x13", 1, "3 bands, 20 bits: grey or RGB, all bands alike");
+    assert_refused_with("stream.j2k", BANDS + 3, "\2", 1, "grey or RGB, all bands alike");
+    assert_refused_with("rgb.jp2", 12, "\0\0\0\0", 4, "truncated JPEG 2000");
+}
+
 static void assert_text_refused(const char *text, const char *what)
 {
     assert_refused((const uint8_t *)text, strlen(text), what);
@@ -371,6 +390,7 @@ int main(void)
         cmocka_unit_test(test_tiff_of_cr),    cmocka_unit_test(test_webp_refused),
         cmocka_unit_test(test_orientation),   cmocka_unit_test(test_gif_refused),
         cmocka_unit_test(test_bmp_refused),   cmocka_unit_test(test_pnm_refused),
+        cmocka_unit_test(test_jp2_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
