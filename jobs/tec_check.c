@@ -146,7 +146,7 @@ const tec_command tec_command_check = {
     .usage = "[-c CONFIG.yaml] [--json FILE] [DATA ...] [section.key=value ...]",
     .summary = "read all images of data sets, and say what is in them",
     .details =
-        "Reads and decodes every image of each DATA (a folder, a pack or an IDX file; without any: data.train and "
+        "Reads and decodes every image of each DATA (a folder, a pack, a file of arrays or an IDX file; without any: data.train and "
         "data.val), as a job with these settings would, and prints: how many there are and cannot be read, each of "
         "these with its reason; sizes; images per class; mean and standard deviation, ready for the settings (of "
         "pixel / 255; every image counts alike, whatever its size); images with the same pixels, within a set and "

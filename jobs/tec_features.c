@@ -127,7 +127,7 @@ const tec_command tec_command_features = {
     .usage = "MODEL IMAGES -o OUT [-c CONFIG.yaml] [section.key=value ...]",
     .summary = "write a model's features of images to a file",
     .details =
-        "MODEL is any file that eval.model takes, IMAGES a folder (with class folders, or unlabelled), a pack or an IDX "
+        "MODEL is any file that eval.model takes, IMAGES a folder (with class folders, or unlabelled), a pack, a file of arrays or an IDX "
         "file. A row per image, in their order, whatever the number of ranks: the class token, the mean of the patches or "
         "all patch tokens (features.tokens), behind any block (features.layer). One line says how images are prepared, "
         "which is as in `tec knn`: eval.resize, eval.crop_pct and eval.interpolation choose; size, channels and "

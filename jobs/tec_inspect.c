@@ -1,6 +1,7 @@
 /* tec inspect FILE ...: shows what a model file, a checkpoint, a fixture or a target store contains. */
 #include "jobs.h"
 
+#include "tec/dataset_array.h"
 #include "tec/files.h"
 #include "tec/log.h"
 #include "tec/tensor_file.h"
@@ -191,6 +192,22 @@ static tec_status inspect_features(const char *path)
     return TEC_OK;
 }
 
+/* ---- files of arrays ---- */
+
+/* Prints what is in a file of arrays; *is: it is one that holds images or, as `images` says, whatever. */
+static tec_status inspect_arrays(const char *path, bool images, bool *is)
+{
+    char *text;
+    TEC_TRY(tec_dataset_arrays(path, images, &text));
+    *is = text != NULL;
+    if (text) {
+        print_line("file: ", path, "", "");
+        fputs(text, stdout);
+    }
+    free(text);
+    return TEC_OK;
+}
+
 /* ---- which of them it is ---- */
 
 static bool is_directory(const char *path)
@@ -209,6 +226,7 @@ static bool directory_has(const char *directory, const char *name)
 
 static tec_status inspect(const char *path, const tec_settings *settings)
 {
+    bool arrays;
     if (is_directory(path)) {
         if (directory_has(path, "manifest.json") || directory_has(path, "shard-00000.h5"))
             return inspect_store(path);
@@ -222,6 +240,10 @@ static tec_status inspect(const char *path, const tec_settings *settings)
     } else if (tec_feature_file_is(path)) {
         return inspect_features(path);
     }
+    /* Models are published in zip archives and HDF5, too. */
+    TEC_TRY(inspect_arrays(path, !tec_string_ends_with(path, ".npy") && !tec_string_ends_with(path, ".bin"), &arrays));
+    if (arrays)
+        return TEC_OK;
     return inspect_tensors(path, settings);
 }
 
@@ -288,7 +310,7 @@ const tec_command tec_command_inspect = {
     .details =
         "FILE is a .safetensors file or the index of a sharded one, a PyTorch file (.pth, .pt, "
         ".bin, in zip format or older), a tec checkpoint, a golden fixture, a target store "
-        "(its directory, its manifest or a shard), a file of features (.h5), or a directory with model.safetensors, "
+        "(its directory, its manifest or a shard), a file of features (.h5), a file of arrays (.npy, .npz, .h5, CIFAR) with images, or a directory with model.safetensors, "
         "pytorch_model.bin or checkpoint.h5. No code in the file is executed.\n\n"
         "Prints format, family and architecture of the model, as `base.model=FILE` would read it, the "
         "number of parameters, what else is in the file, and every tensor with its type and shape. What nothing in the "

@@ -90,25 +90,18 @@ static tec_status describe_tuning(const tec_settings *settings, subject *s)
     return tec_setup_tuning_plan_job(settings, &model, &s->job);
 }
 
-/* In the memory of a rank: a whole IDX file, or the file names of a folder. */
+/* In the memory of a rank: a whole IDX file, what of arrays is unpacked, or the file names of a folder. */
 static double dataset_bytes(const tec_dataset *set, double images)
 {
-    enum { NAME = 128 };
-    tec_image image;
-    char name[256] = "";
-    if (set)
-        tec_dataset_name(set, tec_dataset_size(set) - 1, name, sizeof name);
-    const char *number = strrchr(name, '['); /* "FILE[17]" of an IDX file, all of which max_train samples */
-    if (!number || tec_dataset_read(set, 0, &image) != TEC_OK)
-        return images * NAME;
-    double pixels = (double)image.width * image.height;
-    tec_image_free(&image);
-    return (strtod(number + 1, NULL) + 1) * pixels;
+    enum { NAME = 128, NUMBERS = 8 };
+    if (set && tec_dataset_one_size(set))
+        return (double)tec_dataset_memory(set) + images * NUMBERS;
+    return images * NAME;
 }
 
 static bool is_there(const char *path)
 {
-    return path[0] && tec_file_exists(path);
+    return path[0] && tec_dataset_is_there(path);
 }
 
 /* As `tec finetune` does, of those that are there. */

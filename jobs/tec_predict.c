@@ -308,7 +308,7 @@ const tec_command tec_command_predict = {
     .usage = "MODEL IMAGES [-o OUT] [--format csv|jsonl] [-c CONFIG.yaml] [section.key=value ...]",
     .summary = "classify images by a fine-tuned model",
     .details =
-        "MODEL is the checkpoint.h5 of `tec finetune`, IMAGES a folder (labels in it do not matter), a pack or an IDX "
+        "MODEL is the checkpoint.h5 of `tec finetune`, IMAGES a folder (labels in it do not matter), a pack, a file of arrays or an IDX "
         "file. One line per image, in their order, whatever the number of ranks: its name, the likeliest class and its "
         "probability, then the next four. As CSV the columns are image, class, probability, class2, probability2, ...; "
         "as JSON lines a line is an object with image, class, probability and top5, an array of class and probability.\n\n"

@@ -1,5 +1,5 @@
-/* Module data, public. A set of images with stable sample numbers: an IDX file, a folder of images with or without
- * class folders, or a pack of such a folder (tec/pack.h), whose samples have the numbers, labels, names and fingerprint
+/* Module data, public. A set of images with stable sample numbers: an IDX file, arrays of NumPy, HDF5 or CIFAR, a folder of
+ * images with or without class folders, or a pack of such a folder (tec/pack.h), whose samples have the numbers, labels, names and fingerprint
  * that they have in the folder. All functions are local; those that take a const set are thread-safe. */
 #ifndef TEC_DATASET_H
 #define TEC_DATASET_H
@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 typedef enum tec_label_mode {
-    TEC_LABELS_AUTO,    /* IDX: the label file beside it, if any; folder: by class folder unless it has images itself */
+    TEC_LABELS_AUTO,    /* IDX, arrays: those beside it, if any; folder: by class folder unless it has images itself */
     TEC_LABELS_FOLDERS, /* the first folder below the root is the class, as in torchvision's ImageFolder */
     TEC_LABELS_NONE
 } tec_label_mode;
@@ -33,6 +33,9 @@ typedef struct tec_dataset tec_dataset;
  *              all of them or in none, with or without a header. It is the folder that it is in, with these images
  *              only, and with TEC_LABELS_AUTO the labels are the classes, sorted bytewise or, if all are numbers, as
  *              these; where they are not what the folders would give, they are a part of the fingerprint
+ *   arrays     of a .npy, .npz, HDF5 or CIFAR file (tec/array_file.h), FILE, FILE:IMAGES or FILE:IMAGES:LABELS; what is not
+ *              named is told by the names of the arrays, labels also by the name of a file beside it. uint8, [N, H, W],
+ *              [N, H, W, C] or [N, C, H, W], 1 or 3 channels. All images are read, for their checksums
  *   IDX        an image file, gzipped or not; labels are looked for under its name with labels-idx1 in place of
  *              images-idx3. Only the header is read here
  *
@@ -48,13 +51,16 @@ tec_status tec_dataset_scan_skipping(const char *path, tec_label_mode labels, ch
 /* On every rank: opens what tec_dataset_scan has listed. Reads no directory; reads IDX files into memory. `channels` (1
  * or 3) is what tec_dataset_read delivers. `limit` > 0 keeps only so many samples, evenly spaced over the list, so that
  * all classes stay represented. TEC_USER_ERROR: an IDX file that is truncated, damaged or longer than its header says,
- * or whose number of labels differs. TEC_SYSTEM_ERROR: a damaged list. */
+ * or whose number of labels differs. TEC_SYSTEM_ERROR: a damaged list, an array that is not as it was listed. */
 tec_status tec_dataset_open(tec_dataset **out, const char *list, size_t bytes, int channels, int64_t limit);
 
 /* The same without a copy of the list: it is taken over, also after a failure, and given back by `release`. */
 tec_status tec_dataset_open_taking(tec_dataset **out, char *list, size_t bytes, tec_release *release, int channels,
                                    int64_t limit);
 void tec_dataset_close(tec_dataset *set); /* NULL is fine */
+
+/* Is there something at `path`, as tec_dataset_scan takes it? Local. */
+bool tec_dataset_is_there(const char *path);
 
 /* Is `path` a list file: lines of a path and its label? Local; false also where there is none. */
 bool tec_dataset_is_list_file(const char *path);
@@ -69,7 +75,7 @@ tec_dataset *tec_dataset_stand_in(const char *name, int64_t samples, uint64_t fi
 void tec_dataset_choose(tec_dataset *set, int64_t per_class, double fraction, uint64_t seed);
 
 int64_t tec_dataset_size(const tec_dataset *set);
-bool tec_dataset_one_size(const tec_dataset *set); /* is it certain that all images have one size? IDX */
+bool tec_dataset_one_size(const tec_dataset *set); /* is it certain that all images have one size? IDX, arrays */
 int tec_dataset_classes(const tec_dataset *set);   /* 0 without labels */
 const char *tec_dataset_class_name(const tec_dataset *set, int label);
 int tec_dataset_label(const tec_dataset *set, int64_t sample); /* -1 without labels */
@@ -78,19 +84,24 @@ int tec_dataset_label(const tec_dataset *set, int64_t sample); /* -1 without lab
  * it. */
 char *tec_dataset_name(const tec_dataset *set, int64_t sample, char *text, size_t size);
 
-/* Changes when a sample is added, removed, renamed, resized on disk (folders) or changed (IDX), and with `limit`. */
+/* Changes when a sample is added, removed, renamed, resized on disk (folders) or changed (IDX, arrays), and with `limit`.
+ * Arrays with the same images and labels have the same, in whatever file they are. */
 uint64_t tec_dataset_fingerprint(const tec_dataset *set);
 
 /* Reads and decodes one sample; the caller frees it by tec_image_free. TEC_USER_ERROR: this image is bad, and the
- * message names its file. TEC_SYSTEM_ERROR: no memory, or a damaged pack, which must not be skipped as a bad image. */
+ * message names its file. TEC_SYSTEM_ERROR: no memory, or a damaged pack or array, which must not be skipped as a bad
+ * image. */
 tec_status tec_dataset_read(const tec_dataset *set, int64_t sample, tec_image *out);
 
 /* How images are decoded from now on, apart from their channels: strictly, turned upright (tec_decoding); without this
- * call, neither. Turning changes the fingerprint, but of IDX files. Before the first read. */
+ * call, neither. Turning changes the fingerprint, but of IDX files and arrays. Before the first read. */
 void tec_dataset_decode_as(tec_dataset *set, bool strict, bool turn);
 
 /* What tec_dataset_read has found so far. */
 tec_findings *tec_dataset_findings(const tec_dataset *set);
+
+/* Bytes of images that the open set keeps in memory at most: a whole IDX file, what of an array is compressed; 0: none. */
+int64_t tec_dataset_memory(const tec_dataset *set);
 
 /* The large files that a pack consists of, apart from its lists: how many (0 if the set is no pack), and the path (the
  * caller frees it) and size of each. After tec_dataset_read_from they are read from copies in `dir`; call it while

@@ -15,7 +15,7 @@ typedef struct tec_list_request {
     const char *path; /* as of tec_dataset_scan */
     tec_label_mode labels;
     bool skip;                        /* as tec_dataset_scan_skipping does */
-    const char *name;                 /* "train" */
+    const char *name;                 /* "train", "val": what it is for, too */
     const char *dir[TEC_LIST_PLACES]; /* where the list may be, asked in this order; "": nowhere */
 } tec_list_request;
 

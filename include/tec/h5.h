@@ -1,8 +1,8 @@
-/* Module io, public. The little of HDF5 that the file formats need, with messages of our own: files, attributes, and
+/* Module h5, public. The little of HDF5 that the file formats need, with messages of our own: files, attributes, and
  * writing that survives a full disk.
  *
- * Local. HDF5 may be built without thread safety: one thread at a time. Every function says on failure what, where and
- * why. HDF5's own error stack is silenced, and its file locks are off unless HDF5_USE_FILE_LOCKING says otherwise:
+ * Local. HDF5 may be built without thread safety: one thread at a time, see TEC_H5_ALONE. Every function says on
+ * failure what, where and why. HDF5's own error stack is silenced, and its file locks are off unless HDF5_USE_FILE_LOCKING says otherwise:
  * files are renamed into place when whole, and locks do not work on every file system. */
 #ifndef TEC_H5_H
 #define TEC_H5_H
@@ -18,6 +18,13 @@
 /* Initialises the library without file locks and silences its error stack for this thread. The functions below call it;
  * call it before any HDF5 call that none of them precedes. Cheap when repeated. */
 void tec_h5_start(void);
+
+/* Keeps other threads of this process from calling HDF5 until the block is left: `TEC_H5_ALONE;`, a declaration. Threads
+ * of the loader read HDF5 data sets while the main thread writes checkpoints and shards; so each public function of any
+ * module that calls HDF5 while a loader may be at work begins with it. May be nested. */
+#define TEC_H5_ALONE __attribute__((cleanup(tec_h5_unlock), unused)) int tec_h5_alone = tec_h5_lock()
+int tec_h5_lock(void);
+void tec_h5_unlock(const int *unused);
 
 /* -- reading -- */
 

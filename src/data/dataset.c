@@ -2,6 +2,7 @@
 #include "tec/dataset.h"
 
 #include "dataset_parts.h"
+#include "tec/array_file.h"
 #include "tec/hash.h"
 #include "tec/memory.h"
 
@@ -12,8 +13,8 @@
 
 /* In the order in which they are asked: a pack is a folder too, so it comes first. A kind that only scans stands behind
  * the one whose list it writes. */
-static const tec_dataset_kind *const kinds[] = {&tec_dataset_pack, &tec_dataset_folder, &tec_dataset_csv,
-                                                &tec_dataset_idx};
+static const tec_dataset_kind *const kinds[] = {&tec_dataset_pack, &tec_dataset_array, &tec_dataset_folder,
+                                                &tec_dataset_csv, &tec_dataset_idx};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 /* ---- scan ---- */
@@ -32,11 +33,29 @@ bool tec_dataset_is_list_file(const char *path)
     return !stat(path, &info) && find_kind(path, &info) == &tec_dataset_csv;
 }
 
+/* stat of the path or, of an array that is named behind its file, of the file. */
+static bool look(const char *path, struct stat *info)
+{
+    tec_array_path split;
+    tec_array_path_split(path, &split);
+    int failed = stat(split.file, info) ? errno : 0;
+    tec_array_path_free(&split);
+    errno = failed;
+    return !failed;
+}
+
+bool tec_dataset_is_there(const char *path)
+{
+    struct stat info;
+    return look(path, &info);
+}
+
 static tec_status scan_into(const char *path, tec_label_mode labels, tec_scan_notes *notes, FILE *list)
 {
     struct stat info;
-    if (stat(path, &info))
-        return tec_fail(TEC_USER_ERROR, "%s: %s (a folder of images, a list file or an IDX file is expected)", path,
+    if (!look(path, &info))
+        return tec_fail(TEC_USER_ERROR,
+                        "%s: %s (a folder of images, a list file, a file of arrays or an IDX file is expected)", path,
                         strerror(errno));
     const tec_dataset_kind *kind = find_kind(path, &info);
     if (!kind)
@@ -227,13 +246,18 @@ void tec_dataset_decode_as(tec_dataset *set, bool strict, bool turn)
 {
     set->strict = strict;
     set->turn = turn;
-    if (turn && !set->kind->one_size) /* IDX files have no EXIF data */
+    if (turn && !set->kind->one_size) /* those of one size, IDX files and arrays, have no EXIF data */
         set->fingerprint = tec_hash_bytes(set->fingerprint, "turned", strlen("turned"));
 }
 
 tec_findings *tec_dataset_findings(const tec_dataset *set)
 {
     return set->findings;
+}
+
+int64_t tec_dataset_memory(const tec_dataset *set)
+{
+    return set->kind->memory ? set->kind->memory(set) : 0;
 }
 
 int tec_dataset_shards(const tec_dataset *set)

@@ -267,6 +267,12 @@ static const char *item_entry(const tec_dataset *set, int64_t index, int64_t *cr
     return name;
 }
 
+static int64_t memory_of(const tec_dataset *set)
+{
+    const idx *own = set->own;
+    return set->total * own->height * own->width;
+}
+
 const tec_dataset_kind tec_dataset_idx = {
     .title = "tec-list 1 idx",
     .one_size = true,
@@ -277,4 +283,5 @@ const tec_dataset_kind tec_dataset_idx = {
     .name = name_item,
     .read = read_item,
     .entry = item_entry,
+    .memory = memory_of,
 };

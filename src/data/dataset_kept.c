@@ -190,7 +190,7 @@ tec_status tec_dataset_list(const tec_list_request *request, tec_listed *out)
     for (int i = 0; i < TEC_LIST_PLACES && folder; i++)
         if (request->dir[i][0] && take_kept(request, request->dir[i], out))
             return TEC_OK;
-    tec_scan_notes notes = {.skip = request->skip};
+    tec_scan_notes notes = {.skip = request->skip, .role = request->name};
     tec_status status = tec_dataset_scan_noting(request->path, request->labels, &notes, &out->list, &out->bytes);
     if (status == TEC_OK && notes.folders.count && !notes.unsure)
         put_state(request, &notes, out);

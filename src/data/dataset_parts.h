@@ -6,7 +6,9 @@
  *
  *   "tec-list 1 folder"  files (file_list.h)
  *   "tec-list 1 pack"    number of shards, bytes of each, files
- *   "tec-list 1 idx"     path of the images, path of the labels or "" */
+ *   "tec-list 1 idx"     path of the images, path of the labels or ""
+ *   "tec-list 1 array"   path of the file, name of the array, "IMAGES HEIGHT WIDTH CHANNELS PLANAR CLASSES", the names of
+ *                        the classes, "CRC LABEL" of every image */
 #ifndef TEC_DATA_DATASET_PARTS_H
 #define TEC_DATA_DATASET_PARTS_H
 
@@ -58,13 +60,16 @@ typedef struct tec_dataset_kind {
      * sorts them by index, and a mark that changes with the image. NULL: nothing is recorded. */
     const char *(*entry)(const tec_dataset *set, int64_t index, int64_t *mark, char name[TEC_ENTRY_NAME]);
 
+    /* Bytes of images that an open set keeps in memory at most. NULL: none. */
+    int64_t (*memory)(const tec_dataset *set);
+
     /* As tec_dataset_shards, tec_dataset_shard_file and tec_dataset_read_from. NULL: there are no shards. */
     int (*shards)(const tec_dataset *set);
     char *(*shard_file)(const tec_dataset *set, int shard, int64_t *bytes);
     void (*read_from)(tec_dataset *set, const char *dir);
 } tec_dataset_kind;
 
-extern const tec_dataset_kind tec_dataset_folder, tec_dataset_pack, tec_dataset_csv, tec_dataset_idx;
+extern const tec_dataset_kind tec_dataset_folder, tec_dataset_pack, tec_dataset_csv, tec_dataset_array, tec_dataset_idx;
 
 /* ---- an open set ---- */
 

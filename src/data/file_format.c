@@ -76,6 +76,7 @@ static const signature signatures[] = {
     {BYTES("<?xml"), TEXT("XML", "an XML file", ".xml", ".svg")},
     {BYTES("\x89HDF\r\n\x1a\n"), OTHER("HDF5", "an HDF5 file", ".h5", ".hdf5")},
     {BYTES("\x93NUMPY"), OTHER("NumPy", "a NumPy array", ".npy")},
+    {BYTES("PAR1"), OTHER("Parquet", "a Parquet file", ".parquet"), RECIPE("the line of Python that `tec check FILE.parquet` prints")},
     {BYTES("MATLAB 5.0 MAT-file"), OTHER("MATLAB", "a MATLAB file", ".mat")},
     {BYTES("MATLAB 7.3 MAT-file"), OTHER("MATLAB", "a MATLAB file", ".mat")},
     {BYTES("PK\3\4"), OTHER("ZIP", "a ZIP archive", ".zip", ".npz", ".pth", ".pt")},

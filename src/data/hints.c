@@ -253,7 +253,7 @@ const char *tec_hint_shared(const tec_dataset *a, const char *a_path, const tec_
 {
     char *one = realpath(a_path, NULL), *other = realpath(b_path, NULL);
     const char *hint = NULL;
-    if (one && other && !strcmp(one, other))
+    if (one && other && !strcmp(one, other) && (!a->kind->one_size || a->content == b->content))
         hint = "is the same as";
     else if (a->content == b->content && a->total == b->total)
         hint = "holds the same images as";

@@ -13,11 +13,12 @@ typedef struct tec_scan_texts {
     size_t count, room;
 } tec_scan_texts;
 
-/* Starts zeroed but for `skip`. */
+/* Starts zeroed but for `skip` and `role`. */
 typedef struct tec_scan_notes {
-    bool skip;              /* as tec_dataset_scan_skipping does */
-    bool unsure;            /* a folder has just been changed: another change at the same time would not show */
-    int64_t images;         /* in the list */
+    bool skip;        /* as tec_dataset_scan_skipping does */
+    const char *role; /* "train", "val": what it is for, where a file has several sets; NULL: not known; borrowed */
+    bool unsure;      /* a folder has just been changed: another change at the same time would not show */
+    int64_t images;   /* in the list */
     tec_scan_texts remarks; /* without the root before them */
     tec_scan_texts folders; /* as tec_scan_still_so takes them; none: what was scanned is no folder */
 } tec_scan_notes;

@@ -17,15 +17,16 @@ static tec_status check_labels(const char *key, const char *path, const tec_data
         return TEC_OK;
     char *why = tec_hint_unlabelled(set);
     tec_status status =
-        *why ? tec_fail(TEC_USER_ERROR,
-                        "%s %s has no labels%s: remove them, or set data.labels=folders, which leaves "
-                        "them out",
-                        key, path, why)
-             : tec_fail(
-                   TEC_USER_ERROR,
-                   "%s %s has no labels, which an evaluation needs: give class folders "
-                   "(data.labels=folders), a list file with labels, or an IDX file with its label file next to it%s",
-                   key, path, strcmp(key, "data.val") ? "" : ", or data.val_labels=FILE");
+        *why
+            ? tec_fail(TEC_USER_ERROR,
+                       "%s %s has no labels%s: remove them, or set data.labels=folders, which leaves "
+                       "them out",
+                       key, path, why)
+            : tec_fail(
+                  TEC_USER_ERROR,
+                  "%s %s has no labels, which an evaluation needs: give class folders "
+                  "(data.labels=folders), a list file or arrays with labels, or an IDX file with its label file next to it%s",
+                  key, path, strcmp(key, "data.val") ? "" : ", or data.val_labels=FILE");
     free(why);
     return status;
 }

@@ -37,6 +37,7 @@ static tec_status read_dataset(const tec_tensor_file *file, hid_t dataset, const
 
 static tec_status read_tensor(tec_tensor_file *file, const tensor_entry *entry, void *out, size_t bytes)
 {
+    TEC_H5_ALONE;
     const h5_file *h5 = file->data;
     hid_t dataset = H5Dopen2(h5->weights, entry->about.name, H5P_DEFAULT);
     if (dataset < 0)
@@ -48,6 +49,7 @@ static tec_status read_tensor(tec_tensor_file *file, const tensor_entry *entry, 
 
 static void close_file(void *data)
 {
+    TEC_H5_ALONE;
     h5_file *h5 = data;
     if (h5->weights >= 0)
         H5Gclose(h5->weights);
@@ -123,6 +125,7 @@ static tec_status list_weights(tec_tensor_file *file, hid_t weights)
 
 tec_status tec_tensor_h5_open(tec_tensor_file *file)
 {
+    TEC_H5_ALONE;
     h5_file *h5 = tec_allocate_zeroed(1, sizeof *h5);
     tec_model_kind kind;
     char format[32];

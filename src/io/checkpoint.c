@@ -139,6 +139,7 @@ static tec_status read_config(hid_t file, const char *path, tec_model_config *co
 
 tec_status tec_checkpoint_read_config(const char *path, tec_model_config *config)
 {
+    TEC_H5_ALONE;
     hid_t file;
     memset(config, 0, sizeof *config);
     TEC_TRY(tec_checkpoint_open(path, &file, &config->kind));
@@ -257,6 +258,7 @@ static tec_status read_tensors(hid_t file, const char *path, const char *name, c
 
 tec_status tec_checkpoint_read_weights(const char *path, tec_params *params)
 {
+    TEC_H5_ALONE;
     hid_t file;
     tec_model_kind kind;
     TEC_TRY(tec_checkpoint_open(path, &file, &kind));
@@ -294,6 +296,7 @@ static tec_status read_averaged(hid_t file, const char *path, tec_params *params
 tec_status tec_checkpoint_read_run(const char *path, tec_params *params, real *m, real *v, real *average,
                                    tec_run_state *state)
 {
+    TEC_H5_ALONE;
     hid_t file;
     tec_model_kind kind;
     TEC_TRY(tec_checkpoint_open(path, &file, &kind));
@@ -310,6 +313,7 @@ tec_status tec_checkpoint_read_run(const char *path, tec_params *params, real *m
 
 tec_status tec_checkpoint_read_state(const char *path, tec_run_state *state)
 {
+    TEC_H5_ALONE;
     hid_t file;
     tec_model_kind kind;
     TEC_TRY(tec_checkpoint_open(path, &file, &kind));

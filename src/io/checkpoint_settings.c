@@ -32,6 +32,7 @@ static char *read_text(hid_t file, const char *name)
 /* `name`: in the group run. */
 static char *read_text_at(const char *path, const char *name)
 {
+    TEC_H5_ALONE;
     hid_t file;
     if (tec_h5_open(path, &file) != TEC_OK)
         return NULL;

@@ -120,6 +120,7 @@ tec_status tec_checkpoint_write(const char *path, const tec_model_config *config
                                 const tec_checkpoint_run *run, const tec_checkpoint_texts *texts,
                                 tec_checkpoint_confirm *confirm, const void *context)
 {
+    TEC_H5_ALONE;
     const bool averaged = run && run->average;
     tensor_set set[4] = {
         {.group = "weights", .flat = averaged ? run->average : params->weight, .all = true},

@@ -191,6 +191,7 @@ tec_status tec_feature_file_open(tec_feature_file **out, const char *path)
 
 tec_status tec_feature_file_open_share(tec_feature_file **out, const char *path, int rank, int ranks)
 {
+    TEC_H5_ALONE;
     hid_t file;
     *out = NULL;
     if (tec_string_ends_with(path, ".npy"))
@@ -229,6 +230,7 @@ void tec_feature_file_close(tec_feature_file *f)
 
 bool tec_feature_file_is(const char *path)
 {
+    TEC_H5_ALONE;
     hid_t file;
     char format[32];
     if (tec_h5_open(path, &file) != TEC_OK)

@@ -178,6 +178,7 @@ tec_status tec_feature_get_spec(hid_t file, const char *path, tec_feature_spec *
 
 tec_status tec_feature_spec_read(const char *path, tec_feature_spec *spec, int64_t *number)
 {
+    TEC_H5_ALONE;
     hid_t file;
     TEC_TRY(tec_h5_open(path, &file));
     tec_status status = tec_feature_get_spec(file, path, spec);

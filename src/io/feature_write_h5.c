@@ -102,6 +102,7 @@ static tec_status open_h5(tec_feature_writer *w)
         {.name = "class_names", .count = w->table.classes, .text = w->table.class_name},
         {.name = "left_out", .count = w->table.left_out, .text = w->table.left_out_name},
     };
+    TEC_H5_ALONE;
     tec_h5_draft draft;
     int64_t bytes;
     TEC_TRY(tec_h5_draft_open(&draft));
@@ -154,6 +155,7 @@ const feature_kind tec_feature_kind_h5 = {open_h5, rows_h5, names_h5, commit_h5,
 
 tec_status tec_feature_spec_write(const char *path, const tec_feature_spec *spec, int64_t number)
 {
+    TEC_H5_ALONE;
     tec_feature_writer w = {.path = (char *)(uintptr_t)path, .temporary = tec_file_temporary(path), .fd = -1};
     tec_h5_draft draft;
     int64_t bytes;

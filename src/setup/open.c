@@ -64,7 +64,8 @@ tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings,
     const char *path = training ? settings->data.train : settings->data.val;
     *out = NULL;
     if (!path || !path[0])
-        return tec_fail(TEC_USER_ERROR, "%s is not given: name a folder of images, a list file or an IDX image file",
+        return tec_fail(TEC_USER_ERROR,
+                        "%s is not given: name a folder of images, a list file, a file of arrays or an IDX image file",
                         key);
 
     bool skip = settings->data.on_bad_image == TEC_BAD_IMAGE_SKIP;

@@ -26,7 +26,8 @@
 const tec_setting tec_settings_table[] = {
     {AT(data, train), TEXT(""),
      .help = "training images: a folder (with class folders, or unlabelled), a pack of one, a list file (.csv: path,label), "
-             "or an IDX file, gzipped or not; what of a folder is no image that is read (JPEG, PNG, WebP, TIFF, GIF, JPEG 2000, BMP, PNM), "
+             "a file of arrays (.npy, .npz, .h5, each also as FILE:IMAGES or FILE:IMAGES:LABELS, CIFAR's binary form), or an IDX file, "
+             "gzipped or not; what of a folder is no image that is read (JPEG, PNG, WebP, TIFF, GIF, JPEG 2000, BMP, PNM), "
              "by name or content, is counted in a warning"},
     {AT(data, val), TEXT(""),
      .help = "validation images, in the same forms"},

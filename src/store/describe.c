@@ -7,6 +7,7 @@
 
 bool tec_store_is_shard(const char *path)
 {
+    TEC_H5_ALONE;
     char format[32] = "";
     hid_t file;
     if (tec_h5_open(path, &file) != TEC_OK)
@@ -20,6 +21,7 @@ bool tec_store_is_shard(const char *path)
 
 tec_status tec_store_read_shard_spec(const char *path, tec_store_spec *spec, int64_t *shard)
 {
+    TEC_H5_ALONE;
     hid_t file;
     TEC_TRY(tec_h5_open(path, &file));
     tec_status status = tec_store_shard_read_spec(file, path, spec);

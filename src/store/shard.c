@@ -59,6 +59,7 @@ static tec_status check_attributes(hid_t file, const char *path, const tec_store
 
 tec_status tec_store_shard_done(const char *dir, const tec_store_spec *spec, int64_t shard, bool *done)
 {
+    TEC_H5_ALONE;
     char *path = tec_store_shard_path(dir, shard);
     tec_status status = tec_file_look(path, done);
     hid_t file;
@@ -158,6 +159,7 @@ static tec_status read_columns(hid_t file, const char *path, store_shard *out)
 
 tec_status tec_store_shard_describe(const char *dir, const tec_store_spec *spec, int64_t shard, store_shard *out)
 {
+    TEC_H5_ALONE;
     char *path = tec_store_shard_path(dir, shard);
     store_layout layout = tec_store_layout_of(spec);
     struct stat info;
@@ -186,6 +188,7 @@ tec_status tec_store_shard_describe(const char *dir, const tec_store_spec *spec,
 tec_status tec_store_shard_locate(const char *path, const tec_store_spec *spec, int64_t shard, int64_t offset[PARTS],
                                   int64_t *error_offset)
 {
+    TEC_H5_ALONE;
     const store_layout layout = tec_store_layout_of(spec);
     const store_part error = {.name = "storage_error", .element = ELEMENT_F64, .bytes = sizeof(double)};
     store_shard size = {.rows = tec_store_shard_row_count(spec, shard)}, four = {.rows = 4};

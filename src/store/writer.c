@@ -76,6 +76,7 @@ static tec_status draft_datasets(tec_h5_draft *draft, tec_store_writer *w)
 
 static tec_status create_file(tec_store_writer *w, int64_t shard)
 {
+    TEC_H5_ALONE;
     tec_h5_draft draft;
     tec_status status = tec_h5_draft_open(&draft);
     if (status == TEC_OK)

@@ -36,6 +36,8 @@ declare -A expected=(
     [environment]='^tec .*, 1 ranks of 1 threads on 1 hosts$'
     [results]='^k-NN, k = 20: top-1 [0-9.]+ %$|^linear: top-1 [0-9.]+ % of 200 images$'
     [features]='^cls of new/checkpoint.h5: \(310, 32\)$|^images-idx3-ubyte\[2\] is of class 2$'
+    [arrays]='^train_images train_labels val_images val_labels$'
+    [check_arrays]='^  val_images  .*data.train=shapes.npz:val_images, labels from shapes.npz:val_labels.$|^shapes.npz: 30 images, 0 bad, 3 classes$|^shapes.npy:numbers.npy: 30 images, 0 bad, 3 classes$'
     [pack]='^8 images of 2 classes: left right$'
     [bench]='^tiny step on 1 ranks: [0-9.]+ images/s, [0-9.]+ MB$|^[A-Za-z ]+: [0-9]+ % of a step$'
     [plan]='^pretrain: 30 steps, [0-9.e-]+ node-hours$|^targets: [0-9]+ MB a rank, fits: true$'

@@ -31,6 +31,32 @@ void tec_h5_start(void)
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* per thread in a thread-safe build */
 }
 
+/* -- threads -- */
+
+static pthread_mutex_t lock;
+static pthread_once_t lock_once = PTHREAD_ONCE_INIT;
+
+static void make_lock(void)
+{
+    pthread_mutexattr_t recursive;
+    pthread_mutexattr_init(&recursive);
+    pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&lock, &recursive);
+    pthread_mutexattr_destroy(&recursive);
+}
+
+int tec_h5_lock(void)
+{
+    pthread_once(&lock_once, make_lock);
+    return pthread_mutex_lock(&lock);
+}
+
+void tec_h5_unlock(const int *unused)
+{
+    (void)unused;
+    pthread_mutex_unlock(&lock);
+}
+
 /* -- messages -- */
 
 static herr_t keep_innermost(unsigned n, const H5E_error2_t *error, void *reason)

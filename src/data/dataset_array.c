@@ -1,0 +1,348 @@
+/* Arrays of a file as a data set: NumPy, HDF5, CIFAR. The scan reads every image once, so that the list has its
+ * checksum: the same images have the same fingerprint in whatever file they are, and one that changes later on is
+ * noticed when it is read. */
+#include "dataset_parts.h"
+
+#include "array_set.h"
+#include "grey.h"
+#include "tec/clock.h"
+#include "tec/crc32c.h"
+#include "tec/dataset_array.h"
+#include "tec/files.h"
+#include "tec/hash.h"
+#include "tec/log.h"
+#include "tec/memory.h"
+#include "tec/minmax.h"
+#include "tec/phase.h"
+#include "tec/text.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK (4 << 20) /* bytes that the scan reads at once */
+#define QUIET 3.0       /* seconds of a scan without a line of progress */
+
+/* ---- scan ---- */
+
+static bool matches(const char *path, const struct stat *info)
+{
+    tec_array_path split;
+    struct stat own = *info;
+    tec_array_path_split(path, &split);
+    bool is = !stat(split.file, &own) && tec_array_file_is(split.file, &own);
+    tec_array_path_free(&split);
+    return is;
+}
+
+static void warn_of_chunks(const tec_array_rows *rows, int64_t images, const char *place)
+{
+    const int64_t piece = tec_array_rows_piece(rows), bytes = tec_array_rows_bytes(rows);
+    if (piece > 1 && images * bytes > tec_array_rows_memory(rows))
+        tec_warn(
+            "%s: in chunks of %lld images, of which a rank keeps %lld MB unpacked and not all: an image that is read "
+            "at random may unpack %.1f MB; h5repack -l CONTI -f NONE IN.h5 OUT.h5 makes a file "
+            "that is read faster",
+            place, (long long)piece, (long long)(tec_array_rows_memory(rows) >> 20),
+            (double)(piece * bytes) / (1 << 20));
+}
+
+/* The checksums of all images.
+ *
+ *   crc   [images] */
+static tec_status sum_images(const tec_array_rows *rows, const tec_array_layout *layout, const char *place,
+                             uint32_t *crc)
+{
+    const int64_t bytes = tec_array_rows_bytes(rows), block = tec_max_int64(1, BLOCK / bytes);
+    uint8_t *stored = tec_allocate((size_t)(block * bytes)), *pixels = tec_allocate((size_t)bytes);
+    const double started = tec_seconds();
+    char *what = tec_string_format("%s: checksums", place);
+    tec_status status = TEC_OK;
+    for (int64_t first = 0; first < layout->images && status == TEC_OK; first += block) {
+        int64_t count = tec_min_int64(block, layout->images - first);
+        status = tec_array_rows_read(rows, first, count, stored);
+        for (int64_t i = 0; i < count && status == TEC_OK; i++) {
+            tec_array_pixels(layout, stored + i * bytes, pixels);
+            crc[first + i] = tec_crc32c(0, pixels, (size_t)bytes);
+        }
+        tec_phase_tick();
+        if (tec_seconds() - started > QUIET)
+            tec_progress_count(what, "images", first + count, layout->images, started);
+    }
+    free(what);
+    free(pixels);
+    free(stored);
+    return status;
+}
+
+static void write_list(const tec_array_choice *c, const tec_array_layout *l, const uint32_t *crc,
+                       const tec_array_labels *labels, FILE *list)
+{
+    fprintf(list, "%s%c%s%c", tec_array_file_path(c->file), 0, tec_array_file_get(c->file, c->images)->name, 0);
+    fprintf(list, "%lld %d %d %d %d %lld%c", (long long)l->images, l->height, l->width, l->channels, l->planar,
+            (long long)labels->classes, 0);
+    for (int64_t i = 0; i < labels->classes; i++)
+        fprintf(list, "%s%c", labels->name[i], 0);
+    for (int64_t i = 0; i < l->images; i++)
+        fprintf(list, "%08" PRIx32 " %lld%c", crc[i], (long long)(labels->label ? labels->label[i] : -1), 0);
+}
+
+static tec_status scan(const char *path, tec_label_mode mode, tec_scan_notes *notes, FILE *list)
+{
+    tec_array_choice choice;
+    tec_array_layout layout;
+    tec_array_labels labels = {0};
+    tec_array_rows *rows = NULL;
+    uint32_t *crc = NULL;
+    TEC_TRY(tec_array_choose(path, notes->role, mode, false, &choice));
+    char *place = tec_array_file_place(choice.file, choice.images);
+    tec_status status = tec_array_layout_of(tec_array_file_get(choice.file, choice.images), place, &layout);
+    if (status == TEC_OK)
+        status = tec_array_rows_open(&rows, choice.file, choice.images);
+    if (status == TEC_OK)
+        status = tec_array_labels_read(&choice, layout.images, notes->role, &labels);
+    if (status == TEC_OK) {
+        warn_of_chunks(rows, layout.images, place);
+        crc = tec_allocate((size_t)layout.images * sizeof *crc);
+        status = sum_images(rows, &layout, place, crc);
+    }
+    if (status == TEC_OK)
+        write_list(&choice, &layout, crc, &labels, list);
+    free(crc);
+    free(place);
+    tec_array_labels_free(&labels);
+    tec_array_rows_close(rows);
+    tec_array_choice_free(&choice);
+    return status;
+}
+
+/* ---- open ---- */
+
+typedef struct arrays {
+    tec_array_file *file;
+    tec_array_rows *rows;
+    tec_array_layout layout;
+    uint32_t *crc; /* [images] */
+    char *root;    /* "dir/file.npz:train_images" */
+    char *name;    /* "file.npz:train_images" */
+} arrays;
+
+static tec_status list_damaged(const arrays *own)
+{
+    return tec_fail(TEC_SYSTEM_ERROR, "list of the images of %s: damaged", own->root ? own->root : "an array");
+}
+
+static bool read_sizes(tec_array_layout *l, tec_list_cursor *cursor, int *classes)
+{
+    long long images;
+    int planar;
+    bool good = sscanf(tec_list_next(cursor), "%lld %d %d %d %d %d", &images, &l->height, &l->width, &l->channels,
+                       &planar, classes) == 6;
+    if (!good || images < 1 || *classes < 0 || images + *classes > cursor->end - cursor->at)
+        return false;
+    l->images = images;
+    l->planar = planar != 0;
+    return true;
+}
+
+/* Checksums and labels, as text. */
+static bool read_images(tec_dataset *set, tec_list_cursor *cursor)
+{
+    arrays *own = set->own;
+    set->total = own->layout.images;
+    own->crc = tec_allocate((size_t)set->total * sizeof *own->crc);
+    set->label = set->classes ? tec_allocate((size_t)set->total * sizeof *set->label) : NULL;
+    for (int64_t i = 0; i < set->total; i++) {
+        char *end;
+        own->crc[i] = (uint32_t)strtoul(tec_list_next(cursor), &end, 16);
+        long label = *end == ' ' ? strtol(end, &end, 10) : -2;
+        if (*end || label < -1 || label >= set->classes || (set->classes && label < 0))
+            return false;
+        if (set->label)
+            set->label[i] = (int)label;
+    }
+    return true;
+}
+
+static void make_fingerprint(tec_dataset *set)
+{
+    const arrays *own = set->own;
+    const int64_t size[] = {own->layout.images, own->layout.height, own->layout.width, own->layout.channels};
+    set->fingerprint = tec_hash_bytes(0, size, sizeof size);
+    set->fingerprint = tec_hash_bytes(set->fingerprint, own->crc, (size_t)set->total * sizeof *own->crc);
+    if (set->label)
+        set->fingerprint = tec_hash_bytes(set->fingerprint, set->label, (size_t)set->total * sizeof *set->label);
+}
+
+static tec_status open_rows(arrays *own, const char *path, const char *array)
+{
+    tec_array_layout is;
+    TEC_TRY(tec_array_file_open(&own->file, path));
+    int index = tec_array_file_find(own->file, array);
+    tec_status status = index < 0 ? TEC_OK : tec_array_layout_of(tec_array_file_get(own->file, index), own->root, &is);
+    if (status == TEC_OK &&
+        (index < 0 || is.images != own->layout.images || is.height != own->layout.height ||
+         is.width != own->layout.width || is.channels != own->layout.channels || is.planar != own->layout.planar))
+        status = tec_fail(TEC_SYSTEM_ERROR, "%s has changed since it was listed: start again", own->root);
+    return status == TEC_OK ? tec_array_rows_open(&own->rows, own->file, index) : status;
+}
+
+static tec_status open_arrays(tec_dataset *set, tec_list_cursor *cursor)
+{
+    arrays *own = set->own = tec_allocate_zeroed(1, sizeof *own);
+    const char *path = tec_list_next(cursor), *array = tec_list_next(cursor), *colon = *array ? ":" : "";
+    own->root = tec_string_format("%s%s%s", path, colon, array);
+    char last[NAME_MAX + 1];
+    tec_path_last(path, last, sizeof last);
+    own->name = tec_string_format("%s%s%s", last, colon, array);
+    set->root = own->root;
+    if (!read_sizes(&own->layout, cursor, &set->classes))
+        return list_damaged(own);
+    set->class_name = tec_allocate((size_t)set->classes * sizeof *set->class_name);
+    for (int c = 0; c < set->classes; c++)
+        set->class_name[c] = tec_list_next(cursor);
+    if (!read_images(set, cursor))
+        return list_damaged(own);
+    make_fingerprint(set);
+    return open_rows(own, path, array);
+}
+
+static void close_arrays(void *own)
+{
+    arrays *a = own;
+    tec_array_rows_close(a->rows);
+    tec_array_file_close(a->file);
+    free(a->crc);
+    free(a->root);
+    free(a->name);
+    free(a);
+}
+
+/* ---- reading ---- */
+
+static void name_image(const tec_dataset *set, int64_t index, char *text, size_t size)
+{
+    const arrays *own = set->own;
+    snprintf(text, size, "%s[%lld]", own->name, (long long)index);
+}
+
+/* From the channels there are to those that are asked for. */
+static void convert(const uint8_t *in, int from, int64_t pixels, int to, uint8_t *out)
+{
+    if (from == to)
+        memcpy(out, in, (size_t)(pixels * from));
+    else if (from == 1)
+        for (int64_t i = 0; i < pixels; i++)
+            memset(out + i * to, in[i], (size_t)to);
+    else
+        for (int64_t i = 0; i < pixels; i++)
+            out[i] = grey_of(in + 3 * i);
+}
+
+static tec_status read_image(const tec_dataset *set, int64_t index, tec_image *out)
+{
+    const arrays *own = set->own;
+    const tec_array_layout *l = &own->layout;
+    const int64_t count = (int64_t)l->height * l->width, bytes = count * l->channels;
+    uint8_t *stored = tec_allocate((size_t)bytes), *pixels = tec_allocate((size_t)bytes);
+    tec_status status = tec_array_rows_read(own->rows, index, 1, stored);
+    if (status == TEC_OK)
+        tec_array_pixels(l, stored, pixels);
+    if (status == TEC_OK && tec_crc32c(0, pixels, (size_t)bytes) != own->crc[index])
+        status = tec_fail(TEC_SYSTEM_ERROR,
+                          "%s[%lld] has other pixels than when it was listed: put the former file back, or start again",
+                          own->root, (long long)index);
+    if (status == TEC_OK) {
+        *out = (tec_image){.height = l->height,
+                           .width = l->width,
+                           .channels = set->channels,
+                           .pixels = tec_allocate((size_t)(count * set->channels))};
+        convert(pixels, l->channels, count, set->channels, out->pixels);
+    }
+    free(pixels);
+    free(stored);
+    return status == TEC_OK ? TEC_OK : tec_fail(TEC_SYSTEM_ERROR, "%s", tec_error_message());
+}
+
+static const char *image_entry(const tec_dataset *set, int64_t index, int64_t *mark, char name[TEC_ENTRY_NAME])
+{
+    const arrays *own = set->own;
+    int label = set->label ? set->label[index] : -1;
+    *mark = tec_crc32c(own->crc[index], &label, sizeof label);
+    snprintf(name, TEC_ENTRY_NAME, "image %010lld", (long long)index);
+    return name;
+}
+
+static int64_t memory_of(const tec_dataset *set)
+{
+    const arrays *own = set->own;
+    return tec_array_rows_memory(own->rows);
+}
+
+const tec_dataset_kind tec_dataset_array = {
+    .title = "tec-list 1 array",
+    .one_size = true,
+    .matches = matches,
+    .scan = scan,
+    .open = open_arrays,
+    .close = close_arrays,
+    .name = name_image,
+    .read = read_image,
+    .entry = image_entry,
+    .memory = memory_of,
+};
+
+/* ---- describing ---- */
+
+static char *describe(const tec_array_file *file)
+{
+    char *text = tec_string_format("format: %s\narrays: %d\n", tec_array_file_format(file), tec_array_file_count(file));
+    for (int i = 0; i < tec_array_file_count(file); i++) {
+        const tec_array *array = tec_array_file_get(file, i);
+        char *what = tec_array_describe(array), *place = tec_array_file_place(file, i);
+        tec_array_layout layout;
+        tec_array_choice choice;
+        tec_string_append(&text, "  %s%s%s", array->name, *array->name ? "  " : "", what);
+        if (tec_array_layout_of(array, place, &layout) == TEC_OK) {
+            tec_string_append(&text, "  (%lld images of %d x %d, %s: data.train=%s", (long long)layout.images,
+                              layout.width, layout.height, layout.channels == 1 ? "grey" : "colour", place);
+            if (tec_array_choose(place, NULL, TEC_LABELS_AUTO, true, &choice) == TEC_OK && choice.label_file) {
+                char *labels = tec_array_file_place(choice.label_file, choice.labels);
+                tec_string_append(&text, ", labels from %s", labels);
+                free(labels);
+                tec_array_choice_free(&choice);
+            }
+            tec_string_append(&text, ")");
+        }
+        tec_string_append(&text, "\n");
+        free(place);
+        free(what);
+    }
+    return text;
+}
+
+static bool has_images(const tec_array_file *file)
+{
+    tec_array_layout layout;
+    for (int i = 0; i < tec_array_file_count(file); i++)
+        if (tec_array_layout_of(tec_array_file_get(file, i), "", &layout) == TEC_OK)
+            return true;
+    return false;
+}
+
+tec_status tec_dataset_arrays(const char *path, bool images, char **text)
+{
+    tec_array_file *file;
+    struct stat info;
+    *text = NULL;
+    if (stat(path, &info) || !tec_array_file_is(path, &info))
+        return TEC_OK;
+    tec_status status = tec_array_file_open(&file, path);
+    if (status != TEC_OK)
+        return images ? TEC_OK : status;
+    if (!images || has_images(file))
+        *text = describe(file);
+    tec_array_file_close(file);
+    return TEC_OK;
+}
