@@ -54,9 +54,10 @@ static void print_classes(const tec_check_set *s)
 
 /* ---- a set ---- */
 
-static void print_sizes(const tec_check *check, int side)
+static void print_sizes(const tec_check *check, tec_size size)
 {
-    tec_check_sizes z = tec_check_measure(check, side);
+    tec_check_sizes z = tec_check_measure(check, size);
+    char list[TEC_SIZE_TEXT];
     bool one = z.least[0] == z.most[0] && z.least[1] == z.most[1];
     if (one)
         printf("  sizes     all %d x %d pixels", z.least[1], z.least[0]);
@@ -64,7 +65,7 @@ static void print_sizes(const tec_check *check, int side)
         printf("  sizes     width %d to %d, height %d to %d pixels, median of the shorter side %d", z.least[1],
                z.most[1], z.least[0], z.most[0], z.median);
     if (z.small)
-        printf("; %lld with a side shorter than data.image_size %d", (long long)z.small, side);
+        printf("; %lld with a side shorter than data.image_size %s", (long long)z.small, tec_size_list(size, list));
     printf("\n");
 }
 
@@ -128,7 +129,7 @@ static void print_colours(const tec_check *check, int channels)
         print_proposal(check, channels);
 }
 
-void tec_check_print(const tec_check_set *s, int channels, int side)
+void tec_check_print(const tec_check_set *s, int channels, tec_size size)
 {
     const tec_check *check = &s->check;
     int classes = tec_dataset_classes(s->set);
@@ -141,7 +142,7 @@ void tec_check_print(const tec_check_set *s, int channels, int side)
     for (int64_t i = 0; i < check->bad.count; i++)
         printf("  bad       %s\n", check->bad.message[i]);
     if (check->readable)
-        print_sizes(check, side);
+        print_sizes(check, size);
     print_classes(s);
     if (check->readable)
         print_colours(check, channels);
@@ -260,7 +261,7 @@ static json_t *json_bands(const tec_check *check, int channels)
 
 static json_t *json_set(const tec_check_set *s, int channels)
 {
-    tec_check_sizes z = tec_check_measure(&s->check, 0);
+    tec_check_sizes z = tec_check_measure(&s->check, (tec_size){0});
     /* clang-format off */
     json_t *set = json_pack("{s:o, s:I, s:I, s:o, s:o, s:[i,i], s:[i,i], s:i, s:o, s:o}",
         "path", tec_job_name_json(s->path),

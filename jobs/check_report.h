@@ -10,8 +10,8 @@ typedef struct tec_check_set {
     tec_check check;
 } tec_check_set;
 
-/* Prints a set: numbers, bad images, sizes, classes, mean and deviation. `side`: data.image_size. */
-void tec_check_print(const tec_check_set *set, int channels, int side);
+/* Prints a set: numbers, bad images, sizes, classes, mean and deviation. `size`: data.image_size. */
+void tec_check_print(const tec_check_set *set, int channels, tec_size size);
 
 /* Prints images with the same pixels, as tec_check_twins finds them. */
 void tec_check_print_twins(const tec_check_set *sets, const tec_check_twin *twin, int64_t twins);

@@ -121,12 +121,12 @@ json_t *tec_job_evaluation_json(const tec_settings *settings, const tec_evaluati
     const tec_features *train = &evaluation->train, *val = &evaluation->val;
     const int numbers = about->channels > 3 ? about->channels : 3;
     /* clang-format off */
-    json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:o, s:o, s:I, s:I, s:I, s:I, s:i, s:i, s:s}",
+    json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:o, s:i, s:o, s:o, s:I, s:I, s:I, s:I, s:i, s:i, s:s}",
         "model", about->model,
         "pooling", tec_pooling_name(about->pooling),
         "train", about->train,
         "val", about->val,
-        "image_size", about->image_size,
+        "image_size", tec_json_size(about->image_size),
         "channels", about->channels,
         "mean", tec_job_numbers_json(about->normalisation.mean, numbers),
         "std", tec_job_numbers_json(about->normalisation.std, numbers),

@@ -4,6 +4,7 @@
 
 #include "tec/checkpoint.h"
 #include "tec/files.h"
+#include "tec/json.h"
 #include "tec/log.h"
 #include "tec/tensor_write.h"
 #include "tec/text.h"
@@ -79,7 +80,7 @@ static tec_status make_plan(const tec_invocation *call, export_plan *plan)
 
 /* -- metadata -- */
 
-enum { METADATA = 27 }; /* strings, at most: keys, values, NULL */
+enum { METADATA = 29 }; /* strings, at most: keys, values, NULL */
 
 /* A number for each channel, but at least three. */
 static char *numbers(const double *value, int channels)
@@ -103,6 +104,9 @@ static void make_metadata(const tec_import_facts *facts, char *metadata[METADATA
     if (facts->activation_known)
         ENTRY("tec_activation", tec_string_copy(tec_activation_name(facts->config.variant.activation)));
     ENTRY("tec_interpolation", tec_string_copy(tec_interpolation_name(facts->interpolation)));
+    if (!tec_size_is_square(facts->config.image_size))
+        ENTRY("tec_image_size",
+              tec_string_format("%d,%d", facts->config.image_size.height, facts->config.image_size.width));
     ENTRY("tec_norm_eps", tec_string_format("%.17g", facts->config.variant.norm_eps));
     if (facts->normalised) {
         ENTRY("tec_mean", numbers(facts->mean, facts->config.channels));
@@ -112,7 +116,7 @@ static void make_metadata(const tec_import_facts *facts, char *metadata[METADATA
         ENTRY("tec_range", tec_string_copy(facts->bands.range));
     if (facts->bands.chosen[0])
         ENTRY("tec_bands", tec_string_copy(facts->bands.chosen));
-    if (facts->classes && facts->preprocessing_from) {
+    if (facts->preprocessing_from && (facts->classes || !tec_size_is_square(facts->config.image_size))) {
         const tec_preprocessing p = facts->preprocessing; /* auto, 0, auto: depends on the size of images */
         ENTRY("tec_resize", tec_string_copy(tec_resize_name(p.resize)));
         ENTRY("tec_crop_pct", tec_string_format("%.17g", p.crop_pct));
@@ -127,7 +131,7 @@ static json_t *model_json(const tec_import_facts *facts)
 {
     static const char *const hidden_act[] = {"gelu", "gelu_pytorch_tanh", "quick_gelu"}; /* by tec_activation */
     const tec_model_config *c = &facts->config;
-    return json_pack("{s:[s], s:s, s:i, s:i, s:i, s:i, s:s, s:f, s:i, s:i, s:i, s:b, s:f, s:f}",
+    return json_pack("{s:[s], s:s, s:i, s:i, s:i, s:i, s:s, s:f, s:o, s:i, s:i, s:b, s:f, s:f}",
         "architectures", facts->classes ? "ViTForImageClassification" : "ViTModel",
         "model_type", "vit",
         "hidden_size", c->width,
@@ -136,7 +140,7 @@ static json_t *model_json(const tec_import_facts *facts)
         "intermediate_size", tec_model_hidden(c),
         "hidden_act", hidden_act[c->variant.activation],
         "layer_norm_eps", c->variant.norm_eps,
-        "image_size", c->image_size,
+        "image_size", tec_json_size(c->image_size),
         "patch_size", c->patch,
         "num_channels", c->channels,
         "qkv_bias", 1,
@@ -144,19 +148,29 @@ static json_t *model_json(const tec_import_facts *facts)
         "attention_probs_dropout_prob", 0.0);
 }
 
+/* No image processor resizes an image until it covers a rectangle. */
+static bool is_beyond_processors(const tec_import_facts *facts)
+{
+    return !tec_size_is_square(facts->config.image_size) && facts->preprocessing.resize != TEC_RESIZE_SQUASH;
+}
+
 /* As `tec knn` prepares images for this model: BitImageProcessor is the one that can also cut the centre out. With
  * TEC_RESIZE_WHOLE, those of the model's size stay as they are. */
 static json_t *preprocessor_json(const tec_import_facts *facts)
 {
     static const int resample[] = {[TEC_FILTER_BICUBIC] = 3, [TEC_FILTER_BILINEAR] = 2, [TEC_FILTER_LANCZOS] = 1};
-    const int size = facts->config.image_size;
+    const tec_size size = facts->config.image_size;
     const int channels = facts->config.channels > 3 ? facts->config.channels : 3;
-    const tec_preprocessing p = tec_preprocessing_complete(facts->preprocessing, tec_preprocessing_mae(size));
-    const int resized = p.resize == TEC_RESIZE_WHOLE ? size : tec_preprocessing_resized(p, size);
-    json_t *to = p.resize == TEC_RESIZE_SQUASH ? json_pack("{s:i, s:i}", "height", resized, "width", resized)
-                                               : json_pack("{s:i}", "shortest_edge", resized);
+    const bool beyond = is_beyond_processors(facts);
+    tec_preprocessing p = tec_preprocessing_complete(facts->preprocessing, tec_preprocessing_mae(size));
+    if (beyond)
+        p.resize = TEC_RESIZE_SQUASH;
+    const tec_size resized = p.resize == TEC_RESIZE_WHOLE ? size : tec_preprocessing_resized(p, size);
+    json_t *to = p.resize == TEC_RESIZE_SQUASH
+                     ? json_pack("{s:i, s:i}", "height", resized.height, "width", resized.width)
+                     : json_pack("{s:i}", "shortest_edge", resized.height);
     return json_pack("{s:b, s:s, s:b, s:b, s:f, s:b, s:o, s:i, s:b, s:{s:i, s:i}, s:o, s:o}",
-        "tec_defaults", facts->preprocessing_from == NULL, /* nobody has said how images are resized */
+        "tec_defaults", facts->preprocessing_from == NULL || beyond, /* nobody has said it, or the metadata does */
         "image_processor_type", p.resize == TEC_RESIZE_SQUASH ? "DeiTImageProcessor" : "BitImageProcessor",
         "do_normalize", 1,
         "do_rescale", 1,
@@ -165,7 +179,7 @@ static json_t *preprocessor_json(const tec_import_facts *facts)
         "size", to,
         "resample", resample[p.filter],
         "do_center_crop", 1,
-        "crop_size", "height", size, "width", size,
+        "crop_size", "height", size.height, "width", size.width,
         "image_mean", tec_job_numbers_json(facts->mean, channels),
         "image_std", tec_job_numbers_json(facts->std, channels));
 }
@@ -231,8 +245,8 @@ static double timm_mlp_ratio(const tec_model_config *c)
 static json_t *timm_arguments(const tec_model_config *c)
 {
     const tec_vit_variant *v = &c->variant;
-    json_t *arguments = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:f, s:b, s:i, s:b, s:b, s:s}",
-        "img_size", c->image_size,
+    json_t *arguments = json_pack("{s:o, s:i, s:i, s:i, s:i, s:i, s:f, s:b, s:i, s:b, s:b, s:s}",
+        "img_size", tec_json_size(c->image_size),
         "patch_size", c->patch,
         "in_chans", c->channels,
         "embed_dim", c->width,
@@ -252,11 +266,10 @@ static json_t *timm_arguments(const tec_model_config *c)
 static json_t *timm_json(const export_plan *plan, const tec_import_facts *facts)
 {
     const tec_model_config *c = &facts->config;
-    const int S = c->image_size;
-    const tec_preprocessing p = tec_preprocessing_complete(facts->preprocessing, tec_preprocessing_mae(S));
+    const tec_preprocessing p = tec_preprocessing_complete(facts->preprocessing, tec_preprocessing_mae(c->image_size));
     json_t *images = json_pack("{s:i, s:[i,i,i], s:b, s:f, s:s, s:s, s:s, s:s, s:o, s:o}",
         "num_classes", facts->classes,
-        "input_size", c->channels, S, S,
+        "input_size", c->channels, c->image_size.height, c->image_size.width,
         "fixed_input_size", 1,
         "crop_pct", p.resize == TEC_RESIZE_WHOLE ? 1.0 : p.crop_pct,
         "crop_mode", p.resize == TEC_RESIZE_SQUASH ? "squash" : "center",
@@ -292,6 +305,10 @@ static void make_companions(const export_plan *plan, const tec_import_facts *fac
             "images were scaled by data.range=%s, which preprocessor_config.json cannot say: what is normalised by its "
             "image_mean and image_std has to be scaled so before",
             facts->bands.range);
+    if (hf && facts->normalised && is_beyond_processors(facts))
+        tec_warn("preprocessor_config.json has images squashed to %d x %d pixels (height x width), whatever their "
+                 "shape, since no image processor of Hugging Face can resize them as tec does (eval.resize)",
+                 facts->config.image_size.height, facts->config.image_size.width);
     c[1] = (companion){"preprocessor_config.json", hf && facts->normalised ? preprocessor_json(facts) : NULL};
 }
 
@@ -314,6 +331,10 @@ static void warn(const export_plan *plan, const tec_import *import)
             "%s: for timm to find the names of the classes, export to DIR/model.safetensors, which gets a config.json "
             "(timm.create_model('local-dir:DIR', pretrained=True))",
             plan->out);
+    const tec_size size = facts->config.image_size;
+    if (!tec_size_is_square(size) && plan->format == PTH && !plan->wrapped && plan->names != TEC_NAMES_HF)
+        tec_warn("%s: it has no place for the size of its images: give base.image_size=%d,%d where it is read",
+                 plan->out, size.height, size.width);
     if (activation != TEC_ACTIVATION_GELU && plan->names != TEC_NAMES_HF && !is_for_timm(plan, facts))
         tec_warn("%s: its activation is %s: a program that loads the file must be told so (timm: act_layer='%s')",
                  plan->out, tec_activation_name(activation), tec_activation_name(activation));
@@ -391,8 +412,8 @@ const tec_command tec_command_export = {
         "MODEL is any file that base.model accepts. With --names timm and hf the class-token MLP of a TEC "
         "model is folded into its class token, and layer scale into the weights, so that a plain ViT gives "
         "the same features. Weights are written as float32, unrounded. The metadata of a .safetensors file "
-        "also has the heads, the norm eps, the activation, how positions are interpolated and the "
-        "normalisation of images, as far as they are known. A model of `tec finetune` keeps its head: with --names "
+        "also has the heads, the norm eps, the activation, the image size if it is no square, how positions are interpolated "
+        "and the normalisation of images, as far as they are known. A model of `tec finetune` keeps its head: with --names "
         "timm it is `head` (global_pool='avg' if it was trained with finetune.pooling=mean, else 'token'), and "
         "DIR/model.safetensors gets a config.json with sizes, preparation of images and the names of the classes, "
         "for timm.create_model('local-dir:DIR', pretrained=True); with --names hf the model is a "

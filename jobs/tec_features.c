@@ -107,7 +107,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     tec_frozen *frozen;
     tec_dataset *set = NULL;
     if (!tec_settings_given(&settings, "data", "image_size"))
-        settings.data.image_size = 0;
+        settings.data.image_size = (tec_size){0};
     TEC_TRY(tec_setup_frozen(comm, &settings, job.model, settings.eval.batch, &frozen, &job.settings.normalisation,
                              &job.settings.preprocessing));
     job.frozen = frozen;

@@ -44,9 +44,9 @@ void tec_check_free(tec_check *check);
 typedef struct tec_check_sizes {
     int least[2], most[2]; /* height, width */
     int median;            /* of the shorter side */
-    int64_t small;         /* images with a side shorter than `side` */
+    int64_t small;         /* images with a side shorter than that of `size` */
 } tec_check_sizes;
-tec_check_sizes tec_check_measure(const tec_check *check, int side);
+tec_check_sizes tec_check_measure(const tec_check *check, tec_size size);
 
 /* An image with the same pixels as others. */
 typedef struct tec_check_twin {

@@ -35,7 +35,8 @@ typedef struct tec_feature_spec {
     int layer;           /* 1 .. depth */
     bool norm;           /* after the model's final norm */
     int type;            /* tec_feature_type */
-    int image_size, channels;
+    tec_size image_size;
+    int channels;
     double mean[TEC_BANDS_MOST], std[TEC_BANDS_MOST];
     int resize; /* tec_resize, not AUTO; and so are the next two */
     double crop_pct;

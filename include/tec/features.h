@@ -21,7 +21,8 @@ typedef struct tec_features {
 } tec_features;
 
 typedef struct tec_features_settings {
-    int image_size, channels;        /* S, c */
+    tec_size image_size;             /* H x W */
+    int channels;                    /* c */
     tec_normalisation normalisation; /* that the model was trained with */
     tec_preprocessing preprocessing; /* zeroed: MAE's */
     tec_reading reading;
@@ -32,7 +33,7 @@ typedef struct tec_features_settings {
 
 /* Collective; every rank returns the same status. Each rank takes a consecutive range of whole batches, so that batches
  * have the same images, and features the same bits, for any number of ranks. Images are cropped by tec_view_center.
- * `frozen` was created for settings->batch images; NULL: the features are the pixels / 255, [c * S * S]. `what` names
+ * `frozen` was created for settings->batch images; NULL: the features are the pixels / 255, [c * H * W]. `what` names
  * the data set in progress lines and messages. TEC_USER_ERROR: an image that cannot be read (if such images are
  * skipped, they are listed as warnings instead), a feature that is not finite. Free with tec_features_free, also after
  * a failure. */

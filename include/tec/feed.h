@@ -3,7 +3,7 @@
  * targets, feature extraction and benchmarks.
  *
  * Local; a feed belongs to one thread. Allocates only when opened, and for the messages of images
- * that are left out. S image size, c channels. */
+ * that are left out. H x W image size, c channels. */
 #ifndef TEC_FEED_H
 #define TEC_FEED_H
 
@@ -37,7 +37,8 @@ typedef struct tec_augmentation {
 /* How an image becomes the square that the model sees. */
 typedef struct tec_feed_view {
     tec_view_policy policy;
-    int size, channels; /* S, c */
+    tec_size size; /* H, W */
+    int channels;  /* c */
     tec_normalisation normalisation;
     tec_crop_settings crop;          /* TEC_VIEW_RANDOM */
     tec_augmentation augmentation;   /* TEC_VIEW_RANDOM */
@@ -50,9 +51,9 @@ typedef struct tec_feed_item {
     int64_t sample;
     int view;       /* as requested */
     int index;      /* of its request within the batch */
-    real *image;    /* [c, S, S] normalised */
-    void *square;   /* [S, S, c] before that; set for `attach` and, with keep_squares, in batches; else NULL.
-                      * uint8_t or, if tec_dataset_has_values, float */
+    real *image;    /* [c, H, W] normalised */
+    void *square;   /* [H, W, c] before that; set for `attach` and, with keep_squares, in batches; else NULL.
+                     * uint8_t or, if tec_dataset_has_values, float */
     tec_view crop;  /* meaningless for TEC_VIEW_CENTER and TEC_VIEW_GIVEN_SQUARE */
     void *attached; /* [attached_bytes], aligned as `real` */
 } tec_feed_item;
@@ -105,7 +106,7 @@ void tec_feed_release(tec_feed *feed);
 /* Waits for the next batch and drops it: what it holds, or could not be read, is of no interest. */
 void tec_feed_skip(tec_feed *feed);
 
-/* Copies the images of a batch to images [count, c, S, S]. */
+/* Copies the images of a batch to images [count, c, H, W]. */
 void tec_feed_pack(const tec_feed *feed, const tec_feed_batch *batch, real *images);
 
 /* Seconds spent waiting inside tec_feed_take since opening. */

@@ -7,7 +7,7 @@
  *   D  width
  *   H  heads
  *   K  query patches: those with the largest logits of the class query (top-k)
- *   S  side of an image in pixels, c its channels */
+ *   c  channels of an image of H x W pixels */
 #ifndef TEC_FROZEN_H
 #define TEC_FROZEN_H
 
@@ -67,21 +67,21 @@ void tec_frozen_class_token(tec_frozen *frozen, real *out);
 /* The class token, which must exist, or the mean of the patches, after the final norm. In a variant with fc_norm the
  * norm comes after pooling.
  *
- *   images  [B, c, S, S]  normalised
+ *   images  [B, c, H, W]  normalised
  *   out     [B, D] */
 void tec_frozen_features(tec_frozen *frozen, const real *images, int B, tec_pooling pooling, real *out);
 
 /* The same behind any block. With TEC_POOL_NONE in a variant with fc_norm patches are raw, whatever `tap` says: there is
  * no norm of tokens.
  *
- *   images  [B, c, S, S]  normalised
+ *   images  [B, c, H, W]  normalised
  *   out     [B, D], or [B, L, D] with TEC_POOL_NONE */
 void tec_frozen_tap(tec_frozen *frozen, const real *images, int B, const tec_tap *tap, real *out);
 
 /* TEC's targets (arXiv 2210.11016): the mean of the outputs of the last `last_layers` blocks, and the last block's
  * scaled logits before its softmax. There must be a class token; the keys of all tokens before the patches are dropped.
  *
- *   images     [B, c, S, S]      normalised
+ *   images     [B, c, H, W]      normalised
  *   feature    [B, L, D]         not standardised
  *   attention  [B, 1 + K, H, L]  queries: the class token, then the patches of topk
  *   topk       [B, K]            patches, those with the largest head-mean logit of the class query first */

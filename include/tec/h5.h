@@ -8,6 +8,7 @@
 #define TEC_H5_H
 
 #include "tec/error.h"
+#include "tec/size.h"
 
 #include <hdf5.h>
 #include <stdbool.h>
@@ -51,13 +52,23 @@ bool tec_h5_is_number(hid_t type);
  * TEC_USER_ERROR: missing, not a number, another count, or a value that `type` cannot hold. */
 tec_status tec_h5_get_numbers(hid_t object, const char *path, const char *name, hid_t type, int count, void *out);
 
+/* How many numbers, or texts, the attribute has; 0: it is missing or damaged. */
+int tec_h5_attribute_numbers(hid_t object, const char *name);
+
 /* Reads a string attribute of fixed or variable length, truncated to size - 1 bytes. TEC_USER_ERROR: missing, or not a
  * string. */
 tec_status tec_h5_get_text(hid_t object, const char *path, const char *name, char *text, size_t size);
 
 /* -- members of a struct as attributes -- */
 
-typedef enum tec_h5_kind { TEC_H5_INT, TEC_H5_INT64, TEC_H5_UINT64, TEC_H5_DOUBLE, TEC_H5_BOOL } tec_h5_kind;
+typedef enum tec_h5_kind {
+    TEC_H5_INT,
+    TEC_H5_INT64,
+    TEC_H5_UINT64,
+    TEC_H5_DOUBLE,
+    TEC_H5_BOOL,
+    TEC_H5_SIZE /* tec_size: a number, the side of a square, or two, height and width */
+} tec_h5_kind;
 
 typedef struct tec_h5_field {
     const char *name;

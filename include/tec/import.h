@@ -48,6 +48,7 @@ typedef struct tec_import_options {
     int heads;
     double norm_eps;
     int activation, interpolation; /* 1 + tec_activation, 1 + tec_interpolation */
+    tec_size image_size;           /* of its positions */
     const char *architecture;      /* its name in timm; "vit": a plain ViT */
     const char *about; /* the file that this is said of; of another one, if it is our own, none of it is heeded */
     double mean[TEC_BANDS_MOST], std[TEC_BANDS_MOST]; /* of the images; std[0] 0: not given */
@@ -72,6 +73,7 @@ typedef struct tec_import_facts {
     tec_import_bands bands;          /* as a checkpoint of ours says */
     const char *heads_from, *norm_eps_from, *mean_from; /* "base.heads", "config.json", "width / 64" */
     const char *activation_from, *interpolation_from, *preprocessing_from; /* the last NULL: nothing says so */
+    const char *image_size_from;                                           /* of a rectangle; NULL: it is a square */
     bool heads_known, activation_known;                                    /* false: a guess */
     const char *blocks_unknown; /* the tensor that leaves open what its blocks compute; NULL: they are a plain ViT's */
     int classes;                /* rows of the head of our own classifiers; 0: it has none, or it is not looked at */
@@ -106,7 +108,7 @@ char *tec_import_doubts(const tec_import *import, tec_import_use use);
 tec_status tec_import_check_known(const tec_import *import, tec_import_use use);
 
 /* The architecture for images of another size. TEC_USER_ERROR: the patches do not divide it. */
-tec_status tec_import_resize(const tec_import *import, int image_size, tec_model_config *out);
+tec_status tec_import_resize(const tec_import *import, tec_size image_size, tec_model_config *out);
 
 /* Fills the tensors of a frozen model with the architecture of tec_import_resize: separate queries, keys and values
  * become one tensor, missing biases zero; LayerScale is folded into attn.proj and mlp.fc2; position embeddings are

@@ -3,6 +3,7 @@
 #define TEC_JSON_H
 
 #include "tec/error.h"
+#include "tec/size.h"
 
 #include <jansson.h>
 
@@ -12,5 +13,8 @@ tec_status tec_json_write(const char *path, const json_t *object, int digits);
 
 /* Reads a file of at most 64 MiB as a new object. TEC_USER_ERROR: no such file, or not JSON. */
 tec_status tec_json_read(const char *path, json_t **out);
+
+/* A new value: the side of a square, or [height, width]. */
+json_t *tec_json_size(tec_size size);
 
 #endif

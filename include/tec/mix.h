@@ -1,7 +1,7 @@
 /* Module data, public. Mixup (arXiv 1710.09412) and CutMix (arXiv 1905.04899) as timm's Mixup does them in its mode
  * `batch`: one draw for a whole batch, whose images are mixed in pairs. Which two are a pair is the caller's choice (timm
- * takes the first and the last, and so on inwards). All functions are local and thread-safe. S is the side of the square
- * (`size`), c the number of channels.
+ * takes the first and the last, and so on inwards). All functions are local and thread-safe. H x W is the size of
+ * the pictures (`size`), c the number of channels.
  *
  * A batch that is spread over ranks is mixed like one in a single memory if both images of each pair are on one rank:
  * the draw depends on (seed, epoch, step) alone. */
@@ -28,12 +28,12 @@ typedef struct tec_mix {
 
 /* Draws from Philox(seed, TEC_STREAM_MIX, step, epoch). CutMix's lambda is corrected to the share of the pixels that
  * are an image's own, since its box can reach over the edge. */
-tec_mix tec_mix_draw(const tec_mix_settings *settings, uint64_t seed, int64_t step, int epoch, int size);
+tec_mix tec_mix_draw(const tec_mix_settings *settings, uint64_t seed, int64_t step, int epoch, tec_size size);
 
 /* Mixes two images with each other. The same pointer twice: nothing happens.
  *
- *   a, b  [c, S, S]   a = lambda a + (1 - lambda) b, b = lambda b + (1 - lambda) a; CutMix: their boxes change places */
-void tec_mix_pair(const tec_mix *mix, int size, int channels, real *a, real *b);
+ *   a, b  [c, H, W]   a = lambda a + (1 - lambda) b, b = lambda b + (1 - lambda) a; CutMix: their boxes change places */
+void tec_mix_pair(const tec_mix *mix, tec_size size, int channels, real *a, real *b);
 
 /* The soft target of an image with label `own` and a partner with label `other`: lambda of the first and 1 - lambda of
  * the second, both smoothed. A smoothed label is 1 - smoothing + smoothing / classes at its class and smoothing /

@@ -8,7 +8,7 @@
  *   C  width of the base model
  *   H  heads of the base model
  *   K  query patches: those whose attention is predicted besides the class token's (top-k)
- *   S  side of an image in pixels, c its channels */
+ *   c  channels of an image of H x W pixels */
 #ifndef TEC_MODEL_H
 #define TEC_MODEL_H
 
@@ -21,7 +21,7 @@
 
 /* One input of the model. All pointers are borrowed, from a forward until its backward. */
 typedef struct tec_example {
-    const real *image;     /* [c, S, S] normalised */
+    const real *image;     /* [c, H, W] normalised */
     const int *shuffle;    /* [L] a permutation of the patches; the first V stay visible. Classifier: not used */
     const real *feature;   /* TEC: [L, C] standardised over the patches */
     const real *attention; /* TEC: [1 + K, H, L] logits, patches in their own order */

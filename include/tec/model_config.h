@@ -4,6 +4,7 @@
 #define TEC_MODEL_CONFIG_H
 
 #include "tec/error.h"
+#include "tec/size.h"
 
 #include <stdbool.h>
 
@@ -36,7 +37,8 @@ typedef struct tec_vit_variant {
 
 typedef struct tec_model_config {
     tec_model_kind kind;
-    int image_size, patch, channels;
+    tec_size image_size;
+    int patch, channels;
     int width, depth, heads;
     double mlp_ratio;
     int decoder_width, decoder_depth, decoder_heads; /* MAE and TEC */
@@ -50,10 +52,22 @@ typedef struct tec_model_config {
     tec_vit_variant variant;
 } tec_model_config;
 
-/* L = (image_size / patch)^2 */
+/* Rows and columns of patches. */
+static inline tec_size tec_model_grid(const tec_model_config *config)
+{
+    return (tec_size){config->image_size.height / config->patch, config->image_size.width / config->patch};
+}
+
+/* L, all of them */
 static inline int tec_model_patches(const tec_model_config *config)
 {
-    return (config->image_size / config->patch) * (config->image_size / config->patch);
+    return tec_model_grid(config).height * tec_model_grid(config).width;
+}
+
+/* Numbers of an image: c * H * W. */
+static inline size_t tec_model_pixels(const tec_model_config *config)
+{
+    return (size_t)config->channels * tec_size_area(config->image_size);
 }
 
 /* Tokens before the patches: class token, distillation token, registers. */

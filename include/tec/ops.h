@@ -16,12 +16,13 @@
  *   N  tokens of a sequence
  *   L  patches of an image
  *   C  width of the base model
- *   S  side of an image, p of a patch, in pixels
+ *   S  size of an image (H x W), p side of a patch, in pixels
  *   c  channels of an image */
 #ifndef TEC_OPS_H
 #define TEC_OPS_H
 
 #include "tec/real.h"
+#include "tec/size.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -219,18 +220,18 @@ double tec_class_loss(real *logit, const real *wanted, int classes, real scale);
 
 /* Patches as rows, channel slowest: the order of a convolution's weight.
  *
- *   image  [c, S, S]
+ *   image  [c, H, W]
  *   index  [n]             the patches, numbered along the rows of the grid; NULL: 0 .. n - 1
  *   out    [n, c * p * p] */
-void tec_patches_gather(const real *image, int channels, int size, int patch, const int *index, int n, real *out);
+void tec_patches_gather(const real *image, int channels, tec_size size, int patch, const int *index, int n, real *out);
 
 /* MAE's pixel target, channel fastest. With `standardise` the mean of each row is subtracted and the row is divided by
  * sqrt(unbiased variance + 1e-6): norm_pix_loss, arXiv 2111.06377.
  *
- *   image  [c, S, S]
+ *   image  [c, H, W]
  *   index  [n]
  *   out    [n, p * p * c] */
-void tec_pixel_target(const real *image, int channels, int size, int patch, const int *index, int n, bool standardise,
-                      real *out);
+void tec_pixel_target(const real *image, int channels, tec_size size, int patch, const int *index, int n,
+                      bool standardise, real *out);
 
 #endif

@@ -1,5 +1,5 @@
 /* Module data, public. RandAugment (arXiv 1909.13719) as timm does it: a few alterations per picture, drawn at random,
- * of about one magnitude; and colour jitter as torchvision does it. Both take the square that the model will see, before
+ * of about one magnitude; and colour jitter as torchvision does it. Both take the picture that the model will see, before
  * it is normalised. All functions are local and thread-safe.
  *
  * `view` numbers the times that an image was shown before, as in tec_view_draw: epoch * repeats + repeat. What is drawn
@@ -8,6 +8,7 @@
 #define TEC_RAND_AUGMENT_H
 
 #include "tec/alter.h"
+#include "tec/size.h"
 
 enum { TEC_RAND_AUGMENT_LAYERS = 8 }; /* the most alterations per picture */
 
@@ -33,18 +34,18 @@ typedef struct tec_alter_step {
     double argument;
 } tec_alter_step;
 
-/* Draws from Philox(seed, TEC_STREAM_AUGMENT, image, view) what is to be done to a square of `size` pixels: timm's
- * fifteen alterations are equally likely, translations are up to 0.45 * size pixels. Returns the number of steps,
+/* Draws from Philox(seed, TEC_STREAM_AUGMENT, image, view) what is to be done to a picture of `size` pixels: timm's
+ * fifteen alterations are equally likely, translations are up to 0.45 of its width or height. Returns the number of steps,
  * 0 to `layers`.
  *
  *   steps  [TEC_RAND_AUGMENT_LAYERS] */
-int tec_rand_augment_draw(const tec_rand_augment *how, uint64_t seed, int64_t image, int view, int size,
+int tec_rand_augment_draw(const tec_rand_augment *how, uint64_t seed, int64_t image, int view, tec_size size,
                           tec_alter_step *steps);
 
 /* Draws and carries out. Pixels from outside the picture get the colour min(255, round(255 * mean)), as in timm. Grey
  * pictures (c = 1) are treated as Pillow treats mode L; saturation does nothing to them.
  *
- *   picture->pixels  [S, S, c]
+ *   picture->pixels  [H, W, c]
  *   mean             [c], that of the normalisation */
 void tec_rand_augment_apply(const tec_rand_augment *how, uint64_t seed, int64_t image, int view, const double *mean,
                             tec_image *picture);
@@ -58,7 +59,7 @@ int tec_color_jitter_draw(double strength, uint64_t seed, int64_t image, int vie
 
 /* Draws and carries out.
  *
- *   picture->pixels  [S, S, c] */
+ *   picture->pixels  [H, W, c] */
 void tec_color_jitter_apply(double strength, uint64_t seed, int64_t image, int view, tec_image *picture);
 
 #endif

@@ -82,8 +82,9 @@ void tec_report_add_setting(tec_report_run *run, const char *key, const char *va
 
 /* Some images as a model sees them. All pointers are borrowed. */
 typedef struct tec_report_images {
-    int count, size, channels;
-    const uint8_t *square;     /* [count, S, S, c] */
+    int count, channels;
+    tec_size size;
+    const uint8_t *square;     /* [count, H, W, c] */
     char *const *name;         /* [count] */
     const int *const *shuffle; /* [count][L] of pretraining: as in tec_example; NULL: no masks */
     int visible;               /* patches that stay visible */
@@ -117,8 +118,9 @@ void tec_report_show_features(tec_report_run *run, const tec_report_images *imag
 /* Images, and for each the ones that are nearest to it by their features. All pointers are borrowed. */
 typedef struct tec_report_nearest {
     int images, k; /* k nearest of each */
-    int size, channels;
-    const uint8_t *const *square; /* [images, 1 + k]: the image, then the nearest first; each [size, size, c];
+    tec_size size;
+    int channels;
+    const uint8_t *const *square; /* [images, 1 + k]: the image, then the nearest first; each [height, width, c];
                                    * NULL, as name: there are fewer */
     const char *const *name;      /* [images, 1 + k] */
     const char *const *label;     /* [images, 1 + k] names of classes; NULL: not known */

@@ -45,7 +45,8 @@ typedef struct tec_settings {
         int on_bad_image;  /* tec_on_bad_image: stop | skip */
         bool strict_images;
         int exif_orientation; /* tec_exif_orientation: ignore | apply */
-        int image_size, channels;
+        tec_size image_size;
+        int channels;
         char *bands, *range; /* texts of tec_bands_parse_chosen and tec_bands_parse_range */
         double mean[TEC_BANDS_MOST], std[TEC_BANDS_MOST]; /* default: ImageNet's, or 0.5 unless there are 3 channels */
         double crop_scale[2], crop_ratio[2];
@@ -62,12 +63,13 @@ typedef struct tec_settings {
         int decoder_width, decoder_depth, decoder_heads;
     } model;
     struct {
-        char *model;        /* a model file */
-        int heads;          /* of base.model or eval.model, if its file does not say; 0: it does */
-        double norm_eps;    /* likewise */
-        int activation;     /* likewise: 0, or 1 + tec_activation */
-        int interpolation;  /* of its positions; 0: as the family's own code, or 1 + tec_interpolation */
-        char *architecture; /* its name in timm; "": as a file beside it says */
+        char *model;         /* a model file */
+        int heads;           /* of base.model or eval.model, if its file does not say; 0: it does */
+        double norm_eps;     /* likewise */
+        int activation;      /* likewise: 0, or 1 + tec_activation */
+        int interpolation;   /* of its positions; 0: as the family's own code, or 1 + tec_interpolation */
+        tec_size image_size; /* of its positions; 0: as its file, or a file beside it, says */
+        char *architecture;  /* its name in timm; "": as a file beside it says */
         double mean[TEC_BANDS_MOST], std[TEC_BANDS_MOST]; /* normalisation of its images; std 0: likewise */
     } base;
     struct {

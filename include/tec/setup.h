@@ -100,7 +100,7 @@ tec_status tec_setup_val_labels(const tec_comm *comm, const tec_settings *settin
 tec_status tec_setup_import(const tec_settings *settings, const char *path, tec_import **out);
 
 /* Collective; the same status everywhere. Rank 0 reads the encoder of a model file of any format, for images of
- * data.image_size pixels (0: of the size that it was made for), and logs what it has found; all ranks get it. *normalisation is the first that is known of:
+ * data.image_size pixels (0: as it was made for), and logs what it has found; all ranks get it. *normalisation is the first that is known of:
  * base.mean and base.std, the file's own, that of the model's family; NULL: the model is only to be recognised by its
  * tec_frozen_hash. *preprocessing (NULL: not wanted) is what the file's sidecar says, zero where it says nothing.
  * TEC_USER_ERROR: also something that this use depends on and that nothing tells. */
@@ -134,7 +134,7 @@ typedef struct tec_comparison {
     double error[2]; /* the largest relative error of an image */
 } tec_comparison;
 
-/* Local. Runs the model on `images` [B, c, S, S], normalised pixels, of the file at `path` and compares with its `cls`
+/* Local. Runs the model on `images` [B, c, H, W], normalised pixels, of the file at `path` and compares with its `cls`
  * and `mean` [B, D], those that are there. TEC_USER_ERROR: something that features depend on is only guessed; the file
  * does not hold such tensors; the model does not take such images. */
 tec_status tec_setup_expect(tec_import *import, const char *path, tec_comparison *out);
@@ -192,7 +192,8 @@ typedef struct tec_evaluated {
     tec_pooling pooling;
     int layer; /* behind which features were taken; 0: the last one's */
     bool raw;  /* without the model's final norm */
-    int image_size, channels;
+    tec_size image_size;
+    int channels;
     tec_normalisation normalisation; /* of the images */
     tec_trained trained;             /* the model; of one that is given itself, known on rank 0 only */
 } tec_evaluated;

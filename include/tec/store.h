@@ -16,11 +16,11 @@
  *   topk              [rows, K]           uint16, patches
  *   view              [rows, 5]           int32: top, left, height, width, flip
  *   sample            [rows]              int64; -1: the image could not be decoded, the row is void
- *   image             [rows, S, S, c]     uint8, optional
+ *   image             [rows, height, width, c]     uint8, optional
  *   crc32c            [rows]              uint32, over the row's bytes of all datasets above in this order
  *   storage_error     [4]                 float64, a tec_store_error
  *
- * V views, L patches, C width, H heads, K topk, S image_size, c channels of tec_store_spec. Root attributes: format =
+ * V views, L patches, C width, H heads, K topk, height x width image_size, c channels of tec_store_spec. Root attributes: format =
  * "tec-targets", version = 1 (2 if feature is int8, since version 1 had attention in float16), software, shard,
  * first_row, and the members of tec_store_spec.
  *
@@ -54,7 +54,8 @@ typedef struct tec_store_spec {
     bool plain_features;                    /* not standardised over the patches: an ablation */
     tec_target_type type;
     bool images;
-    int image_size, patch, channels;                  /* S and a side of a patch in pixels, c */
+    tec_size image_size;                              /* in pixels */
+    int patch, channels;                              /* side of a patch in pixels, c */
     double mean[TEC_BANDS_MOST], std[TEC_BANDS_MOST]; /* normalisation of the base model's images */
     double norm_eps; /* of its norms, where the settings say it and not its file; 0: they do not */
     double crop_scale[2], crop_ratio[2];
@@ -73,7 +74,7 @@ typedef struct tec_store_row {
     float *feature;   /* [L, C], standardised over the patches unless plain_features */
     float *attention; /* [1+K, H, L] logits */
     int32_t *topk;    /* [K] */
-    uint8_t *image;   /* [S, S, c]; NULL: not wanted */
+    uint8_t *image;   /* [height, width, c]; NULL: not wanted */
     tec_view view;
     int64_t sample; /* -1: void */
 } tec_store_row;

@@ -34,3 +34,8 @@ tec_status tec_json_read(const char *path, json_t **out)
         return tec_fail(TEC_USER_ERROR, "%s:%d:%d: %s", path, error.line, error.column, error.text);
     return TEC_OK;
 }
+
+json_t *tec_json_size(tec_size size)
+{
+    return tec_size_is_square(size) ? json_integer(size.height) : json_pack("[i, i]", size.height, size.width);
+}

@@ -17,7 +17,7 @@ const tec_bench_size tec_bench_sizes[] = {
 tec_model_config tec_bench_config(const tec_bench_size *size)
 {
     return (tec_model_config){.kind = TEC_MODEL_TEC,
-                              .image_size = size->image_size,
+                              .image_size = tec_size_square(size->image_size),
                               .patch = size->patch,
                               .channels = 3,
                               .width = size->width,
@@ -52,12 +52,6 @@ static void draw_numbers(tec_philox *random, real *out, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         out[i] = (real)(2 * tec_philox_uniform(random) - 1);
-}
-
-static size_t image_numbers(const tec_model_config *config)
-{
-    const size_t side = (size_t)config->image_size;
-    return (size_t)config->channels * side * side;
 }
 
 static size_t attention_numbers(const tec_model_config *config, int heads, int topk)
@@ -104,7 +98,7 @@ static void draw_predicted(const tec_model_config *c, tec_philox *random, real *
 static tec_bench_examples make_examples(const tec_model_config *c, int batch, int topk)
 {
     const size_t B = (size_t)batch, L = (size_t)tec_model_patches(c);
-    const size_t image = image_numbers(c), each = image + wanted_numbers(c, topk);
+    const size_t image = tec_model_pixels(c), each = image + wanted_numbers(c, topk);
     tec_bench_examples m = {.example = tec_allocate_zeroed(B, sizeof *m.example),
                             .numbers = tec_allocate(B * each * sizeof *m.numbers),
                             .indices = tec_allocate(B * L * sizeof *m.indices)};
@@ -231,7 +225,7 @@ tec_status tec_bench_targets_open(tec_bench_targets *t, const tec_model_config *
 {
     *t = (tec_bench_targets){.batch = batch, .topk = topk};
     TEC_TRY(tec_frozen_create(&t->frozen, config, batch));
-    const size_t B = (size_t)batch, image = image_numbers(config);
+    const size_t B = (size_t)batch, image = tec_model_pixels(config);
     const size_t feature = (size_t)tec_model_patches(config) * (size_t)config->width;
     tec_philox random = tec_philox_start(0, TEC_STREAM_TEST, 0, 0, 0);
     tec_params_initialize(tec_frozen_params(t->frozen), 0);

@@ -13,7 +13,7 @@ static int by_value(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-tec_check_sizes tec_check_measure(const tec_check *check, int side)
+tec_check_sizes tec_check_measure(const tec_check *check, tec_size wanted)
 {
     tec_check_sizes sizes = {.least = {INT_MAX, INT_MAX}};
     if (!check->readable)
@@ -28,8 +28,8 @@ tec_check_sizes tec_check_measure(const tec_check *check, int side)
             sizes.least[axis] = tec_min_int(sizes.least[axis], size[axis]);
             sizes.most[axis] = tec_max_int(sizes.most[axis], size[axis]);
         }
-        shorter[count] = tec_min_int(size[0], size[1]);
-        sizes.small += shorter[count++] < side;
+        shorter[count++] = tec_min_int(size[0], size[1]);
+        sizes.small += size[0] < wanted.height || size[1] < wanted.width;
     }
     qsort(shorter, (size_t)count, sizeof *shorter, by_value);
     sizes.median = shorter[count / 2];

@@ -55,10 +55,11 @@ tec_view tec_view_draw(const tec_crop_settings *crop, uint64_t seed, int64_t ima
 }
 
 /* A pixel has `bytes` bytes. */
-static void mirror(uint8_t *pixels, int size, int bytes)
+static void mirror(uint8_t *pixels, tec_size size, int bytes)
 {
-    for (int y = 0; y < size; y++) {
-        uint8_t *left = pixels + (size_t)y * (size_t)size * (size_t)bytes, *right = left + (size - 1) * bytes;
+    const int width = size.width;
+    for (int y = 0; y < size.height; y++) {
+        uint8_t *left = pixels + (size_t)y * (size_t)width * (size_t)bytes, *right = left + (width - 1) * bytes;
         for (; left < right; left += bytes, right -= bytes)
             for (int c = 0; c < bytes; c++) {
                 uint8_t kept = left[c];
@@ -73,16 +74,16 @@ static bool inside(int begin, int length, int whole)
     return begin >= 0 && length > 0 && length <= whole && begin <= whole - length;
 }
 
-static void render_values(const tec_image *image, const tec_view *view, int size, float *out)
+static void render_values(const tec_image *image, const tec_view *view, tec_size size, float *out)
 {
     const size_t channels = (size_t)image->channels, row_values = (size_t)image->width * channels;
     const float *corner = image->values + (size_t)view->top * row_values + (size_t)view->left * channels;
-    tec_axis y = {.in = view->height, .out = size, .count = size};
-    tec_axis x = {.in = view->width, .out = size, .count = size};
+    tec_axis y = {.in = view->height, .out = size.height, .count = size.height};
+    tec_axis x = {.in = view->width, .out = size.width, .count = size.width};
     tec_resample_values(corner, row_values, image->channels, TEC_FILTER_BICUBIC, y, x, out);
 }
 
-tec_status tec_view_render(const tec_image *image, const tec_view *view, int size, void *out)
+tec_status tec_view_render(const tec_image *image, const tec_view *view, tec_size size, void *out)
 {
     if (!inside(view->top, view->height, image->height) || !inside(view->left, view->width, image->width))
         return tec_fail(TEC_USER_ERROR, "crop of %d x %d pixels at (%d, %d) does not lie inside an image of %d x %d",
@@ -92,7 +93,8 @@ tec_status tec_view_render(const tec_image *image, const tec_view *view, int siz
         render_values(image, view, size, out);
     else
         TEC_TRY(tec_resize_bicubic(image->pixels + (size_t)view->top * row_bytes + (size_t)view->left * channels,
-                                   view->height, view->width, image->channels, row_bytes, size, size, out));
+                                   view->height, view->width, image->channels, row_bytes, size.height, size.width,
+                                   out));
     if (view->flip)
         mirror(out, size, image->channels * (image->values ? (int)sizeof(float) : 1));
     return TEC_OK;
@@ -113,10 +115,10 @@ TEC_CLONES static void normalize_plane(const uint8_t *restrict pixels, size_t co
             out[i] = pixels[(size_t)channels * i] * scale + shift;
 }
 
-void tec_pixels_normalize(const uint8_t *pixels, int size, int channels, const double *mean, const double *std,
+void tec_pixels_normalize(const uint8_t *pixels, tec_size size, int channels, const double *mean, const double *std,
                           real *out)
 {
-    size_t plane = (size_t)size * (size_t)size;
+    size_t plane = tec_size_area(size);
     for (int c = 0; c < channels; c++)
         normalize_plane(pixels + c, plane, channels, (real)(1 / (255 * std[c])), (real)(-mean[c] / std[c]),
                         out + (size_t)c * plane);
@@ -129,9 +131,10 @@ TEC_CLONES static void normalize_values(const float *restrict values, size_t cou
         out[i] = (real)(((double)values[(size_t)channels * i] - mean) / std);
 }
 
-void tec_values_normalize(const float *values, int size, int channels, const double *mean, const double *std, real *out)
+void tec_values_normalize(const float *values, tec_size size, int channels, const double *mean, const double *std,
+                          real *out)
 {
-    size_t plane = (size_t)size * (size_t)size;
+    size_t plane = tec_size_area(size);
     for (int c = 0; c < channels; c++)
         normalize_values(values + c, plane, channels, mean[c], std[c], out + (size_t)c * plane);
 }

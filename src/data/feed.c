@@ -12,10 +12,10 @@ struct tec_feed {
     const tec_dataset *set;
     tec_feed_settings settings;
     tec_loader *loader;
-    size_t pixels;        /* c * S * S */
+    size_t pixels;        /* c * H * W */
     bool values;          /* squares are of floats */
     size_t square_bytes;  /* of a square */
-    char *scratch;        /* [threads, S, S, c]; NULL: squares are kept */
+    char *scratch;        /* [threads, H, W, c]; NULL: squares are kept */
     tec_request *request; /* [batch] */
     tec_feed_item *item;  /* [batch] of the batch that was taken */
     int under_way;        /* batches requested and not yet released */
@@ -84,7 +84,8 @@ static void alter_square(const tec_feed *f, const tec_feed_item *item)
 {
     const tec_feed_view *view = &f->settings.view;
     const tec_augmentation *how = &view->augmentation;
-    tec_image square = {.width = view->size, .height = view->size, .channels = view->channels, .pixels = item->square};
+    tec_image square = {
+        .width = view->size.width, .height = view->size.height, .channels = view->channels, .pixels = item->square};
     assert(!f->values || (how->rand.layers == 0 && how->jitter <= 0));
     if (how->rand.layers > 0)
         tec_rand_augment_apply(&how->rand, view->seed, item->sample, item->view, view->normalisation.mean, &square);
@@ -153,7 +154,7 @@ tec_status tec_feed_open(tec_feed **out, const tec_dataset *set, const tec_feed_
     tec_feed *f = tec_allocate_zeroed(1, sizeof *f);
     f->set = set;
     f->settings = *s;
-    f->pixels = (size_t)s->view.channels * (size_t)s->view.size * (size_t)s->view.size;
+    f->pixels = (size_t)s->view.channels * tec_size_area(s->view.size);
     f->values = tec_dataset_has_values(set);
     f->square_bytes = f->pixels * (f->values ? sizeof(float) : 1);
     f->scratch = s->keep_squares ? NULL : tec_allocate((size_t)s->threads * f->square_bytes);

@@ -17,14 +17,14 @@ static void clip_box(int center, int length, int size, int *begin, int *count)
     *count = (high > size ? size : high) - *begin;
 }
 
-/* A square of 1 - lambda of the picture's area, its centre anywhere. */
-static void draw_box(tec_philox *p, int size, tec_mix *mix)
+/* A part of 1 - lambda of the picture's area and of its shape, its centre anywhere. */
+static void draw_box(tec_philox *p, tec_size size, tec_mix *mix)
 {
-    int side = (int)(size * sqrt(1 - mix->lambda));
-    int y = (int)tec_philox_below(p, (uint32_t)size), x = (int)tec_philox_below(p, (uint32_t)size);
-    clip_box(y, side, size, &mix->box.top, &mix->box.height);
-    clip_box(x, side, size, &mix->box.left, &mix->box.width);
-    mix->lambda = 1 - (double)mix->box.height * mix->box.width / ((double)size * size);
+    const double share = sqrt(1 - mix->lambda);
+    int y = (int)tec_philox_below(p, (uint32_t)size.height), x = (int)tec_philox_below(p, (uint32_t)size.width);
+    clip_box(y, (int)(size.height * share), size.height, &mix->box.top, &mix->box.height);
+    clip_box(x, (int)(size.width * share), size.width, &mix->box.left, &mix->box.width);
+    mix->lambda = 1 - (double)mix->box.height * mix->box.width / ((double)size.height * size.width);
 }
 
 bool tec_mix_is_on(const tec_mix_settings *s)
@@ -32,7 +32,7 @@ bool tec_mix_is_on(const tec_mix_settings *s)
     return s->probability > 0 && (s->mixup > 0 || s->cutmix > 0);
 }
 
-tec_mix tec_mix_draw(const tec_mix_settings *settings, uint64_t seed, int64_t step, int epoch, int size)
+tec_mix tec_mix_draw(const tec_mix_settings *settings, uint64_t seed, int64_t step, int epoch, tec_size size)
 {
     tec_philox p = tec_philox_start(seed, TEC_STREAM_MIX, (uint64_t)step, (uint32_t)epoch, 0);
     tec_mix mix = {.lambda = 1};
@@ -56,11 +56,11 @@ TEC_CLONES static void average_both(real lambda, size_t n, real *restrict a, rea
     }
 }
 
-static void swap_boxes(tec_rectangle box, int size, int channels, real *restrict a, real *restrict b)
+static void swap_boxes(tec_rectangle box, tec_size size, int channels, real *restrict a, real *restrict b)
 {
     for (int c = 0; c < channels; c++)
         for (int row = box.top; row < box.top + box.height; row++) {
-            size_t begin = ((size_t)c * (size_t)size + (size_t)row) * (size_t)size + (size_t)box.left;
+            size_t begin = ((size_t)c * (size_t)size.height + (size_t)row) * (size_t)size.width + (size_t)box.left;
             for (size_t i = begin; i < begin + (size_t)box.width; i++) {
                 real own = a[i];
                 a[i] = b[i];
@@ -69,7 +69,7 @@ static void swap_boxes(tec_rectangle box, int size, int channels, real *restrict
         }
 }
 
-void tec_mix_pair(const tec_mix *mix, int size, int channels, real *a, real *b)
+void tec_mix_pair(const tec_mix *mix, tec_size size, int channels, real *a, real *b)
 {
     TEC_MEASURE(TEC_OPERATOR_MIX);
     if (a == b || mix->lambda == 1)
@@ -77,7 +77,7 @@ void tec_mix_pair(const tec_mix *mix, int size, int channels, real *a, real *b)
     if (mix->cut)
         swap_boxes(mix->box, size, channels, a, b);
     else
-        average_both((real)mix->lambda, (size_t)channels * (size_t)size * (size_t)size, a, b);
+        average_both((real)mix->lambda, (size_t)channels * tec_size_area(size), a, b);
 }
 
 void tec_mix_target(const tec_mix *mix, double smoothing, int classes, int own, int other, real *out)

@@ -17,15 +17,16 @@ tec_preprocessing tec_preprocessing_complete(tec_preprocessing known, tec_prepro
     };
 }
 
-tec_preprocessing tec_preprocessing_mae(int size)
+tec_preprocessing tec_preprocessing_mae(tec_size size)
 {
+    const bool small = size.height <= 224 && size.width <= 224;
     return (tec_preprocessing){
-        .resize = TEC_RESIZE_SHORTER, .crop_pct = size <= 224 ? 224.0 / 256.0 : 1, .filter = TEC_FILTER_BICUBIC};
+        .resize = TEC_RESIZE_SHORTER, .crop_pct = small ? 224.0 / 256.0 : 1, .filter = TEC_FILTER_BICUBIC};
 }
 
-int tec_preprocessing_resized(tec_preprocessing p, int size)
+tec_size tec_preprocessing_resized(tec_preprocessing p, tec_size size)
 {
-    return (int)(size / p.crop_pct);
+    return (tec_size){(int)(size.height / p.crop_pct), (int)(size.width / p.crop_pct)};
 }
 
 const char *tec_resize_name(tec_resize resize)
@@ -34,36 +35,57 @@ const char *tec_resize_name(tec_resize resize)
     return name[resize];
 }
 
-char *tec_preprocessing_describe(tec_preprocessing preprocessing, int size)
+char *tec_preprocessing_describe(tec_preprocessing preprocessing, tec_size size)
 {
     tec_preprocessing p = tec_preprocessing_complete(preprocessing, tec_preprocessing_mae(size));
-    char whole[64] = "";
+    const tec_size to = tec_preprocessing_resized(p, size);
+    char whole[96] = "", kept[TEC_SIZE_TEXT], target[TEC_SIZE_TEXT];
+    tec_size_words(size, kept);
     if (p.resize == TEC_RESIZE_WHOLE)
-        snprintf(whole, sizeof whole, "images of %d x %d pixels as they are, others: ", size, size);
-    return tec_string_format("%s%s resized to %d pixels (%s), central %d x %d kept", whole,
-                             p.resize == TEC_RESIZE_SQUASH ? "both sides" : "shorter side",
-                             tec_preprocessing_resized(p, size), tec_filter_name(p.filter), size, size);
+        snprintf(whole, sizeof whole, "images of %s pixels as they are, others: ", kept);
+    if (tec_size_is_square(to))
+        snprintf(target, sizeof target, "%d", to.height);
+    else
+        snprintf(target, sizeof target, "%s%d x %d", p.resize == TEC_RESIZE_SQUASH ? "" : "at least ", to.height,
+                 to.width);
+    return tec_string_format("%s%s resized to %s pixels (%s), central %s kept", whole,
+                             p.resize == TEC_RESIZE_SQUASH || !tec_size_is_square(to) ? "both sides" : "shorter side",
+                             target, tec_filter_name(p.filter), kept);
 }
 
-/* One of two axes: `from` pixels become `to`; of the axis that makes `length`, the central `size` are kept. */
-static tec_axis central_axis(int length, int from, int to, int size)
+/* What a whole image becomes. Of two different sides, timm's ResizeKeepRatio: one of them is met, and the other rounded;
+ * else torchvision's Resize, which truncates. */
+static void resized_to(const tec_image *image, tec_resize resize, tec_size to, int64_t out[2])
 {
-    tec_axis axis = {.in = length, .out = (int64_t)((double)to * length / from), .count = size};
-    axis.begin = (int64_t)rint((double)(axis.out - size) / 2);
-    return axis;
+    const int in[2] = {image->height, image->width}, target[2] = {to.height, to.width};
+    const int shorter = in[0] < in[1] ? in[0] : in[1];
+    const double ratio = fmin((double)in[0] / to.height, (double)in[1] / to.width);
+    for (int axis = 0; axis < 2; axis++)
+        if (resize == TEC_RESIZE_SQUASH)
+            out[axis] = target[axis];
+        else if (tec_size_is_square(to))
+            out[axis] = (int64_t)((double)target[axis] * in[axis] / shorter);
+        else
+            out[axis] = (int64_t)rint(in[axis] / ratio);
 }
 
-tec_status tec_view_center(const tec_image *image, const tec_preprocessing *preprocessing, int size, void *out)
+/* One of two axes: `in` pixels become `out`, of which the central `kept` are kept. */
+static tec_axis central_axis(int in, int64_t out, int kept)
+{
+    return (tec_axis){.in = in, .out = out, .begin = (int64_t)rint((double)(out - kept) / 2), .count = kept};
+}
+
+tec_status tec_view_center(const tec_image *image, const tec_preprocessing *preprocessing, tec_size size, void *out)
 {
     tec_preprocessing p = tec_preprocessing_complete(*preprocessing, tec_preprocessing_mae(size));
-    int height = image->height, width = image->width;
-    bool ready = p.resize == TEC_RESIZE_WHOLE && height == size && width == size;
-    int to = ready ? size : tec_preprocessing_resized(p, size), shorter = height < width ? height : width;
-    bool squash = p.resize == TEC_RESIZE_SQUASH;
-    assert(size > 0 && to >= size);
-    const tec_axis y = central_axis(height, squash ? height : shorter, to, size);
-    const tec_axis x = central_axis(width, squash ? width : shorter, to, size);
-    const size_t row = (size_t)width * (size_t)image->channels;
+    const bool ready = p.resize == TEC_RESIZE_WHOLE && image->height == size.height && image->width == size.width;
+    int64_t to[2] = {size.height, size.width};
+    if (!ready)
+        resized_to(image, p.resize, tec_preprocessing_resized(p, size), to);
+    assert(size.height > 0 && size.width > 0 && to[0] >= size.height && to[1] >= size.width);
+    const tec_axis y = central_axis(image->height, to[0], size.height);
+    const tec_axis x = central_axis(image->width, to[1], size.width);
+    const size_t row = (size_t)image->width * (size_t)image->channels;
     if (image->values)
         tec_resample_values(image->values, row, image->channels, p.filter, y, x, out);
     else

@@ -7,57 +7,62 @@
 
 /* What a magnitude, as a share of the greatest, means to an alteration; `sign` is -1 or 1. The least that happens to
  * colours is still something, as in timm: 4 bits are kept, say. */
-static double of_rotate(double share, int sign, int size)
+static double of_rotate(double share, int sign, tec_size size)
 {
     (void)size;
     return sign * share * 30;
 }
 
-static double of_posterize(double share, int sign, int size)
+static double of_posterize(double share, int sign, tec_size size)
 {
     (void)sign, (void)size;
     return 4 - floor(share * 4);
 }
 
-static double of_solarize(double share, int sign, int size)
+static double of_solarize(double share, int sign, tec_size size)
 {
     (void)sign, (void)size;
     return 256 - floor(share * 256);
 }
 
-static double of_solarize_add(double share, int sign, int size)
+static double of_solarize_add(double share, int sign, tec_size size)
 {
     (void)sign, (void)size;
     return floor(share * 110);
 }
 
-static double of_enhance(double share, int sign, int size)
+static double of_enhance(double share, int sign, tec_size size)
 {
     (void)size;
     return 1 + sign * share * 0.9;
 }
 
-static double of_shear(double share, int sign, int size)
+static double of_shear(double share, int sign, tec_size size)
 {
     (void)size;
     return sign * share * 0.3;
 }
 
-static double of_translate(double share, int sign, int size)
+static double of_translate_x(double share, int sign, tec_size size)
 {
-    return sign * share * 0.45 * size;
+    return sign * share * 0.45 * size.width;
 }
 
-static double (*const argument_of[TEC_ALTERATIONS])(double share, int sign, int size) = {
-    [TEC_ALTER_ROTATE] = of_rotate,         [TEC_ALTER_POSTERIZE] = of_posterize,
-    [TEC_ALTER_SOLARIZE] = of_solarize,     [TEC_ALTER_SOLARIZE_ADD] = of_solarize_add,
-    [TEC_ALTER_COLOR] = of_enhance,         [TEC_ALTER_CONTRAST] = of_enhance,
-    [TEC_ALTER_BRIGHTNESS] = of_enhance,    [TEC_ALTER_SHARPNESS] = of_enhance,
-    [TEC_ALTER_SHEAR_X] = of_shear,         [TEC_ALTER_SHEAR_Y] = of_shear,
-    [TEC_ALTER_TRANSLATE_X] = of_translate, [TEC_ALTER_TRANSLATE_Y] = of_translate,
+static double of_translate_y(double share, int sign, tec_size size)
+{
+    return sign * share * 0.45 * size.height;
+}
+
+static double (*const argument_of[TEC_ALTERATIONS])(double share, int sign, tec_size size) = {
+    [TEC_ALTER_ROTATE] = of_rotate,           [TEC_ALTER_POSTERIZE] = of_posterize,
+    [TEC_ALTER_SOLARIZE] = of_solarize,       [TEC_ALTER_SOLARIZE_ADD] = of_solarize_add,
+    [TEC_ALTER_COLOR] = of_enhance,           [TEC_ALTER_CONTRAST] = of_enhance,
+    [TEC_ALTER_BRIGHTNESS] = of_enhance,      [TEC_ALTER_SHARPNESS] = of_enhance,
+    [TEC_ALTER_SHEAR_X] = of_shear,           [TEC_ALTER_SHEAR_Y] = of_shear,
+    [TEC_ALTER_TRANSLATE_X] = of_translate_x, [TEC_ALTER_TRANSLATE_Y] = of_translate_y,
 };
 
-int tec_rand_augment_draw(const tec_rand_augment *how, uint64_t seed, int64_t image, int view, int size,
+int tec_rand_augment_draw(const tec_rand_augment *how, uint64_t seed, int64_t image, int view, tec_size size,
                           tec_alter_step *steps)
 {
     tec_philox p = tec_philox_start(seed, TEC_STREAM_AUGMENT, (uint64_t)image, (uint32_t)view, 0);
@@ -87,7 +92,8 @@ void tec_rand_augment_apply(const tec_rand_augment *how, uint64_t seed, int64_t 
     uint8_t fill[3] = {0};
     for (int c = 0; c < picture->channels; c++)
         fill[c] = (uint8_t)fmax(0, fmin(255, rint(255 * mean[c])));
-    int count = tec_rand_augment_draw(how, seed, image, view, picture->height, steps);
+    const tec_size size = {picture->height, picture->width};
+    int count = tec_rand_augment_draw(how, seed, image, view, size, steps);
     carry_out(picture, steps, count, fill);
 }
 

@@ -22,7 +22,7 @@ int64_t tec_extract_batches(const tec_features_settings *settings, const tec_dat
 
 static size_t pixels_of(const tec_features_settings *s)
 {
-    return (size_t)s->image_size * (size_t)s->image_size * (size_t)s->channels;
+    return tec_size_area(s->image_size) * (size_t)s->channels;
 }
 
 size_t tec_extract_row(const tec_features_settings *settings, const tec_frozen *frozen)

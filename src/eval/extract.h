@@ -19,8 +19,8 @@ typedef struct extractor {
     void *context;
     int batch;      /* images in a batch, as tec_extract_batch says */
     size_t row;     /* numbers of an image's features, as tec_extract_row says */
-    size_t pixels;  /* c * S * S */
-    real *images;   /* [batch, c, S, S] */
+    size_t pixels;  /* c * H * W */
+    real *images;   /* [batch, c, H, W] */
     tec_feed *feed; /* the members below are filled by tec_extract_open */
     tec_skipped skipped;
 } extractor;
@@ -29,7 +29,7 @@ typedef struct extractor {
 int tec_extract_batch(const tec_features_settings *settings, const tec_dataset *set);
 int64_t tec_extract_batches(const tec_features_settings *settings, const tec_dataset *set);
 
-/* Numbers that are the features of an image: D, with TEC_POOL_NONE L * D, of pixels c * S * S. */
+/* Numbers that are the features of an image: D, with TEC_POOL_NONE L * D, of pixels c * H * W. */
 size_t tec_extract_row(const tec_features_settings *settings, const tec_frozen *frozen);
 
 /* `x` has its first six members. TEC_SYSTEM_ERROR: no memory, no threads. Close it also after a failure. */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -159,6 +160,16 @@ static hssize_t attribute_count(hid_t attribute)
     hssize_t count = H5Sget_simple_extent_npoints(space);
     H5Sclose(space);
     return count;
+}
+
+int tec_h5_attribute_numbers(hid_t object, const char *name)
+{
+    hid_t attribute = tec_h5_has_attribute(object, name) ? H5Aopen(object, name, H5P_DEFAULT) : -1;
+    if (attribute < 0)
+        return 0;
+    const hssize_t count = attribute_count(attribute);
+    H5Aclose(attribute);
+    return count > 0 && count < INT_MAX ? (int)count : 0;
 }
 
 bool tec_h5_is_number(hid_t type)

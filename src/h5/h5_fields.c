@@ -10,6 +10,7 @@ static hid_t native_type(tec_h5_kind kind)
     switch (kind) {
     case TEC_H5_INT:
     case TEC_H5_BOOL:
+    case TEC_H5_SIZE:
         return H5T_NATIVE_INT;
     case TEC_H5_INT64:
         return H5T_NATIVE_INT64;
@@ -19,6 +20,15 @@ static hid_t native_type(tec_h5_kind kind)
         return H5T_NATIVE_DOUBLE;
     }
     return -1;
+}
+
+/* A square has one number, its side. */
+static tec_status get_size(hid_t object, const char *path, const char *name, tec_size *out)
+{
+    int side[2], count = tec_h5_attribute_numbers(object, name) == 2 ? 2 : 1;
+    TEC_TRY(tec_h5_get_numbers(object, path, name, H5T_NATIVE_INT, count, side));
+    *out = (tec_size){side[0], side[count - 1]};
+    return TEC_OK;
 }
 
 tec_status tec_h5_get_field(hid_t object, const char *path, const tec_h5_field *field, void *structure)
@@ -39,6 +49,8 @@ tec_status tec_h5_get_field(hid_t object, const char *path, const tec_h5_field *
         *(bool *)member = number != 0;
         return TEC_OK;
     }
+    if (field->kind == TEC_H5_SIZE)
+        return get_size(object, path, field->name, member);
     return tec_h5_get_numbers(object, path, field->name, native_type(field->kind), field->count, member);
 }
 
@@ -67,6 +79,11 @@ char *tec_h5_field_text(const tec_h5_field *field, const void *structure, char *
     case TEC_H5_INT64:
         snprintf(text, size, "%lld", (long long)*(const int64_t *)member);
         break;
+    case TEC_H5_SIZE: {
+        char list[TEC_SIZE_TEXT];
+        snprintf(text, size, "%s", tec_size_list(*(const tec_size *)member, list));
+        break;
+    }
     case TEC_H5_INT:
         if (field->words)
             snprintf(text, size, "%s", field->words[*(const int *)member]);
@@ -81,7 +98,7 @@ tec_status tec_h5_draft_put_field(tec_h5_draft *draft, const char *object, const
                                   const void *structure)
 {
     const void *member = (const char *)structure + field->offset;
-    int number;
+    int number, count = field->count;
     if (field->words) {
         memcpy(&number, member, sizeof number);
         return tec_h5_draft_put_text(draft, object, field->name, field->words[number]);
@@ -90,5 +107,7 @@ tec_status tec_h5_draft_put_field(tec_h5_draft *draft, const char *object, const
         number = *(const bool *)member;
         member = &number;
     }
-    return tec_h5_draft_put_numbers(draft, object, field->name, native_type(field->kind), field->count, member);
+    if (field->kind == TEC_H5_SIZE)
+        count = tec_size_is_square(*(const tec_size *)member) ? 1 : 2;
+    return tec_h5_draft_put_numbers(draft, object, field->name, native_type(field->kind), count, member);
 }

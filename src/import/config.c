@@ -96,6 +96,27 @@ static void take_normalisation(const json_t *mean, const json_t *std, double sca
 
 /* -- how images become the model's input -- */
 
+static int side_of(const json_t *size)
+{
+    return json_is_integer(size) && json_integer_value(size) > 0 && json_integer_value(size) <= 1 << 15
+               ? (int)json_integer_value(size)
+               : 0;
+}
+
+/* A list of height and width, which timm's input_size has behind the channels. A single number is a square, of which the
+ * tensors tell more. */
+static void take_image_size(const json_t *list, import_sidecar *said)
+{
+    const size_t count = json_array_size(list);
+    if (count < 2)
+        return;
+    const tec_size size = {side_of(json_array_get(list, count - 2)), side_of(json_array_get(list, count - 1))};
+    if (size.height == 0 || size.width == 0)
+        return;
+    said->image_size = size;
+    said->image_size_from = CONFIG;
+}
+
 /* The filters' names, in the order of Pillow's numbers, and ours; AUTO: there is none. */
 static const struct {
     const char *name;
@@ -122,13 +143,6 @@ static tec_filter filter_of(const tec_import *import, const char *from, const ch
     if (name)
         warn_unsupported(import, from, "that images are resized by", name, "eval.interpolation");
     return TEC_FILTER_AUTO;
-}
-
-static int side_of(const json_t *size)
-{
-    return json_is_integer(size) && json_integer_value(size) > 0 && json_integer_value(size) <= 1 << 15
-               ? (int)json_integer_value(size)
-               : 0;
 }
 
 static void take_preprocessing(const tec_import *import, const char *from, tec_preprocessing p, import_sidecar *said)
@@ -206,7 +220,7 @@ static void take_hf_preprocessing(const tec_import *import, const json_t *images
 tec_status tec_import_read_preprocessor(const tec_import *import, const json_t *images, import_sidecar *said)
 {
     TEC_TRY(tec_import_check_entries(import, PREPROCESSOR, images));
-    TEC_TRY(tec_import_check_images(import, images));
+    TEC_TRY(tec_import_check_images(import, images, said));
     const json_t *factor = json_object_get(images, "rescale_factor");
     double scale = 255 * (json_is_number(factor) ? json_number_value(factor) : 1.0 / 255);
     if (is_off(images, "do_rescale"))
@@ -366,9 +380,11 @@ static tec_status read_timm(const tec_import *import, const json_t *config, impo
     for (int i = 0; i < 2; i++) { /* older files have them at the top */
         const json_t *object = i ? about : config;
         take_normalisation(json_object_get(object, "mean"), json_object_get(object, "std"), 1, CONFIG, said);
+        take_image_size(json_object_get(object, "input_size"), said);
         if (!json_is_true(json_object_get(config, "tec_defaults"))) /* as of preprocessor_config.json */
             take_timm_preprocessing(import, object, said);
     }
+    take_image_size(json_object_get(json_object_get(config, "model_args"), "img_size"), said);
     return TEC_OK;
 }
 
@@ -382,6 +398,7 @@ tec_status tec_import_read_config(const tec_import *import, const json_t *config
     TEC_TRY(tec_import_check_graph(import, config));
     TEC_TRY(take_activation(import, text_of(config, "hidden_act"), "hidden_act", said));
     take_heads(config, "num_attention_heads", said);
+    take_image_size(json_object_get(config, "image_size"), said);
     if (json_is_number(eps) && json_number_value(eps) > 0) {
         said->norm_eps = json_number_value(eps);
         said->norm_eps_from = CONFIG;

@@ -153,12 +153,12 @@ static const struct {
     {"offset", "which is not supported: give base.mean and base.std, and take the entry away"},
 };
 
-static void warn_of_size(const tec_import *import, const char *name, const json_t *size)
+static void warn_of_size(const tec_import *import, const import_sidecar *said, const char *name, const json_t *size)
 {
     const json_t *height = json_object_get(size, "height"), *width = json_object_get(size, "width");
     const char *key;
     json_t *value;
-    if (height && width && !json_equal(height, width))
+    if (height && width && !json_equal(height, width) && tec_size_is_square(said->image_size))
         tec_warn(
             "%s: preprocessor_config.json beside it says that %s is no square, which is not supported here: squares "
             "are evaluated",
@@ -174,7 +174,7 @@ static void warn_of_size(const tec_import *import, const char *name, const json_
     }
 }
 
-tec_status tec_import_check_images(const tec_import *import, const json_t *images)
+tec_status tec_import_check_images(const tec_import *import, const json_t *images, const import_sidecar *said)
 {
     const char *key;
     json_t *value;
@@ -188,8 +188,8 @@ tec_status tec_import_check_images(const tec_import *import, const json_t *image
             tec_warn("%s: preprocessor_config.json beside it says %.60s, which is not supported here and left out",
                      import->path, key);
     }
-    warn_of_size(import, "size", json_object_get(images, "size"));
-    warn_of_size(import, "crop_size", json_object_get(images, "crop_size"));
+    warn_of_size(import, said, "size", json_object_get(images, "size"));
+    warn_of_size(import, said, "crop_size", json_object_get(images, "crop_size"));
     return TEC_OK;
 }
 

@@ -339,6 +339,11 @@ static tec_status check_own(const tec_import *import, const tec_import_options *
     if (options->heads && options->heads != said->heads)
         return tec_fail(TEC_USER_ERROR, "%s: base.heads is %d, but its own configuration says %d: leave base.heads out",
                         import->path, options->heads, said->heads);
+    char given[TEC_SIZE_TEXT], own[TEC_SIZE_TEXT];
+    if (options->image_size.width && !tec_size_equal(options->image_size, said->image_size))
+        return tec_fail(TEC_USER_ERROR,
+                        "%s: base.image_size is %s, but its own configuration says %s: leave base.image_size out",
+                        import->path, tec_size_list(options->image_size, given), tec_size_list(said->image_size, own));
     if (options->activation > 1 + TEC_ACTIVATION_GELU)
         return tec_fail(TEC_USER_ERROR, "%s: base.activation is %s, but models of tec have the gelu: leave it out",
                         import->path, tec_activation_name((tec_activation)(options->activation - 1)));
@@ -347,8 +352,8 @@ static tec_status check_own(const tec_import *import, const tec_import_options *
 
 static bool is_about_another(const tec_import *import, const tec_import_options *options)
 {
-    bool any =
-        options->heads || options->norm_eps > 0 || options->activation || options->interpolation || options->std[0] > 0;
+    bool any = options->image_size.width || options->heads || options->norm_eps > 0 || options->activation ||
+               options->interpolation || options->std[0] > 0;
     bool another = import->own && options->about && options->about[0] && strcmp(options->about, import->path) != 0;
     if (another && any)
         tec_log("%s: what base.* says is about base.model (%s), and not used for this one", import->path,
@@ -361,6 +366,10 @@ static void take_options(const tec_import_options *options, import_sidecar *said
     if (options->heads) {
         said->heads = options->heads;
         said->heads_from = "base.heads";
+    }
+    if (options->image_size.width) {
+        said->image_size = options->image_size;
+        said->image_size_from = "base.image_size";
     }
     if (options->norm_eps > 0) {
         said->norm_eps = options->norm_eps;
@@ -451,13 +460,16 @@ tec_status tec_import_gather_facts(tec_import *import, const tec_import_options 
     else
         choose_family(import);
     TEC_TRY(tec_import_read_sidecar(import, options, &said));
+    bool size_given = import->own;
     TEC_TRY(take_architecture(import, options, &said));
     TEC_TRY(check_blocks(import, &said));
     if (!is_about_another(import, options)) {
         if (import->own)
             TEC_TRY(check_own(import, options, &said));
         take_options(options, &said);
+        size_given = size_given || options->image_size.width;
     }
+    TEC_TRY(tec_import_place_patches(import, &said, size_given));
     consult_table(import, &said);
     TEC_TRY(choose_heads(import, &said));
     choose_activation(import, &said);

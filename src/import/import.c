@@ -98,18 +98,27 @@ bool tec_import_reads(const tec_import *import, const char *path)
     return found;
 }
 
-tec_status tec_import_resize(const tec_import *import, int image_size, tec_model_config *out)
+tec_status tec_import_resize(const tec_import *import, tec_size image_size, tec_model_config *out)
 {
+    char is[TEC_SIZE_TEXT], possible[TEC_SIZE_TEXT];
     *out = import->facts.config;
     out->image_size = image_size;
-    int patch = out->patch, side = image_size / patch;
-    if (image_size % patch == 0 && side >= 2)
+    const tec_size grid = tec_model_grid(out);
+    const int patch = out->patch;
+    const bool enough = grid.height * grid.width >= 2, high = image_size.height % patch == 0;
+    if (enough && high && image_size.width % patch == 0)
         return TEC_OK;
-    return tec_fail(TEC_USER_ERROR,
-                    "%s has patches of %d x %d pixels, which do not divide images of %d x %d pixels (data.image_size): "
-                    "%d would do",
-                    import->path, patch, patch, image_size, image_size,
-                    side >= 2 ? side * patch : import->facts.config.image_size);
+    return tec_fail(
+        TEC_USER_ERROR,
+        "%s has patches of %d x %d pixels, which do not divide %simages of %s pixels (data.image_size): %s "
+        "would do",
+        import->path, patch, patch,
+        tec_size_is_square(image_size) || !enough ? ""
+        : high                                    ? "the width of "
+                                                  : "the height of ",
+        tec_size_words(image_size, is),
+        tec_size_list(enough ? (tec_size){grid.height * patch, grid.width * patch} : import->facts.config.image_size,
+                      possible));
 }
 
 /* "; distillation token, 4 registers, SwiGLU" */
@@ -142,7 +151,10 @@ static void describe_preprocessing(const tec_import_facts *f, FILE *out)
     const tec_preprocessing *p = &f->preprocessing;
     if (!f->preprocessing_from)
         return;
-    fprintf(out, "; images resized%s", p->resize == TEC_RESIZE_SQUASH ? " to a square" : "");
+    fprintf(out, "; images resized%s",
+            p->resize != TEC_RESIZE_SQUASH             ? ""
+            : tec_size_is_square(f->config.image_size) ? " to a square"
+                                                       : " to its shape");
     if (p->filter != TEC_FILTER_AUTO)
         fprintf(out, " by %s", tec_filter_name(p->filter));
     if (p->crop_pct > 0)
@@ -181,7 +193,10 @@ char *tec_import_describe(const tec_import *import)
     if (f->prefix[0])
         fprintf(out, " under `%s`", f->prefix);
     fprintf(out, ": width %d, %d blocks, %d heads (%s), MLP %d, patch %d, %d x %d x %d pixels", c->width, c->depth,
-            c->heads, f->heads_from, tec_model_hidden(c), c->patch, c->image_size, c->image_size, c->channels);
+            c->heads, f->heads_from, tec_model_hidden(c), c->patch, c->image_size.height, c->image_size.width,
+            c->channels);
+    if (f->image_size_from)
+        fprintf(out, " (height x width x channels: %s)", f->image_size_from);
     describe_variant(&c->variant, out);
     if (f->classes)
         fprintf(out, ", a head for %d classes", f->classes);

@@ -22,7 +22,8 @@ struct tec_import {
     const naming *naming;
     import_piece *piece;
     int pieces;
-    int position_rows, position_grid; /* of the file's pos_embed: rows before the patches, patches per side */
+    int position_total, position_rows; /* rows of the file's pos_embed, and those of them before the patches */
+    tec_size position_grid;            /* rows and columns of the patches that the others are of */
     tec_import_facts facts;
 };
 
@@ -33,7 +34,7 @@ tec_status tec_import_select(tec_import *import);
 const import_piece *tec_import_find(const tec_import *import, const char *ours, int part);
 const tec_tensor *tec_import_tensor(const tec_import *import, const import_piece *piece);
 
-/* Fills facts.config except heads and norm eps. */
+/* Fills facts.config except heads, norm eps and image size. */
 tec_status tec_import_infer(tec_import *import);
 
 /* Once all of facts.config is known: does every tensor exist with the right shape? */
@@ -53,6 +54,8 @@ typedef struct import_sidecar {
     bool plain_blocks;             /* they are those of a plain ViT */
     tec_preprocessing preprocessing;
     const char *preprocessing_from;
+    tec_size image_size; /* of its positions */
+    const char *image_size_from;
     bool upright;
     tec_import_bands bands;
     const char *heads_from, *norm_eps_from, *mean_from, *activation_from, *interpolation_from, *architecture_from;
@@ -80,8 +83,9 @@ tec_status tec_import_check_entries(const tec_import *import, const char *file, 
 /* TEC_USER_ERROR: an entry of config.json asks for what a plain ViT does not compute. */
 tec_status tec_import_check_graph(const tec_import *import, const json_t *config);
 
-/* Warns of entries of preprocessor_config.json that are not heeded. TEC_USER_ERROR: one changes the whole input. */
-tec_status tec_import_check_images(const tec_import *import, const json_t *images);
+/* Warns of entries of preprocessor_config.json that are not heeded, `said` being what config.json says. TEC_USER_ERROR: one
+ * changes the whole input. */
+tec_status tec_import_check_images(const tec_import *import, const json_t *images, const import_sidecar *said);
 
 /* Warns where one more source says other things than those `before`. */
 void tec_import_warn_of_contradictions(const tec_import *import, const import_sidecar *before,
@@ -112,9 +116,15 @@ int tec_import_word(const char *words, const char *word);
 /* TEC_USER_ERROR: they ask for what this program cannot do, such as another activation. */
 tec_status tec_import_read_sidecar(const tec_import *import, const tec_import_options *options, import_sidecar *out);
 
+/* Fills the grid of the positions and facts.config.image_size: that of the size that was said, else a square. What a file
+ * beside it says counts if it fits; `must_fit`: TEC_USER_ERROR if it does not. TEC_USER_ERROR: no square, and nothing says
+ * what else. */
+tec_status tec_import_place_patches(tec_import *import, const import_sidecar *said, bool must_fit);
+
 /* Resamples the patches' rows of a position embedding to another grid, as PyTorch's bicubic interpolation does.
- *   in    [side * side, D]
- *   out   [new_side * new_side, D] */
-void tec_import_resample_positions(const real *in, int side, int D, int new_side, tec_interpolation how, real *out);
+ *   in    [grid.height * grid.width, D]
+ *   out   [wanted.height * wanted.width, D] */
+void tec_import_resample_positions(const real *in, tec_size grid, int D, tec_size wanted, tec_interpolation how,
+                                   real *out);
 
 #endif

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WIDEST = 1 << 15, DEEPEST = 1 << 10, MOST_TOKENS = 1 << 20 };
+enum { WIDEST = 1 << 15, DEEPEST = 1 << 10, MOST_TOKENS = 1 << 20, GUESSES = 3 };
 
 static bool has(const tec_import *import, const char *ours)
 {
@@ -109,18 +109,8 @@ static tec_status infer_tokens(tec_import *import)
     return TEC_OK;
 }
 
-static int square_root(int64_t number)
-{
-    int64_t side = (int64_t)floor(sqrt((double)number) + 0.5);
-    return side * side == number ? (int)side : 0;
-}
-
-/* Which of the tokens before the patches have a row, and how many patches there are: the other rows must form a square.
- * In DINOv2 the registers have none; timm's tables have all or none of the tokens. */
 static tec_status infer_positions(tec_import *import)
 {
-    tec_model_config *c = &import->facts.config;
-    int all = tec_model_prefix(c), guess[] = {all - c->variant.registers, 0, all};
     const import_piece *piece = tec_import_find(import, "pos_embed", 0);
     if (!piece)
         return tec_fail(TEC_USER_ERROR,
@@ -129,17 +119,9 @@ static tec_status infer_positions(tec_import *import)
                         import->path);
     const tec_tensor *t = tec_import_tensor(import, piece);
     int64_t rows = t->dims >= 2 ? t->dim[t->dims - 2] : 0;
-    if (rows < 1 || rows > MOST_TOKENS || t->count != rows * c->width)
+    if (rows < 1 || rows > MOST_TOKENS || t->count != rows * import->facts.config.width)
         return fail_shape(import, "pos_embed", "a position embedding is [1, tokens, width]");
-    for (int i = 0; i < 3 && import->position_grid == 0; i++) {
-        import->position_rows = guess[i];
-        import->position_grid = square_root(rows - guess[i]);
-    }
-    if (import->position_grid < 2 || import->position_grid * c->patch > WIDEST)
-        return fail_shape(import, "pos_embed",
-                          "its patches do not form a square, and only square images are supported");
-    c->variant.unplaced = all - import->position_rows;
-    c->image_size = import->position_grid * c->patch;
+    import->position_total = (int)rows;
     return TEC_OK;
 }
 
@@ -150,6 +132,65 @@ tec_status tec_import_infer(tec_import *import)
     TEC_TRY(infer_mlp(import));
     TEC_TRY(infer_tokens(import));
     return infer_positions(import);
+}
+
+/* -- the grid of the positions -- */
+
+/* Which of the tokens before the patches may have a row. In DINOv2 the registers have none; timm's tables have all or
+ * none of the tokens. */
+static void guess_rows(const tec_import *import, int guess[GUESSES])
+{
+    const int all = tec_model_prefix(&import->facts.config), registers = import->facts.config.variant.registers;
+    guess[0] = all - registers;
+    guess[1] = 0;
+    guess[2] = all;
+}
+
+static int square_root(int64_t number)
+{
+    int64_t side = (int64_t)floor(sqrt((double)number) + 0.5);
+    return side * side == number ? (int)side : 0;
+}
+
+/* Of images of that size; a width of 0: of any square. False: no guess fits. */
+static bool find_grid(tec_import *import, tec_size size)
+{
+    int guess[GUESSES], patch = import->facts.config.patch;
+    guess_rows(import, guess);
+    for (int i = 0; i < GUESSES; i++) {
+        const int patches = import->position_total - guess[i];
+        const tec_size grid =
+            size.width ? (tec_size){size.height / patch, size.width / patch} : tec_size_square(square_root(patches));
+        if (patches < 2 || (int64_t)grid.height * grid.width != patches)
+            continue;
+        import->position_rows = guess[i];
+        import->position_grid = grid;
+        return grid.height * patch <= WIDEST && grid.width * patch <= WIDEST;
+    }
+    return false;
+}
+
+tec_status tec_import_place_patches(tec_import *import, const import_sidecar *said, bool must_fit)
+{
+    tec_import_facts *f = &import->facts;
+    char size[TEC_SIZE_TEXT];
+    const bool rectangle = !tec_size_is_square(said->image_size), heeded = rectangle || must_fit;
+    bool found = heeded && said->image_size.width && find_grid(import, said->image_size);
+    if (must_fit && !found)
+        return tec_fail(TEC_USER_ERROR,
+                        "%s: images of %s pixels (%s) do not have as many patches of %d x %d pixels as its position "
+                        "embedding, which has %d rows",
+                        import->path, tec_size_words(said->image_size, size), said->image_size_from, f->config.patch,
+                        f->config.patch, import->position_total);
+    f->image_size_from = found && rectangle ? said->image_size_from : NULL;
+    if (!found && !find_grid(import, (tec_size){0}))
+        return fail_shape(import, "pos_embed",
+                          "its patches do not form a square, and nothing says what else: give base.image_size=H,W, "
+                          "height and width of the images that it was trained on");
+    f->config.variant.unplaced = tec_model_prefix(&f->config) - import->position_rows;
+    f->config.image_size =
+        (tec_size){import->position_grid.height * f->config.patch, import->position_grid.width * f->config.patch};
+    return TEC_OK;
 }
 
 /* -- completeness -- */

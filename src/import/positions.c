@@ -36,7 +36,7 @@ static double place_of(tec_interpolation how, int side, int new_side, int index)
 {
     const double OFFSET = 0.1; /* DINO gives the scale as (new_side + 0.1) / side, lest the new grid be one too small */
     if (how == TEC_INTERPOLATION_CORNERS)
-        return (double)index * (side - 1) / (new_side - 1);
+        return new_side > 1 ? (double)index * (side - 1) / (new_side - 1) : 0;
     double wanted = new_side + (how == TEC_INTERPOLATION_OFFSET ? OFFSET : 0);
     return (index + 0.5) * side / wanted - 0.5;
 }
@@ -70,13 +70,14 @@ static size_t row_of(int y, int columns, int x)
     return (size_t)y * (size_t)columns + (size_t)x;
 }
 
-void tec_import_resample_positions(const real *in, int side, int D, int new_side, tec_interpolation how, real *out)
+/* The blends of an axis: [new_side], and the memory of their weights behind them. One allocation, which the caller
+ * frees. */
+static blend *make_blends(tec_interpolation how, int side, int new_side)
 {
-    int taps = tec_max_int(tec_filter_taps(TEC_FILTER_BICUBIC, side, new_side), PLAIN_TAPS);
-    size_t width = (size_t)D;
-    blend *b = tec_allocate((size_t)new_side * sizeof *b);
-    double *weight = tec_allocate((size_t)new_side * (size_t)taps * sizeof *weight);
-    real *narrow = tec_allocate((size_t)side * (size_t)new_side * width * sizeof *narrow); /* [side, new_side, D] */
+    const size_t count = (size_t)new_side;
+    const int taps = tec_max_int(tec_filter_taps(TEC_FILTER_BICUBIC, side, new_side), PLAIN_TAPS);
+    blend *b = tec_allocate(count * sizeof *b + count * (size_t)taps * sizeof(double));
+    double *weight = (double *)(b + count);
     for (int i = 0; i < new_side; i++) {
         b[i].weight = weight + (size_t)i * (size_t)taps;
         if (how == TEC_INTERPOLATION_ANTIALIAS)
@@ -84,14 +85,25 @@ void tec_import_resample_positions(const real *in, int side, int D, int new_side
         else
             plain_blend(how, side, new_side, i, &b[i]);
     }
-    for (int y = 0; y < side; y++)
-        for (int x = 0; x < new_side; x++)
-            blend_rows(&b[x], in + row_of(y, side, 0) * width, width, D, narrow + row_of(y, new_side, x) * width);
-    for (int y = 0; y < new_side; y++)
-        for (int x = 0; x < new_side; x++)
-            blend_rows(&b[y], narrow + row_of(0, new_side, x) * width, (size_t)new_side * width, D,
-                       out + row_of(y, new_side, x) * width);
+    return b;
+}
+
+void tec_import_resample_positions(const real *in, tec_size grid, int D, tec_size wanted, tec_interpolation how,
+                                   real *out)
+{
+    const size_t width = (size_t)D;
+    const int columns = wanted.width;
+    blend *across = make_blends(how, grid.width, wanted.width), *down = make_blends(how, grid.height, wanted.height);
+    real *narrow = tec_allocate((size_t)grid.height * (size_t)columns * width * sizeof *narrow);
+    for (int y = 0; y < grid.height; y++)
+        for (int x = 0; x < columns; x++)
+            blend_rows(&across[x], in + row_of(y, grid.width, 0) * width, width, D,
+                       narrow + row_of(y, columns, x) * width);
+    for (int y = 0; y < wanted.height; y++)
+        for (int x = 0; x < columns; x++)
+            blend_rows(&down[y], narrow + row_of(0, columns, x) * width, (size_t)columns * width, D,
+                       out + row_of(y, columns, x) * width);
     free(narrow);
-    free(weight);
-    free(b);
+    free(down);
+    free(across);
 }

@@ -37,15 +37,16 @@ static tec_status read_param(tec_import *import, const tec_param *param, real *o
 static tec_status read_positions(tec_import *import, const tec_model_config *config, real *out)
 {
     const import_piece *piece = tec_import_find(import, "pos_embed", 0);
-    int side = config->image_size / config->patch, D = config->width;
+    const tec_size grid = tec_model_grid(config);
+    int D = config->width;
     size_t before = (size_t)import->position_rows * (size_t)D;
-    if (side == import->position_grid)
+    if (tec_size_equal(grid, import->position_grid))
         return read_piece(import, piece, out);
     real *table = tec_allocate((size_t)tec_import_tensor(import, piece)->count * sizeof *table);
     tec_status status = read_piece(import, piece, table);
     if (status == TEC_OK) {
         memcpy(out, table, before * sizeof *out);
-        tec_import_resample_positions(table + before, import->position_grid, D, side, import->facts.interpolation,
+        tec_import_resample_positions(table + before, import->position_grid, D, grid, import->facts.interpolation,
                                       out + before);
     }
     free(table);

@@ -48,10 +48,12 @@ static tec_status read_own(const tec_import *import, const tec_import_options *o
     const tec_model_config *c = &import->facts.config;
     TEC_TRY(tec_checkpoint_read_config(tec_tensor_file_path(import->file), &config));
     if (config.width != c->width || config.depth != c->depth || config.patch != c->patch ||
-        config.image_size != c->image_size || !right_hidden(&config, tec_model_hidden(c)))
+        !right_hidden(&config, tec_model_hidden(c)))
         return tec_fail(TEC_USER_ERROR, "%s is damaged: the shapes of its tensors do not match /config", import->path);
+    said->image_size = config.image_size;
     said->heads = config.heads;
-    said->heads_from = said->activation_from = said->interpolation_from = "its own configuration";
+    said->image_size_from = said->heads_from = said->activation_from = said->interpolation_from =
+        "its own configuration";
     said->activation = 1 + TEC_ACTIVATION_GELU;
     said->interpolation = 1 + TEC_INTERPOLATION_ANTIALIAS;
     said->plain_blocks = true;
@@ -109,6 +111,18 @@ static int word_of(const tec_import *import, const char *key, const char *words)
     int number = text ? 1 + tec_import_word(words, text) : 0;
     free(text);
     return number;
+}
+
+/* Of rectangles only. */
+static void read_size(const tec_import *import, import_sidecar *said)
+{
+    char *text = metadata_of(import, "tec_image_size");
+    tec_size size;
+    if (text && sscanf(text, "%d,%d", &size.height, &size.width) == 2 && size.height > 0 && size.width > 0) {
+        said->image_size = size;
+        said->image_size_from = METADATA;
+    }
+    free(text);
 }
 
 static void read_numbers(const tec_import *import, import_sidecar *said)
@@ -176,6 +190,7 @@ static void read_metadata(const tec_import *import, import_sidecar *said)
     if (software && tec_string_starts_with(software, "tec "))
         said->plain_blocks = true;
     free(software);
+    read_size(import, said);
     read_numbers(import, said);
     read_metadata_normalisation(import, said);
     read_metadata_bands(import, said);

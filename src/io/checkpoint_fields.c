@@ -16,7 +16,7 @@ const char *const tec_checkpoint_kinds[] = {"vit", "mae", "tec", "classifier", N
     .name = name_, .offset = offsetof(tec_model_config, member), .kind = kind_, .count = 1, .use = use_
 
 const tec_h5_field tec_checkpoint_config_fields[] = {
-    {CONFIG("img", image_size, TEC_H5_INT, ALL)},
+    {CONFIG("img", image_size, TEC_H5_SIZE, ALL)},
     {CONFIG("patch", patch, TEC_H5_INT, ALL)},
     {CONFIG("chans", channels, TEC_H5_INT, ALL)},
     {CONFIG("dim", width, TEC_H5_INT, ALL)},

@@ -31,7 +31,7 @@ const feature_field tec_feature_fields[] = {
     {WORD(tokens, token_words), ALIKE("features.tokens")},
     {INTEGER(layer), ALIKE("features.layer")},
     {BOOL(norm), ALIKE("features.norm")},
-    {INTEGER(image_size), ALIKE("data.image_size")},
+    {FIELD(image_size, TEC_H5_SIZE, 1), ALIKE("data.image_size")},
     {WORD(resize, resize_words), ALIKE("eval.resize")},
     {DOUBLES(crop_pct, 1), ALIKE("eval.crop_pct")},
     {WORD(interpolation, filter_words), ALIKE("eval.interpolation")},
@@ -164,8 +164,8 @@ static tec_status check_spec(const tec_feature_spec *s, const char *path)
 {
     enum { MOST = 1 << 20 };
     if (s->images < 1 || s->images > INT64_C(1) << 40 || s->batch < 1 || s->width < 1 || s->width > MOST ||
-        s->patches < 0 || s->patches > MOST || s->layer < 1 || s->image_size < 1 || s->channels < 1 ||
-        s->channels > TEC_BANDS_MOST || tec_feature_row_bytes(s) > (size_t)1 << 32)
+        s->patches < 0 || s->patches > MOST || s->layer < 1 || s->image_size.height < 1 || s->image_size.width < 1 ||
+        s->channels < 1 || s->channels > TEC_BANDS_MOST || tec_feature_row_bytes(s) > (size_t)1 << 32)
         return tec_fail(TEC_USER_ERROR, "%s: an attribute is out of range: the file is damaged", path);
     return TEC_OK;
 }

@@ -22,6 +22,7 @@ void tec_decoder_register(decoder *d, tec_params *params, const tec_model_config
                    .heads = c->decoder_heads,
                    .hidden = tec_mlp_hidden(W, c->mlp_ratio),
                    .patches = tec_model_patches(c),
+                   .grid = tec_model_grid(c),
                    .count = count};
     d->pos_embed = tec_params_add(params, TEC_INIT_FIXED, (int[4]){1, 1 + d->patches, W}, "decoder_pos_embed");
     for (int i = 0; i < count; i++) {
@@ -45,10 +46,7 @@ void tec_decoder_register(decoder *d, tec_params *params, const tec_model_config
 
 void tec_decoder_fill_positions(const decoder *d)
 {
-    int grid = 1;
-    while (grid * grid < d->patches)
-        grid++;
-    tec_positions_fill(grid, d->width, tec_params_weight(d->params, d->pos_embed));
+    tec_positions_fill(d->grid, d->width, tec_params_weight(d->params, d->pos_embed));
 }
 
 void tec_decoder_free(decoder *d)

@@ -34,6 +34,7 @@ typedef struct decoder {
         norm norm;
         bool hidden_only; /* its predictions are of the hidden patches */
     } head[MAX_DECODERS];
+    tec_size grid; /* of the patches */
     int pos_embed;
     block *block; /* [depth] */
 } decoder;

@@ -72,8 +72,7 @@ static int placed_tokens(const encoder *e)
 void tec_encoder_fill_positions(const encoder *e)
 {
     if (placed_tokens(e) == 1)
-        tec_positions_fill(e->config.image_size / e->config.patch, e->config.width,
-                           tec_params_weight(e->params, e->pos_embed));
+        tec_positions_fill(tec_model_grid(&e->config), e->config.width, tec_params_weight(e->params, e->pos_embed));
 }
 
 void tec_encoder_free(encoder *e)

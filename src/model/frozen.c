@@ -143,9 +143,9 @@ size_t tec_frozen_workspace_bytes(const tec_frozen *f)
 static const real *embed(tec_frozen *f, const real *images, int B)
 {
     const encoder *e = &f->encoder;
-    int S = f->config.image_size, D = f->config.width, N = e->prefix + tec_model_patches(&f->config);
+    int D = f->config.width, N = e->prefix + tec_model_patches(&f->config);
     for (int b = 0; b < B; b++)
-        f->example[b] = (tec_example){.image = images + reals(b * f->config.channels * S, S)};
+        f->example[b] = (tec_example){.image = images + (size_t)b * tec_model_pixels(&f->config)};
     tec_encoder_embed_patches(e, f->example, B, &f->cache);
     for (int b = 0; b < B; b++)
         copy_reals(f->prefix, reals(e->prefix, D), f->cache.x + reals(b * N, D));

@@ -53,7 +53,9 @@ static tec_status check_classifier(const tec_model_config *c)
 
 tec_status tec_model_config_check(const tec_model_config *c)
 {
-    TEC_TRY(divides("patch", c->patch, "image_size", c->image_size));
+    const bool square = tec_size_is_square(c->image_size);
+    TEC_TRY(divides("patch", c->patch, square ? "image_size" : "the height of image_size", c->image_size.height));
+    TEC_TRY(divides("patch", c->patch, "the width of image_size", c->image_size.width));
     TEC_TRY(divides("heads", c->heads, "width", c->width));
     TEC_TRY(divides("4 (sin-cos positions)", 4, "width", c->width));
     if (c->channels < 1 || c->depth < 1)
@@ -64,7 +66,7 @@ tec_status tec_model_config_check(const tec_model_config *c)
     if (tec_model_patches(c) < 2)
         return tec_fail(TEC_USER_ERROR,
                         "model: patch (%d) makes a single patch of an image of %d pixels; at least 2 x 2 are needed",
-                        c->patch, c->image_size);
+                        c->patch, c->image_size.height);
     if (c->kind == TEC_MODEL_VIT)
         return TEC_OK;
     if (c->kind == TEC_MODEL_CLASSIFIER)
@@ -83,7 +85,8 @@ const char *tec_model_config_difference(const tec_model_config *a, const tec_mod
     if (a->member != b->member)                                                                                        \
         return name;
     DIFFER(kind, "the objective")
-    DIFFER(image_size, "the image size")
+    DIFFER(image_size.height, "the image size")
+    DIFFER(image_size.width, "the image size")
     DIFFER(patch, "the patch size")
     DIFFER(channels, "the number of channels")
     DIFFER(width, "the width")

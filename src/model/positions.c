@@ -12,13 +12,13 @@ static void encode(int position, int quarter, real *out)
     }
 }
 
-void tec_positions_fill(int grid, int width, real *out)
+void tec_positions_fill(tec_size grid, int width, real *out)
 {
     int quarter = width / 4;
     for (int d = 0; d < width; d++)
         out[d] = 0;
-    for (int row = 0; row < grid; row++)
-        for (int column = 0; column < grid; column++) {
+    for (int row = 0; row < grid.height; row++)
+        for (int column = 0; column < grid.width; column++) {
             out += width;
             encode(column, quarter, out);
             encode(row, quarter, out + 2 * quarter);

@@ -3,11 +3,12 @@
 #define TEC_MODEL_POSITIONS_H
 
 #include "tec/real.h"
+#include "tec/size.h"
 
 /* Row 0, the class token's, is zero. The first half of every other row encodes the patch's column in the grid, the
  * second half its row.
  *
- *   out  [1 + grid * grid, width]  width a multiple of 4 */
-void tec_positions_fill(int grid, int width, real *out);
+ *   out  [1 + grid.height * grid.width, width]  width a multiple of 4 */
+void tec_positions_fill(tec_size grid, int width, real *out);
 
 #endif

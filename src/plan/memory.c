@@ -22,7 +22,7 @@ static void add(tec_plan_memory *memory, const char *name, double bytes)
 
 static double image_numbers(const tec_plan_job *job)
 {
-    return (double)job->model.channels * job->model.image_size * job->model.image_size;
+    return (double)tec_model_pixels(&job->model);
 }
 
 /* What is attached to an image: of a classifier, labels and stochastic depth; otherwise targets and masks. */

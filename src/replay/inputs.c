@@ -83,12 +83,6 @@ static tec_status read_classes(const tec_fixture *f, const tec_model_config *c, 
     return TEC_OK;
 }
 
-/* Numbers of an image. */
-static size_t pixels_of(const tec_model_config *c)
-{
-    return (size_t)c->channels * (size_t)c->image_size * (size_t)c->image_size;
-}
-
 static void make_examples(const tec_model_config *c, replay_inputs *in)
 {
     size_t B = (size_t)in->B, L = (size_t)tec_model_patches(c), C = (size_t)c->base_width, H = (size_t)c->base_heads,
@@ -96,7 +90,7 @@ static void make_examples(const tec_model_config *c, replay_inputs *in)
     in->example = tec_allocate_zeroed(B, sizeof *in->example);
     for (size_t b = 0; b < B; b++) {
         tec_example *example = &in->example[b];
-        example->image = in->images + b * pixels_of(c);
+        example->image = in->images + b * tec_model_pixels(c);
         if (c->kind == TEC_MODEL_CLASSIFIER) {
             example->wanted = in->wanted + b * (size_t)c->classes;
             example->keep = in->keep_path + b * 2 * (size_t)c->depth;
@@ -118,7 +112,7 @@ tec_status tec_replay_inputs_read(const tec_fixture *f, const tec_model_config *
     if (in->B < 1)
         return tec_fail(TEC_USER_ERROR, "%s: inputs/images holds no image", tec_fixture_path(f));
     size_t B = (size_t)in->B;
-    TEC_TRY(tec_fixture_reals(f, "inputs/images", B * pixels_of(c), &in->images));
+    TEC_TRY(tec_fixture_reals(f, "inputs/images", B * tec_model_pixels(c), &in->images));
     if (c->kind == TEC_MODEL_VIT) {
         TEC_TRY(read_count(f, "last_layers", 1, c->depth, &in->last_layers));
         return read_count(f, "topk", 0, L, &in->K);

@@ -10,7 +10,7 @@ typedef struct replay_inputs {
     int B, K, keep;       /* keep: V; 0: a plain encoder */
     real *keep_path;      /* classifier: [B, depth, 2] */
     real *wanted;         /* classifier: [B, classes] */
-    real *images;         /* [B, c, S, S] */
+    real *images;         /* [B, c, H, W] */
     real *feature;        /* TEC: [B, L, C] standardised, as in the target store */
     real *attention;      /* TEC: [B, 1 + K, H, L] */
     int *shuffle;         /* [B, L] */

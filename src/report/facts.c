@@ -48,10 +48,11 @@ static char *image_text(const tec_report_run *run)
     const tec_model_config *m = &run->model;
     if (!run->has_model)
         return tec_string_copy("");
+    char size[TEC_SIZE_TEXT];
     char *bands = m->channels == 1   ? tec_string_copy("grey")
                   : m->channels == 3 ? tec_string_copy("RGB")
                                      : tec_string_format("%d channels", m->channels);
-    char *text = tec_string_format("%d x %d pixels, %s", m->image_size, m->image_size, bands);
+    char *text = tec_string_format("%s pixels, %s", tec_size_words(m->image_size, size), bands);
     free(bands);
     return text;
 }

@@ -26,7 +26,7 @@ void tec_report_free_pictures(tec_report_pictures *pictures);
 tec_report_picture *tec_report_add_column(tec_report_pictures *pictures, char *title);
 
 /* Pixels [size, size, channels]. */
-void tec_report_set_picture(tec_report_picture *picture, const uint8_t *pixels, int size, int channels);
+void tec_report_set_picture(tec_report_picture *picture, const uint8_t *pixels, tec_size size, int channels);
 
 /* -- what they ask of a run -- */
 

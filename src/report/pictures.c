@@ -49,10 +49,11 @@ tec_report_picture *tec_report_add_column(tec_report_pictures *p, char *title)
     return column->picture;
 }
 
-void tec_report_set_picture(tec_report_picture *picture, const uint8_t *pixels, int size, int channels)
+void tec_report_set_picture(tec_report_picture *picture, const uint8_t *pixels, tec_size size, int channels)
 {
-    picture->width = picture->height = size;
-    picture->png = tec_png_make(pixels, size, size, channels, &picture->bytes);
+    picture->width = size.width;
+    picture->height = size.height;
+    picture->png = tec_png_make(pixels, size.width, size.height, channels, &picture->bytes);
 }
 
 static void put_picture(FILE *out, const tec_report_picture *picture, const char *title, const char *name)
@@ -112,7 +113,7 @@ void tec_pictures_hint(tec_report_pictures *p, const char *text)
 
 size_t tec_pictures_pixels(const tec_report_images *images)
 {
-    return (size_t)images->size * (size_t)images->size * (size_t)images->channels;
+    return tec_size_area(images->size) * (size_t)images->channels;
 }
 
 bool tec_pictures_more(const tec_report_images *images, int i)
@@ -147,11 +148,12 @@ real *tec_pictures_normalise(const tec_report_images *images, const tec_normalis
     return out;
 }
 
-/* A value of a pixel of an image's patch: its place in [S, S, c]. */
+/* A value of a pixel of an image's patch: its place in [H, W, c]. */
 static size_t place_of(const tec_report_images *images, int side, int patch, int y, int x, int c)
 {
-    int grid = images->size / side, row = patch / grid * side + y, column = patch % grid * side + x;
-    return ((size_t)row * (size_t)images->size + (size_t)column) * (size_t)images->channels + (size_t)c;
+    int columns = images->size.width / side;
+    int row = patch / columns * side + y, column = patch % columns * side + x;
+    return ((size_t)row * (size_t)images->size.width + (size_t)column) * (size_t)images->channels + (size_t)c;
 }
 
 void tec_pictures_masks(tec_report_pictures *p, const tec_report_images *images, int side)
@@ -159,7 +161,7 @@ void tec_pictures_masks(tec_report_pictures *p, const tec_report_images *images,
     const uint8_t grey = 128;
     tec_report_picture *picture = tec_report_add_column(p, tec_string_copy("visible patches"));
     uint8_t *pixels = tec_allocate(tec_pictures_pixels(images));
-    int patches = (images->size / side) * (images->size / side);
+    int patches = (images->size.height / side) * (images->size.width / side);
     for (int i = 0; i < images->count; i++) {
         memcpy(pixels, images->square + (size_t)i * tec_pictures_pixels(images), tec_pictures_pixels(images));
         for (int k = images->visible; k < patches; k++)
@@ -241,12 +243,13 @@ static void heat(double value, uint8_t rgb[3])
         rgb[c] = (uint8_t)lround(stop[below][c] + (at - below) * (stop[below + 1][c] - stop[below][c]));
 }
 
-void tec_pictures_heat(tec_report_picture *picture, const double *value, int patches, double low, double high)
+void tec_pictures_heat(tec_report_picture *picture, const double *value, tec_size grid, double low, double high)
 {
+    const int patches = grid.height * grid.width;
     uint8_t *pixels = tec_allocate(3 * (size_t)patches);
     for (int l = 0; l < patches; l++)
         heat(high > low ? (value[l] - low) / (high - low) : 0, pixels + 3 * l);
-    tec_report_set_picture(picture, pixels, (int)lround(sqrt(patches)), 3);
+    tec_report_set_picture(picture, pixels, grid, 3);
     free(pixels);
 }
 
@@ -270,19 +273,20 @@ void tec_pictures_add_softmax(const real *logit, int L, double tau, double weigh
 }
 
 /* The softmax of logits [L], from its least to its largest value, as in DINO's figures. */
-static void show_attention(tec_report_picture *picture, const real *logit, int patches)
+static void show_attention(tec_report_picture *picture, const real *logit, tec_size grid)
 {
+    const int patches = grid.height * grid.width;
     double *share = tec_allocate_zeroed((size_t)patches, sizeof *share), low = INFINITY, high = -INFINITY;
     tec_pictures_add_softmax(logit, patches, 1, 1, share);
     tec_pictures_range(share, patches, &low, &high);
-    tec_pictures_heat(picture, share, patches, low, high);
+    tec_pictures_heat(picture, share, grid, low, high);
     free(share);
 }
 
-void tec_pictures_colours(tec_report_picture *picture, const pca *p, const real *rows, int patches, const int *only,
+void tec_pictures_colours(tec_report_picture *picture, const pca *p, const real *rows, tec_size grid, const int *only,
                           int count)
 {
-    int grid = (int)lround(sqrt(patches));
+    const int patches = grid.height * grid.width;
     uint8_t *pixels = tec_allocate(3 * (size_t)patches);
     memset(pixels, 128, 3 * (size_t)patches);
     for (int i = 0; i < count; i++)
@@ -304,7 +308,7 @@ static void show_tokens(tec_report_run *run, const tec_report_images *images, te
     pca p = tec_pca_fit(token, images->count * L, D);
     tec_report_picture *picture = tec_report_add_column(&run->pictures, tec_string_copy("patch tokens"));
     for (int i = 0; i < images->count; i++)
-        tec_pictures_colours(&picture[i], &p, token + (size_t)i * tokens, L, NULL, L);
+        tec_pictures_colours(&picture[i], &p, token + (size_t)i * tokens, tec_model_grid(config), NULL, L);
     tec_pictures_hint(&run->pictures,
                       "Patch tokens: of the last block, their first three principal components over all images "
                       "here as red, green and blue.");
@@ -326,7 +330,7 @@ static void show_heads(tec_report_run *run, const tec_report_images *images, tec
         tec_report_picture *picture =
             tec_report_add_column(&run->pictures, tec_string_format("attention, head %d", h + 1));
         for (int i = 0; i < images->count; i++)
-            show_attention(&picture[i], attention + (size_t)i * logits + (size_t)h * (size_t)L, L);
+            show_attention(&picture[i], attention + (size_t)i * logits + (size_t)h * (size_t)L, tec_model_grid(config));
     }
     tec_pictures_hint(&run->pictures,
                       "Attention: of the class token in the last block, over the patches, each from its least "

@@ -15,6 +15,7 @@ typedef struct targets {
     real *feature;   /* [count, L, C] */
     real *attention; /* [count, 1 + K, H, L] logits */
     int *topk;       /* [count, K] */
+    tec_size grid;   /* of the patches */
     int H, L, C, K;
 } targets;
 
@@ -22,7 +23,11 @@ static targets make_targets(const tec_report_images *images, const tec_report_ba
 {
     const tec_model_config *config = tec_frozen_config(base->frozen);
     const size_t n = (size_t)images->count;
-    targets t = {.H = config->heads, .L = tec_model_patches(config), .C = config->width, .K = tec_max_int(queries, 1)};
+    targets t = {.grid = tec_model_grid(config),
+                 .H = config->heads,
+                 .L = tec_model_patches(config),
+                 .C = config->width,
+                 .K = tec_max_int(queries, 1)};
     const size_t tokens = (size_t)t.L * (size_t)t.C, logits = (size_t)(1 + t.K) * (size_t)t.H * (size_t)t.L;
     t.feature = tec_allocate_zeroed(n * tokens, sizeof *t.feature);
     t.attention = tec_allocate_zeroed(n * logits, sizeof *t.attention);
@@ -63,11 +68,12 @@ static void show_features(tec_report_run *run, const tec_report_images *images, 
     for (int i = 0; tec_pictures_more(images, i); i++) {
         const tec_example example = example_of(images, t, normal, i);
         tec_model_predict(model, &example, 1, predicted);
-        tec_pictures_colours(&picture[i], &p, predicted, t->L, images->shuffle[i] + images->visible, hidden);
+        tec_pictures_colours(&picture[i], &p, predicted, t->grid, images->shuffle[i] + images->visible, hidden);
     }
     picture = tec_report_add_column(&run->predicted, tec_string_copy("base's features"));
     for (int i = 0; i < images->count; i++)
-        tec_pictures_colours(&picture[i], &p, t->feature + (size_t)i * (size_t)t->L * (size_t)t->C, t->L, NULL, t->L);
+        tec_pictures_colours(&picture[i], &p, t->feature + (size_t)i * (size_t)t->L * (size_t)t->C, t->grid, NULL,
+                             t->L);
     char *hint = tec_string_format(
         "Features: those of the base model%s, as the three principal components that these have over all images here; "
         "the new model predicts them for the hidden patches.",
@@ -88,8 +94,8 @@ static void show_pair(tec_report_picture *predicted, tec_report_picture *wanted,
         tec_pictures_add_softmax(of_base + (size_t)h * (size_t)t->L, t->L, tau, 1.0 / t->H, share + t->L);
     }
     tec_pictures_range(share, 2 * t->L, &low, &high);
-    tec_pictures_heat(predicted, share, t->L, low, high);
-    tec_pictures_heat(wanted, share + t->L, t->L, low, high);
+    tec_pictures_heat(predicted, share, t->grid, low, high);
+    tec_pictures_heat(wanted, share + t->L, t->grid, low, high);
     free(share);
 }
 

@@ -23,7 +23,7 @@ static tec_status check_given(const tec_settings *s, const tec_feature_spec *spe
         {"eval", "crop_pct", s->eval.crop_pct == 0 || s->eval.crop_pct == spec->crop_pct},
         {"eval", "interpolation",
          s->eval.interpolation == TEC_FILTER_AUTO || s->eval.interpolation == spec->interpolation},
-        {"data", "image_size", s->data.image_size == spec->image_size},
+        {"data", "image_size", tec_size_equal(s->data.image_size, spec->image_size)},
         {"data", "channels", s->data.channels == spec->channels},
         {"data", "max_train", s->data.max_train == 0},
         {"data", "max_val", s->data.max_val == 0},

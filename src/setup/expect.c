@@ -8,12 +8,13 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { BATCH = 8, MOST_IMAGES = 1 << 16 };
+enum { BATCH = 8, MOST_IMAGES = 1 << 16, LONGEST = 1 << 15 };
 
 typedef struct expectation {
     tec_tensor_file *file;
-    int images, B, c, S; /* index of the tensor [B, c, S, S] */
-    int of[2];           /* index of the features by tec_pooling; -1: not there */
+    int images, B, c; /* index of the tensor [B, c, height, width] */
+    tec_size size;
+    int of[2]; /* index of the features by tec_pooling; -1: not there */
 } expectation;
 
 static tec_status open_expectation(expectation *e, const char *path)
@@ -24,17 +25,17 @@ static tec_status open_expectation(expectation *e, const char *path)
         e->of[p] = tec_tensor_file_find(e->file, tec_pooling_name((tec_pooling)p));
     if (e->images < 0 || (e->of[0] < 0 && e->of[1] < 0))
         return tec_fail(TEC_USER_ERROR,
-                        "%s has no tensor `%s`: a file for --expect holds `images` [B, c, S, S] and the features `cls` "
+                        "%s has no tensor `%s`: a file for --expect holds `images` [B, c, H, W] and the features `cls` "
                         "or `mean` [B, D], or both",
                         path, e->images < 0 ? "images" : "cls` or `mean");
     const tec_tensor *t = tec_tensor_file_get(e->file, e->images);
-    if (t->dims != 4 || t->dim[2] != t->dim[3] || t->dim[0] < 1 || t->dim[0] > MOST_IMAGES || t->dim[1] < 1 ||
-        t->dim[1] > TEC_BANDS_MOST || t->dim[2] < 1 || t->dim[2] > MOST_IMAGES)
-        return tec_fail(TEC_USER_ERROR, "%s: `images` is not [B, c, S, S] with square images of 1 to %d channels", path,
+    if (t->dims != 4 || t->dim[0] < 1 || t->dim[0] > MOST_IMAGES || t->dim[1] < 1 || t->dim[1] > TEC_BANDS_MOST ||
+        t->dim[2] < 1 || t->dim[2] > LONGEST || t->dim[3] < 1 || t->dim[3] > LONGEST)
+        return tec_fail(TEC_USER_ERROR, "%s: `images` is not [B, c, H, W], images of 1 to %d channels", path,
                         TEC_BANDS_MOST);
     e->B = (int)t->dim[0];
     e->c = (int)t->dim[1];
-    e->S = (int)t->dim[2];
+    e->size = (tec_size){(int)t->dim[2], (int)t->dim[3]};
     return TEC_OK;
 }
 
@@ -73,7 +74,7 @@ static double worst_error(const real *got, const real *want, int B, int D)
 /* Features [B, D] of all images, a few at a time. */
 static void compute(tec_frozen *frozen, const expectation *e, const real *images, tec_pooling pooling, real *out)
 {
-    size_t D = (size_t)tec_frozen_config(frozen)->width, pixels = (size_t)e->c * (size_t)e->S * (size_t)e->S;
+    size_t D = (size_t)tec_frozen_config(frozen)->width, pixels = (size_t)e->c * tec_size_area(e->size);
     for (int b = 0; b < e->B; b += BATCH)
         tec_frozen_features(frozen, images + (size_t)b * pixels, tec_min_int(e->B - b, BATCH), pooling,
                             out + (size_t)b * D);
@@ -120,7 +121,7 @@ static tec_status open_frozen(tec_import *import, const expectation *e, const ch
     tec_model_config config;
     TEC_TRY(tec_import_check_known(import, TEC_USE_FEATURES));
     TEC_TRY(check_features(e, path, &tec_import_get_facts(import)->config));
-    TEC_TRY(tec_import_resize(import, e->S, &config));
+    TEC_TRY(tec_import_resize(import, e->size, &config));
     TEC_TRY(tec_frozen_create(out, &config, tec_min_int(e->B, BATCH)));
     TEC_TRY(tec_import_read(import, tec_frozen_params(*out), &config));
     tec_frozen_ready(*out);

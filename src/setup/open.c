@@ -169,6 +169,7 @@ tec_status tec_setup_import(const tec_settings *settings, const char *path, tec_
         .norm_eps = settings->base.norm_eps,
         .activation = settings->base.activation,
         .interpolation = settings->base.interpolation,
+        .image_size = settings->base.image_size,
         .architecture = settings->base.architecture,
         .about = settings->base.model,
         .read_images = read_images,
@@ -221,8 +222,8 @@ static tec_status recognise(const tec_settings *settings, const char *path, tec_
                                       "without antialiasing, corners aligned"};
     TEC_TRY(tec_setup_import(settings, path, import));
     const tec_import_facts *facts = tec_import_get_facts(*import);
-    const int size = settings->data.image_size;
-    TEC_TRY(tec_import_resize(*import, size ? size : facts->config.image_size, config));
+    const tec_size size = settings->data.image_size;
+    TEC_TRY(tec_import_resize(*import, size.height ? size : facts->config.image_size, config));
     memcpy(normalisation->mean, facts->mean, sizeof normalisation->mean);
     memcpy(normalisation->std, facts->std, sizeof normalisation->std);
     TEC_TRY(check_numbers(facts, path));
@@ -231,10 +232,10 @@ static tec_status recognise(const tec_settings *settings, const char *path, tec_
     char *line = tec_import_describe(*import);
     tec_log("%s", line);
     free(line);
-    int from = facts->config.image_size / config->patch, to = config->image_size / config->patch;
-    if (from != to)
-        tec_log("%s: position embedding interpolated from %d x %d to %d x %d patches, %s (%s)", path, from, from, to,
-                to, how[facts->interpolation], facts->interpolation_from);
+    const tec_size from = tec_model_grid(&facts->config), to = tec_model_grid(config);
+    if (!tec_size_equal(from, to))
+        tec_log("%s: position embedding interpolated from %d x %d to %d x %d patches, %s (%s)", path, from.height,
+                from.width, to.height, to.width, how[facts->interpolation], facts->interpolation_from);
     return tec_import_check_known(*import, use);
 }
 

@@ -21,15 +21,20 @@ enum {
 
 /* -- images -- */
 
-int tec_viewing_small(const viewing *v)
+tec_size tec_viewing_small(const viewing *v)
 {
-    return tec_min_int(v->images.size, SMALL);
+    const tec_size size = v->images.size;
+    const int longer = tec_max_int(size.height, size.width);
+    if (longer <= SMALL)
+        return size;
+    return (tec_size){tec_max_int(size.height * SMALL / longer, 1), tec_max_int(size.width * SMALL / longer, 1)};
 }
 
 static void add_image(viewing *v, const tec_dataset *set, int64_t sample, tec_report_run *run)
 {
-    const size_t pixels = (size_t)v->images.size * (size_t)v->images.size * (size_t)v->images.channels;
-    const int small = tec_viewing_small(v), label = tec_dataset_label(set, sample);
+    const size_t channels = (size_t)v->images.channels, pixels = tec_size_area(v->images.size) * channels;
+    const tec_size small = tec_viewing_small(v);
+    const int label = tec_dataset_label(set, sample);
     char name[512];
     tec_image image;
     if (tec_dataset_read(set, sample, &image) != TEC_OK) {
@@ -38,7 +43,7 @@ static void add_image(viewing *v, const tec_dataset *set, int64_t sample, tec_re
     }
     tec_view_center(&image, &v->preprocessing, v->images.size, v->square + (size_t)v->images.count * pixels);
     tec_view_center(&image, &v->preprocessing, small,
-                    v->small + (size_t)v->images.count * (size_t)small * (size_t)small * (size_t)v->images.channels);
+                    v->small + (size_t)v->images.count * tec_size_area(small) * channels);
     tec_image_free(&image);
     v->label[v->images.count] = label < 0 ? NULL : tec_string_copy(tec_dataset_class_name(set, label));
     v->sample[v->images.count] = sample;
@@ -73,10 +78,8 @@ static tec_status read_images(viewing *v, bool given, int most, tec_report_run *
     int count = (int)tec_min_int64(most, size);
     v->images.size = config->image_size;
     v->images.channels = config->channels;
-    v->square = tec_allocate((size_t)count * (size_t)config->image_size * (size_t)config->image_size *
-                             (size_t)config->channels);
-    v->small = tec_allocate((size_t)count * (size_t)tec_viewing_small(v) * (size_t)tec_viewing_small(v) *
-                            (size_t)config->channels);
+    v->square = tec_allocate((size_t)count * tec_model_pixels(config));
+    v->small = tec_allocate((size_t)count * tec_size_area(tec_viewing_small(v)) * (size_t)config->channels);
     v->name = tec_allocate_zeroed((size_t)count, sizeof *v->name);
     v->label = tec_allocate_zeroed((size_t)count, sizeof *v->label);
     v->sample = tec_allocate_zeroed((size_t)count, sizeof *v->sample);

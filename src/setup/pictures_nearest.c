@@ -169,13 +169,13 @@ static void show_nearest(const candidates *c, int k, tec_report_run *run)
 tec_status tec_viewing_nearest(const viewing *v, int among, tec_report_run *run)
 {
     const tec_model_config *config = tec_frozen_config(v->frozen);
-    const size_t S = (size_t)v->images.size, T = (size_t)tec_viewing_small(v), channels = (size_t)v->images.channels;
+    const size_t channels = (size_t)v->images.channels;
     candidates c = {.v = v,
                     .pooling = config->variant.no_class_token ? TEC_POOL_MEAN : TEC_POOL_CLASS,
                     .same_set = tec_file_same(v->settings.data.train, v->from),
                     .width = config->width,
-                    .pixels = S * S * channels,
-                    .small = T * T * channels};
+                    .pixels = tec_size_area(v->images.size) * channels,
+                    .small = tec_size_area(tec_viewing_small(v)) * channels};
     tec_settings settings = v->settings;
     settings.data.labels = (char *)(uintptr_t)v->labels;
     if (!settings.data.train[0]) /* the run had its images from the target store */

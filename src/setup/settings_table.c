@@ -53,8 +53,9 @@ const tec_setting tec_settings_table[] = {
     {AT(data, exif_orientation), CHOICE("ignore|apply", "ignore"),
      .help = "ignore: images are taken as they are stored, as torchvision does; apply: they are turned upright "
              "by the orientation in their EXIF data"},
-    {AT(data, image_size), INT(1, 4096, "224"),
-     .help = "side of the square that the model sees, in pixels"},
+    {AT(data, image_size), LIST(TEC_SETTING_INTS, 2, 1, 4096, "224"), .one_for_all = true,
+     .help = "side of the square that the model sees, in pixels, or height and width of a rectangle ([192, 256]), each a multiple "
+             "of model.patch"},
     {AT(data, channels), INT(1, TEC_BANDS_MOST, "3"),
      .help = "1 (grey), 3 (RGB), or as many bands as images have or data.bands chooses"},
     {AT(data, bands), TEXT(""), .listed = true,
@@ -122,6 +123,9 @@ const tec_setting tec_settings_table[] = {
      .help = "how its position embeddings become those of another image size: bicubic with antialiasing (timm, DINOv2 "
              "with registers), plain bicubic (Hugging Face, MAE), with DINO's offset of 0.1, or with the corners "
              "aligned (torchvision); auto: as the family's own code"},
+    {AT(base, image_size), LIST(TEC_SETTING_INTS, 2, 0, 4096, "0"), .one_for_all = true,
+     .help = "size of the images that its position embeddings were made for (height, width); 0: as its file or a config.json "
+             "beside it says, else a square; asked for where the positions do not form one"},
     {AT(base, norm_eps), NUMBER(0, 1, "0"), BELOW,
      .help = "eps of its layer norms; 0: as its file says, or as known for its family"},
     {AT(base, mean), PER_CHANNEL(-1000, 1000, "0"),
@@ -291,10 +295,11 @@ const tec_setting tec_settings_table[] = {
     {AT(eval, resize), CHOICE(TEC_RESIZE_WORDS, "auto"),
      .help = "how an image is resized to image_size / crop_pct before its central square is evaluated: shorter: its shorter "
              "side; squash: both sides; whole: as shorter, but an image that has data.image_size already is used as it is; "
+             "of a rectangle, shorter resizes it to cover both sides, as timm's ResizeKeepRatio; "
              "auto: as a sidecar of the model says, else shorter, as MAE does (IDX: whole)"},
     {AT(eval, crop_pct), NUMBER(0, 1, "0"),
      .help = "share of the resized image that is evaluated; 0: as a sidecar of the model says, else MAE's: "
-             "0.875 up to 224 pixels, 1 above"},
+             "0.875 where no side is above 224 pixels, else 1"},
     {AT(eval, interpolation), CHOICE(TEC_FILTER_WORDS, "auto"),
      .help = "filter of that resizing; auto: as a sidecar of the model says, else bicubic"},
     {AT(eval, features), TEXT(""),

@@ -15,7 +15,7 @@ typedef struct viewing {
     tec_normalisation normalisation;
     tec_preprocessing preprocessing;
     tec_report_images images;
-    uint8_t *square, *small; /* small: [images.count, T, T, c], T = tec_viewing_small */
+    uint8_t *square, *small; /* small: [images.count, h, w, c], h x w = tec_viewing_small */
     char **name, **label;    /* [images.count] label: name of the class; NULL: not known */
     int **shuffle;
     const char *from; /* where the images are; borrowed */
@@ -23,8 +23,8 @@ typedef struct viewing {
     int64_t *sample; /* [images.count] their numbers in that set */
 } viewing;
 
-/* Side of a picture that need not be large. */
-int tec_viewing_small(const viewing *v);
+/* Size of a picture that need not be large. */
+tec_size tec_viewing_small(const viewing *v);
 
 /* Adds the nearest of `among` images of the run's data.train to the pictures that are open. TEC_USER_ERROR: its images are
  * not at hand. */

@@ -2,6 +2,7 @@
  * 53. */
 #include "store_parts.h"
 
+#include "tec/json.h"
 #include "tec/memory.h"
 #include "tec/text.h"
 
@@ -35,6 +36,8 @@ static json_t *member_to_json(const tec_h5_field *field, const void *member)
         return reals(member, field->count);
     case TEC_H5_INT64:
         return json_integer(*(const int64_t *)member);
+    case TEC_H5_SIZE:
+        return tec_json_size(*(const tec_size *)member);
     case TEC_H5_INT:
         break;
     }
@@ -106,6 +109,18 @@ static bool from_reals(const json_t *json, int count, double *out)
     return true;
 }
 
+/* A square has one number, its side. */
+static bool from_size(const json_t *json, const spec_field *field, tec_size *out)
+{
+    const bool pair = json_is_array(json) && json_array_size(json) == 2;
+    int64_t height, width;
+    if (!whole(pair ? json_array_get(json, 0) : json, field->min, field->max, &height) ||
+        !whole(pair ? json_array_get(json, 1) : json, field->min, field->max, &width))
+        return false;
+    *out = (tec_size){(int)height, (int)width};
+    return true;
+}
+
 static bool member_from_json(const json_t *json, const spec_field *field, int count, void *member)
 {
     int64_t value;
@@ -119,6 +134,8 @@ static bool member_from_json(const json_t *json, const spec_field *field, int co
         return from_reals(json, count, member);
     case TEC_H5_INT64:
         return whole(json, field->min, field->max, member);
+    case TEC_H5_SIZE:
+        return from_size(json, field, member);
     case TEC_H5_INT:
         break;
     }

@@ -19,7 +19,8 @@ store_layout tec_store_layout_of(const tec_store_spec *spec)
         [TEC_TARGET_FLOAT16] = ELEMENT_F16,
         [TEC_TARGET_INT8] = ELEMENT_I8,
     };
-    int64_t L = spec->patches, C = spec->width, S = spec->image_size, Q = 1 + spec->topk, H = spec->heads;
+    int64_t L = spec->patches, C = spec->width, Q = 1 + spec->topk, H = spec->heads;
+    int64_t height = spec->image_size.height, width = spec->image_size.width;
     bool int8 = spec->type == TEC_TARGET_INT8;
     store_element feature = features[spec->type], attention = int8 ? ELEMENT_I8 : ELEMENT_F16;
     /* A part with a dimension of 0 is not there. */
@@ -31,7 +32,7 @@ store_layout tec_store_layout_of(const tec_store_spec *spec)
         [PART_TOPK] = {"topk", ELEMENT_U16, .dims = 1, .dim = {spec->topk}},
         [PART_VIEW] = {"view", ELEMENT_I32, .dims = 1, .dim = {5}},
         [PART_SAMPLE] = {"sample", ELEMENT_I64, .dims = 0},
-        [PART_IMAGE] = {"image", ELEMENT_U8, .dims = 3, .dim = {spec->images ? S : 0, S, spec->channels}},
+        [PART_IMAGE] = {"image", ELEMENT_U8, .dims = 3, .dim = {spec->images ? height : 0, width, spec->channels}},
         [PART_CRC] = {"crc32c", ELEMENT_U32, .dims = 0},
     };
     store_layout layout = {.buffer = 0};

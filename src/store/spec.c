@@ -27,7 +27,7 @@ const spec_field tec_store_spec_fields[] = {
     {UINT64(dataset), DECIDED_BY("data.train")},
     {INTEGER(samples, TEC_H5_INT64, 1, INT64_C(1) << 40), DECIDED_BY("data.train")},
     {INTEGER(views, TEC_H5_INT, 1, 65536), DECIDED_BY("targets.views")},
-    {INTEGER(image_size, TEC_H5_INT, 1, 32768), DECIDED_BY("data.image_size")},
+    {FIELD(image_size, TEC_H5_SIZE, 1), .min = 1, .max = 32768, DECIDED_BY("data.image_size")},
     {INTEGER(channels, TEC_H5_INT, 1, TEC_BANDS_MOST), DECIDED_BY("data.channels")},
     {INTEGER(patch, TEC_H5_INT, 1, 32768), DECIDED_BY("base.model")},
     {INTEGER(patches, TEC_H5_INT, 1, 65535), DECIDED_BY("base.model")},

@@ -47,7 +47,7 @@ tec_status tec_target_maker_open(target_maker *m, const tec_targets_job *job, co
                                  tec_feed_next *next, void *order)
 {
     size_t batch = (size_t)job->batch, K = (size_t)spec->topk;
-    size_t pixels = (size_t)spec->channels * (size_t)spec->image_size * (size_t)spec->image_size;
+    size_t pixels = (size_t)spec->channels * tec_size_area(spec->image_size);
     *m = (target_maker){.job = job, .spec = *spec};
     m->row = tec_allocate_zeroed(batch, sizeof *m->row);
     m->images = tec_allocate(batch * pixels * sizeof *m->images);

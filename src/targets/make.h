@@ -12,7 +12,7 @@ typedef struct target_maker {
     tec_store_row *row;  /* [batch] rows of the last tec_target_maker_take */
 
     tec_feed *feed;
-    real *images;              /* [batch, c, S, S] that could be decoded */
+    real *images;              /* [batch, c, H, W] that could be decoded */
     real *feature, *attention; /* [batch, L, C] and [batch, 1 + K, H, L] */
     int *topk;                 /* [batch, K] */
     float *single;             /* feature and attention of all rows, as stored */

@@ -127,6 +127,11 @@ static bool attention_agrees(verifying *v, const tec_store_row *made)
     return true;
 }
 
+static size_t pixels_of(const tec_store_spec *spec)
+{
+    return (size_t)spec->channels * tec_size_area(spec->image_size);
+}
+
 /* What differs, in words; NULL: nothing. */
 static const char *difference(verifying *v, const tec_store_row *made)
 {
@@ -136,9 +141,7 @@ static const char *difference(verifying *v, const tec_store_row *made)
         return "whether the image can be decoded";
     if (memcmp(&is->view, &made->view, sizeof is->view) != 0)
         return "the crop";
-    if (v->spec.images &&
-        memcmp(is->image, made->image,
-               (size_t)v->spec.image_size * (size_t)v->spec.image_size * (size_t)v->spec.channels) != 0)
+    if (v->spec.images && memcmp(is->image, made->image, pixels_of(&v->spec)) != 0)
         return "the image";
     if (!close_enough(square_distance(is->feature, made->feature, features), square_sum(made->feature, features),
                       feature_rounding(v, made->feature), &v->worst[0]))
@@ -239,11 +242,11 @@ static void print_result(verifying *v)
 static void allocate_row(verifying *v)
 {
     const tec_store_spec *s = &v->spec;
-    size_t L = (size_t)s->patches, side = (size_t)s->image_size;
+    size_t L = (size_t)s->patches;
     v->stored.feature = tec_allocate(L * (size_t)s->width * sizeof(float));
     v->stored.attention = tec_allocate((size_t)(1 + s->topk) * (size_t)s->heads * L * sizeof(float));
     v->stored.topk = tec_allocate((size_t)s->topk * sizeof(int32_t));
-    v->stored.image = s->images ? tec_allocate(side * side * (size_t)s->channels) : NULL;
+    v->stored.image = s->images ? tec_allocate(pixels_of(s)) : NULL;
 }
 
 tec_status tec_targets_verify(const tec_targets_job *job, tec_store *store, int samples)

@@ -123,7 +123,7 @@ class Vit:
             old, new = self.size // self.patch, size // self.patch
             head, grid = self.w["pos"][:, :self.placed], self.w["pos"][:, self.placed:]
             grid = grid.reshape(1, old, old, D).permute(0, 3, 1, 2)
-            grid = interpolate(self.how, grid, old, new)
+            grid = interpolate(self.how, grid, (old, old), (new, new))
             pos = torch.cat([head, grid.permute(0, 2, 3, 1).reshape(1, new * new, D)], 1).double()
         x = F.conv2d(images.double(), w["patch.weight"], w.get("patch.bias"), stride=self.patch).flatten(2).transpose(1, 2)
         B = len(x)

@@ -200,20 +200,26 @@ FILTERS = {"bilinear": Image.BILINEAR, "lanczos": Image.LANCZOS}
 
 
 def center(image, size, kind, percent):
-    """torchvision's Resize and CenterCrop: as the public MAE evaluates (center), or as timm and Hugging Face do."""
-    if kind == "whole" and image.size == (size, size):
+    """torchvision's Resize and CenterCrop: as the public MAE evaluates (center), or as timm and Hugging Face do. size: rows
+    and columns; of two different ones timm's ResizeKeepRatio, which covers both."""
+    rows, columns = size
+    if kind == "whole" and image.size == (columns, rows):
         return image
-    to = int(size / (percent / 100)) if percent else int(size / (224 / 256)) if size <= 224 else size
+    pct = percent / 100 if percent else 224 / 256 if max(size) <= 224 else 1
+    to_rows, to_columns = int(rows / pct), int(columns / pct)
     width, height = image.size
     if kind == "squash":
-        width, height = to, to
+        width, height = to_columns, to_rows
+    elif to_rows != to_columns:
+        ratio = min(height / to_rows, width / to_columns)
+        width, height = round(width / ratio), round(height / ratio)
     elif width <= height:
-        width, height = to, int(to * height / width)
+        width, height = to_columns, int(to_rows * height / width)
     else:
-        width, height = int(to * width / height), to
-    top, left = int(round((height - size) / 2)), int(round((width - size) / 2))
+        width, height = int(to_columns * width / height), to_rows
+    top, left = int(round((height - rows) / 2)), int(round((width - columns) / 2))
     image = image.resize((width, height), FILTERS.get(kind, Image.BICUBIC))
-    return image.crop((left, top, left + size, top + size))
+    return image.crop((left, top, left + columns, top + rows))
 
 
 def make_resize():
@@ -228,7 +234,8 @@ def make_resize():
              ("source.ppm", 11, 13, 5, 48, 7, 7, 1), ("source.ppm", 2, 2, 40, 50, 19, 71, 0),
              ("source.pgm", 0, 0, 28, 28, 28, 28, 1), ("source.pgm", 4, 6, 15, 19, 28, 28, 0),
              ("source.pgm", 9, 1, 19, 14, 28, 28, 1), ("source.pgm", 0, 0, 28, 28, 96, 96, 0),
-             ("sharp.pgm", 0, 0, 64, 33, 20, 20, 0), ("sharp.pgm", 1, 1, 50, 30, 50, 33, 0)]
+             ("sharp.pgm", 0, 0, 64, 33, 20, 20, 0), ("sharp.pgm", 1, 1, 50, 30, 50, 33, 0),
+             ("source.ppm", 4, 9, 30, 44, 24, 40, 1), ("source.pgm", 2, 3, 20, 11, 40, 8, 1)]
     with open("resize/cases.txt", "w") as cases:
         for i, (source, top, left, height, width, rows, columns, flip) in enumerate(crops):
             result = sources[source].crop((left, top, left + width, top + height))
@@ -242,10 +249,15 @@ def make_resize():
                  ("source.pgm", 28, "center", 0), ("source.pgm", 24, "whole", 0), ("source.ppm", 40, "center", 90),
                  ("source.ppm", 32, "center", 100), ("source.ppm", 32, "squash", 100), ("source.ppm", 40, "squash", 95),
                  ("source.ppm", 32, "bilinear", 90), ("source.pgm", 40, "bilinear", 0), ("source.ppm", 20, "lanczos", 0)]
+        rectangles = [("source.ppm", (24, 40), "center", 0), ("source.ppm", (40, 24), "center", 90),
+                      ("source.ppm", (47, 61), "whole", 0), ("source.ppm", (16, 48), "whole", 0),
+                      ("source.ppm", (24, 40), "squash", 95), ("sharp.pgm", (31, 64), "center", 100),
+                      ("source.pgm", (23, 24), "bilinear", 0), ("sharp.pgm", (300, 100), "center", 0)]
+        views = [(source, (size, size), kind, percent) for source, size, kind, percent in views] + rectangles
         for i, (source, size, kind, percent) in enumerate(views):
             name = f"center{i}{os.path.splitext(source)[1]}"
             center(sources[source], size, kind, percent).save("resize/" + name)
-            print(name, source, kind, percent, 0, 0, 0, size, size, 0, file=cases)
+            print(name, source, kind, percent, 0, 0, 0, *size, 0, file=cases)
 
 
 if __name__ == "__main__":

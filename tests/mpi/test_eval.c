@@ -132,8 +132,9 @@ static tec_dataset *open_images(const tec_comm *comm)
 /* The same bits on whichever rank; every image once. */
 static int check_features(const tec_comm *comm, const tec_comm *alone)
 {
-    const tec_model_config config = {TEC_MODEL_VIT, SIDE, 2, 1, .width = 24, .depth = 2, .heads = 3, .mlp_ratio = 4};
-    const tec_features_settings settings = {.image_size = SIDE,
+    const tec_model_config config = {TEC_MODEL_VIT, {SIDE, SIDE}, 2,          1,
+                                     .width = 24,   .depth = 2,   .heads = 3, .mlp_ratio = 4};
+    const tec_features_settings settings = {.image_size = {SIDE, SIDE},
                                             .channels = 1,
                                             .normalisation = {.std = {1}},
                                             .reading = {.workers = 2, .prefetch = 2},

@@ -27,7 +27,7 @@ static tec_dataset *set;
 static tec_store *store;
 
 static const tec_model_config config = {.kind = TEC_MODEL_TEC,
-                                        .image_size = SIZE,
+                                        .image_size = {SIZE, SIZE},
                                         .patch = 4,
                                         .channels = 1,
                                         .width = 24,
@@ -67,7 +67,7 @@ static int open_inputs(void **state)
                            .topk = TOPK,
                            .last_layers = 2,
                            .type = TEC_TARGET_FLOAT32,
-                           .image_size = SIZE,
+                           .image_size = {SIZE, SIZE},
                            .patch = 4,
                            .channels = 1,
                            .shard_rows = SAMPLES * VIEWS};
@@ -116,7 +116,7 @@ static plan plan_of(int batch, int masks, int micro_batch)
 static tec_task task_of(const tec_model_config *model, const plan *p, tec_store *targets)
 {
     const tec_pretraining pretraining = {.model = *model,
-                                         .view = {.size = SIZE,
+                                         .view = {.size = {SIZE, SIZE},
                                                   .channels = 1,
                                                   .normalisation = {.mean = {0.5}, .std = {0.5}},
                                                   .crop = {.scale = {0.2, 1}, .ratio = {0.75, 4.0 / 3}, .flip = true},

@@ -25,7 +25,7 @@ static tec_dataset *set;
 static tec_model *model;
 
 static const tec_model_config config = {.kind = TEC_MODEL_CLASSIFIER,
-                                        .image_size = SIZE,
+                                        .image_size = {SIZE, SIZE},
                                         .patch = 4,
                                         .channels = 1,
                                         .width = 8,
@@ -91,7 +91,7 @@ static tec_validation validate(const tec_comm *on, int batch, tec_validation_sto
     tec_skipped skipped = {0};
     const tec_validation_settings settings = {.set = set,
                                               .view = {.policy = TEC_VIEW_CENTER,
-                                                       .size = SIZE,
+                                                       .size = {SIZE, SIZE},
                                                        .channels = 1,
                                                        .normalisation = {.mean = {0.5}, .std = {0.25}}},
                                               .reading = {.workers = 2, .prefetch = 1},

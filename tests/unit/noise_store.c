@@ -23,7 +23,7 @@ static int logits(const tec_store_spec *spec)
 
 static int pixels(const tec_store_spec *spec)
 {
-    return spec->image_size * spec->image_size * spec->channels;
+    return (int)tec_size_area(spec->image_size) * spec->channels;
 }
 
 void noise_store_row(const tec_store_spec *spec, int64_t row, tec_store_row *out)

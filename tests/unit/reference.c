@@ -119,7 +119,8 @@ double *reference_block(const tec_params *params, const char *name, const double
 double *reference_tokens(const tec_params *params, const tec_model_config *c, const double *class_row,
                          const real *image, const int *keep, int n)
 {
-    int D = c->width, S = c->image_size, p = c->patch, pixels = c->channels * p * p, at = 0;
+    int D = c->width, H = c->image_size.height, W = c->image_size.width, p = c->patch, pixels = c->channels * p * p,
+        at = 0;
     const real *position = reference_tensor(params, "pos_embed");
     double *patch = doubles(n * pixels), *x = doubles((1 + n) * D);
     for (int i = 0; i < n; i++)
@@ -127,7 +128,7 @@ double *reference_tokens(const tec_params *params, const tec_model_config *c, co
             for (int row = 0; row < p; row++)
                 for (int column = 0; column < p; column++)
                     patch[at++] =
-                        image[(channel * S + keep[i] / (S / p) * p + row) * S + keep[i] % (S / p) * p + column];
+                        image[(channel * H + keep[i] / (W / p) * p + row) * W + keep[i] % (W / p) * p + column];
     double *embedded = reference_linear(params, "patch_embed.proj", patch, n, pixels);
     for (int d = 0; d < D; d++) {
         x[d] = class_row[d] + position[d];
@@ -239,14 +240,14 @@ static double attention_loss(const tec_model_config *c, const double *qk, const 
 
 static double *pixels(const tec_model_config *c, const real *image)
 {
-    int S = c->image_size, p = c->patch, grid = S / p, n = p * p * c->channels;
-    double *out = doubles(grid * grid * n);
-    for (int y = 0; y < S; y++)
-        for (int x = 0; x < S; x++)
+    int H = c->image_size.height, W = c->image_size.width, p = c->patch, L = H / p * (W / p), n = p * p * c->channels;
+    double *out = doubles(L * n);
+    for (int y = 0; y < H; y++)
+        for (int x = 0; x < W; x++)
             for (int channel = 0; channel < c->channels; channel++)
-                out[(y / p * grid + x / p) * n + (y % p * p + x % p) * c->channels + channel] =
-                    image[(channel * S + y) * S + x];
-    for (int l = 0; l < grid * grid && c->norm_pix; l++) {
+                out[(y / p * (W / p) + x / p) * n + (y % p * p + x % p) * c->channels + channel] =
+                    image[(channel * H + y) * W + x];
+    for (int l = 0; l < L && c->norm_pix; l++) {
         double mean = 0, variance = 0;
         for (int i = 0; i < n; i++)
             mean += out[l * n + i] / n;

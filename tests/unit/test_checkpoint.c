@@ -76,7 +76,8 @@ static int make_all(void **state)
     snprintf(path, sizeof path, "%s/model.h5", dir);
     register_tensors(&params);
     fill(params.weight, params.total, 1);
-    config = (tec_model_config){TEC_MODEL_TEC, 16, 4, 3, 12, 1, 3, 4.5, 8, 1, 2, false, 1, 24, 6, 1.8, true, 0, {0}};
+    config =
+        (tec_model_config){TEC_MODEL_TEC, {16, 16}, 4, 3, 12, 1, 3, 4.5, 8, 1, 2, false, 1, 24, 6, 1.8, true, 0, {0}};
     for (int i = 0; i < 2; i++) {
         moment[i] = tec_allocate_zeroed(params.trained, sizeof(real));
         fill(moment[i], params.trained, 2 + (uint64_t)i);
@@ -202,7 +203,7 @@ static void test_other_kinds(void **state)
     (void)state;
     tec_model_config got;
     tec_model_config mae = {.kind = TEC_MODEL_MAE,
-                            .image_size = 16,
+                            .image_size = {16, 16},
                             .patch = 4,
                             .channels = 3,
                             .width = 12,
@@ -214,7 +215,7 @@ static void test_other_kinds(void **state)
                             .decoder_heads = 2,
                             .norm_pix = true};
     tec_model_config vit = {.kind = TEC_MODEL_VIT,
-                            .image_size = 16,
+                            .image_size = {16, 16},
                             .patch = 4,
                             .channels = 3,
                             .width = 12,

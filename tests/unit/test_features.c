@@ -106,7 +106,7 @@ static int tear_down(void **state)
 
 static tec_features_settings settings_for(int side, int batch)
 {
-    return (tec_features_settings){.image_size = side,
+    return (tec_features_settings){.image_size = {side, side},
                                    .channels = 1,
                                    .normalisation = {.mean = {0.25}, .std = {0.5}},
                                    .preprocessing = {.resize = TEC_RESIZE_WHOLE},
@@ -150,7 +150,7 @@ static void test_pixels(void **state)
 }
 
 static const tec_model_config tiny = {.kind = TEC_MODEL_VIT,
-                                      .image_size = SIDE,
+                                      .image_size = {SIDE, SIDE},
                                       .patch = 4,
                                       .channels = 1,
                                       .width = 16,
@@ -253,7 +253,7 @@ static void test_lock(void **state)
     tec_dataset *set = open_set("a-images-idx3-ubyte");
     const tec_features_job job = {.path = out, .settings = settings_for(SIDE, 4), .set = set};
     const tec_feature_spec spec = {
-        .images = IMAGES, .batch = 4, .width = 2, .layer = 1, .image_size = SIDE, .channels = 1};
+        .images = IMAGES, .batch = 4, .width = 2, .layer = 1, .image_size = {SIDE, SIDE}, .channels = 1};
     features_begun first, second;
     ending = 1;
     assert_int_equal(tec_features_begin(&job, &spec, 1, &first), TEC_OK);

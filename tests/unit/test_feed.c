@@ -78,7 +78,7 @@ static tec_feed_settings settings_of(order *o)
 {
     return (tec_feed_settings){
         .view = {.policy = TEC_VIEW_RANDOM,
-                 .size = SIZE,
+                 .size = {SIZE, SIZE},
                  .channels = 1,
                  .normalisation = {.mean = {0.4}, .std = {0.3}},
                  .crop = {.scale = {0.2, 1}, .ratio = {0.75, 4.0 / 3}, .flip = true},
@@ -97,10 +97,10 @@ static void expect_image(const tec_feed_item *item, const tec_view *view)
     uint8_t square[PIXELS];
     real want[PIXELS];
     assert_int_equal(tec_dataset_read(set, item->sample, &image), TEC_OK);
-    assert_int_equal(view ? tec_view_render(&image, view, SIZE, square)
-                          : tec_view_center(&image, &(tec_preprocessing){0}, SIZE, square),
+    assert_int_equal(view ? tec_view_render(&image, view, tec_size_square(SIZE), square)
+                          : tec_view_center(&image, &(tec_preprocessing){0}, tec_size_square(SIZE), square),
                      TEC_OK);
-    tec_pixels_normalize(square, SIZE, 1, (double[]){0.4}, (double[]){0.3}, want);
+    tec_pixels_normalize(square, tec_size_square(SIZE), 1, (double[]){0.4}, (double[]){0.3}, want);
     assert_memory_equal(item->image, want, sizeof want);
     if (item->square)
         assert_memory_equal(item->square, square, sizeof square);

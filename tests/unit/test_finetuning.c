@@ -21,7 +21,7 @@ static char directory[256];
 static tec_dataset *set;
 
 static const tec_finetuning plain = {.model = {.kind = TEC_MODEL_CLASSIFIER,
-                                               .image_size = SIZE,
+                                               .image_size = {SIZE, SIZE},
                                                .patch = 4,
                                                .channels = 1,
                                                .width = 8,
@@ -29,7 +29,7 @@ static const tec_finetuning plain = {.model = {.kind = TEC_MODEL_CLASSIFIER,
                                                .heads = 2,
                                                .mlp_ratio = 2,
                                                .classes = CLASSES},
-                                     .view = {.size = SIZE, .channels = 1, .seed = 7},
+                                     .view = {.size = {SIZE, SIZE}, .channels = 1, .seed = 7},
                                      .smoothing = 0.3};
 
 static void write_in_folder(const char *name, const uint8_t *data, size_t bytes)

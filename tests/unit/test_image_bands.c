@@ -368,7 +368,7 @@ static void test_resize(void **state)
         for (int flip = 0; flip < 2; flip++) {
             tec_view view = views[i].view;
             view.flip = flip;
-            assert_int_equal(tec_view_render(&image, &view, size, out), TEC_OK);
+            assert_int_equal(tec_view_render(&image, &view, tec_size_square(size), out), TEC_OK);
             for (int p = 0; p < size * size * 5; p++) {
                 const int row = p / (size * 5), column = p / 5 % size, c = p % 5;
                 const int from = (row * size + (flip ? size - 1 - column : column)) * 5 + c;
@@ -391,8 +391,8 @@ static void test_center(void **state)
     float small[4 * 4 * 3], part[2 * 2 * 3];
     tec_image image;
     assert_int_equal(decode(&image, "rgb.png", 3, &unit), TEC_OK);
-    assert_int_equal(tec_view_center(&image, &squash, 4, small), TEC_OK);
-    assert_int_equal(tec_view_center(&image, &larger, 2, part), TEC_OK);
+    assert_int_equal(tec_view_center(&image, &squash, tec_size_square(4), small), TEC_OK);
+    assert_int_equal(tec_view_center(&image, &larger, tec_size_square(2), part), TEC_OK);
     for (int i = 0; i < 2 * 2 * 3; i++)
         assert_float_equal(part[i], small[((1 + i / 6) * 4 + 1 + i / 3 % 2) * 3 + i % 3], 0);
     tec_image_free(&image);
@@ -412,9 +412,9 @@ static void test_normalize(void **state)
     }
     for (int bytes = 0; bytes < 2; bytes++) {
         if (bytes)
-            tec_pixels_normalize(pixels, SIZE, CHANNELS, mean, std, out);
+            tec_pixels_normalize(pixels, tec_size_square(SIZE), CHANNELS, mean, std, out);
         else
-            tec_values_normalize(values, SIZE, CHANNELS, mean, std, out);
+            tec_values_normalize(values, tec_size_square(SIZE), CHANNELS, mean, std, out);
         for (int c = 0; c < CHANNELS; c++)
             for (int i = 0; i < SIZE * SIZE; i++)
                 assert_true(fabs((double)out[c * SIZE * SIZE + i] -

@@ -124,7 +124,8 @@ static bool dropped(const file_plan *plan, const char *name)
 
 static void write_file(const file_plan *plan)
 {
-    tec_model_config c = {.kind = TEC_MODEL_VIT, .image_size = 8, .patch = 4, .channels = 3, .depth = 2, .heads = 1};
+    tec_model_config c = {
+        .kind = TEC_MODEL_VIT, .image_size = {8, 8}, .patch = 4, .channels = 3, .depth = 2, .heads = 1};
     tec_params params = {0};
     tec_tensor_out tensor[MOST];
     int count = 0;
@@ -192,7 +193,7 @@ static void test_wrappers(void **state)
         assert_int_equal(facts->config.depth, 2);
         assert_int_equal(facts->config.heads, 1);
         assert_int_equal(facts->config.patch, 4);
-        assert_int_equal(facts->config.image_size, 8);
+        assert_true(tec_size_equal(facts->config.image_size, tec_size_square(8)));
         assert_int_equal(tec_model_hidden(&facts->config), 128);
         assert_int_equal(facts->unused, 0);
         tec_import_close(import);
@@ -339,7 +340,7 @@ static void remove_beside(const char *name)
 static void write_run(const char *file, const char *yaml, double mlp_ratio, double said)
 {
     tec_model_config config = {
-        .image_size = 8, .patch = 4, .channels = 3, .width = 8, .depth = 1, .heads = 2, .mlp_ratio = mlp_ratio};
+        .image_size = {8, 8}, .patch = 4, .channels = 3, .width = 8, .depth = 1, .heads = 2, .mlp_ratio = mlp_ratio};
     const tec_run_state run = {.step = 1, .ranks = 1, .threads = 1, .batch = 1};
     tec_frozen *frozen;
     assert_int_equal(tec_frozen_create(&frozen, &config, 1), TEC_OK);
@@ -628,6 +629,48 @@ static void test_entries(void **state)
     remove_beside("config.json");
 }
 
+/* Six patches are no square: what says of which images they are, and what does not fit. */
+static void test_rectangles(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *config, *metadata[3];
+        tec_size given;
+        tec_size want; /* 0: refused */
+        const char *said;
+    } cases[] = {
+        {"{}", {NULL}, {0, 0}, {0, 0}, "give base.image_size=H,W"},
+        {"{\"image_size\": 8}", {NULL}, {0, 0}, {0, 0}, "give base.image_size=H,W"},
+        {"{\"image_size\": [8, 16]}", {NULL}, {0, 0}, {0, 0}, "give base.image_size=H,W"},
+        {"{\"image_size\": [8, 12]}",
+         {NULL},
+         {0, 0},
+         {8, 12},
+         "8 x 12 x 3 pixels (height x width x channels: config.json)"},
+        {"{\"model_args\": {\"img_size\": [12, 8]}}", {NULL}, {0, 0}, {12, 8}, "channels: config.json)"},
+        {"{\"pretrained_cfg\": {\"input_size\": [3, 4, 24]}}", {NULL}, {0, 0}, {4, 24}, "channels: config.json)"},
+        {"{\"image_size\": [8, 12]}", {"tec_image_size", "12,8"}, {0, 0}, {12, 8}, "channels: the file's metadata)"},
+        {"{\"image_size\": [8, 12]}", {NULL}, {12, 8}, {12, 8}, "channels: base.image_size)"},
+        {"{\"image_size\": [8, 12]}", {NULL}, {8, 8}, {0, 0}, "images of 8 x 8 pixels (base.image_size) do not have"},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        tec_import *import = NULL;
+        const tec_import_options options = {.heads = 4, .image_size = cases[i].given};
+        write_file(&(file_plan){.tokens = 7, .metadata = cases[i].metadata[0] ? cases[i].metadata : NULL});
+        write_beside("config.json", cases[i].config);
+        tec_status status = tec_import_open(&import, path, &options);
+        assert_int_equal(status, cases[i].want.width ? TEC_OK : TEC_USER_ERROR);
+        char *line = status == TEC_OK ? tec_import_describe(import) : tec_string_copy(tec_error_message());
+        if (!strstr(line, cases[i].said))
+            fail_msg("case %d: wanted %s in: %s", (int)i, cases[i].said, line);
+        if (status == TEC_OK)
+            assert_true(tec_size_equal(tec_import_get_facts(import)->config.image_size, cases[i].want));
+        free(line);
+        tec_import_close(import);
+    }
+    remove_beside("config.json");
+}
+
 static void link_as(const char *target, const char *name)
 {
     char *file = tec_path_join(dir, name);
@@ -800,12 +843,22 @@ static void test_resize(void **state)
     tec_model_config config;
     write_file(&(file_plan){.width = 64});
     tec_import *import = open_file(&nothing);
-    assert_int_equal(tec_import_resize(import, 20, &config), TEC_OK);
-    assert_int_equal(config.image_size, 20);
-    assert_int_equal(tec_import_resize(import, 23, &config), TEC_USER_ERROR);
+    assert_int_equal(tec_import_resize(import, tec_size_square(20), &config), TEC_OK);
+    assert_true(tec_size_equal(config.image_size, tec_size_square(20)));
+    assert_int_equal(tec_import_resize(import, tec_size_square(23), &config), TEC_USER_ERROR);
     assert_non_null(strstr(tec_error_message(), "4 x 4 pixels, which do not divide images of 23 x 23"));
     assert_non_null(strstr(tec_error_message(), "20 would do"));
-    assert_int_equal(tec_import_resize(import, 4, &config), TEC_USER_ERROR);
+    assert_int_equal(tec_import_resize(import, tec_size_square(4), &config), TEC_USER_ERROR);
+    assert_int_equal(tec_import_resize(import, (tec_size){4, 20}, &config), TEC_OK);
+    assert_int_equal(tec_model_patches(&config), 5);
+    assert_int_equal(tec_import_resize(import, (tec_size){20, 23}, &config), TEC_USER_ERROR);
+    assert_non_null(
+        strstr(tec_error_message(), "do not divide the width of images of 20 x 23 (height x width) pixels"));
+    assert_non_null(strstr(tec_error_message(), "(data.image_size): 20 would do"));
+    assert_int_equal(tec_import_resize(import, (tec_size){21, 24}, &config), TEC_USER_ERROR);
+    assert_non_null(strstr(tec_error_message(),
+                           "the height of images of 21 x 24 (height x width) pixels (data.image_size): "
+                           "[20, 24] would do"));
     tec_import_close(import);
 }
 
@@ -883,7 +936,8 @@ static void test_positions(void **state)
         int side = resampled[i].side, new_side = resampled[i].new_side, D = resampled[i].D;
         for (int j = 0; j < side * side * D; j++)
             in[j] = (real)((37 * j + 11) % 29) / 7 - 2;
-        tec_import_resample_positions(in, side, D, new_side, TEC_INTERPOLATION_ANTIALIAS, out);
+        tec_import_resample_positions(in, tec_size_square(side), D, tec_size_square(new_side),
+                                      TEC_INTERPOLATION_ANTIALIAS, out);
         for (int j = 0; j < new_side * new_side * D; j++)
             if (!(fabs((double)out[j] - resampled[i].want[j]) < 2e-6))
                 fail_msg("%d -> %d: value %d is %g, not %g", side, new_side, j, (double)out[j], resampled[i].want[j]);
@@ -929,6 +983,7 @@ int main(void)
         cmocka_unit_test(test_two_models),
         cmocka_unit_test(test_links),
         cmocka_unit_test(test_entries),
+        cmocka_unit_test(test_rectangles),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

@@ -158,7 +158,7 @@ static void test_family(void **state)
     assert_int_equal(tec_tensor_file_open(&file, expect), TEC_OK);
     const tec_tensor *images = tec_tensor_file_get(file, tec_tensor_file_find(file, "images"));
     assert_int_equal(images->dim[0], BATCH);
-    assert_int_equal(tec_import_resize(import, (int)images->dim[3], &config), TEC_OK);
+    assert_int_equal(tec_import_resize(import, (tec_size){(int)images->dim[2], (int)images->dim[3]}, &config), TEC_OK);
     assert_int_equal(tec_frozen_create(&frozen, &config, BATCH), TEC_OK);
     assert_int_equal(tec_import_read(import, tec_frozen_params(frozen), &config), TEC_OK);
     tec_frozen_ready(frozen);

@@ -21,18 +21,20 @@ static void assert_mix(tec_mix got, double lambda, bool cut, tec_rectangle box)
 static void test_drawn_mixes(void **state)
 {
     (void)state;
-    assert_mix(tec_mix_draw(&usual, 7, 0, 2, 224), 0.3470982142857143, true, (tec_rectangle){0, 44, 182, 180});
-    assert_mix(tec_mix_draw(&usual, 7, 1, 2, 224), 0.7007029433152561, false, (tec_rectangle){0});
-    assert_mix(tec_mix_draw(&usual, 7, 5, 2, 224), 0.8787468112244898, true, (tec_rectangle){144, 92, 78, 78});
+    assert_mix(tec_mix_draw(&usual, 7, 0, 2, tec_size_square(224)), 0.3470982142857143, true,
+               (tec_rectangle){0, 44, 182, 180});
+    assert_mix(tec_mix_draw(&usual, 7, 1, 2, tec_size_square(224)), 0.7007029433152561, false, (tec_rectangle){0});
+    assert_mix(tec_mix_draw(&usual, 7, 5, 2, tec_size_square(224)), 0.8787468112244898, true,
+               (tec_rectangle){144, 92, 78, 78});
     tec_mix_settings one = {.cutmix = 0.3, .probability = 1};
-    assert_mix(tec_mix_draw(&one, 7, 0, 2, 32), 0.6015625, true, (tec_rectangle){8, 0, 24, 17});
+    assert_mix(tec_mix_draw(&one, 7, 0, 2, tec_size_square(32)), 0.6015625, true, (tec_rectangle){8, 0, 24, 17});
     one = (tec_mix_settings){.mixup = 0.3, .probability = 1, .switching = 0.5};
-    assert_mix(tec_mix_draw(&one, 7, 0, 2, 32), 0.220866810598364, false, (tec_rectangle){0});
+    assert_mix(tec_mix_draw(&one, 7, 0, 2, tec_size_square(32)), 0.220866810598364, false, (tec_rectangle){0});
     one.mixup = 0;
-    assert_mix(tec_mix_draw(&one, 7, 0, 2, 32), 1, false, (tec_rectangle){0});
+    assert_mix(tec_mix_draw(&one, 7, 0, 2, tec_size_square(32)), 1, false, (tec_rectangle){0});
     one = usual;
     one.probability = 0;
-    assert_mix(tec_mix_draw(&one, 7, 0, 2, 32), 1, false, (tec_rectangle){0});
+    assert_mix(tec_mix_draw(&one, 7, 0, 2, tec_size_square(32)), 1, false, (tec_rectangle){0});
 }
 
 static void test_mixes_are_spread_as_timm_s(void **state)
@@ -43,7 +45,7 @@ static void test_mixes_are_spread_as_timm_s(void **state)
     settings.probability = 0.9;
     double count[3] = {0}, sum[3] = {0}, square[3] = {0};
     for (int step = 0; step < DRAWS; step++) {
-        tec_mix mix = tec_mix_draw(&settings, 1, step, 4, SIZE);
+        tec_mix mix = tec_mix_draw(&settings, 1, step, 4, tec_size_square(SIZE));
         tec_rectangle r = mix.box;
         assert_true(mix.lambda >= 0 && mix.lambda <= 1);
         assert_true(r.top >= 0 && r.left >= 0 && r.top + r.height <= SIZE && r.left + r.width <= SIZE);
@@ -61,7 +63,8 @@ static void test_mixes_are_spread_as_timm_s(void **state)
     assert_true(fabs(cut - 0.683) < 0.009 && fabs(sqrt(square[2] / count[2] - cut * cut) - 0.188) < 0.006);
 }
 
-enum { SIZE = 6, CHANNELS = 2, VALUES = CHANNELS * SIZE * SIZE };
+enum { HEIGHT = 4, WIDTH = 9, CHANNELS = 2, VALUES = CHANNELS * HEIGHT * WIDTH };
+static const tec_size rectangle = {HEIGHT, WIDTH};
 
 static void fill(real *x, int first)
 {
@@ -71,7 +74,7 @@ static void fill(real *x, int first)
 
 static bool in_box(tec_rectangle box, int i)
 {
-    int column = i % SIZE - box.left, row = i / SIZE % SIZE - box.top;
+    int column = i % WIDTH - box.left, row = i / WIDTH % HEIGHT - box.top;
     return row >= 0 && row < box.height && column >= 0 && column < box.width;
 }
 
@@ -79,7 +82,7 @@ static void check_pair(tec_mix mix)
 {
     real a[VALUES], b[VALUES], was_a[VALUES], was_b[VALUES];
     fill(a, 0), fill(b, 60), fill(was_a, 0), fill(was_b, 60);
-    tec_mix_pair(&mix, SIZE, CHANNELS, a, b);
+    tec_mix_pair(&mix, rectangle, CHANNELS, a, b);
     for (int i = 0; i < VALUES; i++) {
         double own = mix.cut ? !in_box(mix.box, i) : mix.lambda, other = 1 - own;
         assert_true(fabs((double)a[i] - (own * (double)was_a[i] + other * (double)was_b[i])) < 1e-5);
@@ -94,10 +97,10 @@ static void test_images_are_mixed(void **state)
     check_pair((tec_mix){.lambda = 1});
     check_pair((tec_mix){.lambda = 0});
     check_pair((tec_mix){.lambda = 1 - 6.0 / 36, .cut = true, .box = {1, 4, 3, 2}});
-    check_pair((tec_mix){.lambda = 0, .cut = true, .box = {0, 0, SIZE, SIZE}});
+    check_pair((tec_mix){.lambda = 0, .cut = true, .box = {0, 0, HEIGHT, WIDTH}});
     real alone[VALUES], before[VALUES];
     fill(alone, 0), fill(before, 0);
-    tec_mix_pair(&(tec_mix){.lambda = 0.3}, SIZE, CHANNELS, alone, alone);
+    tec_mix_pair(&(tec_mix){.lambda = 0.3}, rectangle, CHANNELS, alone, alone);
     assert_memory_equal(alone, before, sizeof alone);
 }
 

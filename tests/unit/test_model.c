@@ -214,12 +214,12 @@ static void test_hidden_pixels_are_not_seen(void **state)
 {
     tiny_model tiny = tiny_model_make((int)(intptr_t)*state, 1);
     const tec_model_config *c = &tiny.config;
-    int S = c->image_size, grid = S / c->patch, pixels = c->channels * S * S;
+    int S = c->image_size.width, columns = S / c->patch, H = c->image_size.height, pixels = c->channels * H * S;
     real *image = copy_of(widened(tiny.example[0].image, pixels), pixels);
     yield want = run(&tiny, 0, 1, both, 1);
-    for (int l = tiny.visible; l < grid * grid; l++)
+    for (int l = tiny.visible; l < tec_model_patches(c); l++)
         for (int i = 0; i < pixels; i++)
-            if (i / S % S / c->patch * grid + i % S / c->patch == tiny.example[0].shuffle[l])
+            if (i / S % H / c->patch * columns + i % S / c->patch == tiny.example[0].shuffle[l])
                 image[i] = NAN;
     tiny.example[0].image = image;
     yield got = run(&tiny, 0, 1, both, 1);

@@ -20,8 +20,8 @@
 enum { BATCH = 3, CLASSES = 5, ELEMENTS = 4, MOST_TENSORS = 64 };
 
 #define SHAPE                                                                                                          \
-    .kind = TEC_MODEL_CLASSIFIER, .image_size = 12, .patch = 4, .channels = 2, .width = 16, .depth = 3, .heads = 2,    \
-    .mlp_ratio = 2, .classes = CLASSES
+    .kind = TEC_MODEL_CLASSIFIER, .image_size = {12, 12}, .patch = 4, .channels = 2, .width = 16, .depth = 3,          \
+    .heads = 2, .mlp_ratio = 2, .classes = CLASSES
 
 static const struct {
     const char *name;
@@ -54,7 +54,7 @@ static const double kept[DROPS][BRANCHES][BATCH] = {
 static classifier make(int kind, int drop)
 {
     classifier c = {.config = kinds[kind].config};
-    int pixels = c.config.channels * c.config.image_size * c.config.image_size;
+    int pixels = (int)tec_model_pixels(&c.config);
     assert_int_equal(2 * c.config.depth, BRANCHES);
     if (tec_model_create(&c.model, &c.config, BATCH, tec_model_patches(&c.config), 0) != TEC_OK)
         fail_msg("%s: %s", kinds[kind].name, tec_error_message());
@@ -208,7 +208,7 @@ static void test_branches_left_out(void **state)
 /* The logits that the classifier's head makes of a frozen model's features. */
 static double *logits_of(const classifier *c, tec_frozen *frozen)
 {
-    int D = c->config.width, pixels = c->config.channels * c->config.image_size * c->config.image_size;
+    int D = c->config.width, pixels = (int)tec_model_pixels(&c->config);
     real *image = reals(BATCH * pixels), *feature = reals(BATCH * D);
     const tec_param *w = tec_params_find(c->params, "head.weight"), *bias = tec_params_find(c->params, "head.bias");
     double *out = doubles(BATCH * CLASSES);
@@ -305,7 +305,7 @@ static void check_flops(int kind, int drop)
     tec_frozen *frozen;
     tec_model_config config = c.config;
     double part[2] = {0};
-    int L = tec_model_patches(&config), pixels = config.channels * config.image_size * config.image_size, topk[TOPK];
+    int L = tec_model_patches(&config), pixels = (int)tec_model_pixels(&config), topk[TOPK];
     real *feature = reals(L * config.width), *attention = reals((1 + TOPK) * config.heads * L);
     tec_gemm_forget();
     tec_measure_start();

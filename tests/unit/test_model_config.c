@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 static const tec_model_config good = {.kind = TEC_MODEL_TEC,
-                                      .image_size = 12,
+                                      .image_size = {12, 12},
                                       .patch = 4,
                                       .channels = 1,
                                       .width = 16,
@@ -37,7 +37,9 @@ static const struct {
     {AT(patch), 5, "patch (5) must divide image_size (12)"},
     {AT(patch), 0, "patch (0) and image_size (12) must be positive"},
     {AT(patch), -4, "patch (-4)"},
-    {AT(image_size), -12, "image_size (-12)"},
+    {AT(image_size.height), -12, "the height of image_size (-12)"},
+    {AT(image_size.width), 10, "patch (4) must divide the width of image_size (10)"},
+    {AT(image_size.height), 10, "patch (4) must divide the height of image_size (10)"},
     {AT(patch), 12, "patch (12) makes a single patch of an image of 12 pixels"},
     {AT(heads), 3, "heads (3) must divide width (16)"},
     {AT(heads), 0, "heads (0)"},
@@ -135,7 +137,7 @@ static void test_members_of_other_kinds(void **state)
 {
     (void)state;
     tec_model_config c = {.kind = TEC_MODEL_VIT,
-                          .image_size = 8,
+                          .image_size = {8, 8},
                           .patch = 4,
                           .channels = 3,
                           .width = 8,
@@ -157,8 +159,9 @@ static void test_difference(void **state)
 {
     (void)state;
     static const size_t members[] = {
-        AT(kind),          AT(image_size),    AT(patch),         AT(channels), AT(width),      AT(depth),     AT(heads),
-        AT(decoder_width), AT(decoder_depth), AT(decoder_heads), AT(groups),   AT(base_width), AT(base_heads)};
+        AT(kind),      AT(image_size.height), AT(patch),         AT(channels),      AT(width),  AT(depth),
+        AT(heads),     AT(decoder_width),     AT(decoder_depth), AT(decoder_heads), AT(groups), AT(base_width),
+        AT(base_heads)};
     enum { MEMBERS = sizeof members / sizeof *members };
     const char *name[MEMBERS];
     assert_null(tec_model_config_difference(&good, &good));

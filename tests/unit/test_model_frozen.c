@@ -21,7 +21,7 @@ enum { BATCH = 3 };
 
 static const tec_model_config configs[] = {
     {.kind = TEC_MODEL_VIT,
-     .image_size = 12,
+     .image_size = {12, 12},
      .patch = 4,
      .channels = 3,
      .width = 24,
@@ -29,7 +29,7 @@ static const tec_model_config configs[] = {
      .heads = 3,
      .mlp_ratio = 4},
     {.kind = TEC_MODEL_MAE,
-     .image_size = 8,
+     .image_size = {8, 8},
      .patch = 4,
      .channels = 1,
      .width = 16,
@@ -37,7 +37,7 @@ static const tec_model_config configs[] = {
      .heads = 4,
      .mlp_ratio = 2},
     {.kind = TEC_MODEL_TEC,
-     .image_size = 8,
+     .image_size = {8, 8},
      .patch = 2,
      .channels = 1,
      .width = 20,
@@ -59,7 +59,7 @@ typedef struct base {
 static base make(int i)
 {
     const tec_model_config *c = &configs[i];
-    int L = tec_model_patches(c), pixels = c->channels * c->image_size * c->image_size;
+    int L = tec_model_patches(c), pixels = (int)tec_model_pixels(c);
     base b = {.config = c, .D = c->width, .H = c->heads, .L = L, .N = 1 + L, .pixels = pixels};
     assert_int_equal(tec_frozen_create(&b.frozen, c, BATCH), TEC_OK);
     tiny_weights(tec_frozen_params(b.frozen));
@@ -223,7 +223,7 @@ static void test_tensors(void **state)
     assert_true(!!tec_params_find(b.params, "cls_token_mlp.fc1.weight") == tec);
     assert_non_null(tec_params_find(b.params, "norm.weight"));
     assert_int_equal(tec_frozen_config(b.frozen)->width, configs[i].width);
-    assert_int_equal(tec_frozen_config(b.frozen)->image_size, configs[i].image_size);
+    assert_true(tec_size_equal(tec_frozen_config(b.frozen)->image_size, configs[i].image_size));
     tec_frozen_close(b.frozen);
 }
 

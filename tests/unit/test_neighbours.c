@@ -26,7 +26,7 @@ static tec_feature_file *make_file(const char *name, int rows, uint64_t data)
                                    .batch = 1,
                                    .width = WIDTH,
                                    .layer = 1,
-                                   .image_size = 8,
+                                   .image_size = {8, 8},
                                    .channels = 1,
                                    .std = {1, 1, 1},
                                    .crop_pct = 1};

@@ -12,17 +12,19 @@
 #include <cmocka.h>
 
 typedef struct picture {
-    int channels, size, patch;
+    int channels;
+    tec_size size;
+    int patch;
 } picture;
 
-static const picture pictures[] = {{1, 4, 2}, {3, 12, 4}, {2, 15, 5}, {3, 6, 1}};
+static const picture pictures[] = {{1, {4, 4}, 2}, {3, {12, 12}, 4}, {2, {15, 25}, 5}, {3, {6, 2}, 1}};
 enum { PICTURES = sizeof pictures / sizeof *pictures };
 
 /* Value (c, y, x) of patch `index`. */
 static double value(const double *image, picture p, int index, int c, int y, int x)
 {
-    int grid = p.size / p.patch, top = index / grid * p.patch, left = index % grid * p.patch;
-    return image[(c * p.size + top + y) * p.size + left + x];
+    int columns = p.size.width / p.patch, top = index / columns * p.patch, left = index % columns * p.patch;
+    return image[(c * p.size.height + top + y) * p.size.width + left + x];
 }
 
 static void test_gather(void **state)
@@ -30,8 +32,8 @@ static void test_gather(void **state)
     (void)state;
     for (int i = 0; i < PICTURES; i++) {
         picture p = pictures[i];
-        int L = (p.size / p.patch) * (p.size / p.patch), pixels = p.channels * p.patch * p.patch, at = 0;
-        const double *image = random_values(p.channels * p.size * p.size, 1);
+        int L = (p.size.height / p.patch) * (p.size.width / p.patch), pixels = p.channels * p.patch * p.patch, at = 0;
+        const double *image = random_values(p.channels * p.size.height * p.size.width, 1);
         const int *index = random_order(L);
         for (int n = 1; n <= L; n += L - 1, at = 0) {
             double *want = doubles(n * pixels);
@@ -41,8 +43,8 @@ static void test_gather(void **state)
                         for (int x = 0; x < p.patch; x++)
                             want[at++] = value(image, p, index[r], c, y, x);
             real *out = reals(n * pixels);
-            tec_patches_gather(copy_of(image, p.channels * p.size * p.size), p.channels, p.size, p.patch, index, n,
-                               out);
+            tec_patches_gather(copy_of(image, p.channels * p.size.height * p.size.width), p.channels, p.size, p.patch,
+                               index, n, out);
             assert_values("patches", out, want, n * pixels, 0);
         }
     }
@@ -64,8 +66,9 @@ static void test_pixel_target(void **state)
     (void)state;
     for (int i = 0; i < 2 * PICTURES; i++) {
         picture p = pictures[i / 2];
-        int L = (p.size / p.patch) * (p.size / p.patch), pixels = p.channels * p.patch * p.patch, n = L - 1, at = 0;
-        double *image = random_values(p.channels * p.size * p.size, 1), *want = doubles(n * pixels);
+        int L = (p.size.height / p.patch) * (p.size.width / p.patch), pixels = p.channels * p.patch * p.patch,
+            n = L - 1, at = 0;
+        double *image = random_values(p.channels * p.size.height * p.size.width, 1), *want = doubles(n * pixels);
         const int *index = random_order(L);
         for (int r = 0; r < n; r++) {
             for (int y = 0; y < p.patch; y++)
@@ -76,8 +79,8 @@ static void test_pixel_target(void **state)
                 standardise(want + r * pixels, pixels);
         }
         real *out = reals(n * pixels);
-        tec_pixel_target(copy_of(image, p.channels * p.size * p.size), p.channels, p.size, p.patch, index, n, i % 2,
-                         out);
+        tec_pixel_target(copy_of(image, p.channels * p.size.height * p.size.width), p.channels, p.size, p.patch, index,
+                         n, i % 2, out);
         assert_values("pixels", out, want, n * pixels, i % 2 ? VALUE_TOLERANCE : 0);
     }
 }
@@ -91,7 +94,7 @@ static void test_pixel_target_of_a_flat_patch(void **state)
     for (int i = 0; i < size * size; i++)
         image[i] = 0.75;
     real *out = reals(n * 4);
-    tec_pixel_target(copy_of(image, size * size), 1, size, 2, (int[n]){0, 1, 2, 3}, n, true, out);
+    tec_pixel_target(copy_of(image, size * size), 1, tec_size_square(size), 2, (int[n]){0, 1, 2, 3}, n, true, out);
     assert_values("pixels", out, zero, n * 4, 0);
 }
 

@@ -219,32 +219,32 @@ static void test_seeds(void **state)
 }
 
 /* What the two halves and the two quarters of a row stand for, one number at a time. */
-static double position(int grid, int width, int patch, int d)
+static double position(int columns, int width, int patch, int d)
 {
-    int quarter = width / 4, along = d < 2 * quarter ? patch % grid : patch / grid, i = d % quarter;
+    int quarter = width / 4, along = d < 2 * quarter ? patch % columns : patch / columns, i = d % quarter;
     double angle = along * pow(10000, -4.0 * i / width);
     return d / quarter % 2 ? cos(angle) : sin(angle);
 }
 
-static void assert_positions(const tec_params *params, const char *name, int grid, int width)
+static void assert_positions(const tec_params *params, const char *name, tec_size grid, int width)
 {
+    const int patches = grid.height * grid.width;
     const tec_param *p = tec_params_find(params, name);
     assert_true(p && !p->trained && p->dims == 3);
-    assert_true(p->dim[0] == 1 && p->dim[1] == 1 + grid * grid && p->dim[2] == width);
+    assert_true(p->dim[0] == 1 && p->dim[1] == 1 + patches && p->dim[2] == width);
     const real *row = params->weight + p->offset;
     for (int d = 0; d < width; d++)
         assert_true(row[d] == 0);
-    for (int l = 0; l < grid * grid; l++)
+    for (int l = 0; l < patches; l++)
         for (int d = 0; d < width; d++)
-            assert_true(fabs(row[(1 + l) * width + d] - position(grid, width, l, d)) <
+            assert_true(fabs(row[(1 + l) * width + d] - position(grid.width, width, l, d)) <
                         (TEC_REAL_IS_DOUBLE ? 1e-13 : 1e-6));
 }
 
-static void test_positions(void **state)
+static void check_positions(tec_size grid)
 {
-    (void)state;
     tec_model_config c = {.kind = TEC_MODEL_MAE,
-                          .image_size = 20,
+                          .image_size = {4 * grid.height, 4 * grid.width},
                           .patch = 4,
                           .channels = 1,
                           .width = 24,
@@ -257,9 +257,17 @@ static void test_positions(void **state)
     tec_model *model;
     assert_int_equal(tec_model_create(&model, &c, 1, 5, 0), TEC_OK);
     tec_params_initialize(tec_model_params(model), 9);
-    assert_positions(tec_model_params(model), "pos_embed", 5, 24);
-    assert_positions(tec_model_params(model), "decoder_pos_embed", 5, 12);
+    assert_positions(tec_model_params(model), "pos_embed", grid, 24);
+    assert_positions(tec_model_params(model), "decoder_pos_embed", grid, 12);
     tec_model_free(model);
+}
+
+static void test_positions(void **state)
+{
+    (void)state;
+    check_positions(tec_size_square(5));
+    check_positions((tec_size){2, 7});
+    check_positions((tec_size){6, 1});
 }
 
 int main(void)

@@ -79,7 +79,7 @@ static void test_targets_flops(void **state)
     (void)state;
     enum { B = 3, K = 4, LAST = 2 };
     tec_model_config config = {.kind = TEC_MODEL_VIT,
-                               .image_size = 16,
+                               .image_size = {16, 16},
                                .patch = 4,
                                .channels = 3,
                                .width = 12,

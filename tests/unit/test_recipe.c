@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 static const tec_model_config model = {
-    .kind = TEC_MODEL_MAE, .image_size = 32, .patch = 4, .channels = 3, .width = 192, .depth = 12, .heads = 3};
+    .kind = TEC_MODEL_MAE, .image_size = {32, 32}, .patch = 4, .channels = 3, .width = 192, .depth = 12, .heads = 3};
 
 static tec_step_shape shape_of(int batch, int micro_batch, int inputs, int rank, int ranks)
 {

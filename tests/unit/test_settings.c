@@ -44,7 +44,7 @@ static void test_defaults(void **state)
     assert_int_equal(resolve_yaml(""), TEC_OK);
     assert_string_equal(settings.data.train, "");
     assert_string_equal(settings.run.dir, "runs/default");
-    assert_int_equal(settings.data.image_size, 224);
+    assert_true(tec_size_equal(settings.data.image_size, tec_size_square(224)));
     assert_string_equal(settings.data.labels, "auto");
     assert_int_equal(settings.data.on_bad_image, TEC_BAD_IMAGE_STOP);
     assert_true(settings.data.mean[0] == 0.485 && settings.data.mean[1] == 0.456 && settings.data.mean[2] == 0.406);
@@ -276,7 +276,8 @@ static void test_model_config(void **state)
     tec_model_config c;
     assert_int_equal(resolve_yaml(""), TEC_OK);
     assert_int_equal(tec_settings_model_config(&settings, &c), TEC_OK);
-    assert_true(c.kind == TEC_MODEL_TEC && c.image_size == 224 && c.channels == 3 && c.patch == 16 && c.width == 768);
+    assert_true(c.kind == TEC_MODEL_TEC && tec_size_equal(c.image_size, tec_size_square(224)) && c.channels == 3 &&
+                c.patch == 16 && c.width == 768);
     assert_true(c.depth == 12 && c.heads == 12 && c.mlp_ratio == 4 && c.groups == 4 && c.norm_pix);
     assert_true(c.decoder_width == 512 && c.decoder_depth == 2 && c.decoder_heads == 16);
     assert_true(c.base_width == 0 && c.base_heads == 0 && c.attention_tau == 1.8 && c.predict_attention);

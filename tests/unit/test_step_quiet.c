@@ -134,7 +134,7 @@ static tec_comm alone;
 static tec_model_config config_of(tec_model_kind kind)
 {
     return (tec_model_config){.kind = kind,
-                              .image_size = SIZE,
+                              .image_size = {SIZE, SIZE},
                               .patch = 4,
                               .channels = 1,
                               .width = WIDTH,
@@ -178,7 +178,7 @@ static tec_store *open_store(void)
                            .topk = TOPK,
                            .last_layers = 2,
                            .type = TEC_TARGET_FLOAT16,
-                           .image_size = SIZE,
+                           .image_size = {SIZE, SIZE},
                            .patch = 4,
                            .channels = 1,
                            .shard_rows = SAMPLES};
@@ -235,7 +235,7 @@ static void train(tec_model_kind kind, disturbance *disturb)
     tec_step_result result;
     tec_trainer *trainer;
     const tec_pretraining pretraining = {.model = config,
-                                         .view = {.size = SIZE,
+                                         .view = {.size = {SIZE, SIZE},
                                                   .channels = 1,
                                                   .normalisation = {.mean = {0.5}, .std = {0.5}},
                                                   .crop = {.scale = {0.2, 1}, .ratio = {0.75, 4.0 / 3}, .flip = true}},

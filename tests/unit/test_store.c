@@ -72,7 +72,7 @@ static tec_store_spec make_spec(tec_target_type type)
                             .last_layers = 2,
                             .type = type,
                             .images = true,
-                            .image_size = S,
+                            .image_size = {S, S},
                             .patch = 2,
                             .channels = 3,
                             .mean = {0.1, 0.2, 0.3},
@@ -447,7 +447,7 @@ static void test_mismatch_names_the_field(void **state)
                                 "dataset = 0000000000000001",
                                 "samples = 23, this run wants 24",
                                 "views = 2, this run wants 1 (targets.views)",
-                                "image_size = 6",
+                                "image_size = 6, this run wants [6, 7] (data.image_size)",
                                 "channels = 3",
                                 "patch = 2",
                                 "patches = 9",
@@ -468,7 +468,7 @@ static void test_mismatch_names_the_field(void **state)
     other[1].dataset++;
     other[2].samples++;
     other[3].views--;
-    other[4].image_size++;
+    other[4].image_size.width++;
     other[5].channels = 1;
     other[6].patch++;
     other[7].patches++;

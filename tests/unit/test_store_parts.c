@@ -50,7 +50,7 @@ static tec_store_spec make_spec(void)
                             .topk = K,
                             .last_layers = 2,
                             .type = TEC_TARGET_INT8,
-                            .image_size = 4,
+                            .image_size = {4, 4},
                             .patch = 2,
                             .channels = 1,
                             .std = {1, 1, 1},

@@ -31,7 +31,7 @@ static tec_dataset *set;
 static tec_pretraining pretraining;
 
 static const tec_model_config config = {
-    .kind = TEC_MODEL_TEC, .image_size = SIZE, .patch = 16, .channels = 1, .base_width = BASE_WIDTH};
+    .kind = TEC_MODEL_TEC, .image_size = {SIZE, SIZE}, .patch = 16, .channels = 1, .base_width = BASE_WIDTH};
 
 /* -- a data set of noise -- */
 
@@ -65,7 +65,7 @@ static int make_set(void **state)
     open_set("images-idx3-ubyte", 1, &set);
     pretraining = (tec_pretraining){.model = config,
                                     .view = {.policy = TEC_VIEW_RANDOM,
-                                             .size = SIZE,
+                                             .size = {SIZE, SIZE},
                                              .channels = 1,
                                              .normalisation = {.mean = {0.4}, .std = {0.3}},
                                              .crop = {.scale = {0.2, 1}, .ratio = {0.75, 4.0 / 3}, .flip = true},
@@ -97,7 +97,7 @@ static tec_store_spec spec_of(bool images)
                             .last_layers = 2,
                             .images = images,
                             .type = TEC_TARGET_FLOAT32,
-                            .image_size = SIZE,
+                            .image_size = {SIZE, SIZE},
                             .patch = 16,
                             .channels = 1,
                             .shard_rows = SAMPLES * VIEWS};
@@ -215,8 +215,8 @@ static tec_task open_task(tec_store *store)
 static void expect_image(const real *got, const uint8_t *square)
 {
     real want[PIXELS];
-    tec_pixels_normalize(square, SIZE, 1, pretraining.view.normalisation.mean, pretraining.view.normalisation.std,
-                         want);
+    tec_pixels_normalize(square, tec_size_square(SIZE), 1, pretraining.view.normalisation.mean,
+                         pretraining.view.normalisation.std, want);
     assert_memory_equal(got, want, sizeof want);
 }
 
@@ -225,7 +225,7 @@ static void expect_crop(const real *got, int64_t sample, const tec_view *view)
     tec_image image;
     uint8_t square[PIXELS];
     assert_int_equal(tec_dataset_read(set, sample, &image), TEC_OK);
-    assert_int_equal(tec_view_render(&image, view, SIZE, square), TEC_OK);
+    assert_int_equal(tec_view_render(&image, view, tec_size_square(SIZE), square), TEC_OK);
     expect_image(got, square);
     tec_image_free(&image);
 }
@@ -402,7 +402,7 @@ static void test_large_image(void **state)
     fetched f;
     const tec_request request = {0};
     open_set("images-idx3-ubyte", 3, &colour);
-    large.model.image_size = large.view.size = 2048;
+    large.model.image_size = large.view.size = tec_size_square(2048);
     large.model.channels = large.view.channels = 3;
     large.view.normalisation = (tec_normalisation){.std = {1, 1, 1}};
     large.masks = 1;

@@ -374,7 +374,7 @@ static void test_checkpoint(void **state)
 {
     (void)state;
     const tec_model_config config = {.kind = TEC_MODEL_MAE,
-                                     .image_size = 16,
+                                     .image_size = {16, 16},
                                      .patch = 4,
                                      .channels = 3,
                                      .width = 12,
@@ -495,7 +495,7 @@ static void test_other_h5_types(void **state)
     real *got = tec_allocate(COUNT * sizeof *got);
     tec_params params;
     const tec_model_config config = {.kind = TEC_MODEL_VIT,
-                                     .image_size = 16,
+                                     .image_size = {16, 16},
                                      .patch = 4,
                                      .channels = 3,
                                      .width = 12,

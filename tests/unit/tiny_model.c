@@ -12,7 +12,8 @@
 
 #define TEC .kind = TEC_MODEL_TEC, .mlp_ratio = 2
 #define MAE(standardise) .kind = TEC_MODEL_MAE, .mlp_ratio = 4, .norm_pix = standardise
-#define IMAGE(size, patch_, channels_) .image_size = size, .patch = patch_, .channels = channels_
+#define IMAGE_OF(height, width, patch_, channels_) .image_size = {height, width}, .patch = patch_, .channels = channels_
+#define IMAGE(size, patch, channels) IMAGE_OF(size, size, patch, channels)
 #define ENCODER(width_, depth_, heads_) .width = width_, .depth = depth_, .heads = heads_
 #define DECODER(width_, depth_, heads_) .decoder_width = width_, .decoder_depth = depth_, .decoder_heads = heads_
 #define TARGETS(groups_, width_, heads_, tau, attention)                                                               \
@@ -23,10 +24,10 @@ static const tiny_model tiny[TINY_MODELS] = {
      .visible = 3,
      .topk = 2,
      .config = {TEC, IMAGE(12, 4, 1), ENCODER(16, 2, 2), DECODER(8, 2, 2), TARGETS(1, 16, 2, 1.8, true)}},
-    {.name = "tec, another base, two groups",
+    {.name = "tec, another base, two groups, a rectangle",
      .visible = 2,
      .topk = 1,
-     .config = {TEC, IMAGE(8, 4, 3), ENCODER(16, 4, 4), DECODER(12, 1, 3), TARGETS(2, 20, 5, 1.8, true)}},
+     .config = {TEC, IMAGE_OF(8, 12, 4, 3), ENCODER(16, 4, 4), DECODER(12, 1, 3), TARGETS(2, 20, 5, 1.8, true)}},
     {.name = "tec, features alone",
      .visible = 2,
      .config = {TEC, IMAGE(12, 4, 1), ENCODER(24, 3, 3), DECODER(8, 3, 1), TARGETS(1, 10, 1, 1.8, false)}},
@@ -42,9 +43,9 @@ static const tiny_model tiny[TINY_MODELS] = {
      .topk = 2,
      .config = {TEC, IMAGE(12, 4, 1), ENCODER(16, 2, 2), DECODER(8, 2, 2), TARGETS(0, 16, 2, 1.8, true)}},
     {.name = "mae", .visible = 3, .config = {MAE(false), IMAGE(12, 4, 1), ENCODER(16, 2, 2), DECODER(8, 2, 2)}},
-    {.name = "mae, standardised pixels",
+    {.name = "mae, standardised pixels, a rectangle",
      .visible = 1,
-     .config = {MAE(true), IMAGE(8, 4, 3), ENCODER(20, 3, 5), DECODER(12, 1, 3)}},
+     .config = {MAE(true), IMAGE_OF(16, 8, 4, 3), ENCODER(20, 3, 5), DECODER(12, 1, 3)}},
     {.name = "mae, one hidden patch",
      .visible = 15,
      .config = {MAE(true), IMAGE(16, 4, 1), ENCODER(16, 1, 2), DECODER(8, 3, 2)}},
@@ -65,7 +66,7 @@ void tiny_weights(tec_params *params)
 static tec_example random_example(const tiny_model *t)
 {
     const tec_model_config *c = &t->config;
-    int L = tec_model_patches(c), pixels = c->channels * c->image_size * c->image_size, feature = L * c->base_width,
+    int L = tec_model_patches(c), pixels = (int)tec_model_pixels(c), feature = L * c->base_width,
         attention = (1 + t->topk) * L * c->base_heads;
     tec_example e = {.image = copy_of(random_values(pixels, 1), pixels), .shuffle = random_order(L)};
     if (c->kind != TEC_MODEL_TEC)
