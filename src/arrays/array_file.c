@@ -33,7 +33,7 @@ void tec_array_path_split(const char *text, tec_array_path *out)
     if (is_there(text))
         return;
     for (size_t at = strlen(text); at-- > 1;) {
-        if (text[at] != ':')
+        if (text[at] != ':' || !text[at + 1])
             continue;
         out->file[at] = 0;
         if (is_there(out->file)) {

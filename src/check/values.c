@@ -57,7 +57,7 @@ static double middle_of(uint32_t bin)
     uint32_t bits = bin << 16 | UINT32_C(1) << 15;
     bits = bits >> 31 ? bits & ~(UINT32_C(1) << 31) : ~bits;
     memcpy(&value, &bits, sizeof value);
-    return (double)value;
+    return fpclassify(value) == FP_SUBNORMAL ? 0 : (double)value; /* the bin of 0 */
 }
 
 /* The value that `share` of those that were counted do not exceed, to half a per cent. */

@@ -42,7 +42,7 @@ static bool look(const char *path, struct stat *info)
 {
     tec_array_path split;
     tec_array_path_split(path, &split);
-    int failed = stat(split.file, info) ? errno : 0;
+    int failed = stat(split.file, info) ? errno : split.array && !tec_array_file_is(split.file, info) ? ENOENT : 0;
     tec_array_path_free(&split);
     if (failed)
         *info = (struct stat){0};
@@ -302,6 +302,13 @@ tec_status tec_dataset_take_bands(tec_dataset *set, const tec_bands *bands)
                         "%s: images of an IDX file have one band: set data.channels to 1 (or 3, which repeats it), and "
                         "leave data.bands out",
                         set->root);
+    if (set->kind->bands && !tec_bands_plain(bands, set->channels)) {
+        const int count = set->kind->bands(set);
+        const tec_band_source source = {.sample = TEC_SAMPLE_U8, .bands = count, .colours = count, .rgb = count == 3};
+        tec_band_plan plan;
+        TEC_TRY(
+            tec_band_plan_make(&plan, &source, &(tec_decoding){.channels = set->channels, .bands = *bands}, set->root));
+    }
     set->bands = *bands;
     if (bands->scaling != TEC_SCALING_BYTES) {
         const double range[3] = {bands->scaling, bands->low, bands->high};

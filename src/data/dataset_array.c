@@ -4,7 +4,9 @@
 #include "dataset_parts.h"
 
 #include "array_set.h"
-#include "grey.h"
+#include "image_bands.h"
+#include "image_codec.h"
+
 #include "tec/clock.h"
 #include "tec/crc32c.h"
 #include "tec/dataset_array.h"
@@ -227,17 +229,13 @@ static void name_image(const tec_dataset *set, int64_t index, char *text, size_t
     snprintf(text, size, "%s[%lld]", own->name, (long long)index);
 }
 
-/* From the channels there are to those that are asked for. */
-static void convert(const uint8_t *in, int from, int64_t pixels, int to, uint8_t *out)
+static tec_status convert(const tec_dataset *set, int64_t index, tec_image *image)
 {
-    if (from == to)
-        memcpy(out, in, (size_t)(pixels * from));
-    else if (from == 1)
-        for (int64_t i = 0; i < pixels; i++)
-            memset(out + i * to, in[i], (size_t)to);
-    else
-        for (int64_t i = 0; i < pixels; i++)
-            out[i] = grey_of(in + 3 * i);
+    const tec_decoding how = {.channels = set->channels, .bands = set->bands};
+    char name[256];
+    name_image(set, index, name, sizeof name);
+    return tec_bands_plain(&how.bands, how.channels) ? tec_image_convert(image, how.channels, name)
+                                                     : tec_band_convert(image, &how, name);
 }
 
 static tec_status read_image(const tec_dataset *set, int64_t index, tec_image *out)
@@ -253,16 +251,14 @@ static tec_status read_image(const tec_dataset *set, int64_t index, tec_image *o
         status = tec_fail(TEC_SYSTEM_ERROR,
                           "%s[%lld] has other pixels than when it was listed: put the former file back, or start again",
                           own->root, (long long)index);
-    if (status == TEC_OK) {
-        *out = (tec_image){.height = l->height,
-                           .width = l->width,
-                           .channels = set->channels,
-                           .pixels = tec_allocate((size_t)(count * set->channels))};
-        convert(pixels, l->channels, count, set->channels, out->pixels);
-    }
-    free(pixels);
     free(stored);
-    return status == TEC_OK ? TEC_OK : tec_fail(TEC_SYSTEM_ERROR, "%s", tec_error_message());
+    *out = (tec_image){.height = l->height, .width = l->width, .channels = l->channels, .pixels = pixels};
+    if (status == TEC_OK)
+        status = convert(set, index, out);
+    if (status == TEC_OK)
+        return TEC_OK;
+    tec_image_free(out);
+    return tec_fail(TEC_SYSTEM_ERROR, "%s", tec_error_message());
 }
 
 static const char *image_entry(const tec_dataset *set, int64_t index, int64_t *mark, char name[TEC_ENTRY_NAME])
@@ -272,6 +268,12 @@ static const char *image_entry(const tec_dataset *set, int64_t index, int64_t *m
     *mark = tec_crc32c(own->crc[index], &label, sizeof label);
     snprintf(name, TEC_ENTRY_NAME, "image %010lld", (long long)index);
     return name;
+}
+
+static int bands_of(const tec_dataset *set)
+{
+    const arrays *own = set->own;
+    return own->layout.channels;
 }
 
 static int64_t memory_of(const tec_dataset *set)
@@ -290,6 +292,7 @@ const tec_dataset_kind tec_dataset_array = {
     .name = name_image,
     .read = read_image,
     .entry = image_entry,
+    .bands = bands_of,
     .memory = memory_of,
 };
 

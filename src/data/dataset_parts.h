@@ -39,6 +39,8 @@ typedef struct tec_dataset_kind {
     const char *title; /* the first text of its lists; of another kind: that one opens them, and only scan is there */
     bool one_size;     /* all images have the same */
     bool one_band;     /* they are grey: of 1 channel or, repeated, 3, and of 8 bits */
+    int (*bands)(
+        const tec_dataset *set); /* how many all of them have, of 8 bits; NULL: each file says that of itself */
 
     /* Is `path` such a set? The first kind of the table that says yes scans it, so that kinds which look inside a
      * folder or file come before those which take any. info: of stat; st_mode 0: no file is called so, but a pattern may. */

@@ -201,7 +201,7 @@ char *tec_dataset_record_difference(const tec_dataset *set, const char *dir)
                 ? ", as the files are the same but the labels of the list file, data.bands, data.range or data.exif_orientation are not"
             : !set->kind->one_size
                 ? ", as the files are the same but one of data.bands, data.range and data.exif_orientation is not"
-                : "";
+                : ", as the images are the same but one of data.bands and data.range is not";
         text = tec_string_format("%lld images were used, %lld are now%s%s%s", (long long)r.used, (long long)set->size,
                                  c.first ? ": " : "", c.first ? c.first : why, counts);
         free(counts);

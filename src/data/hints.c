@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define FEW_FOLDERS 8    /* among more, one called `train` may well be the vehicle */
 #define MOST_FOLDERS 256 /* that are looked at */
@@ -199,20 +200,23 @@ static char *hint_one(const tec_dataset *set, const char *key, const char *path,
     return hint;
 }
 
-/* Without slashes at the end, unless it is nothing else; the caller frees it. */
-static char *trimmed(const char *path)
+/* What folders are named behind: without slashes at the end, unless it is nothing else; of a folder of archives, these.
+ * The caller frees it. */
+static char *trimmed(const tec_dataset *set, const char *path)
 {
+    struct stat info;
     size_t length = strlen(path);
     while (length > 1 && path[length - 1] == '/')
         length--;
-    return tec_string_format("%.*s", (int)length, path);
+    bool archives = set->kind == &tec_dataset_tar && !stat(path, &info) && S_ISDIR(info.st_mode);
+    return tec_string_format("%.*s%s", (int)length, path, archives ? "/*.tar" : "");
 }
 
 char *tec_hint_folders(const tec_dataset *set, const char *key, const char *given)
 {
     if (set->own_labels)
         return NULL;
-    char *path = trimmed(tec_dataset_is_list_file(given) ? set->root : given);
+    char *path = trimmed(set, tec_dataset_is_list_file(given) ? set->root : given);
     folders f;
     const char *found[PARTS] = {0};
     char *hint = NULL;

@@ -25,9 +25,21 @@ static tec_status hash_base(const tec_comm *comm, const tec_settings *settings, 
 static tec_status stand_in(const tec_settings *settings, const tec_store *store, tec_dataset **out)
 {
     const tec_store_spec *spec = tec_store_get_spec(store);
+    tec_bands bands;
     if (settings->data.max_train > 0 && settings->data.max_train < spec->samples)
         return tec_fail(TEC_USER_ERROR, "the target store %s has %lld images, but data.max_train is %lld",
                         settings->targets.dir, (long long)spec->samples, (long long)settings->data.max_train);
+    TEC_TRY(tec_settings_bands(settings, &bands));
+    if (tec_bands_widen(&bands))
+        return tec_fail(
+            TEC_USER_ERROR,
+            "the target store %s has images of 8 bits to train on, but data.range is %s: leave it out, or make "
+            "a store without targets.store_images",
+            settings->targets.dir, settings->data.range);
+    if (bands.chosen)
+        tec_warn("the images of the target store %s have the bands that it was made with, whether or not those are "
+                 "data.bands=%s",
+                 settings->targets.dir, settings->data.bands);
     tec_log("images are read from the target store %s, not from data.train", settings->targets.dir);
     *out = tec_dataset_stand_in(settings->targets.dir, spec->samples, spec->dataset);
     return TEC_OK;

@@ -53,7 +53,8 @@ static void add_image(viewing *v, const tec_dataset *set, int64_t sample, tec_re
 /* Opens the set at v->from: as the run did, if it is its training set, whose list is kept. */
 static tec_status open_images(viewing *v, bool given, tec_dataset **set)
 {
-    const bool training = strcmp(v->from, v->settings.data.train) == 0;
+    const char *train = v->settings.data.train;
+    const bool training = v->from == train || (given && strcmp(v->from, train) == 0);
     const bool labelled_later = v->settings.data.val_labels[0];
     v->settings.data.val = (char *)(uintptr_t)v->from;
     v->settings.data.labels = (char *)(uintptr_t)(given ? "auto" : v->labels);

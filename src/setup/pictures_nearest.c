@@ -172,7 +172,8 @@ tec_status tec_viewing_nearest(const viewing *v, int among, tec_report_run *run)
     const size_t channels = (size_t)v->images.channels;
     candidates c = {.v = v,
                     .pooling = config->variant.no_class_token ? TEC_POOL_MEAN : TEC_POOL_CLASS,
-                    .same_set = tec_file_same(v->settings.data.train, v->from),
+                    .same_set =
+                        !strcmp(v->settings.data.train, v->from) || tec_file_same(v->settings.data.train, v->from),
                     .width = config->width,
                     .pixels = tec_size_area(v->images.size) * channels,
                     .small = tec_size_area(tec_viewing_small(v)) * channels};
