@@ -107,6 +107,6 @@ done
 truncate -s -100 cifar/data_batch_2.bin
 expect_exit 2 'data_batch_2.bin: truncated, or not of CIFAR' ranks 2 "${mae[@]}" data.train=cifar run.dir=bad
 expect_exit 2 'stored.npz holds no array images, but train_images' tec check stored.npz:images
-expect_exit 2 'nothing.npz:train_images: No such file or directory \(a folder of images, a list file, a file of arrays' \
+expect_exit 2 'nothing.npz:train_images: No such file or directory \(a folder of images, a tar archive of them, a list file, a file of arrays' \
     tec check nothing.npz:train_images
 expect_exit 2 'only folders of images are packed' tec pack plain.h5 pack
