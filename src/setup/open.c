@@ -125,13 +125,10 @@ tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings,
     else
         free(found->state);
     status = tec_comm_agree(comm, status);
-    if (status != TEC_OK) {
-        tec_dataset_close(*out);
-        *out = NULL;
-        return status;
+    if (status == TEC_OK) {
+        tec_dataset_decode_as(*out, settings->data.strict_images, settings->data.exif_orientation == TEC_EXIF_APPLY);
+        status = take_bands(settings, *out);
     }
-    tec_dataset_decode_as(*out, settings->data.strict_images, settings->data.exif_orientation == TEC_EXIF_APPLY);
-    status = take_bands(settings, *out);
     if (status != TEC_OK) {
         tec_dataset_close(*out);
         *out = NULL;
