@@ -2,6 +2,7 @@
 #include "tec/dataset.h"
 
 #include "dataset_parts.h"
+#include "file_list.h"
 #include "image_bands.h"
 #include "tar_archives.h"
 
@@ -195,6 +196,7 @@ void tec_dataset_close(tec_dataset *set)
         return;
     if (set->own)
         set->kind->close(set->own);
+    tec_files_free(set->files);
     tec_findings_free(set->findings);
     free(set->class_name);
     free(set->label);

@@ -410,23 +410,11 @@ static tec_status scan(const char *root, tec_label_mode labels, tec_scan_notes *
     return status;
 }
 
-/* ---- open and read: own is a tec_files ---- */
+/* ---- open and read ---- */
 
 static tec_status open_folder(tec_dataset *set, tec_list_cursor *cursor)
 {
-    set->own = tec_allocate_zeroed(1, sizeof(tec_files));
-    return tec_files_open(set->own, set, cursor, false);
-}
-
-static void close_folder(void *own)
-{
-    tec_files_free(own);
-    free(own);
-}
-
-static void name_file(const tec_dataset *set, int64_t index, char *text, size_t size)
-{
-    tec_files_name(set->own, set, index, text, size);
+    return tec_files_open(set, cursor, false);
 }
 
 /* Is an image that could (`status`) be read as it was listed, with so many bytes? */
@@ -446,11 +434,12 @@ static tec_status compare(const tec_dataset *set, int64_t listed, const char *pa
 
 static tec_status read_file(const tec_dataset *set, int64_t index, tec_image *out)
 {
-    int64_t listed;
-    char *path = tec_path_join(set->root, tec_files_entry(set->own, index, &listed)), *data = NULL;
+    long label;
+    tec_pack_place place;
+    char *path = tec_path_join(set->root, tec_files_find(set, index, &label, &place)), *data = NULL;
     size_t bytes = 0;
     tec_status status = tec_file_read(path, TEC_IMAGE_MAX_BYTES, &data, &bytes);
-    status = compare(set, listed, path, bytes, status);
+    status = compare(set, place.bytes, path, bytes, status);
     if (status == TEC_OK)
         status = tec_dataset_decode(set, data, bytes, path, out);
     free(data);
@@ -458,25 +447,13 @@ static tec_status read_file(const tec_dataset *set, int64_t index, tec_image *ou
     return status;
 }
 
-static int file_label(const tec_dataset *set, int64_t index)
-{
-    return tec_files_label(set->own, index);
-}
-
-static const char *file_entry(const tec_dataset *set, int64_t index, int64_t *bytes, char name[TEC_ENTRY_NAME])
-{
-    (void)name;
-    return tec_files_entry(set->own, index, bytes);
-}
-
 const tec_dataset_kind tec_dataset_folder = {
     .title = "tec-list 1 folder",
     .matches = matches,
     .scan = scan,
     .open = open_folder,
-    .close = close_folder,
-    .name = name_file,
-    .label = file_label,
+    .name = tec_files_name,
+    .label = tec_files_label,
     .read = read_file,
-    .entry = file_entry,
+    .entry = tec_files_entry,
 };

@@ -2,8 +2,8 @@
 #include "dataset_parts.h"
 
 #include "pack_parts.h"
+#include "shards.h"
 #include "tec/crc32c.h"
-#include "tec/file_pool.h"
 #include "tec/files.h"
 #include "tec/memory.h"
 #include "tec/text.h"
@@ -76,78 +76,38 @@ static tec_status scan(const char *root, tec_label_mode labels, tec_scan_notes *
 
 /* ---- open and read ---- */
 
-typedef struct pack {
-    tec_files files;
-    int shards;
-    int64_t *shard_bytes; /* [shards] */
-    tec_file_pool *pool;  /* of the shards */
-    char *copy;           /* the folder that they are read from; NULL: the root */
-} pack;
-
-static bool is_inside(const pack *p, const tec_pack_place *place)
-{
-    return place->shard >= 0 && place->shard < p->shards && place->offset >= 0 &&
-           place->bytes <= p->shard_bytes[place->shard] - place->offset;
-}
-
-static tec_file_pool *create_pool(const pack *p)
-{
-    return tec_file_pool_create(p->shards, "the pack", PACK_REMEDY,
-                                "a larger --shard-mb of `tec pack` makes fewer files");
-}
+static const tec_shard_words words = {"the pack", PACK_REMEDY, "a larger --shard-mb of `tec pack` makes fewer files"};
 
 static tec_status open_pack(tec_dataset *set, tec_list_cursor *cursor)
 {
-    pack *p = set->own = tec_allocate_zeroed(1, sizeof *p);
-    p->shards = atoi(tec_list_next(cursor));
-    if (p->shards < 1 || p->shards > MOST_SHARDS)
-        return tec_fail(TEC_SYSTEM_ERROR, "list of images: a pack of %d shards", p->shards);
-    p->shard_bytes = tec_allocate((size_t)p->shards * sizeof *p->shard_bytes);
-    for (int i = 0; i < p->shards; i++)
-        p->shard_bytes[i] = atoll(tec_list_next(cursor));
-    p->pool = create_pool(p);
-    TEC_TRY(tec_files_open(&p->files, set, cursor, true));
-    long label;
-    tec_pack_place place;
-    for (int64_t i = 0; i < set->total; i++)
-        if (tec_files_find(&p->files, i, &label, &place) && !is_inside(p, &place))
-            return tec_files_damaged(set->root);
-    return TEC_OK;
+    tec_shards *p = set->own = tec_allocate_zeroed(1, sizeof *p);
+    int count = atoi(tec_list_next(cursor));
+    if (count < 1 || count > MOST_SHARDS)
+        return tec_fail(TEC_SYSTEM_ERROR, "list of images: a pack of %d shards", count);
+    tec_shards_start(p, count, &words);
+    for (int i = 0; i < count; i++)
+        p->bytes[i] = atoll(tec_list_next(cursor));
+    TEC_TRY(tec_files_open(set, cursor, true));
+    return tec_shards_check(p, set, 0);
 }
 
 static void close_pack(void *own)
 {
-    pack *p = own;
-    tec_file_pool_free(p->pool);
-    tec_files_free(&p->files);
-    free(p->copy);
-    free(p->shard_bytes);
-    free(p);
-}
-
-static void name_file(const tec_dataset *set, int64_t index, char *text, size_t size)
-{
-    const pack *p = set->own;
-    tec_files_name(&p->files, set, index, text, size);
+    tec_shards_free(own);
+    free(own);
 }
 
 static char *shard_path(const tec_dataset *set, int shard)
 {
-    const pack *p = set->own;
+    const tec_shards *p = set->own;
     return tec_pack_shard_path(p->copy ? p->copy : set->root, shard, "tar");
 }
 
 /* Any failure is the machine's: damage of the pack must not pass for that of one image, which may be skipped. */
 static tec_status read_bytes(const tec_dataset *set, const tec_pack_place *place, char *data)
 {
-    const pack *p = set->own;
-    int fd;
     char *path = shard_path(set, place->shard);
-    tec_status status = tec_file_pool_take(p->pool, place->shard, path, p->shard_bytes[place->shard], &fd);
-    if (status == TEC_OK) {
-        status = tec_file_get(fd, path, data, (size_t)place->bytes, place->offset);
-        tec_file_pool_give_back(p->pool, place->shard, fd);
-    }
+    tec_status status = tec_shards_get(set->own, place, 0, path, data);
     if (status == TEC_OK && tec_crc32c(0, data, (size_t)place->bytes) != place->crc)
         status = tec_fail(TEC_SYSTEM_ERROR, "%s is damaged at byte %lld (checksum): delete it; %s", path,
                           (long long)place->offset, PACK_REMEDY);
@@ -157,10 +117,9 @@ static tec_status read_bytes(const tec_dataset *set, const tec_pack_place *place
 
 static tec_status read_image(const tec_dataset *set, int64_t index, tec_image *out)
 {
-    const pack *p = set->own;
     long label;
     tec_pack_place place;
-    char *name = tec_path_join(set->root, tec_files_find(&p->files, index, &label, &place));
+    char *name = tec_path_join(set->root, tec_files_find(set, index, &label, &place));
     char *data = tec_allocate((size_t)place.bytes);
     tec_status status = read_bytes(set, &place, data);
     if (status == TEC_OK)
@@ -174,37 +133,20 @@ static tec_status read_image(const tec_dataset *set, int64_t index, tec_image *o
 
 static int count_shards(const tec_dataset *set)
 {
-    const pack *p = set->own;
-    return p->shards;
+    const tec_shards *p = set->own;
+    return p->count;
 }
 
 static char *shard_file(const tec_dataset *set, int shard, int64_t *bytes)
 {
-    const pack *p = set->own;
-    *bytes = p->shard_bytes[shard];
+    const tec_shards *p = set->own;
+    *bytes = p->bytes[shard];
     return shard_path(set, shard);
 }
 
 static void read_from(tec_dataset *set, const char *dir)
 {
-    pack *p = set->own;
-    free(p->copy);
-    p->copy = tec_string_copy(dir);
-    tec_file_pool_free(p->pool); /* it keeps files open that have been read already */
-    p->pool = create_pool(p);
-}
-
-static int file_label(const tec_dataset *set, int64_t index)
-{
-    const pack *p = set->own;
-    return tec_files_label(&p->files, index);
-}
-
-static const char *file_entry(const tec_dataset *set, int64_t index, int64_t *bytes, char name[TEC_ENTRY_NAME])
-{
-    const pack *p = set->own;
-    (void)name;
-    return tec_files_entry(&p->files, index, bytes);
+    tec_shards_read_from(set->own, dir);
 }
 
 const tec_dataset_kind tec_dataset_pack = {
@@ -213,10 +155,10 @@ const tec_dataset_kind tec_dataset_pack = {
     .scan = scan,
     .open = open_pack,
     .close = close_pack,
-    .name = name_file,
-    .label = file_label,
+    .name = tec_files_name,
+    .label = tec_files_label,
     .read = read_image,
-    .entry = file_entry,
+    .entry = tec_files_entry,
     .shards = count_shards,
     .shard_file = shard_file,
     .read_from = read_from,

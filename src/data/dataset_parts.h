@@ -23,6 +23,8 @@
 
 /* ---- lists ---- */
 
+typedef struct tec_files tec_files; /* file_list.h */
+
 typedef struct tec_list_cursor {
     const char *at, *end;
 } tec_list_cursor;
@@ -50,7 +52,8 @@ typedef struct tec_dataset_kind {
     tec_status (*scan)(const char *path, tec_label_mode labels, tec_scan_notes *notes, FILE *list);
 
     /* Reads the list from behind the title on; fills own, root, total, fingerprint and, with labels, classes,
-     * class_name and, unless there is a function for them, label. `close` frees own, also after a failure. */
+     * class_name and, unless there is a function for them, label. `close` frees own, if there is one, also after a
+     * failure. */
     tec_status (*open)(tec_dataset *set, tec_list_cursor *cursor);
     void (*close)(void *own);
 
@@ -83,8 +86,9 @@ extern const tec_dataset_kind tec_dataset_folder, tec_dataset_pack, tec_dataset_
 
 struct tec_dataset {
     const tec_dataset_kind *kind;
-    void *own;  /* the kind's data */
-    char *list; /* root and class_name may point into it */
+    void *own;        /* the kind's data; NULL: none */
+    tec_files *files; /* of kinds whose images are files in a list; NULL: others */
+    char *list;       /* root and class_name may point into it */
     size_t list_bytes;
     tec_release *release; /* of the list; NULL: free */
     char *state;          /* as of tec_dataset_listed */

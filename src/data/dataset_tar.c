@@ -6,16 +6,17 @@
 #include "file_list.h"
 #include "image_codec.h"
 #include "passed_over.h"
+#include "shards.h"
 #include "tar_archives.h"
 #include "tar_format.h"
 #include "tar_index.h"
 #include "tec/crc32c.h"
-#include "tec/file_pool.h"
 #include "tec/files.h"
 #include "tec/log.h"
 #include "tec/memory.h"
 #include "tec/text.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -387,81 +388,54 @@ static tec_status scan(const char *path, tec_label_mode labels, tec_scan_notes *
 /* ---- open and read ---- */
 
 typedef struct tars {
-    tec_files files;
-    int64_t archives;
-    const char **path; /* [archives], of the list */
-    int64_t *bytes;    /* [archives] */
-    tec_file_pool *pool;
-    char *copy; /* the folder that they are read from; NULL: where they are */
+    tec_shards shards;
+    const char **path; /* [shards.count], of the list */
 } tars;
 
-static tec_file_pool *create_pool(const tars *t)
-{
-    return tec_file_pool_create(t->archives, "the archives", "put the former archive back",
-                                "larger archives make fewer files");
-}
+static const tec_shard_words words = {"the archives", "put the former archive back",
+                                      "larger archives make fewer files"};
 
 static tec_status open_archives(tars *t, tec_list_cursor *cursor)
 {
-    t->archives = atoll(tec_list_next(cursor));
-    if (t->archives < 1 || t->archives > cursor->end - cursor->at)
-        return tec_fail(TEC_SYSTEM_ERROR, "list of images: %lld archives", (long long)t->archives);
-    t->path = tec_allocate((size_t)t->archives * sizeof *t->path);
-    t->bytes = tec_allocate((size_t)t->archives * sizeof *t->bytes);
-    for (int64_t i = 0; i < t->archives; i++) {
+    const long long count = atoll(tec_list_next(cursor));
+    if (count < 1 || count > cursor->end - cursor->at || count > INT_MAX)
+        return tec_fail(TEC_SYSTEM_ERROR, "list of images: %lld archives", count);
+    tec_shards_start(&t->shards, (int)count, &words);
+    t->path = tec_allocate((size_t)count * sizeof *t->path);
+    for (int i = 0; i < t->shards.count; i++) {
         char *end;
         const char *text = tec_list_next(cursor);
-        t->bytes[i] = strtoll(text, &end, 10);
+        t->shards.bytes[i] = strtoll(text, &end, 10);
         t->path[i] = *end == ' ' ? end + 1 : "";
-        if (t->bytes[i] < 0 || !*t->path[i])
-            return tec_fail(TEC_SYSTEM_ERROR, "list of images: archive %lld is damaged", (long long)i);
+        if (t->shards.bytes[i] < 0 || !*t->path[i])
+            return tec_fail(TEC_SYSTEM_ERROR, "list of images: archive %d is damaged", i);
     }
-    t->pool = create_pool(t);
     return TEC_OK;
-}
-
-static bool is_inside(const tars *t, const tec_pack_place *place)
-{
-    return place->shard >= 0 && place->shard < t->archives && place->offset >= TAR_BLOCK &&
-           place->bytes <= t->bytes[place->shard] - place->offset;
 }
 
 static tec_status open_tars(tec_dataset *set, tec_list_cursor *cursor)
 {
     tars *t = set->own = tec_allocate_zeroed(1, sizeof *t);
-    long label;
-    tec_pack_place place;
-    TEC_TRY(tec_files_open(&t->files, set, cursor, true));
+    TEC_TRY(tec_files_open(set, cursor, true));
     TEC_TRY(open_archives(t, cursor));
-    for (int64_t i = 0; i < set->total; i++)
-        if (tec_files_find(&t->files, i, &label, &place) && !is_inside(t, &place))
-            return tec_files_damaged(set->root);
-    return TEC_OK;
+    return tec_shards_check(&t->shards, set, TAR_BLOCK);
 }
 
 static void close_tars(void *own)
 {
     tars *t = own;
-    tec_file_pool_free(t->pool);
-    tec_files_free(&t->files);
-    free(t->copy);
-    free(t->bytes);
+    tec_shards_free(&t->shards);
     free(t->path);
     free(t);
 }
 
-static void name_file(const tec_dataset *set, int64_t index, char *text, size_t size)
+static char *archive_path(const tars *t, int archive)
 {
-    const tars *t = set->own;
-    tec_files_name(&t->files, set, index, text, size);
+    const char *copy = t->shards.copy;
+    return copy ? tec_path_join(copy, tec_path_name(t->path[archive])) : tec_string_copy(t->path[archive]);
 }
 
-static char *archive_path(const tars *t, int64_t archive)
-{
-    return t->copy ? tec_path_join(t->copy, tec_path_name(t->path[archive])) : tec_string_copy(t->path[archive]);
-}
-
-static tec_status refuse_changed(const tec_dataset *set, const char *path, int64_t archive)
+static tec_status refuse_changed(const tec_dataset *set, const char *path, int archive)
 {
     const tars *t = set->own;
     tec_dataset_list_drop(set);
@@ -477,13 +451,9 @@ static tec_status refuse_changed(const tec_dataset *set, const char *path, int64
 static tec_status read_bytes(const tec_dataset *set, const tec_pack_place *place, const char *path, char *data)
 {
     const tars *t = set->own;
-    int fd;
-    tec_status status = tec_file_pool_take(t->pool, place->shard, path, t->bytes[place->shard], &fd);
+    tec_status status = tec_shards_get(&t->shards, place, TAR_BLOCK, path, data);
     if (status == TEC_USER_ERROR)
         return refuse_changed(set, path, place->shard);
-    TEC_TRY(status);
-    status = tec_file_get(fd, path, data, TAR_BLOCK + (size_t)place->bytes, place->offset - TAR_BLOCK);
-    tec_file_pool_give_back(t->pool, place->shard, fd);
     if (status == TEC_OK && tec_crc32c(0, data, TAR_BLOCK) != place->crc)
         status = refuse_changed(set, path, place->shard);
     return status;
@@ -494,7 +464,7 @@ static tec_status read_image(const tec_dataset *set, int64_t index, tec_image *o
     const tars *t = set->own;
     long label;
     tec_pack_place place;
-    const char *member = tec_files_find(&t->files, index, &label, &place);
+    const char *member = tec_files_find(set, index, &label, &place);
     char *path = archive_path(t, place.shard);
     char *name = tec_string_format("%s: member %s (byte %lld)", path, member, (long long)place.offset);
     char *data = place.bytes <= (int64_t)TEC_IMAGE_MAX_BYTES ? tec_allocate(TAR_BLOCK + (size_t)place.bytes) : NULL;
@@ -515,9 +485,9 @@ int tec_dataset_archives(const tec_dataset *set, int64_t *bytes)
     if (set->kind != &tec_dataset_tar)
         return 0;
     const tars *t = set->own;
-    for (int64_t i = 0; i < t->archives; i++)
-        *bytes += t->bytes[i];
-    return (int)t->archives;
+    for (int i = 0; i < t->shards.count; i++)
+        *bytes += t->shards.bytes[i];
+    return t->shards.count;
 }
 
 /* ---- archives as shards ---- */
@@ -531,43 +501,28 @@ static int by_name(const void *a, const void *b)
 static int count_shards(const tec_dataset *set)
 {
     const tars *t = set->own;
-    const char **name = tec_allocate((size_t)t->archives * sizeof *name);
+    const int count = t->shards.count;
+    const char **name = tec_allocate((size_t)count * sizeof *name);
     bool same = false;
-    memcpy(name, t->path, (size_t)t->archives * sizeof *name);
-    qsort(name, (size_t)t->archives, sizeof *name, by_name);
-    for (int64_t i = 1; i < t->archives; i++)
+    memcpy(name, t->path, (size_t)count * sizeof *name);
+    qsort(name, (size_t)count, sizeof *name, by_name);
+    for (int i = 1; i < count; i++)
         same = same || by_name(&name[i - 1], &name[i]) == 0;
     free(name);
-    return same ? 0 : (int)t->archives;
+    return same ? 0 : count;
 }
 
 static char *shard_file(const tec_dataset *set, int shard, int64_t *bytes)
 {
     const tars *t = set->own;
-    *bytes = t->bytes[shard];
+    *bytes = t->shards.bytes[shard];
     return archive_path(t, shard);
 }
 
 static void read_from(tec_dataset *set, const char *dir)
 {
     tars *t = set->own;
-    free(t->copy);
-    t->copy = tec_string_copy(dir);
-    tec_file_pool_free(t->pool); /* it keeps files open that have been read already */
-    t->pool = create_pool(t);
-}
-
-static int file_label(const tec_dataset *set, int64_t index)
-{
-    const tars *t = set->own;
-    return tec_files_label(&t->files, index);
-}
-
-static const char *file_entry(const tec_dataset *set, int64_t index, int64_t *bytes, char name[TEC_ENTRY_NAME])
-{
-    const tars *t = set->own;
-    (void)name;
-    return tec_files_entry(&t->files, index, bytes);
+    tec_shards_read_from(&t->shards, dir);
 }
 
 const tec_dataset_kind tec_dataset_tar = {
@@ -576,10 +531,10 @@ const tec_dataset_kind tec_dataset_tar = {
     .scan = scan,
     .open = open_tars,
     .close = close_tars,
-    .name = name_file,
-    .label = file_label,
+    .name = tec_files_name,
+    .label = tec_files_label,
     .read = read_image,
-    .entry = file_entry,
+    .entry = tec_files_entry,
     .shards = count_shards,
     .shard_file = shard_file,
     .read_from = read_from,

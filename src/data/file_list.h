@@ -66,25 +66,23 @@ typedef struct tec_pack_place {
 
 /* The files of an open set. Everything about them stays in the list, which the ranks of a node share: of millions of files
  * a rank remembers only where in the list every so manieth is. */
-typedef struct tec_files {
+struct tec_files {
     const char **block; /* [total / TEC_FILES_BLOCK, rounded up] */
     bool packed;
-} tec_files;
+};
 
-/* Reads the list into the set and into `files`, which the caller has zeroed and frees also after a failure.
- * TEC_SYSTEM_ERROR: damaged. */
-tec_status tec_files_open(tec_files *files, tec_dataset *set, tec_list_cursor *cursor, bool packed);
-void tec_files_free(tec_files *files);
+/* Reads the list into the set, set->files included. TEC_SYSTEM_ERROR: damaged. */
+tec_status tec_files_open(tec_dataset *set, tec_list_cursor *cursor, bool packed);
+void tec_files_free(tec_files *files); /* NULL is fine */
 
 /* The path of an image, relative to set->root, and what tec_files_parse says of it. */
-const char *tec_files_find(const tec_files *files, int64_t index, long *label, tec_pack_place *place);
+const char *tec_files_find(const tec_dataset *set, int64_t index, long *label, tec_pack_place *place);
 
-/* The tec_dataset_kind.entry and .label of an image: its path and size, and its class. */
-const char *tec_files_entry(const tec_files *files, int64_t index, int64_t *bytes);
-int tec_files_label(const tec_files *files, int64_t index);
-
-/* "LAST PART OF ROOT/PATH", the name of an image. */
-void tec_files_name(const tec_files *files, const tec_dataset *set, int64_t index, char *text, size_t size);
+/* tec_dataset_kind.entry, .label and .name of such sets: an image's path and size, its class, and "LAST PART OF
+ * ROOT/PATH". */
+const char *tec_files_entry(const tec_dataset *set, int64_t index, int64_t *bytes, char name[TEC_ENTRY_NAME]);
+int tec_files_label(const tec_dataset *set, int64_t index);
+void tec_files_name(const tec_dataset *set, int64_t index, char *text, size_t size);
 
 /* Goes on behind the names of the classes. */
 void tec_files_skip_classes(tec_list_cursor *cursor);

@@ -45,11 +45,11 @@ static bool is_first_folder(const char *path, const char *name)
 }
 
 /* Checks a file of the list and adds it to the fingerprint. */
-static tec_status open_file(const tec_files *files, tec_dataset *set, const char *text, label_check *labels)
+static tec_status open_file(tec_dataset *set, const char *text, label_check *labels)
 {
     long label;
     tec_pack_place place;
-    const char *path = tec_files_parse(text, files->packed, &label, &place);
+    const char *path = tec_files_parse(text, set->files->packed, &label, &place);
     if (!path || label < (set->classes ? 0 : -1) || label >= set->classes)
         return tec_files_damaged(set->root);
     set->fingerprint = tec_hash_bytes(set->fingerprint, &place.bytes, sizeof place.bytes);
@@ -72,8 +72,9 @@ static void open_labels(tec_dataset *set, label_check labels)
     set->fingerprint = tec_hash_bytes(set->fingerprint, &labels.hash, sizeof labels.hash);
 }
 
-tec_status tec_files_open(tec_files *files, tec_dataset *set, tec_list_cursor *cursor, bool packed)
+tec_status tec_files_open(tec_dataset *set, tec_list_cursor *cursor, bool packed)
 {
+    tec_files *files = set->files = tec_allocate_zeroed(1, sizeof *files);
     set->root = tec_list_next(cursor);
     long long classes = atoll(tec_list_next(cursor)), room = cursor->end - cursor->at;
     if (classes < 0 || classes > room)
@@ -93,7 +94,7 @@ tec_status tec_files_open(tec_files *files, tec_dataset *set, tec_list_cursor *c
         const char *text = tec_list_next(cursor);
         if (i % TEC_FILES_BLOCK == 0)
             files->block[i / TEC_FILES_BLOCK] = text;
-        TEC_TRY(open_file(files, set, text, &labels));
+        TEC_TRY(open_file(set, text, &labels));
     }
     set->content = set->fingerprint;
     open_labels(set, labels);
@@ -102,38 +103,42 @@ tec_status tec_files_open(tec_files *files, tec_dataset *set, tec_list_cursor *c
 
 void tec_files_free(tec_files *files)
 {
-    free(files->block);
+    if (files)
+        free(files->block);
+    free(files);
 }
 
-const char *tec_files_find(const tec_files *files, int64_t index, long *label, tec_pack_place *place)
+const char *tec_files_find(const tec_dataset *set, int64_t index, long *label, tec_pack_place *place)
 {
-    const char *text = files->block[index / TEC_FILES_BLOCK];
+    const char *text = set->files->block[index / TEC_FILES_BLOCK];
     for (int64_t i = index % TEC_FILES_BLOCK; i > 0; i--)
         text += strlen(text) + 1;
-    return tec_files_parse(text, files->packed, label, place);
+    return tec_files_parse(text, set->files->packed, label, place);
 }
 
-const char *tec_files_entry(const tec_files *files, int64_t index, int64_t *bytes)
+const char *tec_files_entry(const tec_dataset *set, int64_t index, int64_t *bytes, char name[TEC_ENTRY_NAME])
 {
     long label;
     tec_pack_place place;
-    const char *path = tec_files_find(files, index, &label, &place);
+    const char *path = tec_files_find(set, index, &label, &place);
+    (void)name;
     *bytes = place.bytes;
     return path;
 }
 
-int tec_files_label(const tec_files *files, int64_t index)
+int tec_files_label(const tec_dataset *set, int64_t index)
 {
     long label;
     tec_pack_place place;
-    tec_files_find(files, index, &label, &place);
+    tec_files_find(set, index, &label, &place);
     return (int)label;
 }
 
-void tec_files_name(const tec_files *files, const tec_dataset *set, int64_t index, char *text, size_t size)
+void tec_files_name(const tec_dataset *set, int64_t index, char *text, size_t size)
 {
-    int64_t bytes;
+    long label;
+    tec_pack_place place;
     tec_path_last(set->root, text, size);
     size_t used = strlen(text);
-    snprintf(text + used, size - used, "/%s", tec_files_entry(files, index, &bytes));
+    snprintf(text + used, size - used, "/%s", tec_files_find(set, index, &label, &place));
 }
