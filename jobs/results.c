@@ -119,7 +119,7 @@ json_t *tec_job_evaluation_json(const tec_settings *settings, const tec_evaluati
                                 const tec_evaluated *about)
 {
     const tec_features *train = &evaluation->train, *val = &evaluation->val;
-    const int numbers = about->channels > 3 ? about->channels : 3;
+    const int numbers = tec_bands_numbers(about->channels);
     /* clang-format off */
     json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:o, s:i, s:o, s:o, s:I, s:I, s:I, s:I, s:i, s:i, s:s}",
         "model", about->model,

@@ -82,11 +82,10 @@ static tec_status make_plan(const tec_invocation *call, export_plan *plan)
 
 enum { METADATA = 29 }; /* strings, at most: keys, values, NULL */
 
-/* A number for each channel, but at least three. */
 static char *numbers(const double *value, int channels)
 {
     char *text = tec_string_copy("");
-    for (int i = 0; i < (channels > 3 ? channels : 3); i++)
+    for (int i = 0; i < tec_bands_numbers(channels); i++)
         tec_string_append(&text, "%s%.17g", i ? "," : "", value[i]);
     return text;
 }
@@ -160,7 +159,7 @@ static json_t *preprocessor_json(const tec_import_facts *facts)
 {
     static const int resample[] = {[TEC_FILTER_BICUBIC] = 3, [TEC_FILTER_BILINEAR] = 2, [TEC_FILTER_LANCZOS] = 1};
     const tec_size size = facts->config.image_size;
-    const int channels = facts->config.channels > 3 ? facts->config.channels : 3;
+    const int numbers = tec_bands_numbers(facts->config.channels);
     const bool beyond = is_beyond_processors(facts);
     tec_preprocessing p = tec_preprocessing_complete(facts->preprocessing, tec_preprocessing_mae(size));
     if (beyond)
@@ -180,8 +179,8 @@ static json_t *preprocessor_json(const tec_import_facts *facts)
         "resample", resample[p.filter],
         "do_center_crop", 1,
         "crop_size", "height", size.height, "width", size.width,
-        "image_mean", tec_job_numbers_json(facts->mean, channels),
-        "image_std", tec_job_numbers_json(facts->std, channels));
+        "image_mean", tec_job_numbers_json(facts->mean, numbers),
+        "image_std", tec_job_numbers_json(facts->std, numbers));
 }
 /* clang-format on */
 

@@ -9,6 +9,12 @@
 
 enum { TEC_BANDS_MOST = 64 }; /* channels of an image, at most; bands of a file are numbered from 1, up to 65535 */
 
+/* Numbers of a mean or a deviation that files hold: one for each channel, but at least three. */
+static inline int tec_bands_numbers(int channels)
+{
+    return channels < 3 ? 3 : channels < TEC_BANDS_MOST ? channels : TEC_BANDS_MOST;
+}
+
 /* What becomes of values (data.range). */
 typedef enum tec_scaling {
     TEC_SCALING_BYTES, /* every image has 8 bits a value: of 16-bit PNGs the upper 8 are kept; divided by 255 */
@@ -34,7 +40,10 @@ tec_status tec_bands_parse_chosen(const char *text, tec_bands *out);
 /* Do images of so many channels, taken so, hold floats (tec_image.values)? */
 bool tec_bands_widen(const tec_bands *bands);
 
-/* Are they 8-bit images of 1 or 3 channels, whose other formats are converted to these as Pillow does? */
+/* Are they 8-bit images of 1 or 3 channels, which can be shown, and altered as Pillow does? */
+bool tec_bands_pictures(const tec_bands *bands, int channels);
+
+/* Are they such ones, and no bands chosen, so that their other formats are converted to these as Pillow does? */
 bool tec_bands_plain(const tec_bands *bands, int channels);
 
 #endif

@@ -87,6 +87,10 @@ tec_status tec_setup_check_model(const tec_settings *settings, const char *secti
 /* Local. What data.labels says. */
 tec_label_mode tec_setup_label_mode(const tec_settings *settings);
 
+/* Local. Reads a file of labels, the value of `key`, and looks whether it is one (tec_labels_check_text); the caller frees
+ * *text, which is NULL after a failure. */
+tec_status tec_setup_label_text(const char *key, const char *path, char **text, size_t *bytes);
+
 /* Local. TEC_USER_ERROR: data.labels says that there are no classes, for a job that needs them. */
 tec_status tec_setup_check_labels(const tec_settings *settings);
 

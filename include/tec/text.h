@@ -26,6 +26,10 @@ static inline const char *tec_plural(long long count)
 bool tec_string_starts_with(const char *text, const char *start);
 bool tec_string_ends_with(const char *text, const char *end);
 
+/* Cuts "[a, b, c]", with or without brackets, into the words between the commas, without blanks around them: writes 0 bytes
+ * into the text, and the first `most` words to `part`. Returns how many there are. */
+int tec_string_split_list(char *text, const char **part, int most);
+
 /* Words of an enum stand in one list, TEC_..._LIST(BETWEEN): joined by "|" they are the choices of a setting, by TEC_COMMA
  * the elements of an array. */
 #define TEC_COMMA ,

@@ -62,6 +62,24 @@ int tec_string_find(const char *const *words, const char *word)
     return -1;
 }
 
+int tec_string_split_list(char *text, const char **part, int most)
+{
+    int count = 0;
+    size_t length = strlen(text);
+    if (length >= 2 && text[0] == '[' && text[length - 1] == ']') {
+        text[length - 1] = '\0';
+        text++;
+    }
+    for (char *rest = text; rest; count++) {
+        char *word = strsep(&rest, ",");
+        word += strspn(word, " ");
+        word[strcspn(word, " ")] = '\0';
+        if (count < most)
+            part[count] = word;
+    }
+    return count;
+}
+
 char *tec_string_copy(const char *text)
 {
     return tec_string_format("%s", text);

@@ -7,27 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The comma-separated parts of a text, without brackets and blanks; at most `most` are written. Returns how many there
- * are. The texts belong to *copy, which the caller frees. */
-static int split(const char *text, char **copy, const char **part, int most)
-{
-    int count = 0;
-    char *rest = *copy = tec_string_copy(text);
-    size_t length = strlen(rest);
-    if (length >= 2 && rest[0] == '[' && rest[length - 1] == ']') {
-        rest[length - 1] = '\0';
-        rest++;
-    }
-    for (; rest; count++) {
-        char *word = strsep(&rest, ",");
-        word += strspn(word, " ");
-        word[strcspn(word, " ")] = '\0';
-        if (count < most)
-            part[count] = word;
-    }
-    return count;
-}
-
 static bool parse_double(const char *text, double *out)
 {
     char *end;
@@ -40,13 +19,13 @@ static bool parse_double(const char *text, double *out)
 tec_status tec_bands_parse_range(const char *text, tec_bands *out)
 {
     const char *part[2];
-    char *copy;
     double low = 0, high = 0;
     if (!strcmp(text, "bytes") || !strcmp(text, "type")) {
         out->scaling = *text == 'b' ? TEC_SCALING_BYTES : TEC_SCALING_TYPE;
         return TEC_OK;
     }
-    bool two = split(text, &copy, part, 2) == 2 && parse_double(part[0], &low) && parse_double(part[1], &high);
+    char *copy = tec_string_copy(text);
+    bool two = tec_string_split_list(copy, part, 2) == 2 && parse_double(part[0], &low) && parse_double(part[1], &high);
     free(copy);
     if (!two)
         return tec_fail(TEC_USER_ERROR,
@@ -63,12 +42,12 @@ tec_status tec_bands_parse_range(const char *text, tec_bands *out)
 tec_status tec_bands_parse_chosen(const char *text, tec_bands *out)
 {
     const char *part[TEC_BANDS_MOST];
-    char *copy;
     tec_status status = TEC_OK;
     out->chosen = 0;
     if (!text[0])
         return TEC_OK;
-    int count = split(text, &copy, part, TEC_BANDS_MOST);
+    char *copy = tec_string_copy(text);
+    int count = tec_string_split_list(copy, part, TEC_BANDS_MOST);
     if (count > TEC_BANDS_MOST)
         status = tec_fail(TEC_USER_ERROR, "%d bands are chosen, at most %d are supported", count, TEC_BANDS_MOST);
     for (int i = 0; i < count && status == TEC_OK; i++) {
@@ -89,7 +68,12 @@ bool tec_bands_widen(const tec_bands *bands)
     return bands->scaling != TEC_SCALING_BYTES;
 }
 
+bool tec_bands_pictures(const tec_bands *bands, int channels)
+{
+    return !tec_bands_widen(bands) && (channels == 1 || channels == 3);
+}
+
 bool tec_bands_plain(const tec_bands *bands, int channels)
 {
-    return bands->scaling == TEC_SCALING_BYTES && bands->chosen == 0 && (channels == 1 || channels == 3);
+    return tec_bands_pictures(bands, channels) && bands->chosen == 0;
 }

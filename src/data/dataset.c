@@ -15,8 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* In the order in which they are asked: a pack is a folder too, and so are archives in one, so they come first. A kind that only scans stands behind
- * the one whose list it writes. */
+/* In the order in which they are asked: a pack is a folder too, and so are archives in one, so they come first. A kind that
+ * only scans stands behind the one whose list it writes. */
 static const tec_dataset_kind *const kinds[] = {&tec_dataset_pack,   &tec_dataset_array, &tec_dataset_tar,
                                                 &tec_dataset_folder, &tec_dataset_csv,   &tec_dataset_idx};
 enum { KINDS = sizeof kinds / sizeof *kinds };
@@ -260,13 +260,16 @@ uint64_t tec_dataset_fingerprint(const tec_dataset *set)
     return set->fingerprint;
 }
 
-static tec_status widen(const tec_dataset *set, int64_t sample, tec_image *image)
+static tec_decoding decoding_of(const tec_dataset *set)
+{
+    return (tec_decoding){.channels = set->channels, .strict = set->strict, .turn = set->turn, .bands = set->bands};
+}
+
+/* From the bands that all images of a set have to what is asked for. */
+static tec_status convert(const tec_dataset *set, int64_t sample, tec_image *image)
 {
     char name[256];
-    const tec_decoding how = {.channels = image->channels,
-                              .bands.scaling = set->bands.scaling,
-                              .bands.low = set->bands.low,
-                              .bands.high = set->bands.high};
+    const tec_decoding how = decoding_of(set);
     tec_status status = tec_band_convert(image, &how, tec_dataset_name(set, sample, name, sizeof name));
     if (status != TEC_OK)
         tec_image_free(image);
@@ -277,15 +280,15 @@ tec_status tec_dataset_read(const tec_dataset *set, int64_t sample, tec_image *o
 {
     *out = (tec_image){0};
     TEC_TRY(set->kind->read(set, tec_dataset_index(set, sample), out));
-    if (!out->values && tec_bands_widen(&set->bands)) /* of a kind that holds 8-bit images */
-        TEC_TRY(widen(set, sample, out));
+    if (set->kind->bands)
+        TEC_TRY(convert(set, sample, out));
     tec_findings_note(set->findings, sample, out);
     return TEC_OK;
 }
 
 tec_status tec_dataset_decode(const tec_dataset *set, const void *data, size_t bytes, const char *name, tec_image *out)
 {
-    const tec_decoding how = {.channels = set->channels, .strict = set->strict, .turn = set->turn, .bands = set->bands};
+    const tec_decoding how = decoding_of(set);
     return tec_image_decode(out, data, bytes, &how, name);
 }
 
@@ -305,11 +308,10 @@ tec_status tec_dataset_take_bands(tec_dataset *set, const tec_bands *bands)
                         "leave data.bands out",
                         set->root);
     if (set->kind->bands && !tec_bands_plain(bands, set->channels)) {
-        const int count = set->kind->bands(set);
-        const tec_band_source source = {.sample = TEC_SAMPLE_U8, .bands = count, .colours = count, .rgb = count == 3};
+        const tec_band_source source = tec_band_source_of(TEC_SAMPLE_U8, set->kind->bands(set));
+        const tec_decoding how = {.channels = set->channels, .bands = *bands};
         tec_band_plan plan;
-        TEC_TRY(
-            tec_band_plan_make(&plan, &source, &(tec_decoding){.channels = set->channels, .bands = *bands}, set->root));
+        TEC_TRY(tec_band_plan_make(&plan, &source, &how, set->root));
     }
     set->bands = *bands;
     if (bands->scaling != TEC_SCALING_BYTES) {

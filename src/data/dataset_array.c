@@ -4,8 +4,6 @@
 #include "dataset_parts.h"
 
 #include "array_set.h"
-#include "image_bands.h"
-#include "image_codec.h"
 
 #include "tec/clock.h"
 #include "tec/crc32c.h"
@@ -229,15 +227,6 @@ static void name_image(const tec_dataset *set, int64_t index, char *text, size_t
     snprintf(text, size, "%s[%lld]", own->name, (long long)index);
 }
 
-static tec_status convert(const tec_dataset *set, int64_t index, tec_image *image)
-{
-    const tec_decoding how = {.channels = set->channels, .bands = set->bands};
-    char name[256];
-    name_image(set, index, name, sizeof name);
-    return tec_bands_plain(&how.bands, how.channels) ? tec_image_convert(image, how.channels, name)
-                                                     : tec_band_convert(image, &how, name);
-}
-
 static tec_status read_image(const tec_dataset *set, int64_t index, tec_image *out)
 {
     const arrays *own = set->own;
@@ -253,8 +242,6 @@ static tec_status read_image(const tec_dataset *set, int64_t index, tec_image *o
                           own->root, (long long)index);
     free(stored);
     *out = (tec_image){.height = l->height, .width = l->width, .channels = l->channels, .pixels = pixels};
-    if (status == TEC_OK)
-        status = convert(set, index, out);
     if (status == TEC_OK)
         return TEC_OK;
     tec_image_free(out);

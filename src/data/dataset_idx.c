@@ -243,17 +243,9 @@ static void name_item(const tec_dataset *set, int64_t index, char *text, size_t 
 static tec_status read_item(const tec_dataset *set, int64_t index, tec_image *out)
 {
     const idx *own = set->own;
-    size_t pixels = (size_t)own->height * (size_t)own->width, channels = (size_t)set->channels;
-    const uint8_t *in = own->pixels + (size_t)index * pixels;
-    *out = (tec_image){.height = own->height,
-                       .width = own->width,
-                       .channels = set->channels,
-                       .pixels = tec_allocate(pixels * channels)};
-    if (channels == 1)
-        memcpy(out->pixels, in, pixels);
-    else
-        for (size_t i = 0; i < pixels; i++)
-            memset(out->pixels + i * channels, in[i], channels);
+    size_t pixels = (size_t)own->height * (size_t)own->width;
+    *out = (tec_image){.height = own->height, .width = own->width, .channels = 1, .pixels = tec_allocate(pixels)};
+    memcpy(out->pixels, own->pixels + (size_t)index * pixels, pixels);
     return TEC_OK;
 }
 
@@ -265,6 +257,12 @@ static const char *item_entry(const tec_dataset *set, int64_t index, int64_t *cr
     *crc = tec_crc32c(tec_crc32c(0, own->pixels + (size_t)index * pixels, pixels), &label, sizeof label);
     snprintf(name, TEC_ENTRY_NAME, "image %010lld", (long long)index);
     return name;
+}
+
+static int bands_of(const tec_dataset *set)
+{
+    (void)set;
+    return 1;
 }
 
 static int64_t memory_of(const tec_dataset *set)
@@ -284,5 +282,6 @@ const tec_dataset_kind tec_dataset_idx = {
     .name = name_item,
     .read = read_item,
     .entry = item_entry,
+    .bands = bands_of,
     .memory = memory_of,
 };

@@ -40,9 +40,10 @@ const char *tec_list_next(tec_list_cursor *cursor);
 typedef struct tec_dataset_kind {
     const char *title; /* the first text of its lists; of another kind: that one opens them, and only scan is there */
     bool one_size;     /* all images have the same */
-    bool one_band;     /* they are grey: of 1 channel or, repeated, 3, and of 8 bits */
-    int (*bands)(
-        const tec_dataset *set); /* how many all of them have, of 8 bits; NULL: each file says that of itself */
+    bool one_band;     /* no bands can be chosen: they are grey, of 1 channel or, repeated, 3 */
+
+    /* How many bands all images have, of 8 bits, which `read` gives as they are stored. NULL: each file has its own. */
+    int (*bands)(const tec_dataset *set);
 
     /* Is `path` such a set? The first kind of the table that says yes scans it, so that kinds which look inside a
      * folder or file come before those which take any. info: of stat; st_mode 0: no file is called so, but a pattern may. */
@@ -59,8 +60,8 @@ typedef struct tec_dataset_kind {
 
     void (*name)(const tec_dataset *set, int64_t index, char *text, size_t size);
 
-    /* Pixels of set->channels, as set->bands chooses, which are widened where set->bands asks for it; or values. Files of
-     * images are decoded by tec_dataset_decode; arrays of any numbers may go through image_bands.h. */
+    /* Pixels, or values, of set->channels, as set->bands asks for: files of images are decoded by tec_dataset_decode.
+     * With `bands`: pixels of so many channels. */
     tec_status (*read)(const tec_dataset *set, int64_t index, tec_image *out);
 
     /* The class that the list says, where set->label does not; -1: it says none. NULL: as if it did not. */

@@ -78,11 +78,10 @@ const char *tec_image_note_words(tec_image_note note)
 static tec_status decode_by(const tec_image_codec *codec, tec_image *out, const uint8_t *data, size_t bytes,
                             const tec_decoding *how, const char *name)
 {
-    const bool plain = tec_bands_plain(&how->bands, how->channels);
-    if (!plain && codec->decode_bands)
+    if (!tec_bands_plain(&how->bands, how->channels) && codec->decode_bands)
         return codec->decode_bands(out, data, bytes, how, name);
     TEC_TRY(codec->decode(out, data, bytes, how->strict, name));
-    return plain ? tec_image_convert(out, how->channels, name) : tec_band_convert(out, how, name);
+    return tec_band_convert(out, how, name);
 }
 
 static tec_status decode(tec_image *out, const uint8_t *data, size_t bytes, const tec_decoding *how, const char *name)

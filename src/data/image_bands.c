@@ -223,6 +223,8 @@ tec_status tec_band_finish(const tec_band_plan *plan, tec_image *image)
 
 tec_status tec_band_convert(tec_image *image, const tec_decoding *how, const char *name)
 {
+    if (tec_bands_plain(&how->bands, how->channels))
+        return tec_image_convert(image, how->channels, name);
     if (image->deep && tec_bands_widen(&how->bands))
         return tec_fail(
             TEC_USER_ERROR,
@@ -232,7 +234,7 @@ tec_status tec_band_convert(tec_image *image, const tec_decoding *how, const cha
     if (image->channels == 4) /* CMYK */
         TEC_TRY(tec_image_convert(image, 3, name));
     const int bands = image->channels;
-    const tec_band_source source = {.sample = TEC_SAMPLE_U8, .bands = bands, .colours = bands, .rgb = bands == 3};
+    const tec_band_source source = tec_band_source_of(TEC_SAMPLE_U8, bands);
     const size_t width = (size_t)image->width;
     tec_band_plan plan;
     tec_image out;

@@ -28,6 +28,12 @@ typedef struct tec_band_source {
     const char *multiplied; /* why alpha cannot be dropped; NULL: it can */
 } tec_band_source;
 
+/* Grey, or RGB, or whatever bands, without alpha. */
+static inline tec_band_source tec_band_source_of(tec_sample sample, int bands)
+{
+    return (tec_band_source){.sample = sample, .bands = bands, .colours = bands, .rgb = bands == 3};
+}
+
 /* What is taken of it. */
 typedef struct tec_band_plan {
     tec_sample sample;

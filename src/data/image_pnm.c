@@ -161,11 +161,8 @@ static bool take_row(pnm *p, uint16_t *row, size_t count)
 
 static tec_status decode_deep(tec_image *out, pnm *p, size_t bytes, const tec_decoding *how, const char *name)
 {
-    const tec_band_source source = {.sample = TEC_SAMPLE_U16,
-                                    .most = p->most,
-                                    .bands = p->channels,
-                                    .colours = p->channels,
-                                    .rgb = p->channels == 3};
+    tec_band_source source = tec_band_source_of(TEC_SAMPLE_U16, p->channels);
+    source.most = p->most;
     const double room = (double)(p->end - p->at) / (p->text ? 1 : 2) / p->channels;
     tec_band_plan plan;
     TEC_TRY(tec_band_plan_make(&plan, &source, how, name));

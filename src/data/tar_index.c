@@ -1,6 +1,7 @@
 /* Makes the index of a tar archive, keeps it and reads it again. */
 #include "tar_index.h"
 
+#include "dataset_parts.h"
 #include "image_codec.h"
 #include "passed_over.h"
 #include "tar_read.h"
@@ -301,22 +302,11 @@ static bool parse_entry(tec_tar_index *out, const char *text)
     return true;
 }
 
-/* The next text; NULL: there is none. */
-static const char *next(const char **at, const char *end)
-{
-    const char *text = *at;
-    if (text >= end)
-        return NULL;
-    *at += strlen(text) + 1;
-    return text;
-}
-
 static bool parse_counts(tec_tar_index *out, const char *text, size_t *count)
 {
     long long inner, captions, strays, masks, rest;
     int open;
-    if (!text ||
-        sscanf(text, "%lld %lld %lld %lld %d %lld %zu", &inner, &captions, &strays, &masks, &open, &rest, count) != 7)
+    if (sscanf(text, "%lld %lld %lld %lld %d %lld %zu", &inner, &captions, &strays, &masks, &open, &rest, count) != 7)
         return false;
     out->inner = inner;
     out->captions = captions;
@@ -329,26 +319,22 @@ static bool parse_counts(tec_tar_index *out, const char *text, size_t *count)
 
 bool tec_tar_index_parse(tec_tar_index *out, const char *text, size_t bytes, const char *depends)
 {
-    const char *at = text, *end = text + bytes;
+    tec_list_cursor at = {text, text + bytes};
     size_t count;
     *out = (tec_tar_index){0};
-    if (!bytes || end[-1])
+    if (!bytes || text[bytes - 1])
         return false;
-    const char *title = next(&at, end), *rules = next(&at, end);
-    if (strcmp(title, TITLE) != 0 || !rules || strcmp(rules, depends) != 0 ||
-        !parse_counts(out, next(&at, end), &count))
+    if (strcmp(tec_list_next(&at), TITLE) != 0 || strcmp(tec_list_next(&at), depends) != 0 ||
+        !parse_counts(out, tec_list_next(&at), &count))
         return false;
-    const char *stray = next(&at, end);
-    out->stray = stray && *stray ? tec_string_copy(stray) : NULL;
-    bool good = stray != NULL;
-    for (size_t i = 0; i < count && good; i++) {
-        const char *entry = next(&at, end);
-        good = entry && parse_entry(out, entry);
-    }
+    const char *stray = tec_list_next(&at);
+    out->stray = *stray ? tec_string_copy(stray) : NULL;
+    bool good = true;
+    for (size_t i = 0; i < count && good; i++)
+        good = parse_entry(out, tec_list_next(&at));
     char mark[32];
-    snprintf(mark, sizeof mark, "end %08x", tec_crc32c(0, text, (size_t)(at - text)));
-    const char *last = good ? next(&at, end) : NULL;
-    return last && !strcmp(last, mark) && at == end;
+    snprintf(mark, sizeof mark, "end %08x", tec_crc32c(0, text, (size_t)(at.at - text)));
+    return good && !strcmp(tec_list_next(&at), mark) && at.at == at.end;
 }
 
 /* ---- beside the archive ---- */

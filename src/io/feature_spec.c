@@ -51,12 +51,11 @@ const feature_field tec_feature_fields[] = {
     {.h5 = {0}},
 };
 
-/* Of mean and std there are as many numbers as channels, but at least three. */
 static tec_h5_field stored_field(const feature_field *field, const tec_feature_spec *spec)
 {
     tec_h5_field stored = field->h5;
     if (stored.count == TEC_BANDS_MOST)
-        stored.count = spec->channels < 3 ? 3 : spec->channels < TEC_BANDS_MOST ? spec->channels : TEC_BANDS_MOST;
+        stored.count = tec_bands_numbers(spec->channels);
     return stored;
 }
 

@@ -1,4 +1,4 @@
-/* The labels of data.val from a file. */
+/* Labels from files: of data.val, and the text of any. */
 #include "tec/setup.h"
 
 #include "tec/files.h"
@@ -16,14 +16,22 @@ tec_label_mode tec_setup_label_mode(const tec_settings *settings)
     return mode < 0 ? TEC_LABELS_FILE : (tec_label_mode)mode;
 }
 
+tec_status tec_setup_label_text(const char *key, const char *path, char **text, size_t *bytes)
+{
+    TEC_TRY(tec_file_read(path, MOST_BYTES, text, bytes));
+    tec_status status = tec_labels_check_text(key, path, *text, *bytes);
+    if (status != TEC_OK) {
+        free(*text);
+        *text = NULL;
+    }
+    return status;
+}
+
 /* Collective. */
 static tec_status read_text(const tec_comm *comm, const char *key, const char *path, char **text)
 {
     size_t bytes = 0;
-    tec_status status = comm->rank == 0 ? tec_file_read(path, MOST_BYTES, text, &bytes) : TEC_OK;
-    if (status == TEC_OK && comm->rank == 0)
-        status = tec_labels_check_text(key, path, *text, bytes);
-    status = tec_comm_agree(comm, status);
+    tec_status status = tec_comm_agree(comm, comm->rank == 0 ? tec_setup_label_text(key, path, text, &bytes) : TEC_OK);
     if (status == TEC_OK)
         tec_comm_share_text(comm, text, &bytes, 0);
     return status;

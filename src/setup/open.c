@@ -6,7 +6,6 @@
 #include "tec/files.h"
 #include "tec/findings_report.h"
 #include "tec/hints.h"
-#include "tec/label_file.h"
 #include "tec/log.h"
 #include "tec/minmax.h"
 #include "tec/shared_text.h"
@@ -15,8 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define MOST_LABEL_BYTES ((size_t)1 << 30)
 
 /* On rank 0: looks at a few images, so that what is to be said about all of them is said before the work and not after
  * it. One that cannot be decoded is an error in its turn, or else skipped, and then warned of here. */
@@ -61,11 +58,7 @@ static tec_status read_labels(const char *path, char **text)
                         "data.labels `%s`: auto, folders, none or a file of labels is expected, and no file is "
                         "called so",
                         path);
-    TEC_TRY(tec_file_read(path, MOST_LABEL_BYTES, text, &bytes));
-    tec_status status = tec_labels_check_text("data.labels", path, *text, bytes);
-    if (status != TEC_OK)
-        free(*text);
-    return status;
+    return tec_setup_label_text("data.labels", path, text, &bytes);
 }
 
 static tec_status scan(void *context)

@@ -213,7 +213,7 @@ static tec_status check_pixels(const tec_settings *settings)
     const int channels = settings->data.channels;
     tec_bands bands;
     TEC_TRY(tec_settings_bands(settings, &bands));
-    if (!tec_bands_widen(&bands) && (channels == 1 || channels == 3))
+    if (tec_bands_pictures(&bands, channels))
         return TEC_OK;
     return tec_fail(TEC_USER_ERROR,
                     "they are made of 8-bit images of 1 or 3 channels, and data.channels is %d and "

@@ -6,31 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Splits a list, with or without brackets: "0.5,0.5,0.5", "[0.5, 0.5, 0.5]". Writes 0 bytes into `text`. Returns the
- * number of parts, which may be more than a list can hold; part[] then has the first ones. */
-static int split_list(char *text, const char *part[TEC_SETTING_LENGTH])
-{
-    int count = 0;
-    size_t length = strlen(text);
-    if (length >= 2 && text[0] == '[' && text[length - 1] == ']') {
-        text[length - 1] = '\0';
-        text++;
-    }
-    for (char *rest = text; rest; count++) {
-        char *word = strsep(&rest, ",");
-        word += strspn(word, " ");
-        word[strcspn(word, " ")] = '\0';
-        if (count < TEC_SETTING_LENGTH)
-            part[count] = word;
-    }
-    return count;
-}
-
 /* Writes 0 bytes into `text`. */
 static tec_status assign_text(tec_resolver *resolver, int index, tec_place place, char *text)
 {
     const char *part[TEC_SETTING_LENGTH] = {text};
-    int count = tec_settings_table[index].length > 1 ? split_list(text, part) : 1;
+    int count = tec_settings_table[index].length > 1 ? tec_string_split_list(text, part, TEC_SETTING_LENGTH) : 1;
     return tec_resolver_assign(resolver, index, place, part, count);
 }
 

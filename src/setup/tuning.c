@@ -94,7 +94,7 @@ static tec_status check_colours(const tec_settings *settings)
     const int channels = settings->data.channels;
     tec_bands bands;
     TEC_TRY(tec_settings_bands(settings, &bands));
-    if ((!rand && !jitter) || (!tec_bands_widen(&bands) && (channels == 1 || channels == 3)))
+    if ((!rand && !jitter) || tec_bands_pictures(&bands, channels))
         return TEC_OK;
     return tec_fail(TEC_USER_ERROR,
                     "%s alters 8-bit images of 1 or 3 channels, but data.channels is %d and data.range %s: set%s%s",

@@ -111,7 +111,7 @@ static int elements(const spec_field *field, const tec_store_spec *spec)
 tec_h5_field tec_store_stored_field(const spec_field *field, const tec_store_spec *spec)
 {
     tec_h5_field stored = field->h5;
-    stored.count = field->h5.count == TEC_BANDS_MOST ? tec_max_int(3, elements(field, spec)) : field->h5.count;
+    stored.count = field->h5.count == TEC_BANDS_MOST ? tec_bands_numbers(spec->channels) : field->h5.count;
     return stored;
 }
 

@@ -220,6 +220,14 @@ largest_difference() {
              END { if (!bad) print NR ? most + 0 : "inf" }'
 }
 
+# score MODEL SETTING ...: the line that knn of tiny.yaml prints, but for the seconds.
+score() {
+    local model=$1
+    shift
+    run tec knn -c tiny.yaml run.dir=eval knn.k=5 eval.model="$model" "$@"
+    sed 's/, [0-9.]* s)//' "$out"
+}
+
 # ---- damaging files ----
 
 # patch FILE OFFSET BYTE ...: overwrites bytes, given in octal.

@@ -25,14 +25,6 @@ expect_exit 2 'no/such/directory/out.pth: cannot be written: No such file .*; na
 expect_exit 2 '/proc/out.safetensors: cannot be written: ' tec export base/checkpoint.h5 -o /proc/out.safetensors
 expect_exit 2 '/proc/bench.json: cannot be written: ' ranks 2 bench --size tiny --json /proc/bench.json
 
-# score MODEL SETTING ...: the line that knn prints, but for the seconds.
-score() {
-    local model=$1
-    shift
-    run tec knn -c tiny.yaml run.dir=eval knn.k=5 eval.model="$model" "$@"
-    sed 's/, [0-9.]* s)//' "$out"
-}
-
 say "an exported model has the features of the model; the export of an export is the same file"
 for model in base new; do
     wanted=$(score $model/checkpoint.h5)

@@ -47,14 +47,6 @@ run tec predict tuned/checkpoint.h5 val/images-idx3-ubyte -o one.csv
 run ranks 2 predict tuned/checkpoint.h5 val/images-idx3-ubyte -o two.csv
 cmp one.csv two.csv || fail "other predictions on 2 ranks"
 
-# score MODEL SETTING ...: the line that knn prints, but for the seconds.
-score() {
-    local model=$1
-    shift
-    run tec knn -c tiny.yaml run.dir=eval knn.k=5 eval.model="$model" "$@"
-    sed 's/, [0-9.]* s)//' "$out"
-}
-
 say "exports have the features of the model, as their files or what lies beside them tell the size"
 wanted=$(score new/checkpoint.h5)
 for file in timm/new.safetensors tec/new.pth hf/new.pth; do
