@@ -20,6 +20,16 @@ typedef enum tec_activation { TEC_ACTIVATION_GELU, TEC_ACTIVATION_GELU_TANH, TEC
 #define TEC_ACTIVATION_WORDS "gelu|gelu_tanh|quick_gelu" /* in the order of tec_activation */
 const char *tec_activation_name(tec_activation activation);
 
+/* Rotary positions: queries and keys of the patches are turned by angles of 2 pi * place / period, half of the planes of
+ * a head by the patch's row, the others by its column. */
+typedef enum tec_rotary_form {
+    TEC_ROTARY_NONE,
+    TEC_ROTARY_HALVES, /* DINOv3: planes are columns j and j + half; places are those of the patches' centres in an image
+                        * from -1 to 1 */
+    TEC_ROTARY_PAIRS /* EVA-02: planes are neighbouring columns; places are counted in patches of a grid of rotary_grid
+                        * a side, to which every other is scaled (0: in those of the image itself) */
+} tec_rotary_form;
+
 /* How a ViT from elsewhere differs from ours; all zeros is our own ViT. Variants are base models (tec_frozen), and can be
  * trained as classifiers. LayerScale is missing here because it is folded into attn.proj and mlp.fc2 when a file is read. */
 typedef struct tec_vit_variant {
@@ -33,6 +43,11 @@ typedef struct tec_vit_variant {
     bool swiglu;             /* MLPs are fc2(silu(a) * b), (a, b) = the two halves of fc1, which has 2 * hidden rows */
     tec_activation activation; /* of MLPs without SwiGLU */
     double norm_eps;           /* 0: 1e-6 */
+    bool no_pos_embed;         /* no position is added to any token */
+    bool attn_norm, mlp_norm;  /* a norm before attn.proj, before mlp.fc2 */
+    tec_rotary_form rotary;
+    double rotary_base; /* the longest period is nearly this times the shortest */
+    int rotary_grid;    /* PAIRS */
 } tec_vit_variant;
 
 typedef struct tec_model_config {

@@ -1,7 +1,7 @@
 /* Module ops, public. The operators of a Vision Transformer, forward and backward.
  *
- * All functions are local and take their scratch memory from the caller. Linear layers, layer norm, GELU, SwiGLU and
- * attention run on the OpenMP threads that tec_threads_set (tec/gemm.h) asked for, the others on the calling thread.
+ * All functions are local and take their scratch memory from the caller. Linear layers, layer norm, GELU, SwiGLU,
+ * rotary positions and attention run on the OpenMP threads that tec_threads_set (tec/gemm.h) asked for, the others on the calling thread.
  * The number of threads changes results only through the order of floating-point sums.
  *
  * Matrices are row-major and dense unless a row stride (ldx, counted in elements) is given. A gradient is named `d` +
@@ -177,6 +177,19 @@ void tec_attention_forward(const tec_sequences *seq, const real *q, int ldq, con
 void tec_attention_backward(const tec_sequences *seq, const real *dout, const real *q, int ldq, const real *k,
                             const real *v, int ldkv, const real *prob, int D, int H, real *dq, real *dk, real *dv,
                             real *scratch);
+
+/* Rotary positions (arXiv 2104.09864): the columns of each head are `planes` planes, in which the rows of a patch are
+ * turned by angles of their own. Rows of the tokens before the patches stay as they are. */
+typedef struct tec_rotary {
+    int prefix, patches, planes; /* tokens before the patches; L; D / H / 2 */
+    bool pairs;                  /* plane j is columns 2 j and 2 j + 1 of the head; false: j and j + planes */
+    const real *cosine, *sine;   /* [L, planes] of the angles */
+} tec_rotary;
+
+/* Turns x in place; `back`: by the opposite angles, which makes the gradient of what came out that of x.
+ *
+ *   x  [count * (prefix + L), H * 2 * planes]  row stride ldx */
+void tec_rotary_turn(const tec_rotary *rotary, real *x, int ldx, int count, int H, bool back);
 
 /* Softmax of each row of x [R, n], in place, on the calling thread. */
 void tec_softmax_rows(real *x, int R, int n);

@@ -97,9 +97,9 @@ static tec_status check_size(hid_t file, const char *path, const tec_model_confi
     enum { LONGEST = 1 << 15, DEEPEST = 1 << 12 };
     hsize_t bytes = 0;
     const int side[] = {
-        c->image_size.height, c->image_size.width, c->patch,      c->channels,   c->width,   c->heads,
-        c->decoder_width,     c->decoder_heads,    c->base_width, c->base_heads, c->classes, c->variant.registers,
-        c->variant.unplaced,
+        c->image_size.height, c->image_size.width,    c->patch,      c->channels,   c->width,   c->heads,
+        c->decoder_width,     c->decoder_heads,       c->base_width, c->base_heads, c->classes, c->variant.registers,
+        c->variant.unplaced,  c->variant.rotary_grid,
     };
     for (size_t i = 0; i < sizeof side / sizeof *side; i++)
         if (side[i] < 0 || side[i] > LONGEST)

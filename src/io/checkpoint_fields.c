@@ -41,6 +41,12 @@ const tec_h5_field tec_checkpoint_config_fields[] = {
     {CONFIG("pre_norm", variant.pre_norm, TEC_H5_BOOL, VARIANT)},
     {CONFIG("swiglu", variant.swiglu, TEC_H5_BOOL, VARIANT)},
     {CONFIG("norm_eps", variant.norm_eps, TEC_H5_DOUBLE, VARIANT)},
+    {CONFIG("no_pos_embed", variant.no_pos_embed, TEC_H5_BOOL, VARIANT)},
+    {CONFIG("attn_norm", variant.attn_norm, TEC_H5_BOOL, VARIANT)},
+    {CONFIG("mlp_norm", variant.mlp_norm, TEC_H5_BOOL, VARIANT)},
+    {CONFIG("rotary", variant.rotary, TEC_H5_INT, VARIANT)},
+    {CONFIG("rotary_base", variant.rotary_base, TEC_H5_DOUBLE, VARIANT)},
+    {CONFIG("rotary_grid", variant.rotary_grid, TEC_H5_INT, VARIANT)},
     {0},
 };
 

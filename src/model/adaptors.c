@@ -22,7 +22,7 @@ void tec_encoder_adaptor_register(encoder_adaptor *a, tec_params *params, const 
             tec_params_add(params, TEC_INIT_XAVIER, (int[4]){D, part}, "encoder_adaptor.fuse_fcs.%d.weight", g);
         a->group[g].bias = tec_params_add(params, TEC_INIT_ZERO, (int[4]){D}, "encoder_adaptor.fuse_fcs.%d.bias", g);
         snprintf(name, sizeof name, "encoder_adaptor.adap_mlps.%d", g);
-        a->group[g].mlp = tec_mlp_register(params, D, 4 * c->decoder_width, false, TEC_ACTIVATION_GELU, name);
+        a->group[g].mlp = tec_mlp_register(params, D, 4 * c->decoder_width, false, TEC_ACTIVATION_GELU, 0, name);
     }
     a->after = tec_norm_register(params, D, ADAPTOR_NORM_EPS, "encoder_adaptor.adap_after");
 }
@@ -102,7 +102,7 @@ void tec_class_adaptor_register(class_adaptor *a, tec_params *params, int cls_to
 {
     a->params = params;
     a->token = cls_token;
-    a->mlp = tec_mlp_register(params, width, 4 * width, false, TEC_ACTIVATION_GELU, "cls_token_mlp");
+    a->mlp = tec_mlp_register(params, width, 4 * width, false, TEC_ACTIVATION_GELU, 0, "cls_token_mlp");
 }
 
 void tec_class_adaptor_lay_out(const class_adaptor *a, class_adaptor_cache *c, tec_arena *arena)

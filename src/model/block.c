@@ -39,12 +39,17 @@ block tec_block_register(tec_params *params, const block_shape *shape, const cha
     b.norm1 = tec_norm_register(params, width, shape->norm_eps, name);
     b.qkv_weight = tec_params_add(params, TEC_INIT_XAVIER, (int[4]){3 * width, width}, "%s.attn.qkv.weight", prefix);
     b.qkv_bias = tec_params_add(params, TEC_INIT_ZERO, (int[4]){3 * width}, "%s.attn.qkv.bias", prefix);
+    if (shape->attn_norm) {
+        snprintf(name, sizeof name, "%s.attn.norm", prefix);
+        b.attn_norm = tec_norm_register(params, width, shape->norm_eps, name);
+    }
     b.proj_weight = tec_params_add(params, TEC_INIT_XAVIER, (int[4]){width, width}, "%s.attn.proj.weight", prefix);
     b.proj_bias = tec_params_add(params, TEC_INIT_ZERO, (int[4]){width}, "%s.attn.proj.bias", prefix);
     snprintf(name, sizeof name, "%s.norm2", prefix);
     b.norm2 = tec_norm_register(params, width, shape->norm_eps, name);
     snprintf(name, sizeof name, "%s.mlp", prefix);
-    b.mlp = tec_mlp_register(params, width, shape->hidden, shape->swiglu, shape->activation, name);
+    b.mlp = tec_mlp_register(params, width, shape->hidden, shape->swiglu, shape->activation,
+                             shape->mlp_norm ? shape->norm_eps : 0, name);
     return b;
 }
 
@@ -56,9 +61,12 @@ void tec_block_lay_out(const block *b, int R, int U, int M, int N, block_cache *
     c->qkv = take_reals(arena, R, 3 * D);
     c->prob = take_reals(arena, M, N * b->heads);
     c->mixed = take_reals(arena, M, D);
+    c->mixed_norm = b->attn_norm.width ? take_reals(arena, M, D) : NULL;
     c->middle = take_reals(arena, M, D);
     c->h2 = take_reals(arena, M, D);
     tec_norm_lay_out(U, &c->norm1, arena);
+    if (b->attn_norm.width)
+        tec_norm_lay_out(M, &c->attn_norm, arena);
     tec_norm_lay_out(M, &c->norm2, arena);
     tec_mlp_lay_out(&b->mlp, M, true, &c->mlp, arena);
     c->out = take_reals(arena, M, D);
@@ -71,9 +79,10 @@ void tec_block_lay_out_inference(const block *b, int R, block_cache *c, tec_aren
     c->h1 = c->h2 = take_reals(arena, R, D);
     c->qkv = take_reals(arena, R, 3 * D);
     c->mixed = take_reals(arena, R, D);
+    c->mixed_norm = b->attn_norm.width ? c->h1 : NULL;
     c->middle = c->out = take_reals(arena, R, D);
     tec_norm_lay_out(R, &c->norm1, arena);
-    c->norm2 = c->norm1;
+    c->norm2 = c->attn_norm = c->norm1;
     tec_mlp_lay_out(&b->mlp, R, false, &c->mlp, arena);
 }
 
@@ -257,6 +266,12 @@ static void branch_norm_backward(const norm *n, const tec_sequences *seq, const 
     }
 }
 
+/* What the projection is applied to. */
+static const real *projected(const block *b, const block_cache *c)
+{
+    return b->attn_norm.width ? c->mixed_norm : c->mixed;
+}
+
 /* -> cache->middle */
 static void attention_residual(const block *b, const tec_sequences *seq, const tec_sequences *kept, block_cache *c,
                                const real *residual, const scratch *s)
@@ -264,12 +279,14 @@ static void attention_residual(const block *b, const tec_sequences *seq, const t
     int D = b->width, M = seq->row[seq->count];
     const real *weight = tec_params_weight(b->params, b->proj_weight),
                *bias = tec_params_weight(b->params, b->proj_bias);
+    if (b->attn_norm.width && kept->count > 0)
+        tec_norm_forward(&b->attn_norm, c->mixed, kept->row[kept->count], &c->attn_norm, c->mixed_norm);
     if (!c->input.keep) {
-        tec_linear_residual(c->mixed, weight, bias, residual, M, D, D, c->middle);
+        tec_linear_residual(projected(b, c), weight, bias, residual, M, D, D, c->middle);
         return;
     }
     if (kept->count > 0)
-        tec_linear_forward(c->mixed, D, weight, bias, kept->row[kept->count], D, D, s->row, D);
+        tec_linear_forward(projected(b, c), D, weight, bias, kept->row[kept->count], D, D, s->row, D);
     tec_branch_forward(s->row, keep_of(seq, &c->input, ATTENTION_BRANCH), residual, M, seq->N, D, c->middle);
 }
 
@@ -298,6 +315,15 @@ static const real *branch_gradient(const block *b, const tec_sequences *seq, con
     return s->query_row;
 }
 
+/* Queries and keys, or their gradients, which are turned back. */
+static void turn(const block *b, const tec_sequences *seq, const block_input *in, qkv_view view, bool back)
+{
+    if (!in->rotary)
+        return;
+    tec_rotary_turn(in->rotary, view.q, view.ldq, seq->count, b->heads, back);
+    tec_rotary_turn(in->rotary, view.k, view.ldkv, seq->count, b->heads, back);
+}
+
 void tec_block_forward(const block *b, const tec_sequences *seq, block_input in, block_cache *c, const scratch *s)
 {
     int D = b->width, M = seq->row[seq->count];
@@ -308,6 +334,7 @@ void tec_block_forward(const block *b, const tec_sequences *seq, block_input in,
     branch_norm(&b->norm1, seq, &in, ATTENTION_BRANCH, in.x, in.distinct, &c->norm1, c->h1);
     if (attended.count > 0) {
         project_qkv(b, &attended, c, view, s);
+        turn(b, &attended, &in, view, false);
         tec_attention_forward(&attended, view.q, view.ldq, view.k, view.v, view.ldkv, D, b->heads, c->mixed, c->prob,
                               s->attention);
     }
@@ -354,11 +381,18 @@ static void attention_backward(const block *b, const tec_sequences *seq, const r
     const real *dbranch = branch_gradient(b, seq, &c->input, ATTENTION_BRANCH, d, s);
     if (kept.count == 0)
         return;
-    tec_linear_backward(dbranch, D, c->mixed, D, tec_params_weight(p, b->proj_weight), kept.row[kept.count], D, D,
-                        s->row, D, 0, tec_params_grad(p, b->proj_weight), tec_params_grad(p, b->proj_bias));
+    const real *dmixed = s->row;
+    const int M = kept.row[kept.count];
+    tec_linear_backward(dbranch, D, projected(b, c), D, tec_params_weight(p, b->proj_weight), M, D, D, s->row, D, 0,
+                        tec_params_grad(p, b->proj_weight), tec_params_grad(p, b->proj_bias));
+    if (b->attn_norm.width) {
+        tec_norm_backward(&b->attn_norm, s->row, c->mixed, M, &c->attn_norm, s->query_row, false);
+        dmixed = s->query_row;
+    }
     qkv_view view = view_of(&kept, c->qkv, D), dview = view_of(&kept, s->qkv, D);
-    tec_attention_backward(&kept, s->row, view.q, view.ldq, view.k, view.v, view.ldkv, c->prob, D, b->heads, dview.q,
+    tec_attention_backward(&kept, dmixed, view.q, view.ldq, view.k, view.v, view.ldkv, c->prob, D, b->heads, dview.q,
                            dview.k, dview.v, s->attention);
+    turn(b, &kept, &c->input, dview, true);
     qkv_backward(b, &kept, c, dview, s, s->row);
 }
 

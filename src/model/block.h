@@ -20,23 +20,25 @@ typedef struct block_shape {
     bool swiglu;
     tec_activation activation;
     real norm_eps;
+    bool attn_norm, mlp_norm; /* tec_vit_variant */
 } block_shape;
 
 /* The input. Rows that are the same, such as the mask tokens of one position in all images, may be stored once: norm1
  * and the linear behind it are then computed for the distinct rows only, and their gradients are summed up. */
 typedef struct block_input {
-    const real *x;    /* [U, D] */
-    int distinct;     /* U */
-    const int *of;    /* [R] the row of x for each row of the sequences; NULL: row r for row r */
-    const real *keep; /* [2, R / N] stochastic depth: what the attention and the MLP branch of each sequence are
+    const real *x;            /* [U, D] */
+    int distinct;             /* U */
+    const int *of;            /* [R] the row of x for each row of the sequences; NULL: row r for row r */
+    const real *keep;         /* [2, R / N] stochastic depth: what the attention and the MLP branch of each sequence are
                        * multiplied by; NULL: 1. Not NULL only if all rows are distinct and have a query. A branch
                        * is not computed where it is 0 */
+    const tec_rotary *rotary; /* NULL: none; not NULL only if all rows have a query */
 } block_input;
 
 typedef struct block {
     const tec_params *params;
     int width, heads;
-    norm norm1, norm2;
+    norm norm1, norm2, attn_norm;                     /* the last before the projection; width 0: there is none */
     int qkv_weight, qkv_bias, proj_weight, proj_bias; /* indices of the tensors */
     mlp mlp;
 } block;
@@ -50,14 +52,17 @@ typedef struct block_cache {
     real *qkv;         /* [R, 3 D]     M = R: queries, keys and values side by side */
                        /* [M, D]       M < R: queries, and behind them in memory */
                        /* [R, 2 D]            keys and values side by side */
+                       /* queries and keys as they are multiplied: turned by rotary positions */
     real *prob;        /* [M, H, N]    attention weights, as tec_attention_forward keeps them; NULL: inference */
     real *mixed;       /* [M, D]       attention's output before the projection */
+    real *mixed_norm;  /* [M, D]       attn_norm(mixed); NULL: there is no such norm */
     real *middle;      /* [M, D]       after the residual of attention */
     real *h2;          /* [M, D]       norm2(middle) */
     norm_cache norm1;  /* of U rows */
     norm_cache norm2;  /* of M rows */
-    mlp_cache mlp;     /* of M rows */
-    real *out;         /* [M, D] */
+    norm_cache attn_norm;
+    mlp_cache mlp; /* of M rows */
+    real *out;     /* [M, D] */
 } block_cache;
 
 /* Scratch memory that all blocks of a model share: the largest need of any of them. Sizes are in reals. */

@@ -25,15 +25,18 @@ static void register_tokens(encoder *e, tec_params *params, const tec_model_conf
 {
     const tec_vit_variant *v = &c->variant;
     int D = c->width, placed = e->prefix - v->unplaced;
-    e->cls_token = e->dist_token = e->reg_token = -1;
+    e->cls_token = e->dist_token = e->reg_token = e->pos_embed = e->rotary_period = -1;
     if (!v->no_class_token)
         e->cls_token = tec_params_add(params, TEC_INIT_TOKEN, (int[4]){1, 1, D}, "cls_token");
     if (v->distillation_token)
         e->dist_token = tec_params_add(params, TEC_INIT_TOKEN, (int[4]){1, 1, D}, "dist_token");
     if (v->registers)
         e->reg_token = tec_params_add(params, TEC_INIT_TOKEN, (int[4]){1, v->registers, D}, "reg_token");
-    e->pos_embed = tec_params_add(params, is_classifier(e) ? TEC_INIT_FILLED : TEC_INIT_FIXED,
-                                  (int[4]){1, placed + tec_model_patches(c), D}, "pos_embed");
+    if (!v->no_pos_embed)
+        e->pos_embed = tec_params_add(params, is_classifier(e) ? TEC_INIT_FILLED : TEC_INIT_FIXED,
+                                      (int[4]){1, placed + tec_model_patches(c), D}, "pos_embed");
+    if (v->rotary)
+        e->rotary_period = tec_params_add(params, TEC_INIT_FIXED, (int[4]){D / c->heads / 4}, "rope.periods");
 }
 
 void tec_encoder_register(encoder *e, tec_params *params, const tec_model_config *c)
@@ -45,7 +48,9 @@ void tec_encoder_register(encoder *e, tec_params *params, const tec_model_config
                          .hidden = tec_model_hidden(c),
                          .swiglu = v->swiglu,
                          .activation = v->activation,
-                         .norm_eps = v->norm_eps > 0 ? (real)v->norm_eps : NORM_EPS};
+                         .norm_eps = v->norm_eps > 0 ? (real)v->norm_eps : NORM_EPS,
+                         .attn_norm = v->attn_norm,
+                         .mlp_norm = v->mlp_norm};
     *e = (encoder){.params = params, .config = *c, .prefix = tec_model_prefix(c)};
     register_tokens(e, params, c);
     e->patch_weight = tec_params_add(params, TEC_INIT_XAVIER, (int[4]){c->width, c->channels, c->patch, c->patch},
@@ -71,8 +76,14 @@ static int placed_tokens(const encoder *e)
 /* The table has room for one token before the patches; more, or none, are not ours, and are read from a file. */
 void tec_encoder_fill_positions(const encoder *e)
 {
-    if (placed_tokens(e) == 1)
+    if (e->pos_embed >= 0 && placed_tokens(e) == 1)
         tec_positions_fill(tec_model_grid(&e->config), e->config.width, tec_params_weight(e->params, e->pos_embed));
+}
+
+void tec_encoder_fill_periods(const encoder *e)
+{
+    if (e->rotary_period >= 0)
+        tec_rotary_fill_periods(&e->config, tec_params_weight(e->params, e->rotary_period));
 }
 
 void tec_encoder_free(encoder *e)
@@ -85,6 +96,10 @@ static void lay_out_embedding(const encoder *e, int B, int visible, encoder_cach
     int D = e->config.width, N = e->prefix + visible;
     c->visible = visible;
     tec_sequences_lay_out(B, &c->seq, arena);
+    if (e->rotary_period >= 0) {
+        c->cosine = take_reals(arena, visible, D / e->config.heads / 2);
+        c->sine = take_reals(arena, visible, D / e->config.heads / 2);
+    }
     c->patches = take_reals(arena, B * visible, patch_pixels(e));
     c->embedded = take_reals(arena, B * visible, D);
     c->x = take_reals(arena, B * N, D);
@@ -126,10 +141,37 @@ void tec_encoder_scratch(const encoder *e, int B, int visible, scratch *s)
     tec_scratch_need(s, B * N, 0, e->config.width, tec_model_hidden(&e->config), N);
 }
 
+const tec_rotary *tec_encoder_rotary(const encoder *e, encoder_cache *c)
+{
+    const tec_model_config *config = &e->config;
+    if (e->rotary_period < 0)
+        return NULL;
+    tec_rotary_fill_angles(config, tec_params_weight(e->params, e->rotary_period), c->cosine, c->sine);
+    c->rotary = (tec_rotary){.prefix = e->prefix,
+                             .patches = tec_model_patches(config),
+                             .planes = config->width / config->heads / 2,
+                             .pairs = config->variant.rotary == TEC_ROTARY_PAIRS,
+                             .cosine = c->cosine,
+                             .sine = c->sine};
+    return &c->rotary;
+}
+
+/* The embedded patches of an image, with their positions -> x [V, D] */
+static void place(const encoder *e, const real *embedded, const int *order, int V, real *x)
+{
+    int D = e->config.width;
+    if (e->pos_embed < 0) {
+        copy_reals(embedded, reals(V, D), x);
+        return;
+    }
+    const real *position = tec_params_weight(e->params, e->pos_embed) + reals(placed_tokens(e), D);
+    for (int i = 0; i < V; i++)
+        tec_add(embedded + reals(i, D), position + reals(order ? order[i] : i, D), D, x + reals(i, D));
+}
+
 void tec_encoder_embed_patches(const encoder *e, const tec_example *example, int B, encoder_cache *c)
 {
     int V = c->visible, P = e->prefix, D = e->config.width, pixels = patch_pixels(e);
-    const real *position = tec_params_weight(e->params, e->pos_embed) + reals(placed_tokens(e), D);
     tec_sequences_clear(&c->seq, P + V);
     tec_sequences_append(&c->seq, B, 0);
 #pragma omp parallel for schedule(static)
@@ -139,12 +181,8 @@ void tec_encoder_embed_patches(const encoder *e, const tec_example *example, int
     tec_linear_forward(c->patches, pixels, tec_params_weight(e->params, e->patch_weight),
                        tec_params_weight(e->params, e->patch_bias), B * V, pixels, D, c->embedded, D);
 #pragma omp parallel for schedule(static)
-    for (int b = 0; b < B; b++) {
-        const int *order = example[b].shuffle;
-        real *x = c->x + reals(b * (P + V) + P, D);
-        for (int i = 0; i < V; i++)
-            tec_add(c->embedded + reals(b * V + i, D), position + reals(order ? order[i] : i, D), D, x + reals(i, D));
-    }
+    for (int b = 0; b < B; b++)
+        place(e, c->embedded + reals(b * V, D), example[b].shuffle, V, c->x + reals(b * (P + V) + P, D));
 }
 
 /* Row t of the tokens before the patches: of the weights or of the gradients, whichever `of` finds. */
@@ -161,7 +199,7 @@ static real *prefix_row(const encoder *e, int t, real *class_row, real *(*of)(co
 static void embed(const encoder *e, const tec_example *example, int B, const real *class_row, encoder_cache *c)
 {
     int D = e->config.width, P = e->prefix, N = P + c->visible;
-    const real *position = tec_params_weight(e->params, e->pos_embed);
+    const real *position = e->pos_embed < 0 ? NULL : tec_params_weight(e->params, e->pos_embed);
     tec_encoder_embed_patches(e, example, B, c);
     for (int b = 0; b < B; b++)
         for (int t = 0; t < P; t++) {
@@ -189,7 +227,8 @@ const real *tec_encoder_blocks_forward(const encoder *e, const tec_example *exam
                                        encoder_cache *c, const scratch *s)
 {
     embed(e, example, B, class_row, c);
-    block_input in = {c->x, B * (e->prefix + c->visible), NULL, gather_keep(e, example, B, c)};
+    block_input in = {c->x, B * (e->prefix + c->visible), NULL, gather_keep(e, example, B, c),
+                      tec_encoder_rotary(e, c)};
     if (e->config.variant.pre_norm) {
         tec_norm_forward(&e->norm_pre, c->x, in.distinct, &c->pre_norm, c->pre);
         in.x = c->pre;
@@ -237,7 +276,7 @@ static void embed_backward(const encoder *e, int B, const real *d, real *dclass,
 {
     int V = c->visible, P = e->prefix, D = e->config.width, pixels = patch_pixels(e);
     const tec_params *p = e->params;
-    real *dposition = tec_params_grad(p, e->pos_embed);
+    real *dposition = e->pos_embed < 0 ? NULL : tec_params_grad(p, e->pos_embed);
     for (int b = 0; b < B; b++) {
         const real *row = d + reals(b * (P + V), D);
         for (int t = 0; t < P; t++) {

@@ -25,7 +25,7 @@ typedef struct encoder {
     tec_model_config config;
     int prefix; /* P */
     int patch_weight, patch_bias, cls_token, pos_embed;
-    int dist_token, reg_token;
+    int dist_token, reg_token, rotary_period;
     norm norm_pre; /* of a variant with pre_norm */
     block *block;  /* [depth] */
     norm norm;     /* of the tokens, or of what they are pooled to (fc_norm) */
@@ -34,10 +34,12 @@ typedef struct encoder {
 typedef struct encoder_cache {
     int visible; /* V */
     sequences seq;
-    real *patches;  /* [B V, c p p] */
-    real *embedded; /* [B V, D] */
-    real *x;        /* [B N, D]  input of the first block, or of norm_pre */
-    real *pre;      /* [B N, D]  output of norm_pre; only with pre_norm, in training */
+    tec_rotary rotary;
+    real *cosine, *sine; /* [L, D / H / 2]  of rotary positions; NULL: there are none */
+    real *patches;       /* [B V, c p p] */
+    real *embedded;      /* [B V, D] */
+    real *x;             /* [B N, D]  input of the first block, or of norm_pre */
+    real *pre;           /* [B N, D]  output of norm_pre; only with pre_norm, in training */
     norm_cache pre_norm;
     real *keep;         /* [depth, 2, B]  classifier: stochastic depth */
     block_cache *block; /* [depth]   inference: the first serves all */
@@ -45,14 +47,19 @@ typedef struct encoder_cache {
     real *normed; /* [B N, D] */
 } encoder_cache;
 
-/* Registers all tensors. tec_encoder_fill_positions fills the position table once it is allocated. */
+/* Registers all tensors. tec_encoder_fill_positions fills the position table, and tec_encoder_fill_periods those of rotary
+ * positions, once they are allocated. */
 void tec_encoder_register(encoder *e, tec_params *params, const tec_model_config *config);
 void tec_encoder_fill_positions(const encoder *e);
+void tec_encoder_fill_periods(const encoder *e);
 void tec_encoder_free(encoder *e); /* what tec_encoder_register allocated, not the parameters */
 
 void tec_encoder_lay_out(const encoder *e, int B, int visible, encoder_cache *cache, tec_arena *arena);
 void tec_encoder_lay_out_inference(const encoder *e, int B, encoder_cache *cache, tec_arena *arena);
 void tec_encoder_scratch(const encoder *e, int B, int visible, scratch *s);
+
+/* The angles of rotary positions, from their periods; NULL: there are none. They stay in the cache. */
+const tec_rotary *tec_encoder_rotary(const encoder *e, encoder_cache *cache);
 
 /* Embeds the visible patches, with their positions, into the rows of cache->x behind the first P of every image.
  *

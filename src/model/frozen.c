@@ -58,6 +58,7 @@ tec_status tec_frozen_create(tec_frozen **out, const tec_model_config *config, i
     if (f->has_class_mlp)
         tec_class_adaptor_register(&f->class_adaptor, &f->params, f->encoder.cls_token, config->width);
     tec_params_allocate(&f->params, false);
+    tec_encoder_fill_periods(&f->encoder);
     lay_out(f, &f->arena);
     tec_arena_reserve(&f->arena);
     lay_out(f, &f->arena);
@@ -95,7 +96,9 @@ void tec_frozen_ready(tec_frozen *f)
         row += f->config.width;
     }
     append_tokens(f, e->reg_token, append_tokens(f, e->dist_token, row));
-    tec_add(f->prefix, tec_params_weight(&f->params, e->pos_embed), placed, f->prefix);
+    if (placed > 0)
+        tec_add(f->prefix, tec_params_weight(&f->params, e->pos_embed), placed, f->prefix);
+    tec_encoder_rotary(e, &f->cache);
 }
 
 void tec_frozen_close(tec_frozen *f)
@@ -130,8 +133,10 @@ tec_params *tec_frozen_params(tec_frozen *f)
 
 uint64_t tec_frozen_hash(const tec_frozen *f)
 {
-    uint64_t hash = tec_params_hash(&f->params), activation = (uint64_t)f->config.variant.activation;
-    return activation ? (hash ^ activation) * UINT64_C(0x9e3779b97f4a7c15) : hash;
+    const tec_vit_variant *v = &f->config.variant;
+    uint64_t hash = tec_params_hash(&f->params), rest = (uint64_t)v->activation; /* what no tensor tells */
+    rest |= (uint64_t)v->rotary << 8 | (uint64_t)v->rotary_grid << 16;
+    return rest ? (hash ^ rest) * UINT64_C(0x9e3779b97f4a7c15) : hash;
 }
 
 size_t tec_frozen_workspace_bytes(const tec_frozen *f)
@@ -160,7 +165,9 @@ static const real *run_block(tec_frozen *f, int i, const real *x)
 {
     block_cache *c = &f->cache.block[0];
     const tec_sequences *seq = &f->cache.seq.view;
-    tec_block_forward(&f->encoder.block[i], seq, (block_input){x, seq->count * seq->N, NULL, NULL}, c, &f->scratch);
+    const block_input in = {
+        .x = x, .distinct = seq->count * seq->N, .rotary = f->encoder.rotary_period < 0 ? NULL : &f->cache.rotary};
+    tec_block_forward(&f->encoder.block[i], seq, in, c, &f->scratch);
     return c->out;
 }
 

@@ -1,9 +1,11 @@
 /* Module model, private. The MLP of transformer blocks and adaptors: two linears with a GELU between them.
  *
  * Or SwiGLU (arXiv 2002.05202), in which the first linear yields two halves, and silu of one gates the other. Or an
- * approximation of the GELU, forward only. */
+ * approximation of the GELU, forward only. With a norm of the hidden layer before the second linear, or without. */
 #ifndef TEC_MODEL_MLP_H
 #define TEC_MODEL_MLP_H
+
+#include "norm.h"
 
 #include "tec/arena.h"
 #include "tec/model_config.h"
@@ -17,17 +19,21 @@ typedef struct mlp {
     bool swiglu;
     tec_activation activation;                      /* without SwiGLU; only the GELU has a backward */
     int fc1_weight, fc1_bias, fc2_weight, fc2_bias; /* indices of the tensors */
+    norm norm;                                      /* before fc2; width 0: there is none */
 } mlp;
 
 /* What forward leaves for backward. */
 typedef struct mlp_cache {
-    real *gelu;       /* [R, hidden] what fc2 is applied to */
+    real *gelu;       /* [R, hidden] what fc2, or the norm before it, is applied to */
     real *derivative; /* [R, hidden] of the GELU; NULL: inference, or SwiGLU */
     real *halves;     /* [R, 2 hidden] SwiGLU, backward overwrites them by their gradient; NULL: GELU */
+    real *normed;     /* [R, hidden] what fc2 is applied to, likewise; NULL: there is no norm */
+    norm_cache norm;
 } mlp_cache;
 
-/* Registers PREFIX.fc1.weight, PREFIX.fc1.bias, PREFIX.fc2.weight, PREFIX.fc2.bias. */
-mlp tec_mlp_register(tec_params *params, int width, int hidden, bool swiglu, tec_activation activation,
+/* Registers PREFIX.fc1.weight, PREFIX.fc1.bias, PREFIX.fc2.weight, PREFIX.fc2.bias; and PREFIX.norm, of this eps, unless
+ * that is 0. */
+mlp tec_mlp_register(tec_params *params, int width, int hidden, bool swiglu, tec_activation activation, real norm_eps,
                      const char *prefix);
 void tec_mlp_lay_out(const mlp *m, int R, bool backward, mlp_cache *cache, tec_arena *arena);
 

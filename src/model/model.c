@@ -45,6 +45,7 @@ tec_status tec_model_create(tec_model **out, const tec_model_config *config, int
     m->kind->build(m);
     tec_params_allocate(&m->params, true);
     tec_encoder_fill_positions(&m->encoder);
+    tec_encoder_fill_periods(&m->encoder);
     if (config->kind != TEC_MODEL_CLASSIFIER)
         tec_decoder_fill_positions(&m->decoder);
     m->kind->lay_out(m, &m->arena);

@@ -39,6 +39,28 @@ static tec_status check_decoder(const tec_model_config *c)
     return TEC_OK;
 }
 
+static tec_status check_rotary(const tec_model_config *c)
+{
+    const tec_vit_variant *v = &c->variant;
+    if (v->rotary < TEC_ROTARY_NONE || v->rotary > TEC_ROTARY_PAIRS || v->rotary_grid < 0)
+        return tec_fail(TEC_USER_ERROR, "model: there are no rotary positions of form %d on a grid of %d",
+                        (int)v->rotary, v->rotary_grid);
+    if (v->rotary == TEC_ROTARY_NONE)
+        return TEC_OK;
+    if (!(v->rotary_base > 0))
+        return tec_fail(TEC_USER_ERROR, "model: the base of rotary positions is %g; it must be positive",
+                        v->rotary_base);
+    return divides("4 (rotary positions)", 4, "the width of a head", c->width / c->heads);
+}
+
+/* Is there anything that only a base model or a classifier can have? */
+static bool is_variant(const tec_model_config *c)
+{
+    const tec_vit_variant *v = &c->variant;
+    return v->unplaced || tec_model_prefix(c) != 1 || v->pre_norm || v->fc_norm || v->swiglu || v->activation ||
+           v->no_pos_embed || v->attn_norm || v->mlp_norm || v->rotary;
+}
+
 static tec_status check_classifier(const tec_model_config *c)
 {
     if (c->classes < 2)
@@ -67,12 +89,12 @@ tec_status tec_model_config_check(const tec_model_config *c)
         return tec_fail(TEC_USER_ERROR,
                         "model: patch (%d) makes a single patch of an image of %d pixels; at least 2 x 2 are needed",
                         c->patch, c->image_size.height);
+    TEC_TRY(check_rotary(c));
     if (c->kind == TEC_MODEL_VIT)
         return TEC_OK;
     if (c->kind == TEC_MODEL_CLASSIFIER)
         return check_classifier(c);
-    if (c->variant.unplaced || tec_model_prefix(c) != 1 || c->variant.pre_norm || c->variant.fc_norm ||
-        c->variant.swiglu || c->variant.activation)
+    if (is_variant(c))
         return tec_fail(
             TEC_USER_ERROR,
             "model: a variant of the plain ViT can be a base model and be fine-tuned, but not be pretrained");
@@ -105,6 +127,12 @@ const char *tec_model_config_difference(const tec_model_config *a, const tec_mod
         DIFFER(variant.pre_norm, "the norm before the blocks")
         DIFFER(variant.swiglu, "the activation of the MLPs")
         DIFFER(variant.norm_eps, "the eps of the norms")
+        DIFFER(variant.no_pos_embed, "the position embedding")
+        DIFFER(variant.attn_norm, "the norm in the attention")
+        DIFFER(variant.mlp_norm, "the norm in the MLPs")
+        DIFFER(variant.rotary, "the form of its rotary positions")
+        DIFFER(variant.rotary_base, "the base of its rotary positions")
+        DIFFER(variant.rotary_grid, "the grid of its rotary positions")
         return NULL;
     }
     DIFFER(decoder_width, "the decoder's width")

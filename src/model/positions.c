@@ -1,4 +1,4 @@
-/* Sin-cos position embeddings. */
+/* Sin-cos position embeddings, and the angles of rotary positions. */
 #include "positions.h"
 
 #include <math.h>
@@ -22,5 +22,49 @@ void tec_positions_fill(tec_size grid, int width, real *out)
             out += width;
             encode(column, quarter, out);
             encode(row, quarter, out + 2 * quarter);
+        }
+}
+
+static const double TURN = 6.283185307179586; /* 2 pi */
+
+static int planes_of(const tec_model_config *c)
+{
+    return c->width / c->heads / 2;
+}
+
+/* EVA-02 gives frequencies: its periods are 2 pi times their reciprocals. */
+void tec_rotary_fill_periods(const tec_model_config *c, real *out)
+{
+    const tec_vit_variant *v = &c->variant;
+    int half = planes_of(c) / 2;
+    for (int j = 0; j < half; j++)
+        out[j] = (real)(pow(v->rotary_base, (double)j / half) * (v->rotary == TEC_ROTARY_PAIRS ? TURN : 1));
+}
+
+/* Of row or column i out of n. */
+static double place_of(const tec_vit_variant *v, int i, int n)
+{
+    if (v->rotary == TEC_ROTARY_HALVES)
+        return 2 * (i + 0.5) / n - 1;
+    return v->rotary_grid ? (double)i * v->rotary_grid / n : i;
+}
+
+static void fill_half(double place, const real *period, int half, real *cosine, real *sine)
+{
+    for (int j = 0; j < half; j++) {
+        double angle = TURN * place / (double)period[j];
+        cosine[j] = (real)cos(angle);
+        sine[j] = (real)sin(angle);
+    }
+}
+
+void tec_rotary_fill_angles(const tec_model_config *c, const real *period, real *cosine, real *sine)
+{
+    const tec_size grid = tec_model_grid(c);
+    int planes = planes_of(c), half = planes / 2;
+    for (int row = 0; row < grid.height; row++)
+        for (int column = 0; column < grid.width; column++, cosine += planes, sine += planes) {
+            fill_half(place_of(&c->variant, row, grid.height), period, half, cosine, sine);
+            fill_half(place_of(&c->variant, column, grid.width), period, half, cosine + half, sine + half);
         }
 }

@@ -1,7 +1,9 @@
-/* Module model, private. Fixed two-dimensional sin-cos position embeddings (MAE, arXiv 2111.06377). */
+/* Module model, private. Positions that are computed: fixed two-dimensional sin-cos embeddings (MAE, arXiv 2111.06377),
+ * and the angles of rotary ones. */
 #ifndef TEC_MODEL_POSITIONS_H
 #define TEC_MODEL_POSITIONS_H
 
+#include "tec/model_config.h"
 #include "tec/real.h"
 #include "tec/size.h"
 
@@ -10,5 +12,16 @@
  *
  *   out  [1 + grid.height * grid.width, width]  width a multiple of 4 */
 void tec_positions_fill(tec_size grid, int width, real *out);
+
+/* The periods of the rotary positions of a variant, in the unit of its places (tec_rotary_form).
+ *
+ *   out  [D / H / 4] */
+void tec_rotary_fill_periods(const tec_model_config *config, real *out);
+
+/* Cosine and sine of the angles by which the patches' queries and keys are turned.
+ *
+ *   period        [D / H / 4]
+ *   cosine, sine  [L, D / H / 2]  the first half of a row by the row of the patch, the other by its column */
+void tec_rotary_fill_angles(const tec_model_config *config, const real *period, real *cosine, real *sine);
 
 #endif
