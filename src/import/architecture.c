@@ -6,15 +6,16 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The first row that fits decides; `what` NULL: a plain ViT. */
+/* The first row that fits decides; `what` NULL: a plain ViT, or a variant that its tensors and its name show. */
 static const struct {
     const char *pattern, *what;
 } architectures[] = {
     {"eva02_enormous*", "norms behind the branches of its blocks (post-norm)"},
-    {"eva02*", "rotary positions (that are in no file)"},
-    {"*_rope*", "rotary positions (that are in no file)"},
-    {"*dinov3*", "rotary positions (that are in no file)"},
-    {"vit_pe_*", "rotary positions (that are in no file)"},
+    {"eva02*", NULL}, /* rotary.c */
+    {"vit_*_rope_reg*", NULL},
+    {"*_rope*", "rotary positions of a form of its own (that are in no file)"},
+    {"*dinov3*", NULL},
+    {"vit_pe_*", "rotary positions of a form of its own (that are in no file)"},
     {"*_rpn_*", "norms behind the branches of its blocks (res-post-norm)"},
     {"*naflex*", "positions for images of any shape"},
     {"*relpos*", "a relative position bias"},

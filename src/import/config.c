@@ -267,6 +267,29 @@ static const struct {
     {"timesformer", "patches of videos"},
 };
 
+/* By the names of its tensors: under others it would be computed as something else. */
+static bool is_dinov3(const tec_import *import)
+{
+    return strcmp(import->naming->name, "Hugging Face DINOv3") == 0;
+}
+
+/* Of later versions in an object of its own. A gated MLP of another activation than SiLU is not SwiGLU. */
+static tec_status take_dinov3(const tec_import *import, const json_t *config, import_sidecar *said)
+{
+    const char *activation = text_of(config, "hidden_act");
+    const json_t *theta = json_object_get(config, "rope_theta");
+    if (!theta)
+        theta = json_object_get(json_object_get(config, "rope_parameters"), "rope_theta");
+    if (json_is_number(theta) && json_number_value(theta) > 0)
+        said->rotary_base = json_number_value(theta);
+    if (!import->facts.config.variant.swiglu || !activation || strcmp(activation, "silu") == 0)
+        return TEC_OK;
+    return tec_fail(TEC_USER_ERROR,
+                    "%s: gated MLPs with the activation %.60s are not supported (config.json beside it says so: "
+                    "hidden_act); those with silu are",
+                    import->path, activation);
+}
+
 static tec_status check_model_type(const tec_import *import, const char *type, import_sidecar *said)
 {
     if (!type)
@@ -275,7 +298,7 @@ static tec_status check_model_type(const tec_import *import, const char *type, i
         if (strcmp(type, model_types[i].type) != 0)
             continue;
         said->plain_blocks = true;
-        if (!model_types[i].what)
+        if (!model_types[i].what || (strcmp(type, "dinov3_vit") == 0 && is_dinov3(import)))
             return TEC_OK;
         return tec_fail(
             TEC_USER_ERROR,
@@ -286,7 +309,7 @@ static tec_status check_model_type(const tec_import *import, const char *type, i
     return tec_fail(TEC_USER_ERROR,
                     "%s: config.json beside it says model_type = %.60s, which is not known here, and a model that "
                     "computes something else would give wrong features; vit, vit_mae, vit_msn, deit, dinov2, "
-                    "dinov2_with_registers, beit, data2vec-vision and ijepa are known",
+                    "dinov2_with_registers, dinov3_vit, beit, data2vec-vision and ijepa are known",
                     import->path, type);
 }
 
@@ -395,7 +418,10 @@ tec_status tec_import_read_config(const tec_import *import, const json_t *config
     TEC_TRY(tec_import_check_entries(import, CONFIG, json_object_get(config, "pretrained_cfg")));
     TEC_TRY(tec_import_check_entries(import, CONFIG, json_object_get(config, "model_args")));
     TEC_TRY(check_model_type(import, text_of(config, "model_type"), said));
-    TEC_TRY(tec_import_check_graph(import, config));
+    if (is_dinov3(import))
+        TEC_TRY(take_dinov3(import, config, said));
+    else
+        TEC_TRY(tec_import_check_graph(import, config));
     TEC_TRY(take_activation(import, text_of(config, "hidden_act"), "hidden_act", said));
     take_heads(config, "num_attention_heads", said);
     take_image_size(json_object_get(config, "image_size"), said);

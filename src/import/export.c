@@ -161,12 +161,25 @@ static tec_status check_plain(const tec_import *import, const tec_vit_variant *v
     return TEC_OK;
 }
 
+/* No class that reads the names of an export computes these. */
+static tec_status check_exportable(const tec_import *import, const tec_vit_variant *v)
+{
+    if (!v->rotary && !v->attn_norm && !v->mlp_norm)
+        return TEC_OK;
+    return tec_fail(
+        TEC_USER_ERROR,
+        "%s is a model with %s, for which there are no names to export it by: commands of tec take the file "
+        "as it is",
+        import->path, v->rotary ? "rotary positions" : "norms inside its blocks' branches");
+}
+
 tec_status tec_export_model(tec_import *import, tec_export_names names, tec_export *out)
 {
     const tec_model_config *c = &import->facts.config;
     bool fold = names != TEC_NAMES_TEC;
     tec_frozen *frozen;
     *out = (tec_export){0};
+    TEC_TRY(check_exportable(import, &c->variant));
     TEC_TRY(tec_import_check_known(import, names == TEC_NAMES_HF ? TEC_USE_FEATURES : TEC_USE_WEIGHTS));
     if (names == TEC_NAMES_TEC && has_our_names(import))
         return copy_all(import, out);

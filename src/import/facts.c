@@ -16,6 +16,7 @@ static const struct {
     const char *naming, *tensor, *word, *family;
 } families[] = {
     {"timm", "*cls_token_mlp.*", NULL, "TEC"},
+    {"timm", "*rope_embed.periods", NULL, "DINOv3"},
     {"timm", "*base_encoder.*", NULL, "MoCo v3"},
     {"timm", "*decoder_blocks.*", NULL, "MAE"},
     {"timm", "*masked_embed", NULL, "iBOT"},
@@ -43,6 +44,7 @@ static const struct {
     {"Hugging Face", "*.lambda_1", NULL, "Hugging Face BEiT"},
     {"Hugging Face", "*", NULL, "Hugging Face ViT"},
     {"torchvision", "*", NULL, "torchvision ViT"},
+    {"Hugging Face DINOv3", "*", NULL, "Hugging Face DINOv3"},
 };
 
 static bool any_tensor(const tec_import *import, const char *pattern)
@@ -85,17 +87,19 @@ static void choose_family(tec_import *import)
 
 /* -- known models -- */
 
-typedef enum normalisation { UNKNOWN, IMAGENET, HALF, CLIP } normalisation;
+typedef enum normalisation { UNKNOWN, IMAGENET, HALF, CLIP, SATELLITE } normalisation;
 
 static const double means[][3] = {
     [IMAGENET] = {0.485, 0.456, 0.406},
     [HALF] = {0.5, 0.5, 0.5},
     [CLIP] = {0.48145466, 0.4578275, 0.40821073},
+    [SATELLITE] = {0.43, 0.411, 0.296},
 };
 static const double deviations[][3] = {
     [IMAGENET] = {0.229, 0.224, 0.225},
     [HALF] = {0.5, 0.5, 0.5},
     [CLIP] = {0.26862954, 0.26130258, 0.27577711},
+    [SATELLITE] = {0.213, 0.156, 0.143},
 };
 
 /* Tokens before the patches, for sizes that two models share. */
@@ -115,7 +119,10 @@ static const struct {
     {.architecture = "vit_base_patch16_gap_*", .width = 768, .depth = 12, .heads = 16},
     {.architecture = "vit_base_patch*_siglip_*", .width = 768, .depth = 12, .heads = 12},
     {.family = "MoCo v3", .width = 384, .heads = 12},
-    {.width = 64, .depth = 6, .heads = 2}, /* timm's test_vit */
+    {.family = "DINOv3", .width = 1280, .heads = 20},
+    {.family = "Hugging Face DINOv3", .width = 1280, .heads = 20},
+    {.width = 4096, .depth = 40, .heads = 32}, /* DINOv3's 7B */
+    {.width = 64, .depth = 6, .heads = 2},     /* timm's test_vit */
     {.width = 64, .depth = 8, .heads = 2},
     {.width = 96, .depth = 9, .heads = 3},
     {.width = 192, .depth = 12, .heads = 3}, /* tiny */
@@ -140,9 +147,15 @@ static const struct {
     {.width = 1536, .depth = 40, .tokens = NO_TOKENS, .heads = 16},  /* SigLIP's giant */
     {.width = 1664, .depth = 48, .heads = 16},                       /* gigantic */
     {.published = "augreg", .normalisation = HALF},
+    {.published = "DINOv3 lvd1689m", .normalisation = IMAGENET},
+    {.published = "DINOv3 sat493m", .normalisation = SATELLITE},
     {.published = "siglip", .normalisation = HALF},
     {.architecture = "vit_*_siglip_*", .normalisation = HALF},
     {.family = "timm ViT", .norm_eps = 1e-6, .normalisation = UNKNOWN},
+    {.family = "DINOv3", .norm_eps = 1e-5, .normalisation = UNKNOWN}, /* ImageNet's, or those of satellites */
+    {.family = "Hugging Face DINOv3", .norm_eps = 1e-5, .normalisation = UNKNOWN},
+    {.family = "EVA-02", .norm_eps = 1e-6, .normalisation = CLIP},
+    {.family = "timm ViT with rotary positions", .norm_eps = 1e-6, .normalisation = UNKNOWN},
     {.family = "CLIP", .norm_eps = 1e-5, .normalisation = UNKNOWN}, /* OpenAI's numbers or 0.5 */
     {.family = "BEiT, data2vec or EVA", .norm_eps = 1e-6, .normalisation = UNKNOWN},
     {.family = "Hugging Face ViT", .norm_eps = 1e-12, .normalisation = UNKNOWN}, /* 0.5, or ImageNet's in DINO, MSN */
@@ -303,22 +316,23 @@ static void choose_interpolation(tec_import *import, const import_sidecar *said)
 
 /* -- what the blocks compute -- */
 
+/* DINOv3's own files have their periods; EVA-02 has been recognised by what no other model has. */
+static bool shows_its_blocks(const tec_import *import)
+{
+    const tec_import_facts *f = &import->facts;
+    return tec_import_find(import, "rope.periods", 0) || strcmp(f->family, "EVA-02") == 0;
+}
+
 /* Tensors that timm's EVA and BEiT classes share with blocks of another kind, whose difference no tensor shows. */
-static tec_status check_blocks(tec_import *import, const import_sidecar *said)
+static void check_blocks(tec_import *import, const import_sidecar *said)
 {
     tec_import_facts *f = &import->facts;
     bool timm = strcmp(import->naming->name, "timm") == 0;
-    if (import->own || said->plain_blocks || !timm)
-        return TEC_OK;
+    if (import->own || said->plain_blocks || !timm || shows_its_blocks(import))
+        return;
     for (int i = 0; i < import->pieces && !f->blocks_unknown; i++) {
         const char *name = tec_import_tensor(import, &import->piece[i])->name;
-        bool q_bias = tec_import_matches("*blocks.*attn.q_bias", name);
-        if (q_bias && f->config.variant.swiglu)
-            return tec_fail(TEC_USER_ERROR,
-                            "%s: the model has rotary positions (that are in no file), which is not supported (its "
-                            "tensor `%.100s` beside a SwiGLU shows an EVA-02): take a model without",
-                            import->path, name);
-        if (q_bias ||
+        if (tec_import_matches("*blocks.*attn.q_bias", name) ||
             (tec_import_matches("*blocks.*gamma_1", name) && (f->family_hinted || strcmp(f->family, "DeiT III") != 0)))
             f->blocks_unknown = name;
     }
@@ -327,7 +341,6 @@ static tec_status check_blocks(tec_import *import, const import_sidecar *said)
     if (!f->blocks_unknown && qkv && f->config.variant.no_class_token && f->config.variant.registers == 0 &&
         !tec_import_find(import, "blocks.0.attn.qkv.bias", 0) && !tec_import_find(import, "blocks.0.ls1", 0))
         f->blocks_unknown = tec_import_tensor(import, qkv)->name;
-    return TEC_OK;
 }
 
 /* -- together -- */
@@ -462,7 +475,8 @@ tec_status tec_import_gather_facts(tec_import *import, const tec_import_options 
     TEC_TRY(tec_import_read_sidecar(import, options, &said));
     bool size_given = import->own;
     TEC_TRY(take_architecture(import, options, &said));
-    TEC_TRY(check_blocks(import, &said));
+    TEC_TRY(tec_import_choose_rotary(import, &said));
+    check_blocks(import, &said);
     if (!is_about_another(import, options)) {
         if (import->own)
             TEC_TRY(check_own(import, options, &said));

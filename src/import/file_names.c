@@ -29,6 +29,10 @@ static const struct {
     {"DeiT III", "deit3_(small|medium|base|large|huge)_patch1[46]_(224|384)([._]fb_in1k|[._]fb_in22k_ft_in1k)?"},
     {"augreg", "vit_(tiny|small|base|large)_patch(8|16|32)_(224|384)[._]augreg2?(_in1k|_in21k|_in21k_ft_in1k)?"},
     {"augreg", "jx_vit_(base|large)_p(atch)?(16|32)_(224|384)(_in21k)?(-[0-9a-f]{8})?"},
+    {"DINOv3 lvd1689m", "dinov3[_-]vit[a-z0-9]+[_-]pretrain[_-]lvd1689m(-[0-9a-f]{8})?"},
+    {"DINOv3 lvd1689m", "vit_[a-z0-9_]+_patch16_dinov3(_qkvb)?[._]lvd1689m"},
+    {"DINOv3 sat493m", "dinov3[_-]vit[a-z0-9]+[_-]pretrain[_-]sat493m(-[0-9a-f]{8})?"},
+    {"DINOv3 sat493m", "vit_[a-z0-9_]+_patch16_dinov3(_qkvb)?[._]sat493m"},
     {"siglip", "vit_(base|large|so400m|giantopt)_patch(14|16|32)_siglip(_gap)?(_[0-9]+)?([._](v2_)?webli(_i18n)?)?"},
 };
 

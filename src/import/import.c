@@ -49,7 +49,7 @@ static tec_status recognise(tec_import *import, const tec_import_options *option
     encoder.kind = TEC_MODEL_VIT;
     if (tec_model_config_check(&encoder) != TEC_OK)
         return tec_fail(TEC_USER_ERROR, "%s: %s", import->path, tec_error_message());
-    return TEC_OK;
+    return tec_import_check_rotary(import);
 }
 
 tec_status tec_import_open(tec_import **out, const char *path, const tec_import_options *options)
@@ -136,6 +136,12 @@ static void describe_variant(const tec_vit_variant *v, FILE *out)
         fputs(", norm after pooling", out);
     if (v->swiglu)
         fputs(", SwiGLU", out);
+    if (v->rotary)
+        fprintf(out, ", rotary positions (base %g%s)", v->rotary_base, v->no_pos_embed ? ", no others" : "");
+    if (v->attn_norm)
+        fputs(", norm in the attention", out);
+    if (v->mlp_norm)
+        fputs(", norm in the MLPs", out);
 }
 
 static void describe_activation(const tec_import_facts *f, FILE *out)

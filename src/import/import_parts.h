@@ -58,6 +58,9 @@ typedef struct import_sidecar {
     const char *image_size_from;
     bool upright;
     tec_import_bands bands;
+    tec_rotary_form rotary; /* of our own checkpoints */
+    double rotary_base;
+    int rotary_grid;
     const char *heads_from, *norm_eps_from, *mean_from, *activation_from, *interpolation_from, *architecture_from;
 } import_sidecar;
 
@@ -94,7 +97,14 @@ void tec_import_warn_of_contradictions(const tec_import *import, const import_si
 /* A number for each channel, three or more, or one for all; false: it is neither. Behind the last of them are zeros. */
 bool tec_import_channel_values(const json_t *value, double out[TEC_BANDS_MOST]);
 
-/* Does timm's architecture of that name compute what a plain ViT does? TEC_USER_ERROR: no, or it is not known. `from`
+/* Fills the rotary positions of facts.config.variant, and of the family and what is said of heads what follows from them.
+ * TEC_USER_ERROR: the architecture that is said does not fit the tensors; there are no positions at all. */
+tec_status tec_import_choose_rotary(tec_import *import, import_sidecar *said);
+
+/* Once all of facts.config is known. TEC_USER_ERROR: the file has a table of rotary positions of another kind. */
+tec_status tec_import_check_rotary(const tec_import *import);
+
+/* Does timm's architecture of that name compute what one of our variants of a ViT does? TEC_USER_ERROR: no, or it is not known. `from`
  * says who calls it so: "config.json beside it", "base.architecture", "its file name". */
 tec_status tec_import_check_architecture(const tec_import *import, const char *architecture, const char *from);
 

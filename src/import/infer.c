@@ -81,6 +81,8 @@ static tec_status infer_mlp(tec_import *import)
     if (hidden < 1 || hidden > 2 * WIDEST || (rows != hidden && rows != 2 * hidden))
         return fail_shape(import, fc1, "it matches neither fc2 nor (SwiGLU) twice its inputs");
     c->variant.swiglu = rows != hidden;
+    c->variant.mlp_norm = has(import, "blocks.0.mlp.norm.weight");
+    c->variant.attn_norm = has(import, "blocks.0.attn.norm.weight");
     c->mlp_ratio = ratio_of((int)hidden, c->width);
     return TEC_OK;
 }
@@ -112,11 +114,9 @@ static tec_status infer_tokens(tec_import *import)
 static tec_status infer_positions(tec_import *import)
 {
     const import_piece *piece = tec_import_find(import, "pos_embed", 0);
+    import->facts.config.variant.no_pos_embed = !piece;
     if (!piece)
-        return tec_fail(TEC_USER_ERROR,
-                        "%s has no position embedding (`pos_embed`): a ViT with positions of another kind is not "
-                        "supported",
-                        import->path);
+        return TEC_OK;
     const tec_tensor *t = tec_import_tensor(import, piece);
     int64_t rows = t->dims >= 2 ? t->dim[t->dims - 2] : 0;
     if (rows < 1 || rows > MOST_TOKENS || t->count != rows * import->facts.config.width)
@@ -170,11 +170,29 @@ static bool find_grid(tec_import *import, tec_size size)
     return false;
 }
 
+/* Without a position embedding images may have any size: that which was said, or else the usual one. */
+static void place_freely(tec_import *import, const import_sidecar *said)
+{
+    enum { USUAL = 224 };
+    tec_import_facts *f = &import->facts;
+    const int patch = f->config.patch;
+    const bool told = said->image_size.height / patch > 1 && said->image_size.width / patch > 1;
+    const tec_size size = told ? said->image_size : tec_size_square(tec_max_int(USUAL, 2 * patch));
+    import->position_grid = (tec_size){size.height / patch, size.width / patch};
+    f->image_size_from = told && !tec_size_is_square(size) ? said->image_size_from : NULL;
+    f->config.variant.unplaced = tec_model_prefix(&f->config);
+    f->config.image_size = (tec_size){import->position_grid.height * patch, import->position_grid.width * patch};
+}
+
 tec_status tec_import_place_patches(tec_import *import, const import_sidecar *said, bool must_fit)
 {
     tec_import_facts *f = &import->facts;
     char size[TEC_SIZE_TEXT];
     const bool rectangle = !tec_size_is_square(said->image_size), heeded = rectangle || must_fit;
+    if (f->config.variant.no_pos_embed) {
+        place_freely(import, said);
+        return TEC_OK;
+    }
     bool found = heeded && said->image_size.width && find_grid(import, said->image_size);
     if (must_fit && !found)
         return tec_fail(TEC_USER_ERROR,
@@ -195,9 +213,11 @@ tec_status tec_import_place_patches(tec_import *import, const import_sidecar *sa
 
 /* -- completeness -- */
 
-/* Biases that some models lack; they are zero then. */
+/* What some models lack: biases, which are zero then. */
 static bool may_lack(const tec_import *import, const tec_param *param)
 {
+    if (strcmp(param->name, "rope.periods") == 0)
+        return true; /* they follow from the base */
     if (strcmp(param->name, "patch_embed.proj.bias") == 0)
         return import->facts.config.variant.pre_norm; /* CLIP's */
     return tec_string_ends_with(param->name, ".attn.qkv.bias") && !has(import, "blocks.0.attn.qkv.bias") &&

@@ -13,14 +13,27 @@ static const name_rule timm[] = {
     {"dist_token", "dist_token", 0, 0},
     {"reg_token", "reg_token", 0, 0},
     {"register_tokens", "reg_token", 0, 0},
+    {"storage_tokens", "reg_token", 0, 0},
+    {"rope.periods", "rope.periods", 0, 0},
+    {"rope_embed.periods", "rope.periods", 0, 0},
+    {"rope.freqs_cos", "rope.cos", 0, 0},
+    {"rope.freqs_sin", "rope.sin", 0, 0},
+    {"blocks.#.attn.rope.freqs_cos", "blocks.#.rope.cos", 0, 0},
+    {"blocks.#.attn.rope.freqs_sin", "blocks.#.rope.sin", 0, 0},
     {"pos_embed", "pos_embed", 0, 0},
     {"patch_embed.proj.*", "patch_embed.proj.*", 0, 0},
     {"norm_pre.*", "norm_pre.*", 0, 0},
     {"blocks.#.norm1.*", "blocks.#.norm1.*", 0, 0},
     {"blocks.#.attn.qkv.*", "blocks.#.attn.qkv.*", 0, 0},
+    {"blocks.#.attn.qkv.bias_mask", "blocks.#.attn.qkv.bias_mask", 0, 0},
+    {"blocks.#.attn.q_proj.*", "blocks.#.attn.qkv.*", 0, 3},
+    {"blocks.#.attn.k_proj.*", "blocks.#.attn.qkv.*", 1, 3},
+    {"blocks.#.attn.v_proj.*", "blocks.#.attn.qkv.*", 2, 3},
     {"blocks.#.attn.q_bias", "blocks.#.attn.qkv.bias", 0, 3},
     {"blocks.#.attn.k_bias", "blocks.#.attn.qkv.bias", 1, 3},
     {"blocks.#.attn.v_bias", "blocks.#.attn.qkv.bias", 2, 3},
+    {"blocks.#.attn.norm.*", "blocks.#.attn.norm.*", 0, 0},
+    {"blocks.#.attn.inner_attn_ln.*", "blocks.#.attn.norm.*", 0, 0},
     {"blocks.#.attn.proj.*", "blocks.#.attn.proj.*", 0, 0},
     {"blocks.#.ls1.gamma", "blocks.#.ls1", 0, 0},
     {"blocks.#.gamma_1", "blocks.#.ls1", 0, 0},
@@ -29,6 +42,10 @@ static const name_rule timm[] = {
     {"blocks.#.mlp.w12.*", "blocks.#.mlp.fc1.*", 0, 0},
     {"blocks.#.mlp.fc1_g.*", "blocks.#.mlp.fc1.*", 0, 2},
     {"blocks.#.mlp.fc1_x.*", "blocks.#.mlp.fc1.*", 1, 2},
+    {"blocks.#.mlp.w1.*", "blocks.#.mlp.fc1.*", 0, 2},
+    {"blocks.#.mlp.w2.*", "blocks.#.mlp.fc1.*", 1, 2},
+    {"blocks.#.mlp.norm.*", "blocks.#.mlp.norm.*", 0, 0},
+    {"blocks.#.mlp.ffn_ln.*", "blocks.#.mlp.norm.*", 0, 0},
     {"blocks.#.mlp.fc2.*", "blocks.#.mlp.fc2.*", 0, 0},
     {"blocks.#.mlp.w3.*", "blocks.#.mlp.fc2.*", 0, 0},
     {"blocks.#.ls2.gamma", "blocks.#.ls2", 0, 0},
@@ -83,10 +100,30 @@ static const name_rule torchvision[] = {
     {"encoder.ln.*", "norm.*", 0, 0},
     {0}};
 
+/* The up_proj of an MLP without a gate is all of it (select.c). */
+static const name_rule hugging_face_dinov3[] = {
+    {"embeddings.cls_token", "cls_token", 0, 0},
+    {"embeddings.register_tokens", "reg_token", 0, 0},
+    {"embeddings.patch_embeddings.*", "patch_embed.proj.*", 0, 0},
+    {"layer.#.norm1.*", "blocks.#.norm1.*", 0, 0},
+    {"layer.#.attention.q_proj.*", "blocks.#.attn.qkv.*", 0, 3},
+    {"layer.#.attention.k_proj.*", "blocks.#.attn.qkv.*", 1, 3},
+    {"layer.#.attention.v_proj.*", "blocks.#.attn.qkv.*", 2, 3},
+    {"layer.#.attention.o_proj.*", "blocks.#.attn.proj.*", 0, 0},
+    {"layer.#.layer_scale1.lambda1", "blocks.#.ls1", 0, 0},
+    {"layer.#.norm2.*", "blocks.#.norm2.*", 0, 0},
+    {"layer.#.mlp.gate_proj.*", "blocks.#.mlp.fc1.*", 0, 2},
+    {"layer.#.mlp.up_proj.*", "blocks.#.mlp.fc1.*", 1, 2},
+    {"layer.#.mlp.down_proj.*", "blocks.#.mlp.fc2.*", 0, 0},
+    {"layer.#.layer_scale2.lambda1", "blocks.#.ls2", 0, 0},
+    {"norm.*", "norm.*", 0, 0},
+    {0}};
+
 const naming tec_import_namings[] = {
     {"timm", "patch_embed.proj.weight", timm},
     {"Hugging Face", "embeddings.patch_embeddings.projection.weight", hugging_face},
     {"torchvision", "conv_proj.weight", torchvision},
+    {"Hugging Face DINOv3", "embeddings.patch_embeddings.weight", hugging_face_dinov3},
     {0}};
 
 const char *const tec_import_unused[] = {
@@ -96,7 +133,7 @@ const char *const tec_import_unused[] = {
     /* heads of self-supervised training */
     "dino_head.*", "ibot_head.*", "predictor.*", "projector.*", "projection_head.*", "prototypes.*",
     /* masking and decoders of masked autoencoders and of TEC */
-    "mask_token", "masked_embed", "embeddings.mask_token", "decoder.*", "decoder_*", "encoder_adaptor.*",
+    "local_cls_norm.*", "mask_token", "masked_embed", "embeddings.mask_token", "decoder.*", "decoder_*", "encoder_adaptor.*",
     "forward_fea_decoder.*", "forward_att_decoder.*", NULL};
 
 const char *const tec_import_unused_beside[] = {

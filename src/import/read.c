@@ -76,6 +76,27 @@ static tec_status fold_scale(tec_import *import, tec_params *params, int block, 
     return status;
 }
 
+/* DINOv3's own files keep which biases count beside them: those of keys do not. */
+static tec_status fold_mask(tec_import *import, tec_params *params, int block)
+{
+    char name[OUR_NAME];
+    snprintf(name, sizeof name, "blocks.%d.attn.qkv.bias_mask", block);
+    const import_piece *piece = tec_import_find(import, name, 0);
+    snprintf(name, sizeof name, "blocks.%d.attn.qkv.bias", block);
+    const tec_param *bias = tec_params_find(params, name);
+    if (!piece)
+        return TEC_OK;
+    if ((size_t)tec_import_tensor(import, piece)->count != bias->count)
+        return tec_fail(TEC_USER_ERROR, "%s: tensor `%s` does not have as many elements as the biases", import->path,
+                        tec_import_tensor(import, piece)->name);
+    real *mask = tec_allocate(bias->count * sizeof *mask);
+    tec_status status = read_piece(import, piece, mask);
+    for (size_t i = 0; i < bias->count && status == TEC_OK; i++)
+        params->weight[bias->offset + i] *= mask[i];
+    free(mask);
+    return status;
+}
+
 static bool is_all_zero(const real *value, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -109,10 +130,11 @@ tec_status tec_import_read(tec_import *import, tec_params *params, const tec_mod
         real *out = params->weight + param->offset;
         if (strcmp(param->name, "pos_embed") == 0)
             TEC_TRY(read_positions(import, config, out));
-        else
+        else if (strcmp(param->name, "rope.periods") != 0 || tec_import_find(import, param->name, 0))
             TEC_TRY(read_param(import, param, out));
     }
     for (int i = 0; i < config->depth; i++) {
+        TEC_TRY(fold_mask(import, params, i));
         TEC_TRY(fold_scale(import, params, i, "ls1", "attn.proj"));
         TEC_TRY(fold_scale(import, params, i, "ls2", "mlp.fc2"));
     }

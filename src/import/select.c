@@ -221,6 +221,18 @@ static tec_status sort_tensors(tec_import *import, const candidate *found, int c
                     import->path, left.count, left.count > 1 ? "s are" : " is", left.text);
 }
 
+/* The second half of a gated MLP's first linear without the first one is all of it: there is no gate. */
+static void complete_halves(tec_import *import)
+{
+    for (int i = 0; i < import->pieces; i++) {
+        import_piece *piece = &import->piece[i];
+        if (piece->part == 1 && piece->parts == 2 && !tec_import_find(import, piece->ours, 0)) {
+            piece->part = 0;
+            piece->parts = 1;
+        }
+    }
+}
+
 tec_status tec_import_select(tec_import *import)
 {
     candidate found[MOST_CANDIDATES];
@@ -232,7 +244,10 @@ tec_status tec_import_select(tec_import *import)
     import->naming = found[best].scheme;
     snprintf(facts->prefix, sizeof facts->prefix, "%.*s", (int)found[best].length, found[best].name);
     import->piece = tec_allocate_zeroed((size_t)tec_tensor_file_count(import->file), sizeof *import->piece);
-    return sort_tensors(import, found, count, best);
+    TEC_TRY(sort_tensors(import, found, count, best));
+    if (strcmp(import->naming->name, "Hugging Face DINOv3") == 0)
+        complete_halves(import);
+    return TEC_OK;
 }
 
 const import_piece *tec_import_find(const tec_import *import, const char *ours, int part)

@@ -59,6 +59,9 @@ static tec_status read_own(const tec_import *import, const tec_import_options *o
     said->plain_blocks = true;
     said->norm_eps = config.variant.norm_eps > 0 ? config.variant.norm_eps : 1e-6;
     said->norm_eps_from = said->heads_from;
+    said->rotary = config.variant.rotary;
+    said->rotary_base = config.variant.rotary_base;
+    said->rotary_grid = config.variant.rotary_grid;
     read_run_settings(import, options, config.kind == TEC_MODEL_CLASSIFIER, said);
     return TEC_OK;
 }
@@ -228,11 +231,9 @@ static bool fits_naming(const tec_import *import, const json_t *config)
 {
     static const struct {
         const char *naming, *key;
-    } keys[] = {{"Hugging Face", "model_type"},
-                {"Hugging Face", "hidden_size"},
-                {"Hugging Face", "num_attention_heads"},
-                {"timm", "architecture"},
-                {"timm", "pretrained_cfg"}};
+    } keys[] = {
+        {"Hugging Face DINOv3", "model_type"},   {"Hugging Face", "model_type"}, {"Hugging Face", "hidden_size"},
+        {"Hugging Face", "num_attention_heads"}, {"timm", "architecture"},       {"timm", "pretrained_cfg"}};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (strcmp(keys[i].naming, import->naming->name) == 0 && json_object_get(config, keys[i].key))
             return true;

@@ -61,18 +61,41 @@ ACTIVATIONS = {"gelu": F.gelu, "gelu_tanh": lambda x: F.gelu(x, approximate="tan
                "quick_gelu": lambda x: x * torch.sigmoid(1.702 * x)}
 
 
+def angles(grid, form, periods, scaled_to):
+    """[L, planes] of rotary positions: the first half of the planes by the row of a patch, the others by its column."""
+    i = torch.arange(grid, dtype=torch.float64)
+    place = 2 * (i + 0.5) / grid - 1 if form == "halves" else i * scaled_to / grid if scaled_to else i
+    turn = 2 * math.pi * place[:, None] / periods.double()
+    rows, columns = turn[:, None].expand(grid, grid, -1), turn[None].expand(grid, grid, -1)
+    return torch.cat([rows, columns], -1).flatten(0, 1)
+
+
+def turned(x, angle, form, prefix):
+    """Queries or keys [B, H, N, width]: planes as complex numbers times e^(i angle)."""
+    y = x[:, :, prefix:]
+    half = y.shape[-1] // 2
+    z = torch.complex(y[..., :half], y[..., half:]) if form == "halves" else torch.complex(y[..., ::2], y[..., 1::2])
+    z = z * torch.polar(torch.ones_like(angle), angle)
+    y = torch.cat([z.real, z.imag], -1) if form == "halves" else torch.stack([z.real, z.imag], -1).flatten(-2)
+    return torch.cat([x[:, :, :prefix], y], 2)
+
+
 class Vit:
     """Weights `w` under plain names (q, k, v apart; a, b the halves of SwiGLU) and what is done with them."""
 
     def __init__(self, seed, width=128, depth=2, heads=2, patch=4, size=16, chans=3, hidden=None, eps=1e-6,
                  cls=True, dist=False, registers=0, placed=None, pre_norm=False, fc_norm=False, swiglu=False,
-                 scale=False, qkv_bias="all", patch_bias=True, class_mlp=False, act="gelu", how="antialias"):
+                 scale=False, qkv_bias="all", patch_bias=True, class_mlp=False, act="gelu", how="antialias",
+                 rotary=None, base=None, scaled_to=0, positions=True, attn_norm=False, mlp_norm=False):
         self.__dict__.update(locals())
         del self.__dict__["self"]
         g = torch.Generator().manual_seed(seed)
         self.hidden = hidden = hidden or 2 * width
         self.prefix = int(cls) + int(dist) + registers
         self.placed = self.prefix if placed is None else placed  # tokens before the patches that have a position
+        if rotary:
+            quarter = width // heads // 4
+            self.periods = base ** (torch.arange(quarter).double() / quarter) * (1 if rotary == "halves" else 2 * math.pi)
         rand = lambda *shape: torch.randn(*shape, generator=g)
         w = self.w = {}
 
@@ -81,8 +104,8 @@ class Vit:
             if bias:
                 w[name + ".bias"] = rand(out) * 0.05
 
-        def norm(name):
-            w[name + ".weight"], w[name + ".bias"] = 1 + rand(width) * 0.1, rand(width) * 0.1
+        def norm(name, n=width):
+            w[name + ".weight"], w[name + ".bias"] = 1 + rand(n) * 0.1, rand(n) * 0.1
 
         w["patch.weight"] = rand(width, chans, patch, patch) * (0.7 / math.sqrt(chans * patch * patch))
         if patch_bias:
@@ -90,7 +113,8 @@ class Vit:
         for name, there in ("cls", cls), ("dist", dist), ("reg", registers):
             if there:
                 w[name] = rand(1, max(1, registers if name == "reg" else 1), width)
-        w["pos"] = rand(1, self.placed + (size // patch) ** 2, width) * 0.5
+        if positions:
+            w["pos"] = rand(1, self.placed + (size // patch) ** 2, width) * 0.5
         if class_mlp:
             linear("cmlp.fc1", 4 * width, width)
             linear("cmlp.fc2", width, 4 * width)
@@ -109,6 +133,10 @@ class Vit:
             else:
                 linear(p + "fc1", hidden, width)
             linear(p + "fc2", width, hidden)
+            if attn_norm:
+                norm(p + "attn_norm")
+            if mlp_norm:
+                norm(p + "mlp_norm", hidden)
             if scale:
                 w[p + "ls1"], w[p + "ls2"] = 0.5 + rand(width) * 0.3, 0.5 + rand(width) * 0.3
         norm("norm")
@@ -116,10 +144,10 @@ class Vit:
     def run(self, images, size=None):
         w = {k: v.double() for k, v in self.w.items()}
         D, H = self.width, self.heads
-        norm = lambda name, x: F.layer_norm(x, (D,), w[name + ".weight"], w[name + ".bias"], self.eps)
+        norm = lambda name, x: F.layer_norm(x, (x.shape[-1],), w[name + ".weight"], w[name + ".bias"], self.eps)
         lin = lambda name, x: F.linear(x, w[name + ".weight"], w.get(name + ".bias"))
-        pos = w["pos"]
-        if size and size != self.size:
+        pos = w["pos"] if self.positions else torch.zeros(1, self.placed + 1, 1)
+        if size and size != self.size and self.positions:
             old, new = self.size // self.patch, size // self.patch
             head, grid = self.w["pos"][:, :self.placed], self.w["pos"][:, self.placed:]
             grid = grid.reshape(1, old, old, D).permute(0, 3, 1, 2)
@@ -143,12 +171,16 @@ class Vit:
             p = f"b.{i}."
             y = norm(p + "norm1", x)
             q, k, v = (lin(p + n, y).reshape(B, -1, H, D // H).transpose(1, 2) for n in "qkv")
+            if self.rotary:
+                turn = angles((size or self.size) // self.patch, self.rotary, self.periods, self.scaled_to)
+                q, k = (turned(t, turn, self.rotary, P) for t in (q, k))
             logits = q @ k.transpose(-2, -1) * (D // H) ** -0.5
-            y = lin(p + "proj", (logits.softmax(-1) @ v).transpose(1, 2).reshape(B, -1, D))
+            y = (logits.softmax(-1) @ v).transpose(1, 2).reshape(B, -1, D)
+            y = lin(p + "proj", norm(p + "attn_norm", y) if self.attn_norm else y)
             x = x + (y * w[p + "ls1"] if self.scale else y)
             y = norm(p + "norm2", x)
             y = F.silu(lin(p + "a", y)) * lin(p + "b", y) if self.swiglu else ACTIVATIONS[self.act](lin(p + "fc1", y))
-            y = lin(p + "fc2", y)
+            y = lin(p + "fc2", norm(p + "mlp_norm", y) if self.mlp_norm else y)
             x = x + (y * w[p + "ls2"] if self.scale else y)
             outs.append(x)
         out = {}
@@ -199,6 +231,8 @@ def timm(v, scale="ls{}.gamma", reg="reg_token", swiglu="fc1", qkv=None, block="
         elif v.swiglu:
             for end in ".weight", ".bias":
                 put(b + "mlp." + swiglu + end, torch.cat([w[a + "a" + end], w[a + "b" + end]]))
+        both(a + "attn_norm", b + "attn.norm")
+        both(a + "mlp_norm", b + "mlp.norm")
         both(a + "fc1", b + "mlp.fc1")
         both(a + "fc2", b + ("mlp.w3" if swiglu == "w12" else "mlp.fc2"))
         if v.scale:
@@ -237,6 +271,64 @@ def hugging_face(v, prefix="", block=VIT_BLOCK):
                 if f"b.{i}.{ours}{end}" in w:
                     out[b + theirs + end] = w[f"b.{i}.{ours}{end}"]
     return {prefix + k: t.clone() for k, t in out.items()}
+
+
+def renamed(tensors, *names):
+    for old, new in names:
+        tensors = {k.replace(old, new): t for k, t in tensors.items()}
+    return tensors
+
+
+def apart(tensors):
+    """Queries, keys and values in a tensor each, and the gate of SwiGLU by itself."""
+    out = {}
+    for name, t in tensors.items():
+        if name.endswith("attn.qkv.weight"):
+            for part, rows in zip("qkv", t.chunk(3)):
+                out[name.replace("qkv", part + "_proj")] = rows.clone()
+        else:
+            out[name] = t
+    return out
+
+
+def dinov3(v):
+    """The project's own names: biases of keys that a mask takes away, and the periods, in bfloat16."""
+    v.periods = v.periods.bfloat16()
+    t = renamed(timm(v, reg="storage_tokens", swiglu="g"), ("fc1_g", "w1"), ("fc1_x", "w2"))
+    if v.swiglu:
+        t = renamed(t, ("mlp.fc2", "mlp.w3"))
+    for i in range(v.depth):
+        b = f"blocks.{i}.attn."
+        t[b + "qkv.bias"] = torch.cat([t.pop(b + "q_bias"), torch.randn(v.width), t.pop(b + "v_bias")])
+        t[b + "qkv.bias_mask"] = torch.tensor([1., 0., 1.]).repeat_interleave(v.width)
+    return {**t, "rope_embed.periods": v.periods, "mask_token": torch.randn(1, v.width)}
+
+
+def hugging_face_dinov3(v):
+    w, e = v.w, "embeddings."
+    out = {e + "cls_token": w["cls"], e + "register_tokens": w["reg"], e + "mask_token": torch.randn(1, 1, v.width),
+           e + "patch_embeddings.weight": w["patch.weight"], e + "patch_embeddings.bias": w["patch.bias"],
+           "norm.weight": w["norm.weight"], "norm.bias": w["norm.bias"]}
+    names = {"norm1": "norm1", "norm2": "norm2", "q": "attention.q_proj", "k": "attention.k_proj", "v": "attention.v_proj",
+             "proj": "attention.o_proj", "ls1": "layer_scale1.lambda1", "ls2": "layer_scale2.lambda1", "fc1": "mlp.up_proj",
+             "a": "mlp.gate_proj", "b": "mlp.up_proj", "fc2": "mlp.down_proj"}
+    for i in range(v.depth):
+        for ours, theirs in names.items():
+            for end in "", ".weight", ".bias":
+                if f"b.{i}.{ours}{end}" in w:
+                    out[f"layer.{i}.{theirs}{end}"] = w[f"b.{i}.{ours}{end}"].clone()
+    return out
+
+
+def eva02(v):
+    """The project's own names, with the tables that its files hold."""
+    turn = angles(v.size // v.patch, "pairs", v.periods, v.scaled_to).repeat_interleave(2, -1)
+    tables = {"rope.freqs_cos": turn.cos().float(), "rope.freqs_sin": turn.sin().float()}
+    names = ("fc1_g", "w1"), ("fc1_x", "w2"), ("mlp.fc2", "mlp.w3"), ("mlp.norm", "mlp.ffn_ln"), ("attn.norm", "attn.inner_attn_ln")
+    t = {**renamed(apart(timm(v, swiglu="g")), *names), **tables}
+    for i in range(v.depth):
+        t.update({f"blocks.{i}.attn.{k}": table.clone() for k, table in tables.items()})
+    return t
 
 
 def torchvision(v):
@@ -373,6 +465,34 @@ def families():
     out["siglip"] = v, timm(v), "model.safetensors", {
         "architecture": "vit_so400m_patch16_siglip_gap_256", "num_features": D,
         "pretrained_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}}
+    three = dict(scale=True, registers=4, placed=0, positions=False, qkv_bias="qv", eps=1e-5, rotary="halves", base=100)
+    v = Vit(40, **three)
+    out["dinov3"] = v, dinov3(v), "dinov3_vits16_pretrain_lvd1689m-08c60483.pth"
+    v = Vit(41, **{**three, "registers": 0}, swiglu=True)
+    out["dinov3_swiglu"] = v, dinov3(v), "model.pth", 28
+    v = Vit(42, **{**three, "base": 50, "eps": 0.02}, heads=4)
+    config = {"model_type": "dinov3_vit", "hidden_size": D, "num_hidden_layers": 2, "num_attention_heads": 4,
+              "layer_norm_eps": 0.02, "hidden_act": "gelu", "patch_size": 4, "image_size": 16, "rope_theta": 50.0,
+              "pos_embed_rescale": 2.0, "key_bias": False}
+    out["hf_dinov3"] = v, hugging_face_dinov3(v), "model.safetensors", config
+    v = Vit(43, **three, swiglu=True)
+    out["hf_dinov3_gated"] = v, hugging_face_dinov3(v), "model.safetensors", {
+        "model_type": "dinov3_vit", "hidden_act": "silu", "rope_parameters": {"rope_theta": 100.0}}
+    v = Vit(44, **three, swiglu=True)
+    out["timm_dinov3"] = v, timm(v, scale="gamma_{}", swiglu="g"), "model.safetensors", {
+        "architecture": "vit_huge_plus_patch16_dinov3_qkvb", "num_features": D}
+    two = dict(swiglu=True, qkv_bias="qv", rotary="pairs", base=10000, scaled_to=16)
+    v = Vit(45, **two, attn_norm=True, mlp_norm=True)
+    out["eva02"] = v, under("visual.", eva02(v)), "eva02.pt", 28
+    v = Vit(46, **two, fc_norm=True)
+    out["eva02_tiny"] = v, {**timm(v), **head}, "eva02_tiny.safetensors"
+    v = Vit(47, **two, mlp_norm=True, fc_norm=True, size=28)
+    t = renamed(apart(timm(v, swiglu="g")), ("q_bias", "q_proj.bias"), ("v_bias", "v_proj.bias"))
+    out["timm_eva02"] = v, {**t, **head}, "model.safetensors", {"architecture": "eva02_base_patch14_448"}
+    v = Vit(48, cls=False, registers=1, placed=0, positions=False, scale=True, fc_norm=True, qkv_bias="qv", rotary="pairs",
+            base=10000, scaled_to=16)
+    out["timm_rope"] = v, timm(v, scale="gamma_{}"), "model.safetensors", {
+        "architecture": "vit_medium_patch16_rope_reg1_gap_256"}
     return out
 
 

@@ -73,8 +73,8 @@ architecture() {
     [[ -f $2/model.safetensors ]] || mv "$2"/vit*.safetensors "$2/model.safetensors"
     echo "{\"architecture\": \"$2\", \"num_features\": 128}" >"$2/config.json"
 }
-for name in eva02_small_patch14_224 vit_small_patch16_rope_mixed_ape_224 eva02_enormous_patch14_clip_224 \
-    vit_base_patch16_rpn_224 vit_small_patch16_dinov3; do
+for name in vit_small_patch16_rope_mixed_ape_224 eva02_enormous_patch14_clip_224 vit_base_patch16_rpn_224 \
+    vit_pe_core_base_patch16_224; do
     architecture no_bias $name
     expect_exit 2 "which is not supported \\(config.json beside it says so: architecture = $name\\)" \
         tec inspect $name/model.safetensors --expect $name/expect.safetensors base.heads=2
@@ -128,3 +128,31 @@ echo '{"do_rescale": false, "do_normalize": false}' >beside/preprocessor_config.
 expect_exit 0 'mean 0,0,0 std 0.00392157,' tec inspect beside
 echo '{' >beside/config.json
 expect_exit 2 'config.json beside it is damaged \(line [12]: ' tec "${evaluate[@]}" eval.model=beside
+
+say "rotary positions"
+expects 0 '2 heads \(of its rotary periods\).* rotary positions \(base 100, no others\)' dinov3
+expects 0 'rotary positions \(base 50, no others\)' hf_dinov3
+expects 0 'rotary positions \(base 10000\), norm in the attention, norm in the MLPs' eva02 base.heads=2
+expects 0 'SwiGLU, rotary positions \(base 10000\)' eva02_tiny base.heads=2
+expects 1 'its features \(cls\) differ' eva02_tiny base.heads=2 base.architecture=vit
+"$python" - <<'PYTHON'
+import torch
+
+model = torch.load("families/eva02/eva02.pt")
+model["visual.rope.freqs_cos"] = model["visual.rope.freqs_cos"].flip(0)
+torch.save(model, "turned.pt")
+torch.save({k: t for k, t in model.items() if "rope" not in k and "pos_embed" not in k}, "nowhere.pt")
+PYTHON
+expect_exit 2 'its rotary positions \(tensor `visual.rope.freqs_cos`\) are not those of EVA-02' tec inspect turned.pt \
+    --expect families/eva02/expect.safetensors base.heads=2
+expect_exit 2 'has no position embedding \(`pos_embed`\), and nothing says which other positions it has' tec inspect \
+    nowhere.pt --expect families/eva02/expect.safetensors base.heads=2
+rotary=families/dinov3/dinov3_vits16_pretrain_lvd1689m-08c60483.pth
+run tec targets "${images[@]}" targets.dir=turned targets.topk=3 base.model=$rotary
+run tec targets "${images[@]}" targets.dir=turned targets.topk=3 base.model=$rotary --verify
+run tec finetune "${images[@]}" finetune.epochs=1 finetune.batch=4 run.dir=turned-tuned \
+    finetune.model=families/eva02_tiny/eva02_tiny.safetensors base.heads=2 base.model=
+expect_exit 0 'SwiGLU, rotary positions \(base 10000\), a head' tec inspect turned-tuned/checkpoint.h5
+run tec predict turned-tuned/checkpoint.h5 photos -o classes.csv
+expect_exit 2 'is a model with rotary positions, for which there are no names to export it by' tec export \
+    turned-tuned/checkpoint.h5 -o turned.safetensors

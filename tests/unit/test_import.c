@@ -240,10 +240,14 @@ static void test_refused(void **state)
          "a relative position bias, which is not supported (its tensor `blocks.0.attn.relative_position_bias_table` "
          "says so"},
         {{.extra = {"rel_pos_bias.relative_position_bias_table"}}, "a relative position bias"},
-        {{.extra = {"rope.freqs_cos"}}, "rotary positions"},
-        {{.prefix = "model.", .extra = {"model.rope_embed.periods"}}, "rotary positions"},
+        {{.extra = {"rope.freqs_cos"}},
+         "its rotary positions (tensor `rope.freqs_cos`) are not those of EVA-02, which is not supported"},
+        {{.extra = {"rope.freqs"}}, "rotary positions"},
+        {{.prefix = "model.", .extra = {"model.rope_embed.periods"}},
+         "has the rotary positions of DINOv3, which has no others, but also a position embedding (`pos_embed`)"},
         {{.extra = {BLOCK_0 "attn.q_norm.weight"}}, "normalised queries and keys"},
-        {{.extra = {BLOCK_0 "mlp.norm.weight"}}, "a norm inside the MLP"},
+        {{.extra = {BLOCK_0 "mlp.norm.weight"}},
+         "tensor `blocks.0.mlp.norm.weight` does not have the shape that the other tensors require"},
         {{.extra = {"attn_pool.latent"}}, "attention pooling"},
         {{.extra = {"patch_embed.backbone.stem.conv.weight"}}, "a convolutional backbone"},
         {{.drop = "patch_embed.proj.weight", .extra = {"patch_embed.proj.0.weight"}}, "a convolutional stem"},
@@ -721,7 +725,9 @@ static void test_config_of_graph(void **state)
         {"{\"model_type\": \"new_vit\"}", TEC_ACTIVATION_GELU,
          "config.json beside it says model_type = new_vit, which is not known here"},
         {"{\"architecture\": \"eva02_small_patch14_336\"}", TEC_ACTIVATION_GELU,
-         "rotary positions (that are in no file), which is not supported (config.json"},
+         "its architecture is said to be eva02_small_patch14_336, which has SwiGLU, but it has none"},
+        {"{\"architecture\": \"vit_small_patch16_dinov3\"}", TEC_ACTIVATION_GELU,
+         "has the rotary positions of DINOv3, which has no others, but also a position embedding (`pos_embed`)"},
         {"{\"architecture\": \"eva02_enormous_patch14_clip_224\"}", TEC_ACTIVATION_GELU,
          "norms behind the branches of its blocks (post-norm)"},
         {"{\"architecture\": \"vit_large_patch16_rope_mixed_ape_224\"}", TEC_ACTIVATION_GELU, "rotary positions"},
@@ -819,6 +825,8 @@ static void test_variants(void **state)
         {.no_class_token = true, .fc_norm = true},
         {.pre_norm = true, .swiglu = true},
         {.distillation_token = true, .registers = 2, .unplaced = 2, .swiglu = true},
+        {.attn_norm = true},
+        {.mlp_norm = true, .swiglu = true},
     };
     for (size_t i = 0; i < LENGTH(variant); i++) {
         write_file(&(file_plan){.variant = variant[i]});
@@ -831,6 +839,8 @@ static void test_variants(void **state)
         assert_int_equal(got.pre_norm, variant[i].pre_norm);
         assert_int_equal(got.fc_norm, variant[i].fc_norm);
         assert_int_equal(got.swiglu, variant[i].swiglu);
+        assert_int_equal(got.attn_norm, variant[i].attn_norm);
+        assert_int_equal(got.mlp_norm, variant[i].mlp_norm);
         tec_import_close(import);
     }
 }

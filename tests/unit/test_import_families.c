@@ -64,6 +64,15 @@ static const expectation expected[] = {
     {"torchvision_smaller", "vit_b_16.pth", "torchvision ViT", "", 2, 0.485},
     {"clip_quickgelu", "model.safetensors", "CLIP", "", 2, 0},
     {"siglip", "model.safetensors", "timm ViT", "", 2, 0.5},
+    {"dinov3", "dinov3_vits16_pretrain_lvd1689m-08c60483.pth", "DINOv3", "", 2, 0.485},
+    {"dinov3_swiglu", "model.pth", "DINOv3", "", 2, 0},
+    {"hf_dinov3", "model.safetensors", "Hugging Face DINOv3", "", 4, 0},
+    {"hf_dinov3_gated", "model.safetensors", "Hugging Face DINOv3", "", 2, 0},
+    {"timm_dinov3", "model.safetensors", "DINOv3", "", 2, 0},
+    {"eva02", "eva02.pt", "EVA-02", "visual.", 2, 0.48145466},
+    {"eva02_tiny", "eva02_tiny.safetensors", "EVA-02", "", 2, 0.48145466},
+    {"timm_eva02", "model.safetensors", "EVA-02", "", 2, 0.48145466},
+    {"timm_rope", "model.safetensors", "timm ViT with rotary positions", "", 2, 0},
 };
 /* clang-format on */
 enum { FAMILIES = sizeof expected / sizeof *expected };

@@ -1,0 +1,176 @@
+/* Rotary positions: which form of them a model has, by its tensors or by the name of its architecture. Of EVA-02 and
+ * DINOv3 no tensor that a public class needs tells them. */
+#include "import_parts.h"
+
+#include "tec/memory.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct rotation {
+    tec_rotary_form form;
+    double base;
+    int grid;
+} rotation;
+
+static const rotation dinov3 = {TEC_ROTARY_HALVES, 100, 0}, eva02 = {TEC_ROTARY_PAIRS, 10000, 16};
+
+/* timm's names of architectures. */
+static const struct {
+    const char *pattern;
+    const rotation *rotation;
+    bool swiglu; /* they have it all */
+} architectures[] = {
+    {"*dinov3*", &dinov3, false},
+    {"eva02_*", &eva02, true},
+    {"vit_*_rope_reg*", &eva02, false},
+};
+
+static bool has(const tec_import *import, const char *ours)
+{
+    return tec_import_find(import, ours, 0) != NULL;
+}
+
+static bool is_named(const tec_import *import, const char *scheme)
+{
+    return strcmp(import->naming->name, scheme) == 0;
+}
+
+/* EVA-02 has q and v biases without that of k, SwiGLU, and positions besides; DINOv3 under timm's names has none. */
+static bool is_eva02(const tec_import *import)
+{
+    const tec_vit_variant *v = &import->facts.config.variant;
+    const import_piece *bias = tec_import_find(import, "blocks.0.attn.qkv.bias", 0);
+    return is_named(import, "timm") && v->swiglu && bias && bias->parts == 3 && !v->no_pos_embed &&
+           !has(import, "blocks.0.ls1");
+}
+
+static const rotation *of_tensors(const tec_import *import)
+{
+    if (has(import, "rope.periods") || is_named(import, "Hugging Face DINOv3"))
+        return &dinov3;
+    return has(import, "rope.cos") || is_eva02(import) ? &eva02 : NULL;
+}
+
+/* What the tensors are not of would be computed wrongly. */
+static tec_status of_architecture(const tec_import *import, const char *architecture, const rotation **out)
+{
+    for (size_t i = 0; i < sizeof architectures / sizeof *architectures && !*out; i++) {
+        if (!tec_import_matches(architectures[i].pattern, architecture))
+            continue;
+        *out = architectures[i].rotation;
+        if (architectures[i].swiglu && !import->facts.config.variant.swiglu)
+            return tec_fail(TEC_USER_ERROR,
+                            "%s: its architecture is said to be %.80s, which has SwiGLU, but it has none", import->path,
+                            architecture);
+    }
+    return TEC_OK;
+}
+
+static tec_status check_positions(const tec_import *import, const rotation *found)
+{
+    const bool none = import->facts.config.variant.no_pos_embed;
+    if (none && !found)
+        return tec_fail(TEC_USER_ERROR,
+                        "%s has no position embedding (`pos_embed`), and nothing says which other positions it has: if "
+                        "they are rotary, give base.architecture=NAME, as timm calls it",
+                        import->path);
+    if (!none && found == &dinov3)
+        return tec_fail(TEC_USER_ERROR,
+                        "%s has the rotary positions of DINOv3, which has no others, but also a position embedding "
+                        "(`pos_embed`): a model that computes something else would give wrong features",
+                        import->path);
+    return TEC_OK;
+}
+
+/* DINOv3's own files have the periods of a head's planes: a quarter of its width. */
+static void take_heads(const tec_import *import, import_sidecar *said)
+{
+    const import_piece *piece = tec_import_find(import, "rope.periods", 0);
+    const int width = import->facts.config.width;
+    const int64_t periods = piece ? tec_import_tensor(import, piece)->count : 0;
+    if (periods < 1 || periods > width || width % (4 * periods) || said->heads)
+        return;
+    said->heads = (int)(width / (4 * periods));
+    said->heads_from = "of its rotary periods";
+}
+
+static void set(tec_vit_variant *v, rotation r, double base)
+{
+    v->rotary = r.form;
+    v->rotary_base = base > 0 ? base : r.base;
+    v->rotary_grid = r.grid;
+}
+
+tec_status tec_import_choose_rotary(tec_import *import, import_sidecar *said)
+{
+    tec_import_facts *f = &import->facts;
+    const rotation *found = NULL;
+    if (import->own) {
+        set(&f->config.variant, (rotation){said->rotary, said->rotary_base, said->rotary_grid}, 0);
+        return TEC_OK;
+    }
+    TEC_TRY(of_architecture(import, said->architecture, &found));
+    if (!found && !(said->plain_blocks && said->architecture[0]))
+        found = of_tensors(import);
+    if (found)
+        set(&f->config.variant, *found, said->rotary_base);
+    TEC_TRY(check_positions(import, found));
+    if (found && is_named(import, "timm")) {
+        snprintf(f->family, sizeof f->family, "%s",
+                 found == &dinov3           ? "DINOv3"
+                 : f->config.variant.swiglu ? "EVA-02"
+                                            : "timm ViT with rotary positions");
+        f->family_from = NULL;
+        f->family_hinted = false;
+    }
+    take_heads(import, said);
+    return TEC_OK;
+}
+
+/* -- the tables of EVA-02's own files -- */
+
+static tec_status fail_table(const tec_import *import, const import_piece *piece)
+{
+    return tec_fail(
+        TEC_USER_ERROR,
+        "%s: its rotary positions (tensor `%.100s`) are not those of EVA-02, which is not supported: take a "
+        "model without",
+        import->path, tec_import_tensor(import, piece)->name);
+}
+
+static bool agrees(const tec_model_config *c, const real *table)
+{
+    const tec_size grid = tec_model_grid(c);
+    const int quarter = c->width / c->heads / 4;
+    for (int row = 0; row < grid.height; row++)
+        for (int column = 0; column < grid.width; column++, table += 4 * quarter)
+            for (int j = 0; j < 2 * quarter; j++) {
+                const double place = j < quarter ? (double)row / grid.height : (double)column / grid.width;
+                const double frequency = pow(c->variant.rotary_base, -(double)(j % quarter) / quarter);
+                const double want = cos(place * c->variant.rotary_grid * frequency);
+                if (!(fabs((double)table[2 * j] - want) < 1e-2)) /* of a table in half precision */
+                    return false;
+            }
+    return true;
+}
+
+tec_status tec_import_check_rotary(const tec_import *import)
+{
+    const tec_model_config *c = &import->facts.config;
+    const import_piece *piece = tec_import_find(import, "rope.cos", 0);
+    if (!piece || c->variant.rotary != TEC_ROTARY_PAIRS)
+        return TEC_OK;
+    const tec_tensor *t = tec_import_tensor(import, piece);
+    const int width = c->width / c->heads;
+    if (width % 4 || t->dims != 2 || t->dim[0] != tec_model_patches(c) || t->dim[1] != width)
+        return fail_table(import, piece);
+    real *table = tec_allocate((size_t)t->count * sizeof *table);
+    tec_status status = tec_tensor_file_read(import->file, piece->index, table);
+    if (status == TEC_OK && !agrees(c, table))
+        status = fail_table(import, piece);
+    free(table);
+    return status;
+}
