@@ -45,6 +45,7 @@ typedef struct tec_vit_variant {
     double norm_eps;           /* 0: 1e-6 */
     bool no_pos_embed;         /* no position is added to any token */
     bool attn_norm, mlp_norm;  /* a norm before attn.proj, before mlp.fc2 */
+    bool relative_bias;        /* each block adds one to its logits, by how two patches lie to each other (BEiT) */
     tec_rotary_form rotary;
     double rotary_base; /* the longest period is nearly this times the shortest */
     int rotary_grid;    /* PAIRS */

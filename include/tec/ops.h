@@ -157,16 +157,25 @@ typedef struct tec_sequences {
     const int *row;   /* [count + 1] */
 } tec_sequences;
 
-/* out = prob v, prob = softmax(q k^T / sqrt(D / H)), by heads: head h has the columns from h * D/H on.
+/* A bias of the logits by how query and key lie to each other (Swin, arXiv 2103.14030; BEiT): logit [i, j] of head h gets
+ * table[index[i, j], h]. Only where all queries are computed. */
+typedef struct tec_relative {
+    const int *index;  /* [N, N] */
+    const real *table; /* [T, H] */
+    real *dtable;      /* [T, H]  added to by backward */
+} tec_relative;
+
+/* out = prob v, prob = softmax(q k^T / sqrt(D / H) + bias), by heads: head h has the columns from h * D/H on.
  *
  *   q        [row[count], D]       row stride ldq
  *   k, v     [count * N, D]        row stride ldkv
  *   out      [row[count], D]
  *   prob     [row[count] * H * N]  kept for backward; NULL: not kept. Head h of sequence s is a matrix
  *                                  [N - first[s], N] that begins at H * N * row[s] + h * (N - first[s]) * N
- *   scratch  [threads, N, N]       needed only without prob */
+ *   scratch  [threads, N, N]       needed only without prob
+ *   relative                       NULL: no bias */
 void tec_attention_forward(const tec_sequences *seq, const real *q, int ldq, const real *k, const real *v, int ldkv,
-                           int D, int H, real *out, real *prob, real *scratch);
+                           int D, int H, const tec_relative *relative, real *out, real *prob, real *scratch);
 
 /* Shapes as in forward, prob included.
  *
@@ -175,8 +184,8 @@ void tec_attention_forward(const tec_sequences *seq, const real *q, int ldq, con
  *   dk, dv   as k and v, with their row stride
  *   scratch  [threads, N, N] */
 void tec_attention_backward(const tec_sequences *seq, const real *dout, const real *q, int ldq, const real *k,
-                            const real *v, int ldkv, const real *prob, int D, int H, real *dq, real *dk, real *dv,
-                            real *scratch);
+                            const real *v, int ldkv, const real *prob, int D, int H, const tec_relative *relative,
+                            real *dq, real *dk, real *dv, real *scratch);
 
 /* Rotary positions (arXiv 2104.09864): the columns of each head are `planes` planes, in which the rows of a patch are
  * turned by angles of their own. Rows of the tokens before the patches stay as they are. */

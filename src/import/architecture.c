@@ -19,7 +19,6 @@ static const struct {
     {"*_rpn_*", "norms behind the branches of its blocks (res-post-norm)"},
     {"*naflex*", "positions for images of any shape"},
     {"*relpos*", "a relative position bias"},
-    {"beitv2*", "a relative position bias"},
     {"beit3*", "norms inside its attention and MLPs"},
     {"aimv2*", "RMS norms"},
     {"*_xp_*", "attention and MLP side by side (parallel blocks)"},
@@ -35,6 +34,7 @@ static const struct {
     {"deit*", NULL},
     {"eva_*", NULL},
     {"beit_*", NULL},
+    {"beitv2_*", NULL},
     {"flexivit_*", NULL},
     {"test_vit*", NULL},
 };

@@ -118,15 +118,17 @@ tec_status tec_import_check_entries(const tec_import *import, const char *file, 
 /* In config.json; the first that fits decides. What is false or null asks for nothing. */
 static const struct {
     const char *pattern, *what;
+    bool bias; /* unless its tensors have it */
 } refused[] = {
-    {"rope*", "which shows rotary positions, and these are not supported: take a model without"},
-    {"*_rope*", "which shows rotary positions, and these are not supported: take a model without"},
-    {"*rotary*", "which shows rotary positions, and these are not supported: take a model without"},
-    {"use_*relative_position_bias", "which is not supported: take a model without"},
+    {"rope*", "which shows rotary positions, and these are not supported: take a model without", false},
+    {"*_rope*", "which shows rotary positions, and these are not supported: take a model without", false},
+    {"*rotary*", "which shows rotary positions, and these are not supported: take a model without", false},
+    {"use_*relative_position_bias", "but no tensor of it has a name that is known here: take a model without", true},
 };
 
 tec_status tec_import_check_graph(const tec_import *import, const json_t *config)
 {
+    const tec_vit_variant *variant = &import->facts.config.variant;
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)config, key, value)
@@ -134,7 +136,7 @@ tec_status tec_import_check_graph(const tec_import *import, const json_t *config
         if (json_is_null(value) || json_is_false(value))
             continue;
         for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-            if (fnmatch(refused[i].pattern, key, 0) == 0)
+            if (fnmatch(refused[i].pattern, key, 0) == 0 && !(refused[i].bias && variant->relative_bias))
                 return fail_entry(import, "config.json", key, value, refused[i].what);
     }
     return TEC_OK;

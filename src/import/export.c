@@ -164,13 +164,17 @@ static tec_status check_plain(const tec_import *import, const tec_vit_variant *v
 /* No class that reads the names of an export computes these. */
 static tec_status check_exportable(const tec_import *import, const tec_vit_variant *v)
 {
-    if (!v->rotary && !v->attn_norm && !v->mlp_norm)
+    const char *what = v->rotary                     ? "rotary positions"
+                       : v->relative_bias            ? "a relative position bias"
+                       : v->attn_norm || v->mlp_norm ? "norms inside the branches of its blocks"
+                                                     : NULL;
+    if (!what)
         return TEC_OK;
     return tec_fail(
         TEC_USER_ERROR,
         "%s is a model with %s, for which there are no names to export it by: commands of tec take the file "
         "as it is",
-        import->path, v->rotary ? "rotary positions" : "norms inside its blocks' branches");
+        import->path, what);
 }
 
 tec_status tec_export_model(tec_import *import, tec_export_names names, tec_export *out)

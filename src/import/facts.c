@@ -151,6 +151,8 @@ static const struct {
     {.published = "DINOv3 sat493m", .normalisation = SATELLITE},
     {.published = "siglip", .normalisation = HALF},
     {.architecture = "vit_*_siglip_*", .normalisation = HALF},
+    {.architecture = "beit_*", .normalisation = HALF},
+    {.architecture = "beitv2_*", .normalisation = IMAGENET},
     {.family = "timm ViT", .norm_eps = 1e-6, .normalisation = UNKNOWN},
     {.family = "DINOv3", .norm_eps = 1e-5, .normalisation = UNKNOWN}, /* ImageNet's, or those of satellites */
     {.family = "Hugging Face DINOv3", .norm_eps = 1e-5, .normalisation = UNKNOWN},
@@ -316,11 +318,12 @@ static void choose_interpolation(tec_import *import, const import_sidecar *said)
 
 /* -- what the blocks compute -- */
 
-/* DINOv3's own files have their periods; EVA-02 has been recognised by what no other model has. */
+/* DINOv3's own files have their periods; EVA-02 has been recognised by what no other model has, and BEiT by its bias. */
 static bool shows_its_blocks(const tec_import *import)
 {
     const tec_import_facts *f = &import->facts;
-    return tec_import_find(import, "rope.periods", 0) || strcmp(f->family, "EVA-02") == 0;
+    return tec_import_find(import, "rope.periods", 0) || f->config.variant.relative_bias ||
+           strcmp(f->family, "EVA-02") == 0;
 }
 
 /* Tensors that timm's EVA and BEiT classes share with blocks of another kind, whose difference no tensor shows. */
@@ -450,8 +453,12 @@ static tec_status choose_heads(tec_import *import, const import_sidecar *said)
     tec_import_facts *f = &import->facts;
     f->config.heads = said->heads;
     f->heads_from = said->heads_from;
-    f->heads_known = said->heads > 0;
-    if (!said->heads && f->config.width % USUAL == 0) {
+    if (import->relative_heads && !import->own) {
+        f->config.heads = import->relative_heads;
+        f->heads_from = "of its relative position bias";
+    }
+    f->heads_known = f->config.heads > 0;
+    if (!f->heads_known && f->config.width % USUAL == 0) {
         f->config.heads = f->config.width / USUAL;
         f->heads_from = "a guess: width / 64";
     }

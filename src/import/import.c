@@ -98,6 +98,19 @@ bool tec_import_reads(const tec_import *import, const char *path)
     return found;
 }
 
+/* The bias is known for one grid; public code interpolates it, each in a way of its own. */
+static tec_status check_bias_grid(const tec_import *import, tec_size image_size, tec_size grid)
+{
+    char is[TEC_SIZE_TEXT], wanted[TEC_SIZE_TEXT];
+    if (!import->facts.config.variant.relative_bias || tec_size_equal(grid, import->position_grid))
+        return TEC_OK;
+    return tec_fail(TEC_USER_ERROR,
+                    "%s has a relative position bias for its own images only, and those of %s pixels (data.image_size) "
+                    "are not: give data.image_size=%s",
+                    import->path, tec_size_words(image_size, is),
+                    tec_size_list(import->facts.config.image_size, wanted));
+}
+
 tec_status tec_import_resize(const tec_import *import, tec_size image_size, tec_model_config *out)
 {
     char is[TEC_SIZE_TEXT], possible[TEC_SIZE_TEXT];
@@ -107,7 +120,7 @@ tec_status tec_import_resize(const tec_import *import, tec_size image_size, tec_
     const int patch = out->patch;
     const bool enough = grid.height * grid.width >= 2, high = image_size.height % patch == 0;
     if (enough && high && image_size.width % patch == 0)
-        return TEC_OK;
+        return check_bias_grid(import, image_size, grid);
     return tec_fail(
         TEC_USER_ERROR,
         "%s has patches of %d x %d pixels, which do not divide %simages of %s pixels (data.image_size): %s "
@@ -138,6 +151,8 @@ static void describe_variant(const tec_vit_variant *v, FILE *out)
         fputs(", SwiGLU", out);
     if (v->rotary)
         fprintf(out, ", rotary positions (base %g%s)", v->rotary_base, v->no_pos_embed ? ", no others" : "");
+    if (v->relative_bias)
+        fprintf(out, ", relative position bias%s", v->no_pos_embed ? ", no other positions" : "");
     if (v->attn_norm)
         fputs(", norm in the attention", out);
     if (v->mlp_norm)

@@ -24,13 +24,14 @@ struct tec_import {
     int pieces;
     int position_total, position_rows; /* rows of the file's pos_embed, and those of them before the patches */
     tec_size position_grid;            /* rows and columns of the patches that the others are of */
+    int relative_rows, relative_heads; /* of the table of a relative position bias, for that grid; 0: there is none */
     tec_import_facts facts;
 };
 
 /* Chooses prefix and naming scheme; fills the pieces and counts unused tensors. */
 tec_status tec_import_select(tec_import *import);
 
-/* The piece that is `part` of our tensor `ours`; NULL: the file has none. */
+/* The piece that is `part` of our tensor `ours`, which may be shared by all blocks; NULL: the file has none. */
 const import_piece *tec_import_find(const tec_import *import, const char *ours, int part);
 const tec_tensor *tec_import_tensor(const tec_import *import, const import_piece *piece);
 

@@ -111,6 +111,25 @@ static tec_status infer_tokens(tec_import *import)
     return TEC_OK;
 }
 
+/* Its table says for which grid, and for how many heads, it is. */
+static tec_status infer_relative_bias(tec_import *import)
+{
+    const import_piece *piece = tec_import_find(import, "blocks.0.attn.relative_position_bias_table", 0);
+    if (!piece)
+        return TEC_OK;
+    const tec_tensor *t = tec_import_tensor(import, piece);
+    if (has(import, SHARED_BIAS) && strcmp(piece->ours, SHARED_BIAS) != 0)
+        return tec_fail(TEC_USER_ERROR,
+                        "%s has a relative position bias for each block and one for all: one of them cannot be in use",
+                        import->path);
+    if (t->dims != 2 || t->dim[0] < 4 || t->dim[0] > MOST_TOKENS || t->dim[1] < 1 || t->dim[1] > WIDEST)
+        return fail_shape(import, piece->ours, "the table of a relative position bias is [distances + 3, heads]");
+    import->facts.config.variant.relative_bias = true;
+    import->relative_rows = (int)t->dim[0];
+    import->relative_heads = (int)t->dim[1];
+    return TEC_OK;
+}
+
 static tec_status infer_positions(tec_import *import)
 {
     const import_piece *piece = tec_import_find(import, "pos_embed", 0);
@@ -131,6 +150,7 @@ tec_status tec_import_infer(tec_import *import)
     infer_depth(import);
     TEC_TRY(infer_mlp(import));
     TEC_TRY(infer_tokens(import));
+    TEC_TRY(infer_relative_bias(import));
     return infer_positions(import);
 }
 
@@ -184,11 +204,34 @@ static void place_freely(tec_import *import, const import_sidecar *said)
     f->config.image_size = (tec_size){import->position_grid.height * patch, import->position_grid.width * patch};
 }
 
+/* By the table of the relative position bias alone: of a rectangle if that was said. */
+static tec_status place_by_bias(tec_import *import, const import_sidecar *said)
+{
+    tec_model_config *c = &import->facts.config;
+    const int distances = import->relative_rows - 3, side = square_root(distances), patch = c->patch;
+    tec_size grid = {said->image_size.height / patch, said->image_size.width / patch};
+    const bool fits = grid.width && (int64_t)(2 * grid.height - 1) * (2 * grid.width - 1) == distances;
+    if (!fits)
+        grid = tec_size_square((side + 1) / 2);
+    if (!fits && (side % 2 == 0 || side < 3))
+        return fail_shape(
+            import, "blocks.0.attn.relative_position_bias_table",
+            "it is not one of a square grid, and nothing says what else: give base.image_size=H,W, height "
+            "and width of the images that it was trained on");
+    import->position_grid = grid;
+    import->facts.image_size_from = fits && !tec_size_is_square(grid) ? said->image_size_from : NULL;
+    c->variant.unplaced = tec_model_prefix(c);
+    c->image_size = (tec_size){grid.height * patch, grid.width * patch};
+    return TEC_OK;
+}
+
 tec_status tec_import_place_patches(tec_import *import, const import_sidecar *said, bool must_fit)
 {
     tec_import_facts *f = &import->facts;
     char size[TEC_SIZE_TEXT];
     const bool rectangle = !tec_size_is_square(said->image_size), heeded = rectangle || must_fit;
+    if (f->config.variant.no_pos_embed && f->config.variant.relative_bias)
+        return place_by_bias(import, said);
     if (f->config.variant.no_pos_embed) {
         place_freely(import, said);
         return TEC_OK;

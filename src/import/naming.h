@@ -16,6 +16,8 @@ typedef struct name_rule {
     int part, parts;
 } name_rule;
 
+#define SHARED_BIAS "rel_pos_bias" /* a table of a relative position bias that all blocks share; ours have one each */
+
 typedef struct naming {
     const char *name;      /* "timm" includes everything derived from it: MAE, DINO, DeiT, ... */
     const char *anchor;    /* the weight of the patch embedding, of which every ViT has one */

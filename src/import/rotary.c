@@ -72,7 +72,7 @@ static tec_status of_architecture(const tec_import *import, const char *architec
 static tec_status check_positions(const tec_import *import, const rotation *found)
 {
     const bool none = import->facts.config.variant.no_pos_embed;
-    if (none && !found)
+    if (none && !found && !import->facts.config.variant.relative_bias)
         return tec_fail(TEC_USER_ERROR,
                         "%s has no position embedding (`pos_embed`), and nothing says which other positions it has: if "
                         "they are rotary, give base.architecture=NAME, as timm calls it",

@@ -255,7 +255,8 @@ const import_piece *tec_import_find(const tec_import *import, const char *ours, 
     for (int i = 0; i < import->pieces; i++)
         if (import->piece[i].part == part && strcmp(import->piece[i].ours, ours) == 0)
             return &import->piece[i];
-    return NULL;
+    const bool shared = tec_string_ends_with(ours, ".attn.relative_position_bias_table");
+    return shared ? tec_import_find(import, SHARED_BIAS, part) : NULL;
 }
 
 const tec_tensor *tec_import_tensor(const tec_import *import, const import_piece *piece)

@@ -44,6 +44,7 @@ const tec_h5_field tec_checkpoint_config_fields[] = {
     {CONFIG("no_pos_embed", variant.no_pos_embed, TEC_H5_BOOL, VARIANT)},
     {CONFIG("attn_norm", variant.attn_norm, TEC_H5_BOOL, VARIANT)},
     {CONFIG("mlp_norm", variant.mlp_norm, TEC_H5_BOOL, VARIANT)},
+    {CONFIG("relative_bias", variant.relative_bias, TEC_H5_BOOL, VARIANT)},
     {CONFIG("rotary", variant.rotary, TEC_H5_INT, VARIANT)},
     {CONFIG("rotary_base", variant.rotary_base, TEC_H5_DOUBLE, VARIANT)},
     {CONFIG("rotary_grid", variant.rotary_grid, TEC_H5_INT, VARIANT)},

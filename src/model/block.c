@@ -39,6 +39,11 @@ block tec_block_register(tec_params *params, const block_shape *shape, const cha
     b.norm1 = tec_norm_register(params, width, shape->norm_eps, name);
     b.qkv_weight = tec_params_add(params, TEC_INIT_XAVIER, (int[4]){3 * width, width}, "%s.attn.qkv.weight", prefix);
     b.qkv_bias = tec_params_add(params, TEC_INIT_ZERO, (int[4]){3 * width}, "%s.attn.qkv.bias", prefix);
+    if (shape->relative_rows) {
+        b.relative = tec_params_add(params, TEC_INIT_ZERO, (int[4]){shape->relative_rows, shape->heads},
+                                    "%s.attn.relative_position_bias_table", prefix);
+        params->param[b.relative].decayed = false;
+    }
     if (shape->attn_norm) {
         snprintf(name, sizeof name, "%s.attn.norm", prefix);
         b.attn_norm = tec_norm_register(params, width, shape->norm_eps, name);
@@ -324,6 +329,16 @@ static void turn(const block *b, const tec_sequences *seq, const block_input *in
     tec_rotary_turn(in->rotary, view.k, view.ldkv, seq->count, b->heads, back);
 }
 
+/* NULL: there is none. */
+static const tec_relative *relative_of(const block *b, const block_input *in, tec_relative *out)
+{
+    if (!in->relative)
+        return NULL;
+    *out = (tec_relative){in->relative, tec_params_weight(b->params, b->relative),
+                          tec_params_grad(b->params, b->relative)};
+    return out;
+}
+
 void tec_block_forward(const block *b, const tec_sequences *seq, block_input in, block_cache *c, const scratch *s)
 {
     int D = b->width, M = seq->row[seq->count];
@@ -334,9 +349,10 @@ void tec_block_forward(const block *b, const tec_sequences *seq, block_input in,
     branch_norm(&b->norm1, seq, &in, ATTENTION_BRANCH, in.x, in.distinct, &c->norm1, c->h1);
     if (attended.count > 0) {
         project_qkv(b, &attended, c, view, s);
+        tec_relative relative;
         turn(b, &attended, &in, view, false);
-        tec_attention_forward(&attended, view.q, view.ldq, view.k, view.v, view.ldkv, D, b->heads, c->mixed, c->prob,
-                              s->attention);
+        tec_attention_forward(&attended, view.q, view.ldq, view.k, view.v, view.ldkv, D, b->heads,
+                              relative_of(b, &in, &relative), c->mixed, c->prob, s->attention);
     }
 
     const real *residual = in.x;
@@ -389,9 +405,10 @@ static void attention_backward(const block *b, const tec_sequences *seq, const r
         tec_norm_backward(&b->attn_norm, s->row, c->mixed, M, &c->attn_norm, s->query_row, false);
         dmixed = s->query_row;
     }
+    tec_relative relative;
     qkv_view view = view_of(&kept, c->qkv, D), dview = view_of(&kept, s->qkv, D);
-    tec_attention_backward(&kept, dmixed, view.q, view.ldq, view.k, view.v, view.ldkv, c->prob, D, b->heads, dview.q,
-                           dview.k, dview.v, s->attention);
+    tec_attention_backward(&kept, dmixed, view.q, view.ldq, view.k, view.v, view.ldkv, c->prob, D, b->heads,
+                           relative_of(b, &c->input, &relative), dview.q, dview.k, dview.v, s->attention);
     turn(b, &kept, &c->input, dview, true);
     qkv_backward(b, &kept, c, dview, s, s->row);
 }

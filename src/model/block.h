@@ -21,6 +21,7 @@ typedef struct block_shape {
     tec_activation activation;
     real norm_eps;
     bool attn_norm, mlp_norm; /* tec_vit_variant */
+    int relative_rows;        /* of the table of a relative position bias; 0: there is none */
 } block_shape;
 
 /* The input. Rows that are the same, such as the mask tokens of one position in all images, may be stored once: norm1
@@ -33,6 +34,7 @@ typedef struct block_input {
                        * multiplied by; NULL: 1. Not NULL only if all rows are distinct and have a query. A branch
                        * is not computed where it is 0 */
     const tec_rotary *rotary; /* NULL: none; not NULL only if all rows have a query */
+    const int *relative;      /* [N, N] rows of the table of the relative position bias; likewise */
 } block_input;
 
 typedef struct block {
@@ -40,6 +42,7 @@ typedef struct block {
     int width, heads;
     norm norm1, norm2, attn_norm;                     /* the last before the projection; width 0: there is none */
     int qkv_weight, qkv_bias, proj_weight, proj_bias; /* indices of the tensors */
+    int relative;                                     /* likewise; only with a relative position bias */
     mlp mlp;
 } block;
 

@@ -169,10 +169,10 @@ void tec_decoder_forward(const decoder *d, const tec_example *example, int B, co
     describe_sequences(d, B, c);
     c->z = z;
     embed(d, example, B, z, c);
-    block_input in = {c->x, d->count * distinct_rows(d, B, c->visible), c->of, NULL, NULL};
+    block_input in = {c->x, d->count * distinct_rows(d, B, c->visible), c->of, NULL, NULL, NULL};
     for (int i = 0; i < d->depth; i++) {
         tec_block_forward(&d->block[i], i + 1 < d->depth ? &c->all.view : &c->last.view, in, &c->block[i], s);
-        in = (block_input){c->block[i].out, d->count * B * (1 + d->patches), NULL, NULL, NULL};
+        in = (block_input){c->block[i].out, d->count * B * (1 + d->patches), NULL, NULL, NULL, NULL};
     }
     for (int i = 0; i < d->count; i++)
         tec_norm_forward(&d->head[i].norm, in.x + reals(c->last.row[i * B], d->width),

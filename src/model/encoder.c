@@ -50,7 +50,8 @@ void tec_encoder_register(encoder *e, tec_params *params, const tec_model_config
                          .activation = v->activation,
                          .norm_eps = v->norm_eps > 0 ? (real)v->norm_eps : NORM_EPS,
                          .attn_norm = v->attn_norm,
-                         .mlp_norm = v->mlp_norm};
+                         .mlp_norm = v->mlp_norm,
+                         .relative_rows = v->relative_bias ? tec_relative_rows(tec_model_grid(c)) : 0};
     *e = (encoder){.params = params, .config = *c, .prefix = tec_model_prefix(c)};
     register_tokens(e, params, c);
     e->patch_weight = tec_params_add(params, TEC_INIT_XAVIER, (int[4]){c->width, c->channels, c->patch, c->patch},
@@ -96,6 +97,8 @@ static void lay_out_embedding(const encoder *e, int B, int visible, encoder_cach
     int D = e->config.width, N = e->prefix + visible;
     c->visible = visible;
     tec_sequences_lay_out(B, &c->seq, arena);
+    if (e->config.variant.relative_bias)
+        c->relative = take_array(arena, N * N, sizeof *c->relative);
     if (e->rotary_period >= 0) {
         c->cosine = take_reals(arena, visible, D / e->config.heads / 2);
         c->sine = take_reals(arena, visible, D / e->config.heads / 2);
@@ -154,6 +157,14 @@ const tec_rotary *tec_encoder_rotary(const encoder *e, encoder_cache *c)
                              .cosine = c->cosine,
                              .sine = c->sine};
     return &c->rotary;
+}
+
+const int *tec_encoder_relative(const encoder *e, encoder_cache *c)
+{
+    if (!e->config.variant.relative_bias)
+        return NULL;
+    tec_relative_fill_index(tec_model_grid(&e->config), c->relative);
+    return c->relative;
 }
 
 /* The embedded patches of an image, with their positions -> x [V, D] */
@@ -227,8 +238,12 @@ const real *tec_encoder_blocks_forward(const encoder *e, const tec_example *exam
                                        encoder_cache *c, const scratch *s)
 {
     embed(e, example, B, class_row, c);
-    block_input in = {c->x, B * (e->prefix + c->visible), NULL, gather_keep(e, example, B, c),
-                      tec_encoder_rotary(e, c)};
+    block_input in = {c->x,
+                      B * (e->prefix + c->visible),
+                      NULL,
+                      gather_keep(e, example, B, c),
+                      tec_encoder_rotary(e, c),
+                      tec_encoder_relative(e, c)};
     if (e->config.variant.pre_norm) {
         tec_norm_forward(&e->norm_pre, c->x, in.distinct, &c->pre_norm, c->pre);
         in.x = c->pre;

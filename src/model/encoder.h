@@ -34,6 +34,7 @@ typedef struct encoder {
 typedef struct encoder_cache {
     int visible; /* V */
     sequences seq;
+    int *relative; /* [N, N]  of a relative position bias; NULL: there is none */
     tec_rotary rotary;
     real *cosine, *sine; /* [L, D / H / 2]  of rotary positions; NULL: there are none */
     real *patches;       /* [B V, c p p] */
@@ -57,6 +58,9 @@ void tec_encoder_free(encoder *e); /* what tec_encoder_register allocated, not t
 void tec_encoder_lay_out(const encoder *e, int B, int visible, encoder_cache *cache, tec_arena *arena);
 void tec_encoder_lay_out_inference(const encoder *e, int B, encoder_cache *cache, tec_arena *arena);
 void tec_encoder_scratch(const encoder *e, int B, int visible, scratch *s);
+
+/* The rows of the tables of the relative position bias; NULL: there is none. They stay in the cache. */
+const int *tec_encoder_relative(const encoder *e, encoder_cache *cache);
 
 /* The angles of rotary positions, from their periods; NULL: there are none. They stay in the cache. */
 const tec_rotary *tec_encoder_rotary(const encoder *e, encoder_cache *cache);

@@ -99,6 +99,7 @@ void tec_frozen_ready(tec_frozen *f)
     if (placed > 0)
         tec_add(f->prefix, tec_params_weight(&f->params, e->pos_embed), placed, f->prefix);
     tec_encoder_rotary(e, &f->cache);
+    tec_encoder_relative(e, &f->cache);
 }
 
 void tec_frozen_close(tec_frozen *f)
@@ -165,8 +166,10 @@ static const real *run_block(tec_frozen *f, int i, const real *x)
 {
     block_cache *c = &f->cache.block[0];
     const tec_sequences *seq = &f->cache.seq.view;
-    const block_input in = {
-        .x = x, .distinct = seq->count * seq->N, .rotary = f->encoder.rotary_period < 0 ? NULL : &f->cache.rotary};
+    const block_input in = {.x = x,
+                            .distinct = seq->count * seq->N,
+                            .rotary = f->encoder.rotary_period < 0 ? NULL : &f->cache.rotary,
+                            .relative = f->cache.relative};
     tec_block_forward(&f->encoder.block[i], seq, in, c, &f->scratch);
     return c->out;
 }
@@ -225,6 +228,19 @@ static void query_logits(const tec_frozen *f, const real *q, int ldq, int n, con
                  tec_transposed(k + h * width, 3 * D), 0, out + reals(h, L), H * L);
 }
 
+/* Adds the last block's relative position bias, if it has one, to the logits of the query of a token, out [H, L]. */
+static void add_relative(const tec_frozen *f, int token, real *out)
+{
+    const int H = f->config.heads, L = tec_model_patches(&f->config), P = f->encoder.prefix;
+    if (!f->config.variant.relative_bias)
+        return;
+    const real *table = tec_params_weight(&f->params, f->encoder.block[f->config.depth - 1].relative);
+    const int *row = f->cache.relative + reals(token, P + L) + P;
+    for (int h = 0; h < H; h++)
+        for (int l = 0; l < L; l++)
+            out[reals(h, L) + (size_t)l] += table[reals(row[l], H) + (size_t)h];
+}
+
 /* The patches with the largest head-mean logit of the class query, largest first.
  *
  *   class_logit  [H, L]
@@ -255,10 +271,13 @@ static void attention_targets(tec_frozen *f, const real *qkv, int K, real *atten
     int D = f->config.width, H = f->config.heads, L = tec_model_patches(&f->config);
     real *picked = f->cache.normed; /* [K, D] */
     query_logits(f, qkv, 3 * D, 1, qkv, attention);
+    add_relative(f, 0, attention);
     pick_patches(f, attention, K, topk);
     for (int k = 0; k < K; k++)
         copy_reals(qkv + reals(f->encoder.prefix + topk[k], 3 * D), reals(1, D), picked + reals(k, D));
     query_logits(f, picked, D, K, qkv, attention + reals(H, L));
+    for (int k = 0; k < K; k++)
+        add_relative(f, f->encoder.prefix + topk[k], attention + reals((1 + k) * H, L));
 }
 
 void tec_frozen_targets(tec_frozen *f, const real *images, int B, int last_layers, int K, real *feature,

@@ -53,12 +53,20 @@ static tec_status check_rotary(const tec_model_config *c)
     return divides("4 (rotary positions)", 4, "the width of a head", c->width / c->heads);
 }
 
+static tec_status check_relative(const tec_model_config *c)
+{
+    if (c->variant.relative_bias && (tec_model_prefix(c) != 1 || c->variant.no_class_token))
+        return tec_fail(TEC_USER_ERROR, "model: a relative position bias needs a class token, and no others before the "
+                                        "patches");
+    return TEC_OK;
+}
+
 /* Is there anything that only a base model or a classifier can have? */
 static bool is_variant(const tec_model_config *c)
 {
     const tec_vit_variant *v = &c->variant;
     return v->unplaced || tec_model_prefix(c) != 1 || v->pre_norm || v->fc_norm || v->swiglu || v->activation ||
-           v->no_pos_embed || v->attn_norm || v->mlp_norm || v->rotary;
+           v->no_pos_embed || v->attn_norm || v->mlp_norm || v->relative_bias || v->rotary;
 }
 
 static tec_status check_classifier(const tec_model_config *c)
@@ -90,6 +98,7 @@ tec_status tec_model_config_check(const tec_model_config *c)
                         "model: patch (%d) makes a single patch of an image of %d pixels; at least 2 x 2 are needed",
                         c->patch, c->image_size.height);
     TEC_TRY(check_rotary(c));
+    TEC_TRY(check_relative(c));
     if (c->kind == TEC_MODEL_VIT)
         return TEC_OK;
     if (c->kind == TEC_MODEL_CLASSIFIER)
@@ -130,6 +139,7 @@ const char *tec_model_config_difference(const tec_model_config *a, const tec_mod
         DIFFER(variant.no_pos_embed, "the position embedding")
         DIFFER(variant.attn_norm, "the norm in the attention")
         DIFFER(variant.mlp_norm, "the norm in the MLPs")
+        DIFFER(variant.relative_bias, "the relative position bias")
         DIFFER(variant.rotary, "the form of its rotary positions")
         DIFFER(variant.rotary_base, "the base of its rotary positions")
         DIFFER(variant.rotary_grid, "the grid of its rotary positions")

@@ -1,4 +1,4 @@
-/* Sin-cos position embeddings, and the angles of rotary positions. */
+/* Sin-cos position embeddings, the angles of rotary positions, and which two patches share a relative position. */
 #include "positions.h"
 
 #include <math.h>
@@ -67,4 +67,28 @@ void tec_rotary_fill_angles(const tec_model_config *c, const real *period, real 
             fill_half(place_of(&c->variant, row, grid.height), period, half, cosine, sine);
             fill_half(place_of(&c->variant, column, grid.width), period, half, cosine + half, sine + half);
         }
+}
+
+int tec_relative_rows(tec_size grid)
+{
+    return (2 * grid.height - 1) * (2 * grid.width - 1) + 3;
+}
+
+/* The last three rows: the class token's query of a patch, a patch's of the class token, and that of itself. */
+static int relative_row(tec_size grid, int query, int key)
+{
+    const int rows = tec_relative_rows(grid);
+    if (query == 0 || key == 0)
+        return query == key ? rows - 1 : query == 0 ? rows - 3 : rows - 2;
+    const int down = (query - 1) / grid.width - (key - 1) / grid.width,
+              right = (query - 1) % grid.width - (key - 1) % grid.width;
+    return (down + grid.height - 1) * (2 * grid.width - 1) + right + grid.width - 1;
+}
+
+void tec_relative_fill_index(tec_size grid, int *out)
+{
+    const int N = 1 + grid.height * grid.width;
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j < N; j++)
+            *out++ = relative_row(grid, i, j);
 }

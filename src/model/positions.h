@@ -13,6 +13,15 @@
  *   out  [1 + grid.height * grid.width, width]  width a multiple of 4 */
 void tec_positions_fill(tec_size grid, int width, real *out);
 
+/* Rows of the table of a relative position bias: for how far a patch may be from another one, down and to the right, and
+ * three for the class token (BEiT, arXiv 2106.08254). */
+int tec_relative_rows(tec_size grid);
+
+/* Which of them is for a query and a key; token 0 is the class token.
+ *
+ *   out  [1 + L, 1 + L] */
+void tec_relative_fill_index(tec_size grid, int *out);
+
 /* The periods of the rotary positions of a variant, in the unit of its places (tec_rotary_form).
  *
  *   out  [D / H / 4] */

@@ -59,8 +59,21 @@ static real head_scale(int D, int H)
     return 1 / real_sqrt((real)D / (real)H);
 }
 
+/* The bias of one head. */
+static void gather_bias(const tec_relative *relative, int h, int H, int N, real *out)
+{
+    for (long i = 0; i < (long)N * N; i++)
+        out[i] = relative->table[(long)relative->index[i] * H + h];
+}
+
+static void add_bias_gradient(const tec_relative *relative, int h, int H, int N, const real *d)
+{
+    for (long i = 0; i < (long)N * N; i++)
+        relative->dtable[(long)relative->index[i] * H + h] += d[i];
+}
+
 void tec_attention_forward(const tec_sequences *seq, const real *q, int ldq, const real *k, const real *v, int ldkv,
-                           int D, int H, real *out, real *prob, real *scratch)
+                           int D, int H, const tec_relative *relative, real *out, real *prob, real *scratch)
 {
     TEC_MEASURE(TEC_OPERATOR_ATTENTION);
     int N = seq->N, width = D / H;
@@ -69,32 +82,57 @@ void tec_attention_forward(const tec_sequences *seq, const real *q, int ldq, con
         for (int h = 0; h < H; h++) {
             head at = head_at(seq, s, h, ldq, ldkv, D, H);
             real *p = prob ? prob + at.prob : scratch + (long)omp_get_thread_num() * N * N;
+            if (relative)
+                gather_bias(relative, h, H, N, p);
             tec_gemm(at.queries, N, width, head_scale(D, H), tec_plain(q + at.query, ldq),
-                     tec_transposed(k + at.key, ldkv), 0, p, N);
+                     tec_transposed(k + at.key, ldkv), relative ? 1 : 0, p, N);
             tec_softmax_rows(p, at.queries, N);
             tec_gemm(at.queries, width, N, 1, tec_plain(p, N), tec_plain(v + at.key, ldkv), 0, out + at.out, D);
         }
 }
 
+/* What backward has for every head of every sequence. */
+typedef struct backward_of {
+    int N, D, H, ldq, ldkv;
+    const real *dout, *q, *k, *v, *prob;
+    real *dq, *dk, *dv;
+} backward_of;
+
+/* d [queries, N]: scratch, in which the gradient of the logits stays. */
+static void head_backward(const backward_of *b, head at, real *d)
+{
+    const int N = b->N, D = b->D, width = D / b->H;
+    const real *p = b->prob + at.prob;
+    tec_gemm(N, width, at.queries, 1, tec_transposed(p, N), tec_plain(b->dout + at.out, D), 0, b->dv + at.key, b->ldkv);
+    tec_gemm(at.queries, N, width, 1, tec_plain(b->dout + at.out, D), tec_transposed(b->v + at.key, b->ldkv), 0, d, N);
+    for (int i = 0; i < at.queries; i++)
+        softmax_row_backward(d + (long)i * N, p + (long)i * N, N);
+    tec_gemm(at.queries, width, N, head_scale(D, b->H), tec_plain(d, N), tec_plain(b->k + at.key, b->ldkv), 0,
+             b->dq + at.query, b->ldq);
+    tec_gemm(N, width, at.queries, head_scale(D, b->H), tec_transposed(d, N), tec_plain(b->q + at.query, b->ldq), 0,
+             b->dk + at.key, b->ldkv);
+}
+
 void tec_attention_backward(const tec_sequences *seq, const real *dout, const real *q, int ldq, const real *k,
-                            const real *v, int ldkv, const real *prob, int D, int H, real *dq, real *dk, real *dv,
-                            real *scratch)
+                            const real *v, int ldkv, const real *prob, int D, int H, const tec_relative *relative,
+                            real *dq, real *dk, real *dv, real *scratch)
 {
     TEC_MEASURE(TEC_OPERATOR_ATTENTION);
-    int N = seq->N, width = D / H;
+    const backward_of b = {seq->N, D, H, ldq, ldkv, dout, q, k, v, prob, dq, dk, dv};
+    const long size = (long)seq->N * seq->N;
+    if (!relative) {
 #pragma omp parallel for collapse(2) schedule(static)
-    for (int s = 0; s < seq->count; s++)
-        for (int h = 0; h < H; h++) {
-            head at = head_at(seq, s, h, ldq, ldkv, D, H);
-            const real *p = prob + at.prob;
-            real *d = scratch + (long)omp_get_thread_num() * N * N;
-            tec_gemm(N, width, at.queries, 1, tec_transposed(p, N), tec_plain(dout + at.out, D), 0, dv + at.key, ldkv);
-            tec_gemm(at.queries, N, width, 1, tec_plain(dout + at.out, D), tec_transposed(v + at.key, ldkv), 0, d, N);
-            for (int i = 0; i < at.queries; i++)
-                softmax_row_backward(d + (long)i * N, p + (long)i * N, N);
-            tec_gemm(at.queries, width, N, head_scale(D, H), tec_plain(d, N), tec_plain(k + at.key, ldkv), 0,
-                     dq + at.query, ldq);
-            tec_gemm(N, width, at.queries, head_scale(D, H), tec_transposed(d, N), tec_plain(q + at.query, ldq), 0,
-                     dk + at.key, ldkv);
+        for (int s = 0; s < seq->count; s++)
+            for (int h = 0; h < H; h++)
+                head_backward(&b, head_at(seq, s, h, ldq, ldkv, D, H), scratch + omp_get_thread_num() * size);
+        return;
+    }
+    /* A head has its column of the table, in which the sequences are summed in their order. */
+#pragma omp parallel for schedule(static)
+    for (int h = 0; h < H; h++)
+        for (int s = 0; s < seq->count; s++) {
+            real *d = scratch + omp_get_thread_num() * size;
+            head_backward(&b, head_at(seq, s, h, ldq, ldkv, D, H), d);
+            add_bias_gradient(relative, h, H, seq->N, d);
         }
 }

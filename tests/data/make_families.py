@@ -80,13 +80,25 @@ def turned(x, angle, form, prefix):
     return torch.cat([x[:, :, :prefix], y], 2)
 
 
+def relative_rows(grid):
+    """[N, N]: the row of BEiT's table for a query and a key, token 0 being the class token."""
+    steps = [(y, x) for y in range(1 - grid, grid) for x in range(1 - grid, grid)]
+    row = {step: i for i, step in enumerate(steps)}
+    place = [(i // grid, i % grid) for i in range(grid * grid)]
+    patches = torch.tensor([[row[a[0] - b[0], a[1] - b[1]] for b in place] for a in place])
+    to_patch, to_class, itself = len(steps), len(steps) + 1, len(steps) + 2
+    out = torch.full((1 + len(place), 1 + len(place)), to_patch)
+    out[1:, 0], out[0, 0], out[1:, 1:] = to_class, itself, patches
+    return out
+
+
 class Vit:
     """Weights `w` under plain names (q, k, v apart; a, b the halves of SwiGLU) and what is done with them."""
 
     def __init__(self, seed, width=128, depth=2, heads=2, patch=4, size=16, chans=3, hidden=None, eps=1e-6,
                  cls=True, dist=False, registers=0, placed=None, pre_norm=False, fc_norm=False, swiglu=False,
                  scale=False, qkv_bias="all", patch_bias=True, class_mlp=False, act="gelu", how="antialias",
-                 rotary=None, base=None, scaled_to=0, positions=True, attn_norm=False, mlp_norm=False):
+                 rotary=None, base=None, scaled_to=0, positions=True, attn_norm=False, mlp_norm=False, bias=None):
         self.__dict__.update(locals())
         del self.__dict__["self"]
         g = torch.Generator().manual_seed(seed)
@@ -120,6 +132,8 @@ class Vit:
             linear("cmlp.fc2", width, 4 * width)
         if pre_norm:
             norm("norm_pre")
+        for i in range(depth if bias == "blocks" else 1 if bias else 0):
+            w[f"b.{i}.table" if bias == "blocks" else "table"] = rand((2 * (size // patch) - 1) ** 2 + 3, heads)
         for i in range(depth):
             p = f"b.{i}."
             norm(p + "norm1")
@@ -175,6 +189,9 @@ class Vit:
                 turn = angles((size or self.size) // self.patch, self.rotary, self.periods, self.scaled_to)
                 q, k = (turned(t, turn, self.rotary, P) for t in (q, k))
             logits = q @ k.transpose(-2, -1) * (D // H) ** -0.5
+            if self.bias:
+                table = w[p + "table" if self.bias == "blocks" else "table"]
+                logits = logits + table[relative_rows(self.size // self.patch)].permute(2, 0, 1)
             y = (logits.softmax(-1) @ v).transpose(1, 2).reshape(B, -1, D)
             y = lin(p + "proj", norm(p + "attn_norm", y) if self.attn_norm else y)
             x = x + (y * w[p + "ls1"] if self.scale else y)
@@ -231,6 +248,8 @@ def timm(v, scale="ls{}.gamma", reg="reg_token", swiglu="fc1", qkv=None, block="
         elif v.swiglu:
             for end in ".weight", ".bias":
                 put(b + "mlp." + swiglu + end, torch.cat([w[a + "a" + end], w[a + "b" + end]]))
+        if a + "table" in w:
+            put(b + "attn.relative_position_bias_table", w[a + "table"])
         both(a + "attn_norm", b + "attn.norm")
         both(a + "mlp_norm", b + "mlp.norm")
         both(a + "fc1", b + "mlp.fc1")
@@ -238,6 +257,9 @@ def timm(v, scale="ls{}.gamma", reg="reg_token", swiglu="fc1", qkv=None, block="
         if v.scale:
             put(b + scale.format(1), w[a + "ls1"])
             put(b + scale.format(2), w[a + "ls2"])
+    if "table" in w:
+        put("rel_pos_bias.relative_position_bias_table", w["table"])
+        put("rel_pos_bias.relative_position_index", relative_rows(v.size // v.patch))
     both("norm", "fc_norm" if v.fc_norm else "norm")
     both("cmlp.fc1", "cls_token_mlp.fc1")
     both("cmlp.fc2", "cls_token_mlp.fc2")
@@ -249,13 +271,18 @@ DINOV2_BLOCK = {"norm1": "norm1", "norm2": "norm2", "fc1": "mlp.fc1", "fc2": "ml
                 "ls2": "layer_scale2.lambda1"}
 
 
+BIAS = "relative_position_bias.relative_position_bias_table"
+BEIT_BLOCK = {**VIT_BLOCK, "ls1": "lambda_1", "ls2": "lambda_2", "table": "attention.attention." + BIAS}
+
+
 def hugging_face(v, prefix="", block=VIT_BLOCK):
     w, out = v.w, {}
     e = "embeddings."
     for ours, theirs in (("cls", e + "cls_token"), ("dist", e + "distillation_token"), ("reg", e + "register_tokens"),
                          ("pos", e + "position_embeddings"), ("patch.weight", e + "patch_embeddings.projection.weight"),
                          ("patch.bias", e + "patch_embeddings.projection.bias"), ("norm.weight", "layernorm.weight"),
-                         ("norm.bias", "layernorm.bias")):
+                         ("norm.bias", "layernorm.bias"),
+                         ("table", "encoder." + BIAS)):
         if ours in w:
             out[theirs] = w[ours]
     for i in range(v.depth):
@@ -493,6 +520,20 @@ def families():
             base=10000, scaled_to=16)
     out["timm_rope"] = v, timm(v, scale="gamma_{}"), "model.safetensors", {
         "architecture": "vit_medium_patch16_rope_reg1_gap_256"}
+    beit = dict(positions=False, placed=0, qkv_bias="qv", scale=True, heads=4)
+    v = Vit(50, **beit, bias="blocks", fc_norm=True)
+    out["beit_bias"] = v, {"model": {**timm(v, scale="gamma_{}"), **head}}, "beit_base_patch16_224_pt22k_ft22kto1k.pth"
+    v = Vit(51, **beit, bias="shared")
+    out["beit_shared"] = v, {"module": {**timm(v, scale="gamma_{}"), **linear("lm_head", 8, D)}}, "beitv2.pth"
+    v = Vit(52, **beit, bias="shared", eps=1e-12)
+    out["hf_beit"] = v, hugging_face(v, "beit.", BEIT_BLOCK), "model.safetensors", {
+        "model_type": "beit", "use_shared_relative_position_bias": True, "use_relative_position_bias": False,
+        "use_absolute_position_embeddings": False}
+    v = Vit(53, **beit, bias="blocks", eps=1e-12)
+    out["hf_data2vec"] = v, hugging_face(v, "data2vec_vision.", BEIT_BLOCK), "model.safetensors", {
+        "model_type": "data2vec-vision", "use_relative_position_bias": True}
+    v = Vit(54, **{**beit, "positions": True, "placed": 1}, bias="blocks", size=20)
+    out["beit_both"] = v, timm(v, scale="gamma_{}"), "model.safetensors", {"architecture": "beitv2_base_patch16_224"}
     return out
 
 

@@ -156,3 +156,14 @@ expect_exit 0 'SwiGLU, rotary positions \(base 10000\), a head' tec inspect turn
 run tec predict turned-tuned/checkpoint.h5 photos -o classes.csv
 expect_exit 2 'is a model with rotary positions, for which there are no names to export it by' tec export \
     turned-tuned/checkpoint.h5 -o turned.safetensors
+
+say "a relative position bias"
+expects 0 '4 heads \(of its relative position bias\).*, relative position bias, no other positions' beit_bias
+expects 0 'relative position bias' hf_beit
+beit=families/hf_data2vec
+expect_exit 2 'a relative position bias for its own images only, and those of 20 x 20 pixels .* give data.image_size=16$' \
+    tec "${evaluate[@]}" eval.model=$beit data.image_size=20
+run tec finetune "${images[@]}" finetune.epochs=1 finetune.batch=4 run.dir=biased finetune.model=$beit/model.safetensors
+run tec predict biased/checkpoint.h5 photos -o classes.csv
+expect_exit 2 'is a model with a relative position bias, for which there are no names to export it by' tec export \
+    biased/checkpoint.h5 -o biased.safetensors

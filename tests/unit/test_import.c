@@ -237,9 +237,12 @@ static void test_refused(void **state)
         const char *message;
     } refused[] = {
         {{.extra = {BLOCK_0 "attn.relative_position_bias_table"}},
-         "a relative position bias, which is not supported (its tensor `blocks.0.attn.relative_position_bias_table` "
-         "says so"},
-        {{.extra = {"rel_pos_bias.relative_position_bias_table"}}, "a relative position bias"},
+         "the table of a relative position bias is [distances + 3, heads]"},
+        {{.extra = {"rel_pos_bias.relative_position_bias_table"}}, "the table of a relative position bias is"},
+        {{.extra = {BLOCK_0 "attn.relative_position_bias_table", "rel_pos_bias.relative_position_bias_table"}},
+         "has a relative position bias for each block and one for all: one of them cannot be in use"},
+        {{.extra = {BLOCK_0 "attn.rel_pos.relative_position_bias_table"}},
+         "a relative position bias, which is not supported (its tensor `blocks.0.attn.rel_pos.relative"},
         {{.extra = {"rope.freqs_cos"}},
          "its rotary positions (tensor `rope.freqs_cos`) are not those of EVA-02, which is not supported"},
         {{.extra = {"rope.freqs"}}, "rotary positions"},

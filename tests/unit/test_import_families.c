@@ -72,6 +72,11 @@ static const expectation expected[] = {
     {"eva02", "eva02.pt", "EVA-02", "visual.", 2, 0.48145466},
     {"eva02_tiny", "eva02_tiny.safetensors", "EVA-02", "", 2, 0.48145466},
     {"timm_eva02", "model.safetensors", "EVA-02", "", 2, 0.48145466},
+    {"beit_bias", "beit_base_patch16_224_pt22k_ft22kto1k.pth", "BEiT, data2vec or EVA", "model.", 4, 0},
+    {"beit_shared", "beitv2.pth", "BEiT, data2vec or EVA", "module.", 4, 0},
+    {"hf_beit", "model.safetensors", "Hugging Face BEiT", "beit.", 4, 0.5},
+    {"hf_data2vec", "model.safetensors", "Hugging Face BEiT", "data2vec_vision.", 4, 0.5},
+    {"beit_both", "model.safetensors", "BEiT, data2vec or EVA", "", 4, 0.485},
     {"timm_rope", "model.safetensors", "timm ViT with rotary positions", "", 2, 0},
 };
 /* clang-format on */

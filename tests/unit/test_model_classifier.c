@@ -43,6 +43,8 @@ static const struct {
                          .rotary = TEC_ROTARY_PAIRS,
                          .rotary_base = 20,
                          .rotary_grid = 5}}},
+    {"a relative position bias and no positions",
+     {SHAPE, .variant = {.unplaced = 1, .no_pos_embed = true, .relative_bias = true}}},
     {"a norm in the MLPs, mean patch", {SHAPE, .variant = {.fc_norm = true, .mlp_norm = true}}},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };

@@ -13,14 +13,15 @@
 
 #include <cmocka.h>
 
-enum { Q, K, V, INPUTS, MOST = 4, THREADS = 2 };
+enum { Q, K, V, TABLE, INPUTS, MOST = 4, THREADS = 2, ROWS = 6 };
 
-static const char *const operand[INPUTS] = {"q", "k", "v"};
+static const char *const operand[INPUTS] = {"q", "k", "v", "the table of the bias"};
 
 /* Attention over `seq`, its dense operands, and the loss whose gradient by out is dout. */
 typedef struct attention {
     tec_sequences seq;
     int D, H, row[MOST + 1];
+    const int *index; /* [N, N] rows of the table [ROWS, H]; NULL: no bias */
     const double *input[INPUTS], *dout;
     double *out, *prob, *logit;
     int moved;
@@ -44,7 +45,8 @@ static void mix(const attention *a, int s, int h, int i, double *prob, double *o
     const double *q = a->input[Q] + i * D + h * width, *k = a->input[K] + (s * N) * D + h * width,
                  *v = a->input[V] + (s * N) * D + h * width;
     for (int j = 0; j < N; j++)
-        a->logit[j] = dot(q, k + j * D, width) / sqrt(width);
+        a->logit[j] = dot(q, k + j * D, width) / sqrt(width) +
+                      (a->index ? a->input[TABLE][a->index[(i - a->row[s]) * N + j] * a->H + h] : 0);
     softmax(a->logit, N, prob);
     for (int d = 0; d < width; d++) {
         out[d] = 0;
@@ -82,6 +84,7 @@ static void make(attention *a, int count, int N, const int *first, int D, int H)
     a->input[Q] = random_values(M * D, 1.5);
     a->input[K] = random_values(R * D, 1.5);
     a->input[V] = random_values(R * D, 1);
+    a->input[TABLE] = random_values(ROWS * H, 1);
     a->dout = random_values(M * D, 1);
     a->out = doubles(M * D);
     a->prob = doubles(M * N * H);
@@ -99,26 +102,50 @@ static real *dense(const real *x, int R, int D, int ld)
     return out;
 }
 
-static void check(int count, int N, const int *first, int D, int H, int ldq, int ldkv)
+static void check_biased(int count, int N, const int *first, int D, int H, int ldq, int ldkv, const int *index)
 {
     attention a;
     make(&a, count, N, first, D, H);
+    a.index = index;
+    const double *before = random_values(ROWS * H, 1);
+    real *dtable = copy_of(before, ROWS * H);
+    const tec_relative bias = {index, copy_of(a.input[TABLE], ROWS * H), dtable}, *relative = index ? &bias : NULL;
     int M = a.row[count], R = count * N;
     real *q = rows_of(a.input[Q], M, D, ldq), *k = rows_of(a.input[K], R, D, ldkv),
          *v = rows_of(a.input[V], R, D, ldkv), *out = reals(M * D), *prob = reals(M * N * H),
          *scratch = reals(THREADS * N * N), *again = reals(M * D);
     reference(&a);
-    tec_attention_forward(&a.seq, q, ldq, k, v, ldkv, D, H, out, prob, NULL);
+    tec_attention_forward(&a.seq, q, ldq, k, v, ldkv, D, H, relative, out, prob, NULL);
     assert_values("out", out, a.out, M * D, VALUE_TOLERANCE);
     assert_values("prob", prob, a.prob, M * N * H, VALUE_TOLERANCE);
-    tec_attention_forward(&a.seq, q, ldq, k, v, ldkv, D, H, again, NULL, scratch);
+    tec_attention_forward(&a.seq, q, ldq, k, v, ldkv, D, H, relative, again, NULL, scratch);
     assert_values("out without prob", again, a.out, M * D, VALUE_TOLERANCE);
 
     real *dq = reals((M - 1) * ldq + D), *dk = reals((R - 1) * ldkv + D), *dv = reals((R - 1) * ldkv + D);
-    tec_attention_backward(&a.seq, copy_of(a.dout, M * D), q, ldq, k, v, ldkv, prob, D, H, dq, dk, dv, scratch);
-    const real *gradient[INPUTS] = {dense(dq, M, D, ldq), dense(dk, R, D, ldkv), dense(dv, R, D, ldkv)};
-    for (a.moved = Q; a.moved < INPUTS; a.moved++)
-        assert_gradient(operand[a.moved], loss, &a, a.input[a.moved], gradient[a.moved], (a.moved == Q ? M : R) * D);
+    tec_attention_backward(&a.seq, copy_of(a.dout, M * D), q, ldq, k, v, ldkv, prob, D, H, relative, dq, dk, dv,
+                           scratch);
+    const real *gradient[INPUTS] = {dense(dq, M, D, ldq), dense(dk, R, D, ldkv), dense(dv, R, D, ldkv),
+                                    added(dtable, before, ROWS * H)};
+    const int size[INPUTS] = {M * D, R * D, R * D, ROWS * H};
+    for (a.moved = Q; a.moved < (index ? INPUTS : TABLE); a.moved++)
+        assert_gradient(operand[a.moved], loss, &a, a.input[a.moved], gradient[a.moved], size[a.moved]);
+}
+
+static void check(int count, int N, const int *first, int D, int H, int ldq, int ldkv)
+{
+    check_biased(count, N, first, D, H, ldq, ldkv, NULL);
+}
+
+static void test_relative_bias(void **state)
+{
+    enum { N = 5 };
+    static const int none[MOST];
+    int index[N * N];
+    for (int i = 0; i < N * N; i++)
+        index[i] = i * 7 % 11 % ROWS; /* none of them as often as another */
+    check_biased(1, N, none, 4, 1, 4, 4, index);
+    check_biased(3, N, none, 12, 3, 36, 36, index);
+    numbers_free(state);
 }
 
 static void test_every_token_asks(void **state)
@@ -151,10 +178,10 @@ static void test_interleaved_operands(void **state)
          *scratch = reals(THREADS * N * N);
     for (int i = 0; i < R * 3 * D; i++)
         qkv[i] = (real)a.input[i / D % 3][i / (3 * D) * D + i % D];
-    tec_attention_forward(&a.seq, qkv, 3 * D, qkv + D, qkv + 2 * D, 3 * D, D, H, out, prob, scratch);
-    tec_attention_backward(&a.seq, copy_of(a.dout, R * D), qkv, 3 * D, qkv + D, qkv + 2 * D, 3 * D, prob, D, H, dqkv,
-                           dqkv + D, dqkv + 2 * D, scratch);
-    for (a.moved = Q; a.moved < INPUTS; a.moved++) {
+    tec_attention_forward(&a.seq, qkv, 3 * D, qkv + D, qkv + 2 * D, 3 * D, D, H, NULL, out, prob, scratch);
+    tec_attention_backward(&a.seq, copy_of(a.dout, R * D), qkv, 3 * D, qkv + D, qkv + 2 * D, 3 * D, prob, D, H, NULL,
+                           dqkv, dqkv + D, dqkv + 2 * D, scratch);
+    for (a.moved = Q; a.moved < TABLE; a.moved++) {
         real *gradient = reals(R * D);
         for (int i = 0; i < R * D; i++)
             gradient[i] = dqkv[i / D * 3 * D + a.moved * D + i % D];
@@ -202,6 +229,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_every_token_asks, numbers_free),
         cmocka_unit_test_teardown(test_some_tokens_ask, numbers_free),
+        cmocka_unit_test_teardown(test_relative_bias, numbers_free),
         cmocka_unit_test_teardown(test_interleaved_operands, numbers_free),
         cmocka_unit_test_teardown(test_softmax, numbers_free),
         cmocka_unit_test_teardown(test_softmax_of_extremes, numbers_free),
