@@ -159,6 +159,7 @@ typedef struct tec_settings {
         double lock_minutes;     /* a restarted job waits so long for the lock of dir */
         char *stage;             /* "": files are read where they are */
         int overlap;             /* tec_overlap: off | thread */
+        bool exact_sums;
         int bucket_mb;
         bool tensorboard; /* numbers of the log go to event files, too */
         int pictures;     /* images of which pictures go there after every epoch; 0: none */
