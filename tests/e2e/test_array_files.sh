@@ -61,6 +61,61 @@ for form in "${forms[@]}"; do
     mv run "kept.${form##*/}"
 done
 
+say "five bands of 16 bits and of floats: a folder of TIFF and arrays of either order of bytes and axes are one set"
+"$python" - <<'PYTHON'
+import os, struct
+import h5py, numpy as np
+rng = np.random.default_rng(4)
+n, H, W, B = 24, 20, 24, 5
+y = np.arange(n) * 2 // n
+u16 = (rng.integers(0, 9000, (n, H, W, B)) + 7000 * y[:, None, None, None]).astype("<u2")
+f32 = ((u16.astype("<f4") - 4000) * np.float32(1.7e-4)).astype("<f4")
+def tiff(path, x):
+    data, kind = x.tobytes(), {"u": 1, "f": 3}[x.dtype.kind]
+    entries = [(256, 4, 1, W), (257, 4, 1, H), (258, 3, B, [8 * x.dtype.itemsize] * B), (259, 3, 1, 1), (262, 3, 1, 1),
+               (273, 4, 1, 8), (277, 3, 1, B), (278, 4, 1, H), (279, 4, 1, len(data)), (339, 3, B, [kind] * B)]
+    at, table, rest = 8 + len(data), b"", b""
+    for tag, what, count, value in entries:
+        if isinstance(value, list):
+            rest += struct.pack(f"<{B}H", *value)
+            value = at + 2 + 12 * len(entries) + 4 + len(rest) - 2 * B
+        table += struct.pack("<HHII", tag, what, count, value)
+    with open(path, "wb") as f:
+        f.write(struct.pack("<2sHI", b"II", 42, at) + data + struct.pack("<H", len(entries)) + table + bytes(4) + rest)
+for name, x in ("u16", u16), ("f32", f32):
+    for i in range(n):
+        os.makedirs(f"{name}/{y[i]}", exist_ok=True)
+        tiff(f"{name}/{y[i]}/{i:03}.tif", x[i])
+    planes = np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+    np.save(f"{name}_x.npy", x.astype(x.dtype.newbyteorder(">")))
+    np.save(f"{name}_y.npy", y)
+    np.savez_compressed(f"{name}.npz", images=planes, labels=y)
+    with h5py.File(f"{name}.h5", "w") as f:
+        f.create_dataset("images", data=planes.astype(x.dtype.newbyteorder(">")), chunks=(5, 2, H, W), compression="gzip")
+        f["labels"] = y
+PYTHON
+folder=yes
+tec check u16 data.channels=5 data.range=type >"$out" 2>"$err" || ! grep -q 'lacks libtiff' "$out" "$err" || folder=
+for type in u16 f32; do
+    range=data.range=type
+    [[ $type == u16 ]] || range=data.range=-0.5,2
+    # shellcheck disable=SC2086
+    for form in $type.npz $type.h5 ${type}_x.npy:${type}_y.npy ${folder:+$type}; do
+        run tec check "$form" data.channels=5 data.image_size=16 "$range"
+        sed "s/^$form: //" "$out" >"$form.check"
+        diff "$type.npz.check" "$form.check" || fail "tec check says other things of $form"
+        run tec "${mae[@]}" data.channels=5 "$range" data.train="$form" data.val="$form" pretrain.epochs=1 run.dir="$form.run"
+        run tec export "$form.run/checkpoint.h5" -o "$form.safetensors"
+        cmp "$type.npz.safetensors" "$form.safetensors" || fail "$form trains another model"
+    done
+done
+expect_exit 2 'f32.npz:images: values of 32-bit float, and data.range is bytes: set data.range=LOW,HIGH, the values that become' \
+    ranks 2 "${mae[@]}" data.channels=5 data.train=f32.npz run.dir=no
+expect_exit 2 'u16.h5:/images: 5 bands, but data.channels is 3: set data.channels=5, or let data.bands choose some' \
+    tec check u16.h5 data.channels=3 data.range=type
+expect_exit 0 'u16.npz:images: taken as \[N, C, H, W\]: 5 bands of 24 x 20 pixels' tec check u16.npz data.channels=2 data.bands=5,1 data.range=type
+expect_exit 0 '24 images of 24 x 20, 5 bands: data.train=f32.h5:/images data.channels=5 data.range=LOW,HIGH' tec inspect f32.h5
+
 say "a run goes on with the images in another file, as they are the same; with other images it is refused by number"
 expect_exit 0 'chunks.h5: images from /g/images, \[60, 3, 32, 32\] of uint8; labels from /g/labels' \
     ranks 2 "${mae[@]}" data.train=chunks.h5 data.val=stored.npz pretrain.epochs=3 run.dir=kept.plain.h5
