@@ -119,6 +119,9 @@ void tec_dataset_decode_as(tec_dataset *set, bool strict, bool turn);
  * would refuse every image. */
 tec_status tec_dataset_take_bands(tec_dataset *set, const tec_bands *bands);
 
+/* What was said so. */
+const tec_bands *tec_dataset_bands(const tec_dataset *set);
+
 /* Does tec_dataset_read deliver values and not pixels? */
 bool tec_dataset_has_values(const tec_dataset *set);
 

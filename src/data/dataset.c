@@ -324,6 +324,11 @@ tec_status tec_dataset_take_bands(tec_dataset *set, const tec_bands *bands)
     return TEC_OK;
 }
 
+const tec_bands *tec_dataset_bands(const tec_dataset *set)
+{
+    return &set->bands;
+}
+
 bool tec_dataset_has_values(const tec_dataset *set)
 {
     return tec_bands_widen(&set->bands);
