@@ -116,6 +116,26 @@ expect_exit 2 'u16.h5:/images: 5 bands, but data.channels is 3: set data.channel
 expect_exit 0 'u16.npz:images: taken as \[N, C, H, W\]: 5 bands of 24 x 20 pixels' tec check u16.npz data.channels=2 data.bands=5,1 data.range=type
 expect_exit 0 '24 images of 24 x 20, 5 bands: data.train=f32.h5:/images data.channels=5 data.range=LOW,HIGH' tec inspect f32.h5
 
+say "five bands of 8 bits: a store keeps their images, and trains as they do; what is not of 8 bits it refuses; reports say that pictures are left out"
+"$python" -c 'import numpy as np
+x = np.random.default_rng(5).integers(0, 200, (24, 20, 20, 5)).astype(np.uint8)
+np.savez("u8.npz", images=x)
+np.savez("u8f.npz", images=x.astype(np.float16))'
+bytes=(-c tiny.yaml data.channels=5 data.train=u8.npz)
+run tec pretrain "${bytes[@]}" pretrain.objective=mae pretrain.batch=8 pretrain.epochs=1 run.dir=five
+for images in true false; do
+    run tec targets "${bytes[@]}" base.model=five/checkpoint.h5 targets.dir=five.$images targets.store_images=$images
+    run tec pretrain "${bytes[@]}" pretrain.batch=8 pretrain.epochs=1 targets.dir=five.$images run.dir=from.$images
+    run tec export from.$images/checkpoint.h5 -o from.$images.safetensors
+done
+cmp from.true.safetensors from.false.safetensors || fail "the images of a store train another model"
+expect_exit 2 'targets.store_images keeps images of 8 bits, but data.range is 0,255: leave it false; images are then read from' \
+    tec targets "${bytes[@]}" data.train=u8f.npz data.range=0,255 base.model=five/checkpoint.h5 targets.dir=no targets.store_images=true
+expect_exit 2 'u8f.npz:images: values of 16-bit float, and data.range is bytes' \
+    tec targets "${bytes[@]}" data.train=u8f.npz base.model=five/checkpoint.h5 targets.dir=no targets.store_images=true
+expect_exit 0 'five lacks pictures: they are made of 8-bit images of 1 or 3 channels, and data.channels is 5' \
+    tec report five from.true -o five.html
+
 say "a run goes on with the images in another file, as they are the same; with other images it is refused by number"
 expect_exit 0 'chunks.h5: images from /g/images, \[60, 3, 32, 32\] of uint8; labels from /g/labels' \
     ranks 2 "${mae[@]}" data.train=chunks.h5 data.val=stored.npz pretrain.epochs=3 run.dir=kept.plain.h5
