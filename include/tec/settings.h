@@ -206,6 +206,10 @@ tec_status tec_settings_classifier_config(const tec_settings *settings, tec_mode
  * it already. */
 tec_status tec_settings_bands(const tec_settings *settings, tec_bands *out);
 
+/* Local. The same as texts that are alike for what is the same (tec_bands_range_words, tec_bands_chosen_words). */
+void tec_settings_bands_words(const tec_settings *settings, char range[TEC_BANDS_RANGE_TEXT],
+                              char chosen[TEC_BANDS_CHOSEN_TEXT]);
+
 bool tec_settings_has_section(const char *section);
 
 /* Local. Is section.key given, or is it the default? */

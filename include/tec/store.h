@@ -29,6 +29,7 @@
 #define TEC_STORE_H
 
 #include "tec/augment.h"
+#include "tec/bands.h"
 #include "tec/error.h"
 #include "tec/real.h"
 #include "tec/temporary.h"
@@ -56,6 +57,8 @@ typedef struct tec_store_spec {
     bool images;
     tec_size image_size;                              /* in pixels */
     int patch, channels;                              /* side of a patch in pixels, c */
+    char range[TEC_BANDS_RANGE_TEXT];                 /* tec_bands_range_words */
+    char bands[TEC_BANDS_CHOSEN_TEXT];                /* tec_bands_chosen_words */
     double mean[TEC_BANDS_MOST], std[TEC_BANDS_MOST]; /* normalisation of the base model's images */
     double norm_eps; /* of its norms, where the settings say it and not its file; 0: they do not */
     double crop_scale[2], crop_ratio[2];

@@ -28,6 +28,23 @@ typedef struct h5_data {
 
 /* ---- listing ---- */
 
+/* Is it a float as IEEE 754 lays it out? Those of 16 bits that machine learning uses are not. */
+static bool is_ieee(hid_t type)
+{
+    static const struct {
+        size_t bytes, exponent_bits, fraction_bits;
+    } known[] = {{2, 5, 10}, {4, 8, 23}, {8, 11, 52}};
+    size_t sign, exponent, exponent_bits, fraction, fraction_bits;
+    if (H5Tget_fields(type, &sign, &exponent, &exponent_bits, &fraction, &fraction_bits) < 0)
+        return false;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (known[i].bytes == H5Tget_size(type))
+            return exponent_bits == known[i].exponent_bits && fraction_bits == known[i].fraction_bits &&
+                   H5Tget_ebias(type) == ((size_t)1 << (exponent_bits - 1)) - 1 && fraction == 0 &&
+                   exponent == fraction_bits && sign == 8 * known[i].bytes - 1;
+    return false;
+}
+
 /* Fills type_name of all; of what is no plain number only that. */
 static void describe_type(hid_t type, tec_array *out)
 {
@@ -43,7 +60,7 @@ static void describe_type(hid_t type, tec_array *out)
     if (class == H5T_ENUM && bytes == 1) /* h5py's way to write bool */
         out->kind = TEC_ARRAY_BOOL;
     else if ((class == H5T_INTEGER || class == H5T_FLOAT) && tec_h5_is_number(type) && bytes <= 16 &&
-             H5Tget_precision(type) == 8 * bytes)
+             H5Tget_precision(type) == 8 * bytes && (class == H5T_INTEGER || is_ieee(type)))
         out->kind = class == H5T_FLOAT               ? TEC_ARRAY_FLOAT
                     : H5Tget_sign(type) == H5T_SGN_2 ? TEC_ARRAY_SIGNED
                                                      : TEC_ARRAY_UNSIGNED;

@@ -259,10 +259,10 @@ static const char *item_entry(const tec_dataset *set, int64_t index, int64_t *cr
     return name;
 }
 
-static int bands_of(const tec_dataset *set)
+static tec_band_source source_of(const tec_dataset *set)
 {
     (void)set;
-    return 1;
+    return tec_band_source_of(TEC_SAMPLE_U8, 1);
 }
 
 static int64_t memory_of(const tec_dataset *set)
@@ -282,6 +282,6 @@ const tec_dataset_kind tec_dataset_idx = {
     .name = name_item,
     .read = read_item,
     .entry = item_entry,
-    .bands = bands_of,
+    .source = source_of,
     .memory = memory_of,
 };

@@ -179,6 +179,7 @@ tec_store_spec tec_setup_store_spec(const tec_settings *settings, const tec_mode
     spec.image_size = settings->data.image_size;
     spec.patch = base->patch;
     spec.channels = settings->data.channels;
+    tec_settings_bands_words(settings, spec.range, spec.bands);
     memcpy(spec.mean, normalisation->mean, sizeof spec.mean);
     memcpy(spec.std, normalisation->std, sizeof spec.std);
     memcpy(spec.crop_scale, settings->data.crop_scale, sizeof spec.crop_scale);

@@ -27,7 +27,8 @@ static void read_all(char *list, size_t size)
     for (int64_t i = 0; set && i < tec_dataset_size(set); i++) {
         tec_image image;
         status = tec_dataset_read(set, i, &image);
-        assert(status == TEC_OK);
+        assert(status == TEC_OK ||
+               status == TEC_USER_ERROR); /* other channels, or values of a type that needs a range */
         tec_image_free(&image);
     }
     tec_dataset_close(set);
