@@ -14,9 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEPT ((int64_t)256 << 20)     /* bytes of unpacked chunks */
-#define MOST_PIECE ((int64_t)1 << 30) /* bytes of a row of chunks */
-#define MOST_RATIO 1032               /* by which the strongest of HDF5's filters shrinks data */
+#define KEPT ((int64_t)256 << 20) /* bytes of unpacked chunks: no row of them may have more */
+#define MOST_RATIO 1032           /* by which the strongest of HDF5's filters shrinks data */
 
 enum { MOST_DEPTH = 8, MOST_ARRAYS = 10000 };
 
@@ -269,11 +268,12 @@ static tec_status prepare_chunked(tec_array_rows *rows, hid_t dataset, hid_t typ
     if ((double)stored * MOST_RATIO < (double)bytes)
         return tec_array_truncated(place, "it, unpacked,", bytes, stored);
     const int64_t piece = (int64_t)tec_min_int64((int64_t)chunk[0], tec_max_int64(1, rows->total));
-    if ((double)piece * (double)rows->row_bytes > (double)MOST_PIECE)
-        return tec_fail(TEC_USER_ERROR,
-                        "%s: its chunks hold %lld images, %lld MB together, which would be unpacked for each image: "
-                        "write it with chunks of fewer images, or without any: " TO_CONTIGUOUS,
-                        place, (long long)piece, (long long)(piece * rows->row_bytes >> 20));
+    if ((double)piece * (double)rows->row_bytes > (double)KEPT)
+        return tec_fail(
+            TEC_USER_ERROR,
+            "%s: its chunks hold %lld images, %lld MB together, more than the %lld MB of which a rank keeps "
+            "them unpacked: write it with chunks of fewer images, or without any: " TO_CONTIGUOUS,
+            place, (long long)piece, (long long)(piece * rows->row_bytes >> 20), (long long)(KEPT >> 20));
     TEC_TRY(check_filters(plist, place));
     make_chunks(rows, dataset, type, piece);
     return TEC_OK;

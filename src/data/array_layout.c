@@ -1,6 +1,7 @@
 /* Which arrays are images, and how their bytes lie. */
 #include "array_set.h"
 
+#include "image_codec.h"
 #include "tec/text.h"
 
 #include <stdlib.h>
@@ -52,6 +53,9 @@ tec_status tec_array_layout_of(const tec_array *array, const char *place, tec_ar
         return refuse(array, place, "which holds no image: save at least one");
     if (dim[0] > MOST_IMAGES || height > MOST_SIDE || width > MOST_SIDE)
         return refuse(array, place, "more than there can be: the file is damaged, or holds no images");
+    if ((double)height * (double)width > TEC_IMAGE_MAX_PIXELS)
+        return refuse(array, place,
+                      "with more than 178956970 pixels an image, the most that are supported: scale them down");
     *out = (tec_array_layout){.images = dim[0],
                               .height = (int)height,
                               .width = (int)width,
