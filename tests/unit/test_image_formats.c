@@ -168,7 +168,7 @@ static void test_corpus(void **state)
 {
     (void)state;
     glob_t found;
-    assert_int_equal(glob("tests/fuzz/corpus-{bmp,gif,jp2,pnm,tiff,webp}/*", GLOB_BRACE, NULL, &found), 0);
+    assert_int_equal(glob("tests/fuzz/corpus-{bmp,gif,jp2,jpeg,png,pnm,tiff,webp}/*", GLOB_BRACE, NULL, &found), 0);
     for (size_t i = 0; i < found.gl_pathc; i++) {
         size_t bytes;
         tec_image got;
