@@ -93,6 +93,12 @@ static tec_status open_idx(idx_file *f, const char *path, bool images)
     uint32_t magic = 0, expected = images ? MAGIC_IMAGES : MAGIC_LABELS;
     if (!take(f->stream, &magic))
         return tec_fail(TEC_USER_ERROR, "%s: too short for an IDX file, or its gzip header is damaged", path);
+    if (magic != expected && !gzdirect(f->stream))
+        return tec_fail(
+            TEC_USER_ERROR,
+            "%s is compressed (gzip), and no IDX file of %s is in it: unpack it once by `gunzip -k`, and name "
+            "what comes out",
+            path, images ? "images" : "labels");
     if (magic != expected)
         return tec_fail(TEC_USER_ERROR,
                         "%s: not an IDX file of %s (starts with %08x, expected %08x); for image files "
