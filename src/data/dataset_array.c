@@ -185,7 +185,11 @@ static tec_status open_rows(arrays *own, const char *path, const char *array)
         (index < 0 || is.images != own->layout.images || is.height != own->layout.height ||
          is.width != own->layout.width || is.channels != own->layout.channels || is.planar != own->layout.planar))
         status = tec_fail(TEC_SYSTEM_ERROR, "%s has changed since it was listed: start again", own->root);
-    return status == TEC_OK ? tec_array_rows_open(&own->rows, own->file, index) : status;
+    if (status == TEC_OK)
+        status = tec_array_rows_open(&own->rows, own->file, index);
+    if (status == TEC_OK)
+        tec_array_rows_trust(own->rows); /* by the scan */
+    return status;
 }
 
 static tec_status open_arrays(tec_dataset *set, tec_list_cursor *cursor)

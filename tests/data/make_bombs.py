@@ -256,6 +256,14 @@ def write_h5(folder):
     with h5py.File(f"{folder}/inflates.h5", "w") as f: # a chunk of 256 bytes that unpacks to 1 GB
         images = f.create_dataset("images", (1, 16, 16), "u1", chunks=(1, 16, 16), compression="gzip")
         images.id.write_direct_chunk((0, 0, 0), zeros(1 << 30))
+    with h5py.File(f"{folder}/inflates_more.h5", "w") as f: # the same with a checksum, in the second column of chunks
+        images = f.create_dataset("images", (1, 16, 32), "u1", chunks=(1, 16, 16), compression="gzip", fletcher32=True)
+        images.id.write_direct_chunk((0, 0, 16), zeros(1 << 30))
+    with h5py.File(f"{folder}/twice.h5", "w") as f:
+        plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plist.set_chunk((1, 16, 16)), plist.set_deflate(9), plist.set_deflate(9)
+        h5py.h5d.create(f.id, b"images", h5py.h5t.STD_U8LE, h5py.h5s.create_simple((1, 16, 16)), plist)
+        f["images"][...] = 1
 
 
 def main(folder):
