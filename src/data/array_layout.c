@@ -1,6 +1,7 @@
 /* Which arrays are images, and how their bytes lie. */
 #include "array_set.h"
 
+#include "image_codec.h"
 #include "tec/text.h"
 
 #include <stdlib.h>
@@ -96,6 +97,9 @@ static tec_status find_shape(const tec_array *array, const char *place, tec_arra
         return refuse(array, place, "which holds no image: save at least one");
     if (dim[0] > MOST_IMAGES || height > MOST_SIDE || width > MOST_SIDE)
         return refuse(array, place, "more than there can be: the file is damaged, or holds no images");
+    if ((double)height * (double)width > TEC_IMAGE_MAX_PIXELS)
+        return refuse(array, place,
+                      "with more than 178956970 pixels an image, the most that are supported: scale them down");
     out->images = dim[0];
     out->height = (int)height;
     out->width = (int)width;

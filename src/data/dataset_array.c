@@ -199,9 +199,11 @@ static tec_status open_rows(arrays *own, const char *path, const char *array)
         (index < 0 || is.images != own->layout.images || is.height != own->layout.height ||
          is.width != own->layout.width || is.channels != own->layout.channels || is.planar != own->layout.planar))
         status = tec_fail(TEC_SYSTEM_ERROR, "%s has changed since it was listed: start again", own->root);
-    if (status == TEC_OK)
-        own->layout = is;
-    return status == TEC_OK ? tec_array_rows_open(&own->rows, own->file, index) : status;
+    TEC_TRY(status);
+    own->layout = is;
+    TEC_TRY(tec_array_rows_open(&own->rows, own->file, index));
+    tec_array_rows_trust(own->rows); /* by the scan */
+    return TEC_OK;
 }
 
 static tec_status open_arrays(tec_dataset *set, tec_list_cursor *cursor)

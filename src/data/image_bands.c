@@ -265,12 +265,6 @@ tec_status tec_band_convert(tec_image *image, const tec_decoding *how, const cha
 {
     if (tec_bands_plain(&how->bands, how->channels))
         return tec_image_convert(image, how->channels, name);
-    if (image->deep && tec_bands_widen(&how->bands))
-        return tec_fail(
-            TEC_USER_ERROR,
-            "%s: values of more than 8 bits, of which 8 are read in this format: convert it to PNG or TIFF, or "
-            "set data.range=bytes, which makes do with them",
-            name);
     if (image->channels == 4) /* CMYK */
         TEC_TRY(tec_image_convert(image, 3, name));
     const tec_band_source source = tec_band_source_of(TEC_SAMPLE_U8, image->channels);
