@@ -6,7 +6,7 @@
                                                             EXPECT's features?
 
 Every folder holds the model and `expect.safetensors`: images [B, c, S, S] and, computed in double precision, `mean`
-[B, D], `cls` [B, D], `feature` [B, L, D], `attention` [B, 1+K, H, L], `topk` [B, K] (the last four with a class token).
+[B, D], `cls` [B, D] (with a class token), `feature` [B, L, D], `attention` [B, 1+K, H, L], `topk` [B, K].
 The reference below is written for these tests; tests/unit/test_import_families.c reads what it writes.
 """
 import argparse
@@ -157,11 +157,12 @@ class Vit:
         out["mean"] = end(z[:, P:].mean(1))
         if self.cls:
             out["cls"] = end(z[:, 0])
-            out["feature"] = sum(o[:, P:] for o in outs[-LAST_LAYERS:]) / LAST_LAYERS
-            att = logits[..., P:]  # B, H, N, L
-            out["topk"] = att[:, :, 0].mean(1).topk(TOPK, dim=1).indices
-            rows = torch.cat([torch.zeros(B, 1, dtype=torch.long), out["topk"] + P], 1)
-            out["attention"] = torch.gather(att.transpose(1, 2), 1, rows[:, :, None, None].expand(-1, -1, H, att.shape[-1]))
+        out["feature"] = sum(o[:, P:] for o in outs[-LAST_LAYERS:]) / LAST_LAYERS
+        att = logits[..., P:].transpose(1, 2)  # B, N, H, L
+        query = att[:, :1] if self.cls else att[:, P:].mean(1, keepdim=True)
+        out["topk"] = query[:, 0].mean(1).topk(TOPK, dim=1).indices
+        rows = out["topk"][:, :, None, None].expand(-1, -1, H, att.shape[-1])
+        out["attention"] = torch.cat([query, torch.gather(att[:, P:], 1, rows)], 1)
         return {k: v.float() for k, v in out.items()}
 
 

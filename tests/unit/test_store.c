@@ -442,7 +442,7 @@ static void test_missing_manifest_and_shards(void **state)
 static void test_mismatch_names_the_field(void **state)
 {
     (void)state;
-    tec_store_spec spec = make_spec(TEC_TARGET_FLOAT16), other[19];
+    tec_store_spec spec = make_spec(TEC_TARGET_FLOAT16), other[20];
     const char *const part[] = {"base = fedcba9876543210, this run wants 0000000000000003 (base.model)",
                                 "dataset = 0000000000000001",
                                 "samples = 23, this run wants 24",
@@ -461,8 +461,9 @@ static void test_mismatch_names_the_field(void **state)
                                 "flip = true, this run wants false",
                                 "seed = 18446744073709551615, this run wants 0 (run.seed)",
                                 "plain_features = false, this run wants true (targets.standardise)",
-                                "an earlier program, which did not record it), this run wants 1e-05: to train from"};
-    for (int i = 0; i < 19; i++)
+                                "an earlier program, which did not record it), this run wants 1e-05: to train from",
+                                "mean_query = false, this run wants true (base.model)"};
+    for (int i = 0; i < 20; i++)
         other[i] = spec;
     other[0].base = 3;
     other[1].dataset++;
@@ -483,11 +484,12 @@ static void test_mismatch_names_the_field(void **state)
     other[16].seed++;
     other[17].plain_features = true;
     other[18].norm_eps = 1e-5;
+    other[19].mean_query = true;
     tec_store *store;
     bool done;
     write_store(&spec);
     assert_int_equal(open_store(&store), TEC_OK);
-    for (int i = 0; i < 19; i++) {
+    for (int i = 0; i < 20; i++) {
         assert_int_equal(tec_store_match(store, &other[i], dir), TEC_USER_ERROR);
         assert_message(part[i]);
         assert_int_equal(tec_store_shard_done(dir, &other[i], 0, &done), TEC_USER_ERROR);
