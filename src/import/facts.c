@@ -43,6 +43,10 @@ static const struct {
     {"Hugging Face", "*.lambda_1", NULL, "Hugging Face BEiT"},
     {"Hugging Face", "*", NULL, "Hugging Face ViT"},
     {"torchvision", "*", NULL, "torchvision ViT"},
+    {"Hugging Face towers", "*embeddings.class_embedding", NULL, "Hugging Face CLIP"},
+    {"Hugging Face towers", "*", NULL, "Hugging Face SigLIP"},
+    {"OpenCLIP", "input_resolution", NULL, "OpenAI CLIP"}, /* in the archives that OpenAI published */
+    {"OpenCLIP", "*", NULL, "OpenCLIP"},
 };
 
 static bool any_tensor(const tec_import *import, const char *pattern)
@@ -144,6 +148,10 @@ static const struct {
     {.architecture = "vit_*_siglip_*", .normalisation = HALF},
     {.family = "timm ViT", .norm_eps = 1e-6, .normalisation = UNKNOWN},
     {.family = "CLIP", .norm_eps = 1e-5, .normalisation = UNKNOWN}, /* OpenAI's numbers or 0.5 */
+    {.family = "OpenAI CLIP", .norm_eps = 1e-5, .normalisation = CLIP},
+    {.family = "OpenCLIP", .norm_eps = 1e-5, .normalisation = UNKNOWN},
+    {.family = "Hugging Face CLIP", .norm_eps = 1e-5, .normalisation = UNKNOWN},
+    {.family = "Hugging Face SigLIP", .norm_eps = 1e-6, .normalisation = HALF},
     {.family = "BEiT, data2vec or EVA", .norm_eps = 1e-6, .normalisation = UNKNOWN},
     {.family = "Hugging Face ViT", .norm_eps = 1e-12, .normalisation = UNKNOWN}, /* 0.5, or ImageNet's in DINO, MSN */
     {.family = "Hugging Face BEiT", .norm_eps = 1e-12, .normalisation = HALF},
@@ -242,13 +250,34 @@ static void take_architecture_activation(import_sidecar *said)
     said->activation_from = "known of this architecture";
 }
 
+/* Of families whose own code has one that is not the exact GELU. */
+static const struct {
+    const char *family;
+    tec_activation activation;
+} family_activations[] = {
+    {"OpenAI CLIP", TEC_ACTIVATION_QUICK_GELU},
+    {"Hugging Face SigLIP", TEC_ACTIVATION_GELU_TANH},
+};
+
+static void take_family_activation(const tec_import *import, import_sidecar *said)
+{
+    for (size_t i = 0; i < sizeof family_activations / sizeof *family_activations; i++)
+        if (strcmp(family_activations[i].family, import->facts.family) == 0) {
+            said->activation = 1 + (int)family_activations[i].activation;
+            said->activation_from = "known of this family";
+        }
+}
+
+/* Those whose files have one or another, which nothing in them tells. */
+static const char *const open_activations[] = {"CLIP", "Hugging Face CLIP", "OpenCLIP", NULL};
+
 /* CLIP's towers have the GELU or QuickGELU; ViTs without any token before the patches, the GELU or (SigLIP) its tanh. */
 static bool has_usual_activation(const tec_import *import)
 {
     const tec_import_facts *f = &import->facts;
     bool ls = tec_import_find(import, "blocks.0.ls1", 0) != NULL;
     bool bare = f->config.variant.no_class_token && !f->config.variant.registers && !ls && !f->config.variant.fc_norm;
-    return strcmp(f->family, "CLIP") != 0 && !(bare && strcmp(f->family, "timm ViT") == 0);
+    return tec_string_find(open_activations, f->family) < 0 && !(bare && strcmp(f->family, "timm ViT") == 0);
 }
 
 static void choose_activation(tec_import *import, import_sidecar *said)
@@ -256,6 +285,8 @@ static void choose_activation(tec_import *import, import_sidecar *said)
     tec_import_facts *f = &import->facts;
     if (!said->activation && !f->config.variant.swiglu)
         take_architecture_activation(said);
+    if (!said->activation && !f->config.variant.swiglu)
+        take_family_activation(import, said);
     f->activation_known = said->activation || f->config.variant.swiglu || has_usual_activation(import);
     f->activation_from = said->activation ? said->activation_from : f->activation_known ? "as usual" : "a guess";
     f->config.variant.activation =
@@ -303,11 +334,23 @@ static void choose_interpolation(tec_import *import, const import_sidecar *said)
 
 /* -- what the blocks compute -- */
 
+/* A tower of CLIP has its text tower beside it, and no LayerScale. What has its names without that may be a Perception
+ * Encoder, whose rotary positions are in no file. */
+static void check_tower(tec_import *import)
+{
+    const import_piece *scale = tec_import_find(import, "blocks.0.ls1", 0);
+    const import_piece *open = scale ? scale : tec_import_find(import, "norm_pre.weight", 0);
+    if (scale || !import->facts.text)
+        import->facts.blocks_unknown = tec_import_tensor(import, open)->name;
+}
+
 /* Tensors that timm's EVA and BEiT classes share with blocks of another kind, whose difference no tensor shows. */
 static tec_status check_blocks(tec_import *import, const import_sidecar *said)
 {
     tec_import_facts *f = &import->facts;
     bool timm = strcmp(import->naming->name, "timm") == 0;
+    if (!said->plain_blocks && strcmp(import->naming->name, "OpenCLIP") == 0)
+        check_tower(import);
     if (import->own || said->plain_blocks || !timm)
         return TEC_OK;
     for (int i = 0; i < import->pieces && !f->blocks_unknown; i++) {

@@ -72,6 +72,9 @@ tec_status tec_import_read_beside(const tec_import *import, const char *path, co
 /* Is it called as every hub calls a model that has a directory of its own (model.safetensors)? */
 bool tec_import_is_hub_name(const char *path);
 
+/* What config.json says of the vision tower: of a model that has one in a larger one, a part of it. */
+const json_t *tec_import_tower_config(const json_t *config);
+
 /* What config.json says, Hugging Face's or timm's, and preprocessor_config.json. TEC_USER_ERROR: the model computes
  * something that this program cannot. */
 tec_status tec_import_read_config(const tec_import *import, const json_t *config, import_sidecar *said);

@@ -255,6 +255,50 @@ def torchvision(v):
     return out
 
 
+def renamed(v, whole, block, joined=None):
+    """Tensors by two tables of names, those of a block with its number for {}; `joined`: queries, keys and values in one."""
+    out = {}
+    for ours, theirs in whole.items():
+        out.update({theirs + k[len(ours):]: t for k, t in v.w.items() if k == ours or k.startswith(ours + ".")})
+    for i in range(v.depth):
+        for ours, theirs in block.items():
+            out.update({theirs.format(i) + k[len(f"b.{i}.{ours}"):]: t for k, t in v.w.items()
+                        if k.startswith(f"b.{i}.{ours}.")})
+        for end in ("weight", "bias") if joined else ():
+            out[joined.format(i) + end] = torch.cat([v.w[f"b.{i}.{n}.{end}"] for n in "qkv"])
+    return {k: t.clone() for k, t in out.items()}
+
+
+def hugging_face_tower(v):
+    layer = "encoder.layers.{}."
+    whole = {"cls": "embeddings.class_embedding", "pos": "embeddings.position_embedding.weight", "norm": "post_layernorm",
+             "patch": "embeddings.patch_embedding", "norm_pre": "pre_layrnorm"}
+    block = {"norm1": "layer_norm1", "q": "self_attn.q_proj", "k": "self_attn.k_proj", "v": "self_attn.v_proj",
+             "proj": "self_attn.out_proj", "norm2": "layer_norm2", "fc1": "mlp.fc1", "fc2": "mlp.fc2"}
+    out = renamed(v, whole, {ours: layer + theirs for ours, theirs in block.items()})
+    out["embeddings.position_ids"] = torch.arange(v.w["pos"].shape[1])[None]
+    out["embeddings.position_embedding.weight"] = out["embeddings.position_embedding.weight"][0]
+    if v.cls:
+        out["embeddings.class_embedding"] = out["embeddings.class_embedding"].flatten()
+    return out
+
+
+def open_clip(v):
+    layer = "transformer.resblocks.{}."
+    block = {"norm1": "ln_1", "proj": "attn.out_proj", "norm2": "ln_2", "fc1": "mlp.c_fc", "fc2": "mlp.c_proj"}
+    out = renamed(v, {"cls": "class_embedding", "pos": "positional_embedding", "patch": "conv1", "norm_pre": "ln_pre",
+                      "norm": "ln_post"}, {ours: layer + theirs for ours, theirs in block.items()}, layer + "attn.in_proj_")
+    out["class_embedding"] = out["class_embedding"].flatten()
+    out["positional_embedding"] = out["positional_embedding"][0]
+    return {**out, "proj": torch.randn(v.width, 64)}
+
+
+def open_clip_text():
+    return {"positional_embedding": torch.randn(7, 64), "token_embedding.weight": torch.randn(20, 64),
+            "transformer.resblocks.0.attn.in_proj_weight": torch.randn(192, 64), **linear("ln_final", 64, 1),
+            "text_projection": torch.randn(64, 64), "logit_scale": torch.tensor(2.0)}
+
+
 def under(prefix, tensors):
     return {prefix + k: t for k, t in tensors.items()}
 
@@ -374,6 +418,29 @@ def families():
     out["siglip"] = v, timm(v), "model.safetensors", {
         "architecture": "vit_so400m_patch16_siglip_gap_256", "num_features": D,
         "pretrained_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}}
+    v = Vit(35, heads=4, pre_norm=True, patch_bias=False, eps=1e-5, act="quick_gelu")
+    text = {**linear("encoder.layers.0.self_attn.q_proj", 64, 64), **linear("final_layer_norm", 64, 1),
+            "embeddings.token_embedding.weight": torch.randn(20, 64)}
+    sizes = {"hidden_size": D, "num_attention_heads": 4, "num_hidden_layers": 2, "patch_size": 4, "image_size": 16}
+    out["hf_clip"] = v, {**under("vision_model.", hugging_face_tower(v)), **under("text_model.", text),
+                         "visual_projection.weight": torch.randn(64, D), "text_projection.weight": torch.randn(64, 64),
+                         "logit_scale": torch.tensor(2.0)}, "model.safetensors", {
+        "model_type": "clip", "text_config": {"hidden_size": 64, "model_type": "clip_text_model"},
+        "vision_config": {"model_type": "clip_vision_model", **sizes}}  # the activation is as usual there
+    v = Vit(36, heads=4, pre_norm=True, patch_bias=False, eps=0.02)
+    out["hf_llava"] = v, {**under("vision_tower.vision_model.", hugging_face_tower(v)),
+                          **under("language_model.model.", {"layers.0.self_attn.rotary_emb.inv_freq": torch.randn(8),
+                                                            "embed_tokens.weight": torch.randn(20, 64)}),
+                          **linear("multi_modal_projector.linear_1", 64, D)}, "model.safetensors", {
+        "model_type": "llava", "text_config": {"model_type": "llama", "rope_theta": 1e4, "hidden_size": 64},
+        "vision_config": {"model_type": "clip_vision_model", "hidden_act": "gelu", "layer_norm_eps": 0.02, **sizes}}
+    v = Vit(37, pre_norm=True, patch_bias=False, eps=1e-5)
+    out["open_clip"] = v, {**under("visual.", open_clip(v)), **open_clip_text()}, "open_clip_pytorch_model.bin"
+    v = Vit(38, pre_norm=True, patch_bias=False, eps=1e-5, act="quick_gelu")
+    out["openai_clip"] = v, {**under("visual.", open_clip(v)), **open_clip_text(), "input_resolution": torch.tensor(16)}, \
+        "ViT-B-32.pt"
+    v = Vit(39, pre_norm=True, patch_bias=False, eps=1e-5)
+    out["tower"] = v, under("visual.", open_clip(v)), "visual.safetensors"
     return out
 
 

@@ -31,6 +31,15 @@ grep -Eq '^mean: relative error [0-9.]+e-0[6-9] \(the largest of 2 images\)$' "$
 expects 0 'quick_gelu \(known of this architecture\)' clip_quickgelu base.heads=2
 expects 0 'gelu_tanh \(known of this architecture\)' siglip base.heads=2
 
+say "towers of vision-language models"
+expects 0 'quick_gelu \(config.json: as usual\); .*; its text tower passed over \([0-9]+ tensors\)' hf_clip
+expects 0 'its text tower passed over \([0-9]+ tensors\)' hf_llava
+expects 2 'tells its activation \(base.activation=gelu' open_clip base.heads=2
+expects 0 'the features agree' open_clip base.heads=2 base.activation=gelu
+expects 0 'quick_gelu \(known of this family\)' openai_clip base.heads=2
+expects 2 'which its tensor `visual.ln_pre.weight` leaves open \(base.architecture=NAME' tower base.heads=2
+expects 0 'the features agree' tower base.heads=2 base.activation=gelu base.architecture=vit
+
 say "features that differ"
 expects 1 'its features \(cls\) differ from those of families/mae/expect.safetensors by .*, more than --tol 0.0001' mae \
     base.heads=4

@@ -64,6 +64,11 @@ static const expectation expected[] = {
     {"torchvision_smaller", "vit_b_16.pth", "torchvision ViT", "", 2, 0.485},
     {"clip_quickgelu", "model.safetensors", "CLIP", "", 2, 0},
     {"siglip", "model.safetensors", "timm ViT", "", 2, 0.5},
+    {"hf_clip", "model.safetensors", "Hugging Face CLIP", "vision_model.", 4, 0},
+    {"hf_llava", "model.safetensors", "Hugging Face CLIP", "vision_tower.vision_model.", 4, 0},
+    {"open_clip", "open_clip_pytorch_model.bin", "OpenCLIP", "visual.", 2, 0},
+    {"tower", "visual.safetensors", "OpenCLIP", "visual.", 2, 0},
+    {"openai_clip", "ViT-B-32.pt", "OpenAI CLIP", "visual.", 2, 0.48145466},
 };
 /* clang-format on */
 enum { FAMILIES = sizeof expected / sizeof *expected };
