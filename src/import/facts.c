@@ -27,6 +27,7 @@ static const struct {
     {"timm", "*attn.q_bias", NULL, "BEiT, data2vec or EVA"},
     {"timm", "*target_encoder.*", NULL, "I-JEPA"},
     {"timm", "*norm_pre.*", NULL, "CLIP"},
+    {"timm", "*attn_pool.latent", NULL, "SigLIP"}, /* what else has one is refused */
     {"timm", "*", "ibot", "iBOT"},
     {"timm", "*teacher.*", NULL, "DINO"},
     {"timm", "*", "dino", "DINO"},
@@ -119,6 +120,8 @@ static const struct {
     {.architecture = "vit_base_patch16_gap_*", .width = 768, .depth = 12, .heads = 16},
     {.architecture = "vit_base_patch*_siglip_*", .width = 768, .depth = 12, .heads = 12},
     {.family = "MoCo v3", .width = 384, .heads = 12},
+    {.family = "SigLIP", .width = 768, .depth = 12, .heads = 12},
+    {.family = "Hugging Face SigLIP", .width = 768, .depth = 12, .heads = 12},
     {.width = 64, .depth = 6, .heads = 2}, /* timm's test_vit */
     {.width = 64, .depth = 8, .heads = 2},
     {.width = 96, .depth = 9, .heads = 3},
@@ -151,6 +154,7 @@ static const struct {
     {.family = "OpenAI CLIP", .norm_eps = 1e-5, .normalisation = CLIP},
     {.family = "OpenCLIP", .norm_eps = 1e-5, .normalisation = UNKNOWN},
     {.family = "Hugging Face CLIP", .norm_eps = 1e-5, .normalisation = UNKNOWN},
+    {.family = "SigLIP", .norm_eps = 1e-6, .normalisation = HALF},
     {.family = "Hugging Face SigLIP", .norm_eps = 1e-6, .normalisation = HALF},
     {.family = "BEiT, data2vec or EVA", .norm_eps = 1e-6, .normalisation = UNKNOWN},
     {.family = "Hugging Face ViT", .norm_eps = 1e-12, .normalisation = UNKNOWN}, /* 0.5, or ImageNet's in DINO, MSN */
@@ -269,7 +273,7 @@ static void take_family_activation(const tec_import *import, import_sidecar *sai
 }
 
 /* Those whose files have one or another, which nothing in them tells. */
-static const char *const open_activations[] = {"CLIP", "Hugging Face CLIP", "OpenCLIP", NULL};
+static const char *const open_activations[] = {"CLIP", "Hugging Face CLIP", "OpenCLIP", "SigLIP", NULL};
 
 /* CLIP's towers have the GELU or QuickGELU; ViTs without any token before the patches, the GELU or (SigLIP) its tanh. */
 static bool has_usual_activation(const tec_import *import)

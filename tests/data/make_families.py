@@ -441,6 +441,18 @@ def families():
         "ViT-B-32.pt"
     v = Vit(39, pre_norm=True, patch_bias=False, eps=1e-5)
     out["tower"] = v, under("visual.", open_clip(v)), "visual.safetensors"
+    v = Vit(40, cls=False, act="gelu_tanh", how="plain")
+    pool = {"probe": torch.randn(1, 1, D), "attention.in_proj_weight": torch.randn(3 * D, D), **linear("mlp.fc1", 4 * D, D)}
+    siglip = {**hugging_face_tower(v), **under("head.", pool)}
+    out["hf_siglip"] = v, {**under("vision_model.", siglip), **under("text_model.", text),
+                           "logit_bias": torch.tensor(1.0)}, "model.safetensors", 24
+    flat = siglip["embeddings.patch_embedding.weight"].flatten(1)
+    out["naflex"] = v, {**under("vision_model.", siglip), "vision_model.embeddings.patch_embedding.weight": flat}, \
+        "model.safetensors"
+    v = Vit(41, cls=False)
+    t = {**timm(v), "attn_pool.latent": torch.randn(1, 1, D), **linear("attn_pool.q", D, D)}
+    out["timm_siglip"] = v, {**under("visual.trunk.", t), **under("text.", open_clip_text())}, "model.safetensors", {
+        "architecture": "vit_base_patch16_siglip_224", "num_features": D}
     return out
 
 

@@ -40,6 +40,11 @@ expects 0 'quick_gelu \(known of this family\)' openai_clip base.heads=2
 expects 2 'which its tensor `visual.ln_pre.weight` leaves open \(base.architecture=NAME' tower base.heads=2
 expects 0 'the features agree' tower base.heads=2 base.activation=gelu base.architecture=vit
 
+pools='its head that pools by attention passed over \([0-9]+ tensors\): features are of its patches'
+expects 0 "gelu_tanh \\(known of this family\\).*; $pools" hf_siglip base.heads=2
+expects 0 "$pools" timm_siglip base.heads=2
+expects 2 'of positions for images of any shape \(NaFlex\) has two dimensions, and is not supported' naflex base.heads=2
+
 say "features that differ"
 expects 1 'its features \(cls\) differ from those of families/mae/expect.safetensors by .*, more than --tol 0.0001' mae \
     base.heads=4

@@ -67,6 +67,8 @@ static const expectation expected[] = {
     {"hf_clip", "model.safetensors", "Hugging Face CLIP", "vision_model.", 4, 0},
     {"hf_llava", "model.safetensors", "Hugging Face CLIP", "vision_tower.vision_model.", 4, 0},
     {"open_clip", "open_clip_pytorch_model.bin", "OpenCLIP", "visual.", 2, 0},
+    {"hf_siglip", "model.safetensors", "Hugging Face SigLIP", "vision_model.", 2, 0.5},
+    {"timm_siglip", "model.safetensors", "SigLIP", "visual.trunk.", 2, 0.5},
     {"tower", "visual.safetensors", "OpenCLIP", "visual.", 2, 0},
     {"openai_clip", "ViT-B-32.pt", "OpenAI CLIP", "visual.", 2, 0.48145466},
 };
