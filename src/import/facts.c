@@ -48,6 +48,7 @@ static const struct {
     {"Hugging Face towers", "*", NULL, "Hugging Face SigLIP"},
     {"OpenCLIP", "input_resolution", NULL, "OpenAI CLIP"}, /* in the archives that OpenAI published */
     {"OpenCLIP", "*", NULL, "OpenCLIP"},
+    {"Google", "*", NULL, "ViT of Google"},
 };
 
 static bool any_tensor(const tec_import *import, const char *pattern)
@@ -151,6 +152,7 @@ static const struct {
     {.architecture = "vit_*_siglip_*", .normalisation = HALF},
     {.family = "timm ViT", .norm_eps = 1e-6, .normalisation = UNKNOWN},
     {.family = "CLIP", .norm_eps = 1e-5, .normalisation = UNKNOWN}, /* OpenAI's numbers or 0.5 */
+    {.family = "ViT of Google", .norm_eps = 1e-6, .normalisation = HALF},
     {.family = "OpenAI CLIP", .norm_eps = 1e-5, .normalisation = CLIP},
     {.family = "OpenCLIP", .norm_eps = 1e-5, .normalisation = UNKNOWN},
     {.family = "Hugging Face CLIP", .norm_eps = 1e-5, .normalisation = UNKNOWN},
@@ -260,6 +262,7 @@ static const struct {
     tec_activation activation;
 } family_activations[] = {
     {"OpenAI CLIP", TEC_ACTIVATION_QUICK_GELU},
+    {"ViT of Google", TEC_ACTIVATION_GELU_TANH}, /* JAX's gelu; copies for PyTorch are run with the exact one */
     {"Hugging Face SigLIP", TEC_ACTIVATION_GELU_TANH},
 };
 
@@ -458,6 +461,17 @@ static tec_status take_architecture(tec_import *import, const tec_import_options
     return TEC_OK;
 }
 
+/* JAX keeps the heads of queries apart: [D, H, D / H]. */
+static void take_kernel_heads(const tec_import *import, import_sidecar *said)
+{
+    const import_piece *query = tec_import_find(import, "blocks.0.attn.qkv.weight", 0);
+    const tec_tensor *stored = query ? tec_tensor_file_get(import->file, query->index) : NULL;
+    if (!import->naming->kernels || !stored || stored->dims != 3 || stored->dim[1] > stored->dim[0])
+        return;
+    said->heads = (int)stored->dim[1];
+    said->heads_from = "its queries";
+}
+
 /* The remedy names numbers that are possible. */
 static tec_status check_heads(const tec_import *import)
 {
@@ -508,6 +522,7 @@ tec_status tec_import_gather_facts(tec_import *import, const tec_import_options 
         choose_family(import);
     TEC_TRY(tec_import_read_sidecar(import, options, &said));
     bool size_given = import->own;
+    take_kernel_heads(import, &said);
     TEC_TRY(take_architecture(import, options, &said));
     TEC_TRY(check_blocks(import, &said));
     if (!is_about_another(import, options)) {

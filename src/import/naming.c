@@ -118,6 +118,32 @@ static const name_rule open_clip[] = {
     {"ln_post.*", "norm.*", 0, 0},
     {0}};
 
+/* Google's, of JAX; a slash in their names is a dot here. */
+static const name_rule google[] = {
+    {"cls", "cls_token", 0, 0},
+    {"Transformer.posembed_input.pos_embedding", "pos_embed", 0, 0},
+    {"embedding.kernel", "patch_embed.proj.weight", 0, 0},
+    {"embedding.bias", "patch_embed.proj.bias", 0, 0},
+    {"Transformer.encoderblock_#.LayerNorm_0.scale", "blocks.#.norm1.weight", 0, 0},
+    {"Transformer.encoderblock_#.LayerNorm_0.bias", "blocks.#.norm1.bias", 0, 0},
+    {"Transformer.encoderblock_#.MultiHeadDotProductAttention_1.query.kernel", "blocks.#.attn.qkv.weight", 0, 3},
+    {"Transformer.encoderblock_#.MultiHeadDotProductAttention_1.key.kernel", "blocks.#.attn.qkv.weight", 1, 3},
+    {"Transformer.encoderblock_#.MultiHeadDotProductAttention_1.value.kernel", "blocks.#.attn.qkv.weight", 2, 3},
+    {"Transformer.encoderblock_#.MultiHeadDotProductAttention_1.query.bias", "blocks.#.attn.qkv.bias", 0, 3},
+    {"Transformer.encoderblock_#.MultiHeadDotProductAttention_1.key.bias", "blocks.#.attn.qkv.bias", 1, 3},
+    {"Transformer.encoderblock_#.MultiHeadDotProductAttention_1.value.bias", "blocks.#.attn.qkv.bias", 2, 3},
+    {"Transformer.encoderblock_#.MultiHeadDotProductAttention_1.out.kernel", "blocks.#.attn.proj.weight", 0, 0},
+    {"Transformer.encoderblock_#.MultiHeadDotProductAttention_1.out.bias", "blocks.#.attn.proj.bias", 0, 0},
+    {"Transformer.encoderblock_#.LayerNorm_2.scale", "blocks.#.norm2.weight", 0, 0},
+    {"Transformer.encoderblock_#.LayerNorm_2.bias", "blocks.#.norm2.bias", 0, 0},
+    {"Transformer.encoderblock_#.MlpBlock_3.Dense_0.kernel", "blocks.#.mlp.fc1.weight", 0, 0},
+    {"Transformer.encoderblock_#.MlpBlock_3.Dense_0.bias", "blocks.#.mlp.fc1.bias", 0, 0},
+    {"Transformer.encoderblock_#.MlpBlock_3.Dense_1.kernel", "blocks.#.mlp.fc2.weight", 0, 0},
+    {"Transformer.encoderblock_#.MlpBlock_3.Dense_1.bias", "blocks.#.mlp.fc2.bias", 0, 0},
+    {"Transformer.encoder_norm.scale", "norm.weight", 0, 0},
+    {"Transformer.encoder_norm.bias", "norm.bias", 0, 0},
+    {0}};
+
 const naming tec_import_namings[] = {
     {.name = "timm", .anchor = "patch_embed.proj.weight", .rule = timm, .pooling = "attn_pool.*"},
     {.name = "Hugging Face", .anchor = "embeddings.patch_embeddings.projection.weight", .rule = hugging_face},
@@ -125,6 +151,7 @@ const naming tec_import_namings[] = {
     {.name = "Hugging Face towers", .anchor = "embeddings.patch_embedding.weight", .rule = hugging_face_towers,
      .pooling = "head.*"},
     {.name = "OpenCLIP", .anchor = "ln_pre.weight", .rule = open_clip}, /* ResNets have a conv1.weight, too */
+    {.name = "Google", .anchor = "embedding.kernel", .rule = google, .kernels = true},
     {0}};
 
 const char *const tec_import_unused[] = {
@@ -166,6 +193,7 @@ const unsupported tec_import_unsupported[] = {
     {"*patch_embed.stem*", "a convolutional stem"},
     {"*patch_embed.conv*", "a convolutional stem"},
     {"*conv_stem*", "a convolutional stem"},
+    {"*conv_root.*", "a convolutional backbone (a hybrid)"},
     {"*modality_encoders.*", "norms behind the branches of its blocks (data2vec 2.0)"},
     {"*downsample.*", "a hierarchy of resolutions (as Swin)"},
     {"*text_model.*", "a text tower"},

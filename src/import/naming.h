@@ -21,6 +21,7 @@ typedef struct naming {
     const char *anchor;    /* a tensor by which models are found, the patch embedding's mostly: every one has it once */
     const name_rule *rule; /* ends with theirs NULL */
     const char *pooling;   /* its head that pools by attention, a pattern: no token depends on it; NULL: it has none */
+    bool kernels;          /* matrices are as JAX has them (kernels.c) */
 } naming;
 
 extern const naming tec_import_namings[]; /* ends with name NULL */

@@ -162,6 +162,9 @@ static tec_status add_piece(tec_import *import, int index, const char *name)
     if (import->pieces == MOST_PIECES)
         return tec_fail(TEC_USER_ERROR, "%s has more than %d tensors with the names of a ViT's: too many", import->path,
                         MOST_PIECES);
+    piece.tensor = *tensor;
+    if (import->naming->kernels)
+        tec_import_kernel_shape(piece.ours, &piece.tensor);
     import->piece[import->pieces++] = piece;
     return TEC_OK;
 }
@@ -261,5 +264,6 @@ const import_piece *tec_import_find(const tec_import *import, const char *ours, 
 
 const tec_tensor *tec_import_tensor(const tec_import *import, const import_piece *piece)
 {
-    return tec_tensor_file_get(import->file, piece->index);
+    (void)import;
+    return &piece->tensor;
 }

@@ -16,6 +16,7 @@ import os
 import struct
 import sys
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -299,6 +300,29 @@ def open_clip_text():
             "text_projection": torch.randn(64, 64), "logit_scale": torch.tensor(2.0)}
 
 
+def google(v):
+    """Google's arrays for JAX: inputs first, heads apart."""
+    w, D, H = v.w, v.width, v.heads
+    out = {"cls": w["cls"], "Transformer/posembed_input/pos_embedding": w["pos"], "embedding/bias": w["patch.bias"],
+           "embedding/kernel": w["patch.weight"].permute(2, 3, 1, 0), "Transformer/encoder_norm/scale": w["norm.weight"],
+           "Transformer/encoder_norm/bias": w["norm.bias"], "head/kernel": torch.randn(D, 10), "head/bias": torch.randn(10),
+           "pre_logits/kernel": torch.randn(D, D)}
+    for i in range(v.depth):
+        a, b = f"b.{i}.", f"Transformer/encoderblock_{i}/"
+        for ours, theirs in ("norm1", "LayerNorm_0"), ("norm2", "LayerNorm_2"):
+            out[b + theirs + "/scale"], out[b + theirs + "/bias"] = w[a + ours + ".weight"], w[a + ours + ".bias"]
+        for ours, theirs in ("fc1", "Dense_0"), ("fc2", "Dense_1"):
+            out[b + f"MlpBlock_3/{theirs}/kernel"] = w[a + ours + ".weight"].T
+            out[b + f"MlpBlock_3/{theirs}/bias"] = w[a + ours + ".bias"]
+        attention = b + "MultiHeadDotProductAttention_1/"
+        for ours, theirs in ("q", "query"), ("k", "key"), ("v", "value"):
+            out[attention + theirs + "/kernel"] = w[a + ours + ".weight"].T.reshape(D, H, D // H)
+            out[attention + theirs + "/bias"] = w[a + ours + ".bias"].reshape(H, D // H)
+        out[attention + "out/kernel"] = w[a + "proj.weight"].T.reshape(H, D // H, D)
+        out[attention + "out/bias"] = w[a + "proj.bias"]
+    return {k: t.contiguous().numpy() for k, t in out.items()}
+
+
 def under(prefix, tensors):
     return {prefix + k: t for k, t in tensors.items()}
 
@@ -453,6 +477,10 @@ def families():
     t = {**timm(v), "attn_pool.latent": torch.randn(1, 1, D), **linear("attn_pool.q", D, D)}
     out["timm_siglip"] = v, {**under("visual.trunk.", t), **under("text.", open_clip_text())}, "model.safetensors", {
         "architecture": "vit_base_patch16_siglip_224", "num_features": D}
+    v = Vit(42, heads=4, act="gelu_tanh", chans=1)
+    out["google"] = v, google(v), "B_16.npz"
+    v = Vit(43, heads=4, act="gelu_tanh", size=12)
+    out["google_larger"] = v, {"opt/target/" + k: t for k, t in google(v).items()}, "ViT-B_16.npz", 20
     return out
 
 
@@ -464,6 +492,8 @@ def write_all(directory):
         path, more = os.path.join(folder, file), more[0] if more else None
         if path.endswith(".safetensors"):
             save_safetensors(path, saved, {"format": "pt"})
+        elif path.endswith(".npz"):
+            (np.savez_compressed if more else np.savez)(path, **saved)
         else:
             torch.save(saved, path, _use_new_zipfile_serialization=more != "legacy")
         if isinstance(more, dict):

@@ -69,6 +69,8 @@ static const expectation expected[] = {
     {"open_clip", "open_clip_pytorch_model.bin", "OpenCLIP", "visual.", 2, 0},
     {"hf_siglip", "model.safetensors", "Hugging Face SigLIP", "vision_model.", 2, 0.5},
     {"timm_siglip", "model.safetensors", "SigLIP", "visual.trunk.", 2, 0.5},
+    {"google", "B_16.npz", "ViT of Google", "", 4, 0},
+    {"google_larger", "ViT-B_16.npz", "ViT of Google", "opt.target.", 4, 0.5},
     {"tower", "visual.safetensors", "OpenCLIP", "visual.", 2, 0},
     {"openai_clip", "ViT-B-32.pt", "OpenAI CLIP", "visual.", 2, 0.48145466},
 };
