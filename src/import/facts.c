@@ -66,6 +66,26 @@ static bool is_dinov2(const tec_import *import)
            any_tensor(import, "*ls1.gamma");
 }
 
+/* Blocks on PyTorch's own modules, which leave open where norms stand and what the activation is. */
+static const char MULTIHEAD[] = "ViT on nn.MultiheadAttention";
+
+static const char *in_proj_of(const tec_import *import)
+{
+    const import_piece *qkv = tec_import_find(import, "blocks.0.attn.qkv.weight", 0);
+    const char *name = qkv ? tec_import_tensor(import, qkv)->name : "";
+    return tec_string_ends_with(name, ".in_proj_weight") ? name : NULL;
+}
+
+/* Families that a tensor shows which only the model's own may be, or which there is none of. */
+static const char *family_of_own(const tec_import *import)
+{
+    if (strcmp(import->naming->name, "timm") == 0 && in_proj_of(import))
+        return MULTIHEAD;
+    return strcmp(import->naming->name, "Hugging Face") == 0 && import->facts.config.variant.no_class_token
+               ? "Hugging Face I-JEPA"
+               : NULL;
+}
+
 static void choose_family(tec_import *import)
 {
     tec_import_facts *f = &import->facts;
@@ -80,6 +100,12 @@ static void choose_family(tec_import *import)
         f->family_from = word ? "from the file's name" : NULL;
         f->family_hinted = word && !known_name;
         break;
+    }
+    const char *own = family_of_own(import);
+    if (own) {
+        family = own;
+        f->family_from = NULL;
+        f->family_hinted = false;
     }
     if (is_dinov2(import) && (strcmp(family, "timm ViT") == 0 || f->family_hinted)) {
         family = "DINOv2";
@@ -152,6 +178,7 @@ static const struct {
     {.architecture = "vit_*_siglip_*", .normalisation = HALF},
     {.family = "timm ViT", .norm_eps = 1e-6, .normalisation = UNKNOWN},
     {.family = "CLIP", .norm_eps = 1e-5, .normalisation = UNKNOWN}, /* OpenAI's numbers or 0.5 */
+    {.family = MULTIHEAD, .norm_eps = 1e-5, .normalisation = UNKNOWN},
     {.family = "ViT of Google", .norm_eps = 1e-6, .normalisation = HALF},
     {.family = "OpenAI CLIP", .norm_eps = 1e-5, .normalisation = CLIP},
     {.family = "OpenCLIP", .norm_eps = 1e-5, .normalisation = UNKNOWN},
@@ -276,7 +303,7 @@ static void take_family_activation(const tec_import *import, import_sidecar *sai
 }
 
 /* Those whose files have one or another, which nothing in them tells. */
-static const char *const open_activations[] = {"CLIP", "Hugging Face CLIP", "OpenCLIP", "SigLIP", NULL};
+static const char *const open_activations[] = {"CLIP", "Hugging Face CLIP", "OpenCLIP", "SigLIP", MULTIHEAD, NULL};
 
 /* CLIP's towers have the GELU or QuickGELU; ViTs without any token before the patches, the GELU or (SigLIP) its tanh. */
 static bool has_usual_activation(const tec_import *import)
@@ -368,7 +395,7 @@ static tec_status check_blocks(tec_import *import, const import_sidecar *said)
                             "%s: the model has rotary positions (that are in no file), which is not supported (its "
                             "tensor `%.100s` beside a SwiGLU shows an EVA-02): take a model without",
                             import->path, name);
-        if (q_bias ||
+        if (q_bias || tec_string_ends_with(name, "in_proj_weight") ||
             (tec_import_matches("*blocks.*gamma_1", name) && (f->family_hinted || strcmp(f->family, "DeiT III") != 0)))
             f->blocks_unknown = name;
     }

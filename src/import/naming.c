@@ -37,6 +37,18 @@ static const name_rule timm[] = {
     {"fc_norm.*", "fc_norm.*", 0, 0},
     {"cls_token_mlp.fc1.*", "cls_token_mlp.fc1.*", 0, 0},
     {"cls_token_mlp.fc2.*", "cls_token_mlp.fc2.*", 0, 0},
+    /* blocks on nn.MultiheadAttention, and those of nn.TransformerEncoder */
+    {"blocks.#.attn.in_proj_weight", "blocks.#.attn.qkv.weight", 0, 0},
+    {"blocks.#.attn.in_proj_bias", "blocks.#.attn.qkv.bias", 0, 0},
+    {"blocks.#.attn.out_proj.*", "blocks.#.attn.proj.*", 0, 0},
+    {"encoder.layers.#.norm1.*", "blocks.#.norm1.*", 0, 0},
+    {"encoder.layers.#.self_attn.in_proj_weight", "blocks.#.attn.qkv.weight", 0, 0},
+    {"encoder.layers.#.self_attn.in_proj_bias", "blocks.#.attn.qkv.bias", 0, 0},
+    {"encoder.layers.#.self_attn.out_proj.*", "blocks.#.attn.proj.*", 0, 0},
+    {"encoder.layers.#.norm2.*", "blocks.#.norm2.*", 0, 0},
+    {"encoder.layers.#.linear1.*", "blocks.#.mlp.fc1.*", 0, 0},
+    {"encoder.layers.#.linear2.*", "blocks.#.mlp.fc2.*", 0, 0},
+    {"encoder.norm.*", "norm.*", 0, 0},
     {0}};
 
 static const name_rule hugging_face[] = {

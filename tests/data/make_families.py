@@ -323,6 +323,17 @@ def google(v):
     return {k: t.contiguous().numpy() for k, t in out.items()}
 
 
+def multihead(v, block):
+    """timm's names around blocks of PyTorch's own modules."""
+    names = {"norm1": "norm1", "norm2": "norm2", "proj": "attn.out_proj", "fc1": "mlp.fc1", "fc2": "mlp.fc2"}
+    qkv, norm = "attn.in_proj_", "norm"
+    if block.startswith("encoder"):
+        names.update(proj="self_attn.out_proj", fc1="linear1", fc2="linear2")
+        qkv, norm = "self_attn.in_proj_", "encoder.norm"
+    return renamed(v, {"cls": "cls_token", "pos": "pos_embed", "patch": "patch_embed.proj", "norm": norm},
+                   {ours: block + theirs for ours, theirs in names.items()}, block + qkv)
+
+
 def under(prefix, tensors):
     return {prefix + k: t for k, t in tensors.items()}
 
@@ -481,6 +492,12 @@ def families():
     out["google"] = v, google(v), "B_16.npz"
     v = Vit(43, heads=4, act="gelu_tanh", size=12)
     out["google_larger"] = v, {"opt/target/" + k: t for k, t in google(v).items()}, "ViT-B_16.npz", 20
+    v = Vit(44, eps=1e-5)
+    out["multihead"] = v, multihead(v, "blocks.{}."), "vit.pth"
+    v = Vit(45, eps=1e-5, cls=False)
+    out["transformer_encoder"] = v, under("vit.", multihead(v, "encoder.layers.{}.")), "vit.pth"
+    v = Vit(46, cls=False, how="plain")
+    out["hf_ijepa"] = v, hugging_face(v), "model.safetensors", 24
     return out
 
 

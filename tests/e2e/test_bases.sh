@@ -45,6 +45,12 @@ expects 0 "gelu_tanh \\(known of this family\\).*; $pools" hf_siglip base.heads=
 expects 0 "$pools" timm_siglip base.heads=2
 expects 2 'of positions for images of any shape \(NaFlex\) has two dimensions, and is not supported' naflex base.heads=2
 
+say "blocks on PyTorch's own modules, whose norms may stand elsewhere, and I-JEPA"
+expects 2 '`blocks.0.attn.in_proj_weight` leaves open \(base.architecture=NAME.* its activation \(base.activation' \
+    multihead base.heads=2
+expects 0 'the features agree' transformer_encoder base.heads=2 base.architecture=vit base.activation=gelu
+expects 0 'the features agree' hf_ijepa base.heads=2
+
 say "Google's arrays, and Fortran's order among them"
 expects 0 '4 heads \(its queries\).*; gelu_tanh \(known of this family\)' google
 expects 0 'the features agree' google_larger
@@ -57,7 +63,7 @@ arrays["cls"] = np.asfortranarray(arrays["cls"].repeat(2, axis=1))
 np.savez("fortran.npz", **arrays)
 PYTHON
 expect_exit 0 'agree' tec inspect half.npz --expect families/google/expect.safetensors --tol 0.01
-expect_exit 0 "cls  \[1, 2, 128\] of float32 in Fortran's order, not read" tec inspect fortran.npz
+expect_exit 0 "cls: \[1, 2, 128\] of float32 in Fortran's order, not read" tec inspect fortran.npz
 
 say "features that differ"
 expects 1 'its features \(cls\) differ from those of families/mae/expect.safetensors by .*, more than --tol 0.0001' mae \

@@ -71,6 +71,9 @@ static const expectation expected[] = {
     {"timm_siglip", "model.safetensors", "SigLIP", "visual.trunk.", 2, 0.5},
     {"google", "B_16.npz", "ViT of Google", "", 4, 0},
     {"google_larger", "ViT-B_16.npz", "ViT of Google", "opt.target.", 4, 0.5},
+    {"multihead", "vit.pth", "ViT on nn.MultiheadAttention", "", 2, 0},
+    {"transformer_encoder", "vit.pth", "ViT on nn.MultiheadAttention", "vit.", 2, 0},
+    {"hf_ijepa", "model.safetensors", "Hugging Face I-JEPA", "", 2, 0.485},
     {"tower", "visual.safetensors", "OpenCLIP", "visual.", 2, 0},
     {"openai_clip", "ViT-B-32.pt", "OpenAI CLIP", "visual.", 2, 0.48145466},
 };
