@@ -148,10 +148,11 @@ families=$repository/tests/data/make_families.py
 say "PyTorch loads what is exported, and computes the same with it"
 compared=()
 "$python" "$families" families
-for family in mae dinov2 timm_average timm_registers clip deit beit no_bias hf_vit hf_mae hf_dinov2_registers tec ijepa; do
+for family in mae dinov2 timm_average timm_registers clip deit beit no_bias hf_vit hf_mae hf_dinov2_registers tec ijepa \
+    open_clip timm_siglip; do
     model=$(find families/$family -type f ! -name expect.safetensors ! -name config.json)
     heads=2 eps=1e-6
-    [[ $family != clip ]] || eps=1e-5
+    [[ $family != *clip ]] || eps=1e-5
     [[ $family != hf_* ]] || eps=1e-12
     [[ $family != hf_dinov2* ]] || eps=1e-6
     [[ $family != hf_vit ]] || heads=4 eps=0.05
@@ -160,6 +161,7 @@ for family in mae dinov2 timm_average timm_registers clip deit beit no_bias hf_v
         expect_exit 2 'attn.q_bias. leaves open \(base.architecture=NAME' tec export "$model" -o $family.safetensors
         told=(base.architecture=beit_base_patch16_224)
     fi
+    [[ $family != open_clip ]] || told=(base.activation=gelu)
     run tec export "$model" -o $family.safetensors "${told[@]}"
     run tec export $family.safetensors -o $family.pth
     run tec export $family.safetensors -o again.safetensors
@@ -188,7 +190,7 @@ average=families/timm_average/vit_gap.safetensors
 run tec knn "${images[@]}" run.dir=eval knn.k=3 eval.pooling=mean eval.model=$average
 expect_exit 2 'has no class token: set eval.pooling=mean' ranks 2 knn "${images[@]}" run.dir=eval knn.k=3 \
     eval.model=$average
-bare=("${images[@]}" targets.dir=no-class targets.topk=3 base.model=$average)
+bare=("${images[@]}" targets.dir=no-class targets.topk=3 base.model="$average")
 run ranks 2 targets "${bare[@]}"
 expect_exit 0 'mean_query: true' tec inspect no-class
 ! grep -q mean_query store/manifest.json || fail "a store of a base with a class token names what it does not have"
