@@ -352,7 +352,7 @@ const tec_command tec_command_inspect = {
     .summary = "show what a model file, a target store or a tar archive contains",
     .details =
         "FILE is a .safetensors file or the index of a sharded one, a PyTorch file (.pth, .pt, "
-        ".bin, in zip format or older), a tec checkpoint, a golden fixture, a target store "
+        ".bin, in zip format or older), a ViT of Google's (.npz), a tec checkpoint, a golden fixture, a target store "
         "(its directory, its manifest or a shard), a file of features (.h5), a file of arrays (.npy, .npz, .h5, CIFAR) with "
         "images, or a directory with model.safetensors, pytorch_model.bin or checkpoint.h5. Of a tar archive of images, a folder "
         "or pattern of several, it says how many images and classes there are. No code in the file is executed.\n\n"

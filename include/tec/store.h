@@ -53,6 +53,7 @@ typedef struct tec_store_spec {
     int views, patches, width, heads, topk; /* V, L, C, H, K */
     int last_layers;                        /* of the base model, whose mean is the feature */
     bool plain_features;                    /* not standardised over the patches: an ablation */
+    bool mean_query; /* the base has no class token: the mean of the patches' queries stands for its query */
     tec_target_type type;
     bool images;
     tec_size image_size;                              /* in pixels */

@@ -96,6 +96,7 @@ static tec_status check_store(const tec_settings *settings, const tec_model_conf
     tec_model_config base = *config;
     base.width = found->width;
     base.heads = found->heads;
+    base.variant.no_class_token = found->mean_query;
     tec_normalisation normalisation;
     const bool given = settings->base.std[0] > 0; /* then all of them are */
     memcpy(normalisation.mean, given ? settings->base.mean : found->mean, sizeof normalisation.mean);

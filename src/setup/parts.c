@@ -174,6 +174,7 @@ tec_store_spec tec_setup_store_spec(const tec_settings *settings, const tec_mode
     spec.topk = settings->targets.topk;
     spec.last_layers = settings->targets.last_layers;
     spec.plain_features = !settings->targets.standardise;
+    spec.mean_query = base->variant.no_class_token;
     spec.type = (tec_target_type)settings->targets.type;
     spec.images = settings->targets.store_images;
     spec.image_size = settings->data.image_size;

@@ -110,7 +110,7 @@ const tec_setting tec_settings_table[] = {
      .help = "attention heads of the decoder; 0: the preset's"},
 
     {AT(base, model), TEXT(""),
-     .help = "file of the base model: tec checkpoint (.h5), .safetensors, PyTorch (.pth, .pt, .bin)"},
+     .help = "file of the base model: tec checkpoint (.h5), .safetensors, PyTorch (.pth, .pt, .bin), Google's .npz"},
     {AT(base, heads), INT(0, 32768, "0"),
      .help = "attention heads of the model that is read (base.model, "
              "eval.model); 0: as its file says, or as known for its family"},

@@ -40,6 +40,7 @@ const spec_field tec_store_spec_fields[] = {
     {INTEGER(topk, TEC_H5_INT, 0, 65535), DECIDED_BY("targets.topk")},
     {INTEGER(last_layers, TEC_H5_INT, 1, 65536), DECIDED_BY("targets.last_layers")},
     {BOOL(plain_features), DECIDED_BY("targets.standardise"), EXCEPTION},
+    {BOOL(mean_query), DECIDED_BY("base.model"), EXCEPTION},
     {DOUBLES(mean, TEC_BANDS_MOST), DECIDED_BY("base.mean")},
     {DOUBLES(std, TEC_BANDS_MOST), DECIDED_BY("base.std")},
     {DOUBLES(norm_eps, 1), DECIDED_BY("base.norm_eps"), EXCEPTION},

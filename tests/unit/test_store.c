@@ -442,7 +442,7 @@ static void test_missing_manifest_and_shards(void **state)
 static void test_mismatch_names_the_field(void **state)
 {
     (void)state;
-    tec_store_spec spec = make_spec(TEC_TARGET_FLOAT16), other[21];
+    tec_store_spec spec = make_spec(TEC_TARGET_FLOAT16), other[22];
     const char *const part[] = {"base = fedcba9876543210, this run wants 0000000000000003 (base.model)",
                                 "dataset = 0000000000000001",
                                 "samples = 23, this run wants 24",
@@ -463,8 +463,9 @@ static void test_mismatch_names_the_field(void **state)
                                 "plain_features = false, this run wants true (targets.standardise)",
                                 "an earlier program, which did not record it), this run wants 1e-05: to train from",
                                 "range = bytes, this run wants 0,1 (data.range)",
-                                "bands = all, this run wants 3,2,1 (data.bands)"};
-    for (int i = 0; i < 21; i++)
+                                "bands = all, this run wants 3,2,1 (data.bands)",
+                                "mean_query = false, this run wants true (base.model)"};
+    for (int i = 0; i < 22; i++)
         other[i] = spec;
     other[0].base = 3;
     other[1].dataset++;
@@ -488,11 +489,12 @@ static void test_mismatch_names_the_field(void **state)
     strcpy(other[19].range, "0,1");
     strcpy(other[20].bands, "3,2,1");
     other[20].dataset++; /* as bands change it: what changed it is named */
+    other[21].mean_query = true;
     tec_store *store;
     bool done;
     write_store(&spec);
     assert_int_equal(open_store(&store), TEC_OK);
-    for (int i = 0; i < 21; i++) {
+    for (int i = 0; i < 22; i++) {
         assert_int_equal(tec_store_match(store, &other[i], dir), TEC_USER_ERROR);
         assert_message(part[i]);
         assert_int_equal(tec_store_shard_done(dir, &other[i], 0, &done), TEC_USER_ERROR);
