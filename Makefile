@@ -162,8 +162,8 @@ GRADIENT_TESTS := $(filter tests/unit/test_ops% tests/unit/test_model%,$(TEST_SO
 .PHONY: build-gradient-tests
 build-gradient-tests: $(GRADIENT_TESTS:%.c=$(BUILD)/%) $(BUILD)/tec
 
-# Looks for inputs that make a parser of model files or images crash or hang, from those in tests/fuzz/corpus-* (which the unit
-# tests replay); FUZZ_SECONDS for each. What is found stays in $(BUILD)/fuzz/found.
+# Looks for inputs that make a parser of model files, images or data sets crash or hang, from those in tests/fuzz/corpus-*
+# (most of which the unit tests replay); FUZZ_SECONDS for each. What is found stays in $(BUILD)/fuzz/found.
 FUZZ_SECONDS ?= 600
 .PHONY: fuzz fuzz-programs
 fuzz-programs: $(FUZZ_PROGRAMS)

@@ -265,6 +265,21 @@ static bool directory_has(const char *directory, const char *name)
     return has;
 }
 
+/* Weights are arrays, too, which might be images for all that their shapes tell; their names tell more. */
+static bool holds_weights(const char *path)
+{
+    tec_tensor_file *file;
+    if (tec_tensor_file_open(&file, path) != TEC_OK)
+        return false;
+    bool holds = tec_string_starts_with(tec_tensor_file_format(file), "tec ");
+    for (int i = 0; i < tec_tensor_file_count(file) && !holds; i++) {
+        const char *name = tec_tensor_file_get(file, i)->name;
+        holds = tec_string_ends_with(name, "weight") || tec_string_ends_with(name, "kernel");
+    }
+    tec_tensor_file_close(file);
+    return holds;
+}
+
 static tec_status inspect(const char *path, const tec_settings *settings)
 {
     bool arrays;
@@ -283,7 +298,8 @@ static tec_status inspect(const char *path, const tec_settings *settings)
     }
     if (tec_dataset_is_archive(path))
         return inspect_archive(path);
-    /* Models are published in zip archives and HDF5, too. */
+    if (holds_weights(path))
+        return inspect_tensors(path, settings);
     TEC_TRY(inspect_arrays(path, !tec_string_ends_with(path, ".npy") && !tec_string_ends_with(path, ".bin"), &arrays));
     if (arrays)
         return TEC_OK;
@@ -352,7 +368,7 @@ const tec_command tec_command_inspect = {
     .summary = "show what a model file, a target store or a tar archive contains",
     .details =
         "FILE is a .safetensors file or the index of a sharded one, a PyTorch file (.pth, .pt, "
-        ".bin, in zip format or older), a tec checkpoint, a golden fixture, a target store "
+        ".bin, in zip format or older), a ViT of Google's (.npz), a tec checkpoint, a golden fixture, a target store "
         "(its directory, its manifest or a shard), a file of features (.h5), a file of arrays (.npy, .npz, .h5, CIFAR) with "
         "images, or a directory with model.safetensors, pytorch_model.bin or checkpoint.h5. Of a tar archive of images, a folder "
         "or pattern of several, it says how many images and classes there are. No code in the file is executed.\n\n"

@@ -29,11 +29,6 @@ static tec_status check_base(const tec_settings *settings, const tec_model_confi
                         "data.bands if images have more bands, or train a base of %d channels (pretrain.objective=mae)",
                         settings->base.model, base->channels, settings->data.channels, base->channels,
                         settings->data.channels);
-    if (base->variant.no_class_token)
-        return tec_fail(TEC_USER_ERROR,
-                        "base.model %s has no class token, whose attention is one of the targets: "
-                        "use a model that has one",
-                        settings->base.model);
     if (settings->targets.topk > L)
         return tec_fail(TEC_USER_ERROR, "targets.topk is %d, but an image has only %d patches", settings->targets.topk,
                         L);

@@ -28,7 +28,13 @@ double tec_adamw_step(tec_adamw *adamw, tec_params *params, double lr, double sc
 void tec_adamw_begin(tec_adamw *adamw);
 double tec_adamw_update(tec_adamw *adamw, tec_params *params, size_t first, size_t count, double lr, double scale);
 
-/* Squared L2 norm of params->grad, summed in double in a fixed order. */
+/* What the next gradient is expected to be, tensor by tensor, as far as the second moments tell: at most 4096 times the
+ * largest that they have seen lately, or 4096 where they have seen none. The same for the same moments, everywhere. Returns
+ * the number of trained tensors.
+ *   out  [params->count] */
+int tec_adamw_expect(const tec_adamw *adamw, const tec_params *params, tec_expected *out);
+
+/* Squared L2 norm of params->grad, summed in double in an order that depends on nothing but the processor. */
 double tec_gradient_square(const tec_params *params);
 
 #endif

@@ -75,6 +75,9 @@ char *tec_array_describe(const tec_array *array);
 tec_status tec_array_rows_open(tec_array_rows **out, const tec_array_file *file, int index);
 void tec_array_rows_close(tec_array_rows *rows); /* NULL is fine */
 
+/* All rows have been read once, in this process or another: chunks are unpacked without a look at how much comes out of them. */
+void tec_array_rows_trust(tec_array_rows *rows);
+
 int64_t tec_array_rows_bytes(const tec_array_rows *rows); /* of a row */
 int64_t
 tec_array_rows_piece(const tec_array_rows *rows); /* rows that are unpacked together; 1 where each can be read */

@@ -9,6 +9,8 @@
 
 enum { TEC_BANDS_MOST = 64 }; /* channels of an image, at most; bands of a file are numbered from 1, up to 65535 */
 
+enum { TEC_BANDS_RANGE_TEXT = 64, TEC_BANDS_CHOSEN_TEXT = 400 }; /* bytes that hold any of the texts below */
+
 /* Numbers of a mean or a deviation that files hold: one for each channel, but at least three. */
 static inline int tec_bands_numbers(int channels)
 {
@@ -36,6 +38,11 @@ tec_status tec_bands_parse_range(const char *text, tec_bands *out);
 
 /* Reads "4,3,2", with or without brackets, into out->chosen and band; "": none are chosen. TEC_USER_ERROR likewise. */
 tec_status tec_bands_parse_chosen(const char *text, tec_bands *out);
+
+/* As the two functions above read them, alike for what is the same: "type" or "0,3000", "4,3,2"; of bytes, and where none
+ * are chosen, "". */
+void tec_bands_range_words(const tec_bands *bands, char text[TEC_BANDS_RANGE_TEXT]);
+void tec_bands_chosen_words(const tec_bands *bands, char text[TEC_BANDS_CHOSEN_TEXT]);
 
 /* Do images of so many channels, taken so, hold floats (tec_image.values)? */
 bool tec_bands_widen(const tec_bands *bands);

@@ -59,12 +59,13 @@ typedef struct tec_bench_training {
     tec_model *model;
     tec_adamw adamw;
     tec_reducer *reducer;
+    tec_expected *expected; /* [params->count] of exact sums; NULL: none */
     tec_bench_examples examples;
     int batch, micro_batch, visible, topk; /* batch: per rank */
     tec_bench_images *images;              /* where images come from; NULL: from the examples */
 } tec_bench_training;
 
-/* Local. A classifier is fine-tuned by the default recipe: soft labels, images mixed in pairs, stochastic depth, rates
+/* Local. Exact sums (reduction->parts) are of the micro-batches of all ranks, whatever the number there. A classifier is fine-tuned by the default recipe: soft labels, images mixed in pairs, stochastic depth, rates
  * that fall from layer to layer. `visible`, `topk`: as for tec_model_create. TEC_USER_ERROR: an impossible architecture. */
 tec_status tec_bench_training_open(tec_bench_training *training, const tec_comm *comm, const tec_reduction *reduction,
                                    const tec_model_config *config, int batch, int micro_batch, int visible, int topk);

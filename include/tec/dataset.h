@@ -41,8 +41,8 @@ typedef struct tec_dataset tec_dataset;
  *              only, and with TEC_LABELS_AUTO the labels are the classes, sorted bytewise or, if all are numbers, as
  *              these; where they are not what the folders would give, they are a part of the fingerprint
  *   arrays     of a .npy, .npz, HDF5 or CIFAR file (tec/array_file.h), FILE, FILE:IMAGES or FILE:IMAGES:LABELS; what is not
- *              named is told by the names of the arrays, labels also by the name of a file beside it. uint8, [N, H, W],
- *              [N, H, W, C] or [N, C, H, W], 1 or 3 channels. All images are read, for their checksums
+ *              named is told by the names of the arrays, labels also by the name of a file beside it. [N, H, W],
+ *              [N, H, W, C] or [N, C, H, W] of whole numbers or floats. All images are read, for their checksums
  *   IDX        an image file, gzipped or not; labels are looked for under its name with labels-idx1 in place of
  *              images-idx3. Only the header is read here
  *
@@ -115,8 +115,12 @@ void tec_dataset_decode_as(tec_dataset *set, bool strict, bool turn);
 
 /* Which bands of images are taken, and how their values are scaled, from now on; without this call, 8-bit images as they
  * are. What is not the default changes the fingerprint. Before the first read. TEC_USER_ERROR: an IDX file, whose images
- * have one band, and another number of channels than 1 or 3, or a choice of bands. */
+ * have one band, and another number of channels than 1 or 3, or a choice of bands; an array of which tec_image_decode
+ * would refuse every image. */
 tec_status tec_dataset_take_bands(tec_dataset *set, const tec_bands *bands);
+
+/* What was said so. */
+const tec_bands *tec_dataset_bands(const tec_dataset *set);
 
 /* Does tec_dataset_read deliver values and not pixels? */
 bool tec_dataset_has_values(const tec_dataset *set);

@@ -37,6 +37,8 @@ typedef struct tec_feature_spec {
     int type;            /* tec_feature_type */
     tec_size image_size;
     int channels;
+    char range[TEC_BANDS_RANGE_TEXT];  /* tec_bands_range_words */
+    char bands[TEC_BANDS_CHOSEN_TEXT]; /* tec_bands_chosen_words */
     double mean[TEC_BANDS_MOST], std[TEC_BANDS_MOST];
     int resize; /* tec_resize, not AUTO; and so are the next two */
     double crop_pct;

@@ -15,7 +15,7 @@ typedef struct tec_finetuning {
     int repeats; /* of the recipe: views of an image in an epoch */
 } tec_finetuning;
 
-/* The recipe must have `pairs` if `mix` is on. `set` is borrowed, and has labels. `base` is taken over: what a new run begins with; NULL: it begins with nothing, so
+/* The recipe must keep two images together if `mix` is on. `set` is borrowed, and has labels. `base` is taken over: what a new run begins with; NULL: it begins with nothing, so
  * that weights are drawn. Images 2k and 2k + 1 of a step are mixed with each other, as timm's Mixup does in its mode
  * `batch` with images b and B - 1 - b; one whose partner cannot be read stays as it is. Free with tec_task_free. */
 tec_task tec_task_finetuning(const tec_finetuning *finetuning, const tec_dataset *set, tec_frozen *base);

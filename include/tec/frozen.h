@@ -79,11 +79,12 @@ void tec_frozen_features(tec_frozen *frozen, const real *images, int B, tec_pool
 void tec_frozen_tap(tec_frozen *frozen, const real *images, int B, const tec_tap *tap, real *out);
 
 /* TEC's targets (arXiv 2210.11016): the mean of the outputs of the last `last_layers` blocks, and the last block's
- * scaled logits before its softmax. There must be a class token; the keys of all tokens before the patches are dropped.
+ * scaled logits before its softmax; the keys of all tokens before the patches are dropped. Without a class token the mean
+ * of the patches' queries stands for its query.
  *
  *   images     [B, c, H, W]      normalised
  *   feature    [B, L, D]         not standardised
- *   attention  [B, 1 + K, H, L]  queries: the class token, then the patches of topk
+ *   attention  [B, 1 + K, H, L]  queries: the class token (or the mean), then the patches of topk
  *   topk       [B, K]            patches, those with the largest head-mean logit of the class query first */
 void tec_frozen_targets(tec_frozen *frozen, const real *images, int B, int last_layers, int K, real *feature,
                         real *attention, int *topk);

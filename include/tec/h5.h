@@ -67,7 +67,8 @@ typedef enum tec_h5_kind {
     TEC_H5_UINT64,
     TEC_H5_DOUBLE,
     TEC_H5_BOOL,
-    TEC_H5_SIZE /* tec_size: a number, the side of a square, or two, height and width */
+    TEC_H5_SIZE, /* tec_size: a number, the side of a square, or two, height and width */
+    TEC_H5_TEXT  /* of `count` bytes with the 0 at its end */
 } tec_h5_kind;
 
 typedef struct tec_h5_field {
@@ -77,6 +78,7 @@ typedef struct tec_h5_field {
     int count;                /* elements of the member */
     unsigned use;             /* whatever the table's owner needs */
     const char *const *words; /* of an int written as a word, ending with NULL; NULL: a number */
+    const char *empty;        /* of a text: what "" is called in messages */
 } tec_h5_field;
 
 /* Reads one member from the attribute of that name. TEC_USER_ERROR: as tec_h5_get_numbers, or an unknown word. */

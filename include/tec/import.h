@@ -78,8 +78,9 @@ typedef struct tec_import_facts {
     const char *blocks_unknown; /* the tensor that leaves open what its blocks compute; NULL: they are a plain ViT's */
     int classes;                /* rows of the head of our own classifiers; 0: it has none, or it is not looked at */
     int head;                   /* rows of the head of any classifier, which is not needed; 0: none was found */
-    int unused;                 /* tensors known not to be needed, such as a classifier that is not ours */
-    char unused_example[80];    /* the name of the first of them */
+    int text, pooling;       /* tensors of a text tower beside it, and of a head that pools by attention: passed over */
+    int unused;              /* tensors known not to be needed, such as a classifier that is not ours */
+    char unused_example[80]; /* the name of the first of them */
 } tec_import_facts;
 
 typedef struct tec_import tec_import;

@@ -54,6 +54,12 @@ typedef struct tec_params {
     void *listener_context;
 } tec_params;
 
+/* Gradients [first, first + count) of the flat buffer are expected to be at most 2^exponent. */
+typedef struct tec_expected {
+    size_t first, count;
+    int exponent;
+} tec_expected;
+
 /* Registers a tensor and returns its index. The shape ends at the first dim[i] that is 0. */
 int tec_params_add(tec_params *params, tec_init init, const int dim[4], const char *name_format, ...)
     __attribute__((format(printf, 4, 5)));

@@ -68,7 +68,7 @@ typedef struct tec_plan_job {
 
 /* -- memory of a rank at its peak, in bytes -- */
 
-enum { TEC_PLAN_MEMORY_ITEMS = 9 };
+enum { TEC_PLAN_MEMORY_ITEMS = 10 };
 
 typedef struct tec_plan_memory {
     struct {

@@ -22,7 +22,8 @@ typedef struct tec_recipe {
     double layer_decay;                /* classifiers: tec_model_decay_layers; 0: none */
     double ema;                        /* decay of a running mean of the weights; 0: none */
     int repeats;                       /* how often an image is in an epoch, in the same batch; 0, 1: once */
-    bool pairs;    /* images 2k and 2k + 1 of a step are on one rank and in one chunk: they are mixed */
+    int together; /* images n k .. n k + n - 1 of a step are on one rank and in one chunk: 2 where they are mixed; 0, 1: any */
+    bool exact;    /* a chunk is n images and a micro-batch, whatever the ranks; their gradients are summed exactly */
     uint64_t seed; /* of the initial weights and the order of images */
 
     int log_steps;             /* steps per line of log.jsonl */
@@ -43,6 +44,18 @@ static inline int tec_recipe_repeats(const tec_recipe *recipe)
 static inline const char *tec_recipe_section(const tec_recipe *recipe)
 {
     return recipe->section ? recipe->section : "pretrain";
+}
+
+/* How many images stay together. */
+static inline int tec_recipe_together(const tec_recipe *recipe)
+{
+    return recipe->together > 1 ? recipe->together : 1;
+}
+
+/* Groups of such images in a step. */
+static inline int tec_recipe_groups(const tec_recipe *recipe)
+{
+    return (recipe->batch + tec_recipe_together(recipe) - 1) / tec_recipe_together(recipe);
 }
 
 /* Which images of a step are a rank's. */

@@ -1,13 +1,14 @@
 /* Module parallel, public. Sums a gradient over the ranks in buckets: slices of the flat buffer, each as soon as
  * backward has completed it on this rank.
  *
- * For given ranks, bucket size and overlap, the buckets, their order and the order of summation are always the same: so
+ * For given ranks, bucket size and overlap, or with exact sums for any of them, the buckets, their order and the order of summation are always the same: so
  * are the sums, to the bit. Every rank takes all buckets of a step, even if it has nothing to add. From the first
  * tec_reducer_ready of a step until its last tec_reducer_take nothing else may call MPI. */
 #ifndef TEC_REDUCER_H
 #define TEC_REDUCER_H
 
 #include "tec/comm.h"
+#include "tec/params.h"
 
 /* What a rank does while a bucket is summed. */
 typedef enum tec_overlap {
@@ -19,6 +20,8 @@ typedef enum tec_overlap {
 typedef struct tec_reduction {
     size_t bucket_bytes; /* at least one real, at most INT_MAX of them */
     tec_overlap overlap;
+    int64_t parts; /* exact sums of at most so many parts (micro-batches) over all ranks, without overlap; 0: of reals.
+                    * Who trains knows how many, and tec_setup_reduction says 1 for exact sums */
 } tec_reduction;
 
 typedef struct tec_reducer tec_reducer;
@@ -28,7 +31,8 @@ typedef struct tec_slice {
 } tec_slice;
 
 /* Local. With one rank there is nothing to sum, whatever the overlap. TEC_SYSTEM_ERROR: the helper thread cannot be
- * started; TEC_USER_ERROR: this MPI does not support threads; *out is then NULL.
+ * started; TEC_USER_ERROR: this MPI does not support threads, or sums cannot be both exact and overlapped; *out is then
+ * NULL.
  *
  *   comm       borrowed
  *   data       [count] borrowed
@@ -36,6 +40,18 @@ typedef struct tec_slice {
 tec_status tec_reducer_create(tec_reducer **out, const tec_comm *comm, real *data, size_t count,
                               const tec_reduction *reduction);
 void tec_reducer_free(tec_reducer *reducer); /* NULL is fine; between steps only */
+
+/* Exact sums: what is expected of each part, the same on every rank, before the first one of a step. The closer it is, the
+ * more of a value's digits count (all that are worth 2^(exponent - 62) times the number of parts); what exceeds it is cut
+ * to it. Data outside of all spans are zero. `expected` [spans] is borrowed until the next call. */
+void tec_reducer_expect(tec_reducer *reducer, const tec_expected *expected, int spans);
+
+/* Exact sums: the data are a part, other than this rank's last one of the step, and complete: adds it up and zeroes them.
+ * Otherwise they stay, and the next part is added to them. */
+void tec_reducer_add(tec_reducer *reducer);
+
+/* How many values have been cut so far, on all ranks, in the buckets taken. */
+int64_t tec_reducer_cut(const tec_reducer *reducer);
 
 /* This rank's data before `end` are complete. A tec_params_listener (tec/params.h): `reducer` is a tec_reducer. */
 void tec_reducer_ready(void *reducer, size_t end);

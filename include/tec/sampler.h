@@ -15,7 +15,7 @@
 
 typedef struct tec_sampler {
     int64_t images, steps_per_epoch;
-    tec_recipe recipe;    /* batch, seed, repeats and pairs count */
+    tec_recipe recipe;    /* batch, seed, repeats and together count */
     int64_t cached_epoch; /* whose order is held; -1: none */
     int64_t *order;       /* [images] */
 } tec_sampler;

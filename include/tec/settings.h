@@ -159,6 +159,7 @@ typedef struct tec_settings {
         double lock_minutes;     /* a restarted job waits so long for the lock of dir */
         char *stage;             /* "": files are read where they are */
         int overlap;             /* tec_overlap: off | thread */
+        bool exact_sums;
         int bucket_mb;
         bool tensorboard; /* numbers of the log go to event files, too */
         int pictures;     /* images of which pictures go there after every epoch; 0: none */
@@ -204,6 +205,10 @@ tec_status tec_settings_classifier_config(const tec_settings *settings, tec_mode
 /* Local. What data.bands and data.range say. TEC_USER_ERROR: something else than they may; tec_settings_resolve has found
  * it already. */
 tec_status tec_settings_bands(const tec_settings *settings, tec_bands *out);
+
+/* Local. The same as texts that are alike for what is the same (tec_bands_range_words, tec_bands_chosen_words). */
+void tec_settings_bands_words(const tec_settings *settings, char range[TEC_BANDS_RANGE_TEXT],
+                              char chosen[TEC_BANDS_CHOSEN_TEXT]);
 
 bool tec_settings_has_section(const char *section);
 

@@ -29,6 +29,7 @@
 #define TEC_STORE_H
 
 #include "tec/augment.h"
+#include "tec/bands.h"
 #include "tec/error.h"
 #include "tec/real.h"
 #include "tec/temporary.h"
@@ -52,10 +53,13 @@ typedef struct tec_store_spec {
     int views, patches, width, heads, topk; /* V, L, C, H, K */
     int last_layers;                        /* of the base model, whose mean is the feature */
     bool plain_features;                    /* not standardised over the patches: an ablation */
+    bool mean_query; /* the base has no class token: the mean of the patches' queries stands for its query */
     tec_target_type type;
     bool images;
     tec_size image_size;                              /* in pixels */
     int patch, channels;                              /* side of a patch in pixels, c */
+    char range[TEC_BANDS_RANGE_TEXT];                 /* tec_bands_range_words */
+    char bands[TEC_BANDS_CHOSEN_TEXT];                /* tec_bands_chosen_words */
     double mean[TEC_BANDS_MOST], std[TEC_BANDS_MOST]; /* normalisation of the base model's images */
     double norm_eps; /* of its norms, where the settings say it and not its file; 0: they do not */
     double crop_scale[2], crop_ratio[2];

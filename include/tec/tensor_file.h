@@ -1,5 +1,5 @@
 /* Module formats, public. Model files of the ecosystem, whatever their format, as a list of named tensors: safetensors
- * (also sharded, by its index), PyTorch's zip and legacy forms, and our own HDF5 files.
+ * (also sharded, by its index), PyTorch's zip and legacy forms, NumPy's .npz, and our own HDF5 files.
  *
  * Nothing in a file is executed, and memory is never allocated for a size that a file claims before the claim has been
  * checked against the file's size. All functions are local. */

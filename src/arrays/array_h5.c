@@ -3,6 +3,7 @@
  * */
 #include "array_parts.h"
 
+#include "h5_chunk.h"
 #include "tec/h5.h"
 #include "tec/memory.h"
 #include "tec/minmax.h"
@@ -14,9 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEPT ((int64_t)256 << 20)     /* bytes of unpacked chunks */
-#define MOST_PIECE ((int64_t)1 << 30) /* bytes of a row of chunks */
-#define MOST_RATIO 1032               /* by which the strongest of HDF5's filters shrinks data */
+#define KEPT ((int64_t)256 << 20) /* bytes of unpacked chunks: no row of them may have more */
+#define MOST_RATIO 1032           /* by which the strongest of HDF5's filters shrinks data */
 
 enum { MOST_DEPTH = 8, MOST_ARRAYS = 10000 };
 
@@ -27,6 +27,23 @@ typedef struct h5_data {
 } h5_data;
 
 /* ---- listing ---- */
+
+/* Is it a float as IEEE 754 lays it out? Those of 16 bits that machine learning uses are not. */
+static bool is_ieee(hid_t type)
+{
+    static const struct {
+        size_t bytes, exponent_bits, fraction_bits;
+    } known[] = {{2, 5, 10}, {4, 8, 23}, {8, 11, 52}};
+    size_t sign, exponent, exponent_bits, fraction, fraction_bits;
+    if (H5Tget_fields(type, &sign, &exponent, &exponent_bits, &fraction, &fraction_bits) < 0)
+        return false;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (known[i].bytes == H5Tget_size(type))
+            return exponent_bits == known[i].exponent_bits && fraction_bits == known[i].fraction_bits &&
+                   H5Tget_ebias(type) == ((size_t)1 << (exponent_bits - 1)) - 1 && fraction == 0 &&
+                   exponent == fraction_bits && sign == 8 * known[i].bytes - 1;
+    return false;
+}
 
 /* Fills type_name of all; of what is no plain number only that. */
 static void describe_type(hid_t type, tec_array *out)
@@ -43,7 +60,7 @@ static void describe_type(hid_t type, tec_array *out)
     if (class == H5T_ENUM && bytes == 1) /* h5py's way to write bool */
         out->kind = TEC_ARRAY_BOOL;
     else if ((class == H5T_INTEGER || class == H5T_FLOAT) && tec_h5_is_number(type) && bytes <= 16 &&
-             H5Tget_precision(type) == 8 * bytes)
+             H5Tget_precision(type) == 8 * bytes && (class == H5T_INTEGER || is_ieee(type)))
         out->kind = class == H5T_FLOAT               ? TEC_ARRAY_FLOAT
                     : H5Tget_sign(type) == H5T_SGN_2 ? TEC_ARRAY_SIGNED
                                                      : TEC_ARRAY_UNSIGNED;
@@ -131,6 +148,7 @@ struct array_chunks {
     int dims;
     hsize_t dim[TEC_ARRAY_DIMS];
     int64_t row_bytes;
+    bool trusted; /* as of tec_array_rows_trust */
 };
 
 int64_t tec_array_chunks_rows(const array_chunks *c)
@@ -141,6 +159,11 @@ int64_t tec_array_chunks_rows(const array_chunks *c)
 int64_t tec_array_chunks_bytes(const array_chunks *c)
 {
     return c->slots * c->rows * c->row_bytes;
+}
+
+void tec_array_chunks_trust(array_chunks *c)
+{
+    c->trusted = true;
 }
 
 void tec_array_chunks_close(array_chunks *c)
@@ -168,6 +191,16 @@ static bool read_rows(const array_chunks *c, int64_t first, int64_t count, char 
     return good;
 }
 
+static tec_status check_chunk(const array_chunks *c, const tec_array_rows *rows, int64_t first)
+{
+    if (c->trusted)
+        return TEC_OK;
+    char *place = tec_string_format("%s:%s", rows->file->path, rows->entry->about.name);
+    tec_status status = tec_h5_chunk_check(c->dataset, first, place);
+    free(place);
+    return status;
+}
+
 /* Under the lock: the row of chunks of that number, in memory. */
 static tec_status take_chunk(array_chunks *c, const tec_array_rows *rows, int64_t chunk, const char **out)
 {
@@ -186,6 +219,7 @@ static tec_status take_chunk(array_chunks *c, const tec_array_rows *rows, int64_
     tec_h5_start();
     const int64_t first = chunk * c->rows, count = tec_min_int64(c->rows, (int64_t)c->dim[0] - first);
     oldest->chunk = -1;
+    TEC_TRY(check_chunk(c, rows, first));
     oldest->data = oldest->data ? oldest->data : tec_allocate((size_t)(c->rows * c->row_bytes));
     if (!read_rows(c, first, count, oldest->data)) {
         char *what = tec_string_format("rows %lld to %lld of %s cannot be unpacked, fetch the file again",
@@ -224,7 +258,7 @@ tec_status tec_array_chunks_read(const tec_array_rows *rows, int64_t first, int6
 
 static tec_status check_filters(hid_t plist, const char *place)
 {
-    int filters = H5Pget_nfilters(plist);
+    int filters = H5Pget_nfilters(plist), deflated = 0;
     for (int i = 0; i < filters; i++) {
         unsigned flags, config;
         size_t values = 0;
@@ -235,7 +269,11 @@ static tec_status check_filters(hid_t plist, const char *place)
                             "%s: compressed by the filter %s (number %d), which this HDF5 lacks: write it with "
                             "compression=\"gzip\", or without",
                             place, name[0] ? tec_string_printable(name) : "without a name", (int)id);
+        deflated += id == H5Z_FILTER_DEFLATE;
     }
+    if (deflated > 1)
+        return tec_fail(TEC_USER_ERROR,
+                        "%s: compressed by gzip twice, which is not read: write it with compression=\"gzip\"", place);
     return TEC_OK;
 }
 
@@ -269,11 +307,12 @@ static tec_status prepare_chunked(tec_array_rows *rows, hid_t dataset, hid_t typ
     if ((double)stored * MOST_RATIO < (double)bytes)
         return tec_array_truncated(place, "it, unpacked,", bytes, stored);
     const int64_t piece = (int64_t)tec_min_int64((int64_t)chunk[0], tec_max_int64(1, rows->total));
-    if ((double)piece * (double)rows->row_bytes > (double)MOST_PIECE)
-        return tec_fail(TEC_USER_ERROR,
-                        "%s: its chunks hold %lld images, %lld MB together, which would be unpacked for each image: "
-                        "write it with chunks of fewer images, or without any: " TO_CONTIGUOUS,
-                        place, (long long)piece, (long long)(piece * rows->row_bytes >> 20));
+    if ((double)piece * (double)rows->row_bytes > (double)KEPT)
+        return tec_fail(
+            TEC_USER_ERROR,
+            "%s: its chunks hold %lld images, %lld MB together, more than the %lld MB of which a rank keeps "
+            "them unpacked: write it with chunks of fewer images, or without any: " TO_CONTIGUOUS,
+            place, (long long)piece, (long long)(piece * rows->row_bytes >> 20), (long long)(KEPT >> 20));
     TEC_TRY(check_filters(plist, place));
     make_chunks(rows, dataset, type, piece);
     return TEC_OK;

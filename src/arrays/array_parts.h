@@ -89,6 +89,7 @@ bool tec_array_folder_has(const char *folder, const char *name);
 tec_status tec_array_chunks_read(const tec_array_rows *rows, int64_t first, int64_t count, char *out);
 int64_t tec_array_chunks_rows(const array_chunks *chunks);
 int64_t tec_array_chunks_bytes(const array_chunks *chunks);
+void tec_array_chunks_trust(array_chunks *chunks);
 void tec_array_chunks_close(array_chunks *chunks);
 
 #endif

@@ -70,6 +70,12 @@ void tec_array_rows_close(tec_array_rows *rows)
     free(rows);
 }
 
+void tec_array_rows_trust(tec_array_rows *rows)
+{
+    if (rows->chunks)
+        tec_array_chunks_trust(rows->chunks);
+}
+
 int64_t tec_array_rows_bytes(const tec_array_rows *rows)
 {
     return rows->row_bytes;

@@ -5,6 +5,7 @@
 #include "tec/memory.h"
 #include "tec/mix.h"
 #include "tec/philox.h"
+#include "tec/threads.h"
 
 #include <stdlib.h>
 
@@ -137,7 +138,13 @@ tec_status tec_bench_training_open(tec_bench_training *t, const tec_comm *comm, 
         tec_model_decay_layers(t->model, LAYER_DECAY);
     tec_adamw_create(&t->adamw, params, 0.9, 0.95, 0.05);
     t->examples = make_examples(config, batch, topk);
-    tec_status status = tec_reducer_create(&t->reducer, comm, params->grad, params->trained, reduction);
+    tec_reduction sums = *reduction;
+    tec_thread_parts = sums.parts > 0 ? TEC_FIXED_PARTS : 0;
+    if (sums.parts > 0) {
+        t->expected = tec_allocate((size_t)params->count * sizeof *t->expected);
+        sums.parts = (int64_t)comm->size * ((batch + t->micro_batch - 1) / t->micro_batch);
+    }
+    tec_status status = tec_reducer_create(&t->reducer, comm, params->grad, params->trained, &sums);
     if (status != TEC_OK)
         tec_bench_training_close(t);
     return status;
@@ -148,6 +155,7 @@ void tec_bench_training_close(tec_bench_training *t)
     if (!t->model)
         return;
     tec_reducer_free(t->reducer);
+    free(t->expected);
     free_examples(&t->examples);
     tec_adamw_free(&t->adamw);
     tec_model_free(t->model);
@@ -182,6 +190,8 @@ tec_status tec_bench_training_step(void *context)
     double loss[TEC_MAX_LOSSES] = {0};
     tec_slice slice;
     tec_status status = TEC_OK;
+    if (t->expected)
+        tec_reducer_expect(t->reducer, t->expected, tec_adamw_expect(&t->adamw, params, t->expected));
     for (int at = 0; at < t->batch; at += t->micro_batch) {
         int count = t->batch - at < t->micro_batch ? t->batch - at : t->micro_batch;
         tec_example *example = t->examples.example + at;
@@ -194,6 +204,8 @@ tec_status tec_bench_training_step(void *context)
         params->listener = at + count == t->batch ? tec_reducer_ready : NULL;
         params->listener_context = t->reducer;
         tec_model_backward(t->model);
+        if (at + count < t->batch)
+            tec_reducer_add(t->reducer);
         if (t->images)
             tec_feed_release(t->images->feed);
     }

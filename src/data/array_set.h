@@ -3,6 +3,7 @@
 #ifndef TEC_DATA_ARRAY_SET_H
 #define TEC_DATA_ARRAY_SET_H
 
+#include "image_bands.h"
 #include "tec/array_file.h"
 #include "tec/dataset.h"
 
@@ -12,14 +13,21 @@ typedef struct tec_array_layout {
     int64_t images;
     int height, width, channels;
     bool planar; /* [N, C, H, W] */
+    bool big_endian;
+    tec_sample sample;
 } tec_array_layout;
 
-/* What an array is as images; the one place that says what is taken: uint8, 1 or 3 channels, [N, H, W], [N, H, W, C] or
- * [N, C, H, W]. TEC_USER_ERROR: anything else. `place` is for messages. */
+/* What an array is as images; the one place that says what is taken: whole numbers of 8, 16 and 32 bits and floats of 16,
+ * 32 and 64 in either order of bytes, 1 to TEC_BANDS_MOST channels, [N, H, W], [N, H, W, C] or [N, C, H, W]. Of the last
+ * two it is the one that makes the channels 1 or 3, or that makes images of any other number of them squares, or that
+ * makes the channels the smallest of the three. TEC_USER_ERROR: anything else. `place` is for messages. */
 tec_status tec_array_layout_of(const tec_array *array, const char *place, tec_array_layout *out);
 
-/* An image as it is stored, as [height, width, channels]. */
+/* An image as it is stored, as [height, width, channels], little-endian. */
 void tec_array_pixels(const tec_array_layout *layout, const uint8_t *stored, uint8_t *out);
+
+/* "[N, C, H, W]: 5 bands of 32 x 24 pixels"; the caller frees it. */
+char *tec_array_layout_words(const tec_array_layout *layout);
 
 /* ---- which arrays ---- */
 

@@ -4,6 +4,7 @@
 #include "tec/text.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,6 +62,36 @@ tec_status tec_bands_parse_chosen(const char *text, tec_bands *out)
     if (status == TEC_OK)
         out->chosen = count;
     return status;
+}
+
+/* The fewest digits that give the same number when they are read. */
+static void print_double(double value, char text[32])
+{
+    int digits = 15;
+    do
+        snprintf(text, 32, "%.*g", digits, value);
+    while (strtod(text, NULL) != value && ++digits <= 17);
+}
+
+void tec_bands_range_words(const tec_bands *bands, char text[TEC_BANDS_RANGE_TEXT])
+{
+    char low[32], high[32];
+    text[0] = 0;
+    if (bands->scaling == TEC_SCALING_TYPE)
+        strcpy(text, "type");
+    if (bands->scaling != TEC_SCALING_GIVEN)
+        return;
+    print_double(bands->low, low);
+    print_double(bands->high, high);
+    snprintf(text, TEC_BANDS_RANGE_TEXT, "%.30s,%.30s", low, high);
+}
+
+void tec_bands_chosen_words(const tec_bands *bands, char text[TEC_BANDS_CHOSEN_TEXT])
+{
+    int used = 0;
+    text[0] = 0;
+    for (int i = 0; i < bands->chosen; i++)
+        used += snprintf(text + used, (size_t)(TEC_BANDS_CHOSEN_TEXT - used), "%s%d", i ? "," : "", bands->band[i] + 1);
 }
 
 bool tec_bands_widen(const tec_bands *bands)

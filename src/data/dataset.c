@@ -265,12 +265,13 @@ static tec_decoding decoding_of(const tec_dataset *set)
     return (tec_decoding){.channels = set->channels, .strict = set->strict, .turn = set->turn, .bands = set->bands};
 }
 
-/* From the bands that all images of a set have to what is asked for. */
+/* From the samples that all images of a set have to what is asked for. */
 static tec_status convert(const tec_dataset *set, int64_t sample, tec_image *image)
 {
     char name[256];
     const tec_decoding how = decoding_of(set);
-    tec_status status = tec_band_convert(image, &how, tec_dataset_name(set, sample, name, sizeof name));
+    const tec_band_source source = set->kind->source(set);
+    tec_status status = tec_band_take(image, &source, &how, tec_dataset_name(set, sample, name, sizeof name));
     if (status != TEC_OK)
         tec_image_free(image);
     return status;
@@ -280,7 +281,7 @@ tec_status tec_dataset_read(const tec_dataset *set, int64_t sample, tec_image *o
 {
     *out = (tec_image){0};
     TEC_TRY(set->kind->read(set, tec_dataset_index(set, sample), out));
-    if (set->kind->bands)
+    if (set->kind->source)
         TEC_TRY(convert(set, sample, out));
     tec_findings_note(set->findings, sample, out);
     return TEC_OK;
@@ -307,8 +308,8 @@ tec_status tec_dataset_take_bands(tec_dataset *set, const tec_bands *bands)
                         "%s: images of an IDX file have one band: set data.channels to 1 (or 3, which repeats it), and "
                         "leave data.bands out",
                         set->root);
-    if (set->kind->bands && !tec_bands_plain(bands, set->channels)) {
-        const tec_band_source source = tec_band_source_of(TEC_SAMPLE_U8, set->kind->bands(set));
+    if (set->kind->source) {
+        const tec_band_source source = set->kind->source(set);
         const tec_decoding how = {.channels = set->channels, .bands = *bands};
         tec_band_plan plan;
         TEC_TRY(tec_band_plan_make(&plan, &source, &how, set->root));
@@ -321,6 +322,11 @@ tec_status tec_dataset_take_bands(tec_dataset *set, const tec_bands *bands)
     if (bands->chosen)
         set->fingerprint = tec_hash_bytes(set->fingerprint, bands->band, (size_t)bands->chosen * sizeof *bands->band);
     return TEC_OK;
+}
+
+const tec_bands *tec_dataset_bands(const tec_dataset *set)
+{
+    return &set->bands;
 }
 
 bool tec_dataset_has_values(const tec_dataset *set)

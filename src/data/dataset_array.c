@@ -48,6 +48,16 @@ static void warn_of_chunks(const tec_array_rows *rows, int64_t images, const cha
             (double)(piece * bytes) / (1 << 20));
 }
 
+/* Which sizes are which shows of grey and colour images by itself. */
+static void say_bands(const tec_array_layout *layout, const char *place)
+{
+    if (layout->channels == 1 || layout->channels == 3)
+        return;
+    char *words = tec_array_layout_words(layout);
+    tec_log("%s: taken as %s", place, words);
+    free(words);
+}
+
 /* The checksums of all images.
  *
  *   crc   [images] */
@@ -103,6 +113,7 @@ static tec_status scan(const char *path, tec_label_mode mode, tec_scan_notes *no
     if (status == TEC_OK)
         status = tec_array_labels_read(&choice, layout.images, notes->role, &labels);
     if (status == TEC_OK) {
+        say_bands(&layout, place);
         warn_of_chunks(rows, layout.images, place);
         crc = tec_allocate((size_t)layout.images * sizeof *crc);
         status = sum_images(rows, &layout, place, crc);
@@ -123,7 +134,7 @@ typedef struct arrays {
     tec_array_file *file;
     tec_array_rows *rows;
     tec_array_layout layout;
-    uint32_t *crc; /* [images] */
+    uint32_t *crc; /* [images] of their samples, [height, width, channels], little-endian */
     char *root;    /* "dir/file.npz:train_images" */
     char *name;    /* "file.npz:train_images" */
 } arrays;
@@ -169,7 +180,10 @@ static void make_fingerprint(tec_dataset *set)
 {
     const arrays *own = set->own;
     const int64_t size[] = {own->layout.images, own->layout.height, own->layout.width, own->layout.channels};
+    const int64_t sample = own->layout.sample;
     set->fingerprint = tec_hash_bytes(0, size, sizeof size);
+    if (sample != TEC_SAMPLE_U8)
+        set->fingerprint = tec_hash_bytes(set->fingerprint, &sample, sizeof sample);
     set->fingerprint = tec_hash_bytes(set->fingerprint, own->crc, (size_t)set->total * sizeof *own->crc);
     if (set->label)
         set->fingerprint = tec_hash_bytes(set->fingerprint, set->label, (size_t)set->total * sizeof *set->label);
@@ -185,7 +199,11 @@ static tec_status open_rows(arrays *own, const char *path, const char *array)
         (index < 0 || is.images != own->layout.images || is.height != own->layout.height ||
          is.width != own->layout.width || is.channels != own->layout.channels || is.planar != own->layout.planar))
         status = tec_fail(TEC_SYSTEM_ERROR, "%s has changed since it was listed: start again", own->root);
-    return status == TEC_OK ? tec_array_rows_open(&own->rows, own->file, index) : status;
+    TEC_TRY(status);
+    own->layout = is;
+    TEC_TRY(tec_array_rows_open(&own->rows, own->file, index));
+    tec_array_rows_trust(own->rows); /* by the scan */
+    return TEC_OK;
 }
 
 static tec_status open_arrays(tec_dataset *set, tec_list_cursor *cursor)
@@ -204,8 +222,9 @@ static tec_status open_arrays(tec_dataset *set, tec_list_cursor *cursor)
         set->class_name[c] = tec_list_next(cursor);
     if (!read_images(set, cursor))
         return list_damaged(own);
+    TEC_TRY(open_rows(own, path, array));
     make_fingerprint(set);
-    return open_rows(own, path, array);
+    return TEC_OK;
 }
 
 static void close_arrays(void *own)
@@ -231,7 +250,7 @@ static tec_status read_image(const tec_dataset *set, int64_t index, tec_image *o
 {
     const arrays *own = set->own;
     const tec_array_layout *l = &own->layout;
-    const int64_t count = (int64_t)l->height * l->width, bytes = count * l->channels;
+    const int64_t bytes = tec_array_rows_bytes(own->rows);
     uint8_t *stored = tec_allocate((size_t)bytes), *pixels = tec_allocate((size_t)bytes);
     tec_status status = tec_array_rows_read(own->rows, index, 1, stored);
     if (status == TEC_OK)
@@ -257,10 +276,10 @@ static const char *image_entry(const tec_dataset *set, int64_t index, int64_t *m
     return name;
 }
 
-static int bands_of(const tec_dataset *set)
+static tec_band_source source_of(const tec_dataset *set)
 {
     const arrays *own = set->own;
-    return own->layout.channels;
+    return tec_band_source_of(own->layout.sample, own->layout.channels);
 }
 
 static int64_t memory_of(const tec_dataset *set)
@@ -279,11 +298,29 @@ const tec_dataset_kind tec_dataset_array = {
     .name = name_image,
     .read = read_image,
     .entry = image_entry,
-    .bands = bands_of,
+    .source = source_of,
     .memory = memory_of,
 };
 
 /* ---- describing ---- */
+
+/* "  (20 images of 32 x 32, 5 bands: data.train=FILE data.channels=5 data.range=type" */
+static void describe_layout(const tec_array_layout *l, const char *place, char **text)
+{
+    const bool grey = l->channels == 1, colour = l->channels == 3;
+    const bool has_most = l->sample == TEC_SAMPLE_U16 || l->sample == TEC_SAMPLE_U32;
+    char bands[32];
+    snprintf(bands, sizeof bands, "%d bands", l->channels);
+    tec_string_append(text, "  (%lld images of %d x %d, %s: data.train=%s", (long long)l->images, l->width, l->height,
+                      grey     ? "grey"
+                      : colour ? "colour"
+                               : bands,
+                      place);
+    if (!grey && !colour)
+        tec_string_append(text, " data.channels=%d", l->channels);
+    if (l->sample != TEC_SAMPLE_U8)
+        tec_string_append(text, " data.range=%s", has_most ? "type" : "LOW,HIGH");
+}
 
 static char *describe(const tec_array_file *file)
 {
@@ -295,8 +332,7 @@ static char *describe(const tec_array_file *file)
         tec_array_choice choice;
         tec_string_append(&text, "  %s%s%s", array->name, *array->name ? "  " : "", what);
         if (tec_array_layout_of(array, place, &layout) == TEC_OK) {
-            tec_string_append(&text, "  (%lld images of %d x %d, %s: data.train=%s", (long long)layout.images,
-                              layout.width, layout.height, layout.channels == 1 ? "grey" : "colour", place);
+            describe_layout(&layout, place, &text);
             if (tec_array_choose(place, NULL, TEC_LABELS_AUTO, true, &choice) == TEC_OK && choice.label_file) {
                 char *labels = tec_array_file_place(choice.label_file, choice.labels);
                 tec_string_append(&text, ", labels from %s", labels);

@@ -1,6 +1,7 @@
 /* IDX, the format of MNIST and its relatives: a big-endian header, then bytes; gzipped or not. */
 #include "dataset_parts.h"
 
+#include "image_codec.h"
 #include "tec/crc32c.h"
 #include "tec/files.h"
 #include "tec/hash.h"
@@ -19,6 +20,7 @@
 #define MAGIC_LABELS 0x00000801u
 #define MAX_SIDE 65535
 #define MAX_RATIO 1032 /* by which deflate can shrink data */
+#define MOST_UNPACKED ((uint64_t)2 << 30)
 #define CHUNK (1 << 24)
 #define DIGITS 12 /* room for the number of a class as text */
 
@@ -64,6 +66,9 @@ static tec_status check_header(idx_file *f, bool images)
     if (!n[0] || (images && (!n[1] || !n[2] || n[1] > MAX_SIDE || n[2] > MAX_SIDE)))
         return tec_fail(TEC_USER_ERROR, "%s: the IDX header says %u items of %u x %u: not a data set", f->path, n[0],
                         images ? n[1] : 1, images ? n[2] : 1);
+    if (images && (double)n[1] * n[2] > TEC_IMAGE_MAX_PIXELS)
+        return tec_fail(TEC_USER_ERROR, "%s: images of %u x %u pixels, at most %.0f are supported: scale them down",
+                        f->path, n[2], n[1], TEC_IMAGE_MAX_PIXELS);
     f->bytes = images ? (uint64_t)n[0] * n[1] * n[2] : n[0];
     bool plain = gzdirect(f->stream);
     if (f->bytes > (plain ? size - header : size * MAX_RATIO))
@@ -71,6 +76,11 @@ static tec_status check_header(idx_file *f, bool images)
                         "%s: truncated: its header promises %u items (%llu bytes), more than a file of %llu bytes can "
                         "hold: fetch the file again",
                         f->path, n[0], (unsigned long long)f->bytes, (unsigned long long)size);
+    if (!plain && f->bytes > MOST_UNPACKED)
+        return tec_fail(TEC_USER_ERROR,
+                        "%s is compressed, and %llu MB unpacked, more than the %llu MB that every rank would keep in "
+                        "memory: unpack it by gunzip -k, if so much memory is there",
+                        f->path, (unsigned long long)(f->bytes >> 20), (unsigned long long)(MOST_UNPACKED >> 20));
     return TEC_OK;
 }
 
@@ -83,6 +93,12 @@ static tec_status open_idx(idx_file *f, const char *path, bool images)
     uint32_t magic = 0, expected = images ? MAGIC_IMAGES : MAGIC_LABELS;
     if (!take(f->stream, &magic))
         return tec_fail(TEC_USER_ERROR, "%s: too short for an IDX file, or its gzip header is damaged", path);
+    if (magic != expected && !gzdirect(f->stream))
+        return tec_fail(
+            TEC_USER_ERROR,
+            "%s is compressed (gzip), and no IDX file of %s is in it: unpack it once by `gunzip -k`, and name "
+            "what comes out",
+            path, images ? "images" : "labels");
     if (magic != expected)
         return tec_fail(TEC_USER_ERROR,
                         "%s: not an IDX file of %s (starts with %08x, expected %08x); for image files "
@@ -259,10 +275,10 @@ static const char *item_entry(const tec_dataset *set, int64_t index, int64_t *cr
     return name;
 }
 
-static int bands_of(const tec_dataset *set)
+static tec_band_source source_of(const tec_dataset *set)
 {
     (void)set;
-    return 1;
+    return tec_band_source_of(TEC_SAMPLE_U8, 1);
 }
 
 static int64_t memory_of(const tec_dataset *set)
@@ -282,6 +298,6 @@ const tec_dataset_kind tec_dataset_idx = {
     .name = name_item,
     .read = read_item,
     .entry = item_entry,
-    .bands = bands_of,
+    .source = source_of,
     .memory = memory_of,
 };

@@ -13,6 +13,7 @@
 #ifndef TEC_DATA_DATASET_PARTS_H
 #define TEC_DATA_DATASET_PARTS_H
 
+#include "image_bands.h"
 #include "scan_notes.h"
 #include "tec/dataset.h"
 #include "tec/dataset_kept.h"
@@ -42,8 +43,8 @@ typedef struct tec_dataset_kind {
     bool one_size;     /* all images have the same */
     bool one_band;     /* no bands can be chosen: they are grey, of 1 channel or, repeated, 3 */
 
-    /* How many bands all images have, of 8 bits, which `read` gives as they are stored. NULL: each file has its own. */
-    int (*bands)(const tec_dataset *set);
+    /* What all images hold, which `read` gives as it is stored, in out->pixels. NULL: each file has its own. */
+    tec_band_source (*source)(const tec_dataset *set);
 
     /* Is `path` such a set? The first kind of the table that says yes scans it, so that kinds which look inside a
      * folder or file come before those which take any. info: of stat; st_mode 0: no file is called so, but a pattern may. */
@@ -61,7 +62,7 @@ typedef struct tec_dataset_kind {
     void (*name)(const tec_dataset *set, int64_t index, char *text, size_t size);
 
     /* Pixels, or values, of set->channels, as set->bands asks for: files of images are decoded by tec_dataset_decode.
-     * With `bands`: pixels of so many channels. */
+     * With `source`: samples, little-endian, [height, width, bands]. */
     tec_status (*read)(const tec_dataset *set, int64_t index, tec_image *out);
 
     /* The class that the list says, where set->label does not; -1: it says none. NULL: as if it did not. */

@@ -3,6 +3,7 @@
 
 #include "image_codec.h"
 #include "tec/clones.h"
+#include "tec/half.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -17,7 +18,8 @@ static const struct {
     [TEC_SAMPLE_U8] = {1, UINT8_MAX, "8 bits"},       [TEC_SAMPLE_U16] = {2, UINT16_MAX, "16 bits"},
     [TEC_SAMPLE_U32] = {4, UINT32_MAX, "32 bits"},    [TEC_SAMPLE_I8] = {1, 0, "8 bits with a sign"},
     [TEC_SAMPLE_I16] = {2, 0, "16 bits with a sign"}, [TEC_SAMPLE_I32] = {4, 0, "32 bits with a sign"},
-    [TEC_SAMPLE_F32] = {4, 0, "32-bit float"},        [TEC_SAMPLE_F64] = {8, 0, "64-bit float"},
+    [TEC_SAMPLE_F16] = {2, 0, "16-bit float"},        [TEC_SAMPLE_F32] = {4, 0, "32-bit float"},
+    [TEC_SAMPLE_F64] = {8, 0, "64-bit float"},
 };
 
 int tec_sample_bytes(tec_sample sample)
@@ -91,6 +93,9 @@ tec_status tec_band_plan_make(tec_band_plan *out, const tec_band_source *source,
 {
     *out = (tec_band_plan){.sample = source->sample, .name = name};
     TEC_TRY(how->bands.chosen ? plan_chosen(out, source, &how->bands) : plan_all(out, source, how->channels));
+    out->whole = out->channels == source->bands && !out->to_grey;
+    for (int i = 0; i < out->channels; i++)
+        out->whole &= out->from[i] == i;
     return plan_scale(out, source, &how->bands);
 }
 
@@ -131,10 +136,21 @@ WIDEN(widen_f32, float)
 WIDEN(widen_f64, double)
 /* clang-format on */
 
+static void widen_f16(const char *restrict in, size_t step, size_t count, double *restrict out)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint16_t half;
+        float value;
+        memcpy(&half, in + i * step, sizeof half);
+        tec_half_to_float_portable(&half, 1, &value);
+        out[i] = (double)value;
+    }
+}
+
 static void (*const widen[])(const char *restrict in, size_t step, size_t count, double *restrict out) = {
     [TEC_SAMPLE_U8] = widen_u8,   [TEC_SAMPLE_U16] = widen_u16, [TEC_SAMPLE_U32] = widen_u32,
     [TEC_SAMPLE_I8] = widen_i8,   [TEC_SAMPLE_I16] = widen_i16, [TEC_SAMPLE_I32] = widen_i32,
-    [TEC_SAMPLE_F32] = widen_f32, [TEC_SAMPLE_F64] = widen_f64,
+    [TEC_SAMPLE_F16] = widen_f16, [TEC_SAMPLE_F32] = widen_f32, [TEC_SAMPLE_F64] = widen_f64,
 };
 
 static tec_status fail_value(const tec_band_plan *plan, int channel, size_t y, size_t x, double value)
@@ -219,34 +235,38 @@ tec_status tec_band_finish(const tec_band_plan *plan, tec_image *image)
     return TEC_OK;
 }
 
-/* ---- images of 8 bits ---- */
+/* ---- images that are in memory ---- */
+
+tec_status tec_band_take(tec_image *image, const tec_band_source *source, const tec_decoding *how, const char *name)
+{
+    const size_t width = (size_t)image->width, row = width * (size_t)(source->bands * tec_sample_bytes(source->sample));
+    tec_band_plan plan;
+    tec_image out;
+    TEC_TRY(tec_band_plan_make(&plan, source, how, name));
+    if (plan.whole && !plan.widen)
+        return TEC_OK;
+    TEC_TRY(tec_band_reserve(&out, &plan, (uint32_t)image->height, (uint32_t)image->width, INFINITY));
+    tec_status status = TEC_OK;
+    for (size_t y = 0; y < (size_t)image->height && status == TEC_OK; y++)
+        status = tec_band_put_row(&plan, &out, image->pixels + y * row, source->bands, y, 0, width);
+    if (status == TEC_OK)
+        status = tec_band_finish(&plan, &out);
+    if (status != TEC_OK) {
+        tec_image_free(&out);
+        return status;
+    }
+    out.notes = image->notes;
+    tec_image_free(image);
+    *image = out;
+    return TEC_OK;
+}
 
 tec_status tec_band_convert(tec_image *image, const tec_decoding *how, const char *name)
 {
     if (tec_bands_plain(&how->bands, how->channels))
         return tec_image_convert(image, how->channels, name);
-    if (image->deep && tec_bands_widen(&how->bands))
-        return tec_fail(
-            TEC_USER_ERROR,
-            "%s: values of more than 8 bits, of which 8 are read in this format: convert it to PNG or TIFF, or "
-            "set data.range=bytes, which makes do with them",
-            name);
     if (image->channels == 4) /* CMYK */
         TEC_TRY(tec_image_convert(image, 3, name));
-    const int bands = image->channels;
-    const tec_band_source source = tec_band_source_of(TEC_SAMPLE_U8, bands);
-    const size_t width = (size_t)image->width;
-    tec_band_plan plan;
-    tec_image out;
-    TEC_TRY(tec_band_plan_make(&plan, &source, how, name));
-    TEC_TRY(tec_band_reserve(&out, &plan, (uint32_t)image->height, (uint32_t)image->width, INFINITY));
-    tec_status status = TEC_OK;
-    for (size_t y = 0; y < (size_t)image->height && status == TEC_OK; y++)
-        status = tec_band_put_row(&plan, &out, image->pixels + y * width * (size_t)bands, bands, y, 0, width);
-    if (status == TEC_OK)
-        status = tec_band_finish(&plan, &out);
-    out.notes = image->notes;
-    tec_image_free(image);
-    *image = out;
-    return status;
+    const tec_band_source source = tec_band_source_of(TEC_SAMPLE_U8, image->channels);
+    return tec_band_take(image, &source, how, name);
 }

@@ -5,6 +5,7 @@
 
 #include "tec/image.h"
 
+/* Their numbers are a part of fingerprints. */
 typedef enum tec_sample {
     TEC_SAMPLE_U8,
     TEC_SAMPLE_U16,
@@ -12,6 +13,7 @@ typedef enum tec_sample {
     TEC_SAMPLE_I8,
     TEC_SAMPLE_I16,
     TEC_SAMPLE_I32,
+    TEC_SAMPLE_F16,
     TEC_SAMPLE_F32,
     TEC_SAMPLE_F64
 } tec_sample;
@@ -42,6 +44,7 @@ typedef struct tec_band_plan {
     int from[TEC_BANDS_MOST]; /* [channels] bands, from 0 */
     bool inverted;            /* values are taken from the largest: white is 0 */
     bool to_grey;             /* the three channels are made one in the end */
+    bool whole;               /* all bands, in their order */
     bool widen;
     double low, high; /* what becomes 0 and 1 */
 } tec_band_plan;
@@ -65,6 +68,10 @@ tec_status tec_band_put_row(const tec_band_plan *plan, tec_image *out, const voi
 
 /* When all rows are put. */
 tec_status tec_band_finish(const tec_band_plan *plan, tec_image *image);
+
+/* An image whose pixels are samples of `source`, of any type, [height, width, bands], becomes what `how` asks for.
+ * TEC_USER_ERROR: as of tec_band_plan_make and tec_band_put; the samples are still there. */
+tec_status tec_band_take(tec_image *image, const tec_band_source *source, const tec_decoding *how, const char *name);
 
 /* An image as `decode` of a codec makes it, with 1, 3 or 4 channels, becomes what `how` asks for. */
 tec_status tec_band_convert(tec_image *image, const tec_decoding *how, const char *name);

@@ -1,4 +1,4 @@
-/* JPEG 2000, by openjpeg: grey or RGB of up to 16 bits, as a file (JP2) or a bare codestream. */
+/* JPEG 2000, by openjpeg: grey, RGB or bands of up to 16 bits, as a file (JP2) or a bare codestream. */
 #include "image_codec.h"
 
 #include <string.h>
@@ -16,9 +16,9 @@ static bool matches(const uint8_t *data, size_t bytes)
 }
 
 #ifdef TEC_JP2
-#include "tec/minmax.h"
-
+#include "image_bands.h"
 #include "number.h"
+#include "tec/minmax.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,13 +29,14 @@ static bool matches(const uint8_t *data, size_t bytes)
  * 4 bytes or more for each number, so less is free than elsewhere. */
 #define PIXELS_PER_BYTE 512.0
 #define FREE_PIXELS 2097152.0
-enum { MESSAGE = 160, BYTES_PER_TILE = 64, FREE_TILES = 64 };
+enum { MESSAGE = 160, BYTES_PER_TILE = 64, FREE_TILES = 64, PLAIN_BANDS = 4, MULTIPLIED = 2 };
 
 typedef struct reader {
     const uint8_t *data;
     size_t bytes, at;
     const char *name;
-    char message[MESSAGE]; /* the first error or, while pixels are read, warning of openjpeg; "": none */
+    const tec_decoding *how; /* NULL: 8-bit grey or RGB */
+    char message[MESSAGE];   /* the first error or, while pixels are read, warning of openjpeg; "": none */
 } reader;
 
 /* ---- what openjpeg calls ---- */
@@ -78,6 +79,12 @@ static tec_status fail(const reader *r)
 
 /* ---- what the header says ---- */
 
+/* By how much such an image takes more memory than one of a few bands. */
+static double share_of(unsigned bands)
+{
+    return bands > PLAIN_BANDS ? (double)bands / PLAIN_BANDS : 1;
+}
+
 /* Where the codestream begins; `bytes` if nowhere. */
 static size_t find_stream(const reader *r)
 {
@@ -99,15 +106,17 @@ static tec_status check_tiles(const reader *r)
     if (r->bytes - at < HEADER)
         return tec_image_truncated("JPEG 2000", r->bytes, r->name);
     unsigned bands = tec_number(r->data + at + BANDS, 2, false);
-    if (bands > 4)
-        return tec_fail(TEC_USER_ERROR, "%s: a JPEG 2000 image of %u bands: grey or RGB is expected", r->name, bands);
+    if (bands > (r->how ? TEC_BANDS_MOST : PLAIN_BANDS))
+        return tec_fail(TEC_USER_ERROR, "%s: a JPEG 2000 image of %u bands: %s", r->name, bands,
+                        bands > TEC_BANDS_MOST ? "at most 64 are read"
+                                               : "set data.channels to as many, or let data.bands choose some");
     double tiles = 1;
     for (int axis = 0; axis < 2; axis++) { /* ends of the image; 16 bytes on the sides of tiles, 24 their start */
         const uint8_t *end = r->data + at + 8 + 4 * (size_t)axis;
         double side = tec_number(end + 16, 4, false);
         tiles *= side > 0 ? ((double)tec_number(end, 4, false) - tec_number(end + 24, 4, false)) / side + 1 : 1;
     }
-    if (tiles > (double)r->bytes / BYTES_PER_TILE + FREE_TILES)
+    if (tiles * share_of(bands) > (double)r->bytes / BYTES_PER_TILE + FREE_TILES)
         return tec_fail(TEC_USER_ERROR, "%s: the header says %.0f tiles, but the file is too short to hold them",
                         r->name, tiles);
     return TEC_OK;
@@ -116,22 +125,48 @@ static tec_status check_tiles(const reader *r)
 static tec_status check_bands(const reader *r, const opj_image_t *image)
 {
     unsigned bands = image->numcomps;
-    bool expected = image->color_space <= OPJ_CLRSPC_GRAY && bands >= 1;
+    bool expected = image->color_space <= OPJ_CLRSPC_GRAY && bands >= 1 && bands <= TEC_BANDS_MOST;
     for (unsigned i = 0; expected && i < bands; i++) {
         const opj_image_comp_t *band = &image->comps[i], *first = image->comps;
-        expected = band->prec <= 16 && band->w == first->w && band->h == first->h && band->prec == first->prec;
+        expected = band->prec <= 16 && band->w == first->w && band->h == first->h && band->prec == first->prec &&
+                   (!r->how || band->sgnd == first->sgnd);
     }
     if (expected)
         return TEC_OK;
-    return tec_fail(
-        TEC_USER_ERROR,
-        "%s: a JPEG 2000 image of %u bands, %u bits%s: grey or RGB, all bands alike, of at most 16 bits are "
-        "expected; convert it",
-        r->name, bands, bands ? image->comps[0].prec : 0,
-        image->color_space > OPJ_CLRSPC_GRAY ? ", in YCbCr or CMYK" : "");
+    return tec_fail(TEC_USER_ERROR,
+                    "%s: a JPEG 2000 image of %u bands, %u bits%s: grey, RGB or bands of one size, all alike, of at "
+                    "most 16 bits are expected; convert it",
+                    r->name, bands, bands ? image->comps[0].prec : 0,
+                    image->color_space > OPJ_CLRSPC_GRAY ? ", in YCbCr or CMYK" : "");
 }
 
 /* ---- pixels ---- */
+
+/* Of more than 8 bits, and taken as they are? */
+static bool is_deep(const reader *r, const opj_image_comp_t *band)
+{
+    return band->prec > 8 && r->how && tec_bands_widen(&r->how->bands);
+}
+
+/* A second and a fourth band are alpha, as to Pillow: hardly any file says so. */
+static tec_status make_plan(const reader *r, const opj_image_t *image, tec_band_plan *out)
+{
+    const int bands = (int)image->numcomps, plain = bands < 3 ? 1 : 3;
+    const opj_image_comp_t *first = image->comps, *last = first + bands - 1;
+    const tec_decoding whole = {.channels = plain};
+    tec_band_source source = tec_band_source_of(TEC_SAMPLE_U8, bands);
+    source.colours = bands <= PLAIN_BANDS ? plain : bands;
+    source.rgb = source.colours == 3;
+    source.multiplied = last->alpha == MULTIPLIED && r->how ? "its colours are multiplied by alpha" : NULL;
+    if (is_deep(r, first)) {
+        source.sample = first->sgnd ? TEC_SAMPLE_I16 : TEC_SAMPLE_U16;
+        source.most = first->sgnd ? 0 : (1 << first->prec) - 1;
+    }
+    TEC_TRY(tec_band_plan_make(out, &source, r->how ? r->how : &whole, r->name));
+    if (is_deep(r, first))
+        out->sample = TEC_SAMPLE_I32; /* as openjpeg has them in memory */
+    return TEC_OK;
+}
 
 /* 8 bits of a number, rounded. Of fewer they are the upper ones, as Pillow has them. */
 static uint8_t value_of(const opj_image_comp_t *band, size_t pixel)
@@ -141,29 +176,41 @@ static uint8_t value_of(const opj_image_comp_t *band, size_t pixel)
     return (uint8_t)tec_min_int(tec_max_int(value, 0), 255);
 }
 
-/* A second and a fourth band are alpha. */
-static tec_status copy_pixels(const reader *r, const opj_image_t *image, tec_image *out)
+static tec_status put_band(const reader *r, const tec_band_plan *plan, const opj_image_comp_t *band, int channel,
+                           tec_image *out)
 {
-    size_t pixels = (size_t)out->height * (size_t)out->width;
-    int channels = out->channels;
-    for (int c = 0; c < channels; c++) {
-        const opj_image_comp_t *band = &image->comps[c];
-        if (!band->data || band->w != (unsigned)out->width || band->h != (unsigned)out->height)
-            return fail(r);
-        for (size_t i = 0; i < pixels; i++)
-            out->pixels[i * (size_t)channels + (size_t)c] = value_of(band, i);
-    }
-    out->deep = image->comps[0].prec > 8;
+    const size_t width = (size_t)out->width, piece = 256;
+    if (!band->data || band->w != (unsigned)out->width || band->h != (unsigned)out->height)
+        return fail(r);
+    for (size_t y = 0; y < (size_t)out->height; y++)
+        for (size_t x = 0; x < width; x += piece) {
+            const size_t at = y * width + x, count = tec_min_size(piece, width - x);
+            uint8_t value[256];
+            for (size_t i = 0; i < count && !is_deep(r, band); i++)
+                value[i] = value_of(band, at + i);
+            if (is_deep(r, band))
+                TEC_TRY(tec_band_put(plan, out, channel, band->data + at, sizeof *band->data, y, x, count));
+            else
+                TEC_TRY(tec_band_put(plan, out, channel, value, 1, y, x, count));
+        }
     return TEC_OK;
 }
 
 /* openjpeg only warns of data that end early or are wrong. */
 static tec_status read_pixels(reader *r, opj_codec_t *codec, opj_stream_t *stream, opj_image_t *image, tec_image *out)
 {
+    tec_band_plan plan;
+    const double room = tec_max_double(PIXELS_PER_BYTE * (double)r->bytes, FREE_PIXELS) / share_of(image->numcomps);
+    TEC_TRY(make_plan(r, image, &plan));
+    TEC_TRY(tec_band_reserve(out, &plan, image->comps[0].h, image->comps[0].w,
+                             room * plan.channels * (double)(plan.widen ? sizeof(float) : 1)));
     opj_set_warning_handler(codec, note, r);
     if (!opj_decode(codec, stream, image) || !opj_end_decompress(codec, stream) || *r->message)
         return fail(r);
-    return copy_pixels(r, image, out);
+    out->deep = image->comps[0].prec > 8 && !plan.widen;
+    for (int c = 0; c < plan.channels; c++)
+        TEC_TRY(put_band(r, &plan, &image->comps[plan.from[c]], c, out));
+    return tec_band_finish(&plan, out);
 }
 
 static tec_status read_image(reader *r, opj_codec_t *codec, opj_stream_t *stream, tec_image *out)
@@ -175,22 +222,17 @@ static tec_status read_image(reader *r, opj_codec_t *codec, opj_stream_t *stream
     if (!opj_setup_decoder(codec, &how) || !opj_read_header(stream, codec, &image))
         return fail(r);
     tec_status status = check_bands(r, image);
-    if (status == TEC_OK) {
-        double room = PIXELS_PER_BYTE * (double)r->bytes;
-        status = tec_image_reserve(out, image->comps[0].h, image->comps[0].w, image->numcomps < 3 ? 1 : 3,
-                                   room > FREE_PIXELS ? room : FREE_PIXELS, r->name);
-    }
     if (status == TEC_OK)
         status = read_pixels(r, codec, stream, image, out);
     opj_image_destroy(image);
     return status;
 }
 
-/* Pillow too takes only whole files. */
-static tec_status decode(tec_image *out, const uint8_t *data, size_t bytes, bool strict, const char *name)
+/* Pillow too takes only whole files. how: NULL: 8-bit grey or RGB. */
+static tec_status decode_as(tec_image *out, const uint8_t *data, size_t bytes, const tec_decoding *how,
+                            const char *name)
 {
-    (void)strict;
-    reader r = {.data = data, .bytes = bytes, .name = name};
+    reader r = {.data = data, .bytes = bytes, .name = name, .how = how};
     TEC_TRY(check_tiles(&r));
     opj_codec_t *codec = opj_create_decompress(is_file(data, bytes) ? OPJ_CODEC_JP2 : OPJ_CODEC_J2K);
     opj_stream_t *stream = opj_stream_default_create(OPJ_TRUE);
@@ -211,6 +253,18 @@ static tec_status decode(tec_image *out, const uint8_t *data, size_t bytes, bool
         tec_image_free(out);
     return status;
 }
+
+static tec_status decode(tec_image *out, const uint8_t *data, size_t bytes, bool strict, const char *name)
+{
+    (void)strict;
+    return decode_as(out, data, bytes, NULL, name);
+}
+
+static tec_status decode_bands(tec_image *out, const uint8_t *data, size_t bytes, const tec_decoding *how,
+                               const char *name)
+{
+    return decode_as(out, data, bytes, how, name);
+}
 #endif
 
 const tec_image_codec tec_image_jp2 = {
@@ -219,6 +273,7 @@ const tec_image_codec tec_image_jp2 = {
     .matches = matches,
 #ifdef TEC_JP2
     .decode = decode,
+    .decode_bands = decode_bands,
 #else
     .lacks = "openjpeg (Debian: libopenjp2-7-dev; Spack: openjpeg)",
 #endif

@@ -12,8 +12,10 @@
 #include <jerror.h>
 #include <jpeglib.h>
 
-/* A block of 8 x 8 pixels takes at least one bit in a Huffman-coded file. Arithmetic coding has no such bound. */
+/* A block of 8 x 8 pixels takes at least one bit in a Huffman-coded file. Arithmetic coding has no such bound: one colour
+ * takes hardly any bits, a page that is nearly white far more than these. */
 #define PIXELS_PER_BYTE 512.0
+#define ARITHMETIC_PIXELS_PER_BYTE 4096.0
 
 /* The coefficients of the largest progressive image (4:4:4, two bytes each), and some more. */
 #define DECODER_MEMORY (3L * 2 * 178956970 + (64L << 20))
@@ -134,7 +136,8 @@ static tec_status start(reader *r, tec_image *out)
         return tec_fail(TEC_USER_ERROR, "%s: JPEG with %d components (1, 3 or 4 are supported)", r->name, components);
     codec->out_color_space = components == 1 ? JCS_GRAYSCALE : components == 3 ? JCS_RGB : JCS_CMYK;
     codec->dct_method = JDCT_ISLOW;
-    double room = codec->arith_code ? TEC_IMAGE_MAX_PIXELS : PIXELS_PER_BYTE * (double)r->bytes;
+    double room =
+        codec->arith_code ? tec_image_room(r->bytes, ARITHMETIC_PIXELS_PER_BYTE) : PIXELS_PER_BYTE * (double)r->bytes;
     return tec_image_reserve(out, codec->image_height, codec->image_width, components, room, r->name);
 }
 

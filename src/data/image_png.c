@@ -139,10 +139,22 @@ static tec_status read_bands(reader *r, tec_image *out)
 
 /* ---- the whole file ---- */
 
+/* Texts and profiles, of which libpng would unpack 8 MB each, are passed over; their checksums count as before. */
+static void leave_out_texts(reader *r)
+{
+#ifdef PNG_HANDLE_AS_UNKNOWN_SUPPORTED
+    static const png_byte chunks[] = "tEXt\0zTXt\0iTXt\0iCCP";
+    png_set_keep_unknown_chunks(r->codec, PNG_HANDLE_CHUNK_NEVER, chunks, (int)sizeof chunks / 5);
+#else
+    (void)r;
+#endif
+}
+
 static tec_status read_all(reader *r, tec_image *out)
 {
     png_set_read_fn(r->codec, r, take);
     png_set_crc_action(r->codec, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+    leave_out_texts(r);
     png_read_info(r->codec, r->info);
     if (r->bands)
         return read_bands(r, out);

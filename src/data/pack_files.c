@@ -32,13 +32,13 @@ bool tec_pack_is_begun(const char *dir)
     return there;
 }
 
-/* "OFFSET BYTES CRC32C PATH" */
+/* "OFFSET BYTES CRC32C PATH", BYTES no more than a pack is made of. */
 static bool read_entry(const char *text, int shard, tec_found *found)
 {
     tec_found_file read = {.shard = shard};
     int end = 0;
     if (sscanf(text, "%lld %lld %8" SCNx32 "%n", &read.offset, &read.bytes, &read.crc, &end) != 3 || text[end] != ' ' ||
-        !text[end + 1] || read.offset < 0 || read.bytes < 0)
+        !text[end + 1] || read.offset < 0 || read.bytes < 0 || read.bytes > (long long)TEC_IMAGE_MAX_BYTES)
         return false;
     tec_found_file *file = tec_found_add(found, text + end + 1);
     read.path = file->path;

@@ -66,6 +66,8 @@ static tec_feature_spec spec_of(const tec_features_job *job)
                              .crop_pct = s->preprocessing.crop_pct,
                              .interpolation = (int)s->preprocessing.filter,
                              .strict_images = job->strict};
+    tec_bands_range_words(tec_dataset_bands(job->set), spec.range);
+    tec_bands_chosen_words(tec_dataset_bands(job->set), spec.bands);
     memcpy(spec.mean, s->normalisation.mean, sizeof spec.mean);
     memcpy(spec.std, s->normalisation.std, sizeof spec.std);
     return spec;

@@ -119,7 +119,7 @@ static tensor_open *tell_format(const char *path, const unsigned char *head, siz
     if (bytes >= 8 && memcmp(head, HDF5_MAGIC, 8) == 0)
         return tec_tensor_h5_open;
     if (bytes >= 4 && (memcmp(head, "PK\3\4", 4) == 0 || memcmp(head, "PK\5\6", 4) == 0))
-        return tec_torch_zip_open;
+        return tec_string_ends_with(path, ".npz") ? tec_tensor_npz_open : tec_torch_zip_open;
     if (looks_like_safetensors(head, bytes))
         return tec_safetensors_open;
     if (looks_like_json(head, bytes))

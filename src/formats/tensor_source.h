@@ -93,6 +93,7 @@ tec_status tec_tensor_file_open_fd(tec_tensor_file **out, int fd, const char *pa
 
 tensor_open tec_safetensors_open, tec_tensor_h5_open;
 tensor_open tec_torch_zip_open;    /* starts with the magic of a zip archive */
+tensor_open tec_tensor_npz_open;   /* so does this one, by its name .npz */
 tensor_open tec_torch_legacy_open; /* starts like a pickle of protocol 2 or later: 0x80 */
 tensor_open tec_tensor_index_open; /* JSON that names the shards; tec_tensor_file_open_fd opens these */
 

@@ -137,8 +137,7 @@ static tec_status open_archive(tec_tensor_file *file, torch_zip *data)
 static const struct {
     const char *entry, *is;
 } others[] = {
-    {".npy", "an archive of NumPy arrays (.npz), as Google publishes ViTs for JAX, which is not read: take the same "
-             "model from timm or Hugging Face, as .safetensors"},
+    {".npy", "an archive of NumPy arrays, which is read where its name ends in .npz: give it such a name"},
     {"model.weights.h5", "a model of Keras (.keras), which is not read: take the same model as .safetensors or "
                          "PyTorch's .pth"},
     {".safetensors", "a zip archive around a model file: unpack it first"},

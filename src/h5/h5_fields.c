@@ -18,6 +18,8 @@ static hid_t native_type(tec_h5_kind kind)
         return H5T_NATIVE_UINT64;
     case TEC_H5_DOUBLE:
         return H5T_NATIVE_DOUBLE;
+    case TEC_H5_TEXT:
+        break;
     }
     return -1;
 }
@@ -51,6 +53,8 @@ tec_status tec_h5_get_field(hid_t object, const char *path, const tec_h5_field *
     }
     if (field->kind == TEC_H5_SIZE)
         return get_size(object, path, field->name, member);
+    if (field->kind == TEC_H5_TEXT)
+        return tec_h5_get_text(object, path, field->name, member, (size_t)field->count);
     return tec_h5_get_numbers(object, path, field->name, native_type(field->kind), field->count, member);
 }
 
@@ -84,6 +88,9 @@ char *tec_h5_field_text(const tec_h5_field *field, const void *structure, char *
         snprintf(text, size, "%s", tec_size_list(*(const tec_size *)member, list));
         break;
     }
+    case TEC_H5_TEXT:
+        snprintf(text, size, "%s", *(const char *)member ? (const char *)member : field->empty);
+        break;
     case TEC_H5_INT:
         if (field->words)
             snprintf(text, size, "%s", field->words[*(const int *)member]);
@@ -103,6 +110,8 @@ tec_status tec_h5_draft_put_field(tec_h5_draft *draft, const char *object, const
         memcpy(&number, member, sizeof number);
         return tec_h5_draft_put_text(draft, object, field->name, field->words[number]);
     }
+    if (field->kind == TEC_H5_TEXT)
+        return tec_h5_draft_put_text(draft, object, field->name, member);
     if (field->kind == TEC_H5_BOOL) {
         number = *(const bool *)member;
         member = &number;

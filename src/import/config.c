@@ -258,6 +258,12 @@ static const struct {
     {"beit", NULL},
     {"data2vec-vision", NULL},
     {"ijepa", NULL},
+    {"clip", NULL},
+    {"clip_vision_model", NULL},
+    {"siglip", NULL},
+    {"siglip_vision_model", NULL},
+    {"siglip2", "positions for images of any shape (NaFlex)"},
+    {"siglip2_vision_model", "positions for images of any shape (NaFlex)"},
     {"vit_hybrid", NULL},
     {"timm_wrapper", NULL},
     {"dinov3_vit", "rotary positions"},
@@ -309,8 +315,40 @@ static tec_status check_model_type(const tec_import *import, const char *type, i
     return tec_fail(TEC_USER_ERROR,
                     "%s: config.json beside it says model_type = %.60s, which is not known here, and a model that "
                     "computes something else would give wrong features; vit, vit_mae, vit_msn, deit, dinov2, "
-                    "dinov2_with_registers, dinov3_vit, beit, data2vec-vision and ijepa are known",
+                    "dinov2_with_registers, dinov3_vit, beit, data2vec-vision, ijepa, clip and siglip are known",
                     import->path, type);
+}
+
+/* What Hugging Face's configurations leave out where it is as usual: without it a table of sizes would decide. */
+static const struct {
+    const char *type, *activation;
+    int heads;
+    double norm_eps;
+} defaults[] = {
+    {"clip", "quick_gelu", 12, 1e-5},
+    {"clip_vision_model", "quick_gelu", 12, 1e-5},
+    {"siglip", "gelu_pytorch_tanh", 12, 1e-6},
+    {"siglip_vision_model", "gelu_pytorch_tanh", 12, 1e-6},
+};
+
+static tec_status take_defaults(const tec_import *import, const char *type, import_sidecar *said)
+{
+    for (size_t i = 0; type && i < sizeof defaults / sizeof *defaults; i++) {
+        if (strcmp(type, defaults[i].type) != 0)
+            continue;
+        said->heads = defaults[i].heads;
+        said->norm_eps = defaults[i].norm_eps;
+        said->heads_from = said->norm_eps_from = "config.json: as usual";
+        TEC_TRY(take_activation(import, defaults[i].activation, "hidden_act", said));
+        said->activation_from = said->heads_from;
+    }
+    return TEC_OK;
+}
+
+const json_t *tec_import_tower_config(const json_t *config)
+{
+    const json_t *tower = json_object_get(config, "vision_config");
+    return json_is_object(tower) ? tower : config;
 }
 
 /* Keys of timm's model_args that change nothing, or nothing that tensors do not show. */
@@ -411,13 +449,16 @@ static tec_status read_timm(const tec_import *import, const json_t *config, impo
     return TEC_OK;
 }
 
-tec_status tec_import_read_config(const tec_import *import, const json_t *config, import_sidecar *said)
+tec_status tec_import_read_config(const tec_import *import, const json_t *whole, import_sidecar *said)
 {
-    const json_t *eps = json_object_get(config, "layer_norm_eps");
+    const json_t *config = tec_import_tower_config(whole), *eps = json_object_get(config, "layer_norm_eps");
+    const char *type = text_of(config, "model_type");
+    type = type ? type : text_of(whole, "model_type");
     TEC_TRY(tec_import_check_entries(import, CONFIG, config));
     TEC_TRY(tec_import_check_entries(import, CONFIG, json_object_get(config, "pretrained_cfg")));
     TEC_TRY(tec_import_check_entries(import, CONFIG, json_object_get(config, "model_args")));
-    TEC_TRY(check_model_type(import, text_of(config, "model_type"), said));
+    TEC_TRY(check_model_type(import, type, said));
+    TEC_TRY(take_defaults(import, type, said));
     if (is_dinov3(import))
         TEC_TRY(take_dinov3(import, config, said));
     else

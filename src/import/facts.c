@@ -28,6 +28,7 @@ static const struct {
     {"timm", "*attn.q_bias", NULL, "BEiT, data2vec or EVA"},
     {"timm", "*target_encoder.*", NULL, "I-JEPA"},
     {"timm", "*norm_pre.*", NULL, "CLIP"},
+    {"timm", "*attn_pool.latent", NULL, "SigLIP"}, /* what else has one is refused */
     {"timm", "*", "ibot", "iBOT"},
     {"timm", "*teacher.*", NULL, "DINO"},
     {"timm", "*", "dino", "DINO"},
@@ -45,6 +46,11 @@ static const struct {
     {"Hugging Face", "*", NULL, "Hugging Face ViT"},
     {"torchvision", "*", NULL, "torchvision ViT"},
     {"Hugging Face DINOv3", "*", NULL, "Hugging Face DINOv3"},
+    {"Hugging Face towers", "*embeddings.class_embedding", NULL, "Hugging Face CLIP"},
+    {"Hugging Face towers", "*", NULL, "Hugging Face SigLIP"},
+    {"OpenCLIP", "input_resolution", NULL, "OpenAI CLIP"}, /* in the archives that OpenAI published */
+    {"OpenCLIP", "*", NULL, "OpenCLIP"},
+    {"Google", "*", NULL, "ViT of Google"},
 };
 
 static bool any_tensor(const tec_import *import, const char *pattern)
@@ -62,6 +68,26 @@ static bool is_dinov2(const tec_import *import)
            any_tensor(import, "*ls1.gamma");
 }
 
+/* Blocks on PyTorch's own modules, which leave open where norms stand and what the activation is. */
+static const char MULTIHEAD[] = "ViT on nn.MultiheadAttention";
+
+static const char *in_proj_of(const tec_import *import)
+{
+    const import_piece *qkv = tec_import_find(import, "blocks.0.attn.qkv.weight", 0);
+    const char *name = qkv ? tec_import_tensor(import, qkv)->name : "";
+    return tec_string_ends_with(name, ".in_proj_weight") ? name : NULL;
+}
+
+/* Families that a tensor shows which only the model's own may be, or which there is none of. */
+static const char *family_of_own(const tec_import *import)
+{
+    if (strcmp(import->naming->name, "timm") == 0 && in_proj_of(import))
+        return MULTIHEAD;
+    return strcmp(import->naming->name, "Hugging Face") == 0 && import->facts.config.variant.no_class_token
+               ? "Hugging Face I-JEPA"
+               : NULL;
+}
+
 static void choose_family(tec_import *import)
 {
     tec_import_facts *f = &import->facts;
@@ -76,6 +102,12 @@ static void choose_family(tec_import *import)
         f->family_from = word ? "from the file's name" : NULL;
         f->family_hinted = word && !known_name;
         break;
+    }
+    const char *own = family_of_own(import);
+    if (own) {
+        family = own;
+        f->family_from = NULL;
+        f->family_hinted = false;
     }
     if (is_dinov2(import) && (strcmp(family, "timm ViT") == 0 || f->family_hinted)) {
         family = "DINOv2";
@@ -119,6 +151,8 @@ static const struct {
     {.architecture = "vit_base_patch16_gap_*", .width = 768, .depth = 12, .heads = 16},
     {.architecture = "vit_base_patch*_siglip_*", .width = 768, .depth = 12, .heads = 12},
     {.family = "MoCo v3", .width = 384, .heads = 12},
+    {.family = "SigLIP", .width = 768, .depth = 12, .heads = 12},
+    {.family = "Hugging Face SigLIP", .width = 768, .depth = 12, .heads = 12},
     {.family = "DINOv3", .width = 1280, .heads = 20},
     {.family = "Hugging Face DINOv3", .width = 1280, .heads = 20},
     {.width = 4096, .depth = 40, .heads = 32}, /* DINOv3's 7B */
@@ -159,6 +193,13 @@ static const struct {
     {.family = "EVA-02", .norm_eps = 1e-6, .normalisation = CLIP},
     {.family = "timm ViT with rotary positions", .norm_eps = 1e-6, .normalisation = UNKNOWN},
     {.family = "CLIP", .norm_eps = 1e-5, .normalisation = UNKNOWN}, /* OpenAI's numbers or 0.5 */
+    {.family = MULTIHEAD, .norm_eps = 1e-5, .normalisation = UNKNOWN},
+    {.family = "ViT of Google", .norm_eps = 1e-6, .normalisation = HALF},
+    {.family = "OpenAI CLIP", .norm_eps = 1e-5, .normalisation = CLIP},
+    {.family = "OpenCLIP", .norm_eps = 1e-5, .normalisation = UNKNOWN},
+    {.family = "Hugging Face CLIP", .norm_eps = 1e-5, .normalisation = UNKNOWN},
+    {.family = "SigLIP", .norm_eps = 1e-6, .normalisation = HALF},
+    {.family = "Hugging Face SigLIP", .norm_eps = 1e-6, .normalisation = HALF},
     {.family = "BEiT, data2vec or EVA", .norm_eps = 1e-6, .normalisation = UNKNOWN},
     {.family = "Hugging Face ViT", .norm_eps = 1e-12, .normalisation = UNKNOWN}, /* 0.5, or ImageNet's in DINO, MSN */
     {.family = "Hugging Face BEiT", .norm_eps = 1e-12, .normalisation = HALF},
@@ -257,13 +298,35 @@ static void take_architecture_activation(import_sidecar *said)
     said->activation_from = "known of this architecture";
 }
 
+/* Of families whose own code has one that is not the exact GELU. */
+static const struct {
+    const char *family;
+    tec_activation activation;
+} family_activations[] = {
+    {"OpenAI CLIP", TEC_ACTIVATION_QUICK_GELU},
+    {"ViT of Google", TEC_ACTIVATION_GELU_TANH}, /* JAX's gelu; copies for PyTorch are run with the exact one */
+    {"Hugging Face SigLIP", TEC_ACTIVATION_GELU_TANH},
+};
+
+static void take_family_activation(const tec_import *import, import_sidecar *said)
+{
+    for (size_t i = 0; i < sizeof family_activations / sizeof *family_activations; i++)
+        if (strcmp(family_activations[i].family, import->facts.family) == 0) {
+            said->activation = 1 + (int)family_activations[i].activation;
+            said->activation_from = "known of this family";
+        }
+}
+
+/* Those whose files have one or another, which nothing in them tells. */
+static const char *const open_activations[] = {"CLIP", "Hugging Face CLIP", "OpenCLIP", "SigLIP", MULTIHEAD, NULL};
+
 /* CLIP's towers have the GELU or QuickGELU; ViTs without any token before the patches, the GELU or (SigLIP) its tanh. */
 static bool has_usual_activation(const tec_import *import)
 {
     const tec_import_facts *f = &import->facts;
     bool ls = tec_import_find(import, "blocks.0.ls1", 0) != NULL;
     bool bare = f->config.variant.no_class_token && !f->config.variant.registers && !ls && !f->config.variant.fc_norm;
-    return strcmp(f->family, "CLIP") != 0 && !(bare && strcmp(f->family, "timm ViT") == 0);
+    return tec_string_find(open_activations, f->family) < 0 && !(bare && strcmp(f->family, "timm ViT") == 0);
 }
 
 static void choose_activation(tec_import *import, import_sidecar *said)
@@ -271,6 +334,8 @@ static void choose_activation(tec_import *import, import_sidecar *said)
     tec_import_facts *f = &import->facts;
     if (!said->activation && !f->config.variant.swiglu)
         take_architecture_activation(said);
+    if (!said->activation && !f->config.variant.swiglu)
+        take_family_activation(import, said);
     f->activation_known = said->activation || f->config.variant.swiglu || has_usual_activation(import);
     f->activation_from = said->activation ? said->activation_from : f->activation_known ? "as usual" : "a guess";
     f->config.variant.activation =
@@ -326,16 +391,28 @@ static bool shows_its_blocks(const tec_import *import)
            strcmp(f->family, "EVA-02") == 0;
 }
 
+/* A tower of CLIP has its text tower beside it, and no LayerScale. What has its names without that may be a Perception
+ * Encoder, whose rotary positions are in no file. */
+static void check_tower(tec_import *import)
+{
+    const import_piece *scale = tec_import_find(import, "blocks.0.ls1", 0);
+    const import_piece *open = scale ? scale : tec_import_find(import, "norm_pre.weight", 0);
+    if (scale || !import->facts.text)
+        import->facts.blocks_unknown = tec_import_tensor(import, open)->name;
+}
+
 /* Tensors that timm's EVA and BEiT classes share with blocks of another kind, whose difference no tensor shows. */
 static void check_blocks(tec_import *import, const import_sidecar *said)
 {
     tec_import_facts *f = &import->facts;
     bool timm = strcmp(import->naming->name, "timm") == 0;
+    if (!said->plain_blocks && strcmp(import->naming->name, "OpenCLIP") == 0)
+        check_tower(import);
     if (import->own || said->plain_blocks || !timm || shows_its_blocks(import))
         return;
     for (int i = 0; i < import->pieces && !f->blocks_unknown; i++) {
         const char *name = tec_import_tensor(import, &import->piece[i])->name;
-        if (tec_import_matches("*blocks.*attn.q_bias", name) ||
+        if (tec_import_matches("*blocks.*attn.q_bias", name) || tec_string_ends_with(name, "in_proj_weight") ||
             (tec_import_matches("*blocks.*gamma_1", name) && (f->family_hinted || strcmp(f->family, "DeiT III") != 0)))
             f->blocks_unknown = name;
     }
@@ -427,6 +504,17 @@ static tec_status take_architecture(tec_import *import, const tec_import_options
     return TEC_OK;
 }
 
+/* JAX keeps the heads of queries apart: [D, H, D / H]. */
+static void take_kernel_heads(const tec_import *import, import_sidecar *said)
+{
+    const import_piece *query = tec_import_find(import, "blocks.0.attn.qkv.weight", 0);
+    const tec_tensor *stored = query ? tec_tensor_file_get(import->file, query->index) : NULL;
+    if (!import->naming->kernels || !stored || stored->dims != 3 || stored->dim[1] > stored->dim[0])
+        return;
+    said->heads = (int)stored->dim[1];
+    said->heads_from = "its queries";
+}
+
 /* The remedy names numbers that are possible. */
 static tec_status check_heads(const tec_import *import)
 {
@@ -481,6 +569,7 @@ tec_status tec_import_gather_facts(tec_import *import, const tec_import_options 
         choose_family(import);
     TEC_TRY(tec_import_read_sidecar(import, options, &said));
     bool size_given = import->own;
+    take_kernel_heads(import, &said);
     TEC_TRY(take_architecture(import, options, &said));
     TEC_TRY(tec_import_choose_rotary(import, &said));
     check_blocks(import, &said);

@@ -225,6 +225,11 @@ char *tec_import_describe(const tec_import *import)
     fprintf(out, "; norm eps %g (%s)", c->variant.norm_eps, f->norm_eps_from);
     describe_normalisation(f, out);
     describe_preprocessing(f, out);
+    if (f->text)
+        fprintf(out, "; its text tower passed over (%d tensor%s)", f->text, tec_plural(f->text));
+    if (f->pooling)
+        fprintf(out, "; its head that pools by attention passed over (%d tensor%s): features are of its patches",
+                f->pooling, tec_plural(f->pooling));
     if (f->unused)
         fprintf(out, "; %d tensor%s not needed (%s%s)", f->unused, f->unused > 1 ? "s" : "", f->unused_example,
                 f->unused > 1 ? " ..." : "");

@@ -13,6 +13,7 @@ typedef struct import_piece {
     int index;           /* in the file */
     char ours[OUR_NAME]; /* it is part `part` of `parts` of this tensor of ours */
     int part, parts;
+    tec_tensor tensor; /* as PyTorch would have it */
 } import_piece;
 
 struct tec_import {
@@ -34,6 +35,13 @@ tec_status tec_import_select(tec_import *import);
 /* The piece that is `part` of our tensor `ours`, which may be shared by all blocks; NULL: the file has none. */
 const import_piece *tec_import_find(const tec_import *import, const char *ours, int part);
 const tec_tensor *tec_import_tensor(const tec_import *import, const import_piece *piece);
+
+/* The shape of a tensor of JAX's, of which PyTorch would have it so; `ours`: our name. */
+void tec_import_kernel_shape(const char *ours, tec_tensor *tensor);
+
+/* Likewise its values. False: they are the same as they are stored.
+ *   in, out   [stored->count] */
+bool tec_import_kernel_values(const char *ours, const tec_tensor *stored, const real *in, real *out);
 
 /* Fills facts.config except heads, norm eps and image size. */
 tec_status tec_import_infer(tec_import *import);
@@ -75,6 +83,9 @@ tec_status tec_import_read_beside(const tec_import *import, const char *path, co
 
 /* Is it called as every hub calls a model that has a directory of its own (model.safetensors)? */
 bool tec_import_is_hub_name(const char *path);
+
+/* What config.json says of the vision tower: of a model that has one in a larger one, a part of it. */
+const json_t *tec_import_tower_config(const json_t *config);
 
 /* What config.json says, Hugging Face's or timm's, and preprocessor_config.json. TEC_USER_ERROR: the model computes
  * something that this program cannot. */

@@ -45,6 +45,13 @@ static tec_status infer_patches(tec_import *import)
     static const char name[] = "patch_embed.proj.weight";
     tec_model_config *c = &import->facts.config;
     int64_t width = dim_of(import, name, 0), channels = dim_of(import, name, 1), patch = dim_of(import, name, 2);
+    if (!has(import, name))
+        return tec_fail(TEC_USER_ERROR, "%s: the patch embedding is missing (in our names: %s)", import->path, name);
+    if (tec_import_tensor(import, tec_import_find(import, name, 0))->dims == 2)
+        return fail_shape(
+            import, name,
+            "a patch embedding of positions for images of any shape (NaFlex) has two dimensions, and is not "
+            "supported: take a model of one size");
     if (tec_import_tensor(import, tec_import_find(import, name, 0))->dims != 4 || patch != dim_of(import, name, 3) ||
         width < 1 || width > WIDEST || patch < 1 || patch > WIDEST || channels < 1 || channels > WIDEST)
         return fail_shape(import, name, "a patch embedding is [width, channels, patch, patch] with square patches");
@@ -87,6 +94,20 @@ static tec_status infer_mlp(tec_import *import)
     return TEC_OK;
 }
 
+/* SigLIP pools by attention for want of a class token. What has one besides, or more than SigLIP, is of another kind, such
+ * as a Perception Encoder, whose rotary positions are in no file. */
+static tec_status check_pooling(const tec_import *import)
+{
+    if (!import->facts.pooling || strcmp(import->naming->name, "timm") != 0 ||
+        !(has(import, "cls_token") || has(import, "reg_token") || has(import, "norm_pre.weight")))
+        return TEC_OK;
+    return tec_fail(
+        TEC_USER_ERROR,
+        "%s: the model has attention pooling beside a class token, registers or a norm before its blocks, which "
+        "is not supported (its tensors `%s` say so): take a model without",
+        import->path, import->naming->pooling);
+}
+
 static tec_status infer_tokens(tec_import *import)
 {
     tec_import_facts *facts = &import->facts;
@@ -96,8 +117,12 @@ static tec_status infer_tokens(tec_import *import)
     v->pre_norm = has(import, "norm_pre.weight");
     v->fc_norm = has(import, "fc_norm.weight");
     facts->config.kind = has(import, "cls_token_mlp.fc1.weight") ? TEC_MODEL_TEC : TEC_MODEL_VIT;
+    TEC_TRY(check_pooling(import));
     if (v->fc_norm && has(import, "norm.weight"))
         return tec_fail(TEC_USER_ERROR, "%s has both a final norm (`norm`) and `fc_norm`: one of them cannot be in use",
+                        import->path);
+    if (!v->pre_norm && !v->no_class_token && strcmp(import->naming->name, "Hugging Face towers") == 0)
+        return tec_fail(TEC_USER_ERROR, "%s: the norm before the blocks (`pre_layrnorm`) of CLIP is missing",
                         import->path);
     if (v->no_class_token && (v->distillation_token || facts->config.kind == TEC_MODEL_TEC))
         return tec_fail(TEC_USER_ERROR, "%s: the class token (`cls_token`) is missing", import->path);

@@ -56,6 +56,18 @@ static const name_rule timm[] = {
     {"fc_norm.*", "fc_norm.*", 0, 0},
     {"cls_token_mlp.fc1.*", "cls_token_mlp.fc1.*", 0, 0},
     {"cls_token_mlp.fc2.*", "cls_token_mlp.fc2.*", 0, 0},
+    /* blocks on nn.MultiheadAttention, and those of nn.TransformerEncoder */
+    {"blocks.#.attn.in_proj_weight", "blocks.#.attn.qkv.weight", 0, 0},
+    {"blocks.#.attn.in_proj_bias", "blocks.#.attn.qkv.bias", 0, 0},
+    {"blocks.#.attn.out_proj.*", "blocks.#.attn.proj.*", 0, 0},
+    {"encoder.layers.#.norm1.*", "blocks.#.norm1.*", 0, 0},
+    {"encoder.layers.#.self_attn.in_proj_weight", "blocks.#.attn.qkv.weight", 0, 0},
+    {"encoder.layers.#.self_attn.in_proj_bias", "blocks.#.attn.qkv.bias", 0, 0},
+    {"encoder.layers.#.self_attn.out_proj.*", "blocks.#.attn.proj.*", 0, 0},
+    {"encoder.layers.#.norm2.*", "blocks.#.norm2.*", 0, 0},
+    {"encoder.layers.#.linear1.*", "blocks.#.mlp.fc1.*", 0, 0},
+    {"encoder.layers.#.linear2.*", "blocks.#.mlp.fc2.*", 0, 0},
+    {"encoder.norm.*", "norm.*", 0, 0},
     {0}};
 
 static const name_rule hugging_face[] = {
@@ -124,11 +136,76 @@ static const name_rule hugging_face_dinov3[] = {
     {"norm.*", "norm.*", 0, 0},
     {0}};
 
+/* CLIP's and SigLIP's vision towers. */
+static const name_rule hugging_face_towers[] = {
+    {"embeddings.class_embedding", "cls_token", 0, 0},
+    {"embeddings.position_embedding.weight", "pos_embed", 0, 0},
+    {"embeddings.patch_embedding.*", "patch_embed.proj.*", 0, 0},
+    {"pre_layrnorm.*", "norm_pre.*", 0, 0},
+    {"encoder.layers.#.layer_norm1.*", "blocks.#.norm1.*", 0, 0},
+    {"encoder.layers.#.self_attn.q_proj.*", "blocks.#.attn.qkv.*", 0, 3},
+    {"encoder.layers.#.self_attn.k_proj.*", "blocks.#.attn.qkv.*", 1, 3},
+    {"encoder.layers.#.self_attn.v_proj.*", "blocks.#.attn.qkv.*", 2, 3},
+    {"encoder.layers.#.self_attn.out_proj.*", "blocks.#.attn.proj.*", 0, 0},
+    {"encoder.layers.#.layer_norm2.*", "blocks.#.norm2.*", 0, 0},
+    {"encoder.layers.#.mlp.fc1.*", "blocks.#.mlp.fc1.*", 0, 0},
+    {"encoder.layers.#.mlp.fc2.*", "blocks.#.mlp.fc2.*", 0, 0},
+    {"post_layernorm.*", "norm.*", 0, 0},
+    {0}};
+
+/* OpenAI's and OpenCLIP's, on nn.MultiheadAttention. */
+static const name_rule open_clip[] = {
+    {"class_embedding", "cls_token", 0, 0},
+    {"positional_embedding", "pos_embed", 0, 0},
+    {"conv1.*", "patch_embed.proj.*", 0, 0},
+    {"ln_pre.*", "norm_pre.*", 0, 0},
+    {"transformer.resblocks.#.ln_1.*", "blocks.#.norm1.*", 0, 0},
+    {"transformer.resblocks.#.attn.in_proj_weight", "blocks.#.attn.qkv.weight", 0, 0},
+    {"transformer.resblocks.#.attn.in_proj_bias", "blocks.#.attn.qkv.bias", 0, 0},
+    {"transformer.resblocks.#.attn.out_proj.*", "blocks.#.attn.proj.*", 0, 0},
+    {"transformer.resblocks.#.ls_1.gamma", "blocks.#.ls1", 0, 0},
+    {"transformer.resblocks.#.ln_2.*", "blocks.#.norm2.*", 0, 0},
+    {"transformer.resblocks.#.mlp.c_fc.*", "blocks.#.mlp.fc1.*", 0, 0},
+    {"transformer.resblocks.#.mlp.c_proj.*", "blocks.#.mlp.fc2.*", 0, 0},
+    {"transformer.resblocks.#.ls_2.gamma", "blocks.#.ls2", 0, 0},
+    {"ln_post.*", "norm.*", 0, 0},
+    {0}};
+
+/* Google's, of JAX; a slash in their names is a dot here. */
+static const name_rule google[] = {
+    {"cls", "cls_token", 0, 0},
+    {"Transformer.posembed_input.pos_embedding", "pos_embed", 0, 0},
+    {"embedding.kernel", "patch_embed.proj.weight", 0, 0},
+    {"embedding.bias", "patch_embed.proj.bias", 0, 0},
+    {"Transformer.encoderblock_#.LayerNorm_0.scale", "blocks.#.norm1.weight", 0, 0},
+    {"Transformer.encoderblock_#.LayerNorm_0.bias", "blocks.#.norm1.bias", 0, 0},
+    {"Transformer.encoderblock_#.MultiHeadDotProductAttention_1.query.kernel", "blocks.#.attn.qkv.weight", 0, 3},
+    {"Transformer.encoderblock_#.MultiHeadDotProductAttention_1.key.kernel", "blocks.#.attn.qkv.weight", 1, 3},
+    {"Transformer.encoderblock_#.MultiHeadDotProductAttention_1.value.kernel", "blocks.#.attn.qkv.weight", 2, 3},
+    {"Transformer.encoderblock_#.MultiHeadDotProductAttention_1.query.bias", "blocks.#.attn.qkv.bias", 0, 3},
+    {"Transformer.encoderblock_#.MultiHeadDotProductAttention_1.key.bias", "blocks.#.attn.qkv.bias", 1, 3},
+    {"Transformer.encoderblock_#.MultiHeadDotProductAttention_1.value.bias", "blocks.#.attn.qkv.bias", 2, 3},
+    {"Transformer.encoderblock_#.MultiHeadDotProductAttention_1.out.kernel", "blocks.#.attn.proj.weight", 0, 0},
+    {"Transformer.encoderblock_#.MultiHeadDotProductAttention_1.out.bias", "blocks.#.attn.proj.bias", 0, 0},
+    {"Transformer.encoderblock_#.LayerNorm_2.scale", "blocks.#.norm2.weight", 0, 0},
+    {"Transformer.encoderblock_#.LayerNorm_2.bias", "blocks.#.norm2.bias", 0, 0},
+    {"Transformer.encoderblock_#.MlpBlock_3.Dense_0.kernel", "blocks.#.mlp.fc1.weight", 0, 0},
+    {"Transformer.encoderblock_#.MlpBlock_3.Dense_0.bias", "blocks.#.mlp.fc1.bias", 0, 0},
+    {"Transformer.encoderblock_#.MlpBlock_3.Dense_1.kernel", "blocks.#.mlp.fc2.weight", 0, 0},
+    {"Transformer.encoderblock_#.MlpBlock_3.Dense_1.bias", "blocks.#.mlp.fc2.bias", 0, 0},
+    {"Transformer.encoder_norm.scale", "norm.weight", 0, 0},
+    {"Transformer.encoder_norm.bias", "norm.bias", 0, 0},
+    {0}};
+
 const naming tec_import_namings[] = {
-    {"timm", "patch_embed.proj.weight", timm},
-    {"Hugging Face", "embeddings.patch_embeddings.projection.weight", hugging_face},
-    {"torchvision", "conv_proj.weight", torchvision},
-    {"Hugging Face DINOv3", "embeddings.patch_embeddings.weight", hugging_face_dinov3},
+    {.name = "timm", .anchor = "patch_embed.proj.weight", .rule = timm, .pooling = "attn_pool.*"},
+    {.name = "Hugging Face", .anchor = "embeddings.patch_embeddings.projection.weight", .rule = hugging_face},
+    {.name = "torchvision", .anchor = "conv_proj.weight", .rule = torchvision},
+    {.name = "Hugging Face towers", .anchor = "embeddings.patch_embedding.weight", .rule = hugging_face_towers,
+     .pooling = "head.*"},
+    {.name = "OpenCLIP", .anchor = "ln_pre.weight", .rule = open_clip}, /* ResNets have a conv1.weight, too */
+    {.name = "Google", .anchor = "embedding.kernel", .rule = google, .kernels = true},
+    {.name = "Hugging Face DINOv3", .anchor = "embeddings.patch_embeddings.weight", .rule = hugging_face_dinov3},
     {0}};
 
 const char *const tec_import_unused[] = {
@@ -136,7 +213,7 @@ const char *const tec_import_unused[] = {
     "head.*", "heads.*", "head_dist.*", "fc.*", "pre_logits.*", "classifier.*", "cls_classifier.*",
     "distillation_classifier.*", "pooler.*", "lm_head.*",
     /* heads of self-supervised training */
-    "dino_head.*", "ibot_head.*", "predictor.*", "projector.*", "projection_head.*", "prototypes.*",
+    "dino_head.*", "ibot_head.*", "predictor.*", "projector.*", "projection_head.*", "prototypes.*", "proj",
     /* masking and decoders of masked autoencoders and of TEC */
     "local_cls_norm.*", "mask_token", "masked_embed", "embeddings.mask_token", "decoder.*", "decoder_*", "encoder_adaptor.*",
     "forward_fea_decoder.*", "forward_att_decoder.*", NULL};
@@ -144,6 +221,10 @@ const char *const tec_import_unused[] = {
 const char *const tec_import_unused_beside[] = {
     "optim*", "opt.*", "lr_scheduler*", "scheduler*", "*scaler*", "amp*", "criterion*", "*loss*", "queue*", "center",
     "args*", "momentum_encoder.*", "predictor_momentum.*", NULL};
+
+const char *const tec_import_text[] = {
+    "text.*", "text_*", "*language_model.*", "lm_head.*", "token_embedding.*", "*embed_tokens.*", "*word_embeddings.*",
+    "transformer.resblocks.*", "positional_embedding", "ln_final.*", "logit_scale", "logit_bias", NULL};
 
 const unsupported tec_import_unsupported[] = {
     {"*relative_position_bias_table", "a relative position bias"},
@@ -166,6 +247,8 @@ const unsupported tec_import_unsupported[] = {
     {"*patch_embed.stem*", "a convolutional stem"},
     {"*patch_embed.conv*", "a convolutional stem"},
     {"*conv_stem*", "a convolutional stem"},
+    {"*conv_root.*", "a convolutional backbone (a hybrid)"},
+    {"*modality_encoders.*", "norms behind the branches of its blocks (data2vec 2.0)"},
     {"*downsample.*", "a hierarchy of resolutions (as Swin)"},
     {"*text_model.*", "a text tower"},
     {"*token_embedding*", "a text tower"},

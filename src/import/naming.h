@@ -20,8 +20,10 @@ typedef struct name_rule {
 
 typedef struct naming {
     const char *name;      /* "timm" includes everything derived from it: MAE, DINO, DeiT, ... */
-    const char *anchor;    /* the weight of the patch embedding, of which every ViT has one */
+    const char *anchor;    /* a tensor by which models are found, the patch embedding's mostly: every one has it once */
     const name_rule *rule; /* ends with theirs NULL */
+    const char *pooling;   /* its head that pools by attention, a pattern: no token depends on it; NULL: it has none */
+    bool kernels;          /* matrices are as JAX has them (kernels.c) */
 } naming;
 
 extern const naming tec_import_namings[]; /* ends with name NULL */
@@ -43,6 +45,10 @@ bool tec_import_matches_any(const char *const *pattern, const char *name, bool a
 /* Tensors that no feature depends on: those of models (heads, decoders, mask tokens), and those that training code
  * keeps beside a model (optimisers, losses, queues). */
 extern const char *const tec_import_unused[], *const tec_import_unused_beside[];
+
+/* Tensors of a text tower or a language model beside a vision tower, and of what ties them together: no feature of an image
+ * depends on them. */
+extern const char *const tec_import_text[];
 
 /* What this program cannot do, by the tensor that shows that a model needs it. */
 typedef struct unsupported {

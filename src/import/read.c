@@ -10,10 +10,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* As PyTorch would have it. */
+static tec_status read_kernel(tec_import *import, const import_piece *piece, real *out)
+{
+    const tec_tensor *stored = tec_tensor_file_get(import->file, piece->index);
+    real *raw = tec_allocate((size_t)stored->count * sizeof *raw);
+    tec_status status = tec_tensor_file_read(import->file, piece->index, raw);
+    if (status == TEC_OK && !tec_import_kernel_values(piece->ours, stored, raw, out))
+        memcpy(out, raw, (size_t)stored->count * sizeof *out);
+    free(raw);
+    return status;
+}
+
 static tec_status read_piece(tec_import *import, const import_piece *piece, real *out)
 {
     const tec_tensor *t = tec_import_tensor(import, piece);
-    TEC_TRY(tec_tensor_file_read(import->file, piece->index, out));
+    TEC_TRY(import->naming->kernels ? read_kernel(import, piece, out)
+                                    : tec_tensor_file_read(import->file, piece->index, out));
     const int64_t i = tec_finite_find_other(out, t->count);
     if (i >= 0)
         return tec_fail(TEC_USER_ERROR, "%s: tensor %s holds a value that is not finite (%g at element %lld)",

@@ -111,10 +111,14 @@ static tec_status fail_no_model(const tec_import *import)
     if (list.count == 0)
         return tec_fail(TEC_USER_ERROR, "%s holds no tensors", import->path);
     end_list(&list);
-    return tec_fail(TEC_USER_ERROR,
-                    "%s holds no ViT: none of its tensors is called %s, %s or %s; it has %s (`tec inspect` lists them)",
-                    import->path, tec_import_namings[0].anchor, tec_import_namings[1].anchor,
-                    tec_import_namings[2].anchor, list.text);
+    char *anchors = tec_string_copy(tec_import_namings[0].anchor);
+    for (const naming *scheme = tec_import_namings + 1; scheme->name; scheme++)
+        tec_string_append(&anchors, "%s%s", scheme[1].name ? ", " : " or ", scheme->anchor);
+    tec_status status = tec_fail(
+        TEC_USER_ERROR, "%s holds no ViT: none of its tensors is called %s; it has %s (`tec inspect` lists them)",
+        import->path, anchors, list.text);
+    free(anchors);
+    return status;
 }
 
 /* The best candidate; *best is untouched on failure. */
@@ -158,6 +162,9 @@ static tec_status add_piece(tec_import *import, int index, const char *name)
     if (import->pieces == MOST_PIECES)
         return tec_fail(TEC_USER_ERROR, "%s has more than %d tensors with the names of a ViT's: too many", import->path,
                         MOST_PIECES);
+    piece.tensor = *tensor;
+    if (import->naming->kernels)
+        tec_import_kernel_shape(piece.ours, &piece.tensor);
     import->piece[import->pieces++] = piece;
     return TEC_OK;
 }
@@ -173,6 +180,18 @@ static void note_unused(tec_import_facts *facts, const char *name)
 {
     if (facts->unused++ == 0)
         snprintf(facts->unused_example, sizeof facts->unused_example, "%s", name);
+}
+
+/* What a vision-language model has besides its vision tower, and a head that pools by attention. */
+static bool is_passed_over(tec_import *import, const char *name, bool inside)
+{
+    tec_import_facts *facts = &import->facts;
+    const char *pooling = import->naming->pooling;
+    bool text = !inside && tec_import_matches_any(tec_import_text, name, true);
+    bool pools = inside && pooling && tec_import_matches(pooling, name);
+    facts->text += text;
+    facts->pooling += pools;
+    return text || pools;
 }
 
 /* A classifier of ours has one that is needed. */
@@ -200,7 +219,7 @@ static tec_status sort_tensors(tec_import *import, const candidate *found, int c
         tec_status status = inside ? add_piece(import, i, name) : TEC_CHECK_FAILED;
         if (status == TEC_USER_ERROR)
             return status;
-        if (status == TEC_OK || is_own_head(import, name))
+        if (status == TEC_OK || is_own_head(import, name) || is_passed_over(import, name, inside))
             continue;
         if (in_another_model(tensor->name, found, count, best) || is_unused(tensor, name, !inside)) {
             note_unused(&import->facts, tensor->name);
@@ -261,5 +280,6 @@ const import_piece *tec_import_find(const tec_import *import, const char *ours, 
 
 const tec_tensor *tec_import_tensor(const tec_import *import, const import_piece *piece)
 {
-    return tec_tensor_file_get(import->file, piece->index);
+    (void)import;
+    return &piece->tensor;
 }

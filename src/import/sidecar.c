@@ -219,8 +219,9 @@ static bool agrees(const json_t *config, const char *key, int value)
 }
 
 /* A directory may hold several models and only one config.json. */
-static bool is_about(const json_t *config, const tec_model_config *c)
+static bool is_about(const json_t *whole, const tec_model_config *c)
 {
+    const json_t *config = tec_import_tower_config(whole);
     return agrees(config, "hidden_size", c->width) && agrees(config, "num_features", c->width) &&
            agrees(config, "num_hidden_layers", c->depth) && agrees(config, "patch_size", c->patch) &&
            agrees(config, "intermediate_size", tec_model_hidden(c));
@@ -231,11 +232,13 @@ static bool fits_naming(const tec_import *import, const json_t *config)
 {
     static const struct {
         const char *naming, *key;
-    } keys[] = {
-        {"Hugging Face DINOv3", "model_type"},   {"Hugging Face", "model_type"}, {"Hugging Face", "hidden_size"},
-        {"Hugging Face", "num_attention_heads"}, {"timm", "architecture"},       {"timm", "pretrained_cfg"}};
+    } keys[] = {{"Hugging Face*", "model_type"},
+                {"Hugging Face*", "hidden_size"},
+                {"Hugging Face*", "num_attention_heads"},
+                {"timm", "architecture"},
+                {"timm", "pretrained_cfg"}};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (strcmp(keys[i].naming, import->naming->name) == 0 && json_object_get(config, keys[i].key))
+        if (tec_import_matches(keys[i].naming, import->naming->name) && json_object_get(config, keys[i].key))
             return true;
     return false;
 }

@@ -13,6 +13,7 @@
 typedef struct feature_field {
     tec_h5_field h5;
     bool alike;          /* rows can be compared only if it is the same */
+    bool exception;      /* a text that is written only where it is not "": files without it have that */
     const char *setting; /* that decides it */
 } feature_field;
 

@@ -25,6 +25,7 @@ static const char *const filter_words[] = {TEC_FILTER_LIST(TEC_COMMA), NULL};
 #define WORD(member, words_) FIELD(member, TEC_H5_INT, 1), .h5.words = words_
 #define ALIKE(setting_) .alike = true, .setting = setting_
 #define BY(setting_) .setting = setting_
+#define EXCEPTION(member, size, empty_) FIELD(member, TEC_H5_TEXT, size), .h5.empty = empty_, .exception = true
 
 /* Those that are easier to understand come first: of several differences the first is named. */
 const feature_field tec_feature_fields[] = {
@@ -35,6 +36,8 @@ const feature_field tec_feature_fields[] = {
     {WORD(resize, resize_words), ALIKE("eval.resize")},
     {DOUBLES(crop_pct, 1), ALIKE("eval.crop_pct")},
     {WORD(interpolation, filter_words), ALIKE("eval.interpolation")},
+    {EXCEPTION(range, TEC_BANDS_RANGE_TEXT, "bytes"), ALIKE("data.range")},
+    {EXCEPTION(bands, TEC_BANDS_CHOSEN_TEXT, "all"), ALIKE("data.bands")},
     {DOUBLES(mean, TEC_BANDS_MOST), ALIKE("base.mean")},
     {DOUBLES(std, TEC_BANDS_MOST), ALIKE("base.std")},
     {INTEGER(width), ALIKE("the model")},
@@ -54,7 +57,7 @@ const feature_field tec_feature_fields[] = {
 static tec_h5_field stored_field(const feature_field *field, const tec_feature_spec *spec)
 {
     tec_h5_field stored = field->h5;
-    if (stored.count == TEC_BANDS_MOST)
+    if (stored.kind == TEC_H5_DOUBLE && stored.count == TEC_BANDS_MOST)
         stored.count = tec_bands_numbers(spec->channels);
     return stored;
 }
@@ -154,7 +157,8 @@ tec_status tec_feature_put_spec(tec_h5_draft *draft, const tec_feature_spec *spe
     TEC_TRY(tec_h5_draft_put_text(draft, "/", "software", tec_version()));
     for (const feature_field *f = tec_feature_fields; f->h5.name; f++) {
         const tec_h5_field stored = stored_field(f, spec);
-        TEC_TRY(tec_h5_draft_put_field(draft, "/", &stored, spec));
+        if (!f->exception || *((const char *)spec + stored.offset))
+            TEC_TRY(tec_h5_draft_put_field(draft, "/", &stored, spec));
     }
     return TEC_OK;
 }
@@ -185,7 +189,8 @@ tec_status tec_feature_get_spec(hid_t file, const char *path, tec_feature_spec *
     TEC_TRY(tec_h5_get_numbers(file, path, "channels", H5T_NATIVE_INT, 1, &spec->channels)); /* how long others are */
     for (const feature_field *f = tec_feature_fields; f->h5.name; f++) {
         const tec_h5_field stored = stored_field(f, spec);
-        TEC_TRY(tec_h5_get_field(file, path, &stored, spec));
+        if (!f->exception || tec_h5_has_attribute(file, f->h5.name))
+            TEC_TRY(tec_h5_get_field(file, path, &stored, spec));
     }
     return check_spec(spec, path);
 }

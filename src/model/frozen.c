@@ -261,6 +261,21 @@ static void pick_patches(tec_frozen *f, const real *class_logit, int K, int *top
     }
 }
 
+/* What a model without a class token has in the place of its query. Logits are linear in the query, so that those of the
+ * mean are the mean of those of all patches.
+ *
+ *   qkv   [P + L, 3 D]
+ *   mean  [D] */
+static void mean_query(const tec_frozen *f, const real *qkv, real *mean)
+{
+    int D = f->config.width, L = tec_model_patches(&f->config), P = f->encoder.prefix;
+    zero_reals(mean, reals(1, D));
+    for (int l = 0; l < L; l++)
+        tec_add(mean, qkv + reals(P + l, 3 * D), D, mean);
+    for (int i = 0; i < D; i++)
+        mean[i] /= (real)L;
+}
+
 /* The attention targets of one image.
  *
  *   qkv        [P + L, 3 D]
@@ -270,7 +285,9 @@ static void attention_targets(tec_frozen *f, const real *qkv, int K, real *atten
 {
     int D = f->config.width, H = f->config.heads, L = tec_model_patches(&f->config);
     real *picked = f->cache.normed; /* [K, D] */
-    query_logits(f, qkv, 3 * D, 1, qkv, attention);
+    if (f->config.variant.no_class_token)
+        mean_query(f, qkv, picked);
+    query_logits(f, f->config.variant.no_class_token ? picked : qkv, 3 * D, 1, qkv, attention);
     add_relative(f, 0, attention);
     pick_patches(f, attention, K, topk);
     for (int k = 0; k < K; k++)
@@ -286,7 +303,6 @@ void tec_frozen_targets(tec_frozen *f, const real *images, int B, int last_layer
     int D = f->config.width, H = f->config.heads, L = tec_model_patches(&f->config), depth = f->config.depth;
     int P = f->encoder.prefix, N = P + L;
     size_t count = reals(B * L, D);
-    assert(f->encoder.cls_token >= 0);
     const real *x = embed(f, images, B);
     zero_reals(feature, count);
     for (int i = 0; i < depth; i++) {

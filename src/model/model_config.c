@@ -110,11 +110,33 @@ tec_status tec_model_config_check(const tec_model_config *c)
     return check_decoder(c);
 }
 
-const char *tec_model_config_difference(const tec_model_config *a, const tec_model_config *b)
-{
 #define DIFFER(member, name)                                                                                           \
     if (a->member != b->member)                                                                                        \
         return name;
+
+static const char *difference_of_classifiers(const tec_model_config *a, const tec_model_config *b)
+{
+    DIFFER(classes, "the number of classes")
+    DIFFER(variant.fc_norm, "the pooling")
+    DIFFER(variant.no_class_token, "the class token")
+    DIFFER(variant.distillation_token, "the distillation token")
+    DIFFER(variant.registers, "the number of registers")
+    DIFFER(variant.unplaced, "the number of tokens without a position")
+    DIFFER(variant.pre_norm, "the norm before the blocks")
+    DIFFER(variant.swiglu, "the activation of the MLPs")
+    DIFFER(variant.norm_eps, "the eps of the norms")
+    DIFFER(variant.no_pos_embed, "the position embedding")
+    DIFFER(variant.attn_norm, "the norm in the attention")
+    DIFFER(variant.mlp_norm, "the norm in the MLPs")
+    DIFFER(variant.relative_bias, "the relative position bias")
+    DIFFER(variant.rotary, "the form of its rotary positions")
+    DIFFER(variant.rotary_base, "the base of its rotary positions")
+    DIFFER(variant.rotary_grid, "the grid of its rotary positions")
+    return NULL;
+}
+
+const char *tec_model_config_difference(const tec_model_config *a, const tec_model_config *b)
+{
     DIFFER(kind, "the objective")
     DIFFER(image_size.height, "the image size")
     DIFFER(image_size.width, "the image size")
@@ -126,25 +148,8 @@ const char *tec_model_config_difference(const tec_model_config *a, const tec_mod
     DIFFER(mlp_ratio, "mlp_ratio")
     if (a->kind == TEC_MODEL_VIT)
         return NULL;
-    if (a->kind == TEC_MODEL_CLASSIFIER) {
-        DIFFER(classes, "the number of classes")
-        DIFFER(variant.fc_norm, "the pooling")
-        DIFFER(variant.no_class_token, "the class token")
-        DIFFER(variant.distillation_token, "the distillation token")
-        DIFFER(variant.registers, "the number of registers")
-        DIFFER(variant.unplaced, "the number of tokens without a position")
-        DIFFER(variant.pre_norm, "the norm before the blocks")
-        DIFFER(variant.swiglu, "the activation of the MLPs")
-        DIFFER(variant.norm_eps, "the eps of the norms")
-        DIFFER(variant.no_pos_embed, "the position embedding")
-        DIFFER(variant.attn_norm, "the norm in the attention")
-        DIFFER(variant.mlp_norm, "the norm in the MLPs")
-        DIFFER(variant.relative_bias, "the relative position bias")
-        DIFFER(variant.rotary, "the form of its rotary positions")
-        DIFFER(variant.rotary_base, "the base of its rotary positions")
-        DIFFER(variant.rotary_grid, "the grid of its rotary positions")
-        return NULL;
-    }
+    if (a->kind == TEC_MODEL_CLASSIFIER)
+        return difference_of_classifiers(a, b);
     DIFFER(decoder_width, "the decoder's width")
     DIFFER(decoder_depth, "the decoder's depth")
     DIFFER(decoder_heads, "the decoder's number of heads")
@@ -157,6 +162,6 @@ const char *tec_model_config_difference(const tec_model_config *a, const tec_mod
     DIFFER(base_heads, "the base model's number of heads")
     DIFFER(attention_tau, "attention_tau")
     DIFFER(predict_attention, "whether attention is predicted")
-#undef DIFFER
     return NULL;
 }
+#undef DIFFER

@@ -93,10 +93,11 @@ void tec_gelu_backward(real *dy, const real *derivative, int R, int O, real *dbi
 {
     TEC_MEASURE(TEC_OPERATOR_GELU);
 #pragma omp parallel
-    for (int first = 0; first < O; first += THREAD_COLUMNS) {
-        real partial[THREAD_COLUMNS] = {0};
-        int n = O - first < THREAD_COLUMNS ? O - first : THREAD_COLUMNS;
-        backward(dy + first, derivative + first, tec_thread_rows(R), O, n, partial);
-        thread_sum(partial, n, dbias + first);
-    }
+    for (int round = 0; round < tec_thread_rounds(); round++)
+        for (int first = 0; first < O; first += THREAD_COLUMNS) {
+            real partial[THREAD_COLUMNS] = {0};
+            int n = O - first < THREAD_COLUMNS ? O - first : THREAD_COLUMNS;
+            backward(dy + first, derivative + first, tec_thread_part(R, round), O, n, partial);
+            thread_sum(partial, n, dbias + first);
+        }
 }

@@ -3,6 +3,7 @@
 
 #include "product.h"
 #include "tec/measure.h"
+#include "tec/threads.h"
 
 #include <math.h>
 #include <omp.h>
@@ -55,33 +56,51 @@ static const real *element(tec_matrix x, int row, int column)
                                          : x.data + (long)row * x.stride + column;
 }
 
+/* Tile (row, column) of the `down` x `across` that c is cut into. */
+static void multiply_tile(const product *p, int row, int column, int down, int across)
+{
+    int top = border(p->m, row, down), left = border(p->n, column, across);
+    product tile = *p;
+    tile.m = border(p->m, row + 1, down) - top;
+    tile.n = border(p->n, column + 1, across) - left;
+    tile.a.data = element(p->a, top, 0);
+    tile.b.data = element(p->b, 0, left);
+    tile.bias = p->bias ? p->bias + left : NULL;
+    long corner = (long)top * p->ldc + left;
+    tile.from = p->from + corner;
+    tile.c = p->c + corner;
+    if (tile.m > 0 && tile.n > 0)
+        multiply(&tile);
+}
+
 /* A tile of c for every thread. */
 static void multiply_tiles(const product *p)
 {
 #pragma omp parallel
     {
         int parts = omp_get_num_threads(), down = bands(p->m, p->n, parts), across = parts / down;
-        int row = omp_get_thread_num() / across, column = omp_get_thread_num() % across;
-        int top = border(p->m, row, down), left = border(p->n, column, across);
-        product tile = *p;
-        tile.m = border(p->m, row + 1, down) - top;
-        tile.n = border(p->n, column + 1, across) - left;
-        tile.a.data = element(p->a, top, 0);
-        tile.b.data = element(p->b, 0, left);
-        tile.bias = p->bias ? p->bias + left : NULL;
-        long corner = (long)top * p->ldc + left;
-        tile.from = p->from + corner;
-        tile.c = p->c + corner;
-        if (tile.m > 0 && tile.n > 0)
-            multiply(&tile);
+        multiply_tile(p, omp_get_thread_num() / across, omp_get_thread_num() % across, down, across);
     }
+}
+
+/* In tiles that depend on the shape alone: a kernel's last bits may depend on the size of what it is given. */
+static void multiply_fixed_tiles(const product *p, bool shared)
+{
+    enum { SIDE = 512 };
+    int down = (p->m + SIDE - 1) / SIDE, across = (p->n + SIDE - 1) / SIDE;
+#pragma omp parallel for schedule(static) if (shared)
+    for (int i = 0; i < down * across; i++)
+        multiply_tile(p, i / across, i % across, down, across);
 }
 
 static void multiply_shared(const product *p)
 {
     const double too_small = 1e5; /* m * n * k that is not worth waking threads for */
     bool shared = omp_get_max_threads() > 1 && !omp_in_parallel() && (double)p->m * p->n * p->k > too_small;
-    (shared ? multiply_tiles : multiply)(p);
+    if (tec_thread_parts)
+        multiply_fixed_tiles(p, shared);
+    else
+        (shared ? multiply_tiles : multiply)(p);
 }
 
 static void multiply_measured(const product *p)

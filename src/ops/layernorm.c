@@ -95,11 +95,11 @@ static void backward(const real *dy, const real *const *x, int parts, const real
 {
     TEC_MEASURE(TEC_OPERATOR_LAYERNORM);
 #pragma omp parallel
-    {
+    for (int round = 0; round < tec_thread_rounds(); round++) {
         int all = parts * D;
         real partial[2 * all];
         memset(partial, 0, sizeof partial);
-        tec_rows r = tec_thread_rows(R);
+        tec_rows r = tec_thread_part(R, round);
         for (long i = r.begin; i < r.end; i++) {
             real sum = 0, product = 0;
             for (int p = 0, at = 0; p < parts; p++, at += D)

@@ -35,12 +35,13 @@ void tec_bias_backward(const real *dy, int lddy, int R, int O, real *dbias)
 {
     TEC_MEASURE(TEC_OPERATOR_BIAS);
 #pragma omp parallel
-    for (int first = 0; first < O; first += THREAD_COLUMNS) {
-        real partial[THREAD_COLUMNS] = {0};
-        int n = O - first < THREAD_COLUMNS ? O - first : THREAD_COLUMNS;
-        add_columns(dy + first, lddy, tec_thread_rows(R), n, partial);
-        thread_sum(partial, n, dbias + first);
-    }
+    for (int round = 0; round < tec_thread_rounds(); round++)
+        for (int first = 0; first < O; first += THREAD_COLUMNS) {
+            real partial[THREAD_COLUMNS] = {0};
+            int n = O - first < THREAD_COLUMNS ? O - first : THREAD_COLUMNS;
+            add_columns(dy + first, lddy, tec_thread_part(R, round), n, partial);
+            thread_sum(partial, n, dbias + first);
+        }
 }
 
 void tec_linear_forward(const real *x, int ldx, const real *weight, const real *bias, int R, int I, int O, real *y,

@@ -3,6 +3,7 @@
 
 #include "tec/measure.h"
 #include "tec/memory.h"
+#include "tec/minmax.h"
 #include "tec/vector.h"
 
 #include <omp.h>
@@ -139,21 +140,50 @@ double tec_adamw_step(tec_adamw *a, tec_params *params, double lr, double scale)
     return tec_adamw_update(a, params, 0, params->trained, lr, scale);
 }
 
+TEC_CLONES static real largest(const real *x, size_t n)
+{
+    real most = 0;
+#pragma omp simd reduction(max : most)
+    for (size_t i = 0; i < n; i++)
+        most = x[i] > most ? x[i] : most;
+    return most;
+}
+
+int tec_adamw_expect(const tec_adamw *a, const tec_params *params, tec_expected *out)
+{
+    enum { ROOM = 12 };
+    int spans = 0;
+    for (int i = 0; i < params->count; i++) {
+        const tec_param *p = &params->param[i];
+        if (!p->trained)
+            continue;
+        /* A gradient g has left at least (1 - beta2) g^2 in v. */
+        double most = largest(a->v + p->offset, p->count) / (1 - a->beta2);
+        out[spans++] = (tec_expected){p->offset, p->count, ROOM + (most > 0 ? 1 + ilogb(sqrt(most)) : 0)};
+    }
+    return spans;
+}
+
+static double square_of(const real *g, size_t n)
+{
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t i = 0; i < n; i++)
+        sum += (double)g[i] * g[i];
+    return sum;
+}
+
 double tec_gradient_square(const tec_params *params)
 {
     TEC_MEASURE(TEC_OPERATOR_ADAMW);
-    int threads = omp_get_max_threads();
-    double square[threads];
-    memset(square, 0, sizeof square);
-    const real *g = params->grad;
-#pragma omp parallel
-    {
-        span part = my_share((span){0, params->trained});
-        double sum = 0;
-#pragma omp simd reduction(+ : sum)
-        for (size_t i = part.begin; i < part.end; i++)
-            sum += (double)g[i] * g[i];
-        square[omp_get_thread_num()] = sum;
-    }
-    return add_in_order(square, threads);
+    enum { BLOCK = 1 << 16 };
+    const size_t blocks = (params->trained + BLOCK - 1) / BLOCK;
+    double *square = tec_allocate(blocks * sizeof *square), sum = 0;
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < blocks; i++)
+        square[i] = square_of(params->grad + i * BLOCK, tec_min_size(BLOCK, params->trained - i * BLOCK));
+    for (size_t i = 0; i < blocks; i++)
+        sum += square[i];
+    free(square);
+    return sum;
 }

@@ -13,10 +13,18 @@
 #include <limits.h>
 #include <stdlib.h>
 
-/* Returns once the buckets before `end` are summed; the watchdog learns that this rank waits for the others. */
-static void wait_for(tec_reducer *r, size_t end)
+static void nothing(tec_reducer *r, size_t end)
 {
-    if (r->comm->size == 1)
+    (void)r;
+    (void)end;
+}
+
+/* One rank has nothing to sum. */
+static const reduction_kind alone = {.announce = nothing, .wait = nothing};
+
+void tec_reducer_wait(tec_reducer *r, size_t end)
+{
+    if (r->kind == &alone)
         return;
     TEC_MEASURE(TEC_OPERATOR_REDUCE);
     double start = tec_seconds();
@@ -35,7 +43,8 @@ static void sum_here(tec_reducer *r, size_t end)
 }
 
 /* On the main thread, which waits for each bucket where it announces it. */
-static const reduction_kind blocking = {.call = "MPI_Allreduce of gradients", .announce = wait_for, .wait = sum_here};
+static const reduction_kind blocking = {
+    .call = "MPI_Allreduce of gradients", .announce = tec_reducer_wait, .wait = sum_here};
 
 static const reduction_kind *const kinds[] = {
     [TEC_OVERLAP_OFF] = &blocking,
@@ -47,12 +56,18 @@ tec_status tec_reducer_create(tec_reducer **out, const tec_comm *comm, real *dat
 {
     size_t bucket = reduction->bucket_bytes / sizeof(real);
     assert(bucket > 0 && bucket <= INT_MAX);
-    tec_reducer *r = tec_allocate_zeroed(1, sizeof *r);
     *out = NULL;
-    *r = (tec_reducer){.kind = comm->size > 1 ? kinds[reduction->overlap] : &blocking,
+    if (reduction->parts > 0 && reduction->overlap != TEC_OVERLAP_OFF)
+        return tec_fail(TEC_USER_ERROR,
+                        "run.exact_sums cannot be combined with run.overlap=thread: give run.overlap=off");
+    tec_reducer *r = tec_allocate_zeroed(1, sizeof *r);
+    *r = (tec_reducer){.kind = reduction->parts > 0 ? &tec_reduction_exact
+                               : comm->size > 1     ? kinds[reduction->overlap]
+                                                    : &alone,
                        .comm = comm,
                        .data = data,
                        .count = count,
+                       .parts = reduction->parts,
                        .bucket = bucket,
                        .buckets = (count + bucket - 1) / bucket};
     tec_status status = r->kind->start ? r->kind->start(r) : TEC_OK;
@@ -73,6 +88,18 @@ void tec_reducer_free(tec_reducer *r)
     free(r);
 }
 
+void tec_reducer_expect(tec_reducer *r, const tec_expected *expected, int spans)
+{
+    r->expected = expected;
+    r->spans = spans;
+}
+
+void tec_reducer_add(tec_reducer *r)
+{
+    if (r->kind->add)
+        r->kind->add(r);
+}
+
 void tec_reducer_ready(void *reducer, size_t end)
 {
     tec_reducer *r = reducer;
@@ -86,7 +113,7 @@ bool tec_reducer_take(tec_reducer *r, tec_slice *out)
         r->taken = 0;
         return false;
     }
-    wait_for(r, r->first + r->taken + 1);
+    tec_reducer_wait(r, r->first + r->taken + 1);
     *out = slice_of(r, r->taken++);
     return true;
 }
@@ -101,4 +128,9 @@ void tec_reducer_take_all(tec_reducer *r)
 double tec_reducer_waited(const tec_reducer *r)
 {
     return r->waited;
+}
+
+int64_t tec_reducer_cut(const tec_reducer *r)
+{
+    return r->cut;
 }

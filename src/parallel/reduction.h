@@ -11,12 +11,16 @@
 typedef struct reduction_kind {
     const char *call;                             /* what a rank waits in, for the watchdog */
     tec_status (*start)(tec_reducer *r);          /* sets r->own; NULL: nothing to start */
+    void (*add)(tec_reducer *r);                  /* a part of this rank's is complete; NULL: it stays in the data */
     void (*announce)(tec_reducer *r, size_t end); /* this rank's part of the buckets before `end` is complete */
     void (*wait)(tec_reducer *r, size_t end);     /* returns once the buckets before `end` are summed */
     void (*stop)(tec_reducer *r);                 /* frees r->own, also after a failed start; NULL: nothing to stop */
 } reduction_kind;
 
-extern const reduction_kind tec_reduction_thread;
+extern const reduction_kind tec_reduction_thread, tec_reduction_exact;
+
+/* Returns once the buckets before `end` are summed; the watchdog learns that this rank waits for the others. */
+void tec_reducer_wait(tec_reducer *r, size_t end);
 
 struct tec_reducer {
     const reduction_kind *kind;
@@ -28,6 +32,10 @@ struct tec_reducer {
     size_t taken;         /* of this step */
     size_t summed;        /* of all steps; the kind counts, and guards it if need be */
     double waited;
+    int64_t parts;                /* of exact sums: those of a step, of all ranks */
+    const tec_expected *expected; /* [spans] of exact sums, borrowed */
+    int spans;
+    int64_t cut;
     void *own; /* the kind's */
 };
 

@@ -106,5 +106,8 @@ static void stop(tec_reducer *r)
     free(h);
 }
 
-const reduction_kind tec_reduction_thread = {"the ring of gradients (MPI_Testall)", start, announce, wait_for_helper,
-                                             stop};
+const reduction_kind tec_reduction_thread = {.call = "the ring of gradients (MPI_Testall)",
+                                             .start = start,
+                                             .announce = announce,
+                                             .wait = wait_for_helper,
+                                             .stop = stop};

@@ -64,6 +64,8 @@ tec_status tec_plan_training_memory(const tec_plan_job *job, tec_plan_memory *ou
     add(out, "weights", (double)params->total * sizeof(real));
     add(out, "gradients", (double)params->trained * sizeof(real));
     add(out, "moments of AdamW", 2.0 * (double)params->trained * sizeof(real));
+    if (job->recipe.exact)
+        add(out, "exact sums of gradients", (double)params->trained * sizeof(int64_t));
     if (job->recipe.ema > 0)
         add(out, "running mean of the weights", (double)params->total * sizeof(real));
     add(out, "activations of a micro-batch", (double)tec_model_workspace_bytes(model));

@@ -87,7 +87,8 @@ tec_status tec_plan_time_of(const tec_plan_job *job, const tec_plan_machine *mac
     TEC_TRY(tec_plan_model(job, &model));
     double parameters = (double)tec_model_params(model)->trained, inputs = (double)shape.images * job->inputs;
     tec_model_free(model);
-    double calls = ceil(inputs / shape.micro_batch), gradient = parameters * sizeof(real);
+    double calls = ceil(inputs / shape.micro_batch),
+           gradient = parameters * (r->exact ? sizeof(int64_t) : sizeof(real));
     double flops =
         inputs * (tec_flops_train(&job->model, 2, visible, topk) - tec_flops_train(&job->model, 1, visible, topk)) +
         calls * tec_flops_train(&job->model, 0, visible, topk) - left_out(job, inputs);

@@ -17,6 +17,7 @@ typedef struct targets {
     int *topk;       /* [count, K] */
     tec_size grid;   /* of the patches */
     int H, L, C, K;
+    bool mean_query; /* the first query is the mean of the patches', as there is no class token */
 } targets;
 
 static targets make_targets(const tec_report_images *images, const tec_report_base *base, int queries)
@@ -27,7 +28,8 @@ static targets make_targets(const tec_report_images *images, const tec_report_ba
                  .H = config->heads,
                  .L = tec_model_patches(config),
                  .C = config->width,
-                 .K = tec_max_int(queries, 1)};
+                 .K = tec_max_int(queries, 1),
+                 .mean_query = config->variant.no_class_token};
     const size_t tokens = (size_t)t.L * (size_t)t.C, logits = (size_t)(1 + t.K) * (size_t)t.H * (size_t)t.L;
     t.feature = tec_allocate_zeroed(n * tokens, sizeof *t.feature);
     t.attention = tec_allocate_zeroed(n * logits, sizeof *t.attention);
@@ -113,7 +115,8 @@ static void show_queries(tec_report_run *run, const tec_report_images *images, t
         tec_model_predict_attention(model, &example, 1, logits + (size_t)i * all);
     }
     for (int q = 0; q <= t->K; q++) {
-        char *who = q == 0 ? tec_string_copy("class token") : tec_string_format("top patch %d", q);
+        char *who = q == 0 ? tec_string_copy(t->mean_query ? "mean of the patches" : "class token")
+                           : tec_string_format("top patch %d", q);
         tec_report_picture *predicted =
             tec_report_add_column(&run->predicted, tec_string_format("predicted attention, %s", who));
         tec_report_picture *wanted =
@@ -124,10 +127,12 @@ static void show_queries(tec_report_run *run, const tec_report_images *images, t
         }
         free(who);
     }
-    tec_pictures_hint(&run->predicted,
-                      "Attention: over all patches, of the class token and of those patches that it attends to most, "
-                      "mean of the heads, as it is predicted and as the base has it; each pair from its least (black) "
-                      "to its most (yellow).");
+    char *hint = tec_string_format(
+        "Attention: over all patches, of the %s and of those patches that it attends to most, mean of the heads, as it "
+        "is predicted and as the base has it; each pair from its least (black) to its most (yellow).",
+        t->mean_query ? "mean of the patches' queries (the base has no class token)" : "class token");
+    tec_pictures_hint(&run->predicted, hint);
+    free(hint);
     free(logits);
 }
 

@@ -58,7 +58,8 @@ static void put_facts(FILE *out, const tec_report_store *s)
              tec_string_format("%d patches of %d numbers, %s%s", p->patches, p->width, tec_target_type_name(p->type),
                                p->plain_features ? ", not standardised" : ""));
     put_fact(out, "attention",
-             tec_string_format("of the class token and %d patches, %d heads, %s", p->topk, p->heads,
+             tec_string_format("of the %s and %d patches, %d heads, %s",
+                               p->mean_query ? "mean of the patches' queries" : "class token", p->topk, p->heads,
                                p->type == TEC_TARGET_INT8 ? "int8" : "float16"));
     put_fact(out, "images", tec_string_copy(p->images ? "stored, too" : "not stored"));
     put_fact(out, "error of the storage type", error_text(s->feature_error, s->attention_error));

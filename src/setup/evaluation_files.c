@@ -14,6 +14,8 @@ bool tec_setup_evaluates_files(const tec_settings *settings)
 /* What is given beside the files must be as it was when they were written. */
 static tec_status check_given(const tec_settings *s, const tec_feature_spec *spec)
 {
+    char range[TEC_BANDS_RANGE_TEXT], bands[TEC_BANDS_CHOSEN_TEXT];
+    tec_settings_bands_words(s, range, bands);
     const struct {
         const char *section, *key;
         bool same;
@@ -25,6 +27,8 @@ static tec_status check_given(const tec_settings *s, const tec_feature_spec *spe
          s->eval.interpolation == TEC_FILTER_AUTO || s->eval.interpolation == spec->interpolation},
         {"data", "image_size", tec_size_equal(s->data.image_size, spec->image_size)},
         {"data", "channels", s->data.channels == spec->channels},
+        {"data", "range", !strcmp(range, spec->range)},
+        {"data", "bands", !strcmp(bands, spec->bands)},
         {"data", "max_train", s->data.max_train == 0},
         {"data", "max_val", s->data.max_val == 0},
         {"data", "val_labels", !s->data.val_labels[0]},

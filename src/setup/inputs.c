@@ -36,10 +36,6 @@ static tec_status stand_in(const tec_settings *settings, const tec_store *store,
             "the target store %s has images of 8 bits to train on, but data.range is %s: leave it out, or make "
             "a store without targets.store_images",
             settings->targets.dir, settings->data.range);
-    if (bands.chosen)
-        tec_warn("the images of the target store %s have the bands that it was made with, whether or not those are "
-                 "data.bands=%s",
-                 settings->targets.dir, settings->data.bands);
     tec_log("images are read from the target store %s, not from data.train", settings->targets.dir);
     *out = tec_dataset_stand_in(settings->targets.dir, spec->samples, spec->dataset);
     return TEC_OK;
@@ -100,16 +96,18 @@ static tec_status check_store(const tec_settings *settings, const tec_model_conf
     tec_model_config base = *config;
     base.width = found->width;
     base.heads = found->heads;
+    base.variant.no_class_token = found->mean_query;
     tec_normalisation normalisation;
     const bool given = settings->base.std[0] > 0; /* then all of them are */
     memcpy(normalisation.mean, given ? settings->base.mean : found->mean, sizeof normalisation.mean);
     memcpy(normalisation.std, given ? settings->base.std : found->std, sizeof normalisation.std);
-    if (found->dataset != tec_dataset_fingerprint(in->set))
-        TEC_TRY(tec_setup_same_images(settings, in->set));
     tec_store_spec wanted = tec_setup_store_spec(settings, &base, settings->base.model[0] ? base_hash : found->base,
                                                  &normalisation, in->set);
     if (!settings->base.model[0] && settings->base.norm_eps == 0)
         wanted.norm_eps = found->norm_eps;
+    const bool same_bands = !strcmp(found->range, wanted.range) && !strcmp(found->bands, wanted.bands);
+    if (found->dataset != wanted.dataset && same_bands) /* else these are what is to be named */
+        TEC_TRY(tec_setup_same_images(settings, in->set));
     return tec_store_match(in->store, &wanted, settings->targets.dir);
 }
 

@@ -1,6 +1,8 @@
 /* From settings to the small structs that modules take. */
 #include "tec/setup.h"
 
+#include "tec/minmax.h"
+
 #include <string.h>
 
 tec_reading tec_setup_reading(const tec_settings *s)
@@ -26,7 +28,9 @@ tec_preprocessing tec_setup_preprocessing(const tec_settings *s)
 
 tec_reduction tec_setup_reduction(const tec_settings *s)
 {
-    return (tec_reduction){.bucket_bytes = (size_t)s->run.bucket_mb << 20, .overlap = (tec_overlap)s->run.overlap};
+    return (tec_reduction){.bucket_bytes = (size_t)s->run.bucket_mb << 20,
+                           .overlap = (tec_overlap)s->run.overlap,
+                           .parts = s->run.exact_sums};
 }
 
 tec_feed_view tec_setup_view(const tec_settings *s)
@@ -42,27 +46,40 @@ tec_feed_view tec_setup_view(const tec_settings *s)
     return view;
 }
 
+/* Images that are not divided among ranks: with exact sums those of a micro-batch, which must not depend on the ranks,
+ * `inputs` model inputs each; else `least`. */
+static int together(const tec_settings *s, int micro_batch, int batch, int inputs, int least)
+{
+    enum { PARTS = 16, MOST = 32 }; /* of a step; model inputs */
+    if (!s->run.exact_sums)
+        return least;
+    int images = micro_batch ? micro_batch / inputs : tec_min_int((batch + PARTS - 1) / PARTS, MOST / inputs);
+    return tec_max_int(images / least, 1) * least;
+}
+
 tec_recipe tec_setup_recipe(const tec_settings *s)
 {
-    return (tec_recipe){.epochs = s->pretrain.epochs,
-                        .batch = s->pretrain.batch,
-                        .micro_batch = s->pretrain.micro_batch,
-                        .lr = s->pretrain.lr > 0
-                                  ? s->pretrain.lr
-                                  : s->pretrain.blr * s->pretrain.batch * s->pretrain.masks_per_image / 256,
-                        .min_lr = s->pretrain.min_lr,
-                        .warmup_epochs = s->pretrain.warmup_epochs,
-                        .beta1 = s->pretrain.beta1,
-                        .beta2 = s->pretrain.beta2,
-                        .weight_decay = s->pretrain.weight_decay,
-                        .clip_norm = s->pretrain.clip_norm,
-                        .seed = s->run.seed,
-                        .log_steps = s->pretrain.log_steps,
-                        .compare_steps = s->pretrain.compare_steps,
-                        .progress_seconds = s->pretrain.progress_seconds,
-                        .checkpoint_epochs = s->pretrain.checkpoint_epochs,
-                        .checkpoint_minutes = s->pretrain.checkpoint_minutes,
-                        .stop_after_steps = s->pretrain.stop_after_steps};
+    return (tec_recipe){
+        .epochs = s->pretrain.epochs,
+        .batch = s->pretrain.batch,
+        .micro_batch = s->pretrain.micro_batch,
+        .lr = s->pretrain.lr > 0 ? s->pretrain.lr
+                                 : s->pretrain.blr * s->pretrain.batch * s->pretrain.masks_per_image / 256,
+        .min_lr = s->pretrain.min_lr,
+        .warmup_epochs = s->pretrain.warmup_epochs,
+        .beta1 = s->pretrain.beta1,
+        .beta2 = s->pretrain.beta2,
+        .weight_decay = s->pretrain.weight_decay,
+        .clip_norm = s->pretrain.clip_norm,
+        .together = together(s, s->pretrain.micro_batch, s->pretrain.batch, s->pretrain.masks_per_image, 1),
+        .exact = s->run.exact_sums,
+        .seed = s->run.seed,
+        .log_steps = s->pretrain.log_steps,
+        .compare_steps = s->pretrain.compare_steps,
+        .progress_seconds = s->pretrain.progress_seconds,
+        .checkpoint_epochs = s->pretrain.checkpoint_epochs,
+        .checkpoint_minutes = s->pretrain.checkpoint_minutes,
+        .stop_after_steps = s->pretrain.stop_after_steps};
 }
 
 tec_mix_settings tec_setup_mix(const tec_settings *s)
@@ -76,6 +93,7 @@ tec_mix_settings tec_setup_mix(const tec_settings *s)
 tec_recipe tec_setup_tuning_recipe(const tec_settings *s)
 {
     const tec_mix_settings mix = tec_setup_mix(s);
+    const bool mixed = tec_mix_is_on(&mix);
     return (tec_recipe){.epochs = s->finetune.epochs,
                         .batch = s->finetune.batch,
                         .micro_batch = s->finetune.micro_batch,
@@ -89,7 +107,8 @@ tec_recipe tec_setup_tuning_recipe(const tec_settings *s)
                         .layer_decay = s->finetune.layer_decay,
                         .ema = s->finetune.ema,
                         .repeats = s->finetune.repeats,
-                        .pairs = tec_mix_is_on(&mix),
+                        .together = together(s, s->finetune.micro_batch, s->finetune.batch, 1, mixed ? 2 : 1),
+                        .exact = s->run.exact_sums,
                         .seed = s->run.seed,
                         .log_steps = s->finetune.log_steps,
                         .compare_steps = s->finetune.compare_steps,
@@ -155,11 +174,13 @@ tec_store_spec tec_setup_store_spec(const tec_settings *settings, const tec_mode
     spec.topk = settings->targets.topk;
     spec.last_layers = settings->targets.last_layers;
     spec.plain_features = !settings->targets.standardise;
+    spec.mean_query = base->variant.no_class_token;
     spec.type = (tec_target_type)settings->targets.type;
     spec.images = settings->targets.store_images;
     spec.image_size = settings->data.image_size;
     spec.patch = base->patch;
     spec.channels = settings->data.channels;
+    tec_settings_bands_words(settings, spec.range, spec.bands);
     memcpy(spec.mean, normalisation->mean, sizeof spec.mean);
     memcpy(spec.std, normalisation->std, sizeof spec.std);
     memcpy(spec.crop_scale, settings->data.crop_scale, sizeof spec.crop_scale);

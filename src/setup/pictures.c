@@ -145,7 +145,7 @@ static tec_status check_base(const viewing *v, const tec_report_run *run, const 
     const tec_model_config *config = tec_frozen_config(base);
     tec_run_state state;
     if (config->width != run->model.base_width || config->heads != run->model.base_heads ||
-        tec_model_patches(config) != tec_model_patches(&run->model) || config->variant.no_class_token)
+        tec_model_patches(config) != tec_model_patches(&run->model))
         return tec_fail(TEC_USER_ERROR,
                         "%s is not the base model of the run: its features or its attention have another shape",
                         v->settings.base.model);

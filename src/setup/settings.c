@@ -3,6 +3,7 @@
 
 #include "tec/text.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -134,6 +135,17 @@ tec_status tec_settings_bands(const tec_settings *settings, tec_bands *out)
     *out = (tec_bands){0};
     TEC_TRY(tec_bands_parse_chosen(settings->data.bands, out));
     return tec_bands_parse_range(settings->data.range, out);
+}
+
+void tec_settings_bands_words(const tec_settings *settings, char range[TEC_BANDS_RANGE_TEXT],
+                              char chosen[TEC_BANDS_CHOSEN_TEXT])
+{
+    tec_bands bands;
+    tec_status status = tec_settings_bands(settings, &bands);
+    assert(status == TEC_OK); /* resolved settings are right */
+    (void)status;
+    tec_bands_range_words(&bands, range);
+    tec_bands_chosen_words(&bands, chosen);
 }
 
 static tec_status check_together(tec_resolver *resolver)

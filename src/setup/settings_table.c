@@ -110,7 +110,7 @@ const tec_setting tec_settings_table[] = {
      .help = "attention heads of the decoder; 0: the preset's"},
 
     {AT(base, model), TEXT(""),
-     .help = "file of the base model: tec checkpoint (.h5), .safetensors, PyTorch (.pth, .pt, .bin)"},
+     .help = "file of the base model: tec checkpoint (.h5), .safetensors, PyTorch (.pth, .pt, .bin), Google's .npz"},
     {AT(base, heads), INT(0, 32768, "0"),
      .help = "attention heads of the model that is read (base.model, "
              "eval.model); 0: as its file says, or as known for its family"},
@@ -367,6 +367,9 @@ const tec_setting tec_settings_table[] = {
     {AT(run, overlap), CHOICE(TEC_OVERLAP_WORDS, "off"),
      .help = "thread: a helper thread per rank sums gradients over the ranks "
              "during the computation; for slow networks, such as Ethernet"},
+    {AT(run, exact_sums), SWITCH("false"),
+     .help = "sum gradients in integers: the same weights, bit for bit, on any number of ranks and threads of one kind of "
+             "processor. micro_batch then decides how a step is cut (0: batch / 16 images, 32 at most)"},
     {AT(run, bucket_mb), INT(1, 1024, "4"),
      .help = "megabytes of gradients per allreduce"},
     {AT(run, tensorboard), SWITCH("false"),

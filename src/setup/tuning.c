@@ -126,7 +126,7 @@ static tec_status check_mixing(const tec_recipe *recipe)
             "finetune.batch is %d and finetune.repeats %d: a step would hold views of hardly more than one image, "
             "mixed with each other; give a batch of %d or more, or fewer repeats",
             recipe->batch, repeats, 2 * repeats);
-    if (recipe->batch > 1 || !recipe->pairs)
+    if (recipe->batch > 1 || recipe->together < 2)
         return TEC_OK;
     return tec_fail(TEC_USER_ERROR,
                     "finetune.batch is 1, but mixup and CutMix mix the images of a step with each other: "

@@ -38,6 +38,8 @@ static json_t *member_to_json(const tec_h5_field *field, const void *member)
         return json_integer(*(const int64_t *)member);
     case TEC_H5_SIZE:
         return tec_json_size(*(const tec_size *)member);
+    case TEC_H5_TEXT:
+        return json_string(member);
     case TEC_H5_INT:
         break;
     }
@@ -136,6 +138,9 @@ static bool member_from_json(const json_t *json, const spec_field *field, int co
         return whole(json, field->min, field->max, member);
     case TEC_H5_SIZE:
         return from_size(json, field, member);
+    case TEC_H5_TEXT:
+        snprintf(member, (size_t)count, "%s", json_is_string(json) ? json_string_value(json) : "");
+        return json_is_string(json) && json_string_length(json) < (size_t)count;
     case TEC_H5_INT:
         break;
     }

@@ -21,9 +21,13 @@ static const char *const type_words[] = {TEC_TARGET_TYPE_LIST(TEC_COMMA), NULL};
 #define DECIDED_BY(setting_) .setting = setting_
 #define EXCEPTION .exception = true
 #define STORAGE(setting_) .storage = true, .setting = setting_
+#define TEXT(member, size, empty_) FIELD(member, TEC_H5_TEXT, size), .h5.empty = empty_
 
 const spec_field tec_store_spec_fields[] = {
     {UINT64(base), DECIDED_BY("base.model")},
+    {TEXT(range, TEC_BANDS_RANGE_TEXT, "bytes"), DECIDED_BY("data.range"),
+     EXCEPTION}, /* before dataset, which changes too */
+    {TEXT(bands, TEC_BANDS_CHOSEN_TEXT, "all"), DECIDED_BY("data.bands"), EXCEPTION},
     {UINT64(dataset), DECIDED_BY("data.train")},
     {INTEGER(samples, TEC_H5_INT64, 1, INT64_C(1) << 40), DECIDED_BY("data.train")},
     {INTEGER(views, TEC_H5_INT, 1, 65536), DECIDED_BY("targets.views")},
@@ -36,6 +40,7 @@ const spec_field tec_store_spec_fields[] = {
     {INTEGER(topk, TEC_H5_INT, 0, 65535), DECIDED_BY("targets.topk")},
     {INTEGER(last_layers, TEC_H5_INT, 1, 65536), DECIDED_BY("targets.last_layers")},
     {BOOL(plain_features), DECIDED_BY("targets.standardise"), EXCEPTION},
+    {BOOL(mean_query), DECIDED_BY("base.model"), EXCEPTION},
     {DOUBLES(mean, TEC_BANDS_MOST), DECIDED_BY("base.mean")},
     {DOUBLES(std, TEC_BANDS_MOST), DECIDED_BY("base.std")},
     {DOUBLES(norm_eps, 1), DECIDED_BY("base.norm_eps"), EXCEPTION},
@@ -101,17 +106,22 @@ int64_t tec_store_row_bytes(const tec_store_spec *spec)
     return bytes;
 }
 
-/* The number of elements in use: of mean and std one for each channel. */
+/* Is it mean or std, which have a number for each channel? */
+static bool is_of_channels(const spec_field *field)
+{
+    return field->h5.kind == TEC_H5_DOUBLE && field->h5.count == TEC_BANDS_MOST;
+}
+
+/* The number of elements in use. */
 static int elements(const spec_field *field, const tec_store_spec *spec)
 {
-    return field->h5.count == TEC_BANDS_MOST ? tec_max_int(1, tec_min_int(spec->channels, TEC_BANDS_MOST))
-                                             : field->h5.count;
+    return is_of_channels(field) ? tec_max_int(1, tec_min_int(spec->channels, TEC_BANDS_MOST)) : field->h5.count;
 }
 
 tec_h5_field tec_store_stored_field(const spec_field *field, const tec_store_spec *spec)
 {
     tec_h5_field stored = field->h5;
-    stored.count = field->h5.count == TEC_BANDS_MOST ? tec_bands_numbers(spec->channels) : field->h5.count;
+    stored.count = is_of_channels(field) ? tec_bands_numbers(spec->channels) : field->h5.count;
     return stored;
 }
 
@@ -129,8 +139,11 @@ static int64_t whole_number(const tec_store_spec *spec, const spec_field *field)
 bool tec_store_field_left_out(const spec_field *field, const tec_store_spec *spec)
 {
     const void *member = member_of(spec, field);
-    return field->exception &&
-           (field->h5.kind == TEC_H5_DOUBLE ? *(const double *)member == 0 : !*(const bool *)member);
+    if (!field->exception)
+        return false;
+    if (field->h5.kind == TEC_H5_TEXT)
+        return !*(const char *)member;
+    return field->h5.kind == TEC_H5_DOUBLE ? *(const double *)member == 0 : !*(const bool *)member;
 }
 
 tec_status tec_store_spec_check(const tec_store_spec *spec, const char *where)
@@ -195,7 +208,7 @@ static bool same(const spec_field *field, const tec_store_spec *a, const tec_sto
                 return false;
         return true;
     }
-    char first[80], second[80];
+    char first[TEC_BANDS_CHOSEN_TEXT], second[TEC_BANDS_CHOSEN_TEXT];
     return strcmp(tec_store_field_text(field, a, first, sizeof first),
                   tec_store_field_text(field, b, second, sizeof second)) == 0;
 }

@@ -17,7 +17,8 @@ typedef struct spec_field {
     tec_h5_field h5;
     int64_t min, max; /* of an integer; 0, 0: any */
     bool storage;     /* says how it is stored, not what: a run does not care */
-    bool exception; /* a switch or a number, written only where it is on or not 0: files without it have it off or 0 */
+    bool
+        exception; /* a switch, number or text, written only where it is on, or not 0 or "": files without it have that */
     const char *setting; /* the key of the settings that decides it */
 } spec_field;
 

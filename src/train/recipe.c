@@ -6,11 +6,10 @@
 
 tec_range tec_step_share(const tec_recipe *r, int rank, int ranks)
 {
-    if (!r->pairs)
-        return tec_share(r->batch, rank, ranks);
-    tec_range pairs = tec_share((r->batch + 1) / 2, rank, ranks);
-    int64_t first = tec_min_int64(2 * pairs.first, r->batch);
-    return (tec_range){.first = first, .count = tec_min_int64(2 * pairs.count, r->batch - first)};
+    const int together = tec_recipe_together(r);
+    tec_range groups = tec_share(tec_recipe_groups(r), rank, ranks);
+    int64_t first = tec_min_int64(together * groups.first, r->batch);
+    return (tec_range){.first = first, .count = tec_min_int64(together * groups.count, r->batch - first)};
 }
 
 tec_step_shape tec_step_shape_of(const tec_recipe *r, const tec_model_config *config, int inputs, int rank, int ranks)
@@ -18,9 +17,11 @@ tec_step_shape tec_step_shape_of(const tec_recipe *r, const tec_model_config *co
     tec_step_shape shape = {.images = (int)tec_step_share(r, rank, ranks).count,
                             .most = (int)tec_step_share(r, 0, ranks).count};
     int micro_batch = r->micro_batch ? r->micro_batch : tec_model_micro_batch(config, shape.most * inputs);
-    int together = r->pairs ? 2 : 1, chunk = micro_batch / inputs / together * together;
-    shape.chunk = tec_min_int(tec_max_int(chunk, together), shape.most);
-    shape.micro_batch = tec_min_int(micro_batch, shape.chunk * inputs);
+    int together = tec_recipe_together(r), chunk = micro_batch / inputs / together * together;
+    shape.chunk = tec_min_int(r->exact ? together : tec_max_int(chunk, together), shape.most);
+    shape.micro_batch = shape.chunk * inputs;
+    if (!r->exact)
+        shape.micro_batch = tec_min_int(micro_batch, shape.micro_batch);
     return shape;
 }
 

@@ -79,8 +79,9 @@ static void warn_of_idle_ranks(const run *r)
     while (busy > 1 && tec_step_share(r->recipe, busy - 1, ranks).count == 0)
         busy--;
     if (busy < ranks)
-        tec_warn("%s.batch is %d: %d of %d ranks have no image in any step; take at most %d ranks, or a larger batch",
-                 section, batch, ranks - busy, ranks, busy);
+        tec_warn("%s.batch is %d: %d of %d ranks have no image in any step; take at most %d ranks, or a larger batch%s",
+                 section, batch, ranks - busy, ranks, busy,
+                 r->recipe->exact ? ", or a smaller micro_batch (run.exact_sums divides none)" : "");
     else if (used < 0.9)
         tec_warn("%s.batch is %d, which %d ranks cannot share evenly: those with %d wait for those with %d images, "
                  "%.0f %% of all time; a batch that is a multiple of the ranks is shared evenly",

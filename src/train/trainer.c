@@ -5,10 +5,13 @@
 
 #include "tec/average.h"
 #include "tec/clock.h"
+#include "tec/log.h"
 #include "tec/memory.h"
 #include "tec/minmax.h"
 #include "tec/sampler.h"
 #include "tec/skipped_report.h"
+#include "tec/text.h"
+#include "tec/threads.h"
 
 #include <assert.h>
 #include <math.h>
@@ -28,12 +31,13 @@ struct tec_trainer {
     tec_sampler sampler;
     tec_step_shape shape;
     tec_feed *feed;
-    tec_request *request; /* [shape.most] of step `asked` */
-    int64_t asked, last;  /* the step whose chunks are being requested; the step at which the run ends */
-    int asked_images;     /* of step `asked` */
-    tec_example *example; /* [chunk, inputs] */
-    bool pending;         /* the backward of the step's last micro-batch is still to come */
-    int64_t step;         /* the next one */
+    tec_request *request;   /* [shape.most] of step `asked` */
+    int64_t asked, last;    /* the step whose chunks are being requested; the step at which the run ends */
+    int asked_images;       /* of step `asked` */
+    tec_example *example;   /* [chunk, inputs] */
+    tec_expected *expected; /* [params->count] of exact sums; NULL: none */
+    bool pending;           /* the backward of the step's last micro-batch is still to come */
+    int64_t step;           /* the next one */
 };
 
 /* Model inputs of a step over all ranks, provided that every image can be read. */
@@ -62,7 +66,13 @@ static tec_status create_model(tec_trainer *t)
     }
     t->request = tec_allocate((size_t)t->shape.most * sizeof *t->request);
     t->example = tec_allocate_zeroed((size_t)t->shape.chunk * (size_t)task->inputs, sizeof *t->example);
-    return tec_reducer_create(&t->reducer, t->comm, params->grad, params->trained, &t->settings.reduction);
+    tec_reduction reduction = t->settings.reduction;
+    tec_thread_parts = recipe->exact ? TEC_FIXED_PARTS : 0;
+    if (recipe->exact) {
+        t->expected = tec_allocate((size_t)params->count * sizeof *t->expected);
+        reduction.parts = tec_recipe_groups(recipe);
+    }
+    return tec_reducer_create(&t->reducer, t->comm, params->grad, params->trained, &reduction);
 }
 
 /* tec_feed_next: the next chunk, of the step under way or of the one after it. */
@@ -127,6 +137,7 @@ void tec_trainer_free(tec_trainer *t)
     if (!t)
         return;
     tec_feed_close(t->feed);
+    free(t->expected);
     free(t->example);
     free(t->request);
     free(t->average);
@@ -172,21 +183,31 @@ void tec_trainer_start(tec_trainer *t, int64_t first, int64_t last)
     tec_feed_ahead(t->feed);
 }
 
+/* Forward of a micro-batch; adds to the losses, for exact sums in multiples of 2^-32, of which sums are exact, too. */
+static void forward(tec_trainer *t, const tec_example *example, int count, double *loss)
+{
+    double scale = 1 / global_inputs(t), part[TEC_MAX_LOSSES] = {0};
+    tec_model_forward(t->model, example, count, t->task->weight, scale, t->recipe->exact ? part : loss);
+    for (int i = 0; i < TEC_MAX_LOSSES; i++)
+        loss[i] += ldexp(rint(ldexp(part[i], 32)), -32);
+}
+
 /* Forward and backward of a chunk; adds to the losses and to the number of inputs. The backward of the step's last
  * micro-batch is left to finish_backward. */
 static tec_status compute_chunk(tec_trainer *t, const tec_feed_batch *batch, bool last, double *loss, int64_t *inputs)
 {
-    double scale = 1 / global_inputs(t);
     int count = batch->count * t->task->inputs;
     t->task->examples(t->task->own, t->step % t->sampler.steps_per_epoch, batch, t->example);
     for (int at = 0; at < count; at += t->shape.micro_batch) {
         int n = tec_min_int(count - at, t->shape.micro_batch);
-        tec_model_forward(t->model, t->example + at, n, t->task->weight, scale, loss);
+        forward(t, t->example + at, n, loss);
         if (!isfinite(loss[0] + loss[1]))
             return tec_diverged_loss(t->step, batch, t->task->inputs, at, n, loss[0] + loss[1]);
         t->pending = last && at + n == count;
-        if (!t->pending)
-            tec_model_backward(t->model);
+        if (t->pending)
+            break;
+        tec_model_backward(t->model);
+        tec_reducer_add(t->reducer);
     }
     *inputs += count;
     return TEC_OK;
@@ -259,26 +280,27 @@ static tec_status agree_on_losses(tec_trainer *t, tec_status mine, int64_t input
 }
 
 /* The factor that limits the gradient's norm to recipe->clip_norm, as torch.nn.utils.clip_grad_norm_ does. */
-static double clip_factor(const tec_trainer *t, double scale)
+static double clip_factor(const tec_trainer *t, double norm)
 {
     double most = t->recipe->clip_norm;
-    double norm = scale * sqrt(tec_gradient_square(tec_model_params(t->model)));
-    return norm > most ? most / (norm + 1e-6) : 1;
+    return most > 0 && norm > most ? most / (norm + 1e-6) : 1;
 }
 
-/* Returns the squared norm of the gradient that AdamW used. Slices are updated as they arrive, or, with clipping, once
- * all have arrived. */
+/* Returns the squared norm of the gradient that AdamW used. Slices are updated as they arrive, or, where their norm is
+ * needed first or is to be the same for any slices, once all have arrived. */
 static double update_slices(tec_trainer *t, double lr, double scale, double *clip)
 {
     tec_params *params = tec_model_params(t->model);
     tec_slice slice;
     double square = 0;
     *clip = 1;
-    if (t->recipe->clip_norm > 0) {
+    if (t->recipe->clip_norm > 0 || t->recipe->exact) {
         tec_reducer_take_all(t->reducer);
-        *clip = clip_factor(t, scale);
+        double norm = scale * sqrt(tec_gradient_square(params));
+        *clip = clip_factor(t, norm);
         tec_comm_broadcast(t->comm, clip, sizeof *clip, 0); /* the norm's last digits depend on threads and processor */
-        return tec_adamw_step(&t->adamw, params, lr, scale * *clip);
+        square = tec_adamw_step(&t->adamw, params, lr, scale * *clip);
+        return t->recipe->exact ? pow(*clip * norm, 2) : square;
     }
     tec_adamw_begin(&t->adamw);
     while (tec_reducer_take(t->reducer, &slice))
@@ -286,11 +308,21 @@ static double update_slices(tec_trainer *t, double lr, double scale, double *cli
     return square;
 }
 
+static void warn_of_cut(const tec_trainer *t, int64_t cut)
+{
+    if (cut > 0 && t->comm->rank == 0)
+        tec_warn("step %lld: %lld value%s of the gradient exceeded what run.exact_sums has room for, 4096 times the "
+                 "largest of late, and %s cut to it",
+                 (long long)t->step + 1, (long long)cut, tec_plural(cut), cut == 1 ? "was" : "were");
+}
+
 static tec_status update(tec_trainer *t, double lr, tec_step_result *result)
 {
     double scale = global_inputs(t) / (double)result->inputs, clip;
     finish_backward(t);
+    int64_t cut = tec_reducer_cut(t->reducer);
     double square = update_slices(t, lr, scale, &clip);
+    warn_of_cut(t, tec_reducer_cut(t->reducer) - cut);
     result->gradient_norm = sqrt(square) / clip;
     /* All ranks have the same gradient, but other processors may round its norm differently: none may go on alone. */
     bool finite = isfinite(result->gradient_norm);
@@ -302,6 +334,9 @@ tec_status tec_trainer_step(tec_trainer *t, double lr, unsigned ask, tec_step_re
     double loss[TEC_MAX_LOSSES] = {0}, waited = tec_feed_waited(t->feed), reduced = tec_reducer_waited(t->reducer);
     int64_t inputs = 0;
     *result = (tec_step_result){0};
+    if (t->recipe->exact)
+        tec_reducer_expect(t->reducer, t->expected,
+                           tec_adamw_expect(&t->adamw, tec_model_params(t->model), t->expected));
     tec_status status = compute(t, loss, &inputs);
     result->waited = tec_feed_waited(t->feed) - waited;
     /* Before the first bucket: once buckets are under way, no rank may leave the step. */

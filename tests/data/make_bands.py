@@ -3,12 +3,15 @@
 bands/NAME.f64, the values that were put into them, [height, width, bands] in double precision; and bands/resize.f64, what
 resizing by bicubic filter in double precision makes of some, which is checked against Pillow's mode F here.
 
-The output is committed, so that the tests need no Python. To make it anew (Debian: python3-pil, python3-numpy):
+The output is committed, so that the tests need no Python. To make it anew (Debian: python3-pil, python3-numpy,
+libopenjp2-tools):
     cd tests/data && ./make_bands.py
 """
 import io
 import os
 import struct
+import subprocess
+import tempfile
 import zlib
 
 import numpy as np
@@ -89,6 +92,25 @@ def png(array, colour, interlaced=False):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
+def jp2(name, content, ending, *options):
+    """What opj_compress makes of a file: Pillow writes neither 16 bits of several bands nor signs."""
+    with tempfile.TemporaryDirectory() as folder:
+        given, made = f"{folder}/given{ending}", f"{folder}/{name}"
+        open(given, "wb").write(content)
+        subprocess.run(["opj_compress", "-i", given, "-o", made, "-n", "2", *options], check=True, stdout=subprocess.DEVNULL)
+        return open(made, "rb").read()
+
+
+def jp2_files():
+    few = U16[:, :, :2].astype(int) // 16
+    shape = f"{WIDTH},{HEIGHT}"
+    planes = lambda values, kind: np.asarray(values, kind).transpose(2, 0, 1).tobytes()
+    yield "u16.jp2", jp2("u16.jp2", planes(U16, ">u2"), ".raw", "-mct", "0", "-F", f"{shape},5,16,u"), U16
+    yield "u16_rgba.jp2", jp2("u16_rgba.jp2", png(U16[:, :, :4], 6), ".png"), U16[:, :, :4]
+    yield "u12.j2k", jp2("u12.j2k", planes(few, ">u2"), ".raw", "-F", f"{shape},2,12,u"), few
+    yield "i12.j2k", jp2("i12.j2k", planes(few - 2048, ">i2"), ".raw", "-F", f"{shape},2,12,s"), few - 2048
+
+
 def other_files():
     rgb, grey = U16[:, :, :3], U16[:, :, :1]
     small = (grey.astype(int) * 1000 // 65535).astype(np.uint16)
@@ -138,7 +160,7 @@ VIEWS = [(0, 0, 17, 23, 8), (2, 3, 11, 17, 32), (5, 1, 9, 20, 9), (4, 4, 8, 8, 8
 
 def main():
     os.makedirs("bands", exist_ok=True)
-    for make in (tiff_files, other_files):
+    for make in (tiff_files, jp2_files, other_files):
         for name, data, values in make():
             with open("bands/" + name, "wb") as out:
                 out.write(data)

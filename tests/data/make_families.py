@@ -6,7 +6,7 @@
                                                             EXPECT's features?
 
 Every folder holds the model and `expect.safetensors`: images [B, c, S, S] and, computed in double precision, `mean`
-[B, D], `cls` [B, D], `feature` [B, L, D], `attention` [B, 1+K, H, L], `topk` [B, K] (the last four with a class token).
+[B, D], `cls` [B, D] (with a class token), `feature` [B, L, D], `attention` [B, 1+K, H, L], `topk` [B, K].
 The reference below is written for these tests; tests/unit/test_import_families.c reads what it writes.
 """
 import argparse
@@ -16,6 +16,7 @@ import os
 import struct
 import sys
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -206,11 +207,12 @@ class Vit:
         out["mean"] = end(z[:, P:].mean(1))
         if self.cls:
             out["cls"] = end(z[:, 0])
-            out["feature"] = sum(o[:, P:] for o in outs[-LAST_LAYERS:]) / LAST_LAYERS
-            att = logits[..., P:]  # B, H, N, L
-            out["topk"] = att[:, :, 0].mean(1).topk(TOPK, dim=1).indices
-            rows = torch.cat([torch.zeros(B, 1, dtype=torch.long), out["topk"] + P], 1)
-            out["attention"] = torch.gather(att.transpose(1, 2), 1, rows[:, :, None, None].expand(-1, -1, H, att.shape[-1]))
+        out["feature"] = sum(o[:, P:] for o in outs[-LAST_LAYERS:]) / LAST_LAYERS
+        att = logits[..., P:].transpose(1, 2)  # B, N, H, L
+        query = att[:, :1] if self.cls else att[:, P:].mean(1, keepdim=True)
+        out["topk"] = query[:, 0].mean(1).topk(TOPK, dim=1).indices
+        rows = out["topk"][:, :, None, None].expand(-1, -1, H, att.shape[-1])
+        out["attention"] = torch.cat([query, torch.gather(att[:, P:], 1, rows)], 1)
         return {k: v.float() for k, v in out.items()}
 
 
@@ -371,6 +373,84 @@ def torchvision(v):
                              ("fc1", "mlp.0"), ("fc2", "mlp.3")):
             both(a + ours, b + theirs)
     return out
+
+
+def by_tables(v, whole, block, joined=None):
+    """Tensors by two tables of names, those of a block with its number for {}; `joined`: queries, keys and values in one."""
+    out = {}
+    for ours, theirs in whole.items():
+        out.update({theirs + k[len(ours):]: t for k, t in v.w.items() if k == ours or k.startswith(ours + ".")})
+    for i in range(v.depth):
+        for ours, theirs in block.items():
+            out.update({theirs.format(i) + k[len(f"b.{i}.{ours}"):]: t for k, t in v.w.items()
+                        if k.startswith(f"b.{i}.{ours}.")})
+        for end in ("weight", "bias") if joined else ():
+            out[joined.format(i) + end] = torch.cat([v.w[f"b.{i}.{n}.{end}"] for n in "qkv"])
+    return {k: t.clone() for k, t in out.items()}
+
+
+def hugging_face_tower(v):
+    layer = "encoder.layers.{}."
+    whole = {"cls": "embeddings.class_embedding", "pos": "embeddings.position_embedding.weight", "norm": "post_layernorm",
+             "patch": "embeddings.patch_embedding", "norm_pre": "pre_layrnorm"}
+    block = {"norm1": "layer_norm1", "q": "self_attn.q_proj", "k": "self_attn.k_proj", "v": "self_attn.v_proj",
+             "proj": "self_attn.out_proj", "norm2": "layer_norm2", "fc1": "mlp.fc1", "fc2": "mlp.fc2"}
+    out = by_tables(v, whole, {ours: layer + theirs for ours, theirs in block.items()})
+    out["embeddings.position_ids"] = torch.arange(v.w["pos"].shape[1])[None]
+    out["embeddings.position_embedding.weight"] = out["embeddings.position_embedding.weight"][0]
+    if v.cls:
+        out["embeddings.class_embedding"] = out["embeddings.class_embedding"].flatten()
+    return out
+
+
+def open_clip(v):
+    layer = "transformer.resblocks.{}."
+    block = {"norm1": "ln_1", "proj": "attn.out_proj", "norm2": "ln_2", "fc1": "mlp.c_fc", "fc2": "mlp.c_proj"}
+    out = by_tables(v, {"cls": "class_embedding", "pos": "positional_embedding", "patch": "conv1", "norm_pre": "ln_pre",
+                      "norm": "ln_post"}, {ours: layer + theirs for ours, theirs in block.items()}, layer + "attn.in_proj_")
+    out["class_embedding"] = out["class_embedding"].flatten()
+    out["positional_embedding"] = out["positional_embedding"][0]
+    return {**out, "proj": torch.randn(v.width, 64)}
+
+
+def open_clip_text():
+    return {"positional_embedding": torch.randn(7, 64), "token_embedding.weight": torch.randn(20, 64),
+            "transformer.resblocks.0.attn.in_proj_weight": torch.randn(192, 64), **linear("ln_final", 64, 1),
+            "text_projection": torch.randn(64, 64), "logit_scale": torch.tensor(2.0)}
+
+
+def google(v):
+    """Google's arrays for JAX: inputs first, heads apart."""
+    w, D, H = v.w, v.width, v.heads
+    out = {"cls": w["cls"], "Transformer/posembed_input/pos_embedding": w["pos"], "embedding/bias": w["patch.bias"],
+           "embedding/kernel": w["patch.weight"].permute(2, 3, 1, 0), "Transformer/encoder_norm/scale": w["norm.weight"],
+           "Transformer/encoder_norm/bias": w["norm.bias"], "head/kernel": torch.randn(D, 10), "head/bias": torch.randn(10),
+           "pre_logits/kernel": torch.randn(D, D)}
+    for i in range(v.depth):
+        a, b = f"b.{i}.", f"Transformer/encoderblock_{i}/"
+        for ours, theirs in ("norm1", "LayerNorm_0"), ("norm2", "LayerNorm_2"):
+            out[b + theirs + "/scale"], out[b + theirs + "/bias"] = w[a + ours + ".weight"], w[a + ours + ".bias"]
+        for ours, theirs in ("fc1", "Dense_0"), ("fc2", "Dense_1"):
+            out[b + f"MlpBlock_3/{theirs}/kernel"] = w[a + ours + ".weight"].T
+            out[b + f"MlpBlock_3/{theirs}/bias"] = w[a + ours + ".bias"]
+        attention = b + "MultiHeadDotProductAttention_1/"
+        for ours, theirs in ("q", "query"), ("k", "key"), ("v", "value"):
+            out[attention + theirs + "/kernel"] = w[a + ours + ".weight"].T.reshape(D, H, D // H)
+            out[attention + theirs + "/bias"] = w[a + ours + ".bias"].reshape(H, D // H)
+        out[attention + "out/kernel"] = w[a + "proj.weight"].T.reshape(H, D // H, D)
+        out[attention + "out/bias"] = w[a + "proj.bias"]
+    return {k: t.contiguous().numpy() for k, t in out.items()}
+
+
+def multihead(v, block):
+    """timm's names around blocks of PyTorch's own modules."""
+    names = {"norm1": "norm1", "norm2": "norm2", "proj": "attn.out_proj", "fc1": "mlp.fc1", "fc2": "mlp.fc2"}
+    qkv, norm = "attn.in_proj_", "norm"
+    if block.startswith("encoder"):
+        names.update(proj="self_attn.out_proj", fc1="linear1", fc2="linear2")
+        qkv, norm = "self_attn.in_proj_", "encoder.norm"
+    return by_tables(v, {"cls": "cls_token", "pos": "pos_embed", "patch": "patch_embed.proj", "norm": norm},
+                   {ours: block + theirs for ours, theirs in names.items()}, block + qkv)
 
 
 def under(prefix, tensors):
@@ -534,6 +614,51 @@ def families():
         "model_type": "data2vec-vision", "use_relative_position_bias": True}
     v = Vit(54, **{**beit, "positions": True, "placed": 1}, bias="blocks", size=20)
     out["beit_both"] = v, timm(v, scale="gamma_{}"), "model.safetensors", {"architecture": "beitv2_base_patch16_224"}
+    v = Vit(35, heads=4, pre_norm=True, patch_bias=False, eps=1e-5, act="quick_gelu")
+    text = {**linear("encoder.layers.0.self_attn.q_proj", 64, 64), **linear("final_layer_norm", 64, 1),
+            "embeddings.token_embedding.weight": torch.randn(20, 64)}
+    sizes = {"hidden_size": D, "num_attention_heads": 4, "num_hidden_layers": 2, "patch_size": 4, "image_size": 16}
+    out["hf_clip"] = v, {**under("vision_model.", hugging_face_tower(v)), **under("text_model.", text),
+                         "visual_projection.weight": torch.randn(64, D), "text_projection.weight": torch.randn(64, 64),
+                         "logit_scale": torch.tensor(2.0)}, "model.safetensors", {
+        "model_type": "clip", "text_config": {"hidden_size": 64, "model_type": "clip_text_model"},
+        "vision_config": {"model_type": "clip_vision_model", **sizes}}  # the activation is as usual there
+    v = Vit(36, heads=4, pre_norm=True, patch_bias=False, eps=0.02)
+    out["hf_llava"] = v, {**under("vision_tower.vision_model.", hugging_face_tower(v)),
+                          **under("language_model.model.", {"layers.0.self_attn.rotary_emb.inv_freq": torch.randn(8),
+                                                            "embed_tokens.weight": torch.randn(20, 64)}),
+                          **linear("multi_modal_projector.linear_1", 64, D)}, "model.safetensors", {
+        "model_type": "llava", "text_config": {"model_type": "llama", "rope_theta": 1e4, "hidden_size": 64},
+        "vision_config": {"model_type": "clip_vision_model", "hidden_act": "gelu", "layer_norm_eps": 0.02, **sizes}}
+    v = Vit(37, pre_norm=True, patch_bias=False, eps=1e-5)
+    out["open_clip"] = v, {**under("visual.", open_clip(v)), **open_clip_text()}, "open_clip_pytorch_model.bin"
+    v = Vit(38, pre_norm=True, patch_bias=False, eps=1e-5, act="quick_gelu")
+    out["openai_clip"] = v, {**under("visual.", open_clip(v)), **open_clip_text(), "input_resolution": torch.tensor(16)}, \
+        "ViT-B-32.pt"
+    v = Vit(39, pre_norm=True, patch_bias=False, eps=1e-5)
+    out["tower"] = v, under("visual.", open_clip(v)), "visual.safetensors"
+    v = Vit(40, cls=False, act="gelu_tanh", how="plain")
+    pool = {"probe": torch.randn(1, 1, D), "attention.in_proj_weight": torch.randn(3 * D, D), **linear("mlp.fc1", 4 * D, D)}
+    siglip = {**hugging_face_tower(v), **under("head.", pool)}
+    out["hf_siglip"] = v, {**under("vision_model.", siglip), **under("text_model.", text),
+                           "logit_bias": torch.tensor(1.0)}, "model.safetensors", 24
+    flat = siglip["embeddings.patch_embedding.weight"].flatten(1)
+    out["naflex"] = v, {**under("vision_model.", siglip), "vision_model.embeddings.patch_embedding.weight": flat}, \
+        "model.safetensors"
+    v = Vit(41, cls=False)
+    t = {**timm(v), "attn_pool.latent": torch.randn(1, 1, D), **linear("attn_pool.q", D, D)}
+    out["timm_siglip"] = v, {**under("visual.trunk.", t), **under("text.", open_clip_text())}, "model.safetensors", {
+        "architecture": "vit_base_patch16_siglip_224", "num_features": D}
+    v = Vit(42, heads=4, act="gelu_tanh", chans=1)
+    out["google"] = v, google(v), "B_16.npz"
+    v = Vit(43, heads=4, act="gelu_tanh", size=12)
+    out["google_larger"] = v, {"opt/target/" + k: t for k, t in google(v).items()}, "ViT-B_16.npz", 20
+    v = Vit(44, eps=1e-5)
+    out["multihead"] = v, multihead(v, "blocks.{}."), "vit.pth"
+    v = Vit(45, eps=1e-5, cls=False)
+    out["transformer_encoder"] = v, under("vit.", multihead(v, "encoder.layers.{}.")), "vit.pth"
+    v = Vit(46, cls=False, how="plain")
+    out["hf_ijepa"] = v, hugging_face(v), "model.safetensors", 24
     return out
 
 
@@ -545,6 +670,8 @@ def write_all(directory):
         path, more = os.path.join(folder, file), more[0] if more else None
         if path.endswith(".safetensors"):
             save_safetensors(path, saved, {"format": "pt"})
+        elif path.endswith(".npz"):
+            (np.savez_compressed if more else np.savez)(path, **saved)
         else:
             torch.save(saved, path, _use_new_zipfile_serialization=more != "legacy")
         if isinstance(more, dict):

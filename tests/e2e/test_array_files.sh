@@ -61,6 +61,81 @@ for form in "${forms[@]}"; do
     mv run "kept.${form##*/}"
 done
 
+say "five bands of 16 bits and of floats: a folder of TIFF and arrays of either order of bytes and axes are one set"
+"$python" - <<'PYTHON'
+import os, struct
+import h5py, numpy as np
+rng = np.random.default_rng(4)
+n, H, W, B = 24, 20, 24, 5
+y = np.arange(n) * 2 // n
+u16 = (rng.integers(0, 9000, (n, H, W, B)) + 7000 * y[:, None, None, None]).astype("<u2")
+f32 = ((u16.astype("<f4") - 4000) * np.float32(1.7e-4)).astype("<f4")
+def tiff(path, x):
+    data, kind = x.tobytes(), {"u": 1, "f": 3}[x.dtype.kind]
+    entries = [(256, 4, 1, W), (257, 4, 1, H), (258, 3, B, [8 * x.dtype.itemsize] * B), (259, 3, 1, 1), (262, 3, 1, 1),
+               (273, 4, 1, 8), (277, 3, 1, B), (278, 4, 1, H), (279, 4, 1, len(data)), (339, 3, B, [kind] * B)]
+    at, table, rest = 8 + len(data), b"", b""
+    for tag, what, count, value in entries:
+        if isinstance(value, list):
+            rest += struct.pack(f"<{B}H", *value)
+            value = at + 2 + 12 * len(entries) + 4 + len(rest) - 2 * B
+        table += struct.pack("<HHII", tag, what, count, value)
+    with open(path, "wb") as f:
+        f.write(struct.pack("<2sHI", b"II", 42, at) + data + struct.pack("<H", len(entries)) + table + bytes(4) + rest)
+for name, x in ("u16", u16), ("f32", f32):
+    for i in range(n):
+        os.makedirs(f"{name}/{y[i]}", exist_ok=True)
+        tiff(f"{name}/{y[i]}/{i:03}.tif", x[i])
+    planes = np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+    np.save(f"{name}_x.npy", x.astype(x.dtype.newbyteorder(">")))
+    np.save(f"{name}_y.npy", y)
+    np.savez_compressed(f"{name}.npz", images=planes, labels=y)
+    with h5py.File(f"{name}.h5", "w") as f:
+        f.create_dataset("images", data=planes.astype(x.dtype.newbyteorder(">")), chunks=(5, 2, H, W), compression="gzip")
+        f["labels"] = y
+PYTHON
+folder=yes
+tec check u16 data.channels=5 data.range=type >"$out" 2>"$err" || ! grep -q 'lacks libtiff' "$out" "$err" || folder=
+for type in u16 f32; do
+    range=data.range=type
+    [[ $type == u16 ]] || range=data.range=-0.5,2
+    # shellcheck disable=SC2086
+    for form in $type.npz $type.h5 ${type}_x.npy:${type}_y.npy ${folder:+$type}; do
+        run tec check "$form" data.channels=5 data.image_size=16 "$range"
+        sed "s/^$form: //" "$out" >"$form.check"
+        diff "$type.npz.check" "$form.check" || fail "tec check says other things of $form"
+        run tec "${mae[@]}" data.channels=5 "$range" data.train="$form" data.val="$form" pretrain.epochs=1 run.dir="$form.run"
+        run tec export "$form.run/checkpoint.h5" -o "$form.safetensors"
+        cmp "$type.npz.safetensors" "$form.safetensors" || fail "$form trains another model"
+    done
+done
+expect_exit 2 'f32.npz:images: values of 32-bit float, and data.range is bytes: set data.range=LOW,HIGH, the values that become' \
+    ranks 2 "${mae[@]}" data.channels=5 data.train=f32.npz run.dir=no
+expect_exit 2 'u16.h5:/images: 5 bands, but data.channels is 3: set data.channels=5, or let data.bands choose some' \
+    tec check u16.h5 data.channels=3 data.range=type
+expect_exit 0 'u16.npz:images: taken as \[N, C, H, W\]: 5 bands of 24 x 20 pixels' tec check u16.npz data.channels=2 data.bands=5,1 data.range=type
+expect_exit 0 '24 images of 24 x 20, 5 bands: data.train=f32.h5:/images data.channels=5 data.range=LOW,HIGH' tec inspect f32.h5
+
+say "five bands of 8 bits: a store keeps their images, and trains as they do; what is not of 8 bits it refuses; reports say that pictures are left out"
+"$python" -c 'import numpy as np
+x = np.random.default_rng(5).integers(0, 200, (24, 20, 20, 5)).astype(np.uint8)
+np.savez("u8.npz", images=x)
+np.savez("u8f.npz", images=x.astype(np.float16))'
+bytes=(-c tiny.yaml data.channels=5 data.train=u8.npz)
+run tec pretrain "${bytes[@]}" pretrain.objective=mae pretrain.batch=8 pretrain.epochs=1 run.dir=five
+for images in true false; do
+    run tec targets "${bytes[@]}" base.model=five/checkpoint.h5 targets.dir=five.$images targets.store_images=$images
+    run tec pretrain "${bytes[@]}" pretrain.batch=8 pretrain.epochs=1 targets.dir=five.$images run.dir=from.$images
+    run tec export from.$images/checkpoint.h5 -o from.$images.safetensors
+done
+cmp from.true.safetensors from.false.safetensors || fail "the images of a store train another model"
+expect_exit 2 'targets.store_images keeps images of 8 bits, but data.range is 0,255: leave it false; images are then read from' \
+    tec targets "${bytes[@]}" data.train=u8f.npz data.range=0,255 base.model=five/checkpoint.h5 targets.dir=no targets.store_images=true
+expect_exit 2 'u8f.npz:images: values of 16-bit float, and data.range is bytes' \
+    tec targets "${bytes[@]}" data.train=u8f.npz base.model=five/checkpoint.h5 targets.dir=no targets.store_images=true
+expect_exit 0 'five lacks pictures: they are made of 8-bit images of 1 or 3 channels, and data.channels is 5' \
+    tec report five from.true -o five.html
+
 say "a run goes on with the images in another file, as they are the same; with other images it is refused by number"
 expect_exit 0 'chunks.h5: images from /g/images, \[60, 3, 32, 32\] of uint8; labels from /g/labels' \
     ranks 2 "${mae[@]}" data.train=chunks.h5 data.val=stored.npz pretrain.epochs=3 run.dir=kept.plain.h5

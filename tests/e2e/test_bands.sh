@@ -101,6 +101,16 @@ run tec predict tuned/checkpoint.h5 val -o classes.csv
 [[ $(wc -l <classes.csv) == 17 ]] || fail "16 images have other lines than 16"
 run tec knn -c pasted.yaml eval.model=new/checkpoint.h5 run.dir=new knn.k=3
 run tec features -c pasted.yaml new/checkpoint.h5 val -o features.h5
+run tec inspect features.h5
+says '^  range: 1[0-9.]+,[56][0-9.]+$' && says '^  bands: all$'
+run tec features -c pasted.yaml new/checkpoint.h5 train -o by-type.h5 data.range=type
+files=(eval.features=by-type.h5 knn.k=3 run.dir=files)
+expect_exit 2 'by-type.h5 and features.h5 do not go together: range is type in the one and 1[0-9.]*,[56][0-9.]* in the other \(data.range\): write both alike' \
+    tec knn "${files[@]}" eval.val_features=features.h5
+run tec features -c pasted.yaml new/checkpoint.h5 val -o by-type-too.h5 data.range=type
+run tec knn "${files[@]}" eval.val_features=by-type-too.h5 data.channels=5 data.range=type
+expect_exit 2 'data.range is given, but eval.features by-type.h5 was written without it or with another value' \
+    tec knn "${files[@]}" eval.val_features=by-type-too.h5 data.range=0,1
 run tec export new/checkpoint.h5 -o new.safetensors
 run tec inspect new.safetensors
 run tec plan -c pasted.yaml
@@ -114,6 +124,8 @@ expect_exit 2 'takes 3-channel images, but data.channels is 5: set data.channels
 expect_exit 2 'base.model three/checkpoint.h5 takes 3-channel images, but data.channels is 5: set data.channels=3, and data.bands' \
     tec targets -c bands.yaml base.model=three/checkpoint.h5
 run tec targets -c bands.yaml base.model=three/checkpoint.h5 data.channels=3 data.bands=5,4,1 targets.dir=of-three
+expect_exit 2 'of-three was made with bands = 5,4,1, this run wants 1,2,3 .data.bands.: use the store.s value' \
+    tec pretrain -c bands.yaml data.channels=3 data.bands=1,2,3 targets.dir=of-three run.dir=no
 
 say "a pack of them, and an IDX file, which has one band"
 run tec pack train packed

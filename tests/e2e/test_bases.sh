@@ -31,6 +31,40 @@ grep -Eq '^mean: relative error [0-9.]+e-0[6-9] \(the largest of 2 images\)$' "$
 expects 0 'quick_gelu \(known of this architecture\)' clip_quickgelu base.heads=2
 expects 0 'gelu_tanh \(known of this architecture\)' siglip base.heads=2
 
+say "towers of vision-language models"
+expects 0 'quick_gelu \(config.json: as usual\); .*; its text tower passed over \([0-9]+ tensors\)' hf_clip
+expects 0 'its text tower passed over \([0-9]+ tensors\)' hf_llava
+expects 2 'tells its activation \(base.activation=gelu' open_clip base.heads=2
+expects 0 'the features agree' open_clip base.heads=2 base.activation=gelu
+expects 0 'quick_gelu \(known of this family\)' openai_clip base.heads=2
+expects 2 'which its tensor `visual.ln_pre.weight` leaves open \(base.architecture=NAME' tower base.heads=2
+expects 0 'the features agree' tower base.heads=2 base.activation=gelu base.architecture=vit
+
+pools='its head that pools by attention passed over \([0-9]+ tensors\): features are of its patches'
+expects 0 "gelu_tanh \\(known of this family\\).*; $pools" hf_siglip base.heads=2
+expects 0 "$pools" timm_siglip base.heads=2
+expects 2 'of positions for images of any shape \(NaFlex\) has two dimensions, and is not supported' naflex base.heads=2
+
+say "blocks on PyTorch's own modules, whose norms may stand elsewhere, and I-JEPA"
+expects 2 '`blocks.0.attn.in_proj_weight` leaves open \(base.architecture=NAME.* its activation \(base.activation' \
+    multihead base.heads=2
+expects 0 'the features agree' transformer_encoder base.heads=2 base.architecture=vit base.activation=gelu
+expects 0 'the features agree' hf_ijepa base.heads=2
+
+say "Google's arrays, and Fortran's order among them"
+expects 0 '4 heads \(its queries\).*; gelu_tanh \(known of this family\)' google
+expects 0 'the features agree' google_larger
+"$python" - <<'PYTHON'
+import numpy as np
+
+arrays = dict(np.load("families/google/B_16.npz"))
+np.savez("half.npz", **{name: x.astype(np.float16) for name, x in arrays.items()})
+arrays["cls"] = np.asfortranarray(arrays["cls"].repeat(2, axis=1))
+np.savez("fortran.npz", **arrays)
+PYTHON
+expect_exit 0 'agree' tec inspect half.npz --expect families/google/expect.safetensors --tol 0.01
+expect_exit 0 "cls: \[1, 2, 128\] of float32 in Fortran's order, not read" tec inspect fortran.npz
+
 say "features that differ"
 expects 1 'its features \(cls\) differ from those of families/mae/expect.safetensors by .*, more than --tol 0.0001' mae \
     base.heads=4

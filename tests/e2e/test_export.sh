@@ -148,10 +148,11 @@ families=$repository/tests/data/make_families.py
 say "PyTorch loads what is exported, and computes the same with it"
 compared=()
 "$python" "$families" families
-for family in mae dinov2 timm_average timm_registers clip deit beit no_bias hf_vit hf_mae hf_dinov2_registers tec ijepa; do
+for family in mae dinov2 timm_average timm_registers clip deit beit no_bias hf_vit hf_mae hf_dinov2_registers tec ijepa \
+    open_clip timm_siglip; do
     model=$(find families/$family -type f ! -name expect.safetensors ! -name config.json)
     heads=2 eps=1e-6
-    [[ $family != clip ]] || eps=1e-5
+    [[ $family != *clip ]] || eps=1e-5
     [[ $family != hf_* ]] || eps=1e-12
     [[ $family != hf_dinov2* ]] || eps=1e-6
     [[ $family != hf_vit ]] || heads=4 eps=0.05
@@ -160,6 +161,7 @@ for family in mae dinov2 timm_average timm_registers clip deit beit no_bias hf_v
         expect_exit 2 'attn.q_bias. leaves open \(base.architecture=NAME' tec export "$model" -o $family.safetensors
         told=(base.architecture=beit_base_patch16_224)
     fi
+    [[ $family != open_clip ]] || told=(base.activation=gelu)
     run tec export "$model" -o $family.safetensors "${told[@]}"
     run tec export $family.safetensors -o $family.pth
     run tec export $family.safetensors -o again.safetensors
@@ -180,7 +182,7 @@ expect_exit 2 'with registers, which Hugging Face.s ViTModel cannot represent: u
     tec export families/dinov2/dinov2_vitg14_reg4_pretrain.pth -o no.safetensors --names hf base.heads=2
 expect_exit 2 'tells its attention heads \(base.heads=N' tec export families/mae/mae.pth -o no.safetensors --names hf
 
-say "a model without a class token has features, but no targets"
+say "a model without a class token: the mean of its patches' queries stands for the class query"
 images=(-c tiny.yaml data.train=photos data.val=photos data.channels=3 data.image_size=16 base.heads=2 base.mean=0.5
     base.std=0.5)
 make_folder photos 10
@@ -188,8 +190,17 @@ average=families/timm_average/vit_gap.safetensors
 run tec knn "${images[@]}" run.dir=eval knn.k=3 eval.pooling=mean eval.model=$average
 expect_exit 2 'has no class token: set eval.pooling=mean' ranks 2 knn "${images[@]}" run.dir=eval knn.k=3 \
     eval.model=$average
-expect_exit 2 'has no class token, whose attention is one of the targets' ranks 2 targets "${images[@]}" \
-    targets.dir=no-class base.model=$average
+bare=("${images[@]}" targets.dir=no-class targets.topk=3 base.model="$average")
+run ranks 2 targets "${bare[@]}"
+expect_exit 0 'mean_query: true' tec inspect no-class
+! grep -q mean_query store/manifest.json || fail "a store of a base with a class token names what it does not have"
+expect_exit 0 'shards are sound' tec targets "${bare[@]}" --verify
+run ranks 2 pretrain "${bare[@]}" model.patch=4 run.dir=from-average pretrain.batch=10 pretrain.epochs=1
+expect_exit 0 '' tec pretrain "${bare[@]}" model.patch=4 run.dir=no-base pretrain.batch=10 pretrain.epochs=1 base.model=
+tec inspect from-average/checkpoint.h5 >"$out" 2>"$err"
+grep -q '  cls_token ' "$out" || fail "the new model has no class token"
+expect_exit 0 '' tec report from-average no-class -o average.html
+grep -q 'mean of the patches.* queries and 3 patches' average.html || fail "the report says it is the class token's"
 
 say "targets of a foreign model, and a new model from them"
 foreign=(-c tiny.yaml data.train=photos data.channels=3 data.image_size=16 targets.dir=foreign

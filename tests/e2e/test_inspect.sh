@@ -81,10 +81,12 @@ def archive(path, *names):
             z.writestr(name, b"\x93NUMPY\x01\0")
 
 archive("vit.npz", "embedding/kernel.npy", "cls.npy")
+archive("vit.zip", "embedding/kernel.npy", "cls.npy")
 archive("vit.keras", "metadata.json", "config.json", "model.weights.h5")
 archive("packed.zip", "folder/vit.pth")
 PYTHON
-expect_exit 2 'vit.npz is an archive of NumPy arrays \(.npz\), as Google .*: take the same model' tec inspect vit.npz
+expect_exit 2 'vit.npz:embedding/kernel: ' tec inspect vit.npz
+expect_exit 2 'vit.zip is an archive of NumPy arrays, which is read where its name ends in .npz: give it such' tec inspect vit.zip
 expect_exit 2 'vit.keras is a model of Keras \(.keras\), which is not read' tec inspect vit.keras
 expect_exit 2 'packed.zip is a zip archive around a model file: unpack it first' tec inspect packed.zip
 for file in vit.safetensors vit.pth vit.bin; do # whatever the download is called

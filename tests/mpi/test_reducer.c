@@ -2,6 +2,7 @@
  * middle of a step, `test_reducer die RANK` by its death; the helper threads of all ranks are then at work. */
 #include "tec/memory.h"
 #include "tec/philox.h"
+#include "tec/range.h"
 #include "tec/reducer.h"
 
 #include <math.h>
@@ -115,6 +116,82 @@ static void sum_random(bool thread, size_t stride, real *data)
     tec_reducer_free(reducer);
 }
 
+/* Exact sums of `parts` parts of random numbers, which the ranks share; every part is in two spans, between which data are
+ * zero, and announces its last one. */
+static void sum_parts(const tec_comm *on, int parts, const tec_expected span[2], real *data)
+{
+    tec_reducer *reducer;
+    const tec_reduction reduction = {.bucket_bytes = 999 * sizeof(real), .parts = parts};
+    assert_int_equal(tec_reducer_create(&reducer, on, data, COUNT, &reduction), TEC_OK);
+    tec_reducer_expect(reducer, span, 2);
+    tec_range mine = tec_share(parts, on->rank, on->size);
+    memset(data, 0, COUNT * sizeof *data);
+    for (int64_t part = mine.first; part < mine.first + mine.count; part++) {
+        tec_philox random = tec_philox_start(5, TEC_STREAM_TEST, (uint64_t)part, 0, 0);
+        for (int s = 0; s < 2; s++)
+            for (size_t i = span[s].first; i < span[s].first + span[s].count; i++)
+                data[i] += (real)(tec_philox_normal(&random) * (s ? 1e-6 : 1));
+        if (part + 1 < mine.first + mine.count)
+            tec_reducer_add(reducer);
+    }
+    tec_reducer_ready(reducer, COUNT / 3);
+    tec_reducer_take_all(reducer);
+    assert_int_equal(tec_reducer_cut(reducer), 0);
+    tec_reducer_free(reducer);
+}
+
+/* Shared by ranks or not: the same bits, which are those of sums in double but for the last. */
+static void test_exact(void **state)
+{
+    (void)state;
+    enum { BYTES = COUNT * sizeof(real), PARTS = 7 };
+    const tec_expected span[2] = {{0, 5000, 4}, {5008, COUNT - 5008, -14}};
+    real *data = tec_allocate(BYTES), *want = tec_allocate(BYTES);
+    double *sum = tec_allocate_zeroed(COUNT, sizeof *sum);
+    tec_comm alone;
+    tec_comm_local(&alone);
+    sum_parts(&comm, PARTS, span, data);
+    sum_parts(&alone, PARTS, span, want);
+    assert_memory_equal(data, want, BYTES);
+    for (int part = 0; part < PARTS; part++) {
+        tec_philox random = tec_philox_start(5, TEC_STREAM_TEST, (uint64_t)part, 0, 0);
+        for (int s = 0; s < 2; s++)
+            for (size_t i = span[s].first; i < span[s].first + span[s].count; i++)
+                sum[i] += (real)(tec_philox_normal(&random) * (s ? 1e-6 : 1));
+    }
+    for (size_t i = 0; i < COUNT; i++)
+        assert_true(fabs(data[i] - sum[i]) <= 1e-7 * fabs(sum[i]) + (i < 5000 ? 1e-12 : 1e-18));
+    free(sum);
+    free(want);
+    free(data);
+}
+
+/* What is larger than expected is cut on every rank alike, and counted; what is not finite is found in the bucket. */
+static void test_exact_beyond(void **state)
+{
+    (void)state;
+    enum { N = 40 };
+    real data[N] = {0};
+    tec_reducer *reducer;
+    const tec_expected span = {0, N, 2};
+    const tec_reduction reduction = {.bucket_bytes = 10 * sizeof(real), .parts = comm.size};
+    assert_int_equal(tec_reducer_create(&reducer, &comm, data, N, &reduction), TEC_OK);
+    tec_reducer_expect(reducer, &span, 1);
+    if (comm.rank == comm.size - 1) {
+        data[3] = (real)4.5;
+        data[4] = -4;
+        data[15] = -100;
+        data[35] = (real)NAN;
+    }
+    tec_reducer_take_all(reducer);
+    assert_int_equal(tec_reducer_cut(reducer), 3);
+    assert_true(data[3] == 4 && data[4] == -4 && data[15] == -4 && data[20] == 0 && isnan(data[30]));
+    tec_reducer_free(reducer);
+    const tec_reduction both = {.bucket_bytes = 40, .parts = 1, .overlap = TEC_OVERLAP_THREAD};
+    assert_int_equal(tec_reducer_create(&reducer, &comm, data, N, &both), TEC_USER_ERROR);
+    assert_non_null(strstr(tec_error_message(), "run.overlap=off"));
+}
+
 /* The same bits every time and on every rank; with a helper also those without, if two ranks leave no choice. */
 static void test_same_bits(void **state)
 {
@@ -193,7 +270,8 @@ static void end_by_failure(const char *how, int culprit)
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sums), cmocka_unit_test(test_same_bits),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sums),          cmocka_unit_test(test_same_bits),
+                                       cmocka_unit_test(test_exact),         cmocka_unit_test(test_exact_beyond),
                                        cmocka_unit_test(test_many_messages), cmocka_unit_test(test_one_rank)};
     tec_comm_start(&comm);
     if (argc == 3)

@@ -273,10 +273,36 @@ static void test_overlap(void **state)
     compare_overlap(1, 0, 0);
 }
 
+/* Exact sums: the same weights and losses, bit for bit, by one rank and by all. Chunks are of `images`. */
+static void compare_exact(int batch, int masks, int images, double clip_norm)
+{
+    plan p = plan_of(batch, masks, 0);
+    double want_loss[4], got_loss[4];
+    size_t count;
+    p.recipe.clip_norm = clip_norm;
+    p.recipe.exact = true;
+    p.recipe.together = images;
+    real *want = train(&alone, &p, &count, want_loss);
+    real *got = train(&comm, &p, &count, got_loss);
+    assert_memory_equal(got_loss, want_loss, sizeof want_loss);
+    assert_memory_equal(got, want, count * sizeof *want);
+    free(got);
+    free(want);
+}
+
+static void test_exact(void **state)
+{
+    (void)state;
+    compare_exact(11, 1, 2, 0);
+    compare_exact(6, 3, 1, 1e-3);
+    compare_exact(2, 1, 4, 0); /* one chunk, whatever the ranks */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_tec), cmocka_unit_test(test_mae),
-                                       cmocka_unit_test(test_one_image), cmocka_unit_test(test_overlap)};
+                                       cmocka_unit_test(test_one_image), cmocka_unit_test(test_overlap),
+                                       cmocka_unit_test(test_exact)};
     tec_comm_start(&comm);
     tec_comm_local(&alone);
     int failed = cmocka_run_group_tests(tests, open_inputs, remove_inputs);

@@ -120,9 +120,9 @@ double *reference_tokens(const tec_params *params, const tec_model_config *c, co
                          const real *image, const int *keep, int n)
 {
     int D = c->width, H = c->image_size.height, W = c->image_size.width, p = c->patch, pixels = c->channels * p * p,
-        at = 0;
+        at = 0, P = class_row != NULL;
     const real *position = reference_tensor(params, "pos_embed");
-    double *patch = doubles(n * pixels), *x = doubles((1 + n) * D);
+    double *patch = doubles(n * pixels), *x = doubles((P + n) * D);
     for (int i = 0; i < n; i++)
         for (int channel = 0; channel < c->channels; channel++)
             for (int row = 0; row < p; row++)
@@ -131,9 +131,10 @@ double *reference_tokens(const tec_params *params, const tec_model_config *c, co
                         image[(channel * H + keep[i] / (W / p) * p + row) * W + keep[i] % (W / p) * p + column];
     double *embedded = reference_linear(params, "patch_embed.proj", patch, n, pixels);
     for (int d = 0; d < D; d++) {
-        x[d] = class_row[d] + position[d];
+        if (class_row)
+            x[d] = class_row[d] + position[d];
         for (int i = 0; i < n; i++)
-            x[(1 + i) * D + d] = embedded[i * D + d] + position[(1 + keep[i]) * D + d];
+            x[(P + i) * D + d] = embedded[i * D + d] + position[(P + keep[i]) * D + d];
     }
     return x;
 }

@@ -24,8 +24,8 @@ double *reference_block(const tec_params *params, const char *name, const double
 
 /* The tokens of a ViT before its first block: the class token, then patches keep[0 .. n - 1], with their positions.
  *
- *   class_row  [D]
- *   result     [1 + n, D] */
+ *   class_row  [D]         NULL: there is none
+ *   result     [1 + n, D]  [n, D] without it */
 double *reference_tokens(const tec_params *params, const tec_model_config *config, const double *class_row,
                          const real *image, const int *keep, int n);
 

@@ -4,6 +4,7 @@
 #include "tec/dataset_array.h"
 #include "tec/dataset_kept.h"
 #include "tec/files.h"
+#include "tec/half.h"
 #include "tec/memory.h"
 #include "tec/text.h"
 
@@ -251,6 +252,192 @@ static void test_forms(void **state)
     }
 }
 
+/* ---- types ---- */
+
+enum { BANDS = 5, TALL = 6, WIDE = 7, FEW = 3, VALUES = FEW * TALL * WIDE * BANDS };
+
+static const double *values(void)
+{
+    static double value[VALUES];
+    for (int i = 0; i < VALUES; i++)
+        value[i] = i * 37 % 101 + i % 26;
+    return value;
+}
+
+/* The values as this type, in either order of bytes; planar: [FEW, BANDS, TALL, WIDE]. Returns the bytes. */
+static size_t encode(char kind, int size, bool big, bool planar, uint8_t *out)
+{
+    const double *value = values();
+    for (int i = 0; i < VALUES; i++) {
+        const int band = i % BANDS, pixel = i / BANDS % (TALL * WIDE), image = i / (BANDS * TALL * WIDE);
+        uint8_t *at = out + size * (planar ? (image * BANDS + band) * TALL * WIDE + pixel : i);
+        const int64_t whole = (int64_t)value[i];
+        const float single = (float)value[i];
+        uint16_t half;
+        tec_half_from_float(&single, 1, &half);
+        memcpy(at,
+               kind != 'f' ? (const void *)&whole
+               : size == 2 ? (const void *)&half
+               : size == 4 ? (const void *)&single
+                           : &value[i],
+               (size_t)size);
+        for (int k = 0; big && k < size / 2; k++) {
+            const uint8_t byte = at[k];
+            at[k] = at[size - 1 - k];
+            at[size - 1 - k] = byte;
+        }
+    }
+    return VALUES * (size_t)size;
+}
+
+static const tec_bands as_it_is = {.scaling = TEC_SCALING_GIVEN, .low = 0, .high = 1};
+
+/* Opens it without a range, which is refused but for bytes, and with one, and compares all values. */
+static uint64_t assert_values(const char *name, bool eight)
+{
+    const tec_bands none = {0};
+    tec_dataset *set = open_set(name, "train", BANDS);
+    assert_int_equal(tec_dataset_take_bands(set, &none), eight ? TEC_OK : TEC_USER_ERROR);
+    if (!eight && !strstr(tec_error_message(), ", and data.range is bytes: set data.range="))
+        fail_msg("%s: \"%s\" does not ask for data.range", name, tec_error_message());
+    assert_int_equal(tec_dataset_take_bands(set, &as_it_is), TEC_OK);
+    for (int n = 0; n < FEW; n++) {
+        tec_image image;
+        assert_int_equal(tec_dataset_read(set, n, &image), TEC_OK);
+        assert_true(image.height == TALL && image.width == WIDE && image.channels == BANDS && !image.pixels);
+        for (int i = 0; i < TALL * WIDE * BANDS; i++)
+            if ((double)image.values[i] != values()[n * TALL * WIDE * BANDS + i])
+                fail_msg("%s: value %d of image %d is %g", name, i, n, (double)image.values[i]);
+        tec_image_free(&image);
+    }
+    uint64_t fingerprint = tec_dataset_fingerprint(set);
+    tec_dataset_close(set);
+    return fingerprint;
+}
+
+static void put_typed_h5(const char *name, hid_t type, const void *data, bool planar)
+{
+    const hsize_t dim[] = {FEW, planar ? BANDS : TALL, planar ? TALL : WIDE, planar ? WIDE : BANDS},
+                  chunk[] = {2, 4, 4, 3};
+    hid_t file = H5Fcreate(folder_at(name), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t space = H5Screate_simple(4, dim, NULL), how = H5Pcreate(H5P_DATASET_CREATE);
+    if (planar) {
+        H5Pset_chunk(how, 4, chunk);
+        H5Pset_shuffle(how);
+        H5Pset_deflate(how, 3);
+    }
+    hid_t set = H5Dcreate2(file, "images", type, space, H5P_DEFAULT, how, H5P_DEFAULT);
+    assert_true(H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0);
+    H5Dclose(set);
+    H5Pclose(how);
+    H5Sclose(space);
+    H5Fclose(file);
+}
+
+/* H5T_IEEE_F32LE made as h5py makes float16. */
+static hid_t half_type(bool big)
+{
+    hid_t type = H5Tcopy(big ? H5T_IEEE_F32BE : H5T_IEEE_F32LE);
+    H5Tset_fields(type, 15, 10, 5, 0, 10);
+    H5Tset_size(type, 2);
+    H5Tset_ebias(type, 15);
+    return type;
+}
+
+/* All types, orders of bytes and of axes, and files, have the same values and, of a type, one fingerprint. */
+static void test_types(void **state)
+{
+    (void)state;
+    static uint8_t data[VALUES * sizeof(double)];
+    const struct {
+        char kind;
+        int size;
+        hid_t type[2];
+    } types[] = {
+        {'u', 1, {H5T_STD_U8LE, H5T_STD_U8BE}},        {'u', 2, {H5T_STD_U16LE, H5T_STD_U16BE}},
+        {'u', 4, {H5T_STD_U32LE, H5T_STD_U32BE}},      {'i', 1, {H5T_STD_I8LE, H5T_STD_I8BE}},
+        {'i', 2, {H5T_STD_I16LE, H5T_STD_I16BE}},      {'i', 4, {H5T_STD_I32LE, H5T_STD_I32BE}},
+        {'f', 2, {half_type(false), half_type(true)}}, {'f', 4, {H5T_IEEE_F32LE, H5T_IEEE_F32BE}},
+        {'f', 8, {H5T_IEEE_F64LE, H5T_IEEE_F64BE}},
+    };
+    for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
+        uint64_t fingerprint[4][3];
+        const bool eight = types[t].kind == 'u' && types[t].size == 1;
+        for (int form = 0; form < 4; form++) {
+            const bool big = form & 1, planar = form & 2;
+            char header[128];
+            snprintf(header, sizeof header, "{'descr': '%c%c%d', 'fortran_order': False, 'shape': (%s), }",
+                     big ? '>' : '<', types[t].kind, types[t].size, planar ? "3, 5, 6, 7" : "3, 6, 7, 5");
+            const size_t count = encode(types[t].kind, types[t].size, big, planar, data);
+            put_npy("t.npy", header, data, count);
+            put_npz("t.npz", &(member){"images.npy", header, data, count}, 1, big ? ZIP_CM_DEFLATE : ZIP_CM_STORE);
+            put_typed_h5("t.h5", types[t].type[big], data, planar);
+            fingerprint[form][0] = assert_values("t.npy", eight);
+            fingerprint[form][1] = assert_values("t.npz", eight);
+            fingerprint[form][2] = assert_values("t.h5", eight);
+            for (int file = 0; file < 3; file++)
+                assert_true(fingerprint[form][file] == fingerprint[0][0]);
+        }
+    }
+}
+
+/* What of a value is no number is an error of that image; bands may be chosen; bfloat16 is no float16. */
+static void test_values(void **state)
+{
+    (void)state;
+    static uint8_t data[VALUES * sizeof(double)];
+    tec_image image;
+    const tec_bands chosen = {.scaling = TEC_SCALING_TYPE, .chosen = 2, .band = {4, 1}};
+    size_t count = encode('f', 4, false, false, data);
+    memset(data + (TALL * WIDE * BANDS + 8) * sizeof(float), 0xff, sizeof(float));
+    put_npy("nan.npy", HEADER("<f4", "3, 6, 7, 5"), data, count);
+    tec_dataset *set = open_set("nan.npy", "train", BANDS);
+    assert_int_equal(tec_dataset_take_bands(set, &as_it_is), TEC_OK);
+    assert_int_equal(tec_dataset_read(set, 0, &image), TEC_OK);
+    tec_image_free(&image);
+    assert_int_equal(tec_dataset_read(set, 1, &image), TEC_USER_ERROR);
+    assert_string_equal(tec_error_message(),
+                        "nan.npy[1]: band 4 has no number (NaN) at row 0, column 1: fill such pixels");
+    assert_int_equal(tec_dataset_take_bands(set, &(tec_bands){.scaling = TEC_SCALING_TYPE}), TEC_USER_ERROR);
+    assert_non_null(strstr(tec_error_message(), "values of 32-bit float have no largest"));
+    tec_dataset_close(set);
+    put_npy("u16.npy", HEADER(">u2", "3, 5, 6, 7"), data, encode('u', 2, true, true, data));
+    set = open_set("u16.npy", "train", 2);
+    assert_int_equal(tec_dataset_take_bands(set, &chosen), TEC_OK);
+    assert_int_equal(tec_dataset_read(set, 0, &image), TEC_OK);
+    for (int i = 0; i < TALL * WIDE; i++)
+        for (int c = 0; c < 2; c++)
+            assert_true(image.values[2 * i + c] == (float)(values()[i * BANDS + (c ? 1 : 4)] / 65535));
+    tec_image_free(&image);
+    tec_dataset_close(set);
+    hid_t brain = half_type(false);
+    H5Tset_fields(brain, 15, 7, 8, 0, 7);
+    H5Tset_ebias(brain, 127);
+    put_typed_h5("brain.h5", brain, data, false);
+    assert_refused("brain.h5", "of another type, but images are whole numbers");
+}
+
+/* Four bands are no CMYK, and any number of bytes is taken as it is. */
+static void test_bands(void **state)
+{
+    (void)state;
+    tec_image image;
+    put_npy("four.npy", HEADER("|u1", "3, 5, 5, 16"), pixels, 1200);
+    tec_dataset *set = open_set("four.npy", "train", 16);
+    assert_int_equal(tec_dataset_take_bands(set, &(tec_bands){0}), TEC_OK);
+    assert_int_equal(tec_dataset_read(set, 2, &image), TEC_OK);
+    assert_memory_equal(image.pixels, &pixels[0][0][0][0] + 800, 400);
+    tec_image_free(&image);
+    tec_dataset_close(set);
+    put_npy("four.npy", HEADER("|u1", "12, 5, 5, 4"), pixels, 1200);
+    set = open_set("four.npy", "train", 3);
+    assert_int_equal(tec_dataset_take_bands(set, &(tec_bands){0}), TEC_USER_ERROR);
+    assert_non_null(
+        strstr(tec_error_message(), "4 bands, but data.channels is 3: set data.channels=4, or let data.bands"));
+    assert_int_equal(tec_dataset_read(set, 0, &image), TEC_USER_ERROR);
+    tec_dataset_close(set);
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -420,15 +607,19 @@ static void test_shapes(void **state)
     static const struct {
         const char *header, *what;
     } bad[] = {
-        {HEADER("<f4", "5, 5, 4, 3"), "[5, 5, 4, 3] of float32, but images are read as uint8 only"},
-        {HEADER(">u2", "10, 5, 4, 3"), "of big-endian uint16, but images are read as uint8 only"},
-        {HEADER("|i1", "20, 5, 4, 3"), "of int8, but images are read as uint8 only"},
-        {HEADER("|b1", "20, 5, 4, 3"), "of bool, but images are read as uint8 only"},
-        {HEADER("|O", "20, 5, 4, 3"), "of |O, but images are read as uint8 only"},
+        {HEADER(">i8", "5, 5, 2, 3"),
+         "of big-endian int64, but images are whole numbers of 8, 16 or 32 bits or floats"},
+        {HEADER("<c8", "5, 5, 2, 3"), "of <c8, but images are whole numbers of 8, 16 or 32 bits or floats of 16, 32"},
+        {HEADER("<f16", "5, 5, 2, 3"), "of float128, but images are whole numbers"},
+        {HEADER("|b1", "20, 5, 4, 3"), "of bool, but images are whole numbers"},
+        {HEADER("|O", "20, 5, 4, 3"), "of |O, but images are whole numbers"},
         {"{'descr': '|u1', 'fortran_order': True, 'shape': (20, 5, 4, 3), }", "in Fortran's order"},
         {"{'descr': [('a', '|u1')], 'fortran_order': False, 'shape': (20, 5, 4, 3), }", "of a structure, but"},
-        {HEADER("|u1", "20, 60"), "[20, 60] of uint8, but [N, H, W], [N, H, W, C] or [N, C, H, W] with 1 or 3"},
+        {HEADER("|u1", "20, 60"), "[20, 60] of uint8, but [N, H, W], [N, H, W, C] or [N, C, H, W] is expected"},
         {HEADER("|u1", "20, 5, 3, 4"), "[20, 5, 3, 4] of uint8, but [N, H, W]"},
+        {HEADER("|u1", "20, 65, 66, 66"), "with 1 to 64 channels C, fewer than pixels in a row or a column"},
+        {HEADER("|u1", "20, 5, 5, 5"), "both the second and the last size may be the channels"},
+        {HEADER("<u2", "20, 8, 2, 9"), "with 1 to 64 channels C, fewer than"},
         {HEADER("|u1", "20, 1, 20, 3"), "both the second and the last size may be the channels"},
         {HEADER("|u1", "0, 5, 4, 3"), "which holds no image"},
         {HEADER("|u1", "20, 0, 4, 3"), "which holds no image"},
@@ -436,7 +627,8 @@ static void test_shapes(void **state)
         {HEADER("|u1", "21, 5, 4, 3"),
          "truncated, or its header is damaged: it needs 1388 bytes, but the file has 1328"},
         {HEADER("|u1", "19, 5, 4, 3"), "holds 60 bytes more than its header promises"},
-        {HEADER("|u1", "900000000000, 65000, 65000, 3"), "its header is damaged: no file holds so much"},
+        {HEADER("|u1", "900000000000, 13000, 13000, 3"), "its header is damaged: no file holds so much"},
+        {HEADER("|u1", "1, 65000, 65000"), "with more than 178956970 pixels an image, the most that are supported"},
         {HEADER("|u1", "99999999999999999999, 5, 4, 3"), "the header of the array is damaged"},
         {HEADER("|u1", "-20, 5, 4, 3"), "the header of the array is damaged"},
         {"{'descr': '|u1', 'shape': (20, 5, 4, 3), }", "the header of the array is damaged"},
@@ -513,7 +705,8 @@ static tec_status try_bytes(const char *as, const char *data, size_t count, bool
     if (status != TEC_OK)
         assert_non_null(strstr(tec_error_message(), as));
     for (int64_t i = 0; set && i < tec_dataset_size(set); i++) {
-        assert_int_equal(tec_dataset_read(set, i, &image), TEC_OK);
+        if (tec_dataset_read(set, i, &image) != TEC_OK) /* a flipped bit makes another type, or other channels */
+            assert_true(strstr(tec_error_message(), "set data.range=") || strstr(tec_error_message(), "data.channels"));
         assert_true(!sealed || !memcmp(image.pixels, pixels[i], IMAGE));
         tec_image_free(&image);
     }
@@ -698,7 +891,8 @@ int main(void)
 {
     fill();
     const struct CMUnitTest tests[] = {
-        WITH_FOLDER(test_forms),      WITH_FOLDER(test_names),     WITH_FOLDER(test_channels),
+        WITH_FOLDER(test_forms),      WITH_FOLDER(test_types),     WITH_FOLDER(test_values),
+        WITH_FOLDER(test_bands),      WITH_FOLDER(test_names),     WITH_FOLDER(test_channels),
         WITH_FOLDER(test_threads),    WITH_FOLDER(test_changes),   WITH_FOLDER(test_roles),
         WITH_FOLDER(test_unlabelled), WITH_FOLDER(test_shapes),    WITH_FOLDER(test_labels),
         WITH_FOLDER(test_h5_refused), WITH_FOLDER(test_damage),    WITH_FOLDER(test_damaged_h5),

@@ -923,9 +923,11 @@ static void test_bad_idx_headers(void **state)
     assert_refused("none", TEC_LABELS_AUTO, "0 items");
     put_images("flat", 5, 28, 0, 0);
     assert_refused("flat", TEC_LABELS_AUTO, "5 items of 28 x 0");
-    put_images("huge", 0xffffffff, 65535, 65535, 100);
+    put_images("huge", 0xffffffff, 13000, 13000, 100);
     assert_refused("huge", TEC_LABELS_AUTO, "truncated");
-    put_images("huge.gz", 0xffffffff, 65535, 65535, 100);
+    put_images("large", 1, 65535, 65535, 100);
+    assert_refused("large", TEC_LABELS_AUTO, "images of 65535 x 65535 pixels, at most 178956970 are supported");
+    put_images("huge.gz", 0xffffffff, 13000, 13000, 100);
     assert_refused("huge.gz", TEC_LABELS_AUTO, "truncated");
     put_images("more", 2, 3, 3, 19);
     assert_refused("more", TEC_LABELS_AUTO, "more than the 2 items");

@@ -194,6 +194,15 @@ static void test_words(void **state)
     }
 }
 
+static bool has_attribute(const char *path, const char *name)
+{
+    hid_t file;
+    assert_int_equal(tec_h5_open(path, &file), TEC_OK);
+    bool has = tec_h5_has_attribute(file, name);
+    H5Fclose(file);
+    return has;
+}
+
 static void test_specification_alone(void **state)
 {
     (void)state;
@@ -204,6 +213,21 @@ static void test_specification_alone(void **state)
     assert_int_equal(tec_feature_spec_write(path, &spec, 1234567890123), TEC_OK);
     assert_int_equal(tec_feature_spec_read(path, &got, &number), TEC_OK);
     assert_true(number == 1234567890123 && !tec_feature_spec_differ(&spec, &got, false, &d));
+    assert_false(has_attribute(path, "range") || has_attribute(path, "bands")); /* as in files of earlier programs */
+    tec_feature_spec banded = spec;
+    strcpy(banded.range, "0,3000.5");
+    strcpy(banded.bands, "4,3,2");
+    assert_int_equal(tec_feature_spec_write(folder_at("banded.h5"), &banded, 1), TEC_OK);
+    assert_int_equal(tec_feature_spec_read(folder_at("banded.h5"), &got, &number), TEC_OK);
+    assert_false(tec_feature_spec_differ(&banded, &got, false, &d));
+    assert_true(tec_feature_spec_differ(&spec, &got, true, &d));
+    assert_string_equal(d.setting, "data.range");
+    assert_string_equal(d.a, "bytes");
+    assert_string_equal(d.b, "0,3000.5");
+    strcpy(banded.bands, "");
+    assert_true(tec_feature_spec_differ(&got, &banded, true, &d));
+    assert_string_equal(d.setting, "data.bands");
+    assert_string_equal(d.b, "all");
     tec_feature_file *f;
     assert_int_equal(tec_feature_file_open(&f, path), TEC_USER_ERROR); /* no rows */
     assert_non_null(strstr(tec_error_message(), "attribute model is missing"));

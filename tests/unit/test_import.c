@@ -227,6 +227,38 @@ static void test_unused(void **state)
     }
 }
 
+/* A vision tower among other parts: what those compute does not matter. */
+static void test_passed_over(void **state)
+{
+    (void)state;
+    static const file_plan plan[] = {
+        {.prefix = "visual.",
+         .extra = {"token_embedding.weight", "transformer.resblocks.0.ln_1.weight", "logit_scale"}},
+        {.prefix = "vision_tower.",
+         .extra = {"language_model.layers.0.self_attn.rotary_emb.inv_freq", "model.embed_tokens.weight",
+                   "lm_head.weight"}},
+        {.prefix = "visual.trunk.",
+         .extra = {"text.token_embedding.weight", "text.positional_embedding", "text_projection.weight"}},
+    };
+    for (size_t i = 0; i < LENGTH(plan); i++) {
+        write_file(&plan[i]);
+        tec_import *import = open_file(&nothing);
+        char *line = tec_import_describe(import);
+        assert_int_equal(tec_import_get_facts(import)->text, 3);
+        assert_int_equal(tec_import_get_facts(import)->unused, 0);
+        assert_non_null(strstr(line, "; its text tower passed over (3 tensors)"));
+        free(line);
+        tec_import_close(import);
+    }
+    const tec_vit_variant bare = {.no_class_token = true};
+    write_file(&(file_plan){.variant = bare, .extra = {"attn_pool.latent", "attn_pool.q.weight"}});
+    tec_import *import = open_file(&nothing);
+    char *line = tec_import_describe(import);
+    assert_non_null(strstr(line, "; its head that pools by attention passed over (2 tensors)"));
+    free(line);
+    tec_import_close(import);
+}
+
 #define BLOCK_0 "blocks.0."
 
 static void test_refused(void **state)
@@ -255,7 +287,8 @@ static void test_refused(void **state)
         {{.extra = {"patch_embed.backbone.stem.conv.weight"}}, "a convolutional backbone"},
         {{.drop = "patch_embed.proj.weight", .extra = {"patch_embed.proj.0.weight"}}, "a convolutional stem"},
         {{.extra = {"layers.0.downsample.reduction.weight"}}, "a hierarchy of resolutions"},
-        {{.prefix = "visual.", .extra = {"token_embedding.weight"}}, "a text tower"},
+        {{.drop = "weight", .extra = {"text_model.embeddings.token_embedding.weight"}}, "a text tower"},
+        {{.extra = {"modality_encoders.IMAGE.extra_tokens"}}, "norms behind the branches of its blocks (data2vec 2.0)"},
         {{.drop = "weight", .extra = {"model.embed_tokens.weight"}}, "a language model"},
         {{.extra = {BLOCK_0 "gate"}}, ": 1 tensor is not part of any ViT that tec knows: `blocks.0.gate`"},
         {{.prefix = "m.", .extra = {"a", "m.b", "m.c", "m.d", "m.e"}},
@@ -725,6 +758,15 @@ static void test_config_of_graph(void **state)
          "the activation relu is not supported (config.json beside it says so: hidden_act)"},
         {"{\"model_type\": \"dinov3_vit\"}", TEC_ACTIVATION_GELU,
          "rotary positions, which is not supported (config.json beside it says so: model_type = dinov3"},
+        {"{\"model_type\": \"siglip2\", \"vision_config\": {\"model_type\": \"siglip2_vision_model\"}}",
+         TEC_ACTIVATION_GELU, "positions for images of any shape (NaFlex), which is not supported"},
+        {"{\"model_type\": \"clip\", \"vision_config\": {\"num_attention_heads\": 2}}", TEC_ACTIVATION_QUICK_GELU,
+         NULL},
+        {"{\"model_type\": \"llava\", \"vision_config\": {\"model_type\": \"siglip_vision_model\", "
+         "\"num_attention_heads\": 2}}",
+         TEC_ACTIVATION_GELU_TANH, NULL},
+        {"{\"model_type\": \"llava\", \"vision_config\": {\"model_type\": \"eva_vision_model\"}}", TEC_ACTIVATION_GELU,
+         "says model_type = eva_vision_model, which is not known here"},
         {"{\"model_type\": \"new_vit\"}", TEC_ACTIVATION_GELU,
          "config.json beside it says model_type = new_vit, which is not known here"},
         {"{\"architecture\": \"eva02_small_patch14_336\"}", TEC_ACTIVATION_GELU,
@@ -975,27 +1017,17 @@ static int remove_directory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_names_back),
-        cmocka_unit_test(test_wrappers),
-        cmocka_unit_test(test_unused),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_options),
-        cmocka_unit_test(test_metadata),
-        cmocka_unit_test(test_run_settings),
-        cmocka_unit_test(test_truncated_ratio),
-        cmocka_unit_test(test_config_json),
-        cmocka_unit_test(test_variants),
-        cmocka_unit_test(test_resize),
-        cmocka_unit_test(test_nothing_but_zeros),
-        cmocka_unit_test(test_not_finite),
-        cmocka_unit_test(test_positions),
-        cmocka_unit_test(test_config_of_graph),
-        cmocka_unit_test(test_doubts),
-        cmocka_unit_test(test_file_names),
-        cmocka_unit_test(test_two_models),
-        cmocka_unit_test(test_links),
-        cmocka_unit_test(test_entries),
+        cmocka_unit_test(test_names),           cmocka_unit_test(test_names_back),
+        cmocka_unit_test(test_wrappers),        cmocka_unit_test(test_unused),
+        cmocka_unit_test(test_passed_over),     cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_options),         cmocka_unit_test(test_metadata),
+        cmocka_unit_test(test_run_settings),    cmocka_unit_test(test_truncated_ratio),
+        cmocka_unit_test(test_config_json),     cmocka_unit_test(test_variants),
+        cmocka_unit_test(test_resize),          cmocka_unit_test(test_nothing_but_zeros),
+        cmocka_unit_test(test_not_finite),      cmocka_unit_test(test_positions),
+        cmocka_unit_test(test_config_of_graph), cmocka_unit_test(test_doubts),
+        cmocka_unit_test(test_file_names),      cmocka_unit_test(test_two_models),
+        cmocka_unit_test(test_links),           cmocka_unit_test(test_entries),
         cmocka_unit_test(test_rectangles),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);

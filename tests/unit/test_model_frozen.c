@@ -44,15 +44,23 @@ static const tec_model_config configs[] = {
      .depth = 2,
      .heads = 2,
      .mlp_ratio = 3},
+    {.kind = TEC_MODEL_VIT,
+     .image_size = {12, 8},
+     .patch = 4,
+     .channels = 2,
+     .width = 12,
+     .depth = 2,
+     .heads = 2,
+     .mlp_ratio = 2,
+     .variant = {.no_class_token = true}},
 };
-enum { CONFIGS = sizeof configs / sizeof *configs };
 
 /* A frozen model with random weights, positions included, and images for it. */
 typedef struct base {
     tec_frozen *frozen;
     const tec_model_config *config;
     const tec_params *params;
-    int D, H, L, N, pixels;
+    int D, H, L, P, N, pixels; /* P: 1, or 0 without a class token */
     real *images;
 } base;
 
@@ -60,7 +68,8 @@ static base make(int i)
 {
     const tec_model_config *c = &configs[i];
     int L = tec_model_patches(c), pixels = (int)tec_model_pixels(c);
-    base b = {.config = c, .D = c->width, .H = c->heads, .L = L, .N = 1 + L, .pixels = pixels};
+    const int P = tec_model_prefix(c);
+    base b = {.config = c, .D = c->width, .H = c->heads, .L = L, .P = P, .N = P + L, .pixels = pixels};
     assert_int_equal(tec_frozen_create(&b.frozen, c, BATCH), TEC_OK);
     tiny_weights(tec_frozen_params(b.frozen));
     b.params = tec_frozen_params(b.frozen);
@@ -80,7 +89,7 @@ static void run_reference(const base *b, const real *image, double **output, dou
     int every[64];
     for (int l = 0; l < b->L; l++)
         every[l] = l;
-    const double *class_row = widened(reference_tensor(b->params, "cls_token"), b->D);
+    const double *class_row = b->P ? widened(reference_tensor(b->params, "cls_token"), b->D) : NULL;
     if (c->kind == TEC_MODEL_TEC)
         class_row = reference_mlp(b->params, "cls_token_mlp", class_row, 1, b->D);
     const double *x = reference_tokens(b->params, c, class_row, image, every, b->L);
@@ -99,12 +108,14 @@ static void test_features(void **state)
         run_reference(&b, b.images + i * b.pixels, output, NULL);
         const double *y = reference_norm(b.params, "norm", output[b.config->depth - 1], b.N, b.D, 1e-6);
         memcpy(class_token + i * b.D, y, (size_t)b.D * sizeof *y);
-        for (int j = b.D; j < b.N * b.D; j++)
+        for (int j = b.P * b.D; j < b.N * b.D; j++)
             mean[i * b.D + j % b.D] += y[j] / b.L;
     }
     real *out = reals(BATCH * b.D);
-    tec_frozen_features(b.frozen, b.images, BATCH, TEC_POOL_CLASS, out);
-    assert_values("class tokens", out, class_token, BATCH * b.D, TOLERANCE);
+    if (b.P) {
+        tec_frozen_features(b.frozen, b.images, BATCH, TEC_POOL_CLASS, out);
+        assert_values("class tokens", out, class_token, BATCH * b.D, TOLERANCE);
+    }
     tec_frozen_features(b.frozen, b.images, BATCH, TEC_POOL_MEAN, out);
     assert_values("means of the patches", out, mean, BATCH * b.D, TOLERANCE);
     for (int i = 0; i < BATCH; i++) {
@@ -136,12 +147,22 @@ static void test_taps(void **state)
     tec_frozen_close(b.frozen);
 }
 
+/* The class query's logit of a head and a patch; without a class token the mean of all patches' logits of it. */
+static double class_logit(const base *b, const double *logit, int head, int patch)
+{
+    const double *of_head = logit + head * b->N * b->N;
+    double mean = 0;
+    for (int q = 0; q < b->L; q++)
+        mean += of_head[q * b->N + patch] / b->L;
+    return b->P ? of_head[1 + patch] : mean;
+}
+
 /* Head-mean logit of the class query by patch. */
 static double class_mean(const base *b, const double *logit, int patch)
 {
     double mean = 0;
     for (int h = 0; h < b->H; h++)
-        mean += logit[h * b->N * b->N + 1 + patch] / b->H;
+        mean += class_logit(b, logit, h, patch) / b->H;
     return mean;
 }
 
@@ -165,13 +186,14 @@ static void assert_targets_of_one(const base *b, const real *image, int last_lay
     run_reference(b, image, output, logit);
     for (int i = b->config->depth - last_layers; i < b->config->depth; i++)
         for (int j = 0; j < L * D; j++)
-            mean[j] += output[i][D + j] / last_layers;
+            mean[j] += output[i][b->P * D + j] / last_layers;
     assert_values("feature", feature, mean, L * D, TOLERANCE);
     assert_topk(b, logit, topk, K);
     for (int k = 0; k <= K; k++)
         for (int h = 0; h < b->H; h++)
-            memcpy(want + (k * b->H + h) * L, logit + (h * N + (k ? 1 + topk[k - 1] : 0)) * N + 1,
-                   (size_t)L * sizeof *want);
+            for (int l = 0; l < L; l++)
+                want[(k * b->H + h) * L + l] =
+                    k ? logit[(h * N + b->P + topk[k - 1]) * N + b->P + l] : class_logit(b, logit, h, l);
     assert_values("attention", attention, want, (1 + K) * b->H * L, TOLERANCE);
 }
 
@@ -219,7 +241,7 @@ static void test_tensors(void **state)
     base b = make(i);
     bool tec = configs[i].kind == TEC_MODEL_TEC;
     assert_null(b.params->grad);
-    assert_int_equal(b.params->count, 4 + 12 * configs[i].depth + 2 + (tec ? 4 : 0));
+    assert_int_equal(b.params->count, 3 + b.P + 12 * configs[i].depth + 2 + (tec ? 4 : 0));
     assert_true(!!tec_params_find(b.params, "cls_token_mlp.fc1.weight") == tec);
     assert_non_null(tec_params_find(b.params, "norm.weight"));
     assert_int_equal(tec_frozen_config(b.frozen)->width, configs[i].width);
@@ -239,7 +261,8 @@ static void test_impossible(void **state)
     tec_frozen_close(NULL);
 }
 
-#define EVERY_CONFIG(test) FOR_CONFIG(test, 0), FOR_CONFIG(test, 1), FOR_CONFIG(test, 2)
+#define WITH_CLASS(test) FOR_CONFIG(test, 0), FOR_CONFIG(test, 1), FOR_CONFIG(test, 2)
+#define EVERY_CONFIG(test) WITH_CLASS(test), FOR_CONFIG(test, 3)
 #define FOR_CONFIG(test, i)                                                                                            \
     {                                                                                                                  \
 #test " of architecture " #i, test, NULL, numbers_free, (void *)(intptr_t)(i)                                  \
@@ -248,7 +271,7 @@ static void test_impossible(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EVERY_CONFIG(test_features), EVERY_CONFIG(test_taps),    EVERY_CONFIG(test_targets),
+        EVERY_CONFIG(test_features), WITH_CLASS(test_taps),      EVERY_CONFIG(test_targets),
         FOR_CONFIG(test_threads, 0), EVERY_CONFIG(test_tensors), cmocka_unit_test(test_impossible),
     };
     tec_threads_set(1);

@@ -75,7 +75,7 @@ static void test_pairs(void **state)
     for (int batch = 1; batch <= 21; batch++)
         for (int ranks = 1; ranks <= 6; ranks++)
             for (int micro_batch = 0; micro_batch <= 7; micro_batch++) {
-                const tec_recipe recipe = {.batch = batch, .micro_batch = micro_batch, .pairs = true};
+                const tec_recipe recipe = {.batch = batch, .micro_batch = micro_batch, .together = 2};
                 int64_t next = 0;
                 for (int rank = 0; rank < ranks; rank++) {
                     tec_range mine = tec_step_share(&recipe, rank, ranks);

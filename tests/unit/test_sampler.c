@@ -129,7 +129,7 @@ static void test_repeats(void **state)
 {
     (void)state;
     enum { REPEATED = 12, R = 3 };
-    const tec_recipe recipe = {.batch = REPEATED, .seed = 7, .repeats = R, .pairs = true};
+    const tec_recipe recipe = {.batch = REPEATED, .seed = 7, .repeats = R, .together = 2};
     tec_sampler one, two;
     assert_int_equal(tec_sampler_create(&one, IMAGES, &recipe), TEC_OK);
     assert_int_equal(tec_sampler_create(&two, IMAGES, &recipe), TEC_OK);

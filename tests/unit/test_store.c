@@ -442,7 +442,7 @@ static void test_missing_manifest_and_shards(void **state)
 static void test_mismatch_names_the_field(void **state)
 {
     (void)state;
-    tec_store_spec spec = make_spec(TEC_TARGET_FLOAT16), other[19];
+    tec_store_spec spec = make_spec(TEC_TARGET_FLOAT16), other[22];
     const char *const part[] = {"base = fedcba9876543210, this run wants 0000000000000003 (base.model)",
                                 "dataset = 0000000000000001",
                                 "samples = 23, this run wants 24",
@@ -461,8 +461,11 @@ static void test_mismatch_names_the_field(void **state)
                                 "flip = true, this run wants false",
                                 "seed = 18446744073709551615, this run wants 0 (run.seed)",
                                 "plain_features = false, this run wants true (targets.standardise)",
-                                "an earlier program, which did not record it), this run wants 1e-05: to train from"};
-    for (int i = 0; i < 19; i++)
+                                "an earlier program, which did not record it), this run wants 1e-05: to train from",
+                                "range = bytes, this run wants 0,1 (data.range)",
+                                "bands = all, this run wants 3,2,1 (data.bands)",
+                                "mean_query = false, this run wants true (base.model)"};
+    for (int i = 0; i < 22; i++)
         other[i] = spec;
     other[0].base = 3;
     other[1].dataset++;
@@ -483,11 +486,15 @@ static void test_mismatch_names_the_field(void **state)
     other[16].seed++;
     other[17].plain_features = true;
     other[18].norm_eps = 1e-5;
+    strcpy(other[19].range, "0,1");
+    strcpy(other[20].bands, "3,2,1");
+    other[20].dataset++; /* as bands change it: what changed it is named */
+    other[21].mean_query = true;
     tec_store *store;
     bool done;
     write_store(&spec);
     assert_int_equal(open_store(&store), TEC_OK);
-    for (int i = 0; i < 19; i++) {
+    for (int i = 0; i < 22; i++) {
         assert_int_equal(tec_store_match(store, &other[i], dir), TEC_USER_ERROR);
         assert_message(part[i]);
         assert_int_equal(tec_store_shard_done(dir, &other[i], 0, &done), TEC_USER_ERROR);
@@ -499,6 +506,38 @@ static void test_mismatch_names_the_field(void **state)
     assert_int_equal(tec_store_shard_done(dir, &storage, 0, &done), TEC_USER_ERROR);
     assert_message("type = float16, this run wants int8 (targets.type)");
     tec_store_close(store);
+}
+
+/* Range and bands are in manifest and shards, but where they are the default, as in stores of earlier programs. */
+static void test_bands_are_recorded(void **state)
+{
+    (void)state;
+    tec_store_spec spec = make_spec(TEC_TARGET_FLOAT16), usual = spec, found;
+    tec_store *store;
+    int64_t shard;
+    for (int i = 0; i < TEC_BANDS_MOST; i++) /* the longest there is */
+        sprintf(spec.bands + strlen(spec.bands), "%s65535", i ? "," : "");
+    strcpy(spec.range, "-1.2345678901234567e-300,1.2345678901234567e-299");
+    assert_true(tec_store_identity(&spec) != tec_store_identity(&usual));
+    for (int round = 0; round < 2; round++) {
+        const tec_store_spec *s = round ? &usual : &spec;
+        char *path = tec_path_join(dir, "shard-00000.h5");
+        write_store(s);
+        assert_int_equal(open_store(&store), TEC_OK);
+        assert_int_equal(tec_store_match(store, s, dir), TEC_OK);
+        assert_int_equal(tec_store_match(store, round ? &spec : &usual, dir), TEC_USER_ERROR);
+        assert_message("(data.range)");
+        tec_store_close(store);
+        assert_int_equal(tec_store_read_shard_spec(path, &found, &shard), TEC_OK);
+        assert_string_equal(found.bands, s->bands);
+        assert_string_equal(found.range, s->range);
+        hid_t file;
+        assert_int_equal(tec_h5_open(path, &file), TEC_OK);
+        assert_true(tec_h5_has_attribute(file, "range") == !round && tec_h5_has_attribute(file, "bands") == !round);
+        H5Fclose(file);
+        free(path);
+        assert_int_equal(remove_dir(NULL) || make_dir(NULL), 0);
+    }
 }
 
 static void flip_bit(const char *path, long at)
@@ -810,6 +849,7 @@ int main(void)
         TEST(test_two_writers_of_the_same_shard),
         TEST(test_missing_manifest_and_shards),
         TEST(test_mismatch_names_the_field),
+        TEST(test_bands_are_recorded),
         TEST(test_flipped_bit_is_found),
         TEST(test_lost_cut_and_exchanged_shards),
         TEST(test_shard_of_another_kind_in_the_way),
