@@ -203,7 +203,7 @@ deps:
 	if command -v apt-get >/dev/null && { test -z "$$sudo" || $$sudo true 2>/dev/null; }; then \
 		$$sudo apt-get update -qq && \
 		$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(DEBIAN_PACKAGES) || \
-		$(HAVE_ALL); \
+		{ $(HAVE_ALL); }; \
 	elif $(HAVE_ALL); then \
 		echo 'tec is built without $(strip $(MISSING_DECODERS)) images, for which libraries are missing.'; \
 	else \
