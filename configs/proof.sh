@@ -3,19 +3,34 @@
 # them. Called by `make proof`, from the root of the project. What is done already is not done again: it can be ended at
 # any time, and called with one part after the other.
 #
-#   PARTS   any of: chain speed ablation again photographs (all; printed is what there is)
+#   DATA    fashion-mnist (the default) or photographs
+#   PARTS   any of: chain speed ablation again (all; printed is what there is)
 #   SEEDS   of pretraining and fine-tuning (0 1 2)
+#   SHARES  of the labels, in the part chain (0.01 0.1 1; 0.1 1 of photographs)
 #   BUILD   where the program is (build)     RANKS   MPI ranks (2)     RUNS   where to write (runs/proof)
-#   BASE_EPOCHS, NEW_EPOCHS   of the base and of the new model; the base that is continued gets their sum (10, 10)
-#   PHOTO_EPOCHS              of either, on photographs (60)
+#   BASE_EPOCHS, NEW_EPOCHS   of the base and of the new model; the base that is continued gets their sum (10, 10; 40,
+#           40 on photographs)
 #   PHOTOGRAPHS   a folder with train/ and val/, of class folders ($TEC_TEST_DATA/imagenette)
 #   SETTINGS      for every command, such as data.max_train=2000 for a trial
 set -eu
+DATA=${DATA:-fashion-mnist} PARTS=${PARTS:-chain speed ablation again} SEEDS=${SEEDS:-0 1 2}
 BUILD=${BUILD:-build} RANKS=${RANKS:-2} RUNS=${RUNS:-runs/proof}
-PARTS=${PARTS:-chain speed ablation again photographs} SEEDS=${SEEDS:-0 1 2}
-BASE_EPOCHS=${BASE_EPOCHS:-10} NEW_EPOCHS=${NEW_EPOCHS:-10} PHOTO_EPOCHS=${PHOTO_EPOCHS:-60} settings=()
-IFS=' ' read -ra extra <<<"${SETTINGS:-}"
-PHOTOGRAPHS=${PHOTOGRAPHS:-${TEC_TEST_DATA:+$TEC_TEST_DATA/imagenette}}
+IFS=' ' read -ra settings <<<"${SETTINGS:-}"
+case $DATA in
+fashion-mnist) epochs=10 shares='0.01 0.1 1' ;;
+photographs)
+    epochs=40 shares='0.1 1'
+    photographs=${PHOTOGRAPHS:-${TEC_TEST_DATA:?or PHOTOGRAPHS has to name a folder with train/ and val/}/imagenette}
+    settings+=("data.train=$photographs/train" "data.val=$photographs/val")
+    ;;
+*)
+    echo "DATA is fashion-mnist or photographs, not $DATA" >&2
+    exit 2
+    ;;
+esac
+config=configs/proof_${DATA//-/_}.yaml
+BASE_EPOCHS=${BASE_EPOCHS:-$epochs} NEW_EPOCHS=${NEW_EPOCHS:-$epochs}
+IFS=' ' read -ra shares <<<"${SHARES:-$shares}"
 # Open MPI refuses to run as root and to start more ranks than cores unless told that it is meant.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 OMP_NUM_THREADS=1
 
@@ -30,10 +45,10 @@ declare -A left_out=([features alone]=pretrain.attention_weight=0 [attention alo
 # ---- what is computed; a name is the name of its directory, below that of its data and seed ----
 
 # Where everything of this seed is.
-here() { echo "$RUNS/$data/$seed"; }
+here() { echo "$RUNS/$DATA/$seed"; }
 
 tec() {
-    mpirun -n "$RANKS" "$BUILD/tec" "$1" -c "configs/$config" "run.seed=$seed" "${settings[@]}" "${extra[@]}" "${@:2}" >>"$(here)/output" 2>&1 ||
+    mpirun -n "$RANKS" "$BUILD/tec" "$1" -c "$config" "run.seed=$seed" "${settings[@]}" "${@:2}" >>"$(here)/output" 2>&1 ||
         {
             grep '^tec: error' "$(here)/output" | tail -n 1 >&2
             echo "$(here)/output has more" >&2
@@ -41,7 +56,7 @@ tec() {
         }
 }
 
-say() { echo "$(date +%H:%M:%S) $data, seed $seed: $*" >&2; }
+say() { echo "$(date +%H:%M:%S) $DATA, seed $seed: $*" >&2; }
 
 # pretrain NAME SETTING ...
 pretrain() {
@@ -81,7 +96,7 @@ model() {
 
 # tune NAME SHARE: fine-tuning with this share of the labels.
 tune() {
-    local dir epochs=${tuning_epochs[$data/$2]}
+    local dir epochs=${tuning_epochs[$DATA/$2]}
     dir=$(here)/tuned-$2/$1
     [[ ! -f $dir/DONE ]] || return 0
     say "fine-tuning with $2 of the labels: $1"
@@ -101,26 +116,21 @@ frozen() {
 
 # ---- the parts ----
 
-# compare EPOCHS NEW_EPOCHS SHARE ...
-compare() {
-    local share name models=("mae-$1" "mae-$(($1 + $2))" "new-$2")
-    mae "$1"
-    mae $(($1 + $2))
-    new "new-$2" "mae-$1" "$2"
-    shift 2
+part_chain() {
+    local share name together=$((BASE_EPOCHS + NEW_EPOCHS)) models
+    models=("mae-$BASE_EPOCHS" "mae-$together" "new-$NEW_EPOCHS")
+    mae "$BASE_EPOCHS"
+    mae "$together"
+    new "new-$NEW_EPOCHS" "mae-$BASE_EPOCHS" "$NEW_EPOCHS"
     for name in pixels "${models[@]}"; do
         frozen "$name"
     done
-    for share in "$@"; do
+    for share in "${shares[@]}"; do
         for name in scratch "${models[@]}"; do
             tune "$name" "$share"
         done
     done
 }
-
-part_chain() { compare "$BASE_EPOCHS" "$NEW_EPOCHS" 0.01 0.1 1; }
-
-part_photographs() { compare "$PHOTO_EPOCHS" "$PHOTO_EPOCHS" 0.1 1; }
 
 # The same after fewer epochs, and after more.
 speed_of_new=($((NEW_EPOCHS / 4)) $((NEW_EPOCHS / 2)) "$NEW_EPOCHS")
@@ -172,7 +182,7 @@ part_again() {
 # FILE is below the directory of a seed. Of k-NN it is the first k's, 10.
 figures() {
     local file
-    for file in "$RUNS/$data"/*/"$1"; do
+    for file in "$RUNS/$DATA"/*/"$1"; do
         [[ ! -f $file ]] || sed -n 's/.*"top1": *\([0-9.]*\).*/\1/p' "$file" | head -n 1
     done | awk '{ n++; sum += $1; squares += $1 * $1 }
         END { if (!n) print "-"
@@ -211,22 +221,16 @@ percent() {
     done
 }
 
-# table_compare EPOCHS NEW_EPOCHS SHARE ...
-table_compare() {
-    local epochs=$1 new_epochs=$2 heads
-    shift 2
-    mapfile -t heads < <(percent "$@")
+table_chain() {
+    local together=$((BASE_EPOCHS + NEW_EPOCHS)) heads
+    mapfile -t heads < <(percent "${shares[@]}")
     head_of model k-NN linear "${heads[@]}"
-    line 'raw pixels' pixels "$@"
-    line 'from scratch' scratch "$@"
-    line "base, MAE of $epochs epochs" "mae-$epochs" "$@"
-    line "continued base, MAE of $((epochs + new_epochs)) epochs" "mae-$((epochs + new_epochs))" "$@"
-    line "new model, $new_epochs epochs" "new-$new_epochs" "$@"
+    line 'raw pixels' pixels "${shares[@]}"
+    line 'from scratch' scratch "${shares[@]}"
+    line "base, MAE of $BASE_EPOCHS epochs" "mae-$BASE_EPOCHS" "${shares[@]}"
+    line "continued base, MAE of $together epochs" "mae-$together" "${shares[@]}"
+    line "new model, $NEW_EPOCHS epochs" "new-$NEW_EPOCHS" "${shares[@]}"
 }
-
-table_chain() { table_compare "$BASE_EPOCHS" "$NEW_EPOCHS" 0.01 0.1 1; }
-
-table_photographs() { table_compare "$PHOTO_EPOCHS" "$PHOTO_EPOCHS" 0.1 1; }
 
 table_speed() {
     local epochs
@@ -257,17 +261,8 @@ table_again() {
 
 # ---- all of it ----
 
-# data_of PART
-data_of() {
-    data=fashion-mnist config=proof_fashion_mnist.yaml settings=()
-    [[ $1 == photographs ]] || return 0
-    data=photographs config=proof_photographs.yaml
-    settings=("data.train=$PHOTOGRAPHS/train" "data.val=$PHOTOGRAPHS/val")
-}
-
 for part in $PARTS; do
     start=$SECONDS
-    data_of "$part"
     for seed in $SEEDS; do
         mkdir -p "$(here)"
         "part_$part"
@@ -275,7 +270,6 @@ for part in $PARTS; do
     echo "$part, seeds $SEEDS: $(((SECONDS - start) / 60)) minutes" >&2
 done
 for part in $PARTS; do
-    data_of "$part"
     echo
     echo "### $part"
     echo
