@@ -1,4 +1,5 @@
 /* tec bench: measures the speed of training steps, or of base targets, on this machine. */
+#include "bench_layouts.h"
 #include "jobs.h"
 
 #include "tec/bench.h"
@@ -15,6 +16,7 @@ enum {
     OPTION_MICRO_BATCH,
     OPTION_FINETUNE,
     OPTION_TARGETS,
+    OPTION_LAYOUTS,
     OPTION_BRIEF,
     OPTION_JSON
 };
@@ -30,6 +32,7 @@ static const tec_option options[] = {
      .most = MOST},
     {"finetune", .help = "measure steps of fine-tuning the same encoder instead of steps of pretraining"},
     {"targets", .help = "measure base targets instead of training steps"},
+    {"layouts", .help = "compare ranks x threads on this node, started with a rank for every core"},
     {"brief", .help = "print only the closing lines, and skip the measurements for the tables"},
     {"json", TEC_OPTION_TEXT, "FILE", .help = "add all results to this file, which has the runs of one machine"},
     {0}};
@@ -236,11 +239,17 @@ static void print_closing(const tec_bench_run *run)
 }
 
 /* Collective. */
-static tec_status report(const tec_comm *comm, bool brief, const char *json, tec_bench_run *run)
+static void complete(const tec_comm *comm, tec_bench_run *run)
 {
     run->images_per_second = run->batch / run->result.median;
     tec_comm_sum_double(comm, &run->images_per_second, 1);
     run->rate = run->flops * run->result.steps / tec_bench_compute_seconds(&run->result);
+}
+
+/* Collective. */
+static tec_status report(const tec_comm *comm, bool brief, const char *json, tec_bench_run *run)
+{
+    complete(comm, run);
     if (!brief)
         tec_bench_measure_warm(&run->result); /* on all ranks, so that the machine is as busy as in a step */
     tec_status status = TEC_OK;
@@ -259,6 +268,31 @@ static int number_or(const tec_argument *argument, int otherwise)
     return argument->times ? (int)argument->number : otherwise;
 }
 
+typedef struct layout_steps {
+    const tec_settings *settings;
+    const tec_bench_size *size;
+    const tec_argument *micro_batch;
+} layout_steps;
+
+static tec_status measure_layout(const tec_comm *comm, void *context, tec_bench_run *run)
+{
+    const layout_steps *steps = context;
+    run->micro_batch = number_or(steps->micro_batch, tec_model_micro_batch(&run->config, run->batch));
+    TEC_TRY(measure_training(comm, steps->settings, steps->size, true, run));
+    complete(comm, run);
+    return TEC_OK;
+}
+
+static tec_status check_options(const tec_argument *option)
+{
+    if (option[OPTION_TARGETS].times && option[OPTION_FINETUNE].times)
+        return tec_fail(TEC_USER_ERROR, "--finetune and --targets measure different things: give one of them");
+    if (option[OPTION_TARGETS].times && option[OPTION_LAYOUTS].times)
+        return tec_fail(TEC_USER_ERROR, "--layouts compares training steps: leave out --targets, whose ranks need "
+                                        "nothing of each other");
+    return TEC_OK;
+}
+
 static tec_status run(tec_comm *comm, const tec_invocation *call)
 {
     const tec_argument *option = call->option;
@@ -266,8 +300,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
                finetune = option[OPTION_FINETUNE].times;
     const tec_bench_size *size = &tec_bench_sizes[option[OPTION_SIZE].choice];
     const char *training = finetune ? "finetune" : "step";
-    if (targets && finetune)
-        return tec_fail(TEC_USER_ERROR, "--finetune and --targets measure different things: give one of them");
+    TEC_TRY(check_options(option));
     tec_bench_run run = {.size = size->name,
                          .what = targets ? "targets" : training,
                          .config = finetune ? tec_bench_classifier_config(size) : tec_bench_config(size),
@@ -279,6 +312,10 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
         number_or(&option[OPTION_MICRO_BATCH], targets ? run.batch : tec_model_micro_batch(&run.config, run.batch));
     const char *json = option[OPTION_JSON].text;
     TEC_TRY(tec_comm_agree(comm, json && comm->rank == 0 ? tec_file_check_output(json) : TEC_OK));
+    if (option[OPTION_LAYOUTS].times) {
+        layout_steps steps = {&call->settings, size, &option[OPTION_MICRO_BATCH]};
+        return tec_bench_layouts(comm, &run, measure_layout, &steps, json);
+    }
     tec_status status = targets ? tec_comm_agree(comm, measure_targets(size, &run))
                                 : measure_training(comm, &call->settings, size, brief, &run);
     if (status == TEC_OK)
@@ -293,7 +330,7 @@ static const char *const sections[] = {
 const tec_command tec_command_bench = {
     .name = "bench",
     .usage = "[--size vitt|vitb|tiny] [--batch N] [--steps N] [--micro-batch N] [--finetune | --targets] "
-             "[--brief] [--json FILE] [section.key=value ...]",
+             "[--layouts] [--brief] [--json FILE] [section.key=value ...]",
     .summary = "measure the speed of steps of training and fine-tuning, or of base targets",
     .details = "Times whole steps (forward, both losses, backward, allreduce of the gradients, AdamW) on "
                "random images and targets in memory, and shows where the time goes: per operator, and "
@@ -303,7 +340,10 @@ const tec_command tec_command_bench = {
                "cropping to the image size of --size, and the share of time that steps wait for them.\n\n"
                "With --finetune: steps of fine-tuning by the default recipe (all patches, 1000 classes, soft labels, "
                "stochastic depth, mixup, layer-wise rates), and images altered and erased as the settings say.\n\n"
-               "Last line: images per second over all ranks, the share of matrix "
+               "With --layouts, started with a rank for every core of a node: the same steps by 1, ... and all of the "
+               "ranks, each with the threads and the cores of those that sleep meanwhile, and the lines for slurm/site "
+               "that choose the best: the fewest ranks within 2 % of the fastest, as each rank takes memory.\n\n"
+               "Last line otherwise: images per second over all ranks, the share of matrix "
                "products in the steps (rank 0), and the peak resident memory of rank 0.",
     .options = options,
     .sections = sections,

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Within a node, a reduction in pieces that fit into the cache is much faster than one over the whole buffer; pieces of
@@ -256,6 +257,35 @@ void tec_comm_barrier(const tec_comm *comm)
     tec_phase_wait("MPI_Barrier");
     MPI_Barrier(comm->world->mpi);
     tec_phase_wait(NULL);
+}
+
+void tec_comm_barrier_asleep(const tec_comm *comm)
+{
+    const struct timespec nap = {.tv_nsec = 5000000};
+    MPI_Request request;
+    int done = 0;
+    if (is_alone(comm))
+        return;
+    MPI_Ibarrier(comm->world->mpi, &request);
+    for (;;) {
+        MPI_Test(&request, &done, MPI_STATUS_IGNORE);
+        if (done)
+            break;
+        tec_phase_tick();
+        nanosleep(&nap, NULL);
+    }
+}
+
+tec_comm tec_comm_every(const tec_comm *comm, int step)
+{
+    tec_comm none = {.world = NULL};
+    MPI_Comm part;
+    if (is_alone(comm))
+        return *comm;
+    tec_phase_wait("MPI_Comm_split");
+    MPI_Comm_split(comm->world->mpi, comm->rank % step == 0 ? 0 : MPI_UNDEFINED, comm->rank, &part);
+    tec_phase_wait(NULL);
+    return part == MPI_COMM_NULL ? none : comm_of(part);
 }
 
 tec_comm tec_comm_node(const tec_comm *comm)

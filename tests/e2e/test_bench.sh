@@ -54,7 +54,19 @@ done
 bench 1 bench "${small[@]}" --finetune data.train=photos finetune.rand_augment=
 grep -Eq '^loader: .* waiting [0-9.]+ %' "$out" || fail "fine-tuning's loader is not measured"
 
+say "layouts of a node"
+run ranks 2 bench "${small[@]}" --layouts --json layouts.json
+for layout in '1 x 2' '2 x 1'; do
+    grep -Eq "^ +$layout +[0-9]+\.[0-9]{3} +[0-9]+$" "$out" || fail "there is no line for $layout"
+done
+(($(sed -n 's/^ranks=//p' "$out") * $(sed -n 's/^threads=//p' "$out") == 2)) || fail "the lines for slurm/site are not of 2 cores"
+[[ $(sed -n 's/.*"\(ranks\|threads\)": \([0-9]*\).*/\2/p' layouts.json | paste -sd ' ') == '1 2 2 1' ]] ||
+    fail "layouts.json does not hold both layouts"
+
 say "mistakes"
+expect_exit 2 'needs a rank for every core' tec bench "${small[@]}" --layouts
+expect_exit 2 'set run.threads=1' ranks 2 bench "${small[@]}" --layouts run.threads=2
+expect_exit 2 'leave out --targets' tec bench --layouts --targets
 expect_exit 2 'finetune and --targets measure different things' tec bench --finetune --targets
 expect_exit 2 'finetune.rand_augment: ' tec bench "${small[@]}" --finetune data.train=photos finetune.rand_augment=rand-x9
 expect_exit 2 'size huge: expected one of vitt' tec bench --size huge
