@@ -7,7 +7,7 @@
 
 #define MOST_UNPACKED ((int64_t)2 << 30) /* bytes, of what can only be unpacked as a whole */
 
-/* A file on the disk: of CIFAR there are several. */
+/* A file on the disk: of CIFAR there are several, and of HDF5 where external links lead to others. */
 typedef struct array_part {
     char *path;
     int fd;
