@@ -12,6 +12,7 @@ typedef struct array_part {
     char *path;
     int fd;
     int64_t bytes;
+    struct stat info; /* of when it was opened */
 } array_part;
 
 typedef enum array_storage { ARRAY_PLAIN, ARRAY_DEFLATED, ARRAY_H5 } array_storage;
