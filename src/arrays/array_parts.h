@@ -64,7 +64,8 @@ struct tec_array_rows {
     array_chunks *chunks;
 };
 
-/* Opens another file of the set. TEC_USER_ERROR: it cannot be opened. */
+/* Opens another file of the set. Rows are read from such files only: lists that are kept are compared with them.
+ * TEC_USER_ERROR: it cannot be opened. */
 tec_status tec_array_add_part(tec_array_file *file, const char *path);
 
 /* Adds an array, taking over `name`. */
