@@ -58,6 +58,12 @@ void tec_array_file_close(tec_array_file *file); /* NULL is fine; after its rows
 
 const char *tec_array_file_format(const tec_array_file *file); /* "NumPy (.npz)" */
 const char *tec_array_file_path(const tec_array_file *file);
+
+/* The files on the disk that it consists of, and what fstat said of each when it was opened: several of CIFAR, and of HDF5
+ * with external links. Borrowed. */
+int tec_array_file_parts(const tec_array_file *file);
+const char *tec_array_file_part(const tec_array_file *file, int part, const struct stat **info);
+
 int tec_array_file_count(const tec_array_file *file);
 const tec_array *tec_array_file_get(const tec_array_file *file, int index); /* borrowed */
 int tec_array_file_find(const tec_array_file *file,

@@ -66,7 +66,7 @@ tec_status tec_dataset_open_taking(tec_dataset **out, char *list, size_t bytes, 
                                    int64_t limit);
 void tec_dataset_close(tec_dataset *set); /* NULL is fine */
 
-/* Is there something at `path`, as tec_dataset_scan takes it? Local. */
+/* Is there something at `path`, as tec_dataset_scan takes it: a file, a folder, a pattern that stands for others? Local. */
 bool tec_dataset_is_there(const char *path);
 
 /* Is `path` a list file: lines of a path and its label? Local; false also where there is none. */
@@ -77,9 +77,6 @@ bool tec_dataset_is_archive(const char *path);
 
 /* Of how many archives, of so many bytes together, the set consists; 0: it is of another kind. */
 int tec_dataset_archives(const tec_dataset *set, int64_t *bytes);
-
-/* Is there a file or folder of this name, or does it stand for others (a pattern)? Local. */
-bool tec_dataset_is_there(const char *path);
 
 /* A data set whose images are elsewhere, say in the target store `name`. It has a size and a fingerprint but no labels,
  * and its samples cannot be read. */

@@ -1,9 +1,10 @@
-/* Module data, public. The list of a folder's images (tec_dataset_scan) kept beside a run or a target store, so that the
- * next start has to look at each folder only and not at each file. Local.
+/* Module data, public. The list of the images of a folder, archives or arrays (tec_dataset_scan) kept beside a run or a
+ * target store, so that the next start has to look at each folder only and not at each file, and reads no array. Local.
  *
  * DIR/NAME.list.gz is used if the same program wrote it, for the same labels, and if all folders of the tree are as they
  * were (inode, time of change), as are links that lead nowhere and the sizes of up to 1000 images, evenly spaced. A file
- * that was changed in its place is thus noticed now or when it is read. */
+ * that was changed in its place is thus noticed now or when it is read. Of archives and arrays their files are in place
+ * of folders, and the path must still mean the same ones. */
 #ifndef TEC_DATASET_KEPT_H
 #define TEC_DATASET_KEPT_H
 

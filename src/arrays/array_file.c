@@ -95,7 +95,8 @@ tec_status tec_array_add_part(tec_array_file *file, const char *path)
         return status;
     }
     file->part = tec_grow(file->part, file->parts, &file->part_room, sizeof *file->part);
-    file->part[file->parts++] = (array_part){.path = tec_string_copy(path), .fd = fd, .bytes = info.st_size};
+    file->part[file->parts++] =
+        (array_part){.path = tec_string_copy(path), .fd = fd, .bytes = info.st_size, .info = info};
     return TEC_OK;
 }
 
@@ -163,6 +164,17 @@ const char *tec_array_file_format(const tec_array_file *file)
 const char *tec_array_file_path(const tec_array_file *file)
 {
     return file->path;
+}
+
+int tec_array_file_parts(const tec_array_file *file)
+{
+    return (int)file->parts;
+}
+
+const char *tec_array_file_part(const tec_array_file *file, int part, const struct stat **info)
+{
+    *info = &file->part[part].info;
+    return file->part[part].path;
 }
 
 int tec_array_file_count(const tec_array_file *file)

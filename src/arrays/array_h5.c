@@ -68,14 +68,44 @@ static void describe_type(hid_t type, tec_array *out)
     tec_array_name_type(out);
 }
 
-static void add_dataset(tec_array_file *file, hid_t dataset, const char *name)
+/* The name of the file that an object is in; the caller frees it. */
+static char *file_of(hid_t object)
 {
+    const ssize_t length = H5Fget_name(object, NULL, 0);
+    char *name = tec_allocate_zeroed((size_t)(length > 0 ? length : 0) + 1, 1);
+    if (length > 0)
+        H5Fget_name(object, name, (size_t)length + 1);
+    return name;
+}
+
+/* Which file of the set holds a data set: an external link leads to another one, which is added. */
+static tec_status find_part(tec_array_file *file, hid_t dataset, int *part)
+{
+    const h5_data *data = file->data;
+    char *own = file_of(data->file), *name = file_of(dataset);
+    tec_status status = TEC_OK;
+    *part = 0;
+    if (strcmp(own, name) != 0)
+        for (*part = 1; *part < (int)file->parts && strcmp(file->part[*part].path, name) != 0;)
+            ++*part;
+    if (*part >= (int)file->parts)
+        status = tec_array_add_part(file, name);
+    free(name);
+    free(own);
+    return status;
+}
+
+static tec_status add_dataset(tec_array_file *file, hid_t dataset, const char *name)
+{
+    int part;
+    TEC_TRY(find_part(file, dataset, &part));
     hsize_t dim[H5S_MAX_RANK];
     hid_t space = H5Dget_space(dataset), type = H5Dget_type(dataset);
     int dims = H5Sget_simple_extent_dims(space, dim, NULL);
     if (dims >= 0 && dims <= TEC_ARRAY_DIMS && type >= 0) {
         array_entry *entry = tec_array_add(file, tec_string_copy(name));
         entry->storage = ARRAY_H5;
+        entry->part = part;
         describe_type(type, &entry->about);
         entry->about.dims = dims;
         for (int i = 0; i < dims; i++)
@@ -83,25 +113,28 @@ static void add_dataset(tec_array_file *file, hid_t dataset, const char *name)
     }
     H5Tclose(type);
     H5Sclose(space);
+    return TEC_OK;
 }
 
-static void list_group(tec_array_file *file, hid_t group, const char *above, int depth)
+static tec_status list_group(tec_array_file *file, hid_t group, const char *above, int depth)
 {
     char *name;
-    for (int i = 0; file->count < MOST_ARRAYS && (name = tec_h5_member(group, i)); i++) {
+    tec_status status = TEC_OK;
+    for (int i = 0; status == TEC_OK && file->count < MOST_ARRAYS && (name = tec_h5_member(group, i)); i++) {
         char *path = tec_string_format("%s/%s", above, name);
         hid_t object = H5Oopen(group, name, H5P_DEFAULT);
         H5I_type_t type = object < 0 ? H5I_BADID : H5Iget_type(object);
         tec_phase_tick();
         if (type == H5I_DATASET)
-            add_dataset(file, object, path);
+            status = add_dataset(file, object, path);
         else if (type == H5I_GROUP && depth < MOST_DEPTH)
-            list_group(file, object, path, depth + 1);
+            status = list_group(file, object, path, depth + 1);
         if (object >= 0)
             H5Oclose(object);
         free(path);
         free(name);
     }
+    return status;
 }
 
 static bool matches(const char *path, const struct stat *info, const uint8_t *start, size_t bytes)
@@ -118,7 +151,7 @@ static tec_status list(tec_array_file *file)
     TEC_TRY(tec_h5_open(file->path, &opened));
     h5_data *data = file->data = tec_allocate(sizeof *data);
     data->file = opened;
-    list_group(file, opened, "", 0);
+    TEC_TRY(list_group(file, opened, "", 0));
     return file->count ? TEC_OK : tec_fail(TEC_USER_ERROR, "%s holds no data set", file->path);
 }
 
@@ -303,7 +336,8 @@ static tec_status prepare_chunked(tec_array_rows *rows, hid_t dataset, hid_t typ
     const int64_t bytes = rows->total * rows->row_bytes;
     if (H5Pget_chunk(plist, H5S_MAX_RANK, chunk) != rows->entry->about.dims || !chunk[0])
         return tec_h5_fail(TEC_USER_ERROR, place, "its chunks are not described");
-    int64_t stored = (int64_t)tec_min_int64(rows->file->part[0].bytes, (int64_t)H5Dget_storage_size(dataset));
+    int64_t stored =
+        (int64_t)tec_min_int64(rows->file->part[rows->entry->part].bytes, (int64_t)H5Dget_storage_size(dataset));
     if ((double)stored * MOST_RATIO < (double)bytes)
         return tec_array_truncated(place, "it, unpacked,", bytes, stored);
     const int64_t piece = (int64_t)tec_min_int64((int64_t)chunk[0], tec_max_int64(1, rows->total));

@@ -7,11 +7,12 @@
 
 #define MOST_UNPACKED ((int64_t)2 << 30) /* bytes, of what can only be unpacked as a whole */
 
-/* A file on the disk: of CIFAR there are several. */
+/* A file on the disk: of CIFAR there are several, and of HDF5 where external links lead to others. */
 typedef struct array_part {
     char *path;
     int fd;
     int64_t bytes;
+    struct stat info; /* of when it was opened */
 } array_part;
 
 typedef enum array_storage { ARRAY_PLAIN, ARRAY_DEFLATED, ARRAY_H5 } array_storage;
@@ -63,7 +64,8 @@ struct tec_array_rows {
     array_chunks *chunks;
 };
 
-/* Opens another file of the set. TEC_USER_ERROR: it cannot be opened. */
+/* Opens another file of the set. Rows are read from such files only: lists that are kept are compared with them.
+ * TEC_USER_ERROR: it cannot be opened. */
 tec_status tec_array_add_part(tec_array_file *file, const char *path);
 
 /* Adds an array, taking over `name`. */

@@ -3,6 +3,7 @@
  * file beside it) have them. */
 #include "array_set.h"
 
+#include "tec/crc32c.h"
 #include "tec/files.h"
 #include "tec/log.h"
 #include "tec/memory.h"
@@ -260,7 +261,7 @@ static tec_status choose_labels(tec_array_choice *c, const char *name)
 
 /* ---- both ---- */
 
-static void say(const tec_array_choice *c, tec_label_mode labels)
+void tec_array_choice_say(const tec_array_choice *c, tec_label_mode labels)
 {
     const tec_array *images = tec_array_file_get(c->file, c->images);
     char *what = tec_array_describe(images), *from = NULL;
@@ -291,8 +292,35 @@ static tec_status choose(const tec_array_path *path, const char *role, tec_label
     return choose_labels(out, single ? path->array : path->labels);
 }
 
-tec_status tec_array_choose(const char *path, const char *role, tec_label_mode labels, bool quiet,
-                            tec_array_choice *out)
+static void note_files(const tec_array_file *file, tec_scan_notes *notes)
+{
+    for (int i = 0; i < tec_array_file_parts(file); i++) {
+        const struct stat *info;
+        const char *path = tec_array_file_part(file, i, &info);
+        tec_scan_note_folder(notes, path, info);
+    }
+}
+
+void tec_array_choice_note(const tec_array_choice *c, tec_scan_notes *notes)
+{
+    char *images = tec_array_file_place(c->file, c->images), *labels = NULL;
+    const char *classes = NULL;
+    if (c->label_file) {
+        labels = tec_array_file_place(c->label_file, c->labels);
+        classes = tec_array_file_get(c->label_file, c->labels)->classes;
+    }
+    char *text = tec_string_format("%s, labels %s, classes %08x", images, labels ? labels : "none",
+                                   classes ? tec_crc32c(0, classes, strlen(classes)) : 0);
+    tec_scan_note_choice(notes, text);
+    note_files(c->file, notes);
+    if (c->label_file && c->label_file != c->file)
+        note_files(c->label_file, notes);
+    free(text);
+    free(labels);
+    free(images);
+}
+
+tec_status tec_array_choose(const char *path, const char *role, tec_label_mode labels, tec_array_choice *out)
 {
     tec_array_path split;
     *out = (tec_array_choice){0};
@@ -306,8 +334,6 @@ tec_status tec_array_choose(const char *path, const char *role, tec_label_mode l
     tec_array_path_free(&split);
     if (status != TEC_OK)
         tec_array_choice_free(out);
-    else if (!quiet)
-        say(out, labels);
     return status;
 }
 

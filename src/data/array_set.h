@@ -3,7 +3,7 @@
 #ifndef TEC_DATA_ARRAY_SET_H
 #define TEC_DATA_ARRAY_SET_H
 
-#include "image_bands.h"
+#include "dataset_parts.h"
 #include "tec/array_file.h"
 #include "tec/dataset.h"
 
@@ -40,11 +40,19 @@ typedef struct tec_array_choice {
 
 /* Opens the file of a path (tec_array_path) and chooses: the arrays that the path names, otherwise those that their
  * names call images of the role ("train", "val"; NULL: none) and labels, these also in a file beside it: x.npy and
- * y.npy. Says what was taken, unless `quiet`. TEC_USER_ERROR: as of tec_array_file_open, no such array, or several.
- * */
-tec_status tec_array_choose(const char *path, const char *role, tec_label_mode labels, bool quiet,
-                            tec_array_choice *out);
+ * y.npy. TEC_USER_ERROR: as of tec_array_file_open, no such array, or several. */
+tec_status tec_array_choose(const char *path, const char *role, tec_label_mode labels, tec_array_choice *out);
+
+/* Says what was taken. */
+void tec_array_choice_say(const tec_array_choice *choice, tec_label_mode labels);
+
+/* Notes what the list of their images depends on: which arrays these are, the names of the classes, and the files. */
+void tec_array_choice_note(const tec_array_choice *choice, tec_scan_notes *notes);
 void tec_array_choice_free(tec_array_choice *choice);
+
+/* Does the path still mean what the scan has noted of it, with the same files? `at` is at so many notes, and *changed, the
+ * first that is another, points into them. Says what was taken if it does. */
+bool tec_arrays_are_as_noted(const tec_list_request *request, tec_list_cursor at, size_t count, const char **changed);
 
 /* ---- labels ---- */
 

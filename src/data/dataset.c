@@ -86,7 +86,7 @@ static tec_status scan_into(const char *path, tec_label_mode labels, tec_scan_no
         return tec_fail(TEC_USER_ERROR, "%s: neither a folder nor a file", path);
     fprintf(list, "%s%c", kind->title, 0);
     TEC_TRY(kind->scan(path, labels, notes, list));
-    if (labels == TEC_LABELS_FILE && !notes->images)
+    if (labels == TEC_LABELS_FILE && kind->one_size) /* IDX files and arrays */
         return tec_fail(
             TEC_USER_ERROR,
             "%s: its images have no names that lines of data.labels could give: leave data.labels out, labels "

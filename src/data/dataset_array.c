@@ -36,16 +36,18 @@ static bool matches(const char *path, const struct stat *info)
     return is;
 }
 
-static void warn_of_chunks(const tec_array_rows *rows, int64_t images, const char *place)
+static void warn_of_chunks(const tec_array_rows *rows, int64_t images, const char *place, tec_scan_notes *notes)
 {
     const int64_t piece = tec_array_rows_piece(rows), bytes = tec_array_rows_bytes(rows);
-    if (piece > 1 && images * bytes > tec_array_rows_memory(rows))
-        tec_warn(
-            "%s: in chunks of %lld images, of which a rank keeps %lld MB unpacked and not all: an image that is read "
-            "at random may unpack %.1f MB; h5repack -l CONTI -f NONE IN.h5 OUT.h5 makes a file "
-            "that is read faster",
-            place, (long long)piece, (long long)(tec_array_rows_memory(rows) >> 20),
-            (double)(piece * bytes) / (1 << 20));
+    if (piece <= 1 || images * bytes <= tec_array_rows_memory(rows))
+        return;
+    char *text = tec_string_format(
+        "in chunks of %lld images, of which a rank keeps %lld MB unpacked and not all: an image that is read "
+        "at random may unpack %.1f MB; h5repack -l CONTI -f NONE IN.h5 OUT.h5 makes a file "
+        "that is read faster",
+        (long long)piece, (long long)(tec_array_rows_memory(rows) >> 20), (double)(piece * bytes) / (1 << 20));
+    tec_scan_remark(notes, place, text);
+    free(text);
 }
 
 /* Which sizes are which shows of grey and colour images by itself. */
@@ -98,34 +100,77 @@ static void write_list(const tec_array_choice *c, const tec_array_layout *l, con
         fprintf(list, "%08" PRIx32 " %lld%c", crc[i], (long long)(labels->label ? labels->label[i] : -1), 0);
 }
 
-static tec_status scan(const char *path, tec_label_mode mode, tec_scan_notes *notes, FILE *list)
+static tec_status scan_chosen(const tec_array_choice *choice, tec_scan_notes *notes, const char *place, FILE *list)
 {
-    tec_array_choice choice;
     tec_array_layout layout;
     tec_array_labels labels = {0};
     tec_array_rows *rows = NULL;
     uint32_t *crc = NULL;
-    TEC_TRY(tec_array_choose(path, notes->role, mode, false, &choice));
-    char *place = tec_array_file_place(choice.file, choice.images);
-    tec_status status = tec_array_layout_of(tec_array_file_get(choice.file, choice.images), place, &layout);
+    TEC_TRY(tec_array_layout_of(tec_array_file_get(choice->file, choice->images), place, &layout));
+    tec_status status = tec_array_rows_open(&rows, choice->file, choice->images);
     if (status == TEC_OK)
-        status = tec_array_rows_open(&rows, choice.file, choice.images);
-    if (status == TEC_OK)
-        status = tec_array_labels_read(&choice, layout.images, notes->role, &labels);
+        status = tec_array_labels_read(choice, layout.images, notes->role, &labels);
     if (status == TEC_OK) {
         say_bands(&layout, place);
-        warn_of_chunks(rows, layout.images, place);
+        warn_of_chunks(rows, layout.images, place, notes);
         crc = tec_allocate((size_t)layout.images * sizeof *crc);
         status = sum_images(rows, &layout, place, crc);
     }
     if (status == TEC_OK)
-        write_list(&choice, &layout, crc, &labels, list);
+        write_list(choice, &layout, crc, &labels, list);
+    notes->images = layout.images;
     free(crc);
-    free(place);
     tec_array_labels_free(&labels);
     tec_array_rows_close(rows);
+    return status;
+}
+
+static tec_status scan(const char *path, tec_label_mode mode, tec_scan_notes *notes, FILE *list)
+{
+    tec_array_choice choice;
+    TEC_TRY(tec_array_choose(path, notes->role, mode, &choice));
+    tec_array_choice_say(&choice, mode);
+    tec_array_choice_note(&choice, notes);
+    char *place = tec_array_file_place(choice.file, choice.images);
+    tec_status status = scan_chosen(&choice, notes, place, list);
+    free(place);
     tec_array_choice_free(&choice);
     return status;
+}
+
+/* ---- lists that are kept ---- */
+
+/* Says what the scan has said besides its warnings. */
+static void say_again(const tec_array_choice *choice, tec_label_mode mode)
+{
+    tec_array_layout layout;
+    char *place = tec_array_file_place(choice->file, choice->images);
+    tec_array_choice_say(choice, mode);
+    if (tec_array_layout_of(tec_array_file_get(choice->file, choice->images), place, &layout) == TEC_OK)
+        say_bands(&layout, place);
+    free(place);
+}
+
+bool tec_arrays_are_as_noted(const tec_list_request *request, tec_list_cursor at, size_t count, const char **changed)
+{
+    tec_array_choice choice;
+    tec_scan_notes now = {0};
+    *changed = "which arrays there are";
+    if (tec_array_choose(request->path, request->name, request->labels, &choice) != TEC_OK)
+        return false;
+    tec_array_choice_note(&choice, &now);
+    bool same = now.folders.count == count;
+    for (size_t i = 0; i < count && same; i++) {
+        const char *note = tec_list_next(&at);
+        same = !strcmp(note, now.folders.text[i]);
+        if (!same && i > 0) /* behind the choice there are files */
+            *changed = tec_scan_noted_path(note);
+    }
+    if (same)
+        say_again(&choice, request->labels);
+    tec_scan_notes_free(&now);
+    tec_array_choice_free(&choice);
+    return same;
 }
 
 /* ---- open ---- */
@@ -255,10 +300,12 @@ static tec_status read_image(const tec_dataset *set, int64_t index, tec_image *o
     tec_status status = tec_array_rows_read(own->rows, index, 1, stored);
     if (status == TEC_OK)
         tec_array_pixels(l, stored, pixels);
-    if (status == TEC_OK && tec_crc32c(0, pixels, (size_t)bytes) != own->crc[index])
+    if (status == TEC_OK && tec_crc32c(0, pixels, (size_t)bytes) != own->crc[index]) {
+        tec_dataset_list_drop(set);
         status = tec_fail(TEC_SYSTEM_ERROR,
                           "%s[%lld] has other pixels than when it was listed: put the former file back, or start again",
                           own->root, (long long)index);
+    }
     free(stored);
     *out = (tec_image){.height = l->height, .width = l->width, .channels = l->channels, .pixels = pixels};
     if (status == TEC_OK)
@@ -333,7 +380,7 @@ static char *describe(const tec_array_file *file)
         tec_string_append(&text, "  %s%s%s", array->name, *array->name ? "  " : "", what);
         if (tec_array_layout_of(array, place, &layout) == TEC_OK) {
             describe_layout(&layout, place, &text);
-            if (tec_array_choose(place, NULL, TEC_LABELS_AUTO, true, &choice) == TEC_OK && choice.label_file) {
+            if (tec_array_choose(place, NULL, TEC_LABELS_AUTO, &choice) == TEC_OK && choice.label_file) {
                 char *labels = tec_array_file_place(choice.label_file, choice.labels);
                 tec_string_append(&text, ", labels from %s", labels);
                 free(labels);

@@ -1,6 +1,7 @@
 /* Lists of images that are kept for the next start. */
 #include "tec/dataset_kept.h"
 
+#include "array_set.h"
 #include "dataset_parts.h"
 #include "file_list.h"
 #include "image_codec.h"
@@ -28,6 +29,16 @@ enum {
     LOOKS = 1000 /* images whose sizes are compared, about a second on a slow file system */
 };
 
+/* Of kinds whose lists are kept. */
+typedef struct keeping {
+    const tec_dataset_kind *kind;
+    const char *rule;      /* what tells its lists from others' */
+    const char *unchanged; /* "FILE; the folder has not changed since" */
+
+    /* Is everything still as `count` notes at the cursor say, which is moved behind them? If not, *changed is the first. */
+    bool (*is_as_noted)(const tec_list_request *r, tec_list_cursor *at, size_t count, const char **changed);
+} keeping;
+
 static char *file_of(const char *dir, const char *name)
 {
     char *file = tec_string_format("%s.list.gz", name), *path = tec_path_join(dir, file);
@@ -36,15 +47,14 @@ static char *file_of(const char *dir, const char *name)
 }
 
 /* What a list depends on besides the folder. */
-static char *rules_of(const tec_list_request *r, const tec_dataset_kind *kind)
+static char *rules_of(const tec_list_request *r, const keeping *how)
 {
     char endings[256];
     char *file = r->labels == TEC_LABELS_FILE
                      ? tec_string_format(" %08x", tec_crc32c(0, r->label_text, strlen(r->label_text)))
                      : tec_string_copy("");
-    char *rules =
-        tec_string_format("tec %s, labels %d%s, skip %d, %s%s", tec_version(), (int)r->labels, file, (int)r->skip,
-                          tec_image_endings(endings, sizeof endings), kind == &tec_dataset_folder ? "" : ", archives");
+    char *rules = tec_string_format("tec %s, labels %d%s, skip %d, %s%s", tec_version(), (int)r->labels, file,
+                                    (int)r->skip, tec_image_endings(endings, sizeof endings), how->rule);
     free(file);
     return rules;
 }
@@ -57,13 +67,12 @@ static void put_texts(FILE *out, const tec_scan_texts *texts)
         fprintf(out, "%s%c", texts->text[i], 0);
 }
 
-static void put_state(const tec_list_request *r, const tec_dataset_kind *kind, const tec_scan_notes *notes,
-                      tec_listed *out)
+static void put_state(const tec_list_request *r, const keeping *how, const tec_scan_notes *notes, tec_listed *out)
 {
     FILE *stream = open_memstream(&out->state, &out->state_bytes);
     if (!stream)
         return;
-    char *rules = rules_of(r, kind);
+    char *rules = rules_of(r, how);
     fprintf(stream, "%s%c%s%c%s%c%lld %zu %zu%c", TITLE, 0, rules, 0, r->path, 0, (long long)notes->images,
             notes->remarks.count, notes->folders.count, 0);
     put_texts(stream, &notes->remarks);
@@ -135,29 +144,56 @@ static bool are_same_archives(const char *path, tec_list_cursor at, size_t count
     return same;
 }
 
-static bool is_as_it_was(const tec_dataset_kind *kind, const char *root, tec_list_cursor *at, size_t folders,
-                         const char **changed)
+static bool folder_is(const tec_list_request *r, tec_list_cursor *at, size_t count, const char **changed)
 {
-    if (kind == &tec_dataset_tar) {
-        tec_list_cursor notes = *at;
-        for (size_t i = 0; i < folders && at->at < at->end; i++)
-            tec_list_next(at);
-        return are_same_archives(root, notes, folders, changed);
-    }
-    for (; folders > 0 && at->at < at->end; folders--) {
+    for (; count > 0 && at->at < at->end; count--) {
         tec_phase_tick();
-        if (!tec_scan_still_so(tec_list_next(at), root, changed))
+        if (!tec_scan_still_so(tec_list_next(at), r->path, changed))
             return false;
     }
-    return sizes_are_same(root, *at, changed);
+    return sizes_are_same(r->path, *at, changed);
 }
 
-static bool put_list(const tec_dataset_kind *kind, const char *root, const tec_list_cursor *rest, tec_listed *out)
+static void skip(tec_list_cursor *at, size_t count)
+{
+    for (size_t i = 0; i < count && at->at < at->end; i++)
+        tec_list_next(at);
+}
+
+static bool archives_are(const tec_list_request *r, tec_list_cursor *at, size_t count, const char **changed)
+{
+    const tec_list_cursor notes = *at;
+    skip(at, count);
+    return are_same_archives(r->path, notes, count, changed);
+}
+
+static bool arrays_are(const tec_list_request *r, tec_list_cursor *at, size_t count, const char **changed)
+{
+    const tec_list_cursor notes = *at;
+    skip(at, count);
+    return tec_arrays_are_as_noted(r, notes, count, changed);
+}
+
+/* What the list names behind its title: of an array the file alone. */
+static char *root_of(const char *path, const keeping *how)
+{
+    tec_array_path split;
+    if (how->kind != &tec_dataset_array)
+        return tec_string_copy(path);
+    tec_array_path_split(path, &split);
+    char *root = tec_string_copy(split.file);
+    tec_array_path_free(&split);
+    return root;
+}
+
+static bool put_list(const tec_list_request *r, const keeping *how, const tec_list_cursor *rest, tec_listed *out)
 {
     FILE *stream = open_memstream(&out->list, &out->bytes);
     if (!stream)
         return false;
-    fprintf(stream, "%s%c%s%c", kind->title, 0, root, 0);
+    char *root = root_of(r->path, how);
+    fprintf(stream, "%s%c%s%c", how->kind->title, 0, root, 0);
+    free(root);
     fwrite(rest->at, 1, (size_t)(rest->end - rest->at), stream);
     bool good = fclose(stream) == 0;
     if (!good) {
@@ -167,10 +203,10 @@ static bool put_list(const tec_dataset_kind *kind, const char *root, const tec_l
     return good;
 }
 
-static bool take_from(const tec_list_request *r, const tec_dataset_kind *kind, const char *file, tec_list_cursor at,
+static bool take_from(const tec_list_request *r, const keeping *how, const char *file, tec_list_cursor at,
                       tec_listed *out)
 {
-    char *rules = rules_of(r, kind);
+    char *rules = rules_of(r, how);
     bool same_rules = !strcmp(tec_list_next(&at), rules), same_root = !strcmp(tec_list_next(&at), r->path);
     long long images = 0;
     size_t remarks = 0, folders = 0;
@@ -181,22 +217,21 @@ static bool take_from(const tec_list_request *r, const tec_dataset_kind *kind, c
     tec_list_cursor remark = at;
     for (size_t i = 0; i < remarks && at.at < at.end; i++)
         tec_list_next(&at);
-    if (!is_as_it_was(kind, r->path, &at, folders, &changed)) {
+    if (!how->is_as_noted(r, &at, folders, &changed)) {
         if (same_root) /* otherwise it is simply another folder */
             tec_log("%s is listed anew: it has changed (%s) since %s was written", r->path,
                     *changed ? changed : "the folder itself", file);
         return false;
     }
-    if (!put_list(kind, r->path, &at, out))
+    if (!put_list(r, how, &at, out))
         return false;
-    tec_log("%s: list of %lld images taken from %s; the %s not changed since", r->path, images, file,
-            kind == &tec_dataset_folder ? "folder has" : "archives have");
+    tec_log("%s: list of %lld images taken from %s; the %s not changed since", r->path, images, file, how->unchanged);
     for (size_t i = 0; i < remarks; i++)
         tec_warn("%s: %s", r->path, tec_list_next(&remark));
     return true;
 }
 
-static bool take_kept(const tec_list_request *r, const tec_dataset_kind *kind, const char *dir, tec_listed *out)
+static bool take_kept(const tec_list_request *r, const keeping *how, const char *dir, tec_listed *out)
 {
     char *file = file_of(dir, r->name), *data = NULL;
     size_t bytes = 0;
@@ -207,28 +242,44 @@ static bool take_kept(const tec_list_request *r, const tec_dataset_kind *kind, c
         if (!whole || !tec_string_starts_with(data, "tec-folder-list "))
             tec_warn("%s is damaged: %s is listed anew", file, r->path);
         else if (!strcmp(tec_list_next(&at), TITLE))
-            taken = take_from(r, kind, file, at, out);
+            taken = take_from(r, how, file, at, out);
     }
     free(data);
     free(file);
     return taken;
 }
 
+static const keeping kept_kinds[] = {
+    {&tec_dataset_folder, "", "folder has", folder_is},
+    {&tec_dataset_tar, ", archives", "archives have", archives_are},
+    {&tec_dataset_array, ", arrays", "files have", arrays_are},
+};
+enum { KEPT_KINDS = sizeof kept_kinds / sizeof *kept_kinds };
+
+/* NULL: lists of this kind are not kept. */
+static const keeping *keeping_of(const char *path)
+{
+    const tec_dataset_kind *kind = tec_dataset_kind_at(path);
+    for (int i = 0; i < KEPT_KINDS; i++)
+        if (kept_kinds[i].kind == kind)
+            return &kept_kinds[i];
+    return NULL;
+}
+
 tec_status tec_dataset_list(const tec_list_request *request, tec_listed *out)
 {
-    const tec_dataset_kind *kind = tec_dataset_kind_at(request->path);
-    bool kept = kind == &tec_dataset_folder || kind == &tec_dataset_tar;
+    const keeping *how = keeping_of(request->path);
     *out = (tec_listed){0};
-    for (int i = 0; i < TEC_LIST_PLACES && kept; i++)
-        if (request->dir[i][0] && take_kept(request, kind, request->dir[i], out))
+    for (int i = 0; i < TEC_LIST_PLACES && how; i++)
+        if (request->dir[i][0] && take_kept(request, how, request->dir[i], out))
             return TEC_OK;
     tec_scan_notes notes = {.labels_path = request->labels_path,
                             .labels = request->label_text,
                             .skip = request->skip,
                             .role = request->name};
     tec_status status = tec_dataset_scan_noting(request->path, request->labels, &notes, &out->list, &out->bytes);
-    if (status == TEC_OK && notes.folders.count && !notes.unsure)
-        put_state(request, kind, &notes, out);
+    if (status == TEC_OK && how && notes.folders.count && !notes.unsure)
+        put_state(request, how, &notes, out);
     tec_scan_notes_free(&notes);
     return status;
 }

@@ -62,9 +62,15 @@ void tec_scan_note_dead_link(tec_scan_notes *notes, const char *relative)
     add(&notes->folders, tec_string_format("- %s", relative));
 }
 
+void tec_scan_note_choice(tec_scan_notes *notes, const char *words)
+{
+    add(&notes->folders, tec_string_format("= %s", words));
+}
+
 const char *tec_scan_noted_path(const char *note)
 {
-    for (int spaces = tec_string_starts_with(note, "- ") ? 1 : 3; spaces > 0 && *note; note++)
+    const bool mark = !tec_string_starts_with(note, "- ") && !tec_string_starts_with(note, "= ");
+    for (int spaces = mark ? 3 : 1; spaces > 0 && *note; note++)
         spaces -= *note == ' ';
     return note;
 }

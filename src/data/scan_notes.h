@@ -19,9 +19,10 @@ typedef struct tec_scan_notes {
     bool skip;                        /* as tec_dataset_scan_skipping does */
     const char *role; /* "train", "val": what it is for, where a file has several sets; NULL: not known; borrowed */
     bool unsure;      /* a folder has just been changed: another change at the same time would not show */
-    int64_t images;   /* in the list, if they have names */
+    int64_t images;   /* in the list */
     tec_scan_texts remarks; /* without the root before them */
-    tec_scan_texts folders; /* as tec_scan_still_so takes them; none: what was scanned is no folder */
+    tec_scan_texts
+        folders; /* as tec_scan_still_so takes them, and of arrays a choice; none: no list is kept of these */
 } tec_scan_notes;
 
 void tec_scan_notes_free(tec_scan_notes *notes);
@@ -33,7 +34,10 @@ void tec_scan_remark(tec_scan_notes *notes, const char *root, const char *text);
 void tec_scan_note_folder(tec_scan_notes *notes, const char *relative, const struct stat *info);
 void tec_scan_note_dead_link(tec_scan_notes *notes, const char *relative);
 
-/* The path in a note. */
+/* Notes what was chosen of what there is, in words. */
+void tec_scan_note_choice(tec_scan_notes *notes, const char *words);
+
+/* The path in a note of these two; the words of a choice. */
 const char *tec_scan_noted_path(const char *note);
 
 /* Is a noted folder, archive or link as it was? root "": paths are not relative to one. *relative: its path, which points into the note. */

@@ -47,9 +47,13 @@ PYTHON
 make_settings tiny.yaml
 colour=(-c tiny.yaml data.channels=3)
 mae=(pretrain "${colour[@]}" pretrain.objective=mae pretrain.batch=16 pretrain.epochs=2)
-forms=(npy/x_train.npy stored.npz packed.npz plain.h5 chunks.h5 cifar)
+tar -C photos -cf photos.tar .
+for file in photos/*/*; do echo "${file#photos/},$(basename "${file%/*}")"; done >all.csv
+mv all.csv photos/list.csv
+forms=(npy/x_train.npy stored.npz packed.npz plain.h5 chunks.h5 cifar photos.tar photos/list.csv)
+sleep 2.1 # lists of what has just been made are not kept
 
-say "one set in seven forms: the same log and the same weights"
+say "one set in nine forms: the same log and the same weights"
 run tec "${mae[@]}" data.train=photos data.val=photos run.dir=photos.run
 run tec export photos.run/checkpoint.h5 -o photos.safetensors
 for form in "${forms[@]}"; do
@@ -60,6 +64,18 @@ for form in "${forms[@]}"; do
     rm -rf "kept.${form##*/}"
     mv run "kept.${form##*/}"
 done
+
+say "a start with the same files reads no checksums of them, and one with others does"
+cp -r kept.plain.h5 again
+expect_exit 0 'plain.h5: list of 60 images taken from again/train.list.gz; the files have not changed since' \
+    ranks 2 "${mae[@]}" data.train=plain.h5 data.val=plain.h5 run.dir=again pretrain.epochs=3
+grep -q 'plain.h5: images from /images, .*; labels from /ans' "$err" || fail "a kept list does not say which arrays it is of"
+cp plain.h5 changes.h5
+sleep 2.1
+run tec "${mae[@]}" data.train=changes.h5 run.dir=changes
+"$python" -c 'import h5py; f = h5py.File("changes.h5", "r+"); f["images"][7] = 0'
+expect_exit 2 'was trained on another data set' ranks 2 "${mae[@]}" data.train=changes.h5 run.dir=changes pretrain.epochs=3
+grep -q 'changes.h5 is listed anew: it has changed (changes.h5) since' "$err" || fail "a changed file is not named"
 
 say "five bands of 16 bits and of floats: a folder of TIFF and arrays of either order of bytes and axes are one set"
 "$python" - <<'PYTHON'

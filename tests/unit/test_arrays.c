@@ -252,6 +252,32 @@ static void test_forms(void **state)
     }
 }
 
+/* A file of links into others, which it is shorter than. */
+static void put_links(const char *name)
+{
+    static const char *const link[][3] = {{"images", "plain.h5", "images"}, {"labels", "chunks.h5", "labels"}};
+    hid_t file = H5Fcreate(folder_at(name), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    for (int i = 0; i < 2; i++)
+        assert_true(H5Lcreate_external(link[i][1], link[i][2], file, link[i][0], H5P_DEFAULT, H5P_DEFAULT) >= 0);
+    H5Fclose(file);
+}
+
+static void test_external_links(void **state)
+{
+    (void)state;
+    make_forms();
+    put_links("links.h5");
+    tec_dataset *set = open_set("links.h5", "train", 3), *plain = open_set("plain.h5", "train", 3);
+    for (int i = 0; i < N; i++) {
+        if (!is_image(set, i, pixels[i], IMAGE))
+            fail_msg("image %d behind a link: %s", i, tec_error_message());
+        assert_int_equal(tec_dataset_label(set, i), label[i]);
+    }
+    assert_true(tec_dataset_fingerprint(set) == tec_dataset_fingerprint(plain));
+    tec_dataset_close(plain);
+    tec_dataset_close(set);
+}
+
 /* ---- types ---- */
 
 enum { BANDS = 5, TALL = 6, WIDE = 7, FEW = 3, VALUES = FEW * TALL * WIDE * BANDS };
@@ -897,7 +923,7 @@ int main(void)
         WITH_FOLDER(test_unlabelled), WITH_FOLDER(test_shapes),    WITH_FOLDER(test_labels),
         WITH_FOLDER(test_h5_refused), WITH_FOLDER(test_damage),    WITH_FOLDER(test_damaged_h5),
         WITH_FOLDER(test_cifar),      WITH_FOLDER(test_cifar_100), WITH_FOLDER(test_cifar_refused),
-        WITH_FOLDER(test_describe),   WITH_FOLDER(test_corpus),
+        WITH_FOLDER(test_describe),   WITH_FOLDER(test_corpus),    WITH_FOLDER(test_external_links),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

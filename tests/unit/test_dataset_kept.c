@@ -285,6 +285,134 @@ static void test_changed_in_its_place(void **state)
     assert_anew("set", "");
 }
 
+/* ---- arrays: their files in place of folders ---- */
+
+enum { IMAGES = 6, PIXELS = 4 * 5, NPY = 128 };
+
+/* A .npy of bytes of this shape. */
+static void put_npy(const char *name, const char *shape, size_t bytes, int first)
+{
+    char data[NPY + IMAGES * PIXELS];
+    memset(data, ' ', NPY);
+    memcpy(data, "\x93NUMPY\1\0\x76\0", 10);
+    int length = snprintf(data + 10, NPY - 10, "{'descr': '|u1', 'fortran_order': False, 'shape': (%s), }", shape);
+    data[10 + length] = ' ';
+    data[NPY - 1] = '\n';
+    for (size_t i = 0; i < bytes; i++)
+        data[NPY + i] = (char)((first + (int)i) % 3);
+    FILE *file = fopen(folder_at(name), "r+b"); /* in its place */
+    file = file ? file : fopen(folder_at(name), "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(data, 1, NPY + bytes, file), NPY + bytes);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void put_images(const char *name, int first)
+{
+    put_npy(name, "6, 4, 5", IMAGES * PIXELS, first);
+}
+
+static void put_labels(const char *name, int first)
+{
+    put_npy(name, "6,", IMAGES, first);
+}
+
+static void make_arrays(const char *folder)
+{
+    char name[64];
+    assert_int_equal(mkdir(folder_at(folder), 0700), 0);
+    snprintf(name, sizeof name, "%s/x.npy", folder);
+    put_images(name, 0);
+    snprintf(name, sizeof name, "%s/y.npy", folder);
+    put_labels(name, 0);
+}
+
+static void assert_arrays_taken(const char *name)
+{
+    uint64_t fingerprint = list(name, false);
+    assert_said("x.npy: list of 6 images taken from ");
+    assert_said(".kept/train.list.gz; the files have not changed since\n");
+    assert_said("x.npy: images, [6, 4, 5] of uint8; labels from y.npy\n"); /* as by the scan */
+    assert_true(fingerprint == scan(name));
+}
+
+static void change_pixels(void)
+{
+    put_images("pixels/x.npy", 1);
+}
+
+static void change_labels(void)
+{
+    put_labels("labels/y.npy", 1);
+}
+
+static void remove_labels(void)
+{
+    assert_int_equal(unlink(folder_at("without/y.npy")), 0);
+}
+
+static void exchange_array(void) /* by another one, with its times */
+{
+    struct stat info;
+    assert_int_equal(stat(folder_at("other/x.npy"), &info), 0);
+    put_images("other/new.npy", 1);
+    struct timespec times[2] = {info.st_atim, info.st_mtim};
+    assert_int_equal(utimensat(AT_FDCWD, folder_at("other/new.npy"), times, 0), 0);
+    assert_int_equal(rename(folder_at("other/new.npy"), folder_at("other/x.npy")), 0);
+}
+
+static void test_arrays(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *folder;
+        void (*change)(void);
+        const char *what;
+    } sets[] = {
+        {"pixels", change_pixels, "/pixels/x.npy is listed anew: it has changed ("},
+        {"labels", change_labels, "/labels/y.npy) since "},
+        {"without", remove_labels, "(which arrays there are)"},
+        {"other", exchange_array, "/other/x.npy) since "},
+    };
+    enum { SETS = sizeof sets / sizeof *sets };
+    char name[64];
+    make_arrays("fresh");
+    list("fresh/x.npy", true);
+    assert_false(exists("fresh/x.npy.kept/train.list.gz"));
+    for (int i = 0; i < SETS; i++)
+        make_arrays(sets[i].folder);
+    usleep(FRESH_USECONDS);
+    for (int i = 0; i < SETS; i++) {
+        snprintf(name, sizeof name, "%s/x.npy", sets[i].folder);
+        list(name, true);
+        assert_arrays_taken(name);
+        tec_dataset_close(list_so(name, TEC_LABELS_NONE, false, false)); /* what else decides the list */
+        assert_null(strstr(said, " taken from "));
+        sets[i].change();
+        assert_anew(name, sets[i].what);
+    }
+    list("without/x.npy", true); /* without labels, which are then there */
+    put_labels("without/y.npy", 0);
+    assert_anew("without/x.npy", "(which arrays there are)");
+}
+
+/* What no time tells is noticed where the image is read. */
+static void test_changed_array(void **state)
+{
+    (void)state;
+    tec_image image;
+    make_arrays("set");
+    usleep(FRESH_USECONDS);
+    list("set/x.npy", true);
+    tec_dataset *set = list_so("set/x.npy", TEC_LABELS_AUTO, false, false);
+    assert_said(" taken from ");
+    put_images("set/x.npy", 1);
+    assert_int_equal(tec_dataset_read(set, 1, &image), TEC_SYSTEM_ERROR);
+    assert_non_null(strstr(tec_error_message(), "x.npy[1] has other pixels than when it was listed"));
+    tec_dataset_close(set);
+    assert_false(exists("set/x.npy.kept/train.list.gz"));
+}
+
 /* ---- damage ---- */
 
 static void test_damage(void **state)
@@ -343,7 +471,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_TOP(test_the_same_list), WITH_TOP(test_changes),           WITH_TOP(test_changed_in_its_place),
-        WITH_TOP(test_damage),        WITH_TOP(test_not_to_be_written),
+        WITH_TOP(test_damage),        WITH_TOP(test_not_to_be_written), WITH_TOP(test_arrays),
+        WITH_TOP(test_changed_array),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
