@@ -1,10 +1,10 @@
 /* HDF5: contiguous data sets are read where they lie, without HDF5; chunked ones by rows of chunks, once for all
- * images in them, which are kept as far as a budget goes. HDF5 may be built without thread safety: see TEC_H5_ALONE.
- * */
+ * images in them, which are kept as far as a budget goes. HDF5 may be built without thread safety: see TEC_H5_ALONE. */
 #include "array_parts.h"
 
 #include "h5_chunk.h"
 #include "tec/h5.h"
+#include "tec/log.h"
 #include "tec/memory.h"
 #include "tec/minmax.h"
 #include "tec/phase.h"
@@ -125,6 +125,8 @@ static tec_status list_group(tec_array_file *file, hid_t group, const char *abov
         hid_t object = H5Oopen(group, name, H5P_DEFAULT);
         H5I_type_t type = object < 0 ? H5I_BADID : H5Iget_type(object);
         tec_phase_tick();
+        if (object < 0)
+            tec_warn("%s: %s cannot be opened (a link that leads nowhere?) and is passed over", file->path, path);
         if (type == H5I_DATASET)
             status = add_dataset(file, object, path);
         else if (type == H5I_GROUP && depth < MOST_DEPTH)
