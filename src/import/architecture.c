@@ -13,9 +13,11 @@ static const struct {
     {"eva02_enormous*", "norms behind the branches of its blocks (post-norm)"},
     {"eva02*", NULL}, /* rotary.c */
     {"vit_*_rope_reg*", NULL},
+    {"vit_*_rope_mixed_*", "rotary positions that each head has learnt"},
+    {"vit_*_patch16_rope_ape_*", NULL},
+    {"vit_*_patch16_rope_[0-9]*", NULL},
     {"*_rope*", "rotary positions of a form of its own (that are in no file)"},
     {"*dinov3*", NULL},
-    {"vit_pe_*", "rotary positions of a form of its own (that are in no file)"},
     {"*_rpn_*", "norms behind the branches of its blocks (res-post-norm)"},
     {"*naflex*", "positions for images of any shape"},
     {"*relpos*", "a relative position bias"},

@@ -203,7 +203,8 @@ const naming tec_import_namings[] = {
     {.name = "torchvision", .anchor = "conv_proj.weight", .rule = torchvision},
     {.name = "Hugging Face towers", .anchor = "embeddings.patch_embedding.weight", .rule = hugging_face_towers,
      .pooling = "head.*"},
-    {.name = "OpenCLIP", .anchor = "ln_pre.weight", .rule = open_clip}, /* ResNets have a conv1.weight, too */
+    {.name = "OpenCLIP", .anchor = "ln_pre.weight", .rule = open_clip, /* ResNets have a conv1.weight, too */
+     .pooling = "attn_pool.[plam]*"}, /* a Perception Encoder's; CoCa's, which has a `query` and norms behind it, is refused */
     {.name = "Google", .anchor = "embedding.kernel", .rule = google, .kernels = true},
     {.name = "Hugging Face DINOv3", .anchor = "embeddings.patch_embeddings.weight", .rule = hugging_face_dinov3},
     {0}};

@@ -283,7 +283,6 @@ static void test_refused(void **state)
         {{.extra = {BLOCK_0 "attn.q_norm.weight"}}, "normalised queries and keys"},
         {{.extra = {BLOCK_0 "mlp.norm.weight"}},
          "tensor `blocks.0.mlp.norm.weight` does not have the shape that the other tensors require"},
-        {{.extra = {"attn_pool.latent"}}, "attention pooling"},
         {{.extra = {"patch_embed.backbone.stem.conv.weight"}}, "a convolutional backbone"},
         {{.drop = "patch_embed.proj.weight", .extra = {"patch_embed.proj.0.weight"}}, "a convolutional stem"},
         {{.extra = {"layers.0.downsample.reduction.weight"}}, "a hierarchy of resolutions"},
@@ -853,6 +852,8 @@ static void test_doubts(void **state)
     write_file(&(file_plan){.width = 64,
                             .extra = {"blocks.0.gamma_1", "blocks.1.gamma_1", "blocks.0.gamma_2", "blocks.1.gamma_2"}});
     assert_doubts(&told, TEC_USE_WEIGHTS, PARTS("its tensor `blocks.0.gamma_1` leaves open"));
+    write_file(&(file_plan){.extra = {"attn_pool.latent"}});
+    assert_doubts(&told, TEC_USE_WEIGHTS, PARTS("its tensor `cls_token` leaves open (base.architecture"));
 
     write_file(&(file_plan){
         .width = 64, /* LayerScale is not DINOv2's alone */
