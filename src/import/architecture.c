@@ -21,7 +21,6 @@ static const struct {
     {"*_rpn_*", "norms behind the branches of its blocks (res-post-norm)"},
     {"*naflex*", "positions for images of any shape"},
     {"*relpos*", "a relative position bias"},
-    {"beit3*", "norms inside its attention and MLPs"},
     {"aimv2*", "RMS norms"},
     {"*_xp_*", "attention and MLP side by side (parallel blocks)"},
     {"*_18x2_*", "several branches side by side (parallel blocks)"},
@@ -37,6 +36,7 @@ static const struct {
     {"eva_*", NULL},
     {"beit_*", NULL},
     {"beitv2_*", NULL},
+    {"beit3_*", NULL},
     {"flexivit_*", NULL},
     {"test_vit*", NULL},
 };

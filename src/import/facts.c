@@ -29,6 +29,7 @@ static const struct {
     {"timm", "*target_encoder.*", NULL, "I-JEPA"},
     {"timm", "*norm_pre.*", NULL, "CLIP"},
     {"timm", "*attn_pool.latent", NULL, "SigLIP"}, /* of what else has one, blocks are asked about */
+    {"timm", "*blocks.0.attn.norm.weight", NULL, "BEiT-3"},
     {"timm", "*", "ibot", "iBOT"},
     {"timm", "*teacher.*", NULL, "DINO"},
     {"timm", "*", "dino", "DINO"},
@@ -194,6 +195,7 @@ static const struct {
     {.family = "Hugging Face DINOv3", .norm_eps = 1e-5, .normalisation = UNKNOWN},
     {.family = "EVA-02", .norm_eps = 1e-6, .normalisation = CLIP},
     {.family = "timm ViT with rotary positions", .norm_eps = 1e-6, .normalisation = UNKNOWN},
+    {.family = "BEiT-3", .norm_eps = 1e-5, .normalisation = UNKNOWN},
     {.family = "RoPE-ViT", .norm_eps = 1e-6, .normalisation = IMAGENET},
     {.family = "Perception Encoder", .norm_eps = 1e-5, .normalisation = HALF},
     {.family = "CLIP", .norm_eps = 1e-5, .normalisation = UNKNOWN}, /* OpenAI's numbers or 0.5 */
