@@ -506,6 +506,15 @@ static void take_options(const tec_import_options *options, import_sidecar *said
     }
 }
 
+/* InternViT's blocks are a plain ViT's, but behind the last of them there is no norm. */
+static void take_missing_norm(tec_import *import, const import_sidecar *said)
+{
+    tec_vit_variant *v = &import->facts.config.variant;
+    if (tec_import_matches("vit_intern*", said->architecture) && !v->fc_norm &&
+        !tec_import_find(import, "norm.weight", 0))
+        v->no_norm = true;
+}
+
 /* Whoever names an architecture of a plain ViT, by the key or in config.json, says what its blocks compute; a file's
  * name only refuses. */
 static tec_status take_architecture(tec_import *import, const tec_import_options *options, import_sidecar *said)
@@ -521,6 +530,7 @@ static tec_status take_architecture(tec_import *import, const tec_import_options
     if (!said->architecture[0])
         return TEC_OK;
     TEC_TRY(tec_import_check_architecture(import, said->architecture, said->architecture_from));
+    take_missing_norm(import, said);
     said->plain_blocks = said->plain_blocks || stated;
     snprintf(import->facts.architecture, sizeof import->facts.architecture, "%s", said->architecture);
     return TEC_OK;

@@ -613,6 +613,8 @@ def families():
     pool = {"attn_pool.probe": torch.randn(1, 1, D), "attn_pool.attn.in_proj_weight": torch.randn(3 * D, D),
             **linear("attn_pool.layernorm", D, 1), **linear("attn_pool.mlp.c_fc", 4 * D, D)}
     out["pe_own"] = v, {**under("visual.", {**open_clip(v), **pool}), **open_clip_text()}, "PE-Core-B16-224.pt"
+    v = Vit(61, scale=True, final=False)
+    out["intern"] = v, timm(v), "model.safetensors", {"architecture": "vit_intern300m_patch14_448"}
     v = Vit(60, attn_norm=True, mlp_norm=True, fc_norm=True, eps=1e-5)
     out["beit3"] = v, {**timm(v), **head}, "model.safetensors", {"architecture": "beit3_base_patch16_224"}
     v = Vit(59, positions=False, placed=0, scale=True, rotary="columns", base=100)

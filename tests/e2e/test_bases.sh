@@ -207,6 +207,10 @@ run tec finetune "${images[@]}" finetune.epochs=1 finetune.batch=4 run.dir=perce
 expect_exit 0 "$placed, a head" tec inspect perceived/checkpoint.h5
 run tec predict perceived/checkpoint.h5 photos -o classes.csv
 
+expects 0 'no final norm' intern base.heads=2
+expect_exit 2 'is a model with no final norm, for which there are no names to export it by' tec export \
+    families/intern/model.safetensors -o intern.safetensors
+
 say "a relative position bias"
 expects 0 '4 heads \(of its relative position bias\).*, relative position bias, no other positions' beit_bias
 expects 0 'relative position bias' hf_beit

@@ -81,6 +81,7 @@ static const expectation expected[] = {
     {"pe_core", "model.safetensors", "Perception Encoder", "", 2, 0.5},
     {"pe_spatial", "vit_pe_spatial_gigantic_patch14_448.safetensors", "Perception Encoder", "", 2, 0.5},
     {"pe_own", "PE-Core-B16-224.pt", "Perception Encoder", "visual.", 2, 0.5},
+    {"intern", "model.safetensors", "timm ViT", "", 2, 0},
     {"beit3", "model.safetensors", "BEiT-3", "", 2, 0},
     {"rope_vit", "model.safetensors", "RoPE-ViT", "", 2, 0.485},
     {"hf_clip", "model.safetensors", "Hugging Face CLIP", "vision_model.", 4, 0},
