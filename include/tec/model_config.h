@@ -26,8 +26,10 @@ typedef enum tec_rotary_form {
     TEC_ROTARY_NONE,
     TEC_ROTARY_HALVES, /* DINOv3: planes are columns j and j + half; places are those of the patches' centres in an image
                         * from -1 to 1 */
-    TEC_ROTARY_PAIRS /* EVA-02: planes are neighbouring columns; places are counted in patches of a grid of rotary_grid
+    TEC_ROTARY_PAIRS, /* EVA-02: planes are neighbouring columns; places are counted in patches of a grid of rotary_grid
                         * a side, to which every other is scaled (0: in those of the image itself) */
+    TEC_ROTARY_COLUMNS /* Perception Encoder, RoPE-ViT: the same, but the first half of the planes by the column, and
+                        * places are counted from rotary_first */
 } tec_rotary_form;
 
 /* How a ViT from elsewhere differs from ours; all zeros is our own ViT. Variants are base models (tec_frozen), and can be
@@ -40,6 +42,7 @@ typedef struct tec_vit_variant {
     bool pre_norm;           /* norm_pre, before the first block (CLIP) */
     bool fc_norm;            /* no final norm of the tokens, but one after pooling; a classifier with it pools the
                               * patches, one without it takes the class token */
+    bool no_norm;            /* neither of these: tokens are what the last block gives; no classifier */
     bool swiglu;             /* MLPs are fc2(silu(a) * b), (a, b) = the two halves of fc1, which has 2 * hidden rows */
     tec_activation activation; /* of MLPs without SwiGLU */
     double norm_eps;           /* 0: 1e-6 */
@@ -48,7 +51,8 @@ typedef struct tec_vit_variant {
     bool relative_bias;        /* each block adds one to its logits, by how two patches lie to each other (BEiT) */
     tec_rotary_form rotary;
     double rotary_base; /* the longest period is nearly this times the shortest */
-    int rotary_grid;    /* PAIRS */
+    int rotary_grid;    /* PAIRS, COLUMNS */
+    int rotary_first;   /* COLUMNS: 0, or 1 where the class token, which is not turned, has place 0 */
 } tec_vit_variant;
 
 typedef struct tec_model_config {

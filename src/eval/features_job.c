@@ -58,7 +58,7 @@ static tec_feature_spec spec_of(const tec_features_job *job)
                              .patches = patches ? tec_model_patches(config) : 0,
                              .tokens = (int)s->tap.pooling,
                              .layer = s->tap.layer ? s->tap.layer : config->depth,
-                             .norm = !s->tap.raw && !(patches && config->variant.fc_norm),
+                             .norm = !s->tap.raw && !config->variant.no_norm && !(patches && config->variant.fc_norm),
                              .type = (int)job->type,
                              .image_size = s->image_size,
                              .channels = s->channels,

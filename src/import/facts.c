@@ -28,7 +28,8 @@ static const struct {
     {"timm", "*attn.q_bias", NULL, "BEiT, data2vec or EVA"},
     {"timm", "*target_encoder.*", NULL, "I-JEPA"},
     {"timm", "*norm_pre.*", NULL, "CLIP"},
-    {"timm", "*attn_pool.latent", NULL, "SigLIP"}, /* what else has one is refused */
+    {"timm", "*attn_pool.latent", NULL, "SigLIP"}, /* of what else has one, blocks are asked about */
+    {"timm", "*blocks.0.attn.norm.weight", NULL, "BEiT-3"},
     {"timm", "*", "ibot", "iBOT"},
     {"timm", "*teacher.*", NULL, "DINO"},
     {"timm", "*", "dino", "DINO"},
@@ -155,6 +156,8 @@ static const struct {
     {.family = "Hugging Face SigLIP", .width = 768, .depth = 12, .heads = 12},
     {.family = "DINOv3", .width = 1280, .heads = 20},
     {.family = "Hugging Face DINOv3", .width = 1280, .heads = 20},
+    {.family = "Perception Encoder", .width = 1024, .heads = 16},
+    {.family = "Perception Encoder", .width = 1536, .heads = 16},
     {.width = 4096, .depth = 40, .heads = 32}, /* DINOv3's 7B */
     {.width = 64, .depth = 6, .heads = 2},     /* timm's test_vit */
     {.width = 64, .depth = 8, .heads = 2},
@@ -192,6 +195,9 @@ static const struct {
     {.family = "Hugging Face DINOv3", .norm_eps = 1e-5, .normalisation = UNKNOWN},
     {.family = "EVA-02", .norm_eps = 1e-6, .normalisation = CLIP},
     {.family = "timm ViT with rotary positions", .norm_eps = 1e-6, .normalisation = UNKNOWN},
+    {.family = "BEiT-3", .norm_eps = 1e-5, .normalisation = UNKNOWN},
+    {.family = "RoPE-ViT", .norm_eps = 1e-6, .normalisation = IMAGENET},
+    {.family = "Perception Encoder", .norm_eps = 1e-5, .normalisation = HALF},
     {.family = "CLIP", .norm_eps = 1e-5, .normalisation = UNKNOWN}, /* OpenAI's numbers or 0.5 */
     {.family = MULTIHEAD, .norm_eps = 1e-5, .normalisation = UNKNOWN},
     {.family = "ViT of Google", .norm_eps = 1e-6, .normalisation = HALF},
@@ -383,12 +389,14 @@ static void choose_interpolation(tec_import *import, const import_sidecar *said)
 
 /* -- what the blocks compute -- */
 
-/* DINOv3's own files have their periods; EVA-02 has been recognised by what no other model has, and BEiT by its bias. */
+/* DINOv3's own files have their periods; EVA-02 and a Perception Encoder have been recognised by what no other model has,
+ * and BEiT by its bias. */
 static bool shows_its_blocks(const tec_import *import)
 {
+    static const char *const shown[] = {"EVA-02", "Perception Encoder", "RoPE-ViT", NULL};
     const tec_import_facts *f = &import->facts;
     return tec_import_find(import, "rope.periods", 0) || f->config.variant.relative_bias ||
-           strcmp(f->family, "EVA-02") == 0;
+           tec_string_find(shown, f->family) >= 0;
 }
 
 /* A tower of CLIP has its text tower beside it, and no LayerScale. What has its names without that may be a Perception
@@ -401,15 +409,29 @@ static void check_tower(tec_import *import)
         import->facts.blocks_unknown = tec_import_tensor(import, open)->name;
 }
 
+/* SigLIP pools by attention for want of a class token. What has one besides, or more than SigLIP, may be of another kind,
+ * such as a Perception Encoder, whose rotary positions are in no file. Returns what shows that; NULL: nothing does. */
+static const char *more_than_siglip(const tec_import *import)
+{
+    static const char *const more[] = {"cls_token", "reg_token", "norm_pre.weight"};
+    for (size_t i = 0; i < sizeof more / sizeof *more && import->facts.pooling; i++) {
+        const import_piece *piece = tec_import_find(import, more[i], 0);
+        if (piece)
+            return tec_import_tensor(import, piece)->name;
+    }
+    return NULL;
+}
+
 /* Tensors that timm's EVA and BEiT classes share with blocks of another kind, whose difference no tensor shows. */
 static void check_blocks(tec_import *import, const import_sidecar *said)
 {
     tec_import_facts *f = &import->facts;
     bool timm = strcmp(import->naming->name, "timm") == 0;
-    if (!said->plain_blocks && strcmp(import->naming->name, "OpenCLIP") == 0)
+    if (!said->plain_blocks && strcmp(import->naming->name, "OpenCLIP") == 0 && !shows_its_blocks(import))
         check_tower(import);
     if (import->own || said->plain_blocks || !timm || shows_its_blocks(import))
         return;
+    f->blocks_unknown = more_than_siglip(import);
     for (int i = 0; i < import->pieces && !f->blocks_unknown; i++) {
         const char *name = tec_import_tensor(import, &import->piece[i])->name;
         if (tec_import_matches("*blocks.*attn.q_bias", name) || tec_string_ends_with(name, "in_proj_weight") ||
@@ -484,6 +506,15 @@ static void take_options(const tec_import_options *options, import_sidecar *said
     }
 }
 
+/* InternViT's blocks are a plain ViT's, but behind the last of them there is no norm. */
+static void take_missing_norm(tec_import *import, const import_sidecar *said)
+{
+    tec_vit_variant *v = &import->facts.config.variant;
+    if (tec_import_matches("vit_intern*", said->architecture) && !v->fc_norm &&
+        !tec_import_find(import, "norm.weight", 0))
+        v->no_norm = true;
+}
+
 /* Whoever names an architecture of a plain ViT, by the key or in config.json, says what its blocks compute; a file's
  * name only refuses. */
 static tec_status take_architecture(tec_import *import, const tec_import_options *options, import_sidecar *said)
@@ -499,6 +530,7 @@ static tec_status take_architecture(tec_import *import, const tec_import_options
     if (!said->architecture[0])
         return TEC_OK;
     TEC_TRY(tec_import_check_architecture(import, said->architecture, said->architecture_from));
+    take_missing_norm(import, said);
     said->plain_blocks = said->plain_blocks || stated;
     snprintf(import->facts.architecture, sizeof import->facts.architecture, "%s", said->architecture);
     return TEC_OK;

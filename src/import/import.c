@@ -98,16 +98,20 @@ bool tec_import_reads(const tec_import *import, const char *path)
     return found;
 }
 
-/* The bias is known for one grid; public code interpolates it, each in a way of its own. */
-static tec_status check_bias_grid(const tec_import *import, tec_size image_size, tec_size grid)
+/* The bias is known for one grid; public code interpolates it, each in a way of its own. Likewise the positions of a
+ * Perception Encoder under its own names: timm's copies scale those that turn, which its own code does not. */
+static tec_status check_grid(const tec_import *import, tec_size image_size, tec_size grid)
 {
     char is[TEC_SIZE_TEXT], wanted[TEC_SIZE_TEXT];
-    if (!import->facts.config.variant.relative_bias || tec_size_equal(grid, import->position_grid))
+    const tec_vit_variant *v = &import->facts.config.variant;
+    const bool bias = v->relative_bias, turned = v->rotary == TEC_ROTARY_COLUMNS && !import->own &&
+                                                 strcmp(import->naming->name, "OpenCLIP") == 0;
+    if ((!bias && !turned) || tec_size_equal(grid, import->position_grid))
         return TEC_OK;
     return tec_fail(TEC_USER_ERROR,
-                    "%s has a relative position bias for its own images only, and those of %s pixels (data.image_size) "
+                    "%s has %s for its own images only, and those of %s pixels (data.image_size) "
                     "are not: give data.image_size=%s",
-                    import->path, tec_size_words(image_size, is),
+                    import->path, bias ? "a relative position bias" : "positions", tec_size_words(image_size, is),
                     tec_size_list(import->facts.config.image_size, wanted));
 }
 
@@ -120,7 +124,7 @@ tec_status tec_import_resize(const tec_import *import, tec_size image_size, tec_
     const int patch = out->patch;
     const bool enough = grid.height * grid.width >= 2, high = image_size.height % patch == 0;
     if (enough && high && image_size.width % patch == 0)
-        return check_bias_grid(import, image_size, grid);
+        return check_grid(import, image_size, grid);
     return tec_fail(
         TEC_USER_ERROR,
         "%s has patches of %d x %d pixels, which do not divide %simages of %s pixels (data.image_size): %s "
@@ -147,6 +151,8 @@ static void describe_variant(const tec_vit_variant *v, FILE *out)
         fputs(", norm before the blocks", out);
     if (v->fc_norm)
         fputs(", norm after pooling", out);
+    if (v->no_norm)
+        fputs(", no final norm", out);
     if (v->swiglu)
         fputs(", SwiGLU", out);
     if (v->rotary)

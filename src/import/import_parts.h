@@ -69,7 +69,7 @@ typedef struct import_sidecar {
     tec_import_bands bands;
     tec_rotary_form rotary; /* of our own checkpoints */
     double rotary_base;
-    int rotary_grid;
+    int rotary_grid, rotary_first;
     const char *heads_from, *norm_eps_from, *mean_from, *activation_from, *interpolation_from, *architecture_from;
 } import_sidecar;
 

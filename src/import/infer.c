@@ -94,20 +94,6 @@ static tec_status infer_mlp(tec_import *import)
     return TEC_OK;
 }
 
-/* SigLIP pools by attention for want of a class token. What has one besides, or more than SigLIP, is of another kind, such
- * as a Perception Encoder, whose rotary positions are in no file. */
-static tec_status check_pooling(const tec_import *import)
-{
-    if (!import->facts.pooling || strcmp(import->naming->name, "timm") != 0 ||
-        !(has(import, "cls_token") || has(import, "reg_token") || has(import, "norm_pre.weight")))
-        return TEC_OK;
-    return tec_fail(
-        TEC_USER_ERROR,
-        "%s: the model has attention pooling beside a class token, registers or a norm before its blocks, which "
-        "is not supported (its tensors `%s` say so): take a model without",
-        import->path, import->naming->pooling);
-}
-
 static tec_status infer_tokens(tec_import *import)
 {
     tec_import_facts *facts = &import->facts;
@@ -117,7 +103,6 @@ static tec_status infer_tokens(tec_import *import)
     v->pre_norm = has(import, "norm_pre.weight");
     v->fc_norm = has(import, "fc_norm.weight");
     facts->config.kind = has(import, "cls_token_mlp.fc1.weight") ? TEC_MODEL_TEC : TEC_MODEL_VIT;
-    TEC_TRY(check_pooling(import));
     if (v->fc_norm && has(import, "norm.weight"))
         return tec_fail(TEC_USER_ERROR, "%s has both a final norm (`norm`) and `fc_norm`: one of them cannot be in use",
                         import->path);

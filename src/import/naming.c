@@ -203,7 +203,8 @@ const naming tec_import_namings[] = {
     {.name = "torchvision", .anchor = "conv_proj.weight", .rule = torchvision},
     {.name = "Hugging Face towers", .anchor = "embeddings.patch_embedding.weight", .rule = hugging_face_towers,
      .pooling = "head.*"},
-    {.name = "OpenCLIP", .anchor = "ln_pre.weight", .rule = open_clip}, /* ResNets have a conv1.weight, too */
+    {.name = "OpenCLIP", .anchor = "ln_pre.weight", .rule = open_clip, /* ResNets have a conv1.weight, too */
+     .pooling = "attn_pool.[plam]*"}, /* a Perception Encoder's; CoCa's, which has a `query` and norms behind it, is refused */
     {.name = "Google", .anchor = "embedding.kernel", .rule = google, .kernels = true},
     {.name = "Hugging Face DINOv3", .anchor = "embeddings.patch_embeddings.weight", .rule = hugging_face_dinov3},
     {0}};
@@ -229,12 +230,16 @@ const char *const tec_import_text[] = {
 const unsupported tec_import_unsupported[] = {
     {"*relative_position_bias_table", "a relative position bias"},
     {"*rel_pos_bias*", "a relative position bias"},
+    {"*rel_pos.mlp.*", "a relative position bias"},
     {"*rel_pos_h", "relative positions (SAM)"},
     {"*rope.*", "rotary positions"},
     {"*rope_*", "rotary positions"},
     {"*rotary*", "rotary positions"},
     {"*freqs_cis*", "rotary positions"},
     {"*inv_freq", "rotary positions"},
+    {"*blocks.*.in_norm.*", "attention and MLP side by side (parallel blocks)"},
+    {"*blocks.*.attns.*", "several branches side by side (parallel blocks)"},
+    {"*lambda_q1", "differential attention"},
     {"*q_norm.*", "normalised queries and keys"},
     {"*k_norm.*", "normalised queries and keys"},
     {"*attn.norm.*", "a norm inside the attention"},
@@ -242,6 +247,8 @@ const unsupported tec_import_unsupported[] = {
     {"*mlp.norm.*", "a norm inside the MLP"},
     {"*ffn_ln.*", "a norm inside the MLP"},
     {"*attn_pool.*", "attention pooling"},
+    {"*embeds.proj.*", "positions for images of any shape (NaFlex)"},
+    {"*patch_embed.norm.*", "a norm of its patches (AIMv2)"},
     {"*patch_embed.backbone.*", "a convolutional backbone (a hybrid)"},
     {"*patch_embed.proj.0.*", "a convolutional stem"},
     {"*patch_embed.stem*", "a convolutional stem"},

@@ -1,5 +1,6 @@
-/* Rotary positions: which form of them a model has, by its tensors or by the name of its architecture. Of EVA-02 and
- * DINOv3 no tensor that a public class needs tells them. */
+/* Rotary positions: which form of them a model has, by its tensors or by the name of its architecture. No tensor that a
+ * public class needs tells those of EVA-02, DINOv3, a Perception Encoder (arXiv 2504.13181) or RoPE-ViT (arXiv
+ * 2403.13298). */
 #include "import_parts.h"
 
 #include "tec/memory.h"
@@ -13,9 +14,13 @@ typedef struct rotation {
     tec_rotary_form form;
     double base;
     int grid;
+    const char *family;
 } rotation;
 
-static const rotation dinov3 = {TEC_ROTARY_HALVES, 100, 0}, eva02 = {TEC_ROTARY_PAIRS, 10000, 16};
+static const rotation dinov3 = {TEC_ROTARY_HALVES, 100, 0, "DINOv3"}, eva02 = {TEC_ROTARY_PAIRS, 10000, 16, "EVA-02"},
+                      registers = {TEC_ROTARY_PAIRS, 10000, 16, "timm ViT with rotary positions"},
+                      perception = {TEC_ROTARY_COLUMNS, 10000, 0, "Perception Encoder"},
+                      axial = {TEC_ROTARY_COLUMNS, 100, 0, "RoPE-ViT"};
 
 /* timm's names of architectures. */
 static const struct {
@@ -25,7 +30,9 @@ static const struct {
 } architectures[] = {
     {"*dinov3*", &dinov3, false},
     {"eva02_*", &eva02, true},
-    {"vit_*_rope_reg*", &eva02, false},
+    {"vit_*_rope_reg*", &registers, false},
+    {"vit_pe_*", &perception, false},
+    {"vit_*_patch16_rope_*", &axial, false},
 };
 
 static bool has(const tec_import *import, const char *ours)
@@ -51,7 +58,11 @@ static const rotation *of_tensors(const tec_import *import)
 {
     if (has(import, "rope.periods") || is_named(import, "Hugging Face DINOv3"))
         return &dinov3;
-    return has(import, "rope.cos") || is_eva02(import) ? &eva02 : NULL;
+    if (is_named(import, "OpenCLIP") && import->facts.pooling)
+        return &perception;
+    if (!has(import, "rope.cos") && !is_eva02(import))
+        return NULL;
+    return import->facts.config.variant.swiglu ? &eva02 : &registers;
 }
 
 /* What the tensors are not of would be computed wrongly. */
@@ -97,11 +108,24 @@ static void take_heads(const tec_import *import, import_sidecar *said)
     said->heads_from = "of its rotary periods";
 }
 
-static void set(tec_vit_variant *v, rotation r, double base)
+static void set(tec_vit_variant *v, const rotation *r, double base)
 {
-    v->rotary = r.form;
-    v->rotary_base = base > 0 ? base : r.base;
-    v->rotary_grid = r.grid;
+    v->rotary = r->form;
+    v->rotary_base = base > 0 ? base : r->base;
+    v->rotary_grid = r->grid;
+}
+
+/* timm scales places to the grid that a Perception Encoder was trained with, which its name tells. Those for language and
+ * for dense tasks have no final norm. */
+static void set_perception(tec_import *import, const char *architecture)
+{
+    tec_vit_variant *v = &import->facts.config.variant;
+    const char *sizes = strstr(architecture, "_patch");
+    int patch, size;
+    v->rotary_first = !v->no_class_token;
+    if (sizes && sscanf(sizes, "_patch%d_%d", &patch, &size) == 2 && patch > 0)
+        v->rotary_grid = size / patch;
+    v->no_norm = !has(import, "norm.weight") && !v->fc_norm;
 }
 
 tec_status tec_import_choose_rotary(tec_import *import, import_sidecar *said)
@@ -109,20 +133,21 @@ tec_status tec_import_choose_rotary(tec_import *import, import_sidecar *said)
     tec_import_facts *f = &import->facts;
     const rotation *found = NULL;
     if (import->own) {
-        set(&f->config.variant, (rotation){said->rotary, said->rotary_base, said->rotary_grid}, 0);
+        const rotation own = {said->rotary, said->rotary_base, said->rotary_grid, NULL};
+        set(&f->config.variant, &own, 0);
+        f->config.variant.rotary_first = said->rotary_first;
         return TEC_OK;
     }
     TEC_TRY(of_architecture(import, said->architecture, &found));
     if (!found && !(said->plain_blocks && said->architecture[0]))
         found = of_tensors(import);
     if (found)
-        set(&f->config.variant, *found, said->rotary_base);
+        set(&f->config.variant, found, said->rotary_base);
+    if (found == &perception)
+        set_perception(import, said->architecture);
     TEC_TRY(check_positions(import, found));
-    if (found && is_named(import, "timm")) {
-        snprintf(f->family, sizeof f->family, "%s",
-                 found == &dinov3           ? "DINOv3"
-                 : f->config.variant.swiglu ? "EVA-02"
-                                            : "timm ViT with rotary positions");
+    if (found && (is_named(import, "timm") || found == &perception)) {
+        snprintf(f->family, sizeof f->family, "%s", found->family);
         f->family_from = NULL;
         f->family_hinted = false;
     }

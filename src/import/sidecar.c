@@ -62,6 +62,7 @@ static tec_status read_own(const tec_import *import, const tec_import_options *o
     said->rotary = config.variant.rotary;
     said->rotary_base = config.variant.rotary_base;
     said->rotary_grid = config.variant.rotary_grid;
+    said->rotary_first = config.variant.rotary_first;
     read_run_settings(import, options, config.kind == TEC_MODEL_CLASSIFIER, said);
     return TEC_OK;
 }

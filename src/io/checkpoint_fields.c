@@ -48,6 +48,7 @@ const tec_h5_field tec_checkpoint_config_fields[] = {
     {CONFIG("rotary", variant.rotary, TEC_H5_INT, VARIANT)},
     {CONFIG("rotary_base", variant.rotary_base, TEC_H5_DOUBLE, VARIANT)},
     {CONFIG("rotary_grid", variant.rotary_grid, TEC_H5_INT, VARIANT)},
+    {CONFIG("rotary_first", variant.rotary_first, TEC_H5_INT, VARIANT)},
     {0},
 };
 

@@ -65,7 +65,8 @@ void tec_encoder_register(encoder *e, tec_params *params, const tec_model_config
         snprintf(name, sizeof name, "blocks.%d", i);
         e->block[i] = tec_block_register(params, &shape, name);
     }
-    e->norm = tec_norm_register(params, c->width, shape.norm_eps, v->fc_norm ? "fc_norm" : "norm");
+    if (!v->no_norm)
+        e->norm = tec_norm_register(params, c->width, shape.norm_eps, v->fc_norm ? "fc_norm" : "norm");
 }
 
 /* How many of the tokens before the patches have a position: the first ones. */
@@ -153,7 +154,7 @@ const tec_rotary *tec_encoder_rotary(const encoder *e, encoder_cache *c)
     c->rotary = (tec_rotary){.prefix = e->prefix,
                              .patches = tec_model_patches(config),
                              .planes = config->width / config->heads / 2,
-                             .pairs = config->variant.rotary == TEC_ROTARY_PAIRS,
+                             .pairs = config->variant.rotary != TEC_ROTARY_HALVES,
                              .cosine = c->cosine,
                              .sine = c->sine};
     return &c->rotary;

@@ -28,7 +28,7 @@ typedef struct encoder {
     int dist_token, reg_token, rotary_period;
     norm norm_pre; /* of a variant with pre_norm */
     block *block;  /* [depth] */
-    norm norm;     /* of the tokens, or of what they are pooled to (fc_norm) */
+    norm norm;     /* of the tokens, or of what they are pooled to (fc_norm); of a variant without no_norm */
 } encoder;
 
 typedef struct encoder_cache {

@@ -136,7 +136,7 @@ uint64_t tec_frozen_hash(const tec_frozen *f)
 {
     const tec_vit_variant *v = &f->config.variant;
     uint64_t hash = tec_params_hash(&f->params), rest = (uint64_t)v->activation; /* what no tensor tells */
-    rest |= (uint64_t)v->rotary << 8 | (uint64_t)v->rotary_grid << 16;
+    rest |= (uint64_t)v->rotary << 8 | (uint64_t)v->rotary_grid << 16 | (uint64_t)v->rotary_first << 48;
     return rest ? (hash ^ rest) * UINT64_C(0x9e3779b97f4a7c15) : hash;
 }
 
@@ -194,7 +194,7 @@ static void pool(const tec_frozen *f, const real *x, int B, tec_pooling pooling,
 void tec_frozen_tap(tec_frozen *f, const real *images, int B, const tec_tap *tap, real *out)
 {
     int depth = tap->layer ? tap->layer : f->config.depth, N = f->encoder.prefix + tec_model_patches(&f->config);
-    bool norm_tokens = !f->config.variant.fc_norm && !tap->raw;
+    bool norm_tokens = !f->config.variant.fc_norm && !f->config.variant.no_norm && !tap->raw;
     bool norm_pooled = f->config.variant.fc_norm && !tap->raw && tap->pooling != TEC_POOL_NONE;
     assert(depth <= f->config.depth && (tap->pooling != TEC_POOL_CLASS || f->encoder.cls_token >= 0));
     const real *x = embed(f, images, B);

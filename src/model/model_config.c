@@ -42,11 +42,13 @@ static tec_status check_decoder(const tec_model_config *c)
 static tec_status check_rotary(const tec_model_config *c)
 {
     const tec_vit_variant *v = &c->variant;
-    if (v->rotary < TEC_ROTARY_NONE || v->rotary > TEC_ROTARY_PAIRS || v->rotary_grid < 0)
+    if (v->rotary < TEC_ROTARY_NONE || v->rotary > TEC_ROTARY_COLUMNS || v->rotary_grid < 0)
         return tec_fail(TEC_USER_ERROR, "model: there are no rotary positions of form %d on a grid of %d",
                         (int)v->rotary, v->rotary_grid);
     if (v->rotary == TEC_ROTARY_NONE)
         return TEC_OK;
+    if (v->rotary_first < 0 || v->rotary_first > 1)
+        return tec_fail(TEC_USER_ERROR, "model: rotary positions begin at %d; it must be 0 or 1", v->rotary_first);
     if (!(v->rotary_base > 0))
         return tec_fail(TEC_USER_ERROR, "model: the base of rotary positions is %g; it must be positive",
                         v->rotary_base);
@@ -65,8 +67,8 @@ static tec_status check_relative(const tec_model_config *c)
 static bool is_variant(const tec_model_config *c)
 {
     const tec_vit_variant *v = &c->variant;
-    return v->unplaced || tec_model_prefix(c) != 1 || v->pre_norm || v->fc_norm || v->swiglu || v->activation ||
-           v->no_pos_embed || v->attn_norm || v->mlp_norm || v->relative_bias || v->rotary;
+    return v->unplaced || tec_model_prefix(c) != 1 || v->pre_norm || v->fc_norm || v->no_norm || v->swiglu ||
+           v->activation || v->no_pos_embed || v->attn_norm || v->mlp_norm || v->relative_bias || v->rotary;
 }
 
 static tec_status check_classifier(const tec_model_config *c)
@@ -132,6 +134,7 @@ static const char *difference_of_classifiers(const tec_model_config *a, const te
     DIFFER(variant.rotary, "the form of its rotary positions")
     DIFFER(variant.rotary_base, "the base of its rotary positions")
     DIFFER(variant.rotary_grid, "the grid of its rotary positions")
+    DIFFER(variant.rotary_first, "the first place of its rotary positions")
     return NULL;
 }
 

@@ -32,13 +32,13 @@ static int planes_of(const tec_model_config *c)
     return c->width / c->heads / 2;
 }
 
-/* EVA-02 gives frequencies: its periods are 2 pi times their reciprocals. */
+/* But for DINOv3 frequencies are given: periods are 2 pi times their reciprocals. */
 void tec_rotary_fill_periods(const tec_model_config *c, real *out)
 {
     const tec_vit_variant *v = &c->variant;
     int half = planes_of(c) / 2;
     for (int j = 0; j < half; j++)
-        out[j] = (real)(pow(v->rotary_base, (double)j / half) * (v->rotary == TEC_ROTARY_PAIRS ? TURN : 1));
+        out[j] = (real)(pow(v->rotary_base, (double)j / half) * (v->rotary == TEC_ROTARY_HALVES ? 1 : TURN));
 }
 
 /* Of row or column i out of n. */
@@ -46,7 +46,8 @@ static double place_of(const tec_vit_variant *v, int i, int n)
 {
     if (v->rotary == TEC_ROTARY_HALVES)
         return 2 * (i + 0.5) / n - 1;
-    return v->rotary_grid ? (double)i * v->rotary_grid / n : i;
+    const double place = i + (v->rotary == TEC_ROTARY_COLUMNS ? v->rotary_first : 0);
+    return v->rotary_grid ? place * v->rotary_grid / n : place;
 }
 
 static void fill_half(double place, const real *period, int half, real *cosine, real *sine)
@@ -61,11 +62,12 @@ static void fill_half(double place, const real *period, int half, real *cosine, 
 void tec_rotary_fill_angles(const tec_model_config *c, const real *period, real *cosine, real *sine)
 {
     const tec_size grid = tec_model_grid(c);
-    int planes = planes_of(c), half = planes / 2;
+    const int planes = planes_of(c), half = planes / 2;
+    const int of_row = c->variant.rotary == TEC_ROTARY_COLUMNS ? half : 0, of_column = half - of_row;
     for (int row = 0; row < grid.height; row++)
         for (int column = 0; column < grid.width; column++, cosine += planes, sine += planes) {
-            fill_half(place_of(&c->variant, row, grid.height), period, half, cosine, sine);
-            fill_half(place_of(&c->variant, column, grid.width), period, half, cosine + half, sine + half);
+            fill_half(place_of(&c->variant, row, grid.height), period, half, cosine + of_row, sine + of_row);
+            fill_half(place_of(&c->variant, column, grid.width), period, half, cosine + of_column, sine + of_column);
         }
 }
 

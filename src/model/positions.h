@@ -30,7 +30,7 @@ void tec_rotary_fill_periods(const tec_model_config *config, real *out);
 /* Cosine and sine of the angles by which the patches' queries and keys are turned.
  *
  *   period        [D / H / 4]
- *   cosine, sine  [L, D / H / 2]  the first half of a row by the row of the patch, the other by its column */
+ *   cosine, sine  [L, D / H / 2]  half of a row by the row of the patch, half by its column (tec_rotary_form) */
 void tec_rotary_fill_angles(const tec_model_config *config, const real *period, real *cosine, real *sine);
 
 #endif

@@ -25,6 +25,7 @@ tec_status tec_setup_classifier(const tec_settings *settings, const tec_model_co
     *out = *base;
     out->kind = TEC_MODEL_CLASSIFIER;
     out->variant.fc_norm = settings->finetune.pooling == TEC_POOL_MEAN;
+    out->variant.no_norm = false; /* a new one, before the new head */
     return tec_setup_check_model(settings, "finetune", settings->finetune.model,
                                  (tec_pooling)settings->finetune.pooling, out);
 }

@@ -62,13 +62,14 @@ ACTIVATIONS = {"gelu": F.gelu, "gelu_tanh": lambda x: F.gelu(x, approximate="tan
                "quick_gelu": lambda x: x * torch.sigmoid(1.702 * x)}
 
 
-def angles(grid, form, periods, scaled_to):
-    """[L, planes] of rotary positions: the first half of the planes by the row of a patch, the others by its column."""
-    i = torch.arange(grid, dtype=torch.float64)
+def angles(grid, form, periods, scaled_to, first=0):
+    """[L, planes] of rotary positions: half of the planes by the row of a patch, half by its column; rows first, unless
+    the form is called after columns."""
+    i = torch.arange(grid, dtype=torch.float64) + first
     place = 2 * (i + 0.5) / grid - 1 if form == "halves" else i * scaled_to / grid if scaled_to else i
     turn = 2 * math.pi * place[:, None] / periods.double()
     rows, columns = turn[:, None].expand(grid, grid, -1), turn[None].expand(grid, grid, -1)
-    return torch.cat([rows, columns], -1).flatten(0, 1)
+    return torch.cat([columns, rows] if form == "columns" else [rows, columns], -1).flatten(0, 1)
 
 
 def turned(x, angle, form, prefix):
@@ -99,7 +100,8 @@ class Vit:
     def __init__(self, seed, width=128, depth=2, heads=2, patch=4, size=16, chans=3, hidden=None, eps=1e-6,
                  cls=True, dist=False, registers=0, placed=None, pre_norm=False, fc_norm=False, swiglu=False,
                  scale=False, qkv_bias="all", patch_bias=True, class_mlp=False, act="gelu", how="antialias",
-                 rotary=None, base=None, scaled_to=0, positions=True, attn_norm=False, mlp_norm=False, bias=None):
+                 rotary=None, base=None, scaled_to=0, first=0, positions=True, attn_norm=False, mlp_norm=False, bias=None,
+                 final=True):
         self.__dict__.update(locals())
         del self.__dict__["self"]
         g = torch.Generator().manual_seed(seed)
@@ -154,7 +156,8 @@ class Vit:
                 norm(p + "mlp_norm", hidden)
             if scale:
                 w[p + "ls1"], w[p + "ls2"] = 0.5 + rand(width) * 0.3, 0.5 + rand(width) * 0.3
-        norm("norm")
+        if final:
+            norm("norm")
 
     def run(self, images, size=None):
         w = {k: v.double() for k, v in self.w.items()}
@@ -187,7 +190,7 @@ class Vit:
             y = norm(p + "norm1", x)
             q, k, v = (lin(p + n, y).reshape(B, -1, H, D // H).transpose(1, 2) for n in "qkv")
             if self.rotary:
-                turn = angles((size or self.size) // self.patch, self.rotary, self.periods, self.scaled_to)
+                turn = angles((size or self.size) // self.patch, self.rotary, self.periods, self.scaled_to, self.first)
                 q, k = (turned(t, turn, self.rotary, P) for t in (q, k))
             logits = q @ k.transpose(-2, -1) * (D // H) ** -0.5
             if self.bias:
@@ -202,7 +205,7 @@ class Vit:
             x = x + (y * w[p + "ls2"] if self.scale else y)
             outs.append(x)
         out = {}
-        z = x if self.fc_norm else norm("norm", x)
+        z = x if self.fc_norm or not self.final else norm("norm", x)
         end = (lambda y: norm("norm", y)) if self.fc_norm else (lambda y: y)
         out["mean"] = end(z[:, P:].mean(1))
         if self.cls:
@@ -600,6 +603,22 @@ def families():
             base=10000, scaled_to=16)
     out["timm_rope"] = v, timm(v, scale="gamma_{}"), "model.safetensors", {
         "architecture": "vit_medium_patch16_rope_reg1_gap_256"}
+    perception = dict(pre_norm=True, patch_bias=False, eps=1e-5, rotary="columns", base=10000)
+    v = Vit(56, **perception, first=1, scaled_to=14)
+    pool = {"attn_pool.latent": torch.randn(1, 1, D), **linear("attn_pool.kv", 2 * D, D)}
+    out["pe_core"] = v, {**timm(v), **pool, **head}, "model.safetensors", {"architecture": "vit_pe_core_base_patch16_224"}
+    v = Vit(57, **perception, cls=False, scale=True, final=False, scaled_to=32)
+    out["pe_spatial"] = v, timm(v, scale="gamma_{}"), "vit_pe_spatial_gigantic_patch14_448.safetensors", 24
+    v = Vit(58, **perception, first=1)
+    pool = {"attn_pool.probe": torch.randn(1, 1, D), "attn_pool.attn.in_proj_weight": torch.randn(3 * D, D),
+            **linear("attn_pool.layernorm", D, 1), **linear("attn_pool.mlp.c_fc", 4 * D, D)}
+    out["pe_own"] = v, {**under("visual.", {**open_clip(v), **pool}), **open_clip_text()}, "PE-Core-B16-224.pt"
+    v = Vit(61, scale=True, final=False)
+    out["intern"] = v, timm(v), "model.safetensors", {"architecture": "vit_intern300m_patch14_448"}
+    v = Vit(60, attn_norm=True, mlp_norm=True, fc_norm=True, eps=1e-5)
+    out["beit3"] = v, {**timm(v), **head}, "model.safetensors", {"architecture": "beit3_base_patch16_224"}
+    v = Vit(59, positions=False, placed=0, scale=True, rotary="columns", base=100)
+    out["rope_vit"] = v, timm(v, scale="gamma_{}"), "model.safetensors", {"architecture": "vit_small_patch16_rope_224"}
     beit = dict(positions=False, placed=0, qkv_bias="qv", scale=True, heads=4)
     v = Vit(50, **beit, bias="blocks", fc_norm=True)
     out["beit_bias"] = v, {"model": {**timm(v, scale="gamma_{}"), **head}}, "beit_base_patch16_224_pt22k_ft22kto1k.pth"

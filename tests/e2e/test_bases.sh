@@ -108,7 +108,7 @@ architecture() {
     echo "{\"architecture\": \"$2\", \"num_features\": 128}" >"$2/config.json"
 }
 for name in vit_small_patch16_rope_mixed_ape_224 eva02_enormous_patch14_clip_224 vit_base_patch16_rpn_224 \
-    vit_pe_core_base_patch16_224; do
+    vit_base_patch16_xp_224; do
     architecture no_bias $name
     expect_exit 2 "which is not supported \\(config.json beside it says so: architecture = $name\\)" \
         tec inspect $name/model.safetensors --expect $name/expect.safetensors base.heads=2
@@ -190,6 +190,26 @@ expect_exit 0 'SwiGLU, rotary positions \(base 10000\), a head' tec inspect turn
 run tec predict turned-tuned/checkpoint.h5 photos -o classes.csv
 expect_exit 2 'is a model with rotary positions, for which there are no names to export it by' tec export \
     turned-tuned/checkpoint.h5 -o turned.safetensors
+
+say "Perception Encoders"
+placed='rotary positions \(base 10000\)'
+expects 0 "$placed.*; $pools" pe_core base.heads=2
+expects 0 "no final norm, $placed" pe_spatial base.heads=2
+expects 0 "$placed.*its text tower passed over \([0-9]+ tensors\); $pools" pe_own base.heads=2
+expects 0 'rotary positions \(base 100, no others\)' rope_vit base.heads=2
+cp families/pe_core/model.safetensors encoder.safetensors
+expect_exit 2 'which its tensor `cls_token` leaves open \(base.architecture=NAME' tec inspect encoder.safetensors \
+    --expect families/pe_core/expect.safetensors base.heads=2
+expect_exit 2 'has positions for its own images only, and those of 20 x 20 pixels .* give data.image_size=16$' \
+    tec "${evaluate[@]}" eval.model=families/pe_own/PE-Core-B16-224.pt base.heads=2 data.image_size=20
+run tec finetune "${images[@]}" finetune.epochs=1 finetune.batch=4 run.dir=perceived finetune.pooling=mean base.model= \
+    finetune.model=families/pe_spatial/vit_pe_spatial_gigantic_patch14_448.safetensors base.heads=2
+expect_exit 0 "$placed, a head" tec inspect perceived/checkpoint.h5
+run tec predict perceived/checkpoint.h5 photos -o classes.csv
+
+expects 0 'no final norm' intern base.heads=2
+expect_exit 2 'is a model with no final norm, for which there are no names to export it by' tec export \
+    families/intern/model.safetensors -o intern.safetensors
 
 say "a relative position bias"
 expects 0 '4 heads \(of its relative position bias\).*, relative position bias, no other positions' beit_bias

@@ -281,9 +281,14 @@ static void test_refused(void **state)
         {{.prefix = "model.", .extra = {"model.rope_embed.periods"}},
          "has the rotary positions of DINOv3, which has no others, but also a position embedding (`pos_embed`)"},
         {{.extra = {BLOCK_0 "attn.q_norm.weight"}}, "normalised queries and keys"},
+        {{.extra = {BLOCK_0 "attn.rel_pos.mlp.fc1.weight"}}, "a relative position bias"},
+        {{.extra = {BLOCK_0 "in_norm.weight"}}, "attention and MLP side by side (parallel blocks)"},
+        {{.extra = {BLOCK_0 "attns.0.norm.weight"}}, "several branches side by side (parallel blocks)"},
+        {{.extra = {BLOCK_0 "attn.lambda_q1"}}, "differential attention"},
+        {{.extra = {"patch_embed.norm.weight"}}, "a norm of its patches (AIMv2)"},
+        {{.drop = "patch_embed", .extra = {"embeds.proj.weight"}}, "positions for images of any shape (NaFlex)"},
         {{.extra = {BLOCK_0 "mlp.norm.weight"}},
          "tensor `blocks.0.mlp.norm.weight` does not have the shape that the other tensors require"},
-        {{.extra = {"attn_pool.latent"}}, "attention pooling"},
         {{.extra = {"patch_embed.backbone.stem.conv.weight"}}, "a convolutional backbone"},
         {{.drop = "patch_embed.proj.weight", .extra = {"patch_embed.proj.0.weight"}}, "a convolutional stem"},
         {{.extra = {"layers.0.downsample.reduction.weight"}}, "a hierarchy of resolutions"},
@@ -853,6 +858,8 @@ static void test_doubts(void **state)
     write_file(&(file_plan){.width = 64,
                             .extra = {"blocks.0.gamma_1", "blocks.1.gamma_1", "blocks.0.gamma_2", "blocks.1.gamma_2"}});
     assert_doubts(&told, TEC_USE_WEIGHTS, PARTS("its tensor `blocks.0.gamma_1` leaves open"));
+    write_file(&(file_plan){.extra = {"attn_pool.latent"}});
+    assert_doubts(&told, TEC_USE_WEIGHTS, PARTS("its tensor `cls_token` leaves open (base.architecture"));
 
     write_file(&(file_plan){
         .width = 64, /* LayerScale is not DINOv2's alone */

@@ -43,6 +43,8 @@ static const struct {
                          .rotary = TEC_ROTARY_PAIRS,
                          .rotary_base = 20,
                          .rotary_grid = 5}}},
+    {"rotary positions, by columns first, behind a class token at place 0",
+     {SHAPE, .variant = {.pre_norm = true, .rotary = TEC_ROTARY_COLUMNS, .rotary_base = 20, .rotary_first = 1}}},
     {"a relative position bias and no positions",
      {SHAPE, .variant = {.unplaced = 1, .no_pos_embed = true, .relative_bias = true}}},
     {"a norm in the MLPs, mean patch", {SHAPE, .variant = {.fc_norm = true, .mlp_norm = true}}},
