@@ -38,6 +38,7 @@ typedef struct subject {
     tec_plan_job job;
     tec_dataset *train, *val; /* NULL: not available */
     bool base_guessed;        /* there is no model file: it is taken to be like the model that the settings describe */
+    int further_guessed; /* how many stores of further base models are not there: they are taken to be like the first */
     bool classes_guessed;
     char *performance; /* whose it is: "from bench.json (tiny, 1 rank)"; owned */
 } subject;
@@ -57,6 +58,32 @@ static tec_status read_architecture(const tec_settings *settings, const char *pa
     return status;
 }
 
+/* Of the base model whose store is in `dir`; false: there is none. */
+static bool read_shape(const char *dir, tec_base_shape *out)
+{
+    tec_store *store = NULL;
+    char *manifest = NULL;
+    size_t bytes;
+    bool found =
+        tec_store_manifest(dir, &manifest, &bytes) == TEC_OK && tec_store_open(&store, dir, manifest, bytes) == TEC_OK;
+    if (found)
+        *out = (tec_base_shape){tec_store_get_spec(store)->width, tec_store_get_spec(store)->heads};
+    tec_store_close(store);
+    free(manifest);
+    return found;
+}
+
+/* The further base models that the new one learns from. */
+static void describe_further(const tec_settings *settings, tec_model_config *model, subject *s)
+{
+    char *dir;
+    for (int i = 0; model->kind == TEC_MODEL_TEC && (dir = tec_settings_more_targets(settings, i)); i++) {
+        model->more_base[i] = tec_model_base(model, 0);
+        s->further_guessed += !read_shape(dir, &model->more_base[i]);
+        free(dir);
+    }
+}
+
 /* Of pretraining. The base model's architecture, from its file; if there is none, the new model's. */
 static tec_status describe_pretraining(const tec_settings *settings, subject *s)
 {
@@ -70,6 +97,7 @@ static tec_status describe_pretraining(const tec_settings *settings, subject *s)
     base.kind = TEC_MODEL_VIT;
     model.base_width = base.width;
     model.base_heads = base.heads;
+    describe_further(settings, &model, s);
     s->job = tec_setup_plan_job(settings, &model, &base);
     return tec_model_config_check(&model);
 }
@@ -204,6 +232,13 @@ static json_t *assumptions(const subject *s, const tec_plan_machine *machine)
                "finetune.model is not available: it is assumed to have the architecture that the settings describe");
     else if (s->base_guessed)
         assume(list, "base.model is not available: it is assumed to have the architecture of the new model");
+    if (s->further_guessed > 0)
+        assume(list,
+               "a store of pretrain.more_targets is not there yet: its base model is assumed to be like the first");
+    if (tec_model_bases(&job->model) > 1)
+        assume(list,
+               "storage and time of targets are those of base.model alone: plan those of pretrain.more_targets with "
+               "their own");
     if (s->classes_guessed) {
         char *text = tec_string_format("the number of classes is unknown: %d are assumed", job->model.classes);
         assume(list, text);

@@ -18,13 +18,13 @@ static tec_status train(const tec_comm *comm, const tec_invocation *call, const 
     char *text = NULL;
     size_t bytes;
     TEC_TRY(tec_comm_agree(comm, tec_settings_text(settings, &text, &bytes)));
-    const tec_pretraining pretraining = tec_setup_pretraining(settings, model);
+    const tec_pretraining pretraining = tec_setup_pretraining(settings, model, inputs);
     tec_task task = tec_task_pretraining(&pretraining, inputs->store, settings->data.workers);
     tec_run_plan plan = tec_job_plan(call, &now, text, deadline);
     plan.task = &task;
     plan.set = inputs->set;
     plan.base = spec ? spec->base : 0;
-    plan.store = spec ? tec_store_identity(spec) : 0;
+    plan.store = tec_inputs_identity(inputs);
     tec_job_say_run(comm, &plan);
     tec_status status = tec_run_training(comm, &plan);
     tec_task_free(&task);
@@ -54,7 +54,8 @@ const tec_command tec_command_pretrain = {
     .summary = "train a new model from stored targets, or from pixels",
     .details =
         "With objective tec the model sees a part of the patches of each image "
-        "and learns to predict the targets in targets.dir; with objective mae it "
+        "and learns to predict the targets in targets.dir, and with pretrain.more_targets those of further base models; "
+        "with objective mae it "
         "learns to predict the hidden pixels, which gives a first base model. An epoch takes as many whole "
         "batches as there are; what is left, fewer images than pretrain.batch, is left out of this epoch, and in "
         "the next one it is other images. The first line says how many.\n\n"

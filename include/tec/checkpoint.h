@@ -1,11 +1,11 @@
 /* Module io, public. Our own model files: HDF5 with the tensors under public names, the optimiser state, the position
  * in the run and the resolved settings.
  *
- *   /                   attributes format = "tec-checkpoint", kind = "tec" | "mae" | "vit" | "classifier", version = 1, or 2 where
- *                       /weights has the running mean of the weights
+ *   /                   attributes format = "tec-checkpoint", kind = "tec" | "mae" | "vit" | "classifier", version = 1, 2 where
+ *                       /weights has the running mean of the weights, or 3 where there are several base models
  *   /config             attributes img patch chans dim depth heads mlp_ratio;
  *                       kinds tec and mae: dec_dim dec_depth dec_heads; kind mae: norm_pix;
- *                       kind tec: groups base_dim base_heads att_tau pred_att;
+ *                       kind tec: groups base_dim base_heads att_tau pred_att, with several base models more_bases;
  *                       kind classifier: classes pool_mean no_class_token distillation_token registers unplaced
  *                       pre_norm swiglu norm_eps
  *   /weights/NAME       the tensors, with PyTorch's names and shapes
@@ -43,8 +43,8 @@ typedef struct tec_run_state {
     int32_t batch;    /* images per step */
     uint64_t dataset; /* tec_dataset_fingerprint */
     uint64_t seed;
-    double loss_sum[2]; /* of each loss over the steps of the current epoch so far */
-    int64_t images;     /* images seen since the start of the run */
+    double loss_sum[TEC_MAX_LOSSES]; /* of each loss over the steps of the current epoch so far */
+    int64_t images;                  /* images seen since the start of the run */
     /* Files of version 0.1 do not have these, which are then 0. */
     uint64_t base, store;              /* tec_store_spec.base and tec_store_identity; 0: objective mae */
     int64_t finish_from, finish_steps; /* --finish: from which step on, over how many; 0: not given */

@@ -8,12 +8,16 @@
 #define TEC_CHECKPOINT_FORMAT "tec-checkpoint"
 #define TEC_CHECKPOINT_VERSION 1
 #define TEC_CHECKPOINT_AVERAGED 2 /* the version where /weights has a running mean: it means something else then */
+#define TEC_CHECKPOINT_SEVERAL 3  /* the version of a model with several base models, which has tensors for each */
 
 /* Indexed by tec_model_kind. */
 extern const char *const tec_checkpoint_kinds[];
 
 /* In `use`: a file may lack it, it is then 0. */
 #define TEC_CHECKPOINT_OPTIONAL (1u << 31)
+
+/* In `use`, besides: only files of a model with several base models have it. */
+#define TEC_CHECKPOINT_OF_SEVERAL (1u << 30)
 
 /* Members of tec_model_config; `use` is a set of 1 << tec_model_kind. Fixtures lack what is optional, since their models
  * are no variants. Ends with name NULL. */

@@ -19,17 +19,31 @@
 
 #include <stddef.h>
 
+/* What a base model says of an image. NULL all: nothing is known of this image, and no loss compares with it. */
+typedef struct tec_base_targets {
+    const real *feature;   /* [L, C] standardised over the patches */
+    const real *attention; /* [1 + K, H, L] logits, patches in their own order */
+    const int *topk;       /* [K] the query patches */
+} tec_base_targets;
+
 /* One input of the model. All pointers are borrowed, from a forward until its backward. */
 typedef struct tec_example {
-    const real *image;     /* [c, H, W] normalised */
-    const int *shuffle;    /* [L] a permutation of the patches; the first V stay visible. Classifier: not used */
-    const real *feature;   /* TEC: [L, C] standardised over the patches */
-    const real *attention; /* TEC: [1 + K, H, L] logits, patches in their own order */
-    const int *topk;       /* TEC: [K] the query patches */
-    const real *wanted;    /* classifier: [classes] probabilities */
-    const real *keep;      /* classifier: [depth, 2] what the attention and the MLP branch of each block are multiplied
+    const real *image;   /* [c, H, W] normalised */
+    const int *shuffle;  /* [L] a permutation of the patches; the first V stay visible. Classifier: not used */
+    const real *feature; /* TEC: these three are the targets of the first base model */
+    const real *attention;
+    const int *topk;
+    tec_base_targets more[TEC_MAX_BASES - 1]; /* TEC: the targets of the further ones */
+    const real *wanted;                       /* classifier: [classes] probabilities */
+    const real *keep; /* classifier: [depth, 2] what the attention and the MLP branch of each block are multiplied
                             * by (stochastic depth, drawn and scaled). NULL: 1; then it is for all examples */
 } tec_example;
+
+static inline tec_base_targets tec_example_targets(const tec_example *example, int base)
+{
+    return base == 0 ? (tec_base_targets){example->feature, example->attention, example->topk}
+                     : example->more[base - 1];
+}
 
 typedef struct tec_model tec_model;
 
@@ -48,8 +62,8 @@ tec_params *tec_model_params(tec_model *model);
 const tec_model_config *tec_model_get_config(const tec_model *model);
 size_t tec_model_workspace_bytes(const tec_model *model);
 
-/* Names of the losses, NULL-terminated: { "loss_fea", "loss_att", NULL } or { "loss", NULL }. */
-#define TEC_MAX_LOSSES 2
+/* Names of the losses, NULL-terminated: { "loss_fea", "loss_att", NULL } or { "loss", NULL }; a further base model has two
+ * more, "loss_fea2" and "loss_att2". */
 const char *const *tec_model_loss_names(const tec_model *model);
 
 /* Adds scale * (sum of loss i over the examples) to loss[i]. The backward that follows computes the gradient of
@@ -57,22 +71,22 @@ const char *const *tec_model_loss_names(const tec_model *model);
  *
  *   example       [count]  count <= batch
  *   weight, loss  [number of losses] */
-void tec_model_forward(tec_model *model, const tec_example *example, int count, const double weight[TEC_MAX_LOSSES],
-                       double scale, double loss[TEC_MAX_LOSSES]);
+void tec_model_forward(tec_model *model, const tec_example *example, int count, const double *weight, double scale,
+                       double *loss);
 
 /* Adds the gradient of the last forward to tec_model_params()->grad. Once per forward. */
 void tec_model_backward(tec_model *model);
 
 /* MAE and TEC: what is predicted of the hidden patches; no backward may follow. Only image and shuffle of the examples
- * are used.
+ * are used. TEC: for the first base model.
  *
  *   example  [count]  count <= batch
  *   out      [count, L - V, outputs]  patches in the order of `shuffle`; outputs: p * p * c pixels as of
  *                                     tec_pixel_target, or C features, standardised over the patches */
 void tec_model_predict(tec_model *model, const tec_example *example, int count, real *out);
 
-/* TEC, if its architecture predicts attention: the predicted logits of the class query and of the K query patches; no
- * backward may follow. Only image, shuffle and topk of the examples are used.
+/* TEC, if its architecture predicts attention: the predicted logits of the class query and of the K query patches, of the
+ * first base model; no backward may follow. Only image, shuffle and topk of the examples are used.
  *
  *   example  [count]  count <= batch
  *   out      [count, 1 + K, H, L]  patches in their own order; the loss compares their softmax with that of the base's

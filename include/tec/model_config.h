@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 
+enum { TEC_MAX_BASES = 4, TEC_MAX_LOSSES = 2 * TEC_MAX_BASES }; /* base models of one new model; two losses each */
+
 typedef enum tec_model_kind {
     TEC_MODEL_VIT,       /* a plain encoder (a base model) */
     TEC_MODEL_MAE,       /* encoder and pixel decoder */
@@ -55,6 +57,11 @@ typedef struct tec_vit_variant {
     int rotary_first;   /* COLUMNS: 0, or 1 where the class token, which is not turned, has place 0 */
 } tec_vit_variant;
 
+/* A base model, as one that learns from it sees it. */
+typedef struct tec_base_shape {
+    int width, heads;
+} tec_base_shape;
+
 typedef struct tec_model_config {
     tec_model_kind kind;
     tec_size image_size;
@@ -66,6 +73,8 @@ typedef struct tec_model_config {
     int groups;                                      /* TEC: groups of blocks fused by the encoder adaptor; 0: neither
                                                       * it nor the class token's MLP (the paper's ablation) */
     int base_width, base_heads;                      /* TEC: of the model whose targets are predicted */
+    tec_base_shape more_base[TEC_MAX_BASES - 1];     /* TEC: of further ones, each of which has an encoder adaptor and
+                                                      * decoders of its own; width 0: there are no more */
     double attention_tau;                            /* TEC: temperature of the attention targets' softmax */
     bool predict_attention;                          /* TEC: false leaves the attention decoder out */
     int classes;                                     /* CLASSIFIER */
@@ -95,6 +104,20 @@ static inline int tec_model_prefix(const tec_model_config *config)
 {
     const tec_vit_variant *v = &config->variant;
     return !v->no_class_token + v->distillation_token + v->registers;
+}
+
+/* TEC: how many base models it learns from. */
+static inline int tec_model_bases(const tec_model_config *config)
+{
+    int bases = 1;
+    while (bases < TEC_MAX_BASES && config->more_base[bases - 1].width)
+        bases++;
+    return bases;
+}
+
+static inline tec_base_shape tec_model_base(const tec_model_config *config, int base)
+{
+    return base == 0 ? (tec_base_shape){config->base_width, config->base_heads} : config->more_base[base - 1];
 }
 
 /* Does it have TEC's input and encoder adaptors? */

@@ -52,6 +52,7 @@ typedef struct tec_params {
     real *grad;                    /* [trained]; NULL: a frozen model */
     tec_params_listener *listener; /* called during backward; NULL: none */
     void *listener_context;
+    char prefix[16]; /* before the names of the tensors that are registered from now on; "": none */
 } tec_params;
 
 /* Gradients [first, first + count) of the flat buffer are expected to be at most 2^exponent. */
@@ -60,7 +61,7 @@ typedef struct tec_expected {
     int exponent;
 } tec_expected;
 
-/* Registers a tensor and returns its index. The shape ends at the first dim[i] that is 0. */
+/* Registers a tensor, named params->prefix and the name; returns its index. The shape ends at the first dim[i] of 0. */
 int tec_params_add(tec_params *params, tec_init init, const int dim[4], const char *name_format, ...)
     __attribute__((format(printf, 4, 5)));
 

@@ -4,8 +4,9 @@
 #define TEC_REPLAY_H
 
 #include "tec/error.h"
+#include "tec/model_config.h"
 
-enum { TEC_REPLAY_MAX = 6 };
+enum { TEC_REPLAY_MAX = TEC_MAX_LOSSES + 4 };
 
 /* One compared figure. */
 typedef struct tec_replay_figure {

@@ -90,6 +90,8 @@ typedef struct tec_settings {
         double mask_ratio;
         int masks_per_image;
         double attention_tau, feature_weight, attention_weight;
+        char *more_targets; /* directories with commas between them; "": none */
+        double base_weights[TEC_MAX_BASES];
         bool norm_pix;
         double blr, lr, min_lr; /* lr 0: blr * batch * masks_per_image / 256 */
         double warmup_epochs, weight_decay, beta1, beta2;
@@ -185,6 +187,9 @@ void tec_settings_free(tec_settings *settings);
 /* "finetune.recipe mae_base: epochs 100, ...; given otherwise: batch 64 (not 1024)"; NULL: there is no recipe. The caller
  * frees it. */
 char *tec_settings_recipe_text(const tec_settings *settings);
+
+/* Local. Directory `index` of pretrain.more_targets, which the caller frees; NULL: there are not so many. */
+char *tec_settings_more_targets(const tec_settings *settings, int index);
 
 /* Local. The architecture that the settings describe:
  *

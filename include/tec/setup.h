@@ -42,8 +42,9 @@ tec_status tec_setup_compare(const void *now, const char *yaml, tec_run_changes 
  * caller frees. What is wrong with them is noted; *out is then only to be freed. */
 void tec_setup_report(tec_report_run *run, tec_settings *out);
 
-/* `model`: as tec_setup_inputs has completed it. */
-tec_pretraining tec_setup_pretraining(const tec_settings *settings, const tec_model_config *model);
+/* `model`: as tec_setup_inputs has completed it, with `inputs`. */
+tec_pretraining tec_setup_pretraining(const tec_settings *settings, const tec_model_config *model,
+                                      const tec_inputs *inputs);
 
 /* Both leave images, dataset_bytes, nodes and ranks_per_node to the caller. `model` of the second is a classifier.
  * TEC_USER_ERROR: as tec_setup_tuning_view. */

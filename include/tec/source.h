@@ -11,26 +11,30 @@ typedef struct tec_source tec_source;
 
 /* Pointers into the data attached to an item. */
 typedef struct tec_sample {
-    real *feature;   /* [L, C] standardised; NULL without a store */
-    real *attention; /* [1+K, H, L] */
-    int *topk;       /* [K] */
-    int *shuffle;    /* [masks, L] */
+    struct {
+        real *feature;   /* [L, C] standardised; NULL without a store */
+        real *attention; /* [1+K, H, L] */
+        int *topk;       /* [K] */
+    } base[TEC_MAX_BASES];
+    int *shuffle; /* [masks, L] */
 } tec_sample;
 
-/* Draws `masks` masks per image from `seed`, on up to `threads` threads. `store` is borrowed; NULL: objective mae. */
-tec_source *tec_source_create(const tec_model_config *config, tec_store *store, int masks, uint64_t seed, int threads);
+/* Draws `masks` masks per image from `seed`, on up to `threads` threads. `store` [stores], one per base model, whose rows
+ * are of the same views, are borrowed; none: objective mae. */
+tec_source *tec_source_create(const tec_model_config *config, tec_store *const *store, int stores, int masks,
+                              uint64_t seed, int threads);
 void tec_source_free(tec_source *source); /* NULL is fine */
 
 size_t tec_source_bytes(const tec_source *source); /* attached to an item */
 tec_sample tec_source_sample(const tec_source *source, const tec_feed_item *item);
 
-/* The view policy of its feed: random crops without a store, otherwise the stored crop or the stored image. */
+/* The view policy of its feed: random crops without a store, otherwise the crop or the image in the first one. */
 tec_view_policy tec_source_policy(const tec_source *source);
 
 /* A tec_feed_attach whose context is the source; item->view is the epoch. Without a store the image is cropped as view
  * `epoch`; with one, the view is stored view epoch mod V. Masks come from Philox(seed, image, epoch, mask).
- * TEC_USER_ERROR: the image could not be decoded when the store was written. TEC_SYSTEM_ERROR: the store is damaged or
- * unreadable. */
+ * TEC_USER_ERROR: the image could not be decoded when a store was written. TEC_SYSTEM_ERROR: a store is damaged,
+ * unreadable, or has another view than the first. */
 tec_status tec_source_attach(void *source, int thread, tec_feed_item *item);
 
 #endif

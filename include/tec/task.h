@@ -34,9 +34,13 @@ typedef struct tec_pretraining {
     double mask_ratio;
     int masks; /* per image and step */
     double feature_weight, attention_weight;
+    struct {
+        tec_store *store; /* of a further base model, of the same views; NULL: there are no more */
+        double feature_weight, attention_weight;
+    } more[TEC_MAX_BASES - 1];
 } tec_pretraining;
 
-/* `store` is borrowed; NULL: objective mae. `threads`: those of the feed. Free with tec_task_free. */
+/* All stores are borrowed; `store` NULL: objective mae. `threads`: those of the feed. Free with tec_task_free. */
 tec_task tec_task_pretraining(const tec_pretraining *pretraining, tec_store *store, int threads);
 
 #endif

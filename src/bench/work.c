@@ -60,12 +60,22 @@ static size_t attention_numbers(const tec_model_config *config, int heads, int t
     return (size_t)(1 + topk) * (size_t)heads * (size_t)tec_model_patches(config);
 }
 
+/* How many of them are the targets of a base model. */
+static size_t base_numbers(const tec_model_config *c, int base, int topk)
+{
+    const tec_base_shape shape = tec_model_base(c, base);
+    return (size_t)tec_model_patches(c) * (size_t)shape.width + attention_numbers(c, shape.heads, topk);
+}
+
 /* How many numbers an example has besides its image. */
 static size_t wanted_numbers(const tec_model_config *c, int topk)
 {
     if (c->kind == TEC_MODEL_CLASSIFIER)
         return (size_t)c->classes + 2 * (size_t)c->depth;
-    return (size_t)tec_model_patches(c) * (size_t)c->base_width + attention_numbers(c, c->base_heads, topk);
+    size_t numbers = 0;
+    for (int i = 0; i < tec_model_bases(c); i++)
+        numbers += base_numbers(c, i, topk);
+    return numbers;
 }
 
 /* Mixed labels, and a whole branch or none, as fine-tuning draws them. */
@@ -82,7 +92,7 @@ static void draw_classified(const tec_model_config *c, tec_philox *random, real 
     example->keep = keep;
 }
 
-static void draw_predicted(const tec_model_config *c, tec_philox *random, real *wanted, int *shuffle,
+static void draw_predicted(const tec_model_config *c, int topk, tec_philox *random, real *wanted, int *shuffle,
                            tec_example *example)
 {
     const size_t L = (size_t)tec_model_patches(c);
@@ -94,6 +104,11 @@ static void draw_predicted(const tec_model_config *c, tec_philox *random, real *
     example->shuffle = example->topk = shuffle;
     example->feature = wanted;
     example->attention = wanted + L * (size_t)c->base_width;
+    for (int i = 1; i < tec_model_bases(c); i++) {
+        wanted += base_numbers(c, i - 1, topk);
+        example->more[i - 1] =
+            (tec_base_targets){wanted, wanted + L * (size_t)tec_model_base(c, i).width, example->topk};
+    }
 }
 
 static tec_bench_examples make_examples(const tec_model_config *c, int batch, int topk)
@@ -111,7 +126,7 @@ static tec_bench_examples make_examples(const tec_model_config *c, int batch, in
         if (c->kind == TEC_MODEL_CLASSIFIER)
             draw_classified(c, &random, at + image, &m.example[b]);
         else
-            draw_predicted(c, &random, at + image, m.indices + b * L, &m.example[b]);
+            draw_predicted(c, topk, &random, at + image, m.indices + b * L, &m.example[b]);
     }
     return m;
 }
@@ -187,6 +202,7 @@ tec_status tec_bench_training_step(void *context)
 {
     tec_bench_training *t = context;
     tec_params *params = tec_model_params(t->model);
+    static const double weight[TEC_MAX_LOSSES] = {1, 1, 1, 1, 1, 1, 1, 1};
     double loss[TEC_MAX_LOSSES] = {0};
     tec_slice slice;
     tec_status status = TEC_OK;
@@ -200,7 +216,7 @@ tec_status tec_bench_training_step(void *context)
         if (status != TEC_OK)
             break;
         mix_images(t, example, count);
-        tec_model_forward(t->model, example, count, (double[]){1, 1}, 1.0 / t->batch, loss);
+        tec_model_forward(t->model, example, count, weight, 1.0 / t->batch, loss);
         params->listener = at + count == t->batch ? tec_reducer_ready : NULL;
         params->listener_context = t->reducer;
         tec_model_backward(t->model);

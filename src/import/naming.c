@@ -217,7 +217,10 @@ const char *const tec_import_unused[] = {
     "dino_head.*", "ibot_head.*", "predictor.*", "projector.*", "projection_head.*", "prototypes.*", "proj",
     /* masking and decoders of masked autoencoders and of TEC */
     "local_cls_norm.*", "mask_token", "masked_embed", "embeddings.mask_token", "decoder.*", "decoder_*", "encoder_adaptor.*",
-    "forward_fea_decoder.*", "forward_att_decoder.*", NULL};
+    "forward_fea_decoder.*", "forward_att_decoder.*",
+    /* those of further base models */
+    "base2.encoder_adaptor.*", "base2.forward_*", "base2.decoder_*", "base3.encoder_adaptor.*", "base3.forward_*",
+    "base3.decoder_*", "base4.encoder_adaptor.*", "base4.forward_*", "base4.decoder_*", NULL};
 
 const char *const tec_import_unused_beside[] = {
     "optim*", "opt.*", "lr_scheduler*", "scheduler*", "*scaler*", "amp*", "criterion*", "*loss*", "queue*", "center",

@@ -67,9 +67,9 @@ tec_status tec_checkpoint_open(const char *path, hid_t *file, tec_model_kind *mo
         status = not_ours(*file, path, format);
     else
         status = tec_h5_get_numbers(*file, path, "version", H5T_NATIVE_INT, 1, &version);
-    if (status == TEC_OK && version != TEC_CHECKPOINT_VERSION && version != TEC_CHECKPOINT_AVERAGED)
-        status = tec_fail(TEC_USER_ERROR, "%s has version %d of the format %s; this program reads versions %d and %d",
-                          path, version, format, TEC_CHECKPOINT_VERSION, TEC_CHECKPOINT_AVERAGED);
+    if (status == TEC_OK && (version < TEC_CHECKPOINT_VERSION || version > TEC_CHECKPOINT_SEVERAL))
+        status = tec_fail(TEC_USER_ERROR, "%s has version %d of the format %s; this program reads versions %d to %d",
+                          path, version, format, TEC_CHECKPOINT_VERSION, TEC_CHECKPOINT_SEVERAL);
     if (status == TEC_OK)
         status = tec_h5_get_text(*file, path, "kind", kind, sizeof kind);
     if (status == TEC_OK) {
@@ -104,6 +104,9 @@ static tec_status check_size(hid_t file, const char *path, const tec_model_confi
     for (size_t i = 0; i < sizeof side / sizeof *side; i++)
         if (side[i] < 0 || side[i] > LONGEST)
             return tec_fail(TEC_USER_ERROR, "%s: /config holds %d, which is out of range", path, side[i]);
+    for (int i = 0; i < tec_model_bases(c); i++)
+        if (tec_model_base(c, i).width > LONGEST || tec_model_base(c, i).heads > LONGEST)
+            return tec_fail(TEC_USER_ERROR, "%s: /config: a base model's width or heads are out of range", path);
     if (c->depth < 0 || c->depth > DEEPEST || c->decoder_depth < 0 || c->decoder_depth > DEEPEST)
         return tec_fail(TEC_USER_ERROR, "%s: /config: depth is out of range (0 .. %d)", path, DEEPEST);
     if (!(c->mlp_ratio > 0 && c->mlp_ratio <= 64))

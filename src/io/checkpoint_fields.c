@@ -12,8 +12,12 @@
 
 const char *const tec_checkpoint_kinds[] = {"vit", "mae", "tec", "classifier", NULL};
 
-#define CONFIG(name_, member, kind_, use_)                                                                             \
-    .name = name_, .offset = offsetof(tec_model_config, member), .kind = kind_, .count = 1, .use = use_
+#define CONFIG_ARRAY(name_, member, kind_, count_, use_)                                                               \
+    .name = name_, .offset = offsetof(tec_model_config, member), .kind = kind_, .count = count_, .use = use_
+#define CONFIG(name_, member, kind_, use_) CONFIG_ARRAY(name_, member, kind_, 1, use_)
+#define OF_SEVERAL (TEC_CHECKPOINT_OPTIONAL | TEC_CHECKPOINT_OF_SEVERAL)
+
+_Static_assert(sizeof(tec_base_shape) == 2 * sizeof(int), "more_base is written as pairs of numbers");
 
 const tec_h5_field tec_checkpoint_config_fields[] = {
     {CONFIG("img", image_size, TEC_H5_SIZE, ALL)},
@@ -30,6 +34,7 @@ const tec_h5_field tec_checkpoint_config_fields[] = {
     {CONFIG("groups", groups, TEC_H5_INT, TEC)},
     {CONFIG("base_dim", base_width, TEC_H5_INT, TEC)},
     {CONFIG("base_heads", base_heads, TEC_H5_INT, TEC)},
+    {CONFIG_ARRAY("more_bases", more_base, TEC_H5_INT, 2 * (TEC_MAX_BASES - 1), TEC | OF_SEVERAL)},
     {CONFIG("att_tau", attention_tau, TEC_H5_DOUBLE, TEC)},
     {CONFIG("pred_att", predict_attention, TEC_H5_BOOL, TEC)},
     {CONFIG("classes", classes, TEC_H5_INT, CLASSIFIER)},
@@ -68,6 +73,8 @@ const tec_h5_field tec_checkpoint_run_fields[] = {
     {RUN(dataset, TEC_H5_UINT64, 1)},
     {RUN(seed, TEC_H5_UINT64, 1)},
     {RUN(loss_sum, TEC_H5_DOUBLE, 2)},
+    {.name = "more_loss_sum", .offset = offsetof(tec_run_state, loss_sum[2]), .kind = TEC_H5_DOUBLE,
+     .count = TEC_MAX_LOSSES - 2, .use = OF_SEVERAL},
     {RUN(images, TEC_H5_INT64, 1)},
     {LATER(base, TEC_H5_UINT64)},
     {LATER(store, TEC_H5_UINT64)},

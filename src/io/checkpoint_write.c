@@ -53,23 +53,26 @@ static tec_status write_set(int fd, const char *path, const tec_params *params, 
 
 static tec_status draft_config(tec_h5_draft *draft, const tec_model_config *config, bool averaged)
 {
-    const int version = averaged ? TEC_CHECKPOINT_AVERAGED : TEC_CHECKPOINT_VERSION;
+    const bool several = tec_model_bases(config) > 1;
+    const int version = several ? TEC_CHECKPOINT_SEVERAL : averaged ? TEC_CHECKPOINT_AVERAGED : TEC_CHECKPOINT_VERSION;
     TEC_TRY(tec_h5_draft_put_text(draft, "/", "format", TEC_CHECKPOINT_FORMAT));
     TEC_TRY(tec_h5_draft_put_numbers(draft, "/", "version", H5T_NATIVE_INT, 1, &version));
     TEC_TRY(tec_h5_draft_put_text(draft, "/", "kind", tec_checkpoint_kinds[config->kind]));
     TEC_TRY(tec_h5_draft_group(draft, "/config"));
     for (const tec_h5_field *f = tec_checkpoint_config_fields; f->name; f++)
-        if (f->use & 1u << config->kind)
+        if (f->use & 1u << config->kind && (several || !(f->use & TEC_CHECKPOINT_OF_SEVERAL)))
             TEC_TRY(tec_h5_draft_put_field(draft, "/config", f, config));
     return TEC_OK;
 }
 
-static tec_status draft_run(tec_h5_draft *draft, const tec_run_state *state, const tec_checkpoint_texts *texts)
+static tec_status draft_run(tec_h5_draft *draft, const tec_run_state *state, bool several,
+                            const tec_checkpoint_texts *texts)
 {
     TEC_TRY(tec_h5_draft_put_numbers(draft, "/optimizer", "step", H5T_NATIVE_INT64, 1, &state->step));
     TEC_TRY(tec_h5_draft_group(draft, "/run"));
     for (const tec_h5_field *f = tec_checkpoint_run_fields; f->name; f++)
-        TEC_TRY(tec_h5_draft_put_field(draft, "/run", f, state));
+        if (several || !(f->use & TEC_CHECKPOINT_OF_SEVERAL))
+            TEC_TRY(tec_h5_draft_put_field(draft, "/run", f, state));
     TEC_TRY(tec_h5_draft_text(draft, "/run/settings", texts && texts->settings ? texts->settings : ""));
     if (texts && texts->classes)
         TEC_TRY(tec_h5_draft_text(draft, "/run/classes", texts->classes));
@@ -137,7 +140,7 @@ tec_status tec_checkpoint_write(const char *path, const tec_model_config *config
     for (int s = 0; s < sets && status == TEC_OK; s++)
         status = draft_set(&draft, params, &set[s]);
     if (status == TEC_OK && run)
-        status = draft_run(&draft, run->state, texts);
+        status = draft_run(&draft, run->state, tec_model_bases(config) > 1, texts);
     if (status == TEC_OK)
         status = write_sets(temporary, &draft, params, set, sets);
     tec_h5_draft_close(&draft);

@@ -72,11 +72,22 @@ static double decoder_once(const tec_model_config *c)
     return block_qkv(tec_model_patches(c), tec_model_patches(c), c->decoder_width);
 }
 
-static double attention_prediction(const tec_model_config *c, int topk)
+static double attention_prediction(const tec_model_config *c, int base_width, int topk)
 {
     int L = tec_model_patches(c);
-    return product(1 + topk, c->decoder_width, c->base_width) + product(1 + L, c->decoder_width, c->base_width) +
-           product(1 + topk, L, c->base_width);
+    return product(1 + topk, c->decoder_width, base_width) + product(1 + L, c->decoder_width, base_width) +
+           product(1 + topk, L, base_width);
+}
+
+/* What predicts the pixels, or the targets of one base model, from the encoder's output. */
+static double side(const tec_model_config *c, int outputs, int visible, int topk)
+{
+    double sum = decoder(c, visible, true) + product(tec_model_patches(c) - visible, c->decoder_width, outputs);
+    if (tec_model_has_adaptors(c))
+        sum += encoder_adaptor(c, 1 + visible);
+    if (c->kind == TEC_MODEL_TEC && c->predict_attention)
+        sum += decoder(c, visible, false) + attention_prediction(c, outputs, topk);
+    return sum;
 }
 
 /* Without the patch embedding. */
@@ -95,15 +106,12 @@ double tec_flops_train(const tec_model_config *c, int count, int visible, int to
     if (c->kind == TEC_MODEL_CLASSIFIER)
         return count * (3 * classifier(c) + 2 * patch_embedding(c, visible)); /* the image needs no gradient */
     bool tec = c->kind == TEC_MODEL_TEC;
-    double outputs = tec ? c->base_width : (double)c->patch * c->patch * c->channels;
-    double forward = encoder_blocks(c, 1 + visible) + decoder(c, visible, true) +
-                     product(tec_model_patches(c) - visible, c->decoder_width, outputs);
-    if (tec_model_has_adaptors(c))
-        forward += encoder_adaptor(c, 1 + visible);
-    if (tec && c->predict_attention)
-        forward += decoder(c, visible, false) + attention_prediction(c, topk);
+    const int sides = tec ? tec_model_bases(c) : 1;
+    double forward = encoder_blocks(c, 1 + visible);
+    for (int i = 0; i < sides; i++)
+        forward += side(c, tec ? tec_model_base(c, i).width : c->patch * c->patch * c->channels, visible, topk);
     double input = 3 * forward + 2 * patch_embedding(c, visible);
-    double once = (tec && c->predict_attention ? 2 : 1) * decoder_once(c);
+    double once = sides * (tec && c->predict_attention ? 2 : 1) * decoder_once(c);
     if (tec_model_has_adaptors(c))
         once += 2 * product(1, c->width, 4.0 * c->width); /* the class token's MLP */
     return count * input + 3 * once;

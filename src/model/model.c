@@ -4,6 +4,7 @@
 #include "matrix.h"
 
 #include "tec/memory.h"
+#include "tec/minmax.h"
 #include "tec/ops.h"
 
 #include <assert.h>
@@ -43,11 +44,13 @@ tec_status tec_model_create(tec_model **out, const tec_model_config *config, int
     m->visible = visible;
     m->topk = topk;
     m->kind->build(m);
+    for (int i = 0; m->kind->loss_names[i] && i < tec_max_int(2 * m->sides, 1); i++)
+        m->loss_name[i] = m->kind->loss_names[i];
     tec_params_allocate(&m->params, true);
     tec_encoder_fill_positions(&m->encoder);
     tec_encoder_fill_periods(&m->encoder);
-    if (config->kind != TEC_MODEL_CLASSIFIER)
-        tec_decoder_fill_positions(&m->decoder);
+    for (int i = 0; i < m->sides; i++)
+        tec_decoder_fill_positions(&m->side[i].decoder);
     m->kind->lay_out(m, &m->arena);
     tec_arena_reserve(&m->arena);
     m->kind->lay_out(m, &m->arena);
@@ -59,8 +62,10 @@ void tec_model_free(tec_model *m)
 {
     if (!m)
         return;
-    tec_encoder_adaptor_free(&m->encoder_adaptor);
-    tec_decoder_free(&m->decoder);
+    for (int i = 0; i < m->sides; i++) {
+        tec_encoder_adaptor_free(&m->side[i].adaptor);
+        tec_decoder_free(&m->side[i].decoder);
+    }
     tec_encoder_free(&m->encoder);
     tec_arena_free(&m->arena);
     tec_params_free(&m->params);
@@ -94,11 +99,11 @@ size_t tec_model_workspace_bytes(const tec_model *m)
 
 const char *const *tec_model_loss_names(const tec_model *m)
 {
-    return m->kind->loss_names;
+    return m->loss_name;
 }
 
-void tec_model_forward(tec_model *m, const tec_example *example, int count, const double weight[TEC_MAX_LOSSES],
-                       double scale, double loss[TEC_MAX_LOSSES])
+void tec_model_forward(tec_model *m, const tec_example *example, int count, const double *weight, double scale,
+                       double *loss)
 {
     m->example = example;
     m->B = count;
@@ -107,12 +112,13 @@ void tec_model_forward(tec_model *m, const tec_example *example, int count, cons
 
 void tec_model_predict(tec_model *m, const tec_example *example, int count, real *out)
 {
+    const model_side *side = &m->side[0];
     assert(m->kind->decode);
     m->example = example;
     m->B = count;
-    m->kind->decode(m);
-    tec_patch_prediction_forward(&m->patches, m->decoder_cache.normed[0],
-                                 count * tec_decoder_rows(&m->decoder, 0, m->visible), out);
+    m->kind->decode(m, 1);
+    tec_patch_prediction_forward(&side->patches, side->decoder_cache.normed[0],
+                                 count * tec_decoder_rows(&side->decoder, 0, m->visible), out);
 }
 
 void tec_model_predict_attention(tec_model *m, const tec_example *example, int count, real *out)
@@ -120,8 +126,10 @@ void tec_model_predict_attention(tec_model *m, const tec_example *example, int c
     assert(m->config.kind == TEC_MODEL_TEC && m->config.predict_attention);
     m->example = example;
     m->B = count;
-    m->kind->decode(m);
-    tec_attention_prediction_infer(&m->attention, example, count, m->decoder_cache.normed[1], &m->attention_cache, out);
+    m->kind->decode(m, 1);
+    model_side *side = &m->side[0];
+    tec_attention_prediction_infer(&side->attention, example, count, side->decoder_cache.normed[1],
+                                   &side->attention_cache, out);
 }
 
 void tec_model_backward(tec_model *m)
@@ -129,15 +137,21 @@ void tec_model_backward(tec_model *m)
     m->kind->backward(m);
 }
 
-double tec_model_patch_loss(tec_model *m, double scale, const real *(*target)(tec_model *m, const tec_example *example),
-                            bool by_patch)
+double tec_model_patch_loss(tec_model *m, int i, double scale,
+                            const real *(*target)(tec_model *m, int side, const tec_example *example), bool by_patch)
 {
-    int hidden = tec_decoder_rows(&m->decoder, 0, m->visible), outputs = m->patches.outputs;
+    model_side *side = &m->side[i];
+    int hidden = tec_decoder_rows(&side->decoder, 0, m->visible), outputs = side->patches.outputs;
     double mean = 1.0 / ((double)hidden * outputs), total = 0;
-    tec_patch_prediction_forward(&m->patches, m->decoder_cache.normed[0], m->B * hidden, m->pred);
-    for (int b = 0; b < m->B; b++)
-        total +=
-            tec_mse_rows(m->pred + reals(b * hidden, outputs), target(m, &m->example[b]),
-                         by_patch ? m->example[b].shuffle + m->visible : NULL, hidden, outputs, (real)(scale * mean));
+    tec_patch_prediction_forward(&side->patches, side->decoder_cache.normed[0], m->B * hidden, side->pred);
+    for (int b = 0; b < m->B; b++) {
+        real *pred = side->pred + reals(b * hidden, outputs);
+        const real *wanted = target(m, i, &m->example[b]);
+        if (wanted)
+            total += tec_mse_rows(pred, wanted, by_patch ? m->example[b].shuffle + m->visible : NULL, hidden, outputs,
+                                  (real)(scale * mean));
+        else
+            zero_reals(pred, reals(hidden, outputs));
+    }
     return total * mean;
 }

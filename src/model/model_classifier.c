@@ -40,7 +40,7 @@ static void lay_out(tec_model *m, tec_arena *arena)
     tec_encoder_scratch(&m->encoder, B, m->visible, &m->scratch);
     tec_encoder_lay_out(&m->encoder, B, m->visible, &m->encoder_cache, arena);
     tec_scratch_lay_out(&m->scratch, arena);
-    m->pred = take_reals(arena, B, m->config.classes);
+    m->logits = take_reals(arena, B, m->config.classes);
     m->pooled = take_reals(arena, B, D);
     m->dz = take_reals(arena, B, D);
     m->dx = take_reals(arena, B * N, D);
@@ -61,7 +61,7 @@ static void pool_backward(const tec_model *m, real *dpooled, real *dx)
         copy_reals(dpooled, reals(1, D), dx + reals(P + l, D));
 }
 
-/* -> m->pred */
+/* -> m->logits */
 static void compute_logits(tec_model *m)
 {
     encoder_cache *c = &m->encoder_cache;
@@ -74,7 +74,7 @@ static void compute_logits(tec_model *m)
                          m->pooled + reals(b, D));
     tec_norm_forward(&m->encoder.norm, m->pooled, m->B, &c->norm, c->normed);
     tec_linear_forward(c->normed, D, tec_params_weight(p, m->head_weight), tec_params_weight(p, m->head_bias), m->B, D,
-                       classes, m->pred, classes);
+                       classes, m->logits, classes);
 }
 
 static void forward(tec_model *m, const double *weight, double scale, double *loss)
@@ -82,7 +82,7 @@ static void forward(tec_model *m, const double *weight, double scale, double *lo
     int classes = m->config.classes;
     compute_logits(m);
     for (int b = 0; b < m->B; b++)
-        loss[0] += scale * tec_class_loss(m->pred + reals(b, classes), m->example[b].wanted, classes,
+        loss[0] += scale * tec_class_loss(m->logits + reals(b, classes), m->example[b].wanted, classes,
                                           (real)(scale * weight[0]));
 }
 
@@ -92,8 +92,8 @@ static void backward(tec_model *m)
     int D = m->config.width, N = m->encoder.prefix + m->visible, classes = m->config.classes;
     const tec_params *p = &m->params;
     real *dnormed = m->scratch.row; /* [B, D] */
-    tec_linear_backward(m->pred, classes, c->normed, D, tec_params_weight(p, m->head_weight), m->B, D, classes, dnormed,
-                        D, 0, tec_params_grad(p, m->head_weight), tec_params_grad(p, m->head_bias));
+    tec_linear_backward(m->logits, classes, c->normed, D, tec_params_weight(p, m->head_weight), m->B, D, classes,
+                        dnormed, D, 0, tec_params_grad(p, m->head_weight), tec_params_grad(p, m->head_bias));
     tec_norm_backward(&m->encoder.norm, dnormed, m->pooled, m->B, &c->norm, m->dz, false);
     for (int b = 0; b < m->B; b++)
         pool_backward(m, m->dz + reals(b, D), m->dx + reals(b * N, D));
@@ -107,7 +107,7 @@ void tec_model_classify(tec_model *m, const tec_example *example, int count, rea
     m->example = example;
     m->B = count;
     compute_logits(m);
-    copy_reals(m->pred, reals(count, m->config.classes), logits);
+    copy_reals(m->logits, reals(count, m->config.classes), logits);
 }
 
 static int layer_of(const char *name, int depth)

@@ -34,6 +34,9 @@ static tec_status check_decoder(const tec_model_config *c)
     if (c->groups != 0)
         TEC_TRY(divides("adaptor_groups", c->groups, "depth", c->depth));
     TEC_TRY(divides("the base model's heads", c->base_heads, "the base model's width", c->base_width));
+    for (int i = 1; i < tec_model_bases(c); i++)
+        TEC_TRY(divides("a base model's heads", tec_model_base(c, i).heads, "that base model's width",
+                        tec_model_base(c, i).width));
     if (!(c->attention_tau > 0))
         return tec_fail(TEC_USER_ERROR, "model: attention_tau is %g; it must be positive", c->attention_tau);
     return TEC_OK;
@@ -163,6 +166,12 @@ const char *tec_model_config_difference(const tec_model_config *a, const tec_mod
     DIFFER(groups, "the number of adaptor groups")
     DIFFER(base_width, "the base model's width")
     DIFFER(base_heads, "the base model's number of heads")
+    if (tec_model_bases(a) != tec_model_bases(b))
+        return "the number of base models";
+    for (int i = 0; i + 1 < tec_model_bases(a); i++) {
+        DIFFER(more_base[i].width, "the width of a further base model")
+        DIFFER(more_base[i].heads, "the number of heads of a further base model")
+    }
     DIFFER(attention_tau, "attention_tau")
     DIFFER(predict_attention, "whether attention is predicted")
     return NULL;

@@ -27,7 +27,8 @@ int tec_params_add(tec_params *params, tec_init init, const int dim[4], const ch
     *p = (tec_param){.init = init, .count = 1, .rate = 1};
     va_list arguments;
     va_start(arguments, name_format);
-    int length = vsnprintf(p->name, sizeof p->name, name_format, arguments);
+    int length = snprintf(p->name, sizeof p->name, "%s", params->prefix);
+    length += vsnprintf(p->name + length, sizeof p->name - (size_t)length, name_format, arguments);
     va_end(arguments);
     assert(length < (int)sizeof p->name);
     for (p->dims = 0; p->dims < 4 && dim[p->dims]; p->dims++) {

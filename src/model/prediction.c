@@ -31,13 +31,15 @@ void tec_patch_prediction_backward(const patch_prediction *p, const real *dpred,
                         tec_params_grad(p->params, p->bias));
 }
 
-attention_prediction tec_attention_prediction_register(tec_params *params, const tec_model_config *c, int topk,
-                                                       const char *name)
+attention_prediction tec_attention_prediction_register(tec_params *params, const tec_model_config *c, int base,
+                                                       int topk, const char *name)
 {
+    const tec_base_shape shape = tec_model_base(c, base);
     attention_prediction a = {.params = params,
                               .width = c->decoder_width,
-                              .base_width = c->base_width,
-                              .base_heads = c->base_heads,
+                              .base = base,
+                              .base_width = shape.width,
+                              .base_heads = shape.heads,
                               .patches = tec_model_patches(c),
                               .topk = topk,
                               .tau = (real)c->attention_tau};
@@ -62,18 +64,20 @@ void tec_attention_prediction_lay_out(const attention_prediction *a, int B, atte
     c->softmax = take_reals(arena, 1, a->patches);
 }
 
-/* Which tokens are queries: the class token, then the top-k patches at their places in the shuffled order. */
+/* Which tokens are queries: the class token, then the top-k patches at their places in the shuffled order. An image whose
+ * targets are not known has its class token as every query; nothing is asked of it. */
 static void find_queries(const attention_prediction *a, const tec_example *example, int B,
                          attention_prediction_cache *c)
 {
     int *query = c->query;
     for (int b = 0; b < B; b++) {
         int base = b * (1 + a->patches);
+        const int *topk = tec_example_targets(&example[b], a->base).topk;
         for (int l = 0; l < a->patches; l++)
             c->place[example[b].shuffle[l]] = l;
         *query++ = base;
         for (int i = 0; i < a->topk; i++)
-            *query++ = base + 1 + c->place[example[b].topk[i]];
+            *query++ = topk ? base + 1 + c->place[topk[i]] : base;
     }
 }
 
@@ -95,16 +99,22 @@ double tec_attention_prediction_forward(const attention_prediction *a, const tec
     double mean = 1.0 / ((double)n * H), total = 0;
     find_queries(a, example, B, c);
     project(a, B, normed, c);
-    for (int b = 0; b < B; b++)
-        for (int h = 0; h < H; h++) {
+    for (int b = 0; b < B; b++) {
+        const real *wanted = tec_example_targets(&example[b], a->base).attention;
+        if (!wanted) {
+            zero_reals(c->dq + reals(b * n, C), reals(n, C));
+            zero_reals(c->dk + reals(b * (1 + L) + 1, C), reals(L, C));
+        }
+        for (int h = 0; wanted && h < H; h++) {
             real *q = c->q + reals(b * n, C) + h * width, *dq = c->dq + reals(b * n, C) + h * width;
             real *k = c->k + reals(b * (1 + L) + 1, C) + h * width, *dk = c->dk + reals(b * (1 + L) + 1, C) + h * width;
             tec_gemm(n, L, width, root, tec_plain(q, C), tec_transposed(k, C), 0, c->logit, L);
-            total += tec_cross_entropy_rows(c->logit, example[b].attention + reals(h, L), H * L, example[b].shuffle, n,
-                                            L, a->tau, (real)(scale * mean), c->softmax);
+            total += tec_cross_entropy_rows(c->logit, wanted + reals(h, L), H * L, example[b].shuffle, n, L, a->tau,
+                                            (real)(scale * mean), c->softmax);
             tec_gemm(n, width, L, root, tec_plain(c->logit, L), tec_plain(k, C), 0, dq, C);
             tec_gemm(L, width, n, root, tec_transposed(c->logit, L), tec_plain(q, C), 0, dk, C);
         }
+    }
     return total * mean;
 }
 

@@ -42,6 +42,7 @@ void tec_patch_prediction_backward(const patch_prediction *p, const real *dpred,
 typedef struct attention_prediction {
     tec_params *params;
     int width, base_width, base_heads, patches, topk; /* W, C, H, L, K */
+    int base;                                         /* whose attention: of tec_example_targets */
     int weight, bias;                                 /* indices of the tensors */
     real tau;
 } attention_prediction;
@@ -58,13 +59,13 @@ typedef struct attention_prediction_cache {
 } attention_prediction_cache;
 
 /* Registers NAME.weight and NAME.bias: queries in the first C rows, keys in the others. */
-attention_prediction tec_attention_prediction_register(tec_params *params, const tec_model_config *config, int topk,
-                                                       const char *name);
+attention_prediction tec_attention_prediction_register(tec_params *params, const tec_model_config *config, int base,
+                                                       int topk, const char *name);
 void tec_attention_prediction_lay_out(const attention_prediction *a, int B, attention_prediction_cache *cache,
                                       tec_arena *arena);
 
 /* Returns the sum over the images of the mean cross-entropy over queries and heads, and leaves scale times its gradient
- * by q and k in the cache.
+ * by q and k in the cache. An image without targets of this base model has no error.
  *
  *   example  [B]
  *   normed   [B (1 + L), W]  tokens in shuffled order */

@@ -32,18 +32,33 @@ static double attached_bytes(const tec_plan_job *job)
     double L = tec_model_patches(model), topk = tec_plan_topk(job), targets = 0;
     if (model->kind == TEC_MODEL_CLASSIFIER)
         return (model->classes + 2.0 * model->depth) * sizeof(real);
-    if (model->kind == TEC_MODEL_TEC)
-        targets = L * job->base.width + (1.0 + topk) * job->base.heads * L;
-    return targets * sizeof(real) + (topk + L * job->inputs) * sizeof(int);
+    const int bases = tec_model_bases(model);
+    for (int i = 0; model->kind == TEC_MODEL_TEC && i < bases; i++)
+        targets += L * tec_model_base(model, i).width + (1.0 + topk) * tec_model_base(model, i).heads * L;
+    return targets * sizeof(real) + (bases * topk + L * job->inputs) * sizeof(int);
 }
 
-/* Slots of the loader, plus a crop and a stored row per thread. */
+/* Of the rows of all base models' stores for one view. */
+static double stored_bytes(const tec_plan_job *job)
+{
+    double bytes = 0;
+    for (int i = 0; job->model.kind == TEC_MODEL_TEC && i < tec_model_bases(&job->model); i++) {
+        const tec_base_shape base = tec_model_base(&job->model, i);
+        tec_plan_job alone = *job;
+        alone.base.width = base.width;
+        alone.base.heads = base.heads;
+        bytes += tec_plan_row_bytes(&alone, job->targets.type);
+    }
+    return bytes;
+}
+
+/* Slots of the loader, plus a crop and the stored rows per thread. */
 static double loader_bytes(const tec_plan_job *job)
 {
     const tec_reading *reading = &job->reading;
     double image = image_numbers(job), slot = image * sizeof(real) + attached_bytes(job);
-    double row = job->model.kind == TEC_MODEL_TEC ? tec_plan_row_bytes(job, job->targets.type) : 0;
-    return (1.0 + reading->prefetch) * tec_plan_shape(job).chunk * slot + reading->workers * (image + row);
+    return (1.0 + reading->prefetch) * tec_plan_shape(job).chunk * slot +
+           reading->workers * (image + stored_bytes(job));
 }
 
 /* The validation images' own slots, beside those of the next step, and the confusion matrix. */

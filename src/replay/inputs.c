@@ -4,16 +4,19 @@
 #include "tec/memory.h"
 #include "tec/ops.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 void tec_replay_inputs_free(replay_inputs *in)
 {
     free(in->images);
-    free(in->feature);
-    free(in->attention);
+    for (int i = 0; i < TEC_MAX_BASES; i++) {
+        free(in->base[i].feature);
+        free(in->base[i].attention);
+        free(in->base[i].topk);
+    }
     free(in->shuffle);
-    free(in->topk);
     free(in->keep_path);
     free(in->wanted);
     free(in->example);
@@ -54,17 +57,34 @@ static tec_status check_patches(const tec_fixture *f, const char *name, const in
     return status;
 }
 
-static tec_status read_targets(const tec_fixture *f, const tec_model_config *c, replay_inputs *in)
+/* "inputs/NAME", of a further base model with its number: "inputs/NAME2". Written to `text`, which is returned. */
+static const char *of_base(char *text, size_t size, const char *name, int base)
 {
-    size_t B = (size_t)in->B, L = (size_t)tec_model_patches(c), C = (size_t)c->base_width, H = (size_t)c->base_heads;
-    TEC_TRY(tec_fixture_dimension(f, "inputs/topk", 1, &in->K));
+    if (base == 0)
+        snprintf(text, size, "inputs/%s", name);
+    else
+        snprintf(text, size, "inputs/%s%d", name, base + 1);
+    return text;
+}
+
+static tec_status read_targets(const tec_fixture *f, const tec_model_config *c, int base, replay_inputs *in)
+{
+    const tec_base_shape shape = tec_model_base(c, base);
+    size_t B = (size_t)in->B, L = (size_t)tec_model_patches(c), C = (size_t)shape.width, H = (size_t)shape.heads;
+    char name[32];
+    const char *topk = of_base(name, sizeof name, "topk", base);
+    if (base == 0)
+        TEC_TRY(tec_fixture_dimension(f, topk, 1, &in->K));
     size_t K = (size_t)in->K;
-    TEC_TRY(tec_fixture_ints(f, "inputs/topk", B * K, &in->topk));
-    TEC_TRY(check_patches(f, "inputs/topk", in->topk, in->B, in->K, (int)L));
-    TEC_TRY(tec_fixture_reals(f, "inputs/feature", B * L * C, &in->feature));
-    for (size_t b = 0; b < B; b++)
-        tec_standardize_patches(in->feature + b * L * C, (int)L, (int)C, in->feature + b * L * C);
-    return tec_fixture_reals(f, "inputs/attention", B * (1 + K) * H * L, &in->attention);
+    TEC_TRY(tec_fixture_ints(f, topk, B * K, &in->base[base].topk));
+    TEC_TRY(check_patches(f, topk, in->base[base].topk, in->B, in->K, (int)L));
+    TEC_TRY(tec_fixture_reals(f, of_base(name, sizeof name, "feature", base), B * L * C, &in->base[base].feature));
+    for (size_t b = 0; b < B; b++) {
+        real *feature = in->base[base].feature + b * L * C;
+        tec_standardize_patches(feature, (int)L, (int)C, feature);
+    }
+    return tec_fixture_reals(f, of_base(name, sizeof name, "attention", base), B * (1 + K) * H * L,
+                             &in->base[base].attention);
 }
 
 /* The fixture has [depth, 2, B], which PyTorch's blocks take. */
@@ -83,10 +103,19 @@ static tec_status read_classes(const tec_fixture *f, const tec_model_config *c, 
     return TEC_OK;
 }
 
+/* The targets of image b. */
+static tec_base_targets targets_of(const tec_model_config *c, const replay_inputs *in, int base, size_t b)
+{
+    const tec_base_shape shape = tec_model_base(c, base);
+    size_t L = (size_t)tec_model_patches(c), K = (size_t)in->K;
+    return (tec_base_targets){in->base[base].feature + b * L * (size_t)shape.width,
+                              in->base[base].attention + b * (1 + K) * (size_t)shape.heads * L,
+                              in->base[base].topk + b * K};
+}
+
 static void make_examples(const tec_model_config *c, replay_inputs *in)
 {
-    size_t B = (size_t)in->B, L = (size_t)tec_model_patches(c), C = (size_t)c->base_width, H = (size_t)c->base_heads,
-           K = (size_t)in->K;
+    size_t B = (size_t)in->B, L = (size_t)tec_model_patches(c);
     in->example = tec_allocate_zeroed(B, sizeof *in->example);
     for (size_t b = 0; b < B; b++) {
         tec_example *example = &in->example[b];
@@ -97,11 +126,14 @@ static void make_examples(const tec_model_config *c, replay_inputs *in)
             continue;
         }
         example->shuffle = in->shuffle + b * L;
-        if (c->kind == TEC_MODEL_TEC) {
-            example->feature = in->feature + b * L * C;
-            example->attention = in->attention + b * (1 + K) * H * L;
-            example->topk = in->topk + b * K;
-        }
+        if (c->kind != TEC_MODEL_TEC)
+            continue;
+        const tec_base_targets first = targets_of(c, in, 0, b);
+        example->feature = first.feature;
+        example->attention = first.attention;
+        example->topk = first.topk;
+        for (int i = 1; i < tec_model_bases(c); i++)
+            example->more[i - 1] = targets_of(c, in, i, b);
     }
 }
 
@@ -125,8 +157,8 @@ tec_status tec_replay_inputs_read(const tec_fixture *f, const tec_model_config *
     TEC_TRY(read_count(f, "keep", 1, L - 1, &in->keep));
     TEC_TRY(tec_fixture_ints(f, "inputs/ids_shuffle", B * (size_t)L, &in->shuffle));
     TEC_TRY(check_patches(f, "inputs/ids_shuffle", in->shuffle, in->B, L, L));
-    if (c->kind == TEC_MODEL_TEC)
-        TEC_TRY(read_targets(f, c, in));
+    for (int i = 0; c->kind == TEC_MODEL_TEC && i < tec_model_bases(c); i++)
+        TEC_TRY(read_targets(f, c, i, in));
     make_examples(c, in);
     return TEC_OK;
 }

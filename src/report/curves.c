@@ -28,6 +28,12 @@ typedef struct curve {
 static const curve curves[] = {
     {"Loss of the features", "mean squared error", "step", "step", 1, NAN, ANY_RUN, {"loss_fea"}, {""}},
     {"Loss of the attention", "cross-entropy, nats", "step", "step", 1, NAN, ANY_RUN, {"loss_att"}, {""}},
+    {"Loss of the features, base 2", "mean squared error", "step", "step", 1, NAN, ANY_RUN, {"loss_fea2"}, {""}},
+    {"Loss of the attention, base 2", "cross-entropy, nats", "step", "step", 1, NAN, ANY_RUN, {"loss_att2"}, {""}},
+    {"Loss of the features, base 3", "mean squared error", "step", "step", 1, NAN, ANY_RUN, {"loss_fea3"}, {""}},
+    {"Loss of the attention, base 3", "cross-entropy, nats", "step", "step", 1, NAN, ANY_RUN, {"loss_att3"}, {""}},
+    {"Loss of the features, base 4", "mean squared error", "step", "step", 1, NAN, ANY_RUN, {"loss_fea4"}, {""}},
+    {"Loss of the attention, base 4", "cross-entropy, nats", "step", "step", 1, NAN, ANY_RUN, {"loss_att4"}, {""}},
     {"Loss", "mean squared error", "step", "step", 1, NAN, 1u << RUN_MAE, {"loss"}, {""}},
     {"Training loss", "cross-entropy, nats", "step", "step", 1, NAN, 1u << RUN_TUNING, {"loss"}, {""}},
     {"Loss", "as the objective has it", "step", "step", 1, NAN, 1u << RUN_UNKNOWN, {"loss"}, {""}},

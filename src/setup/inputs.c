@@ -90,9 +90,9 @@ static tec_status settle_storage(tec_settings *settings, const tec_store_spec *f
  * any base.norm_eps of it unless one is given; without base.mean and base.std any normalisation of its images: crops are
  * normalised again for the new model. */
 static tec_status check_store(const tec_settings *settings, const tec_model_config *config, uint64_t base_hash,
-                              const tec_inputs *in)
+                              const tec_store *store, const tec_dataset *set)
 {
-    const tec_store_spec *found = tec_store_get_spec(in->store);
+    const tec_store_spec *found = tec_store_get_spec(store);
     tec_model_config base = *config;
     base.width = found->width;
     base.heads = found->heads;
@@ -101,14 +101,63 @@ static tec_status check_store(const tec_settings *settings, const tec_model_conf
     const bool given = settings->base.std[0] > 0; /* then all of them are */
     memcpy(normalisation.mean, given ? settings->base.mean : found->mean, sizeof normalisation.mean);
     memcpy(normalisation.std, given ? settings->base.std : found->std, sizeof normalisation.std);
-    tec_store_spec wanted = tec_setup_store_spec(settings, &base, settings->base.model[0] ? base_hash : found->base,
-                                                 &normalisation, in->set);
+    tec_store_spec wanted =
+        tec_setup_store_spec(settings, &base, settings->base.model[0] ? base_hash : found->base, &normalisation, set);
     if (!settings->base.model[0] && settings->base.norm_eps == 0)
         wanted.norm_eps = found->norm_eps;
     const bool same_bands = !strcmp(found->range, wanted.range) && !strcmp(found->bands, wanted.bands);
     if (found->dataset != wanted.dataset && same_bands) /* else these are what is to be named */
-        TEC_TRY(tec_setup_same_images(settings, in->set));
-    return tec_store_match(in->store, &wanted, settings->targets.dir);
+        TEC_TRY(tec_setup_same_images(settings, set));
+    return tec_store_match(store, &wanted, settings->targets.dir);
+}
+
+/* The settings as they are about the store in `dir`, of a base model that base.* does not tell of. */
+static tec_settings about_further(const tec_settings *settings, char *dir)
+{
+    static char none[] = "";
+    tec_settings of = *settings;
+    of.targets.dir = dir;
+    of.targets.store_images = false;
+    of.base.model = none;
+    of.base.norm_eps = 0;
+    memset(of.base.std, 0, sizeof of.base.std);
+    return of;
+}
+
+static tec_status check_further(const tec_settings *of, const tec_model_config *config, const tec_inputs *in, int i)
+{
+    const tec_store_spec *found = tec_store_get_spec(in->more[i]);
+    bool same = found->base == tec_store_get_spec(in->store)->base;
+    for (int other = 0; other < i; other++)
+        same |= found->base == tec_store_get_spec(in->more[other])->base;
+    if (same)
+        return tec_fail(TEC_USER_ERROR,
+                        "pretrain.more_targets: %s holds the targets of a base model that another target store has "
+                        "already: name each once",
+                        of->targets.dir);
+    if (tec_settings_given(of, "targets", "type") && (tec_target_type)of->targets.type != found->type)
+        return tec_setup_same_storage(of, found);
+    return check_store(of, config, 0, in->more[i], in->set);
+}
+
+/* Collective. The stores of further base models. */
+static tec_status open_further(const tec_comm *comm, const tec_settings *settings, tec_model_config *config,
+                               tec_inputs *out)
+{
+    char *dir;
+    tec_status status = TEC_OK;
+    for (int i = 0; status == TEC_OK && (dir = tec_settings_more_targets(settings, i)); i++) {
+        const tec_settings of = about_further(settings, dir);
+        status = tec_setup_store(comm, &of, &out->more[i]);
+        if (status == TEC_OK)
+            status = tec_comm_agree(comm, check_further(&of, config, out, i));
+        if (status == TEC_OK) {
+            const tec_store_spec *found = tec_store_get_spec(out->more[i]);
+            config->more_base[i] = (tec_base_shape){found->width, found->heads};
+        }
+        free(dir);
+    }
+    return status;
 }
 
 tec_status tec_setup_inputs(const tec_comm *comm, tec_settings *settings, tec_model_config *config, tec_inputs *out)
@@ -118,13 +167,16 @@ tec_status tec_setup_inputs(const tec_comm *comm, tec_settings *settings, tec_mo
     if (settings->pretrain.objective == TEC_OBJECTIVE_TEC) {
         TEC_TRY(hash_base(comm, settings, &base_hash));
         TEC_TRY(tec_setup_store(comm, settings, &out->store));
-    }
+    } else if (settings->pretrain.more_targets[0])
+        return tec_fail(TEC_USER_ERROR, "pretrain.more_targets is given, but pretrain.objective is mae, which learns "
+                                        "from pixels: leave one of them out");
     if (out->store && tec_store_get_spec(out->store)->images)
         TEC_TRY(stand_in(settings, out->store, &out->set));
     else
         TEC_TRY(tec_setup_dataset(comm, settings, true, &out->set));
     if (out->store) {
-        TEC_TRY(tec_comm_agree(comm, check_store(settings, config, base_hash, out)));
+        TEC_TRY(tec_comm_agree(comm, check_store(settings, config, base_hash, out->store, out->set)));
+        TEC_TRY(open_further(comm, settings, config, out));
         TEC_TRY(settle_storage(settings, tec_store_get_spec(out->store)));
         config->base_width = tec_store_get_spec(out->store)->width;
         config->base_heads = tec_store_get_spec(out->store)->heads;

@@ -120,14 +120,21 @@ tec_recipe tec_setup_tuning_recipe(const tec_settings *s)
                         .section = "finetune"};
 }
 
-tec_pretraining tec_setup_pretraining(const tec_settings *s, const tec_model_config *model)
+tec_pretraining tec_setup_pretraining(const tec_settings *s, const tec_model_config *model, const tec_inputs *inputs)
 {
-    return (tec_pretraining){.model = *model,
-                             .view = tec_setup_view(s),
-                             .mask_ratio = s->pretrain.mask_ratio,
-                             .masks = s->pretrain.masks_per_image,
-                             .feature_weight = s->pretrain.feature_weight,
-                             .attention_weight = s->pretrain.attention_weight};
+    const double *weight = s->pretrain.base_weights;
+    tec_pretraining out = {.model = *model,
+                           .view = tec_setup_view(s),
+                           .mask_ratio = s->pretrain.mask_ratio,
+                           .masks = s->pretrain.masks_per_image,
+                           .feature_weight = weight[0] * s->pretrain.feature_weight,
+                           .attention_weight = weight[0] * s->pretrain.attention_weight};
+    for (int i = 0; i < TEC_MAX_BASES - 1; i++) {
+        out.more[i].store = inputs->more[i];
+        out.more[i].feature_weight = weight[1 + i] * s->pretrain.feature_weight;
+        out.more[i].attention_weight = weight[1 + i] * s->pretrain.attention_weight;
+    }
+    return out;
 }
 
 tec_plan_job tec_setup_plan_job(const tec_settings *s, const tec_model_config *model, const tec_model_config *base)

@@ -120,6 +120,39 @@ static tec_status check_order(const tec_resolver *resolver, const char *section,
                              value[1]);
 }
 
+char *tec_settings_more_targets(const tec_settings *settings, int index)
+{
+    const char *at = settings->pretrain.more_targets;
+    for (; *at; at += strcspn(at, ",")) {
+        at += strspn(at, ", ");
+        if (*at && index-- == 0)
+            break;
+    }
+    size_t length = strcspn(at, ",");
+    while (length > 0 && at[length - 1] == ' ')
+        length--;
+    return length > 0 ? tec_string_format("%.*s", (int)length, at) : NULL;
+}
+
+/* One weight for each store, or one for all. */
+static tec_status check_bases(const tec_resolver *resolver)
+{
+    const int row = tec_setting_find("pretrain", "base_weights"), given = resolver->given[row];
+    int stores = 1;
+    for (char *dir; (dir = tec_settings_more_targets(resolver->settings, stores - 1)); stores++)
+        free(dir);
+    if (stores > TEC_MAX_BASES)
+        return tec_resolver_fail(resolver, resolver->place[tec_setting_find("pretrain", "more_targets")],
+                                 "pretrain.more_targets: %d stores are given; %d are possible beside targets.dir",
+                                 stores - 1, TEC_MAX_BASES - 1);
+    if (given != 1 && given != stores)
+        return tec_resolver_fail(resolver, resolver->place[row],
+                                 "pretrain.base_weights: %d numbers are given, but there %s %d target store%s "
+                                 "(targets.dir and pretrain.more_targets)",
+                                 given, stores == 1 ? "is" : "are", stores, stores == 1 ? "" : "s");
+    return TEC_OK;
+}
+
 /* With what is wrong about a text of `data`. */
 static tec_status fail_text(const tec_resolver *resolver, const char *key)
 {
@@ -164,6 +197,7 @@ static tec_status check_together(tec_resolver *resolver)
     TEC_TRY(settle_channels(resolver, "mean", s->data.mean));
     TEC_TRY(settle_channels(resolver, "std", s->data.std));
     TEC_TRY(check_base_normalisation(resolver));
+    TEC_TRY(check_bases(resolver));
     TEC_TRY(check_order(resolver, "data", "crop_scale", s->data.crop_scale));
     TEC_TRY(check_order(resolver, "finetune", "crop_scale", s->finetune.crop_scale));
     return check_order(resolver, "data", "crop_ratio", s->data.crop_ratio);

@@ -107,7 +107,7 @@ static bool all_equal(const tec_setting *s, const void *value, int count)
 static void print_value(const tec_setting *s, const tec_settings *settings, FILE *out)
 {
     const void *value = (const char *)settings + s->offset;
-    const int count = s->per_channel ? settings->numbers[s - tec_settings_table] : s->length;
+    const int count = s->fewer ? settings->numbers[s - tec_settings_table] : s->length;
     bool list = count > 1 && !(s->one_for_all && all_equal(s, value, count));
     if (list)
         fputc('[', out);

@@ -26,6 +26,8 @@ bool tec_settings_row(int index, tec_setting_row *out)
     tec_setting_range(s, range, sizeof range);
     if (s->per_channel)
         snprintf(count, sizeof count, "1 number, or as many as channels: ");
+    else if (s->fewer)
+        snprintf(count, sizeof count, "1 to %d ", s->length);
     else if (s->length > 1)
         snprintf(count, sizeof count, "%s%d ", s->one_for_all ? "1 or " : "", s->length);
     *out = (tec_setting_row){

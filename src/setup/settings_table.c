@@ -22,7 +22,8 @@
 #define BELOW .high_open = true
 #define KEPT .kept = true
 #define PER_CHANNEL(low_, high_, default_)                                                                             \
-    LIST(TEC_SETTING_NUMBERS, TEC_BANDS_MOST, low_, high_, default_), .one_for_all = true, .per_channel = true
+    LIST(TEC_SETTING_NUMBERS, TEC_BANDS_MOST, low_, high_, default_), .one_for_all = true, .fewer = true,              \
+                                                                      .per_channel = true
 
 /* clang-format off */
 const tec_setting tec_settings_table[] = {
@@ -172,6 +173,13 @@ const tec_setting tec_settings_table[] = {
      .help = "weight of the feature loss"},
     {AT(pretrain, attention_weight), NUMBER(0, INFINITY, "1"),
      .help = "weight of the attention loss; 0: no attention decoder"},
+    {AT(pretrain, more_targets), TEXT(""), .listed = true,
+     .help = "directories of further target stores, each of another base model, made with the same images, crops and seed as "
+             "targets.dir; the new model learns from all, by an encoder adaptor and decoders for each; base.* and "
+             "targets.store_images are about targets.dir"},
+    {AT(pretrain, base_weights), LIST(TEC_SETTING_NUMBERS, TEC_MAX_BASES, 0, INFINITY, "1"), .one_for_all = true, .fewer = true,
+     .help = "with pretrain.more_targets: weights of the losses of each base model, that of targets.dir first; one for each, "
+             "or one for all"},
     {AT(pretrain, norm_pix), SWITCH("true"),
      .help = "with objective mae: predict the standardised pixels of each patch"},
     {AT(pretrain, blr), NUMBER(0, INFINITY, "1.5e-4"), ABOVE,

@@ -27,7 +27,8 @@ typedef struct tec_setting {
     tec_setting_type type;
     int length;       /* of a list, else 1 */
     bool one_for_all; /* of a list: a single number stands for all */
-    bool per_channel; /* of a list: there may be fewer, one for each of data.channels */
+    bool fewer;       /* of a list: there may be fewer */
+    bool per_channel; /* one for each of data.channels */
     bool listed;      /* a text that may be written as a list in YAML */
     double low, high;
     bool low_open, high_open; /* the bound itself is out of range */

@@ -152,10 +152,10 @@ tec_status tec_resolver_assign(tec_resolver *resolver, int index, tec_place plac
     const tec_setting *s = &tec_settings_table[index];
     void *out = (char *)resolver->settings + s->offset;
     bool fill = count == 1 && s->one_for_all;
-    const int numbers = s->per_channel && count > 0 && count < s->length && !fill ? count : s->length;
+    const int numbers = s->fewer && count > 0 && count < s->length && !fill ? count : s->length;
     if (count != numbers && !fill)
         return tec_resolver_fail(resolver, place, "%s.%s: expected %s%d %s, got %d", s->section, s->key,
-                                 s->per_channel   ? "1 to "
+                                 s->fewer         ? "1 to "
                                  : s->one_for_all ? "1 or "
                                                   : "",
                                  s->length, s->length > 1 ? "numbers" : "value", count);

@@ -153,7 +153,7 @@ static tec_status prepare(run *r)
 
 static void show_progress(run *r, const tec_step_result *result, double lr)
 {
-    char left[32], losses[96] = "";
+    char left[32], losses[192] = "";
     size_t length = 0;
     for (int i = 0; r->loss_names[i] && length < sizeof losses; i++)
         length +=

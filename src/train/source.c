@@ -2,6 +2,7 @@
 #include "tec/source.h"
 
 #include "tec/memory.h"
+#include "tec/minmax.h"
 #include "tec/philox.h"
 
 #include <stdlib.h>
@@ -12,34 +13,47 @@ typedef struct scratch {
     float *targets; /* feature and attention as stored; NULL if `real` is float, as they are read in place then */
 } scratch;
 
-struct tec_source {
+/* The targets of one base model. */
+typedef struct stored {
     tec_store *store;
-    uint64_t seed;
     size_t feature, attention, topk; /* elements per sample */
+} stored;
+
+struct tec_source {
+    stored base[TEC_MAX_BASES];
+    int bases; /* 0: no store */
+    uint64_t seed;
+    size_t numbers, topk; /* of all of them */
     size_t patches, masks;
     int threads;
     scratch *scratch; /* [threads] */
 };
 
-tec_source *tec_source_create(const tec_model_config *config, tec_store *store, int masks, uint64_t seed, int threads)
+tec_source *tec_source_create(const tec_model_config *config, tec_store *const *store, int stores, int masks,
+                              uint64_t seed, int threads)
 {
     tec_source *s = tec_allocate_zeroed(1, sizeof *s);
-    s->store = store;
+    size_t most = 0;
     s->seed = seed;
     s->masks = (size_t)masks;
     s->patches = (size_t)tec_model_patches(config);
-    if (store) {
-        const tec_store_spec *spec = tec_store_get_spec(store);
-        s->feature = s->patches * (size_t)spec->width;
-        s->attention = (size_t)(1 + spec->topk) * (size_t)spec->heads * s->patches;
-        s->topk = (size_t)spec->topk;
+    for (s->bases = 0; s->bases < stores; s->bases++) {
+        const tec_store_spec *spec = tec_store_get_spec(store[s->bases]);
+        stored *base = &s->base[s->bases];
+        base->store = store[s->bases];
+        base->feature = s->patches * (size_t)spec->width;
+        base->attention = (size_t)(1 + spec->topk) * (size_t)spec->heads * s->patches;
+        base->topk = (size_t)spec->topk;
+        s->numbers += base->feature + base->attention;
+        s->topk += base->topk;
+        most = tec_max_size(most, base->feature + base->attention);
     }
     s->threads = threads;
     s->scratch = tec_allocate_zeroed((size_t)threads, sizeof *s->scratch);
     for (int i = 0; i < threads; i++) {
         s->scratch[i].order = tec_allocate(s->patches * sizeof *s->scratch[i].order);
         if (TEC_REAL_IS_DOUBLE)
-            s->scratch[i].targets = tec_allocate((s->feature + s->attention) * sizeof *s->scratch[i].targets);
+            s->scratch[i].targets = tec_allocate(most * sizeof *s->scratch[i].targets);
     }
     return s;
 }
@@ -58,27 +72,29 @@ void tec_source_free(tec_source *s)
 
 size_t tec_source_bytes(const tec_source *s)
 {
-    return (s->feature + s->attention) * sizeof(real) + (s->topk + s->masks * s->patches) * sizeof(int);
+    return s->numbers * sizeof(real) + (s->topk + s->masks * s->patches) * sizeof(int);
 }
 
 tec_sample tec_source_sample(const tec_source *s, const tec_feed_item *item)
 {
     tec_sample sample = {0};
     real *numbers = item->attached;
-    if (s->store) {
-        sample.feature = numbers;
-        sample.attention = numbers + s->feature;
+    sample.shuffle = (int *)(numbers + s->numbers);
+    for (int i = 0; i < s->bases; i++) {
+        sample.base[i].feature = numbers;
+        sample.base[i].attention = numbers + s->base[i].feature;
+        sample.base[i].topk = sample.shuffle;
+        numbers += s->base[i].feature + s->base[i].attention;
+        sample.shuffle += s->base[i].topk;
     }
-    sample.topk = (int *)(numbers + s->feature + s->attention);
-    sample.shuffle = sample.topk + s->topk;
     return sample;
 }
 
 tec_view_policy tec_source_policy(const tec_source *s)
 {
-    if (!s->store)
+    if (s->bases == 0)
         return TEC_VIEW_RANDOM;
-    return tec_store_get_spec(s->store)->images ? TEC_VIEW_GIVEN_SQUARE : TEC_VIEW_GIVEN_CROP;
+    return tec_store_get_spec(s->base[0].store)->images ? TEC_VIEW_GIVEN_SQUARE : TEC_VIEW_GIVEN_CROP;
 }
 
 static void draw_masks(const tec_source *s, const tec_feed_item *item, int64_t *order, int *shuffle)
@@ -92,29 +108,43 @@ static void draw_masks(const tec_source *s, const tec_feed_item *item, int64_t *
     }
 }
 
+static bool same_view(const tec_view *a, const tec_view *b)
+{
+    return a->top == b->top && a->left == b->left && a->height == b->height && a->width == b->width &&
+           a->flip == b->flip;
+}
+
 static void widen(const float *in, size_t n, real *out)
 {
     for (size_t i = 0; i < n; i++)
         out[i] = in[i];
 }
 
-/* Reads the stored row into `sample`, its image into the item's square, and the crop that its targets belong to. */
-static tec_status read_targets(const tec_source *s, const scratch *mine, tec_feed_item *item, tec_sample *sample)
+/* Reads the row of base model `i` into `sample`; of the first one also its image into the item's square, and the crop that
+ * the targets of all belong to. */
+static tec_status read_targets(const tec_source *s, const scratch *mine, int i, tec_feed_item *item, tec_sample *sample)
 {
-    const tec_store_spec *spec = tec_store_get_spec(s->store);
+    const stored *base = &s->base[i];
+    const tec_store_spec *spec = tec_store_get_spec(base->store);
     int64_t number = item->sample * spec->views + item->view % spec->views;
-    tec_store_row row = {.feature = mine->targets ? mine->targets : (float *)sample->feature,
-                         .attention = mine->targets ? mine->targets + s->feature : (float *)sample->attention,
-                         .topk = sample->topk,
-                         .image = spec->images ? item->square : NULL};
-    if (tec_store_read(s->store, number, &row) != TEC_OK) /* must not be skipped as a bad image */
+    real *feature = sample->base[i].feature, *attention = sample->base[i].attention;
+    tec_store_row row = {.feature = mine->targets ? mine->targets : (float *)feature,
+                         .attention = mine->targets ? mine->targets + base->feature : (float *)attention,
+                         .topk = sample->base[i].topk,
+                         .image = i == 0 && spec->images ? item->square : NULL};
+    if (tec_store_read(base->store, number, &row) != TEC_OK) /* must not be skipped as a bad image */
         return tec_fail(TEC_SYSTEM_ERROR, "%s", tec_error_message());
     if (row.sample < 0)
         return tec_fail(TEC_USER_ERROR, "could not be decoded when the target store was written");
     if (mine->targets) {
-        widen(row.feature, s->feature, sample->feature);
-        widen(row.attention, s->attention, sample->attention);
+        widen(row.feature, base->feature, feature);
+        widen(row.attention, base->attention, attention);
     }
+    if (i > 0 && !same_view(&row.view, &item->crop))
+        return tec_fail(TEC_SYSTEM_ERROR,
+                        "view %lld of image %lld is another in target store %d than in the first: make them anew with "
+                        "`tec targets`",
+                        (long long)(item->view % spec->views), (long long)item->sample, i + 1);
     item->crop = row.view;
     return TEC_OK;
 }
@@ -124,8 +154,8 @@ tec_status tec_source_attach(void *source, int thread, tec_feed_item *item)
     const tec_source *s = source;
     const scratch *mine = &s->scratch[thread];
     tec_sample sample = tec_source_sample(s, item);
-    if (s->store)
-        TEC_TRY(read_targets(s, mine, item, &sample));
+    for (int i = 0; i < s->bases; i++)
+        TEC_TRY(read_targets(s, mine, i, item, &sample));
     draw_masks(s, item, mine->order, sample.shuffle);
     return TEC_OK;
 }

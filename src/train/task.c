@@ -33,12 +33,17 @@ static void examples_of_masks(const void *own, int64_t step, const tec_feed_batc
     const pretraining *p = own;
     for (int i = 0; i < batch->count; i++) {
         tec_sample sample = tec_source_sample(p->source, &batch->item[i]);
-        for (int m = 0; m < p->masks; m++, sample.shuffle += p->patches)
-            *example++ = (tec_example){.image = batch->item[i].image,
-                                       .shuffle = sample.shuffle,
-                                       .feature = sample.feature,
-                                       .attention = sample.attention,
-                                       .topk = sample.topk};
+        tec_example made = {.image = batch->item[i].image,
+                            .feature = sample.base[0].feature,
+                            .attention = sample.base[0].attention,
+                            .topk = sample.base[0].topk};
+        for (int b = 1; b < TEC_MAX_BASES; b++)
+            made.more[b - 1] =
+                (tec_base_targets){sample.base[b].feature, sample.base[b].attention, sample.base[b].topk};
+        for (int m = 0; m < p->masks; m++, sample.shuffle += p->patches) {
+            made.shuffle = sample.shuffle;
+            *example++ = made;
+        }
     }
 }
 
@@ -52,7 +57,13 @@ static void free_pretraining(void *own)
 tec_task tec_task_pretraining(const tec_pretraining *s, tec_store *store, int threads)
 {
     pretraining *p = tec_allocate_zeroed(1, sizeof *p);
-    p->source = tec_source_create(&s->model, store, s->masks, s->view.seed, threads);
+    tec_store *stores[TEC_MAX_BASES] = {store};
+    int bases = store != NULL;
+    while (bases > 0 && bases < TEC_MAX_BASES && s->more[bases - 1].store) {
+        stores[bases] = s->more[bases - 1].store;
+        bases++;
+    }
+    p->source = tec_source_create(&s->model, stores, bases, s->masks, s->view.seed, threads);
     p->masks = s->masks;
     p->patches = tec_model_patches(&s->model);
     tec_task task = {.model = s->model,
@@ -66,6 +77,10 @@ tec_task tec_task_pretraining(const tec_pretraining *s, tec_store *store, int th
                      .examples = examples_of_masks,
                      .own = p,
                      .free = free_pretraining};
+    for (int i = 1; i < bases; i++) {
+        task.weight[2 * i] = s->more[i - 1].feature_weight;
+        task.weight[2 * i + 1] = s->more[i - 1].attention_weight;
+    }
     task.view.policy = tec_source_policy(p->source);
     return task;
 }

@@ -159,25 +159,7 @@ static double *blocks(const tec_params *params, const char *name, const double *
     return out;
 }
 
-static double *encoder_adaptor(const tec_params *params, const tec_model_config *c, const double *each, int N)
-{
-    int D = c->width, all = D * c->depth, part = all / c->groups;
-    const double *normed = reference_norm(params, "encoder_adaptor.adap_before", each, N, all, 1e-5);
-    double *total = doubles(N * D);
-    for (int g = 0; g < c->groups; g++) {
-        char fuse[64], mlp[64];
-        double *x = doubles(N * part);
-        snprintf(fuse, sizeof fuse, "encoder_adaptor.fuse_fcs.%d", g);
-        snprintf(mlp, sizeof mlp, "encoder_adaptor.adap_mlps.%d", g);
-        for (int n = 0; n < N; n++)
-            memcpy(x + n * part, normed + n * all + g * part, (size_t)part * sizeof *x);
-        double *fused = reference_linear(params, fuse, x, N, part);
-        total = sum(total, sum(fused, reference_mlp(params, mlp, fused, N, D), N * D), N * D);
-    }
-    return reference_norm(params, "encoder_adaptor.adap_after", total, N, D, 1e-5);
-}
-
-/* NAME of a decoder's own tensor. */
+/* NAME of a tensor that only one base model or decoder has. */
 static const char *own(const char *prefix, const char *name)
 {
     static char full[4][96];
@@ -187,14 +169,35 @@ static const char *own(const char *prefix, const char *name)
     return full[turn];
 }
 
+static double *encoder_adaptor(const tec_params *params, const tec_model_config *c, const char *base,
+                               const double *each, int N)
+{
+    int D = c->width, all = D * c->depth, part = all / c->groups;
+    const double *normed = reference_norm(params, own(base, "encoder_adaptor.adap_before"), each, N, all, 1e-5);
+    double *total = doubles(N * D);
+    for (int g = 0; g < c->groups; g++) {
+        char fuse[64], mlp[64];
+        double *x = doubles(N * part);
+        snprintf(fuse, sizeof fuse, "%sencoder_adaptor.fuse_fcs.%d", base, g);
+        snprintf(mlp, sizeof mlp, "%sencoder_adaptor.adap_mlps.%d", base, g);
+        for (int n = 0; n < N; n++)
+            memcpy(x + n * part, normed + n * all + g * part, (size_t)part * sizeof *x);
+        double *fused = reference_linear(params, fuse, x, N, part);
+        total = sum(total, sum(fused, reference_mlp(params, mlp, fused, N, D), N * D), N * D);
+    }
+    return reference_norm(params, own(base, "encoder_adaptor.adap_after"), total, N, D, 1e-5);
+}
+
 /* z [1 + V, D] -> predictions of `head` by token [1 + L, ...], patches in their own order */
-static double *decode(const tec_params *params, const tec_model_config *c, const char *prefix, const char *head,
-                      const double *z, const int *shuffle, int V)
+static double *decode(const tec_params *params, const tec_model_config *c, const char *base, const char *decoder,
+                      const char *head, const double *z, const int *shuffle, int V)
 {
     int W = c->decoder_width, L = tec_model_patches(c);
+    char prefix[48];
+    snprintf(prefix, sizeof prefix, "%s%s", base, decoder);
     const double *embedded = reference_linear(params, own(prefix, "decoder_embed"), z, 1 + V, c->width);
     const real *mask = reference_tensor(params, own(prefix, "mask_token")),
-               *position = reference_tensor(params, "decoder_pos_embed");
+               *position = reference_tensor(params, own(base, "decoder_pos_embed"));
     double *x = doubles((1 + L) * W);
     for (int d = 0; d < W; d++) {
         x[d] = embedded[d] + position[d];
@@ -202,7 +205,7 @@ static double *decode(const tec_params *params, const tec_model_config *c, const
             x[(1 + shuffle[l]) * W + d] =
                 (l < V ? embedded[(1 + l) * W + d] : mask[d]) + position[(1 + shuffle[l]) * W + d];
     }
-    x = blocks(params, "decoder_blocks", x, 1 + L, W, c->decoder_heads, c->decoder_depth, NULL);
+    x = blocks(params, own(base, "decoder_blocks"), x, 1 + L, W, c->decoder_heads, c->decoder_depth, NULL);
     x = reference_norm(params, own(prefix, "decoder_norm"), x, 1 + L, W, 1e-6);
     return reference_linear(params, own(prefix, head), x, 1 + L, W);
 }
@@ -219,17 +222,18 @@ static double mean_square(const double *pred, const double *target, int n, const
     return total;
 }
 
-static double attention_loss(const tec_model_config *c, const double *qk, const tec_example *example, int K)
+static double attention_loss(const tec_model_config *c, int base, const double *qk, const tec_example *example, int K)
 {
-    int C = c->base_width, H = c->base_heads, width = C / H, L = tec_model_patches(c);
+    const tec_base_targets targets = tec_example_targets(example, base);
+    int C = tec_model_base(c, base).width, H = tec_model_base(c, base).heads, width = C / H, L = tec_model_patches(c);
     double *logit = doubles(L), *wanted = doubles(L), total = 0;
     for (int i = 0; i <= K; i++)
         for (int h = 0; h < H; h++) {
-            const double *q = qk + (i ? 1 + example->topk[i - 1] : 0) * 2 * C + h * width;
+            const double *q = qk + (i ? 1 + targets.topk[i - 1] : 0) * 2 * C + h * width;
             double norm = 0;
             for (int l = 0; l < L; l++) {
                 logit[l] = dot(q, qk + (1 + l) * 2 * C + C + h * width, width) / sqrt(C);
-                wanted[l] = example->attention[(i * H + h) * L + l] / c->attention_tau;
+                wanted[l] = targets.attention[(i * H + h) * L + l] / c->attention_tau;
                 norm += exp(logit[l]);
             }
             softmax(wanted, L);
@@ -260,26 +264,40 @@ static double *pixels(const tec_model_config *c, const real *image)
     return out;
 }
 
-void reference_losses(const tec_params *params, const tec_model_config *c, const tec_example *example, int V, int K,
-                      double loss[TEC_MAX_LOSSES])
+/* The losses behind the encoder, of one base model. each: the outputs of all blocks side by side; z: of the last. */
+static void base_losses(const tec_params *params, const tec_model_config *c, int base, const double *each,
+                        const double *z, const tec_example *example, int V, int K, double loss[2])
 {
-    int D = c->width, L = tec_model_patches(c),
-        n = c->kind == TEC_MODEL_TEC ? c->base_width : c->patch * c->patch * c->channels;
-    bool tec = c->kind == TEC_MODEL_TEC;
+    char prefix[16] = "";
+    const int L = tec_model_patches(c), n = tec_model_base(c, base).width, *shuffle = example->shuffle;
+    const tec_base_targets targets = tec_example_targets(example, base);
+    if (!targets.feature)
+        return;
+    if (base > 0)
+        snprintf(prefix, sizeof prefix, "base%d.", base + 1);
+    if (tec_model_has_adaptors(c))
+        z = encoder_adaptor(params, c, prefix, each, 1 + V);
+    const double *pred = decode(params, c, prefix, "forward_fea_decoder.", "decoder_pred", z, shuffle, V) + n;
+    loss[0] = mean_square(pred, widened(targets.feature, L * n), n, shuffle, V, L);
+    if (c->predict_attention)
+        loss[1] = attention_loss(
+            c, base, decode(params, c, prefix, "forward_att_decoder.", "decoder_qk", z, shuffle, V), example, K);
+}
+
+void reference_losses(const tec_params *params, const tec_model_config *c, const tec_example *example, int V, int K,
+                      double *loss)
+{
+    int D = c->width, L = tec_model_patches(c), n = c->patch * c->patch * c->channels;
     const double *class_row = widened(reference_tensor(params, "cls_token"), D);
     if (tec_model_has_adaptors(c))
         class_row = reference_mlp(params, "cls_token_mlp", class_row, 1, D);
     double *x = reference_tokens(params, c, class_row, example->image, example->shuffle, V);
     double *each = doubles((1 + V) * D * c->depth);
     const double *z = blocks(params, "blocks", x, 1 + V, D, c->heads, c->depth, each);
-    if (tec_model_has_adaptors(c))
-        z = encoder_adaptor(params, c, each, 1 + V);
-    const char *prefix = tec ? "forward_fea_decoder." : "";
-    const double *pred = decode(params, c, prefix, "decoder_pred", z, example->shuffle, V) + n;
-    loss[0] = mean_square(pred, tec ? widened(example->feature, L * n) : pixels(c, example->image), n, example->shuffle,
-                          V, L);
-    loss[1] = 0;
-    if (tec && c->predict_attention)
-        loss[1] = attention_loss(c, decode(params, c, "forward_att_decoder.", "decoder_qk", z, example->shuffle, V),
-                                 example, K);
+    memset(loss, 0, TEC_MAX_LOSSES * sizeof *loss);
+    for (int i = 0; c->kind == TEC_MODEL_TEC && i < tec_model_bases(c); i++)
+        base_losses(params, c, i, each, z, example, V, K, loss + 2 * i);
+    if (c->kind != TEC_MODEL_TEC)
+        loss[0] = mean_square(decode(params, c, "", "", "decoder_pred", z, example->shuffle, V) + n,
+                              pixels(c, example->image), n, example->shuffle, V, L);
 }

@@ -31,8 +31,8 @@ double *reference_tokens(const tec_params *params, const tec_model_config *confi
 
 const real *reference_tensor(const tec_params *params, const char *name);
 
-/* The losses of one example as tec_model_forward defines them. */
+/* The losses [TEC_MAX_LOSSES] of one example as tec_model_forward defines them. */
 void reference_losses(const tec_params *params, const tec_model_config *config, const tec_example *example, int visible,
-                      int topk, double loss[TEC_MAX_LOSSES]);
+                      int topk, double *loss);
 
 #endif

@@ -76,8 +76,8 @@ static int make_all(void **state)
     snprintf(path, sizeof path, "%s/model.h5", dir);
     register_tensors(&params);
     fill(params.weight, params.total, 1);
-    config =
-        (tec_model_config){TEC_MODEL_TEC, {16, 16}, 4, 3, 12, 1, 3, 4.5, 8, 1, 2, false, 1, 24, 6, 1.8, true, 0, {0}};
+    config = (tec_model_config){TEC_MODEL_TEC, {16, 16}, 4,  3, 12,    1,   3,    4.5, 8,  1, 2,
+                                false,         1,        24, 6, {{0}}, 1.8, true, 0,   {0}};
     for (int i = 0; i < 2; i++) {
         moment[i] = tec_allocate_zeroed(params.trained, sizeof(real));
         fill(moment[i], params.trained, 2 + (uint64_t)i);
@@ -165,6 +165,33 @@ static int version_of(const char *file)
     assert_int_equal(tec_h5_get_numbers(id, file, "version", H5T_NATIVE_INT, 1, &version), TEC_OK);
     H5Fclose(id);
     return version;
+}
+
+/* A version of its own, with the further base models and the sums of their losses. */
+static void test_several_bases(void **state)
+{
+    (void)state;
+    tec_params other;
+    tec_model_config several = config, config_got;
+    tec_run_state with = run, state_got;
+    register_tensors(&other);
+    real *m = tec_allocate(params.trained * sizeof(real)), *v = tec_allocate(params.trained * sizeof(real));
+    several.more_base[0] = (tec_base_shape){30, 5};
+    for (int i = 0; i < TEC_MAX_LOSSES; i++)
+        with.loss_sum[i] = i + 0.5;
+    const tec_checkpoint_run all = {moment[0], moment[1], NULL, &with};
+    assert_int_equal(tec_checkpoint_write(path, &several, &params, &all, NULL, NULL, NULL), TEC_OK);
+    assert_int_equal(version_of(path), 3);
+    assert_int_equal(tec_checkpoint_read_config(path, &config_got), TEC_OK);
+    assert_memory_equal(&config_got, &several, sizeof several);
+    assert_int_equal(tec_checkpoint_read_run(path, &other, m, v, NULL, &state_got), TEC_OK);
+    assert_memory_equal(&state_got, &with, sizeof with);
+    several.more_base[0].heads = 4; /* does not divide the width */
+    assert_int_equal(tec_checkpoint_write(path, &several, &params, &all, NULL, NULL, NULL), TEC_OK);
+    assert_int_equal(tec_checkpoint_read_config(path, &config_got), TEC_USER_ERROR);
+    free(m);
+    free(v);
+    tec_params_free(&other);
 }
 
 /* With a running mean of the weights that is what whoever reads the model gets; the run gets both. */
@@ -485,6 +512,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_round_trip),
         TEST(test_averaged),
+        TEST(test_several_bases),
         TEST(test_other_kinds),
         TEST(test_previous_is_kept),
         TEST(test_damage_is_found),

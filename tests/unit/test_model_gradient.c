@@ -14,7 +14,7 @@
 
 enum { BATCH = 2, ELEMENTS = 4 };
 
-static const double loss_weight[2] = {0.75, 1.5}, scale = 0.5;
+static const double loss_weight[TEC_MAX_LOSSES] = {0.75, 1.5, 0.6, 1.2, 0.9, 0.3}, scale = 0.5;
 
 /* The loss as a function of one tensor. */
 typedef struct tensor {
@@ -26,11 +26,13 @@ static double loss(const double *x, void *context)
 {
     const tensor *t = context;
     const tec_param *p = &t->tiny->params->param[t->index];
-    double part[2] = {0};
+    double part[TEC_MAX_LOSSES] = {0}, sum = 0;
     for (size_t i = 0; i < p->count; i++)
         t->tiny->params->weight[p->offset + i] = (real)x[i];
     tec_model_forward(t->tiny->model, t->tiny->example, BATCH, loss_weight, scale, part);
-    return loss_weight[0] * part[0] + loss_weight[1] * part[1];
+    for (int i = 0; i < TEC_MAX_LOSSES; i++)
+        sum += loss_weight[i] * part[i];
+    return sum;
 }
 
 static double tensor_error(tiny_model *tiny, int index)
@@ -47,7 +49,7 @@ static double tensor_error(tiny_model *tiny, int index)
 static void check(int i)
 {
     tiny_model tiny = tiny_model_make(i, BATCH);
-    double part[2], worst = 0;
+    double part[TEC_MAX_LOSSES], worst = 0;
     const char *where = "";
     tiny_model_run(&tiny, 0, BATCH, loss_weight, scale, part);
     for (int index = 0; index < tiny.params->count; index++)
@@ -81,8 +83,8 @@ static void test_every_tensor(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[TINY_MODELS] = {MODEL(0), MODEL(1), MODEL(2), MODEL(3), MODEL(4),
-                                                  MODEL(5), MODEL(6), MODEL(7), MODEL(8)};
+    const struct CMUnitTest tests[TINY_MODELS] = {MODEL(0), MODEL(1), MODEL(2), MODEL(3), MODEL(4), MODEL(5),
+                                                  MODEL(6), MODEL(7), MODEL(8), MODEL(9), MODEL(10)};
     tec_threads_set(1);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,6 +49,16 @@ static const tiny_model tiny[TINY_MODELS] = {
     {.name = "mae, one hidden patch",
      .visible = 15,
      .config = {MAE(true), IMAGE(16, 4, 1), ENCODER(16, 1, 2), DECODER(8, 3, 2)}},
+    {.name = "tec, two base models",
+     .visible = 3,
+     .topk = 2,
+     .config = {TEC, IMAGE(12, 4, 1), ENCODER(16, 2, 2), DECODER(8, 2, 2), TARGETS(2, 16, 2, 1.8, true),
+                .more_base = {{10, 5}}}},
+    {.name = "tec without adaptors, three base models",
+     .visible = 2,
+     .topk = 1,
+     .config = {TEC, IMAGE_OF(8, 12, 4, 3), ENCODER(16, 2, 4), DECODER(12, 1, 3), TARGETS(0, 6, 2, 1.8, true),
+                .more_base = {{8, 4}, {9, 3}}}},
 };
 
 void tiny_weights(tec_params *params)
@@ -63,19 +73,33 @@ void tiny_weights(tec_params *params)
     }
 }
 
-static tec_example random_example(const tiny_model *t)
+static tec_base_targets random_targets(const tiny_model *t, int base)
 {
     const tec_model_config *c = &t->config;
-    int L = tec_model_patches(c), pixels = (int)tec_model_pixels(c), feature = L * c->base_width,
-        attention = (1 + t->topk) * L * c->base_heads;
+    const tec_base_shape shape = tec_model_base(c, base);
+    int L = tec_model_patches(c), feature = L * shape.width, attention = (1 + t->topk) * L * shape.heads;
+    tec_base_targets targets = {.feature = copy_of(random_values(feature, 1), feature)};
+    if (c->predict_attention) {
+        targets.attention = copy_of(random_values(attention, 2), attention);
+        targets.topk = random_order(L);
+    }
+    return targets;
+}
+
+static tec_example random_example(const tiny_model *t, int index)
+{
+    const tec_model_config *c = &t->config;
+    int L = tec_model_patches(c), pixels = (int)tec_model_pixels(c);
     tec_example e = {.image = copy_of(random_values(pixels, 1), pixels), .shuffle = random_order(L)};
     if (c->kind != TEC_MODEL_TEC)
         return e;
-    e.feature = copy_of(random_values(feature, 1), feature);
-    if (c->predict_attention) {
-        e.attention = copy_of(random_values(attention, 2), attention);
-        e.topk = random_order(L);
-    }
+    const tec_base_targets first = random_targets(t, 0);
+    e.feature = first.feature;
+    e.attention = first.attention;
+    e.topk = first.topk;
+    for (int i = 1; i < tec_model_bases(c); i++)
+        if (i != 1 || index != 1)
+            e.more[i - 1] = random_targets(t, i);
     return e;
 }
 
@@ -87,7 +111,7 @@ tiny_model tiny_model_make(int i, int batch)
     t.params = tec_model_params(t.model);
     tiny_weights(t.params);
     for (int e = 0; e < TINY_EXAMPLES; e++)
-        t.example[e] = random_example(&t);
+        t.example[e] = random_example(&t, e);
     return t;
 }
 
@@ -97,10 +121,10 @@ void tiny_model_free(tiny_model *t)
     t->model = NULL;
 }
 
-void tiny_model_run(tiny_model *t, int first, int count, const double weight[2], double scale, double loss[2])
+void tiny_model_run(tiny_model *t, int first, int count, const double *weight, double scale, double *loss)
 {
     memset(t->params->grad, 0, t->params->trained * sizeof *t->params->grad);
-    loss[0] = loss[1] = 0;
+    memset(loss, 0, TEC_MAX_LOSSES * sizeof *loss);
     tec_model_forward(t->model, t->example + first, count, weight, scale, loss);
     tec_model_backward(t->model);
 }
