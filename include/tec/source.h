@@ -1,4 +1,5 @@
-/* Module train, public. What pretraining attaches to an image: masks, and the stored targets of a base model. Local.
+/* Module train, public. What pretraining attaches to an image: masks, and the targets of a base model, stored ones or room
+ * for those that are computed later. Local.
  * L patches, C base width, H base heads, K top-k. */
 #ifndef TEC_SOURCE_H
 #define TEC_SOURCE_H
@@ -11,14 +12,16 @@ typedef struct tec_source tec_source;
 
 /* Pointers into the data attached to an item. */
 typedef struct tec_sample {
-    real *feature;   /* [L, C] standardised; NULL without a store */
+    real *feature;   /* [L, C] standardised; NULL without targets */
     real *attention; /* [1+K, H, L] */
     int *topk;       /* [K] */
     int *shuffle;    /* [masks, L] */
 } tec_sample;
 
-/* Draws `masks` masks per image from `seed`, on up to `threads` threads. `store` is borrowed; NULL: objective mae. */
-tec_source *tec_source_create(const tec_model_config *config, tec_store *store, int masks, uint64_t seed, int threads);
+/* Draws `masks` masks per image from `seed`, on up to `threads` threads. `spec`: of the targets; NULL: objective mae.
+ * `store`: where they are read, borrowed; NULL: tec_source_attach leaves room for them. */
+tec_source *tec_source_create(const tec_model_config *config, const tec_store_spec *spec, tec_store *store, int masks,
+                              uint64_t seed, int threads);
 void tec_source_free(tec_source *source); /* NULL is fine */
 
 size_t tec_source_bytes(const tec_source *source); /* attached to an item */

@@ -190,6 +190,6 @@ tec_store_spec tec_setup_store_spec(const tec_settings *settings, const tec_mode
     spec.seed = settings->run.seed;
     spec.base = base_hash;
     spec.dataset = tec_dataset_fingerprint(set);
-    spec.shard_rows = tec_store_shard_rows(&spec, settings->targets.shard_mb);
+    spec.shard_rows = spec.views > 0 ? tec_store_shard_rows(&spec, settings->targets.shard_mb) : 0;
     return spec;
 }

@@ -95,8 +95,16 @@ void tec_inputs_stage(const tec_comm *comm, const char *dir, int epochs, tec_inp
     free(file);
 }
 
+const tec_store_spec *tec_inputs_targets(const tec_inputs *in)
+{
+    if (in->online)
+        return tec_online_spec(in->online);
+    return in->store ? tec_store_get_spec(in->store) : NULL;
+}
+
 void tec_inputs_close(tec_inputs *in)
 {
+    tec_online_free(in->online);
     tec_store_close(in->store);
     tec_dataset_close(in->set);
     tec_stage_close(in->stage);

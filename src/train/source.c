@@ -13,7 +13,8 @@ typedef struct scratch {
 } scratch;
 
 struct tec_source {
-    tec_store *store;
+    tec_store *store; /* NULL: targets are not read */
+    bool targets;     /* there are some */
     uint64_t seed;
     size_t feature, attention, topk; /* elements per sample */
     size_t patches, masks;
@@ -21,15 +22,16 @@ struct tec_source {
     scratch *scratch; /* [threads] */
 };
 
-tec_source *tec_source_create(const tec_model_config *config, tec_store *store, int masks, uint64_t seed, int threads)
+tec_source *tec_source_create(const tec_model_config *config, const tec_store_spec *spec, tec_store *store, int masks,
+                              uint64_t seed, int threads)
 {
     tec_source *s = tec_allocate_zeroed(1, sizeof *s);
     s->store = store;
     s->seed = seed;
     s->masks = (size_t)masks;
     s->patches = (size_t)tec_model_patches(config);
-    if (store) {
-        const tec_store_spec *spec = tec_store_get_spec(store);
+    s->targets = spec != NULL;
+    if (spec) {
         s->feature = s->patches * (size_t)spec->width;
         s->attention = (size_t)(1 + spec->topk) * (size_t)spec->heads * s->patches;
         s->topk = (size_t)spec->topk;
@@ -38,7 +40,7 @@ tec_source *tec_source_create(const tec_model_config *config, tec_store *store, 
     s->scratch = tec_allocate_zeroed((size_t)threads, sizeof *s->scratch);
     for (int i = 0; i < threads; i++) {
         s->scratch[i].order = tec_allocate(s->patches * sizeof *s->scratch[i].order);
-        if (TEC_REAL_IS_DOUBLE)
+        if (TEC_REAL_IS_DOUBLE && store)
             s->scratch[i].targets = tec_allocate((s->feature + s->attention) * sizeof *s->scratch[i].targets);
     }
     return s;
@@ -65,7 +67,7 @@ tec_sample tec_source_sample(const tec_source *s, const tec_feed_item *item)
 {
     tec_sample sample = {0};
     real *numbers = item->attached;
-    if (s->store) {
+    if (s->targets) {
         sample.feature = numbers;
         sample.attention = numbers + s->feature;
     }
