@@ -130,6 +130,13 @@ tec_pretraining tec_setup_pretraining(const tec_settings *s, const tec_model_con
                              .attention_weight = s->pretrain.attention_weight};
 }
 
+/* Views of a store; in place of one that has a new crop in every epoch: of one that holds all of these. */
+static int plan_views(const tec_settings *s)
+{
+    const bool fresh = s->targets.online && !tec_settings_given(s, "targets", "views");
+    return fresh || s->targets.views == 0 ? s->pretrain.epochs : s->targets.views;
+}
+
 tec_plan_job tec_setup_plan_job(const tec_settings *s, const tec_model_config *model, const tec_model_config *base)
 {
     return (tec_plan_job){.recipe = tec_setup_recipe(s),
@@ -142,11 +149,12 @@ tec_plan_job tec_setup_plan_job(const tec_settings *s, const tec_model_config *m
                           .threads = tec_settings_threads(s),
                           .base = *base,
                           .targets = {.topk = s->targets.topk,
-                                      .views = s->targets.views,
+                                      .views = plan_views(s),
                                       .batch = s->targets.batch,
                                       .type = (tec_target_type)s->targets.type,
                                       .images = s->targets.store_images,
-                                      .shard_mb = s->targets.shard_mb}};
+                                      .shard_mb = s->targets.shard_mb,
+                                      .online = model->kind == TEC_MODEL_TEC && s->targets.online}};
 }
 
 tec_status tec_setup_tuning_plan_job(const tec_settings *s, const tec_model_config *model, tec_plan_job *out)
