@@ -100,6 +100,24 @@ static void print_time(const char *command, const json_t *t)
     printf("node-hours %.2f\n", number(t, "node_hours"));
 }
 
+/* A store, or the base model in every step? */
+static void print_online(const json_t *o)
+{
+    const double epochs = number(o, "epochs_cheaper");
+    if (!o)
+        return;
+    printf("\ntargets, stored or computed in the step (targets.online%s)\n",
+           json_is_true(json_object_get(o, "chosen")) ? ", as the settings say" : "");
+    printf("  a store of %lld view%s: %.3f node-hours once\n", whole(o, "views"), tec_plural(whole(o, "views")),
+           number(o, "store_node_hours"));
+    print_bytes("its bytes", number(o, "store_bytes"), "");
+    printf("  in the step: %.4f s of each, %.3f node-hours in %lld epochs, no bytes\n", number(o, "step_seconds"),
+           number(o, "node_hours"), whole(o, "epochs"));
+    printf("  node-hours are fewer %s\n",
+           number(o, "node_hours") < number(o, "store_node_hours") ? "in the step" : "with a store");
+    printf("  in the step takes fewer for up to %.0f epoch%s\n", epochs, tec_plural((long long)epochs));
+}
+
 void tec_plan_print(const json_t *plan)
 {
     const json_t *memory;
@@ -109,4 +127,5 @@ void tec_plan_print(const json_t *plan)
     json_array_foreach(json_object_get(plan, "memory"), i, memory) print_memory(memory);
     print_disk(json_object_get(plan, "disk"));
     print_time(text_of(plan, "command"), json_object_get(plan, "time"));
+    print_online(json_object_get(plan, "online"));
 }

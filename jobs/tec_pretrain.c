@@ -14,7 +14,7 @@ static tec_status train(const tec_comm *comm, const tec_invocation *call, const 
                         const tec_inputs *inputs, const tec_model_config *model, tec_deadline deadline)
 {
     const tec_setup_now now = {settings, sections, tec_setup_recipe};
-    const tec_store_spec *spec = inputs->store ? tec_store_get_spec(inputs->store) : NULL;
+    const tec_store_spec *spec = tec_inputs_targets(inputs);
     char *text = NULL;
     size_t bytes;
     TEC_TRY(tec_comm_agree(comm, tec_settings_text(settings, &text, &bytes)));

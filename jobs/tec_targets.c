@@ -20,24 +20,6 @@ static const tec_option options[] = {
     {"verify", .help = "verify a store instead: re-read every shard, recompute targets.verify_samples rows"},
     {0}};
 
-static tec_status check_base(const tec_settings *settings, const tec_model_config *base)
-{
-    int L = tec_model_patches(base);
-    if (base->channels != settings->data.channels)
-        return tec_fail(TEC_USER_ERROR,
-                        "base.model %s takes %d-channel images, but data.channels is %d: set data.channels=%d, and "
-                        "data.bands if images have more bands, or train a base of %d channels (pretrain.objective=mae)",
-                        settings->base.model, base->channels, settings->data.channels, base->channels,
-                        settings->data.channels);
-    if (settings->targets.topk > L)
-        return tec_fail(TEC_USER_ERROR, "targets.topk is %d, but an image has only %d patches", settings->targets.topk,
-                        L);
-    if (settings->targets.last_layers > base->depth)
-        return tec_fail(TEC_USER_ERROR, "targets.last_layers is %d, but base.model %s has only %d blocks",
-                        settings->targets.last_layers, settings->base.model, base->depth);
-    return TEC_OK;
-}
-
 static tec_status check_call(const tec_invocation *call)
 {
     const tec_settings *settings = &call->settings;
@@ -176,7 +158,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
     tec_normalisation normalisation;
     TEC_TRY(check_call(call));
     TEC_TRY(tec_setup_frozen(comm, settings, settings->base.model, job.batch, &job.frozen, &normalisation, NULL));
-    tec_status status = check_base(settings, tec_frozen_config(job.frozen));
+    tec_status status = tec_setup_check_base(settings, tec_frozen_config(job.frozen));
     if (status == TEC_OK)
         status = tec_setup_dataset(comm, settings, true, &set);
     if (status == TEC_OK) {

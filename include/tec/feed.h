@@ -43,6 +43,7 @@ typedef struct tec_feed_view {
     tec_crop_settings crop;          /* TEC_VIEW_RANDOM */
     tec_augmentation augmentation;   /* TEC_VIEW_RANDOM */
     uint64_t seed;                   /* TEC_VIEW_RANDOM */
+    int views;                       /* TEC_VIEW_RANDOM: view v is cropped as v mod views; 0: all views differ */
     tec_preprocessing preprocessing; /* TEC_VIEW_CENTER; zeroed: MAE's */
 } tec_feed_view;
 

@@ -59,7 +59,8 @@ typedef struct tec_plan_job {
         tec_target_type type;
         bool images;
         int shard_mb;
-    } targets; /* objective tec */
+        bool online; /* computed in the step; views are then those of a store of the same crops */
+    } targets;       /* objective tec */
 
     int64_t images, val_images; /* val_images: of fine-tuning, which validations classify */
     double dataset_bytes;       /* in the memory of every rank: a list of files, or a whole IDX file */
@@ -106,6 +107,8 @@ typedef struct tec_plan_time {
     double node_hours;
     double targets_seconds; /* to make the store; 0 for objective mae */
     double targets_node_hours;
+    double online;            /* seconds per step of the base model, if targets are computed in the step; 0 likewise */
+    double online_node_hours; /* of it in all steps */
 } tec_plan_time;
 
 /* With the letters above:
@@ -117,6 +120,7 @@ typedef struct tec_plan_time {
  *                    simulated fat tree of 16 to 1024 nodes it reaches 0.87 of the line rate)
  *   fetch            max(0, b * fetch_seconds - free * compute), where free = cores / R - T, within 0 and workers
  *   validation       ceil(val_images / P) images forward, at train_rate, and the same for fetching them
+ *   online           b * operations of the base model / targets_rate; part of a step with targets.online only
  *   seconds          steps * step + checkpoints * checkpoint + validations * validation
  *
  * No communication is assumed to overlap with computation. */

@@ -77,6 +77,7 @@ typedef struct tec_settings {
         int type; /* tec_target_type: float32 | float16 | int8 */
         int topk, last_layers, views;
         bool standardise; /* the features, over the patches */
+        bool online;      /* computed in the training step; there is no store */
         int shard_mb;
         int batch;
         bool store_images;

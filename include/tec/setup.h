@@ -150,9 +150,14 @@ tec_status tec_setup_directory(const tec_comm *comm, const char *dir);
 /* Collective. Rank 0 reads the manifest of targets.dir, all ranks open the store. */
 tec_status tec_setup_store(const tec_comm *comm, const tec_settings *settings, tec_store **out);
 
+/* Local. Can a base model of this architecture make the targets that the settings call for? TEC_USER_ERROR: it takes images
+ * of other channels, or has fewer patches or blocks than are wanted. */
+tec_status tec_setup_check_base(const tec_settings *settings, const tec_model_config *base);
+
 /* Collective; the same status everywhere. Completes *config by what depends on the base model, and settings->targets by
  * how the store is stored, where that is not given. A store that holds the images replaces data.train, which is then not
- * read. TEC_USER_ERROR: the store does not match the settings. Free with tec_inputs_close, also after a failure. */
+ * read. With targets.online the base model is opened in the place of a store, settings->targets.dir becomes empty, and
+ * settings->targets.views 0 unless it is given. TEC_USER_ERROR: the store does not match the settings. Free with tec_inputs_close, also after a failure. */
 tec_status tec_setup_inputs(const tec_comm *comm, tec_settings *settings, tec_model_config *config, tec_inputs *out);
 
 /* How validation images are prepared: as the settings say, then as `model` does, then as MAE does, which is logged. IDX

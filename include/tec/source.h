@@ -1,4 +1,5 @@
-/* Module train, public. What pretraining attaches to an image: masks, and the stored targets of a base model. Local.
+/* Module train, public. What pretraining attaches to an image: masks, and the targets of a base model, stored ones or room
+ * for those that are computed later. Local.
  * L patches, C base width, H base heads, K top-k. */
 #ifndef TEC_SOURCE_H
 #define TEC_SOURCE_H
@@ -12,16 +13,22 @@ typedef struct tec_source tec_source;
 /* Pointers into the data attached to an item. */
 typedef struct tec_sample {
     struct {
-        real *feature;   /* [L, C] standardised; NULL without a store */
+        real *feature;   /* [L, C] standardised; NULL without targets */
         real *attention; /* [1+K, H, L] */
         int *topk;       /* [K] */
     } base[TEC_MAX_BASES];
     int *shuffle; /* [masks, L] */
 } tec_sample;
 
-/* Draws `masks` masks per image from `seed`, on up to `threads` threads. `store` [stores], one per base model, whose rows
- * are of the same views, are borrowed; none: objective mae. */
-tec_source *tec_source_create(const tec_model_config *config, tec_store *const *store, int stores, int masks,
+/* The targets of one base model. */
+typedef struct tec_source_base {
+    const tec_store_spec *spec;
+    tec_store *store; /* where they are read; NULL: tec_source_attach leaves room for them */
+} tec_source_base;
+
+/* Draws `masks` masks per image from `seed`, on up to `threads` threads. `base` [bases], whose stores are of the same views
+ * and borrowed; none: objective mae. */
+tec_source *tec_source_create(const tec_model_config *config, const tec_source_base *base, int bases, int masks,
                               uint64_t seed, int threads);
 void tec_source_free(tec_source *source); /* NULL is fine */
 

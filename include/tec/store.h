@@ -172,6 +172,16 @@ int64_t tec_store_room(const char *dir, const tec_store_spec *spec);
  * workers may call it at the same time. */
 tec_status tec_store_finish(const char *dir, const tec_store_spec *spec, int64_t *missing);
 
+/* -- rounding -- */
+
+/* Rounds targets in place to what they are once they have been stored and read again. `buffer` is scratch of
+ * tec_store_round_bytes. A value that is not finite stays so.
+ *
+ *   feature    [L, C]
+ *   attention  [1+K, H, L] */
+size_t tec_store_round_bytes(const tec_store_spec *spec);
+void tec_store_round(const tec_store_spec *spec, float *feature, float *attention, void *buffer);
+
 /* -- reading -- */
 
 typedef struct tec_store tec_store;

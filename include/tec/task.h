@@ -5,6 +5,7 @@
 
 #include "tec/feed.h"
 #include "tec/model.h"
+#include "tec/online.h"
 #include "tec/store.h"
 
 typedef struct tec_task {
@@ -16,6 +17,7 @@ typedef struct tec_task {
     tec_feed_view view;
     tec_feed_attach *attach;
     size_t attached_bytes;
+    bool keep_squares; /* `examples` needs them, for targets that a base model computes in the step */
     /* Makes the model inputs of a batch, example [batch->count * inputs], those of an image together, in step `step` of
      * its epoch. They point into the batch, whose images may be changed. */
     void (*examples)(const void *own, int64_t step, const tec_feed_batch *batch, tec_example *example);
@@ -38,9 +40,11 @@ typedef struct tec_pretraining {
         tec_store *store; /* of a further base model, of the same views; NULL: there are no more */
         double feature_weight, attention_weight;
     } more[TEC_MAX_BASES - 1];
+    tec_online *online; /* borrowed: targets are computed in the step, and there is no store; NULL: they are read */
 } tec_pretraining;
 
-/* All stores are borrowed; `store` NULL: objective mae. `threads`: those of the feed. Free with tec_task_free. */
+/* All stores are borrowed; `store` NULL: objective mae, or pretraining->online. `threads`: those of the feed. Free with
+ * tec_task_free. */
 tec_task tec_task_pretraining(const tec_pretraining *pretraining, tec_store *store, int threads);
 
 #endif

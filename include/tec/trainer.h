@@ -18,6 +18,7 @@ typedef struct tec_step_result {
     int64_t inputs;              /* model inputs over all ranks: images that could be decoded, times task->inputs */
     unsigned asked;              /* what any rank has requested */
     double waited, reduced;      /* seconds this rank waited for data; for other ranks and the gradient allreduce */
+    double prepared;             /* seconds that it made model inputs of images, targets that are computed included */
 } tec_step_result;
 
 typedef struct tec_trainer_settings {

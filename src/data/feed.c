@@ -66,7 +66,8 @@ static tec_status crop_given(const tec_feed *f, const tec_image *image, tec_feed
 static tec_status crop_random(const tec_feed *f, const tec_image *image, tec_feed_item *item)
 {
     const tec_feed_view *view = &f->settings.view;
-    item->crop = tec_view_draw(&view->crop, view->seed, item->sample, item->view, image->height, image->width);
+    const int number = view->views > 0 ? item->view % view->views : item->view;
+    item->crop = tec_view_draw(&view->crop, view->seed, item->sample, number, image->height, image->width);
     return crop_given(f, image, item);
 }
 

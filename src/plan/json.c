@@ -86,17 +86,21 @@ static json_t *stores_json(const tec_plan_job *job)
         const double bytes = tec_plan_store_bytes(job, (tec_target_type)type);
         json_t *store = named(tec_target_type_name((tec_target_type)type), "bytes", bytes);
         put(store, "of_float16", bytes / half);
-        json_object_set_new(store, "chosen", json_boolean(type == (int)job->targets.type));
+        json_object_set_new(store, "chosen", json_boolean(type == (int)job->targets.type && !job->targets.online));
         json_array_append_new(list, store);
     }
     return list;
 }
 
-static json_t *parts_json(const tec_plan_time *t)
+static json_t *parts_json(const tec_plan_job *job, const tec_plan_time *t)
 {
-    const member part[] = {{"forward and backward", t->compute},        {"AdamW", t->update},
-                           {"allreduce inside a node", t->node_reduce}, {"allreduce between nodes", t->network_reduce},
-                           {"decoding beyond free cores", t->fetch},    {0}};
+    const member part[] = {{"forward and backward", t->compute},
+                           {"AdamW", t->update},
+                           {"allreduce inside a node", t->node_reduce},
+                           {"allreduce between nodes", t->network_reduce},
+                           {"decoding beyond free cores", t->fetch},
+                           {job->targets.online ? "base model" : NULL, t->online},
+                           {0}};
     json_t *list = json_array();
     for (const member *p = part; p->name; p++) {
         json_t *object = named(p->name, "seconds", p->value);
@@ -115,37 +119,54 @@ static json_t *time_json(const tec_plan_job *job, const tec_plan_time *t)
                              {"checkpoints", (double)t->checkpoints},
                              {"checkpoint_seconds", t->checkpoint},
                              {"seconds", t->seconds},
-                             {"node_hours", t->node_hours + t->targets_node_hours},
+                             {"node_hours", t->node_hours + (job->targets.online ? 0 : t->targets_node_hours)},
                              {0}};
     json_t *object = numbers(always);
     if (t->validations > 0) {
         put(object, "validations", (double)t->validations);
         put(object, "validation_seconds", t->validation);
     }
-    if (job->model.kind == TEC_MODEL_TEC) {
+    if (job->model.kind == TEC_MODEL_TEC && !job->targets.online) {
         put(object, "targets_seconds", t->targets_seconds);
         put(object, "targets_node_hours", t->targets_node_hours);
     }
-    json_object_set_new(object, "parts", parts_json(t));
+    json_object_set_new(object, "parts", parts_json(job, t));
+    return object;
+}
+
+/* A store of the job's views beside targets that are computed in the step: what each costs, and for how many epochs the
+ * latter takes fewer node-hours. */
+static json_t *online_json(const tec_plan_job *job, const tec_plan_time *t)
+{
+    json_t *object = numbers(
+        (const member[]){{"views", job->targets.views},
+                         {"store_bytes", tec_plan_store_bytes(job, job->targets.type)},
+                         {"store_node_hours", t->targets_node_hours},
+                         {"epochs", job->recipe.epochs},
+                         {"step_seconds", t->online},
+                         {"node_hours", t->online_node_hours},
+                         {"epochs_cheaper", floor(t->targets_node_hours / t->online_node_hours * job->recipe.epochs)},
+                         {0}});
+    json_object_set_new(object, "chosen", json_boolean(job->targets.online));
     return object;
 }
 
 tec_status tec_plan_json(const tec_plan_job *job, const tec_plan_machine *machine, json_t **out)
 {
     const char *command = tec_recipe_section(&job->recipe);
-    const bool tec = job->model.kind == TEC_MODEL_TEC;
+    const bool tec = job->model.kind == TEC_MODEL_TEC, stored = tec && !job->targets.online;
     tec_plan_memory training, targets;
     tec_plan_time time;
     double checkpoint;
     *out = NULL;
     TEC_TRY(tec_plan_training_memory(job, &training));
-    if (tec)
+    if (stored)
         TEC_TRY(tec_plan_targets_memory(job, &targets));
     TEC_TRY(tec_plan_checkpoint_bytes(job, &checkpoint));
     TEC_TRY(tec_plan_time_of(job, machine, &time));
     json_t *memory = json_array(), *disk = json_object();
     json_array_append_new(memory, memory_json(command, &training, job, machine->memory));
-    if (tec)
+    if (stored)
         json_array_append_new(memory, memory_json("targets", &targets, job, machine->memory));
     put(disk, "checkpoint_bytes", checkpoint);
     if (tec)
@@ -162,6 +183,8 @@ tec_status tec_plan_json(const tec_plan_job *job, const tec_plan_machine *machin
         "disk", disk,
         "time", time_json(job, &time));
     /* clang-format on */
+    if (tec)
+        json_object_set_new(*out, "online", online_json(job, &time));
     return TEC_OK;
 }
 

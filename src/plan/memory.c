@@ -57,6 +57,7 @@ static double loader_bytes(const tec_plan_job *job)
 {
     const tec_reading *reading = &job->reading;
     double image = image_numbers(job), slot = image * sizeof(real) + attached_bytes(job);
+    slot += job->targets.online ? image : 0; /* the crop that is kept for the base model */
     return (1.0 + reading->prefetch) * tec_plan_shape(job).chunk * slot +
            reading->workers * (image + stored_bytes(job));
 }
@@ -67,6 +68,19 @@ static double validation_bytes(const tec_plan_job *job)
     double classes = job->model.classes, image = image_numbers(job) * sizeof(real);
     return (1.0 + job->reading.prefetch) * tec_plan_shape(job).micro_batch * image +
            (classes <= TEC_VALIDATION_CONFUSION ? classes * classes : 0) * sizeof(int64_t);
+}
+
+/* Of the base model in the step, and of a row that it computes. */
+static tec_status add_online(const tec_plan_job *job, tec_plan_memory *out)
+{
+    tec_frozen *frozen;
+    TEC_TRY(tec_frozen_create(&frozen, &job->base, 1));
+    double row = attached_bytes(job) * sizeof(float) / sizeof(real) + tec_plan_row_bytes(job, job->targets.type);
+    add(out, "base model's weights", (double)tec_frozen_params(frozen)->total * sizeof(real));
+    add(out, "base model's activations",
+        (double)tec_frozen_workspace_bytes(frozen) + row + image_numbers(job) * sizeof(real));
+    tec_frozen_close(frozen);
+    return TEC_OK;
 }
 
 tec_status tec_plan_training_memory(const tec_plan_job *job, tec_plan_memory *out)
@@ -89,7 +103,7 @@ tec_status tec_plan_training_memory(const tec_plan_job *job, tec_plan_memory *ou
         add(out, "validation", validation_bytes(job));
     add(out, "data set and its order", job->dataset_bytes + 8.0 * (double)job->images);
     tec_model_free(model);
-    return TEC_OK;
+    return job->targets.online ? add_online(job, out) : TEC_OK;
 }
 
 tec_status tec_plan_targets_memory(const tec_plan_job *job, tec_plan_memory *out)

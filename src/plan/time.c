@@ -67,6 +67,14 @@ static void plan_targets(const tec_plan_job *job, const tec_plan_machine *machin
     out->targets_node_hours = out->targets_seconds * job->nodes / 3600;
 }
 
+/* What the base model costs a step in which it computes the targets. Crops are decoded on either way. */
+static double online_seconds(const tec_plan_job *job, const tec_plan_machine *machine, int images)
+{
+    if (job->model.kind != TEC_MODEL_TEC)
+        return 0;
+    return images * tec_flops_targets(&job->base, 1, job->targets.topk) / machine->targets_rate;
+}
+
 /* Of the products of `inputs` model inputs, those that stochastic depth leaves out on average: its probability grows from 0
  * in the first block. */
 static double left_out(const tec_plan_job *job, double inputs)
@@ -97,8 +105,11 @@ tec_status tec_plan_time_of(const tec_plan_job *job, const tec_plan_machine *mac
     out->node_reduce = job->ranks_per_node > 1 ? gradient / machine->node_reduce_rate : 0;
     out->network_reduce = network_reduce(job, machine, gradient);
     out->fetch = fetch_exposed(job, machine, shape.images, out->compute);
-    out->step = out->compute + out->update + out->node_reduce + out->network_reduce + out->fetch;
+    out->online = online_seconds(job, machine, shape.images);
+    out->step = out->compute + out->update + out->node_reduce + out->network_reduce + out->fetch +
+                (job->targets.online ? out->online : 0);
     out->steps = job->images / r->batch * r->epochs;
+    out->online_node_hours = (double)out->steps * out->online * job->nodes / 3600;
     out->checkpoint = bytes / machine->disk_rate;
     out->checkpoints = checkpoints_of(r, (double)out->steps * out->step);
     out->validation = validation_seconds(job, machine);

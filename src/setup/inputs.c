@@ -160,26 +160,110 @@ static tec_status open_further(const tec_comm *comm, const tec_settings *setting
     return status;
 }
 
-tec_status tec_setup_inputs(const tec_comm *comm, tec_settings *settings, tec_model_config *config, tec_inputs *out)
+tec_status tec_setup_check_base(const tec_settings *settings, const tec_model_config *base)
+{
+    int L = tec_model_patches(base);
+    if (base->channels != settings->data.channels)
+        return tec_fail(TEC_USER_ERROR,
+                        "base.model %s takes %d-channel images, but data.channels is %d: set data.channels=%d, and "
+                        "data.bands if images have more bands, or train a base of %d channels (pretrain.objective=mae)",
+                        settings->base.model, base->channels, settings->data.channels, base->channels,
+                        settings->data.channels);
+    if (settings->targets.topk > L)
+        return tec_fail(TEC_USER_ERROR, "targets.topk is %d, but an image has only %d patches", settings->targets.topk,
+                        L);
+    if (settings->targets.last_layers > base->depth)
+        return tec_fail(TEC_USER_ERROR, "targets.last_layers is %d, but base.model %s has only %d blocks",
+                        settings->targets.last_layers, settings->base.model, base->depth);
+    return TEC_OK;
+}
+
+/* The base model computes targets of the patches that the new model has. */
+static tec_status check_patches(const tec_settings *settings, const tec_model_config *base,
+                                const tec_model_config *config)
+{
+    if (base->patch == config->patch)
+        return TEC_OK;
+    return tec_fail(TEC_USER_ERROR,
+                    "base.model %s has patches of %d pixels, but model.patch is %d: targets are of the patches of the "
+                    "new model, set model.patch=%d",
+                    settings->base.model, base->patch, config->patch, base->patch);
+}
+
+/* Collective. What computes targets in the step, as a store of these settings would hold them. What names a store is left
+ * empty, and views that are not given become a new crop in every epoch, so that what is kept of the settings is true. */
+static tec_status open_online(const tec_comm *comm, tec_settings *settings, tec_model_config *config, tec_inputs *out)
+{
+    static char none[] = "";
+    tec_frozen *frozen;
+    tec_normalisation normalisation;
+    if (!settings->base.model[0])
+        return tec_fail(TEC_USER_ERROR, "base.model is not given: with targets.online it computes the targets");
+    settings->targets.dir = none;
+    if (!tec_settings_given(settings, "targets", "views"))
+        settings->targets.views = 0;
+    TEC_TRY(tec_setup_dataset(comm, settings, true, &out->set));
+    TEC_TRY(tec_setup_frozen(comm, settings, settings->base.model, 1, &frozen, &normalisation, NULL));
+    const tec_model_config *base = tec_frozen_config(frozen);
+    tec_status status = tec_setup_check_base(settings, base);
+    if (status == TEC_OK)
+        status = check_patches(settings, base, config);
+    if (status != TEC_OK) {
+        tec_frozen_close(frozen);
+        return status;
+    }
+    tec_store_spec spec = tec_setup_store_spec(settings, base, tec_frozen_hash(frozen), &normalisation, out->set);
+    out->online = tec_online_create(frozen, &spec, tec_dataset_has_values(out->set));
+    if (comm->rank == 0)
+        tec_log("targets are computed in the training step by %s, a rank each its own; %s", settings->base.model,
+                spec.views ? "crops are repeated as in a store" : "every epoch has new crops");
+    return TEC_OK;
+}
+
+/* Collective. The data set, and the store that the images may come from. */
+static tec_status open_stored(const tec_comm *comm, tec_settings *settings, tec_model_config *config, tec_inputs *out)
 {
     uint64_t base_hash = 0;
-    *out = (tec_inputs){0};
     if (settings->pretrain.objective == TEC_OBJECTIVE_TEC) {
         TEC_TRY(hash_base(comm, settings, &base_hash));
         TEC_TRY(tec_setup_store(comm, settings, &out->store));
-    } else if (settings->pretrain.more_targets[0])
-        return tec_fail(TEC_USER_ERROR, "pretrain.more_targets is given, but pretrain.objective is mae, which learns "
-                                        "from pixels: leave one of them out");
+    }
     if (out->store && tec_store_get_spec(out->store)->images)
         TEC_TRY(stand_in(settings, out->store, &out->set));
     else
         TEC_TRY(tec_setup_dataset(comm, settings, true, &out->set));
-    if (out->store) {
-        TEC_TRY(tec_comm_agree(comm, check_store(settings, config, base_hash, out->store, out->set)));
-        TEC_TRY(open_further(comm, settings, config, out));
-        TEC_TRY(settle_storage(settings, tec_store_get_spec(out->store)));
-        config->base_width = tec_store_get_spec(out->store)->width;
-        config->base_heads = tec_store_get_spec(out->store)->heads;
+    if (!out->store)
+        return TEC_OK;
+    TEC_TRY(tec_comm_agree(comm, check_store(settings, config, base_hash, out->store, out->set)));
+    TEC_TRY(open_further(comm, settings, config, out));
+    return settle_storage(settings, tec_store_get_spec(out->store));
+}
+
+/* What further target stores cannot be had with. */
+static tec_status check_more(const tec_settings *settings, bool online)
+{
+    if (!settings->pretrain.more_targets[0])
+        return TEC_OK;
+    if (settings->pretrain.objective != TEC_OBJECTIVE_TEC)
+        return tec_fail(TEC_USER_ERROR, "pretrain.more_targets is given, but pretrain.objective is mae, which learns "
+                                        "from pixels: leave one of them out");
+    if (online)
+        return tec_fail(TEC_USER_ERROR,
+                        "pretrain.more_targets is given, but targets.online computes the targets of one "
+                        "base model: leave one of them out");
+    return TEC_OK;
+}
+
+tec_status tec_setup_inputs(const tec_comm *comm, tec_settings *settings, tec_model_config *config, tec_inputs *out)
+{
+    const bool online = settings->pretrain.objective == TEC_OBJECTIVE_TEC && settings->targets.online;
+    *out = (tec_inputs){0};
+    TEC_TRY(check_more(settings, online));
+    TEC_TRY((online ? open_online : open_stored)(comm, settings, config, out));
+    const tec_store_spec *spec = tec_inputs_targets(out);
+    if (spec) {
+        config->base_width = spec->width;
+        config->base_heads = spec->heads;
     }
     if (settings->run.stage[0])
         tec_inputs_stage(comm, settings->run.stage, settings->pretrain.epochs, out);

@@ -128,13 +128,21 @@ tec_pretraining tec_setup_pretraining(const tec_settings *s, const tec_model_con
                            .mask_ratio = s->pretrain.mask_ratio,
                            .masks = s->pretrain.masks_per_image,
                            .feature_weight = weight[0] * s->pretrain.feature_weight,
-                           .attention_weight = weight[0] * s->pretrain.attention_weight};
+                           .attention_weight = weight[0] * s->pretrain.attention_weight,
+                           .online = inputs->online};
     for (int i = 0; i < TEC_MAX_BASES - 1; i++) {
         out.more[i].store = inputs->more[i];
         out.more[i].feature_weight = weight[1 + i] * s->pretrain.feature_weight;
         out.more[i].attention_weight = weight[1 + i] * s->pretrain.attention_weight;
     }
     return out;
+}
+
+/* Views of a store; in place of one that has a new crop in every epoch: of one that holds all of these. */
+static int plan_views(const tec_settings *s)
+{
+    const bool fresh = s->targets.online && !tec_settings_given(s, "targets", "views");
+    return fresh || s->targets.views == 0 ? s->pretrain.epochs : s->targets.views;
 }
 
 tec_plan_job tec_setup_plan_job(const tec_settings *s, const tec_model_config *model, const tec_model_config *base)
@@ -149,11 +157,12 @@ tec_plan_job tec_setup_plan_job(const tec_settings *s, const tec_model_config *m
                           .threads = tec_settings_threads(s),
                           .base = *base,
                           .targets = {.topk = s->targets.topk,
-                                      .views = s->targets.views,
+                                      .views = plan_views(s),
                                       .batch = s->targets.batch,
                                       .type = (tec_target_type)s->targets.type,
                                       .images = s->targets.store_images,
-                                      .shard_mb = s->targets.shard_mb}};
+                                      .shard_mb = s->targets.shard_mb,
+                                      .online = model->kind == TEC_MODEL_TEC && s->targets.online}};
 }
 
 tec_status tec_setup_tuning_plan_job(const tec_settings *s, const tec_model_config *model, tec_plan_job *out)
@@ -197,6 +206,6 @@ tec_store_spec tec_setup_store_spec(const tec_settings *settings, const tec_mode
     spec.seed = settings->run.seed;
     spec.base = base_hash;
     spec.dataset = tec_dataset_fingerprint(set);
-    spec.shard_rows = tec_store_shard_rows(&spec, settings->targets.shard_mb);
+    spec.shard_rows = spec.views > 0 ? tec_store_shard_rows(&spec, settings->targets.shard_mb) : 0;
     return spec;
 }

@@ -181,6 +181,28 @@ void tec_settings_bands_words(const tec_settings *settings, char range[TEC_BANDS
     tec_bands_chosen_words(&bands, chosen);
 }
 
+/* What only a store has, or what only targets without one can be. */
+static tec_status check_online(const tec_resolver *resolver)
+{
+    const tec_settings *s = resolver->settings;
+    const tec_place dir = resolver->place[tec_setting_find("targets", "dir")];
+    if (s->targets.views == 0 && !s->targets.online)
+        return tec_resolver_fail(resolver, resolver->place[tec_setting_find("targets", "views")],
+                                 "targets.views is 0, a new crop in every epoch, which only targets.online=true has: a "
+                                 "store holds 1 or more");
+    if (s->targets.online && s->targets.store_images)
+        return tec_resolver_fail(resolver, resolver->place[tec_setting_find("targets", "store_images")],
+                                 "targets.store_images is of a store, and with targets.online there is none: leave one "
+                                 "of them out");
+    if (s->targets.online && dir.line != 0 && s->targets.dir[0])
+        return tec_resolver_fail(
+            resolver, dir,
+            "targets.dir names the store %s, but with targets.online targets are computed and none "
+            "is read: leave targets.online out, or give targets.dir=\"\"",
+            s->targets.dir);
+    return TEC_OK;
+}
+
 static tec_status check_together(tec_resolver *resolver)
 {
     tec_settings *s = resolver->settings;
@@ -194,6 +216,7 @@ static tec_status check_together(tec_resolver *resolver)
                                  "targets.store_images keeps images of 8 bits, but data.range is %s: leave it false; "
                                  "images are then read from data.train",
                                  s->data.range);
+    TEC_TRY(check_online(resolver));
     TEC_TRY(settle_channels(resolver, "mean", s->data.mean));
     TEC_TRY(settle_channels(resolver, "std", s->data.std));
     TEC_TRY(check_base_normalisation(resolver));

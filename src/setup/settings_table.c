@@ -136,6 +136,8 @@ const tec_setting tec_settings_table[] = {
 
     {AT(targets, dir), TEXT("targets/default"),
      .help = "directory of the target store"},
+    {AT(targets, online), SWITCH("false"),
+     .help = "compute targets from base.model in the training step, on a new crop in every epoch, instead of reading a store"},
     {AT(targets, type), CHOICE(TEC_TARGET_TYPE_WORDS, "float16"),
      .help = "storage type of targets; attention is float16 or, with int8, int8"},
     {AT(targets, topk), INT(0, 4096, "15"),
@@ -144,8 +146,9 @@ const tec_setting tec_settings_table[] = {
      .help = "last blocks of the base model whose outputs are averaged to the feature target"},
     {AT(targets, standardise), SWITCH("true"),
      .help = "standardise each channel of the feature target over the image's patches; false: the paper's ablation"},
-    {AT(targets, views), INT(1, 65536, "1"),
-     .help = "random crops stored per image; epoch e trains on crop e mod views"},
+    {AT(targets, views), INT(0, 65536, "1"),
+     .help = "random crops stored per image; epoch e trains on crop e mod views; 0, which is what targets.online does "
+             "unless this is given: a new crop in every epoch"},
     {AT(targets, shard_mb), INT(1, 1048576, "1024"),
      .help = "approximate size of a file of the store, in megabytes; less if there would be fewer files than ranks"},
     {AT(targets, batch), INT(1, 65536, "32"),

@@ -194,3 +194,17 @@ void tec_store_row_decode(const tec_store_spec *spec, const store_layout *layout
     row->view = (tec_view){view[0], view[1], view[2], view[3], view[4]};
     memcpy(&row->sample, buffer + layout->part[PART_SAMPLE].at, sizeof row->sample);
 }
+
+size_t tec_store_round_bytes(const tec_store_spec *spec)
+{
+    return tec_store_layout_of(spec).buffer;
+}
+
+void tec_store_round(const tec_store_spec *spec, float *feature, float *attention, void *buffer)
+{
+    const store_layout layout = tec_store_layout_of(spec);
+    feature_encode(spec, &layout, feature, buffer);
+    feature_decode(spec, &layout, buffer, feature);
+    attention_encode(spec, &layout, attention, buffer);
+    attention_decode(spec, &layout, buffer, attention);
+}

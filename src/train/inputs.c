@@ -82,7 +82,8 @@ static void read_from_stage(tec_inputs *in)
 
 uint64_t tec_inputs_identity(const tec_inputs *in)
 {
-    uint64_t all = in->store ? tec_store_identity(tec_store_get_spec(in->store)) : 0;
+    const tec_store_spec *first = tec_inputs_targets(in);
+    uint64_t all = first ? tec_store_identity(first) : 0;
     for (int i = 1; store_of(in, i); i++) {
         const uint64_t identity = tec_store_identity(tec_store_get_spec(store_of(in, i)));
         all = tec_hash_bytes(all, &identity, sizeof identity);
@@ -144,10 +145,18 @@ void tec_inputs_stage(const tec_comm *comm, const char *dir, int epochs, tec_inp
     free(file);
 }
 
+const tec_store_spec *tec_inputs_targets(const tec_inputs *in)
+{
+    if (in->online)
+        return tec_online_spec(in->online);
+    return in->store ? tec_store_get_spec(in->store) : NULL;
+}
+
 void tec_inputs_close(tec_inputs *in)
 {
     for (int i = 0; i < TEC_MAX_BASES - 1; i++)
         tec_store_close(in->more[i]);
+    tec_online_free(in->online);
     tec_store_close(in->store);
     tec_dataset_close(in->set);
     tec_stage_close(in->stage);

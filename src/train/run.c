@@ -190,6 +190,7 @@ static tec_status log_line(run *r, const char *kind, interval *since, double lr,
                          .images_per_second = (double)since->inputs / elapsed,
                          .wait_share = since->waited / elapsed,
                          .reduce_share = since->reduced / elapsed,
+                         .targets_share = r->plan->task->keep_squares ? since->prepared / elapsed : -1,
                          .slowest_rank = slowest.rank,
                          .slowest_host = tec_comm_host(r->comm, slowest.rank),
                          .slowest_share = slowest.share,
@@ -207,6 +208,7 @@ static void add_step(interval *since, const tec_step_result *result)
         since->loss[i] += result->loss[i];
     since->waited += result->waited;
     since->reduced += result->reduced;
+    since->prepared += result->prepared;
     since->inputs += result->inputs;
     since->steps++;
 }

@@ -125,6 +125,8 @@ tec_status tec_run_log_write(run_log *log, const run_log_line *line)
     json_object_set_new(object, "images_per_second", json_real(line->images_per_second));
     json_object_set_new(object, "wait_share", json_real(line->wait_share));
     json_object_set_new(object, "reduce_share", json_real(line->reduce_share));
+    if (line->targets_share >= 0)
+        json_object_set_new(object, "targets_share", json_real(line->targets_share));
     json_object_set_new(object, "slowest_rank", json_integer(line->slowest_rank));
     json_object_set_new(object, "slowest_host", json_string(line->slowest_host));
     json_object_set_new(object, "slowest_share", json_real(line->slowest_share));

@@ -23,8 +23,9 @@ typedef struct run_log_line {
     const char *const *loss_names;
     double loss[TEC_MAX_LOSSES]; /* means over the interval or epoch */
     double lr, gradient_norm, images_per_second;
-    double wait_share;   /* of the time: waiting for data */
-    double reduce_share; /* of the time: waiting for other ranks and the gradient allreduce */
+    double wait_share;    /* of the time: waiting for data */
+    double reduce_share;  /* of the time: waiting for other ranks and the gradient allreduce */
+    double targets_share; /* of the time: computing targets with the base model; below 0: they are not computed */
     int slowest_rank;
     const char *slowest_host;
     double slowest_share; /* of the others' waiting, what they waited longer than the slowest rank */

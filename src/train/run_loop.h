@@ -12,7 +12,7 @@
 /* Sums over the steps since the last log line of the same kind. */
 typedef struct interval {
     double loss[TEC_MAX_LOSSES];
-    double waited, reduced; /* seconds since `start`, as in tec_step_result */
+    double waited, reduced, prepared; /* seconds since `start`, as in tec_step_result */
     double start;
     int64_t inputs; /* since `start` */
     int64_t steps;  /* in `loss` */

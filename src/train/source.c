@@ -14,14 +14,14 @@ typedef struct scratch {
 } scratch;
 
 /* The targets of one base model. */
-typedef struct stored {
-    tec_store *store;
+typedef struct targets {
+    tec_store *store;                /* NULL: they are not read */
     size_t feature, attention, topk; /* elements per sample */
-} stored;
+} targets;
 
 struct tec_source {
-    stored base[TEC_MAX_BASES];
-    int bases; /* 0: no store */
+    targets base[TEC_MAX_BASES];
+    int bases; /* 0: no targets */
     uint64_t seed;
     size_t numbers, topk; /* of all of them */
     size_t patches, masks;
@@ -29,7 +29,7 @@ struct tec_source {
     scratch *scratch; /* [threads] */
 };
 
-tec_source *tec_source_create(const tec_model_config *config, tec_store *const *store, int stores, int masks,
+tec_source *tec_source_create(const tec_model_config *config, const tec_source_base *base, int bases, int masks,
                               uint64_t seed, int threads)
 {
     tec_source *s = tec_allocate_zeroed(1, sizeof *s);
@@ -37,16 +37,15 @@ tec_source *tec_source_create(const tec_model_config *config, tec_store *const *
     s->seed = seed;
     s->masks = (size_t)masks;
     s->patches = (size_t)tec_model_patches(config);
-    for (s->bases = 0; s->bases < stores; s->bases++) {
-        const tec_store_spec *spec = tec_store_get_spec(store[s->bases]);
-        stored *base = &s->base[s->bases];
-        base->store = store[s->bases];
-        base->feature = s->patches * (size_t)spec->width;
-        base->attention = (size_t)(1 + spec->topk) * (size_t)spec->heads * s->patches;
-        base->topk = (size_t)spec->topk;
-        s->numbers += base->feature + base->attention;
-        s->topk += base->topk;
-        most = tec_max_size(most, base->feature + base->attention);
+    for (s->bases = 0; s->bases < bases; s->bases++, base++) {
+        targets *t = &s->base[s->bases];
+        t->store = base->store;
+        t->feature = s->patches * (size_t)base->spec->width;
+        t->attention = (size_t)(1 + base->spec->topk) * (size_t)base->spec->heads * s->patches;
+        t->topk = (size_t)base->spec->topk;
+        s->numbers += t->feature + t->attention;
+        s->topk += t->topk;
+        most = tec_max_size(most, base->store ? t->feature + t->attention : 0);
     }
     s->threads = threads;
     s->scratch = tec_allocate_zeroed((size_t)threads, sizeof *s->scratch);
@@ -92,7 +91,7 @@ tec_sample tec_source_sample(const tec_source *s, const tec_feed_item *item)
 
 tec_view_policy tec_source_policy(const tec_source *s)
 {
-    if (s->bases == 0)
+    if (!s->base[0].store)
         return TEC_VIEW_RANDOM;
     return tec_store_get_spec(s->base[0].store)->images ? TEC_VIEW_GIVEN_SQUARE : TEC_VIEW_GIVEN_CROP;
 }
@@ -124,7 +123,7 @@ static void widen(const float *in, size_t n, real *out)
  * the targets of all belong to. */
 static tec_status read_targets(const tec_source *s, const scratch *mine, int i, tec_feed_item *item, tec_sample *sample)
 {
-    const stored *base = &s->base[i];
+    const targets *base = &s->base[i];
     const tec_store_spec *spec = tec_store_get_spec(base->store);
     int64_t number = item->sample * spec->views + item->view % spec->views;
     real *feature = sample->base[i].feature, *attention = sample->base[i].attention;
@@ -154,7 +153,7 @@ tec_status tec_source_attach(void *source, int thread, tec_feed_item *item)
     const tec_source *s = source;
     const scratch *mine = &s->scratch[thread];
     tec_sample sample = tec_source_sample(s, item);
-    for (int i = 0; i < s->bases; i++)
+    for (int i = 0; i < s->bases && s->base[i].store; i++)
         TEC_TRY(read_targets(s, mine, i, item, &sample));
     draw_masks(s, item, mine->order, sample.shuffle);
     return TEC_OK;

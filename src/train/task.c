@@ -18,6 +18,7 @@ void tec_task_free(tec_task *task)
 
 typedef struct pretraining {
     tec_source *source;
+    tec_online *online; /* NULL: targets are attached already, or there are none */
     int masks, patches;
 } pretraining;
 
@@ -33,6 +34,9 @@ static void examples_of_masks(const void *own, int64_t step, const tec_feed_batc
     const pretraining *p = own;
     for (int i = 0; i < batch->count; i++) {
         tec_sample sample = tec_source_sample(p->source, &batch->item[i]);
+        if (p->online)
+            tec_online_compute(p->online, batch->item[i].square, sample.base[0].feature, sample.base[0].attention,
+                               sample.base[0].topk);
         tec_example made = {.image = batch->item[i].image,
                             .feature = sample.base[0].feature,
                             .attention = sample.base[0].attention,
@@ -54,26 +58,38 @@ static void free_pretraining(void *own)
     free(p);
 }
 
+/* The base models whose targets are learnt, and how many they are. */
+static int list_bases(const tec_pretraining *s, tec_store *store, tec_source_base base[TEC_MAX_BASES])
+{
+    int bases = 0;
+    if (s->online)
+        base[bases++] = (tec_source_base){tec_online_spec(s->online), NULL};
+    while (store && bases < TEC_MAX_BASES) {
+        base[bases++] = (tec_source_base){tec_store_get_spec(store), store};
+        store = bases < TEC_MAX_BASES ? s->more[bases - 1].store : NULL;
+    }
+    return bases;
+}
+
 tec_task tec_task_pretraining(const tec_pretraining *s, tec_store *store, int threads)
 {
     pretraining *p = tec_allocate_zeroed(1, sizeof *p);
-    tec_store *stores[TEC_MAX_BASES] = {store};
-    int bases = store != NULL;
-    while (bases > 0 && bases < TEC_MAX_BASES && s->more[bases - 1].store) {
-        stores[bases] = s->more[bases - 1].store;
-        bases++;
-    }
-    p->source = tec_source_create(&s->model, stores, bases, s->masks, s->view.seed, threads);
+    tec_source_base base[TEC_MAX_BASES];
+    const int bases = list_bases(s, store, base);
+    const tec_store_spec *spec = bases ? base[0].spec : NULL;
+    p->source = tec_source_create(&s->model, base, bases, s->masks, s->view.seed, threads);
+    p->online = s->online;
     p->masks = s->masks;
     p->patches = tec_model_patches(&s->model);
     tec_task task = {.model = s->model,
                      .visible = tec_step_visible(&s->model, s->mask_ratio),
-                     .topk = store ? tec_store_get_spec(store)->topk : 0,
+                     .topk = spec ? spec->topk : 0,
                      .inputs = s->masks,
-                     .weight = {store ? s->feature_weight : 1, s->attention_weight},
+                     .weight = {spec ? s->feature_weight : 1, s->attention_weight},
                      .view = s->view,
                      .attach = attach_targets,
                      .attached_bytes = tec_source_bytes(p->source),
+                     .keep_squares = s->online != NULL,
                      .examples = examples_of_masks,
                      .own = p,
                      .free = free_pretraining};
@@ -82,5 +98,7 @@ tec_task tec_task_pretraining(const tec_pretraining *s, tec_store *store, int th
         task.weight[2 * i + 1] = s->more[i - 1].attention_weight;
     }
     task.view.policy = tec_source_policy(p->source);
+    if (s->online)
+        task.view.views = spec->views;
     return task;
 }

@@ -37,6 +37,7 @@ struct tec_trainer {
     tec_example *example;   /* [chunk, inputs] */
     tec_expected *expected; /* [params->count] of exact sums; NULL: none */
     int losses;             /* of the model */
+    double prepared;        /* seconds that made model inputs of images, since the trainer was created */
     bool pending;           /* the backward of the step's last micro-batch is still to come */
     int64_t step;           /* the next one */
 };
@@ -105,6 +106,7 @@ static tec_status open_feed(tec_trainer *t)
                                               .threads = reading->workers,
                                               .depth = 1 + reading->prefetch,
                                               .batch = t->shape.chunk,
+                                              .keep_squares = t->task->keep_squares,
                                               .skipped = reading->skip ? t->settings.skipped : NULL,
                                               .next = next_chunk,
                                               .order = t,
@@ -208,7 +210,9 @@ static double total(const double *loss)
 static tec_status compute_chunk(tec_trainer *t, const tec_feed_batch *batch, bool last, double *loss, int64_t *inputs)
 {
     int count = batch->count * t->task->inputs;
+    double start = tec_seconds();
     t->task->examples(t->task->own, t->step % t->sampler.steps_per_epoch, batch, t->example);
+    t->prepared += tec_seconds() - start;
     for (int at = 0; at < count; at += t->shape.micro_batch) {
         int n = tec_min_int(count - at, t->shape.micro_batch);
         forward(t, t->example + at, n, loss);
@@ -346,6 +350,7 @@ static tec_status update(tec_trainer *t, double lr, tec_step_result *result)
 tec_status tec_trainer_step(tec_trainer *t, double lr, unsigned ask, tec_step_result *result)
 {
     double loss[TEC_MAX_LOSSES] = {0}, waited = tec_feed_waited(t->feed), reduced = tec_reducer_waited(t->reducer);
+    const double prepared = t->prepared;
     int64_t inputs = 0;
     *result = (tec_step_result){0};
     if (t->recipe->exact)
@@ -353,6 +358,7 @@ tec_status tec_trainer_step(tec_trainer *t, double lr, unsigned ask, tec_step_re
                            tec_adamw_expect(&t->adamw, tec_model_params(t->model), t->expected));
     tec_status status = compute(t, loss, &inputs);
     result->waited = tec_feed_waited(t->feed) - waited;
+    result->prepared = t->prepared - prepared;
     /* Before the first bucket: once buckets are under way, no rank may leave the step. */
     double start = tec_seconds();
     TEC_TRY(agree_on_losses(t, status, inputs, loss, ask, &lr, result));

@@ -27,8 +27,8 @@ import sys
 # What may differ, and nothing else: times, what is computed from them, and names drawn for temporary files.
 IGNORED_ATTRIBUTES = {("/run", "seconds")}  # of a checkpoint: how long it was trained
 IGNORED_KEYS = {
-    "log.jsonl": ("images_per_second", "wait_share", "reduce_share", "slowest_rank", "slowest_host", "slowest_share",
-                  "seconds", "memory_mb"),
+    "log.jsonl": ("images_per_second", "wait_share", "reduce_share", "targets_share", "slowest_rank", "slowest_host",
+                  "slowest_share", "seconds", "memory_mb"),
     "knn.json": ("seconds",),
     "probe.json": ("seconds",),
     "environment.json": ("started", "starts"),

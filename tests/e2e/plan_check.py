@@ -39,6 +39,16 @@ lines += [f"  {'images/s':34} {time['images_per_second']:9.2f}",
           f"node-hours {time['node_hours']:.2f}"]
 if "validations" in time:
     lines.append(f"validations: {time['validations']}, {time['validation_seconds']:.1f} s each")
+if "online" in plan:
+    way = plan["online"]
+    fewer = "in the step" if way["node_hours"] < way["store_node_hours"] else "with a store"
+    lines += ["targets, stored or computed in the step (targets.online" + ", as the settings say" * way["chosen"] + ")",
+              f"  a store of {count(way['views'], 'view')}: {way['store_node_hours']:.3f} node-hours once",
+              size("its bytes", way["store_bytes"]),
+              f"  in the step: {way['step_seconds']:.4f} s of each, {way['node_hours']:.3f} node-hours in "
+              f"{way['epochs']} epochs, no bytes",
+              f"  node-hours are fewer {fewer}",
+              f"  in the step takes fewer for up to {way['epochs_cheaper']} epoch" + "s" * (way["epochs_cheaper"] != 1)]
 ends = [f", {time['seconds']:.1f} s"] + [f", {time[k]:.2f} node-hours" for k in ["targets_node_hours"] if k in time]
 rest = [line for line in printed if line not in lines]
 if len(rest) != len(ends) or not all(any(line.endswith(end) for line in rest) for end in ends) or set(lines) - set(printed):

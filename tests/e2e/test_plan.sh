@@ -80,6 +80,14 @@ expect_close 'a store of int8' "$(megabytes 'target store, int8')" "$(cat int8/*
 peak_of "$program" pretrain -c job.yaml run.dir=new pretrain.stop_after_steps=2
 expect_close 'peak memory' "$(megabytes 'a rank')" "$peak" 0.1
 
+say "targets computed in the step"
+make_plan --bench bench.json --json plan.json targets.online=true targets.dir=
+expect_same_numbers
+grep -q '^  base model  ' "$plan" || fail "the base model is no part of the step"
+! grep -q '^memory, targets' "$plan" || fail "a store is planned, but there will be none"
+peak_of "$program" pretrain -c job.yaml run.dir=online pretrain.stop_after_steps=2 targets.online=true targets.dir=
+expect_close 'peak memory' "$(megabytes 'a rank')" "$peak" 0.1
+
 say "fine-tuning, by a file without such steps and by one that has them"
 make_plan --bench bench.json --finetune
 cp "$plan" "$plan.step"
