@@ -205,4 +205,5 @@ void tec_job_say_run(const tec_comm *comm, const tec_run_plan *plan)
         tec_warn("run.pictures is given, but there are no event files for pictures: give run.tensorboard=true, too");
     tec_log("%lld images, %d ranks, %lld images a step%s, %lld steps an epoch%s, run directory %s", (long long)images,
             comm->size, (long long)batch, times, (long long)steps, rest, plan->dir);
+    tec_recipe_say_micro_batch(&plan->recipe, plan->task->inputs);
 }

@@ -44,7 +44,7 @@ static tec_status open_images(const tec_comm *comm, tec_settings *settings, cons
         settings->data.train = (char *)(uintptr_t)path;
         settings->data.max_train = settings->data.max_val;
     }
-    return tec_setup_dataset(comm, settings, from_file, out);
+    return tec_setup_given_images(comm, settings, from_file, out);
 }
 
 static void say_result(const tec_features_job *job, const tec_features_made *made)

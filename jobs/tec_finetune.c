@@ -167,8 +167,9 @@ const tec_command tec_command_finetune = {
         "process.\n\n"
         "The run directory, resuming, signals, time limits, --fresh and --finish are as with `tec pretrain`. Images "
         "are normalised as for finetune.model; with scratch by data.mean and data.std. With mixup or CutMix, images "
-        "2k and 2k + 1 of a step are mixed with each other and are on one rank, so that the ranks' parts differ by a "
-        "pair: results are the same for any number of ranks, up to rounding.",
+        "2k and 2k + 1 of a step are mixed with each other and are on one rank: what an image is mixed with does not depend "
+        "on the number of ranks. Results are the same for any number of them, up to rounding, or bit for bit with "
+        "run.exact_sums=true.",
     .options = options,
     .sections = sections,
     .parallel = true,

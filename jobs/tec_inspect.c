@@ -265,6 +265,16 @@ static bool directory_has(const char *directory, const char *name)
     return has;
 }
 
+/* "blocks.0.attn.qkv.weight", "embedding/kernel", but not "class_weight", as data sets have one; and theirs are vectors. */
+static bool is_weight(const tec_tensor *t)
+{
+    static const char *const words[] = {"weight", "kernel", NULL};
+    const char *last = t->name + strlen(t->name);
+    while (last > t->name && last[-1] != '.' && last[-1] != '/')
+        last--;
+    return t->dims >= 2 && tec_string_find(words, last) >= 0;
+}
+
 /* Weights are arrays, too, which might be images for all that their shapes tell; their names tell more. */
 static bool holds_weights(const char *path)
 {
@@ -272,10 +282,8 @@ static bool holds_weights(const char *path)
     if (tec_tensor_file_open(&file, path) != TEC_OK)
         return false;
     bool holds = tec_string_starts_with(tec_tensor_file_format(file), "tec ");
-    for (int i = 0; i < tec_tensor_file_count(file) && !holds; i++) {
-        const char *name = tec_tensor_file_get(file, i)->name;
-        holds = tec_string_ends_with(name, "weight") || tec_string_ends_with(name, "kernel");
-    }
+    for (int i = 0; i < tec_tensor_file_count(file) && !holds; i++)
+        holds = is_weight(tec_tensor_file_get(file, i));
     tec_tensor_file_close(file);
     return holds;
 }

@@ -275,6 +275,7 @@ static tec_status plan(const tec_comm *comm, const tec_invocation *call, subject
     TEC_TRY(choose_ranks(call, &s->job));
     TEC_TRY(open_images(comm, call, s));
     TEC_TRY(choose_classes(s));
+    tec_recipe_say_micro_batch(&s->job.recipe, s->job.inputs);
     TEC_TRY(find_machine(comm, call, s, &machine));
     return report(s, &machine, json);
 }

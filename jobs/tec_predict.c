@@ -222,7 +222,7 @@ static tec_status open_images(const tec_comm *comm, tec_settings *settings, cons
     if (by->upright)
         tec_log("EXIF orientation of images: %s (data.exif_orientation; applied when the model was validated)",
                 settings->data.exif_orientation == TEC_EXIF_APPLY ? "applied" : "ignored");
-    return tec_setup_dataset(comm, settings, false, out);
+    return tec_setup_given_images(comm, settings, false, out);
 }
 
 /* Collective. Puts the parts of all ranks together, in order, and writes them. `mine`: this rank's. */

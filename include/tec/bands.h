@@ -30,6 +30,7 @@ typedef struct tec_bands {
     double low, high;         /* TEC_SCALING_GIVEN */
     int chosen;               /* how many bands are chosen; 0: all */
     int band[TEC_BANDS_MOST]; /* [chosen] from 0 */
+    bool of_model;            /* channels are a model's and not data.channels, which messages then do not ask for */
 } tec_bands;
 
 /* Reads "bytes", "type" or "LOW,HIGH", with or without brackets, into out->scaling, low and high. TEC_USER_ERROR says

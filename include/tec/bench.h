@@ -65,8 +65,9 @@ typedef struct tec_bench_training {
     tec_bench_images *images;              /* where images come from; NULL: from the examples */
 } tec_bench_training;
 
-/* Local. Exact sums (reduction->parts) are of the micro-batches of all ranks, whatever the number there. A classifier is fine-tuned by the default recipe: soft labels, images mixed in pairs, stochastic depth, rates
- * that fall from layer to layer. `visible`, `topk`: as for tec_model_create. TEC_USER_ERROR: an impossible architecture. */
+/* Local. Exact sums (reduction->parts) are of the micro-batches of all ranks, whatever the number there. A classifier is
+ * fine-tuned by the default recipe: soft labels, images mixed in pairs, stochastic depth, rates that fall from layer to
+ * layer. `visible`, `topk`: as for tec_model_create. TEC_USER_ERROR: an impossible architecture. */
 tec_status tec_bench_training_open(tec_bench_training *training, const tec_comm *comm, const tec_reduction *reduction,
                                    const tec_model_config *config, int batch, int micro_batch, int visible, int topk);
 void tec_bench_training_close(tec_bench_training *training);

@@ -50,6 +50,7 @@ typedef struct tec_run_state {
     int64_t finish_from, finish_steps; /* --finish: from which step on, over how many; 0: not given */
     double finish_lr;                  /* the learning rate at finish_from */
     int64_t validated;                 /* the step after which there last was a validation; 0: there was none */
+    double unclipped;                  /* tec_adamw.unclipped; 0: not known, as if nothing was clipped */
 } tec_run_state;
 
 /* Reads the architecture. The kinds "pretrain", "targets" and "finetune" of fixtures are TEC_MODEL_TEC,

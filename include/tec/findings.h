@@ -42,4 +42,7 @@ int64_t tec_findings_words(const tec_findings *findings);
 /* The range of the values of images stored with 16 bits (deep), or with 8. */
 const tec_value_range *tec_findings_range(const tec_findings *findings, bool deep);
 
+/* Is this another text about the range than the last one? Keeps it. For whoever warns of it, one thread. */
+bool tec_findings_tell(tec_findings *findings, bool deep, const char *text);
+
 #endif

@@ -1,8 +1,8 @@
 /* Module ops, public. The operators of a Vision Transformer, forward and backward.
  *
  * All functions are local and take their scratch memory from the caller. Linear layers, layer norm, GELU, SwiGLU,
- * rotary positions and attention run on the OpenMP threads that tec_threads_set (tec/gemm.h) asked for, the others on the calling thread.
- * The number of threads changes results only through the order of floating-point sums.
+ * rotary positions and attention run on the OpenMP threads that tec_threads_set (tec/gemm.h) asked for, the others on
+ * the calling thread. The number of threads changes results only through the order of floating-point sums.
  *
  * Matrices are row-major and dense unless a row stride (ldx, counted in elements) is given. A gradient is named `d` +
  * name. Gradients of weights and biases are added to (+=); all other outputs are overwritten unless a function says

@@ -73,6 +73,9 @@ typedef struct tec_step_shape {
 tec_step_shape tec_step_shape_of(const tec_recipe *recipe, const tec_model_config *config, int inputs, int rank,
                                  int ranks);
 
+/* Logs how many model inputs are computed at once where exact sums do not allow for as many as micro_batch says. */
+void tec_recipe_say_micro_batch(const tec_recipe *recipe, int inputs);
+
 /* Visible patches per model input. */
 int tec_step_visible(const tec_model_config *config, double mask_ratio);
 

@@ -1,9 +1,10 @@
 /* Module parallel, public. Sums a gradient over the ranks in buckets: slices of the flat buffer, each as soon as
  * backward has completed it on this rank.
  *
- * For given ranks, bucket size and overlap, or with exact sums for any of them, the buckets, their order and the order of summation are always the same: so
- * are the sums, to the bit. Every rank takes all buckets of a step, even if it has nothing to add. From the first
- * tec_reducer_ready of a step until its last tec_reducer_take nothing else may call MPI. */
+ * For given ranks, bucket size and overlap, or with exact sums for any of them, the buckets, their order and the order
+ * of summation are always the same: so are the sums, to the bit. Every rank takes all buckets of a step, even if it has
+ * nothing to add. From the first tec_reducer_ready of a step until its last tec_reducer_take nothing else may call
+ * MPI. */
 #ifndef TEC_REDUCER_H
 #define TEC_REDUCER_H
 

@@ -81,6 +81,10 @@ tec_status tec_setup_same_storage(const tec_settings *settings, const tec_store_
  * labels yet. */
 tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings, bool training, tec_dataset **out);
 
+/* The same of images that are given on the command line for a model: messages call them by their path, and
+ * settings->data.channels what the model takes. */
+tec_status tec_setup_given_images(const tec_comm *comm, const tec_settings *settings, bool training, tec_dataset **out);
+
 /* Local. TEC_USER_ERROR: the model of SECTION.model takes images of other channels, or has no class token to pool. */
 tec_status tec_setup_check_model(const tec_settings *settings, const char *section, const char *path,
                                  tec_pooling pooling, const tec_model_config *model);

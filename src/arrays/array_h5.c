@@ -346,8 +346,8 @@ static tec_status prepare_chunked(tec_array_rows *rows, hid_t dataset, hid_t typ
     if ((double)piece * (double)rows->row_bytes > (double)KEPT)
         return tec_fail(
             TEC_USER_ERROR,
-            "%s: its chunks hold %lld images, %lld MB together, more than the %lld MB of which a rank keeps "
-            "them unpacked: write it with chunks of fewer images, or without any: " TO_CONTIGUOUS,
+            "%s: its chunks hold %lld images each, %lld MB unpacked, but a rank keeps at most %lld MB of unpacked chunks: "
+            "write it with chunks of fewer images, or without any: " TO_CONTIGUOUS,
             place, (long long)piece, (long long)(piece * rows->row_bytes >> 20), (long long)(KEPT >> 20));
     TEC_TRY(check_filters(plist, place));
     make_chunks(rows, dataset, type, piece);

@@ -303,6 +303,10 @@ void tec_dataset_decode_as(tec_dataset *set, bool strict, bool turn)
 
 tec_status tec_dataset_take_bands(tec_dataset *set, const tec_bands *bands)
 {
+    if (set->kind->one_band && bands->of_model && set->channels != 1 && set->channels != 3)
+        return tec_fail(TEC_USER_ERROR,
+                        "%s: images of an IDX file have one band, but the model takes %d: give it images of as many",
+                        set->root, set->channels);
     if (set->kind->one_band && (bands->chosen || (set->channels != 1 && set->channels != 3)))
         return tec_fail(TEC_USER_ERROR,
                         "%s: images of an IDX file have one band: set data.channels to 1 (or 3, which repeats it), and "

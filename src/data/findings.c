@@ -3,6 +3,7 @@
 
 #include "tec/memory.h"
 #include "tec/minmax.h"
+#include "tec/text.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@ struct tec_findings {
     pthread_mutex_t lock;
     uint64_t *noted[TEC_IMAGE_NOTES]; /* [words], under the lock; NULL until a sample has the note */
     tec_value_range range[2];
+    char *told[2]; /* of each range */
 };
 
 tec_findings *tec_findings_create(int64_t samples)
@@ -29,8 +31,19 @@ void tec_findings_free(tec_findings *f)
         return;
     for (int note = 0; note < TEC_IMAGE_NOTES; note++)
         free(f->noted[note]);
+    for (int deep = 0; deep < 2; deep++)
+        free(f->told[deep]);
     pthread_mutex_destroy(&f->lock);
     free(f);
+}
+
+bool tec_findings_tell(tec_findings *f, bool deep, const char *text)
+{
+    if (f->told[deep] && strcmp(f->told[deep], text) == 0)
+        return false;
+    free(f->told[deep]);
+    f->told[deep] = tec_string_copy(text);
+    return true;
 }
 
 /* ---- ranges ---- */

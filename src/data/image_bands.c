@@ -4,8 +4,10 @@
 #include "image_codec.h"
 #include "tec/clones.h"
 #include "tec/half.h"
+#include "tec/text.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,23 +65,43 @@ static tec_status plan_chosen(tec_band_plan *out, const tec_band_source *source,
     return TEC_OK;
 }
 
-static tec_status fail_bands(const tec_band_plan *plan, const tec_band_source *source, int channels)
+/* A model's channels cannot be set, and of too few bands none can be chosen. */
+static void write_remedy(const tec_band_source *source, const tec_decoding *how, char *text, size_t size)
 {
-    const char *choose = source->bands > channels ? ", or let data.bands choose some, as in data.bands=" : "";
-    const char *example = source->bands <= channels ? "" : channels == 1 ? "1" : channels == 3 ? "3,2,1" : "1,2,...";
-    return tec_fail(TEC_USER_ERROR, "%s: %d band%s, but data.channels is %d: set data.channels=%d%s%s", plan->name,
-                    source->bands, source->bands == 1 ? "" : "s", channels, source->bands, choose, example);
+    const int bands = source->bands, channels = how->channels;
+    const char *as = channels == 1 ? "1" : channels == 3 ? "3,2,1" : "1,2,...";
+    if (how->bands.of_model && bands > channels)
+        snprintf(text, size, "let data.bands choose %d, as in data.bands=%s", channels, as);
+    else if (how->bands.of_model)
+        snprintf(text, size, "give it images of as many");
+    else if (bands > channels)
+        snprintf(text, size, "set data.channels=%d, or let data.bands choose some, as in data.bands=%s", bands, as);
+    else
+        snprintf(text, size, "set data.channels=%d", bands);
+}
+
+static tec_status fail_bands(const tec_band_plan *plan, const tec_band_source *source, const tec_decoding *how)
+{
+    char remedy[100];
+    write_remedy(source, how, remedy, sizeof remedy);
+    return tec_fail(TEC_USER_ERROR, "%s: %d band%s, but %s %d: %s", plan->name, source->bands,
+                    tec_plural(source->bands), how->bands.of_model ? "the model takes" : "data.channels is",
+                    how->channels, remedy);
 }
 
 /* Without a choice. */
-static tec_status plan_all(tec_band_plan *out, const tec_band_source *source, int channels)
+static tec_status plan_all(tec_band_plan *out, const tec_band_source *source, const tec_decoding *how)
 {
+    const int channels = how->channels;
     const bool drops = source->bands > source->colours && channels != source->bands;
     const int bands = drops ? source->colours : source->bands;
     out->to_grey = channels == 1 && bands == 3 && source->rgb;
     out->channels = out->to_grey ? 3 : channels;
     if (bands != channels && !out->to_grey && !(bands == 1 && channels == 3))
-        return fail_bands(out, source, channels);
+        return fail_bands(out, source, how);
+    if (drops && source->multiplied && how->bands.of_model)
+        return tec_fail(TEC_USER_ERROR, "%s: %s: data.bands=%s takes them as they are", out->name, source->multiplied,
+                        channels == 3 ? "1,2,3" : "1");
     if (drops && source->multiplied)
         return tec_fail(TEC_USER_ERROR, "%s: %s: data.bands=%s takes them as they are, data.channels=%d alpha too",
                         out->name, source->multiplied, channels == 3 ? "1,2,3" : "1", source->bands);
@@ -92,7 +114,7 @@ tec_status tec_band_plan_make(tec_band_plan *out, const tec_band_source *source,
                               const char *name)
 {
     *out = (tec_band_plan){.sample = source->sample, .name = name};
-    TEC_TRY(how->bands.chosen ? plan_chosen(out, source, &how->bands) : plan_all(out, source, how->channels));
+    TEC_TRY(how->bands.chosen ? plan_chosen(out, source, &how->bands) : plan_all(out, source, how));
     out->whole = out->channels == source->bands && !out->to_grey;
     for (int i = 0; i < out->channels; i++)
         out->whole &= out->from[i] == i;

@@ -103,14 +103,13 @@ static int side_of(const json_t *size)
                : 0;
 }
 
-/* A list of height and width, which timm's input_size has behind the channels. A single number is a square, of which the
- * tensors tell more. */
-static void take_image_size(const json_t *list, import_sidecar *said)
+/* A list of height and width, which timm's input_size has behind the channels, or a number, the side of a square. */
+static void take_image_size(const json_t *is, import_sidecar *said)
 {
-    const size_t count = json_array_size(list);
-    if (count < 2)
-        return;
-    const tec_size size = {side_of(json_array_get(list, count - 2)), side_of(json_array_get(list, count - 1))};
+    const size_t count = json_array_size(is);
+    tec_size size = tec_size_square(side_of(is));
+    if (count >= 2)
+        size = (tec_size){side_of(json_array_get(is, count - 2)), side_of(json_array_get(is, count - 1))};
     if (size.height == 0 || size.width == 0)
         return;
     said->image_size = size;
@@ -279,14 +278,16 @@ static bool is_dinov3(const tec_import *import)
     return strcmp(import->naming->name, "Hugging Face DINOv3") == 0;
 }
 
-/* Of later versions in an object of its own. A gated MLP of another activation than SiLU is not SwiGLU. */
+/* The base of rotary positions is of later versions in an object of its own. A gated MLP of another activation than SiLU
+ * is not SwiGLU. */
 static tec_status take_dinov3(const tec_import *import, const json_t *config, import_sidecar *said)
 {
     const char *activation = text_of(config, "hidden_act");
-    const json_t *theta = json_object_get(config, "rope_theta");
-    if (!theta)
-        theta = json_object_get(json_object_get(config, "rope_parameters"), "rope_theta");
-    if (json_is_number(theta) && json_number_value(theta) > 0)
+    const json_t *theta = json_object_get(config, "rope_theta"), *own = json_object_get(config, "rope_parameters");
+    TEC_TRY(tec_import_check_entries(import, CONFIG, own));
+    if (!json_is_number(theta))
+        theta = json_object_get(own, "rope_theta");
+    if (json_is_number(theta))
         said->rotary_base = json_number_value(theta);
     if (!import->facts.config.variant.swiglu || !activation || strcmp(activation, "silu") == 0)
         return TEC_OK;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum entry_kind { WHOLE, NUMBER, SIDES, TEXT, SWITCH, CHANNELS, DEVIATIONS } entry_kind;
+typedef enum entry_kind { WHOLE, NUMBER, SIDES, TEXT, SWITCH, CHANNELS, DEVIATIONS, OBJECT } entry_kind;
 
 static const char *const expected[] = {
     [WHOLE] = "a whole number above 0",
@@ -19,6 +19,7 @@ static const char *const expected[] = {
     [SWITCH] = "true or false",
     [CHANNELS] = "a number or one for each channel",
     [DEVIATIONS] = "a number above 0 or one for each channel",
+    [OBJECT] = "an object",
 };
 
 /* By key, in both files and in timm's pretrained_cfg and model_args; a pattern of fnmatch. */
@@ -53,6 +54,8 @@ static const struct {
     {"image_std", DEVIATIONS},
     {"mean", CHANNELS},
     {"std", DEVIATIONS},
+    {"rope_theta", NUMBER},
+    {"rope_parameters", OBJECT},
 };
 
 static bool is_above_0(const json_t *value)
@@ -79,6 +82,8 @@ static bool is_of_kind(const json_t *value, entry_kind kind)
         return tec_import_channel_values(value, numbers);
     case DEVIATIONS:
         return tec_import_channel_values(value, numbers) && numbers[0] > 0 && numbers[1] > 0 && numbers[2] > 0;
+    case OBJECT:
+        return json_is_object(value);
     }
     return true;
 }

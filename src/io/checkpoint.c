@@ -272,6 +272,8 @@ tec_status tec_checkpoint_read_weights(const char *path, tec_params *params)
 
 /* -- the run -- */
 
+#define MOST_CLIPPED 1e60 /* a float's largest norm, limited to its smallest */
+
 static tec_status read_state(hid_t file, const char *path, tec_run_state *state)
 {
     hid_t group;
@@ -283,6 +285,9 @@ static tec_status read_state(hid_t file, const char *path, tec_run_state *state)
     H5Gclose(group);
     if (status == TEC_OK && (state->step < 0 || state->epoch < 0 || state->epoch_step < 0 || state->images < 0))
         status = tec_fail(TEC_USER_ERROR, "%s: the position of the run is negative", path);
+    if (status == TEC_OK && !(state->unclipped >= 0 && state->unclipped <= MOST_CLIPPED))
+        status = tec_fail(TEC_USER_ERROR, "%s: /run: unclipped is %g, out of range (0 .. %g)", path, state->unclipped,
+                          MOST_CLIPPED);
     return status;
 }
 

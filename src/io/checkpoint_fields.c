@@ -82,6 +82,7 @@ const tec_h5_field tec_checkpoint_run_fields[] = {
     {LATER(finish_steps, TEC_H5_INT64)},
     {LATER(finish_lr, TEC_H5_DOUBLE)},
     {LATER(validated, TEC_H5_INT64)},
+    {LATER(unclipped, TEC_H5_DOUBLE)},
     {0},
 };
 /* clang-format on */

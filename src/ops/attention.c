@@ -6,6 +6,8 @@
 #include "tec/threads.h"
 #include "tec/vector.h"
 
+#include <assert.h>
+
 TEC_CLONES static void softmax_row(real *restrict x, int n)
 {
     real top = x[0], sum = 0;
@@ -59,7 +61,7 @@ static real head_scale(int D, int H)
     return 1 / real_sqrt((real)D / (real)H);
 }
 
-/* The bias of one head. */
+/* The bias of one head, of all its queries. */
 static void gather_bias(const tec_relative *relative, int h, int H, int N, real *out)
 {
     for (long i = 0; i < (long)N * N; i++)
@@ -82,6 +84,7 @@ void tec_attention_forward(const tec_sequences *seq, const real *q, int ldq, con
         for (int h = 0; h < H; h++) {
             head at = head_at(seq, s, h, ldq, ldkv, D, H);
             real *p = prob ? prob + at.prob : scratch + (long)omp_get_thread_num() * N * N;
+            assert(!relative || at.queries == N);
             if (relative)
                 gather_bias(relative, h, H, N, p);
             tec_gemm(at.queries, N, width, head_scale(D, H), tec_plain(q + at.query, ldq),
@@ -131,8 +134,10 @@ void tec_attention_backward(const tec_sequences *seq, const real *dout, const re
 #pragma omp parallel for schedule(static)
     for (int h = 0; h < H; h++)
         for (int s = 0; s < seq->count; s++) {
+            const head at = head_at(seq, s, h, ldq, ldkv, D, H);
             real *d = scratch + omp_get_thread_num() * size;
-            head_backward(&b, head_at(seq, s, h, ldq, ldkv, D, H), d);
+            assert(at.queries == seq->N);
+            head_backward(&b, at, d);
             add_bias_gradient(relative, h, H, seq->N, d);
         }
 }

@@ -6,6 +6,8 @@
 #include "tec/minmax.h"
 #include "tec/vector.h"
 
+#include <limits.h>
+#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +65,7 @@ static double update(const step_constants *k, size_t n, real *w, real *g, real *
 
 void tec_adamw_create(tec_adamw *a, const tec_params *params, double beta1, double beta2, double weight_decay)
 {
-    *a = (tec_adamw){.beta1 = beta1, .beta2 = beta2, .eps = 1e-8, .weight_decay = weight_decay};
+    *a = (tec_adamw){.beta1 = beta1, .beta2 = beta2, .eps = 1e-8, .weight_decay = weight_decay, .unclipped = 1};
     a->m = tec_allocate_zeroed(params->trained, sizeof *a->m);
     a->v = tec_allocate_zeroed(params->trained, sizeof *a->v);
 }
@@ -149,18 +151,29 @@ TEC_CLONES static real largest(const real *x, size_t n)
     return most;
 }
 
+/* It fades as v does. */
+void tec_adamw_note_clip(tec_adamw *a, double clip)
+{
+    a->unclipped = tec_max_double(1 / clip, tec_max_double(a->unclipped * sqrt(a->beta2), 1));
+}
+
+/* What is the least for all keeps room for a tensor that has had no gradient for thousands of steps, whose moments have faded. */
 int tec_adamw_expect(const tec_adamw *a, const tec_params *params, tec_expected *out)
 {
     enum { ROOM = 12 };
-    int spans = 0;
+    int spans = 0, least = INT_MIN;
     for (int i = 0; i < params->count; i++) {
         const tec_param *p = &params->param[i];
         if (!p->trained)
             continue;
         /* A gradient g has left at least (1 - beta2) g^2 in v. */
-        double most = largest(a->v + p->offset, p->count) / (1 - a->beta2);
-        out[spans++] = (tec_expected){p->offset, p->count, ROOM + (most > 0 ? 1 + ilogb(sqrt(most)) : 0)};
+        const double most = a->unclipped * sqrt(largest(a->v + p->offset, p->count) / (1 - a->beta2));
+        out[spans++] = (tec_expected){p->offset, p->count, ROOM + (most > 0 ? 1 + ilogb(most) : 0)};
+        if (most > 0)
+            least = tec_max_int(least, 1 + ilogb(most));
     }
+    for (int i = 0; i < spans; i++)
+        out[i].exponent = tec_max_int(out[i].exponent, least);
     return spans;
 }
 

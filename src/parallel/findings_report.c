@@ -108,11 +108,14 @@ static void report_range(const tec_dataset *set, const tec_comm *comm, const cha
     while (!t.high[high])
         high--;
     describe_share(&t, t.window[at], share, sizeof share);
-    tec_warn(
-        "%s: the values of its %s images%s lie between %d and %d of 0 to %d, which is less than a quarter of the range, "
+    char *text = tec_string_format(
+        "the values of its %s images%s lie between %d and %d of 0 to %d, which is less than a quarter of the range, "
         "and become %d level%s: scale them to the whole range",
-        what, deep ? "16-bit" : "8-bit", share, low * unit, (high + 1) * unit - 1, most, high - low + 1,
+        deep ? "16-bit" : "8-bit", share, low * unit, (high + 1) * unit - 1, most, high - low + 1,
         tec_plural(high - low + 1));
+    if (comm->rank == 0 && tec_findings_tell(tec_dataset_findings(set), deep, text))
+        tec_warn("%s: %s", what, text);
+    free(text);
 }
 
 void tec_findings_report(const tec_dataset *set, const tec_comm *comm, const char *what)

@@ -22,7 +22,6 @@ static void look_at(const tec_dataset *set, const char *key, bool skip)
     enum { LOOKS = 8 };
     int64_t size = tec_dataset_size(set), looks = tec_min_int64(size, LOOKS), bad = 0;
     tec_status status;
-    char what[64];
     tec_comm alone;
     tec_comm_local(&alone);
     for (int64_t i = 0; i < looks; i++) {
@@ -31,10 +30,11 @@ static void look_at(const tec_dataset *set, const char *key, bool skip)
             tec_image_free(&image);
         bad += status == TEC_USER_ERROR; /* others end the work in their turn */
     }
-    snprintf(what, sizeof what, "%s (a look at %lld image%s)", key, (long long)looks, tec_plural(looks));
+    char *what = tec_string_format("%s (a look at %lld image%s)", key, (long long)looks, tec_plural(looks));
     if (skip && bad > 0)
         tec_warn("%s: %lld cannot be decoded (%s)", what, (long long)bad, tec_error_message());
     tec_findings_report(set, &alone, what);
+    free(what);
 }
 
 static void warn_of_folders(const tec_dataset *set, const char *key, const char *path)
@@ -75,21 +75,25 @@ static tec_status scan(void *context)
     return status;
 }
 
-/* The same on every rank. */
-static tec_status take_bands(const tec_settings *settings, tec_dataset *set)
+/* The same on every rank. `of_model`: settings->data.channels are. */
+static tec_status take_bands(const tec_settings *settings, bool of_model, tec_dataset *set)
 {
     tec_bands bands;
     TEC_TRY(tec_settings_bands(settings, &bands));
+    bands.of_model = of_model;
     if (bands.chosen && bands.chosen != settings->data.channels)
-        return tec_fail(TEC_USER_ERROR, "data.bands names %d band%s, but data.channels is %d: they must be as many",
-                        bands.chosen, tec_plural(bands.chosen), settings->data.channels);
+        return tec_fail(TEC_USER_ERROR, "data.bands names %d band%s, but %s %d: they must be as many", bands.chosen,
+                        tec_plural(bands.chosen), of_model ? "the model takes" : "data.channels is",
+                        settings->data.channels);
     return tec_dataset_take_bands(set, &bands);
 }
 
-tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings, bool training, tec_dataset **out)
+/* `given`: on the command line, for a model. */
+static tec_status open_dataset(const tec_comm *comm, const tec_settings *settings, bool training, bool given,
+                               tec_dataset **out)
 {
-    const char *key = training ? "data.train" : "data.val";
     const char *path = training ? settings->data.train : settings->data.val;
+    const char *key = given && path[0] ? path : training ? "data.train" : "data.val";
     *out = NULL;
     if (!path || !path[0])
         return tec_fail(TEC_USER_ERROR,
@@ -120,7 +124,7 @@ tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings,
     status = tec_comm_agree(comm, status);
     if (status == TEC_OK) {
         tec_dataset_decode_as(*out, settings->data.strict_images, settings->data.exif_orientation == TEC_EXIF_APPLY);
-        status = take_bands(settings, *out);
+        status = take_bands(settings, given, *out);
     }
     if (status != TEC_OK) {
         tec_dataset_close(*out);
@@ -128,10 +132,20 @@ tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings,
         return status;
     }
     if (comm->rank == 0) {
-        warn_of_folders(*out, key, path);
+        warn_of_folders(*out, given ? "IMAGES" : key, path);
         look_at(*out, key, skip);
     }
     return TEC_OK;
+}
+
+tec_status tec_setup_dataset(const tec_comm *comm, const tec_settings *settings, bool training, tec_dataset **out)
+{
+    return open_dataset(comm, settings, training, false, out);
+}
+
+tec_status tec_setup_given_images(const tec_comm *comm, const tec_settings *settings, bool training, tec_dataset **out)
+{
+    return open_dataset(comm, settings, training, true, out);
 }
 
 /* tec_import_options.read_images: what `data` and `eval` say in the settings in a checkpoint. */
@@ -223,7 +237,7 @@ static tec_status recognise(const tec_settings *settings, const char *path, tec_
     tec_log("%s", line);
     free(line);
     const tec_size from = tec_model_grid(&facts->config), to = tec_model_grid(config);
-    if (!tec_size_equal(from, to))
+    if (!facts->config.variant.no_pos_embed && !tec_size_equal(from, to))
         tec_log("%s: position embedding interpolated from %d x %d to %d x %d patches, %s (%s)", path, from.height,
                 from.width, to.height, to.width, how[facts->interpolation], facts->interpolation_from);
     return tec_import_check_known(*import, use);

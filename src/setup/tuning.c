@@ -118,8 +118,9 @@ tec_status tec_setup_tuning_view(const tec_settings *settings, tec_feed_view *ou
 }
 
 /* Images are mixed in pairs within a step. */
-static tec_status check_mixing(const tec_recipe *recipe)
+static tec_status check_mixing(const tec_settings *settings, const tec_recipe *recipe)
 {
+    const tec_mix_settings mix = tec_setup_mix(settings);
     const int repeats = tec_recipe_repeats(recipe);
     if (repeats > 1 && recipe->batch < 2 * repeats)
         return tec_fail(
@@ -127,7 +128,7 @@ static tec_status check_mixing(const tec_recipe *recipe)
             "finetune.batch is %d and finetune.repeats %d: a step would hold views of hardly more than one image, "
             "mixed with each other; give a batch of %d or more, or fewer repeats",
             recipe->batch, repeats, 2 * repeats);
-    if (recipe->batch > 1 || recipe->together < 2)
+    if (recipe->batch > 1 || !tec_mix_is_on(&mix))
         return TEC_OK;
     return tec_fail(TEC_USER_ERROR,
                     "finetune.batch is 1, but mixup and CutMix mix the images of a step with each other: "
@@ -141,7 +142,7 @@ tec_status tec_setup_check_tuning(const tec_settings *settings, int64_t images, 
         return tec_fail(TEC_USER_ERROR, "data.train %s has %d classes, and a model at most %d", settings->data.train,
                         classes, MOST_CLASSES);
     TEC_TRY(tec_sampler_check(images, &recipe));
-    return check_mixing(&recipe);
+    return check_mixing(settings, &recipe);
 }
 
 static tec_status describe_task(const tec_settings *settings, const tec_frozen_facts *facts, tec_tuning *out)

@@ -1,6 +1,7 @@
 /* How a step is divided: the one place where trainer, plan and bench get it from. */
 #include "tec/recipe.h"
 
+#include "tec/log.h"
 #include "tec/minmax.h"
 #include "tec/model.h"
 
@@ -23,6 +24,15 @@ tec_step_shape tec_step_shape_of(const tec_recipe *r, const tec_model_config *co
     if (!r->exact)
         shape.micro_batch = tec_min_int(micro_batch, shape.micro_batch);
     return shape;
+}
+
+void tec_recipe_say_micro_batch(const tec_recipe *r, int inputs)
+{
+    const int taken = tec_recipe_together(r) * inputs;
+    if (r->exact && r->micro_batch > 0 && r->micro_batch != taken)
+        tec_log("%s.micro_batch is %d, but %d is taken: run.exact_sums cuts a step into whole %s",
+                tec_recipe_section(r), r->micro_batch, taken,
+                inputs > 1 ? "images with all their masks" : "pairs of images that are mixed");
 }
 
 int tec_step_visible(const tec_model_config *config, double mask_ratio)

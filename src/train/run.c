@@ -15,6 +15,7 @@
 #include "tec/range.h"
 #include "tec/skipped_report.h"
 #include "tec/stop.h"
+#include "tec/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,21 @@ static void say_changes(const run *r)
     if (*text)
         tec_log("settings changed since step %lld: %s", (long long)r->state.step, text);
     free(text);
+}
+
+/* Sums are exact, and were so far, of the same micro-batches: the layout decides nothing. */
+static bool same_on_any_layout(const run *r)
+{
+    const tec_recipe *was = &r->changes.recipe, *is = r->recipe;
+    return r->changes.known && was->exact && is->exact && tec_recipe_together(was) == tec_recipe_together(is);
+}
+
+static void say_layout(const run *r, int ranks, int threads)
+{
+    if (r->state.ranks != ranks || r->state.threads != threads)
+        tec_log("the run had %d rank%s with %d thread%s and now has %d with %d: the same images, the same results%s",
+                r->state.ranks, tec_plural(r->state.ranks), r->state.threads, tec_plural(r->state.threads), ranks,
+                threads, same_on_any_layout(r) ? ", bit for bit if the processors are of one kind" : " up to rounding");
 }
 
 /* Sets the state to that of the run that is resumed, or of a new one. */
@@ -54,10 +70,8 @@ static tec_status start_or_resume(run *r)
     r->state.base = r->plan->base;
     r->state.store = r->plan->store;
     r->total_steps = run_schedule_end(r->recipe, &r->state, r->epoch_steps);
-    if (resumed && (r->state.ranks != ranks || r->state.threads != threads))
-        tec_log("the run had %d ranks with %d threads and now has %d with %d: "
-                "the same images, the same results up to rounding",
-                r->state.ranks, r->state.threads, ranks, threads);
+    if (resumed)
+        say_layout(r, ranks, threads);
     r->state.ranks = ranks;
     r->state.threads = threads;
     r->saving.step = resumed ? r->state.step : -1;
@@ -260,6 +274,7 @@ static tec_status take_step(run *r, unsigned ask, tec_step_result *result)
     TEC_TRY(status);
     r->state.step++;
     r->state.epoch_step++;
+    r->state.unclipped = tec_trainer_adamw(r->trainer)->unclipped;
     r->state.images += result->inputs;
     r->state.seconds = r->seconds_before + tec_seconds() - r->started;
     tec_deadline_note_step(&r->deadline, tec_seconds() - start);

@@ -8,6 +8,7 @@
 #include "tec/dataset_record.h"
 #include "tec/files.h"
 #include "tec/log.h"
+#include "tec/minmax.h"
 #include "tec/temporary.h"
 #include "tec/text.h"
 
@@ -223,6 +224,7 @@ tec_status tec_run_directory_resume(const tec_comm *comm, const tec_run_plan *pl
     tec_comm_broadcast(comm, adamw->m, params->trained * sizeof(real), 0);
     tec_comm_broadcast(comm, adamw->v, params->trained * sizeof(real), 0);
     adamw->step = state->step;
+    adamw->unclipped = tec_max_double(state->unclipped, 1);
     real *average = tec_trainer_average(trainer);
     if (average && !*found)
         memcpy(average, params->weight, params->total * sizeof *average);

@@ -318,6 +318,7 @@ static double update_slices(tec_trainer *t, double lr, double scale, double *cli
         *clip = clip_factor(t, norm);
         tec_comm_broadcast(t->comm, clip, sizeof *clip, 0); /* the norm's last digits depend on threads and processor */
         square = tec_adamw_step(&t->adamw, params, lr, scale * *clip);
+        tec_adamw_note_clip(&t->adamw, *clip);
         return t->recipe->exact ? pow(*clip * norm, 2) : square;
     }
     tec_adamw_begin(&t->adamw);

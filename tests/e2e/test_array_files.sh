@@ -188,6 +188,9 @@ for line in '  train_images  \[60, 32, 32, 3\] of uint8  \(60 images of 32 x 32,
     'format: CIFAR \(binary\)' '  \[60, 32, 32, 3\] of uint8  .*data.train=npy/x_train.npy, labels from npy/y_train.npy'; do
     grep -Eq "$line" "$out" || fail "tec inspect does not print '$line'"
 done
+"$python" -c 'import numpy as np
+np.savez("weighted.npz", images=np.zeros((6, 8, 8, 3), np.uint8), labels=np.arange(6), class_weight=np.ones((1, 6)), weight=np.ones(6))'
+expect_exit 0 '6 images of 8 x 8, colour: data.train=weighted.npz' tec inspect weighted.npz
 run tec check stored.npz chunks.h5 data.channels=3
 grep -q 'stored.npz: 60 images, 0 bad, 4 classes' "$out" || fail "tec check does not count them"
 grep -q 'duplicates: 60 images' "$out" || fail "tec check does not find the same images in both"

@@ -127,6 +127,12 @@ run tec targets -c bands.yaml base.model=three/checkpoint.h5 data.channels=3 dat
 expect_exit 2 'of-three was made with bands = 5,4,1, this run wants 1,2,3 .data.bands.: use the store.s value' \
     tec pretrain -c bands.yaml data.channels=3 data.bands=1,2,3 targets.dir=of-three run.dir=no
 
+say "the channels of a model cannot be set"
+expect_exit 2 '[.]tif: 5 bands, but the model takes 3: let data.bands choose 3, as in data.bands=3,2,1;' \
+    tec features -c bands.yaml three/checkpoint.h5 val -o three.h5
+expect_exit 2 'data.bands names 2 bands, but the model takes 5: they must be as many$' \
+    tec predict tuned/checkpoint.h5 val data.bands=1,2
+
 say "a pack of them, and an IDX file, which has one band"
 run tec pack train packed
 run tec pretrain -c pasted.yaml data.train=packed pretrain.objective=mae run.dir=of-pack
@@ -134,4 +140,6 @@ expect_same_log alone/log.jsonl of-pack/log.jsonl
 make_idx digits 40 3
 expect_exit 2 'images of an IDX file have one band: set data.channels to 1' \
     tec pretrain -c pasted.yaml data.train=digits/images-idx3-ubyte pretrain.objective=mae run.dir=no
+expect_exit 2 'images of an IDX file have one band, but the model takes 5: give it images of as many$' \
+    tec predict tuned/checkpoint.h5 digits/images-idx3-ubyte
 run tec check digits/images-idx3-ubyte data.channels=1 data.range=type

@@ -165,7 +165,26 @@ expect_exit 2 'config.json beside it is damaged \(line [12]: ' tec "${evaluate[@
 
 say "rotary positions"
 expects 0 '2 heads \(of its rotary periods\).* rotary positions \(base 100, no others\)' dinov3
-expects 0 'rotary positions \(base 50, no others\)' hf_dinov3
+expects 0 '16 x 16 x 3 pixels, .*rotary positions \(base 50, no others\)' hf_dinov3 # config.json: image_size
+# base_said THETA OWN: hf_dinov3, whose config.json says so at the top and in rope_parameters.
+base_said() {
+    rm -rf said && cp -r families/hf_dinov3 said
+    "$python" - "$1" "$2" <<'PYTHON'
+import json
+import sys
+
+config = json.load(open("said/config.json"))
+config["rope_theta"], config["rope_parameters"] = map(json.loads, sys.argv[1:])
+json.dump(config, open("said/config.json", "w"))
+PYTHON
+}
+base_said null '{"rope_theta": 50.0}'
+expect_exit 0 'rotary positions \(base 50, no others\)' tec inspect said --expect said/expect.safetensors
+base_said null '{"rope_theta": -50}'
+expect_exit 2 'config.json beside it says rope_theta = -50, where a number above 0 is expected' tec inspect said \
+    --expect said/expect.safetensors
+base_said null null
+expect_exit 1 'its features \(cls\) differ' tec inspect said --expect said/expect.safetensors
 expects 0 'rotary positions \(base 10000\), norm in the attention, norm in the MLPs' eva02 base.heads=2
 expects 0 'SwiGLU, rotary positions \(base 10000\)' eva02_tiny base.heads=2
 expects 1 'its features \(cls\) differ' eva02_tiny base.heads=2 base.architecture=vit
@@ -183,6 +202,7 @@ expect_exit 2 'has no position embedding \(`pos_embed`\), and nothing says which
     nowhere.pt --expect families/eva02/expect.safetensors base.heads=2
 rotary=families/dinov3/dinov3_vits16_pretrain_lvd1689m-08c60483.pth
 run tec targets "${images[@]}" targets.dir=turned targets.topk=3 base.model=$rotary
+! grep -q 'position embedding interpolated' "$err" || fail "$rotary has no position embedding"
 run tec targets "${images[@]}" targets.dir=turned targets.topk=3 base.model=$rotary --verify
 run tec finetune "${images[@]}" finetune.epochs=1 finetune.batch=4 run.dir=turned-tuned \
     finetune.model=families/eva02_tiny/eva02_tiny.safetensors base.heads=2 base.model=

@@ -57,7 +57,7 @@ expect_small 1 '2 of 2 images cannot be read' check holes/folder
 expect_small 2 'shard-00000.index is damaged at byte 0' check holes/pack
 if [[ -e arrays/one.h5 ]]; then
     expect_small 2 'with more than 178956970 pixels an image' check arrays/one.h5
-    expect_small 2 'its chunks hold 1024 images, 1024 MB together, more than the 256 MB' check arrays/many.h5
+    expect_small 2 'its chunks hold 1024 images each, 1024 MB unpacked, but a rank keeps at most 256 MB' check arrays/many.h5
     expect_small 2 'inflates.h5:/images: a chunk from row 0 on unpacks to more than the 256 bytes' check arrays/inflates.h5
     expect_small 2 'inflates_more.h5:/images: a chunk from row 0 on unpacks to more' check arrays/inflates_more.h5
     expect_small 2 'compressed by gzip twice' check arrays/twice.h5

@@ -64,7 +64,10 @@ tr '\000-\377' '\000-\037\000-\037\000-\037\000-\037\000-\037\000-\037\000-\037\
 { head -c 16 train/images-idx3-ubyte && cat pixels; } >dark-images-idx3-ubyte
 run ranks 2 pretrain -c tiny.yaml data.train=dark-images-idx3-ubyte pretrain.objective=mae pretrain.epochs=1 run.dir=dark
 said 'data.train \(a look at 8 images\): the values of its 8-bit images lie between 0 and 31 of 0 to 255, .* 32 levels'
-said 'the training set: the values of its 8-bit images'
+(($(grep -c 'the values of its 8-bit images' "$err") == 1)) || fail "the same is said twice"
+run ranks 2 features dark/checkpoint.h5 dark-images-idx3-ubyte -o dark.h5
+said 'dark-images-idx3-ubyte \(a look at 8 images\): the values of its 8-bit images'
+(($(grep -c 'the values of its 8-bit images' "$err") == 1)) || fail "the same is said twice"
 run ranks 2 pretrain -c tiny.yaml pretrain.objective=mae pretrain.epochs=1 run.dir=bright
 if grep -q 'warning' "$err"; then fail "there is nothing to warn of"; fi
 

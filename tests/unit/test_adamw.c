@@ -257,10 +257,49 @@ static void test_slices(void **state)
     }
 }
 
+static void step(tec_adamw *adamw, tec_params *params, double size, double clip)
+{
+    for (int t = 0; t < TENSORS; t++)
+        tec_params_grad(params, 1 + t)[0] = (real)(t == 1 ? 0 : size);
+    tec_adamw_step(adamw, params, 1e-3, clip);
+    tec_adamw_note_clip(adamw, clip);
+}
+
+/* 2^12 times the largest of late, before it was clipped; and as much as the largest of all where one has had none, or
+ * no more for long. */
+static void test_expect(void **state)
+{
+    (void)state;
+    enum { ROOM = 12, PADDED = TENSORS + 1 };
+    tec_params params;
+    tec_adamw adamw;
+    tec_expected expected[PADDED];
+    make_params(&params);
+    tec_adamw_create(&adamw, &params, 0.9, 0.95, weight_decay);
+    assert_int_equal(tec_adamw_expect(&adamw, &params, expected), TENSORS);
+    for (int t = 0; t < TENSORS; t++)
+        assert_int_equal(expected[t].exponent, ROOM);
+    const double size[] = {3, 1e-4, 3}, clip[] = {1e-4, 1, 1e-4};
+    for (int i = 0; i < 3; i++) {
+        step(&adamw, &params, size[i], clip[i]);
+        tec_adamw_expect(&adamw, &params, expected);
+        for (int t = 0; t < TENSORS; t += 2)
+            assert_in_range(expected[t].exponent, ROOM + 2, ROOM + 3);
+    }
+    for (int i = 0; i < 2000; i++) /* what has been clipped is forgotten */
+        step(&adamw, &params, 1e6, 1);
+    tec_adamw_expect(&adamw, &params, expected);
+    assert_in_range(expected[0].exponent, ROOM + 20, ROOM + 23); /* 2^20 is 1e6 */
+    assert_int_equal(expected[1].exponent, expected[0].exponent - ROOM);
+    tec_adamw_free(&adamw);
+    tec_params_free(&params);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_torch),        cmocka_unit_test(test_not_finite),
                                        cmocka_unit_test(test_threads),      cmocka_unit_test(test_threads_repeat),
-                                       cmocka_unit_test(test_norm_of_many), cmocka_unit_test(test_slices)};
+                                       cmocka_unit_test(test_norm_of_many), cmocka_unit_test(test_slices),
+                                       cmocka_unit_test(test_expect)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,7 +49,8 @@ static const tec_run_state run = {.step = 12345678901,
                                   .store = UINT64_MAX - 1,
                                   .finish_from = 12345678000,
                                   .finish_steps = 9876,
-                                  .finish_lr = 1.0 / 7};
+                                  .finish_lr = 1.0 / 7,
+                                  .unclipped = 1e4 / 3};
 
 static void fill(real *value, size_t count, uint64_t what)
 {

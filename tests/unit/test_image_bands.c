@@ -274,6 +274,10 @@ static void test_refused(void **state)
                    "values of 16 bits, and data.range is bytes: set data.range=type, which divides");
     assert_refused("bytes.pgm", 1, &bytes,
                    "PNM with values of 16 bits (0 to 1000): convert it to 8, or set data.range");
+    const tec_bands of_model = {.scaling = TEC_SCALING_TYPE, .of_model = true};
+    assert_refused("grey.png", 5, &of_model, "1 band, but the model takes 5: give it images of as many");
+    assert_refused("rgb.png", 2, &of_model,
+                   "3 bands, but the model takes 2: let data.bands choose 2, as in data.bands=1,2,...");
     if (!lacks("u16.jp2")) {
         assert_refused("u16.jp2", 3, &type,
                        "5 bands, but data.channels is 3: set data.channels=5, or let data.bands choose some");
