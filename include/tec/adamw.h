@@ -11,12 +11,16 @@ typedef struct tec_adamw {
     double beta1, beta2, eps, weight_decay;
     int64_t step;     /* steps done so far */
     double unclipped; /* what gradients of late were, at most, over what v has seen of them; 1: they were not clipped */
-    real *m, *v;      /* [params->trained] first and second moments, owned */
+    real *m, *v;      /* [params->trained] first and second moments */
+    bool lent;        /* they belong to somebody else: tec_adamw_move */
 } tec_adamw;
 
 /* Moments are zero, eps is 1e-8, unclipped is 1. */
 void tec_adamw_create(tec_adamw *adamw, const tec_params *params, double beta1, double beta2, double weight_decay);
 void tec_adamw_free(tec_adamw *adamw);
+
+/* From now on the moments are in memory of the caller's, which has to hold what they are by then and must outlive them. */
+void tec_adamw_move(tec_adamw *adamw, real *m, real *v);
 
 /* One step with the gradient scale * params->grad, which is zeroed. The learning rate of a tensor is lr times its `rate`.
  * Only tensors with `decayed` are subject to weight decay. Returns the squared norm of the gradient used: where it is
@@ -39,7 +43,8 @@ void tec_adamw_note_clip(tec_adamw *adamw, double clip);
  *   out  [params->count] */
 int tec_adamw_expect(const tec_adamw *adamw, const tec_params *params, tec_expected *out);
 
-/* Squared L2 norm of params->grad, summed in double in an order that depends on nothing but the processor. */
-double tec_gradient_square(const tec_params *params);
+/* Squared L2 norm of [first, first + count) of params->grad, summed in double in an order that depends on nothing but the
+ * processor. */
+double tec_gradient_square(const tec_params *params, size_t first, size_t count);
 
 #endif

@@ -84,6 +84,9 @@ void tec_comm_reduce_rows(const tec_comm *comm, const void *mine, void *all, int
 tec_comm tec_comm_node(const tec_comm *comm);
 void tec_comm_node_free(tec_comm *node);
 
+/* Collective. The ranks that give the same number, in the same order. Freed by tec_comm_node_free. */
+tec_comm tec_comm_split(const tec_comm *comm, int number);
+
 /* Collective. Ranks 0, `step`, 2 `step`, ... alone; `size` is 0 on the others. Freed by tec_comm_node_free, as above. */
 tec_comm tec_comm_every(const tec_comm *comm, int step);
 

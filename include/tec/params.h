@@ -50,6 +50,7 @@ typedef struct tec_params {
     size_t trained, total;         /* reals in the trained part and in all, padding included (which is always zero) */
     real *weight;                  /* [total] */
     real *grad;                    /* [trained]; NULL: a frozen model */
+    bool weight_lent, grad_lent;   /* these belong to somebody else: tec_params_move */
     tec_params_listener *listener; /* called during backward; NULL: none */
     void *listener_context;
     char prefix[16]; /* before the names of the tensors that are registered from now on; "": none */
@@ -68,6 +69,13 @@ int tec_params_add(tec_params *params, tec_init init, const int dim[4], const ch
 /* After the last registration: computes the offsets and allocates the buffers, zeroed. */
 void tec_params_allocate(tec_params *params, bool with_gradients);
 void tec_params_free(tec_params *params);
+
+/* From now on weights and gradients are in memory of the caller's, which has to hold what they are by then and must outlive
+ * them. NULL: they stay where they are.
+ *
+ *   weight  [total]
+ *   grad    [trained] */
+void tec_params_move(tec_params *params, real *weight, real *grad);
 
 /* Draws every trained tensor, each from the stream (seed, TEC_STREAM_INIT, index) of tec/philox.h. */
 void tec_params_initialize(tec_params *params, uint64_t seed);

@@ -76,8 +76,12 @@ typedef struct tec_plan_memory {
         const char *name; /* NULL: no more items */
         double bytes;
     } item[TEC_PLAN_MEMORY_ITEMS];
-    double bytes; /* of all items */
+    double bytes;  /* of all items */
+    double shared; /* of these, what the ranks of a node have in common (run.node_memory) */
 } tec_plan_memory;
+
+/* Of all ranks of a node. */
+double tec_plan_node_bytes(const tec_plan_job *job, const tec_plan_memory *memory);
 
 /* Of training (`tec pretrain`, `tec finetune`) and of `tec targets`. Lays the model out as the program does, without touching
  * its memory. TEC_USER_ERROR: an impossible architecture. */

@@ -9,6 +9,7 @@
 #define TEC_REDUCER_H
 
 #include "tec/comm.h"
+#include "tec/node.h"
 #include "tec/params.h"
 
 /* What a rank does while a bucket is summed. */
@@ -23,19 +24,18 @@ typedef struct tec_reduction {
     tec_overlap overlap;
     int64_t parts; /* exact sums of at most so many parts (micro-batches) over all ranks, without overlap; 0: of reals.
                     * Who trains knows how many, and tec_setup_reduction says 1 for exact sums */
+    tec_node_memory memory; /* of weights and moments: for who trains */
+    const tec_node *node;   /* sums without overlap, not exact: in the memory of a node. NULL: by messages */
+    real *const *each;      /* with node: the data of all of its ranks, in tec_node_allocate_each's */
 } tec_reduction;
 
 typedef struct tec_reducer tec_reducer;
-
-typedef struct tec_slice {
-    size_t first, count;
-} tec_slice;
 
 /* Local. With one rank there is nothing to sum, whatever the overlap. TEC_SYSTEM_ERROR: the helper thread cannot be
  * started; TEC_USER_ERROR: this MPI does not support threads, or sums cannot be both exact and overlapped; *out is then
  * NULL.
  *
- *   comm       borrowed
+ *   comm       borrowed, as are node and each
  *   data       [count] borrowed
  *   reduction  copied */
 tec_status tec_reducer_create(tec_reducer **out, const tec_comm *comm, real *data, size_t count,
@@ -58,7 +58,10 @@ int64_t tec_reducer_cut(const tec_reducer *reducer);
 void tec_reducer_ready(void *reducer, size_t end);
 
 /* Collective. All data of this rank are complete: waits for the next bucket and returns true; the first call of a step
- * takes the first bucket. Returns false once all have been taken, and is then ready for the next step. */
+ * takes the first bucket. Returns false once all have been taken, and is then ready for the next step.
+ *
+ * With reduction.node the buckets are those of this rank's tec_node_slice, one at least, which may be empty. The first
+ * call returns when all ranks of the node have completed their data; the other ranks' are zero in the buckets taken. */
 bool tec_reducer_take(tec_reducer *reducer, tec_slice *out);
 
 /* Collective. Takes all that are left. */

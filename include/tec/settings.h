@@ -163,6 +163,7 @@ typedef struct tec_settings {
         char *stage;             /* "": files are read where they are */
         int overlap;             /* tec_overlap: off | thread */
         bool exact_sums;
+        int node_memory; /* tec_node_memory: private | shared */
         int bucket_mb;
         bool tensorboard; /* numbers of the log go to event files, too */
         int pictures;     /* images of which pictures go there after every epoch; 0: none */

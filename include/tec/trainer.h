@@ -31,9 +31,11 @@ typedef struct tec_trainer_settings {
 } tec_trainer_settings;
 
 /* Collective; the same status on every rank. Creates model, optimiser and feed; initial weights are drawn from
- * recipe->seed. TEC_USER_ERROR: an impossible architecture, fewer images than a batch. */
+ * recipe->seed. By reduction.memory weights, moments and running mean are in memory of the node: besides the trainer only
+ * rank 0 writes to them, which tec_trainer_spread follows. TEC_USER_ERROR: an impossible architecture, fewer images than
+ * a batch. */
 tec_status tec_trainer_create(tec_trainer **out, const tec_comm *comm, const tec_trainer_settings *settings);
-void tec_trainer_free(tec_trainer *trainer); /* NULL is fine */
+void tec_trainer_free(tec_trainer *trainer); /* collective; NULL is fine */
 
 tec_model *tec_trainer_model(tec_trainer *trainer);
 tec_adamw *tec_trainer_adamw(tec_trainer *trainer);
@@ -42,8 +44,12 @@ tec_adamw *tec_trainer_adamw(tec_trainer *trainer);
  * recipe->ema. Whoever sets the weights sets it too. */
 real *tec_trainer_average(tec_trainer *trainer);
 
-/* Local. Exchanges weights and running mean, if there is one: called in pairs, around a validation of the mean. */
+/* Collective. Exchanges weights and running mean, if there is one: called in pairs, around a validation of the mean. */
 void tec_trainer_swap_average(tec_trainer *trainer);
+
+/* Collective. Gives rank 0's weights and moments to all ranks, and its running mean if that is `averaged`; else the mean
+ * begins with the weights. */
+void tec_trainer_spread(tec_trainer *trainer, bool averaged);
 int64_t tec_trainer_steps_per_epoch(const tec_trainer *trainer);
 
 /* Local. Starts loading the data of steps first .. last - 1. Call it once, before the first step. */

@@ -63,9 +63,27 @@ void tec_params_allocate(tec_params *params, bool with_gradients)
 void tec_params_free(tec_params *params)
 {
     free(params->param);
-    free(params->weight);
-    free(params->grad);
+    if (!params->weight_lent)
+        free(params->weight);
+    if (!params->grad_lent)
+        free(params->grad);
     *params = (tec_params){0};
+}
+
+static void move(real **buffer, bool *lent, real *to)
+{
+    if (!to)
+        return;
+    if (!*lent)
+        free(*buffer);
+    *buffer = to;
+    *lent = true;
+}
+
+void tec_params_move(tec_params *params, real *weight, real *grad)
+{
+    move(&params->weight, &params->weight_lent, weight);
+    move(&params->grad, &params->grad_lent, grad);
 }
 
 static void draw(const tec_param *p, tec_philox random, real *w)

@@ -72,8 +72,18 @@ void tec_adamw_create(tec_adamw *a, const tec_params *params, double beta1, doub
 
 void tec_adamw_free(tec_adamw *a)
 {
-    free(a->m);
-    free(a->v);
+    tec_adamw_move(a, NULL, NULL);
+}
+
+void tec_adamw_move(tec_adamw *a, real *m, real *v)
+{
+    if (!a->lent) {
+        free(a->m);
+        free(a->v);
+    }
+    a->m = m;
+    a->v = v;
+    a->lent = true;
 }
 
 typedef struct span {
@@ -186,15 +196,15 @@ static double square_of(const real *g, size_t n)
     return sum;
 }
 
-double tec_gradient_square(const tec_params *params)
+double tec_gradient_square(const tec_params *params, size_t first, size_t count)
 {
     TEC_MEASURE(TEC_OPERATOR_ADAMW);
     enum { BLOCK = 1 << 16 };
-    const size_t blocks = (params->trained + BLOCK - 1) / BLOCK;
+    const size_t blocks = (count + BLOCK - 1) / BLOCK;
     double *square = tec_allocate(blocks * sizeof *square), sum = 0;
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < blocks; i++)
-        square[i] = square_of(params->grad + i * BLOCK, tec_min_size(BLOCK, params->trained - i * BLOCK));
+        square[i] = square_of(params->grad + first + i * BLOCK, tec_min_size(BLOCK, count - i * BLOCK));
     for (size_t i = 0; i < blocks; i++)
         sum += square[i];
     free(square);

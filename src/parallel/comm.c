@@ -301,6 +301,19 @@ tec_comm tec_comm_node(const tec_comm *comm)
     return comm_of(node);
 }
 
+tec_comm tec_comm_split(const tec_comm *comm, int number)
+{
+    tec_comm local;
+    MPI_Comm part;
+    tec_comm_local(&local);
+    if (is_alone(comm))
+        return local;
+    tec_phase_wait("MPI_Comm_split");
+    MPI_Comm_split(comm->world->mpi, number, comm->rank, &part);
+    tec_phase_wait(NULL);
+    return comm_of(part);
+}
+
 void tec_comm_node_free(tec_comm *node)
 {
     if (!is_alone(node)) {

@@ -7,6 +7,7 @@
 #include "tec/clock.h"
 #include "tec/measure.h"
 #include "tec/memory.h"
+#include "tec/minmax.h"
 #include "tec/phase.h"
 
 #include <assert.h>
@@ -20,7 +21,7 @@ static void nothing(tec_reducer *r, size_t end)
 }
 
 /* One rank has nothing to sum. */
-static const reduction_kind alone = {.announce = nothing, .wait = nothing};
+static const reduction_kind alone = {.wait = nothing};
 
 void tec_reducer_wait(tec_reducer *r, size_t end)
 {
@@ -51,25 +52,37 @@ static const reduction_kind *const kinds[] = {
     [TEC_OVERLAP_THREAD] = &tec_reduction_thread,
 };
 
+static const reduction_kind *kind_of(const tec_comm *comm, const tec_reduction *reduction)
+{
+    if (reduction->parts > 0)
+        return &tec_reduction_exact;
+    if (comm->size == 1)
+        return &alone;
+    return reduction->node ? &tec_reduction_node : kinds[reduction->overlap];
+}
+
 tec_status tec_reducer_create(tec_reducer **out, const tec_comm *comm, real *data, size_t count,
                               const tec_reduction *reduction)
 {
-    size_t bucket = reduction->bucket_bytes / sizeof(real);
+    const size_t bucket = reduction->bucket_bytes / sizeof(real);
+    const tec_slice all = reduction->node ? tec_node_slice(reduction->node, count) : (tec_slice){0, count};
     assert(bucket > 0 && bucket <= INT_MAX);
+    assert(!reduction->node || (reduction->parts == 0 && reduction->overlap == TEC_OVERLAP_OFF));
     *out = NULL;
     if (reduction->parts > 0 && reduction->overlap != TEC_OVERLAP_OFF)
         return tec_fail(TEC_USER_ERROR,
                         "run.exact_sums cannot be combined with run.overlap=thread: give run.overlap=off");
     tec_reducer *r = tec_allocate_zeroed(1, sizeof *r);
-    *r = (tec_reducer){.kind = reduction->parts > 0 ? &tec_reduction_exact
-                               : comm->size > 1     ? kinds[reduction->overlap]
-                                                    : &alone,
+    *r = (tec_reducer){.kind = kind_of(comm, reduction),
                        .comm = comm,
                        .data = data,
-                       .count = count,
+                       .offset = all.first,
+                       .count = all.count,
                        .parts = reduction->parts,
                        .bucket = bucket,
-                       .buckets = (count + bucket - 1) / bucket};
+                       .buckets = tec_max_size((all.count + bucket - 1) / bucket, reduction->node ? 1 : 0),
+                       .node = reduction->node,
+                       .each = reduction->each};
     tec_status status = r->kind->start ? r->kind->start(r) : TEC_OK;
     if (status != TEC_OK) {
         tec_reducer_free(r);
@@ -103,7 +116,8 @@ void tec_reducer_add(tec_reducer *r)
 void tec_reducer_ready(void *reducer, size_t end)
 {
     tec_reducer *r = reducer;
-    r->kind->announce(r, r->first + end / r->bucket);
+    if (r->kind->announce)
+        r->kind->announce(r, r->first + end / r->bucket);
 }
 
 bool tec_reducer_take(tec_reducer *r, tec_slice *out)

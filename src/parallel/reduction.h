@@ -12,12 +12,13 @@ typedef struct reduction_kind {
     const char *call;                             /* what a rank waits in, for the watchdog */
     tec_status (*start)(tec_reducer *r);          /* sets r->own; NULL: nothing to start */
     void (*add)(tec_reducer *r);                  /* a part of this rank's is complete; NULL: it stays in the data */
-    void (*announce)(tec_reducer *r, size_t end); /* this rank's part of the buckets before `end` is complete */
+    void (*announce)(tec_reducer *r, size_t end); /* this rank's part of the buckets before `end` is complete; NULL:
+                                                   * they are summed when they are waited for */
     void (*wait)(tec_reducer *r, size_t end);     /* returns once the buckets before `end` are summed */
     void (*stop)(tec_reducer *r);                 /* frees r->own, also after a failed start; NULL: nothing to stop */
 } reduction_kind;
 
-extern const reduction_kind tec_reduction_thread, tec_reduction_exact;
+extern const reduction_kind tec_reduction_thread, tec_reduction_exact, tec_reduction_node;
 
 /* Returns once the buckets before `end` are summed; the watchdog learns that this rank waits for the others. */
 void tec_reducer_wait(tec_reducer *r, size_t end);
@@ -26,7 +27,8 @@ struct tec_reducer {
     const reduction_kind *kind;
     const tec_comm *comm;
     real *data;
-    size_t count, bucket; /* reals in all, and in a bucket */
+    size_t offset;        /* of the first bucket */
+    size_t count, bucket; /* reals in all buckets, and in each */
     size_t buckets;       /* of a step */
     size_t first;         /* number of the step's first bucket */
     size_t taken;         /* of this step */
@@ -36,13 +38,15 @@ struct tec_reducer {
     const tec_expected *expected; /* [spans] of exact sums, borrowed */
     int spans;
     int64_t cut;
+    const tec_node *node; /* of sums within nodes */
+    real *const *each;
     void *own; /* the kind's */
 };
 
 static inline tec_slice slice_of(const tec_reducer *r, size_t number)
 {
     size_t first = number % r->buckets * r->bucket, left = r->count - first;
-    return (tec_slice){first, left < r->bucket ? left : r->bucket};
+    return (tec_slice){r->offset + first, left < r->bucket ? left : r->bucket};
 }
 
 #endif

@@ -67,7 +67,7 @@ static json_t *machine_json(const tec_plan_machine *machine)
 
 static json_t *memory_json(const char *command, const tec_plan_memory *memory, const tec_plan_job *job, double node)
 {
-    const double all = memory->bytes * job->ranks_per_node;
+    const double all = tec_plan_node_bytes(job, memory);
     json_t *object = json_pack("{ss}", "command", command), *items = json_array();
     for (int i = 0; i < TEC_PLAN_MEMORY_ITEMS && memory->item[i].name; i++)
         json_array_append_new(items, named(memory->item[i].name, "bytes", memory->item[i].bytes));

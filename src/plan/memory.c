@@ -20,6 +20,19 @@ static void add(tec_plan_memory *memory, const char *name, double bytes)
     memory->bytes += bytes;
 }
 
+/* What the ranks of a node have once, if they may. */
+static void add_state(tec_plan_memory *memory, const tec_plan_job *job, const char *name, double bytes)
+{
+    add(memory, name, bytes);
+    if (job->reduction.memory == TEC_NODE_SHARED)
+        memory->shared += bytes;
+}
+
+double tec_plan_node_bytes(const tec_plan_job *job, const tec_plan_memory *memory)
+{
+    return job->ranks_per_node * (memory->bytes - memory->shared) + memory->shared;
+}
+
 static double image_numbers(const tec_plan_job *job)
 {
     return (double)tec_model_pixels(&job->model);
@@ -90,13 +103,13 @@ tec_status tec_plan_training_memory(const tec_plan_job *job, tec_plan_memory *ou
     TEC_TRY(tec_plan_model(job, &model));
     const tec_params *params = tec_model_params(model);
     add(out, "program and libraries", PROGRAM_BYTES);
-    add(out, "weights", (double)params->total * sizeof(real));
+    add_state(out, job, "weights", (double)params->total * sizeof(real));
     add(out, "gradients", (double)params->trained * sizeof(real));
-    add(out, "moments of AdamW", 2.0 * (double)params->trained * sizeof(real));
+    add_state(out, job, "moments of AdamW", 2.0 * (double)params->trained * sizeof(real));
     if (job->recipe.exact)
         add(out, "exact sums of gradients", (double)params->trained * sizeof(int64_t));
     if (job->recipe.ema > 0)
-        add(out, "running mean of the weights", (double)params->total * sizeof(real));
+        add_state(out, job, "running mean of the weights", (double)params->total * sizeof(real));
     add(out, "activations of a micro-batch", (double)tec_model_workspace_bytes(model));
     add(out, "images and targets loaded ahead", loader_bytes(job));
     if (job->val_images > 0)

@@ -30,7 +30,8 @@ tec_reduction tec_setup_reduction(const tec_settings *s)
 {
     return (tec_reduction){.bucket_bytes = (size_t)s->run.bucket_mb << 20,
                            .overlap = (tec_overlap)s->run.overlap,
-                           .parts = s->run.exact_sums};
+                           .parts = s->run.exact_sums,
+                           .memory = (tec_node_memory)s->run.node_memory};
 }
 
 tec_feed_view tec_setup_view(const tec_settings *s)

@@ -381,6 +381,9 @@ const tec_setting tec_settings_table[] = {
     {AT(run, exact_sums), SWITCH("false"),
      .help = "sum gradients in integers: the same weights, bit for bit, on any number of ranks and threads of one kind of "
              "processor. micro_batch then decides how a step is cut (0: batch / 16 images, 32 at most)"},
+    {AT(run, node_memory), CHOICE(TEC_NODE_MEMORY_WORDS, "private"),
+     .help = "shared: the ranks of a node have one copy of weights, moments and running mean, of which each updates a part, and "
+             "which takes less memory; private: each rank has its own"},
     {AT(run, bucket_mb), INT(1, 1024, "4"),
      .help = "megabytes of gradients per allreduce"},
     {AT(run, tensorboard), SWITCH("false"),

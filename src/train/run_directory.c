@@ -208,8 +208,6 @@ static tec_status refuse_to_overwrite(const tec_run_plan *plan)
 tec_status tec_run_directory_resume(const tec_comm *comm, const tec_run_plan *plan, tec_trainer *trainer,
                                     tec_run_state *state, tec_run_changes *changes, bool *found)
 {
-    tec_params *params = tec_model_params(tec_trainer_model(trainer));
-    tec_adamw *adamw = tec_trainer_adamw(trainer);
     tec_status status = TEC_OK;
     *found = false;
     if (comm->rank == 0 && plan->fresh == 0)
@@ -220,16 +218,9 @@ tec_status tec_run_directory_resume(const tec_comm *comm, const tec_run_plan *pl
     tec_comm_broadcast(comm, found, sizeof *found, 0);
     tec_comm_broadcast(comm, state, sizeof *state, 0);
     /* Of a new run too: the math library may round initial weights differently on another processor. */
-    tec_comm_broadcast(comm, params->weight, params->total * sizeof(real), 0);
-    tec_comm_broadcast(comm, adamw->m, params->trained * sizeof(real), 0);
-    tec_comm_broadcast(comm, adamw->v, params->trained * sizeof(real), 0);
-    adamw->step = state->step;
-    adamw->unclipped = tec_max_double(state->unclipped, 1);
-    real *average = tec_trainer_average(trainer);
-    if (average && !*found)
-        memcpy(average, params->weight, params->total * sizeof *average);
-    if (average && *found)
-        tec_comm_broadcast(comm, average, params->total * sizeof *average, 0);
+    tec_trainer_spread(trainer, *found);
+    tec_trainer_adamw(trainer)->step = state->step;
+    tec_trainer_adamw(trainer)->unclipped = tec_max_double(state->unclipped, 1);
     return TEC_OK;
 }
 

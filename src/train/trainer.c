@@ -2,8 +2,8 @@
 #include "tec/trainer.h"
 
 #include "diverged.h"
+#include "train_state.h"
 
-#include "tec/average.h"
 #include "tec/clock.h"
 #include "tec/log.h"
 #include "tec/memory.h"
@@ -25,8 +25,7 @@ struct tec_trainer {
     const tec_task *task;
     const tec_recipe *recipe;
     tec_model *model;
-    tec_adamw adamw;
-    real *average; /* [params->total]; NULL: none */
+    train_state state;
     tec_reducer *reducer;
     tec_sampler sampler;
     tec_step_shape shape;
@@ -48,7 +47,7 @@ static double global_inputs(const tec_trainer *t)
     return (double)t->recipe->batch * t->task->inputs;
 }
 
-/* The model, sized for a micro-batch, with its optimiser and buffers. */
+/* The model, sized for a micro-batch, with its optimiser and buffers; the same status on every rank. */
 static tec_status create_model(tec_trainer *t)
 {
     const tec_task *task = t->task;
@@ -63,14 +62,25 @@ static tec_status create_model(tec_trainer *t)
         task->begin(task->own, t->model);
     if (recipe->layer_decay > 0)
         tec_model_decay_layers(t->model, recipe->layer_decay);
-    tec_adamw_create(&t->adamw, params, recipe->beta1, recipe->beta2, recipe->weight_decay);
-    if (recipe->ema > 0) {
-        t->average = tec_allocate(params->total * sizeof *t->average);
-        memcpy(t->average, params->weight, params->total * sizeof *t->average);
-    }
+    tec_train_state_create(&t->state, t->comm, params, recipe);
     t->request = tec_allocate((size_t)t->shape.most * sizeof *t->request);
     t->example = tec_allocate_zeroed((size_t)t->shape.chunk * (size_t)task->inputs, sizeof *t->example);
+    return TEC_OK;
+}
+
+/* Collective until it has shared memory. */
+static tec_status create_reducer(tec_trainer *t)
+{
+    const tec_recipe *recipe = t->recipe;
+    const tec_params *params = tec_model_params(t->model);
     tec_reduction reduction = t->settings.reduction;
+    const bool within_nodes = !recipe->exact && reduction.overlap == TEC_OVERLAP_OFF;
+    if (reduction.memory == TEC_NODE_SHARED)
+        tec_train_state_share(&t->state, within_nodes);
+    if (t->state.each) {
+        reduction.node = t->state.node;
+        reduction.each = t->state.each;
+    }
     tec_thread_parts = recipe->exact ? TEC_FIXED_PARTS : 0;
     if (recipe->exact) {
         t->expected = tec_allocate((size_t)params->count * sizeof *t->expected);
@@ -126,6 +136,9 @@ tec_status tec_trainer_create(tec_trainer **out, const tec_comm *comm, const tec
     tec_status status = tec_sampler_create(&t->sampler, tec_dataset_size(settings->set), t->recipe);
     if (status == TEC_OK)
         status = create_model(t);
+    status = tec_comm_agree(comm, status);
+    if (status == TEC_OK)
+        status = create_reducer(t);
     if (status == TEC_OK)
         status = open_feed(t);
     status = tec_comm_agree(comm, status);
@@ -145,9 +158,8 @@ void tec_trainer_free(tec_trainer *t)
     free(t->expected);
     free(t->example);
     free(t->request);
-    free(t->average);
     tec_reducer_free(t->reducer);
-    tec_adamw_free(&t->adamw);
+    tec_train_state_free(&t->state);
     tec_model_free(t->model);
     tec_sampler_free(&t->sampler);
     free(t);
@@ -160,19 +172,22 @@ tec_model *tec_trainer_model(tec_trainer *t)
 
 tec_adamw *tec_trainer_adamw(tec_trainer *t)
 {
-    return &t->adamw;
+    return &t->state.adamw;
 }
 
 real *tec_trainer_average(tec_trainer *t)
 {
-    return t->average;
+    return t->state.average;
 }
 
 void tec_trainer_swap_average(tec_trainer *t)
 {
-    const tec_params *params = tec_model_params(t->model);
-    if (t->average)
-        tec_average_swap(t->average, params->weight, params->total);
+    tec_train_state_swap(&t->state);
+}
+
+void tec_trainer_spread(tec_trainer *t, bool averaged)
+{
+    tec_train_state_spread(&t->state, averaged);
 }
 
 int64_t tec_trainer_steps_per_epoch(const tec_trainer *t)
@@ -304,27 +319,37 @@ static double clip_factor(const tec_trainer *t, double norm)
     return most > 0 && norm > most ? most / (norm + 1e-6) : 1;
 }
 
-/* Returns the squared norm of the gradient that AdamW used. Slices are updated as they arrive, or, where their norm is
- * needed first or is to be the same for any slices, once all have arrived. */
+/* Both return the squared norm of the gradient that AdamW used. Here slices are updated once all have arrived: their norm
+ * is needed first or is to be the same for any slices, or they arrive while other ranks still read a node's weights. */
+static double update_at_once(tec_trainer *t, double lr, double scale, double *clip)
+{
+    const bool known = t->recipe->clip_norm > 0 || t->recipe->exact; /* the norm */
+    double norm = 0;
+    tec_reducer_take_all(t->reducer);
+    if (known) {
+        norm = scale * sqrt(tec_train_state_square(&t->state));
+        *clip = clip_factor(t, norm);
+        tec_comm_broadcast(t->comm, clip, sizeof *clip, 0); /* the norm's last digits depend on threads and processor */
+    }
+    double square = tec_train_state_step(&t->state, lr, scale * *clip);
+    square = tec_train_state_sum(&t->state, square);
+    if (known)
+        tec_adamw_note_clip(&t->state.adamw, *clip);
+    return t->recipe->exact ? pow(*clip * norm, 2) : square;
+}
+
 static double update_slices(tec_trainer *t, double lr, double scale, double *clip)
 {
-    tec_params *params = tec_model_params(t->model);
+    train_state *state = &t->state;
     tec_slice slice;
     double square = 0;
     *clip = 1;
-    if (t->recipe->clip_norm > 0 || t->recipe->exact) {
-        tec_reducer_take_all(t->reducer);
-        double norm = scale * sqrt(tec_gradient_square(params));
-        *clip = clip_factor(t, norm);
-        tec_comm_broadcast(t->comm, clip, sizeof *clip, 0); /* the norm's last digits depend on threads and processor */
-        square = tec_adamw_step(&t->adamw, params, lr, scale * *clip);
-        tec_adamw_note_clip(&t->adamw, *clip);
-        return t->recipe->exact ? pow(*clip * norm, 2) : square;
-    }
-    tec_adamw_begin(&t->adamw);
+    if (t->recipe->clip_norm > 0 || t->recipe->exact || (state->node && !state->each))
+        return update_at_once(t, lr, scale, clip);
+    tec_adamw_begin(&state->adamw);
     while (tec_reducer_take(t->reducer, &slice))
-        square += tec_adamw_update(&t->adamw, params, slice.first, slice.count, lr, scale);
-    return square;
+        square += tec_adamw_update(&state->adamw, state->params, slice.first, slice.count, lr, scale);
+    return tec_train_state_sum(state, square);
 }
 
 static void warn_of_cut(const tec_trainer *t, int64_t cut)
@@ -356,7 +381,7 @@ tec_status tec_trainer_step(tec_trainer *t, double lr, unsigned ask, tec_step_re
     *result = (tec_step_result){0};
     if (t->recipe->exact)
         tec_reducer_expect(t->reducer, t->expected,
-                           tec_adamw_expect(&t->adamw, tec_model_params(t->model), t->expected));
+                           tec_adamw_expect(&t->state.adamw, tec_model_params(t->model), t->expected));
     tec_status status = compute(t, loss, &inputs);
     result->waited = tec_feed_waited(t->feed) - waited;
     result->prepared = t->prepared - prepared;
@@ -366,10 +391,7 @@ tec_status tec_trainer_step(tec_trainer *t, double lr, unsigned ask, tec_step_re
     result->reduced = tec_seconds() - start;
     TEC_TRY(update(t, lr, result));
     result->reduced += tec_reducer_waited(t->reducer) - reduced;
-    if (t->average) {
-        const tec_params *params = tec_model_params(t->model);
-        tec_average_update(t->average, params->weight, params->trained, t->recipe->ema);
-    }
+    tec_train_state_average(&t->state, t->recipe->ema);
     t->step++;
     return TEC_OK;
 }

@@ -1,6 +1,9 @@
 /* The same global batch on any number of ranks: mpirun -n N test_trainer compares N ranks with one, losses and
- * gradients, for both objectives and for batches that do not divide; and a helper thread that reduces gradients with
- * none. */
+ * gradients, for both objectives and for batches that do not divide; a helper thread that reduces gradients with
+ * none; and memory of nodes with memory of their own. */
+#include "tests/mpi/virtual_nodes.h"
+#include "tests/unit/capture.h"
+#include "tests/unit/file_limit.h"
 #include "tests/unit/folder.h"
 #include "tests/unit/noise_store.h"
 
@@ -105,12 +108,14 @@ typedef struct plan {
     tec_recipe recipe;
     int masks;
     tec_overlap overlap;
+    tec_node_memory memory;
 } plan;
 
 static plan plan_of(int batch, int masks, int micro_batch)
 {
     return (plan){.recipe = {.batch = batch, .micro_batch = micro_batch, .beta1 = 0.9, .beta2 = 0.95, .seed = 7},
-                  .masks = masks};
+                  .masks = masks,
+                  .memory = TEC_NODE_PRIVATE};
 }
 
 static tec_task task_of(const tec_model_config *model, const plan *p, tec_store *targets)
@@ -131,12 +136,13 @@ static tec_task task_of(const tec_model_config *model, const plan *p, tec_store 
 static tec_trainer *create(const tec_comm *on, const tec_task *task, const plan *p, tec_skipped *skipped)
 {
     tec_trainer *trainer;
-    const tec_trainer_settings settings = {.task = task,
-                                           .recipe = &p->recipe,
-                                           .set = set,
-                                           .reading = {.workers = 2, .prefetch = 1},
-                                           .reduction = {.bucket_bytes = 1 << 20, .overlap = p->overlap},
-                                           .skipped = skipped};
+    const tec_trainer_settings settings = {
+        .task = task,
+        .recipe = &p->recipe,
+        .set = set,
+        .reading = {.workers = 2, .prefetch = 1},
+        .reduction = {.bucket_bytes = 1 << 20, .overlap = p->overlap, .memory = p->memory},
+        .skipped = skipped};
     assert_int_equal(tec_trainer_create(&trainer, on, &settings), TEC_OK);
     return trainer;
 }
@@ -208,7 +214,10 @@ static void test_one_image(void **state)
     compare_with_one_rank(1, 1, 0, store);
 }
 
-/* Four steps with a model of several buckets; every rank's weights, in a buffer for the caller to free, and losses. */
+static bool was_shared; /* memory, in the last training */
+
+/* Four steps with a model of several buckets; every rank's weights, or their running mean, in a buffer for the caller to
+ * free, and losses. */
 static real *train(const tec_comm *on, const plan *p, size_t *count, double loss[4])
 {
     tec_skipped skipped = {0};
@@ -227,7 +236,11 @@ static real *train(const tec_comm *on, const plan *p, size_t *count, double loss
     *count = params->trained;
     assert_true(*count * sizeof(real) > 2 << 20);
     real *weights = malloc(*count * sizeof *weights);
-    memcpy(weights, params->weight, *count * sizeof *weights);
+    const real *average = tec_trainer_average(trainer), *before = average ? average : params->weight;
+    memcpy(weights, before, *count * sizeof *weights);
+    tec_trainer_swap_average(trainer);
+    assert_memory_equal(weights, params->weight, *count * sizeof *weights);
+    was_shared = shares_memory();
     tec_trainer_free(trainer);
     tec_task_free(&task);
     tec_skipped_free(&skipped);
@@ -298,11 +311,97 @@ static void test_exact(void **state)
     compare_exact(2, 1, 4, 0); /* one chunk, whatever the ranks */
 }
 
+static void expect_close(const real *got, const real *want, size_t count, double tolerance)
+{
+    double difference = 0, norm = 0;
+    for (size_t i = 0; i < count; i++) {
+        difference += pow((double)got[i] - want[i], 2);
+        norm += pow(want[i], 2);
+    }
+    assert_true(norm > 0 && sqrt(difference) <= tolerance * sqrt(norm));
+}
+
+/* One copy per node of `ranks` ranks, or one for each: the same bits where two ranks leave no choice of an order, `same`
+ * tells of other cases; otherwise the same but for rounding. All ranks have the same weights. */
+static void compare_memory(plan p, int ranks, bool same)
+{
+    double want_loss[4], got_loss[4];
+    size_t count;
+    real *want = train(&comm, &p, &count, want_loss);
+    assert_false(was_shared);
+    ranks_per_node = ranks;
+    p.memory = TEC_NODE_SHARED;
+    real *got = train(&comm, &p, &count, got_loss);
+    assert_int_equal(was_shared, comm.size > 1 && ranks > 1);
+    if (same) {
+        assert_memory_equal(got_loss, want_loss, sizeof want_loss);
+        assert_memory_equal(got, want, count * sizeof *want);
+    }
+    for (int i = 0; i < 4; i++)
+        assert_true(fabs(got_loss[i] - want_loss[i]) <= 1e-4 * want_loss[i]);
+    expect_close(got, want, count, 1e-3);
+    memcpy(want, got, count * sizeof *want);
+    tec_comm_broadcast(&comm, want, count * sizeof *want, 0);
+    assert_memory_equal(got, want, count * sizeof *want);
+    ranks_per_node = 0;
+    free(got);
+    free(want);
+}
+
+/* One node, and nodes of two ranks, of which the last has one where there are three. */
+static void test_node_memory(void **state)
+{
+    (void)state;
+    for (int ranks = 2; ranks <= comm.size; ranks += comm.size > 3 ? 2 : 1) {
+        plan p = plan_of(11, 1, 2);
+        p.recipe.ema = 0.9;
+        compare_memory(p, ranks, comm.size == 2);
+        p.recipe.clip_norm = 1e-3; /* the norm is added up in another order */
+        compare_memory(p, ranks, false);
+        p.overlap = TEC_OVERLAP_THREAD;
+        compare_memory(p, ranks, true);
+        p.overlap = TEC_OVERLAP_OFF;
+        p.recipe.exact = true;
+        p.recipe.together = 2;
+        compare_memory(p, ranks, true);
+    }
+}
+
+/* Where memory cannot be shared: a warning, and the bits of private memory. */
+static void test_node_memory_refused(void **state)
+{
+    (void)state;
+    plan p = plan_of(6, 1, 0);
+    double want_loss[4], got_loss[4];
+    size_t count;
+    char said[1024];
+    real *want = train(&comm, &p, &count, want_loss);
+    p.memory = TEC_NODE_SHARED;
+    tec_comm_barrier(&comm);
+    limit_files(1 << 20);
+    capture *c = capture_begin();
+    real *got = train(&comm, &p, &count, got_loss);
+    capture_end(c, said, sizeof said);
+    limit_files(RLIM_INFINITY);
+    assert_false(was_shared);
+    assert_memory_equal(got_loss, want_loss, sizeof want_loss);
+    assert_memory_equal(got, want, count * sizeof *want);
+    assert_int_equal(
+        strstr(said, ": every rank keeps weights and moments for itself, as with run.node_memory=private") != NULL,
+        comm.size > 1 && comm.rank == 0);
+    free(got);
+    free(want);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_tec), cmocka_unit_test(test_mae),
-                                       cmocka_unit_test(test_one_image), cmocka_unit_test(test_overlap),
-                                       cmocka_unit_test(test_exact)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_tec),
+                                       cmocka_unit_test(test_mae),
+                                       cmocka_unit_test(test_one_image),
+                                       cmocka_unit_test(test_overlap),
+                                       cmocka_unit_test(test_exact),
+                                       cmocka_unit_test(test_node_memory),
+                                       cmocka_unit_test(test_node_memory_refused)};
     tec_comm_start(&comm);
     tec_comm_local(&alone);
     int failed = cmocka_run_group_tests(tests, open_inputs, remove_inputs);
