@@ -95,11 +95,11 @@ static tec_status check_same_run(const tec_run_plan *plan, const char *path, con
     if (state->base && state->base != plan->base)
         return refuse(path, changes, "base.|targets.dir|finetune.model",
                       plan->store
-                          ? "the run has learnt from another base model, whose targets are not those of this store"
+                          ? "the run has learnt from another base model, whose targets are not those of the settings"
                           : "the run began with another model");
     if (state->store && state->store != plan->store)
         return refuse(path, changes, "base.|targets.|data.crop|data.flip",
-                      "the run has learnt from another target store than this one");
+                      "the run has learnt from other targets than these");
     return check_kept(path, changes);
 }
 

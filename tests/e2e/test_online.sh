@@ -54,6 +54,8 @@ run ranks 2 pretrain "${common[@]}" targets.dir=three targets.views=3 run.dir=fr
 expect_exit 0 'every epoch has new crops' ranks 2 "${online[@]}" run.dir=fresh
 expect_same from-three fresh
 run ranks 2 "${online[@]}" targets.views=1 run.dir=repeated
+run tec report fresh -o fresh.html
+grep -q '% of the time that computes them' fresh.html || fail "the report does not show what the targets cost"
 ! cmp -s <(lasting repeated/log.jsonl) <(lasting fresh/log.jsonl) || fail "new crops give the run of repeated ones"
 
 say "resumed, from its own settings too"
