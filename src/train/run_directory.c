@@ -77,7 +77,7 @@ static tec_status check_same_run(const tec_run_plan *plan, const char *path, con
         char *what = tec_string_format("%s differs from the settings", difference);
         tec_status status = refuse(path, changes,
                                    "model.|data.image_size|data.channels|pretrain.objective|"
-                                   "pretrain.norm_pix|pretrain.attention|base.|targets.dir|"
+                                   "pretrain.norm_pix|pretrain.attention|pretrain.more_targets|base.|targets.dir|"
                                    "finetune.model|finetune.pooling",
                                    what);
         free(what);
@@ -98,8 +98,8 @@ static tec_status check_same_run(const tec_run_plan *plan, const char *path, con
                           ? "the run has learnt from another base model, whose targets are not those of the settings"
                           : "the run began with another model");
     if (state->store && state->store != plan->store)
-        return refuse(path, changes, "base.|targets.|data.crop|data.flip",
-                      "the run has learnt from other targets than these");
+        return refuse(path, changes, "base.|targets.|pretrain.more_targets|data.crop|data.flip",
+                      "the run has learnt from other targets");
     return check_kept(path, changes);
 }
 
