@@ -80,7 +80,7 @@ run tec targets "${common[@]}" targets.batch=1 targets.dir=with-bad "${photos[@]
 compare with-bad 2 "${photos[@]}" pretrain.batch=6
 
 say "settings that contradict each other"
-expect_exit 2 'targets.online is given: .* leave it out' tec targets "${online[@]:1}" targets.views=0 targets.dir=none
+expect_exit 2 'targets.online is given: .* leave it out' tec targets "${online[@]:1}" targets.views=0
 expect_exit 2 'targets.dir names the store half, but' tec "${online[@]}" targets.dir=half run.dir=none
 expect_exit 2 'targets.store_images is of a store' tec "${online[@]}" targets.store_images=true run.dir=none
 expect_exit 2 'targets.views is 0' tec pretrain "${common[@]}" targets.views=0 run.dir=none
