@@ -1,6 +1,7 @@
 #include "bench_layouts.h"
 
 #include "tec/memory.h"
+#include "tec/minmax.h"
 
 #include <omp.h>
 #include <sched.h>
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* By more than this a layout has to be faster than one of fewer ranks. */
+/* By more than this the fastest has to be faster than a layout of fewer ranks. */
 #define GAIN 1.02
 
 enum { WORDS = sizeof(cpu_set_t) / sizeof(uint64_t) };
@@ -90,14 +91,24 @@ static void print_layout(const tec_bench_run *run)
     fflush(stdout);
 }
 
+static int fewest_ranks(const double *speed, int most)
+{
+    double best = 0;
+    int ranks = 1;
+    for (int r = 1; r <= most; r++)
+        best = tec_max_double(best, speed[r]);
+    while (ranks < most && GAIN * speed[ranks] < best)
+        ranks++;
+    return ranks;
+}
+
 tec_status tec_bench_layouts(const tec_comm *comm, const tec_bench_run *run, tec_bench_steps *steps, void *context,
                              const char *json)
 {
     TEC_TRY(check(comm, run));
     cpu_set_t *processors = gather_processors(comm);
+    double *speed = tec_allocate_zeroed((size_t)comm->size + 1, sizeof *speed); /* by ranks; 0: no layout */
     tec_status status = TEC_OK;
-    double best = 0;
-    int ranks = 0;
     if (comm->rank == 0)
         printf("ranks x threads %8s %12s\n", "img/s", "MB a node");
     for (int threads = comm->size; threads >= 1 && status == TEC_OK;
@@ -111,14 +122,13 @@ tec_status tec_bench_layouts(const tec_comm *comm, const tec_bench_run *run, tec
             status = json ? tec_bench_json_add(json, &layout) : TEC_OK;
         }
         status = tec_comm_agree(comm, status);
-        if (layout.images_per_second > GAIN * best) {
-            best = layout.images_per_second;
-            ranks = layout.ranks;
-        }
+        speed[layout.ranks] = layout.images_per_second;
         tec_bench_result_free(&layout.result);
     }
-    free(processors);
+    const int ranks = fewest_ranks(speed, comm->size);
     if (status == TEC_OK && comm->rank == 0)
         printf("\nfor slurm/site:\nranks=%d\nthreads=%d\n", ranks, comm->size / ranks);
+    free(speed);
+    free(processors);
     return status;
 }

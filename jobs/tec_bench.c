@@ -283,13 +283,15 @@ static tec_status measure_layout(const tec_comm *comm, void *context, tec_bench_
     return TEC_OK;
 }
 
-static tec_status check_options(const tec_argument *option)
+static tec_status check_options(const tec_argument *option, const tec_settings *settings)
 {
     if (option[OPTION_TARGETS].times && option[OPTION_FINETUNE].times)
         return tec_fail(TEC_USER_ERROR, "--finetune and --targets measure different things: give one of them");
     if (option[OPTION_TARGETS].times && option[OPTION_LAYOUTS].times)
         return tec_fail(TEC_USER_ERROR, "--layouts compares training steps: leave out --targets, whose ranks need "
                                         "nothing of each other");
+    if (option[OPTION_LAYOUTS].times && settings->data.train[0])
+        return tec_fail(TEC_USER_ERROR, "--layouts compares steps of images in memory: leave out data.train");
     return TEC_OK;
 }
 
@@ -300,7 +302,7 @@ static tec_status run(tec_comm *comm, const tec_invocation *call)
                finetune = option[OPTION_FINETUNE].times;
     const tec_bench_size *size = &tec_bench_sizes[option[OPTION_SIZE].choice];
     const char *training = finetune ? "finetune" : "step";
-    TEC_TRY(check_options(option));
+    TEC_TRY(check_options(option, &call->settings));
     tec_bench_run run = {.size = size->name,
                          .what = targets ? "targets" : training,
                          .config = finetune ? tec_bench_classifier_config(size) : tec_bench_config(size),

@@ -89,11 +89,14 @@ static tec_status describe_pretraining(const tec_settings *settings, subject *s)
 {
     const char *path = settings->base.model;
     tec_model_config model, base;
+    TEC_TRY(tec_setup_check_more(settings));
     TEC_TRY(tec_settings_model_config(settings, &model));
     base = model;
     s->base_guessed = model.kind == TEC_MODEL_TEC && (!path[0] || !tec_file_exists(path));
     if (path[0] && tec_file_exists(path))
         TEC_TRY(read_architecture(settings, path, "tec targets", &base));
+    if (model.kind == TEC_MODEL_TEC && settings->targets.online)
+        TEC_TRY(tec_setup_check_online(settings, &base, &model));
     base.kind = TEC_MODEL_VIT;
     model.base_width = base.width;
     model.base_heads = base.heads;

@@ -27,6 +27,10 @@ static tec_status check_call(const tec_invocation *call)
         return tec_fail(TEC_USER_ERROR, "--verify checks all of a store, with any number of ranks: leave out --worker");
     if (!settings->base.model[0])
         return tec_fail(TEC_USER_ERROR, "base.model is not given: name the model file whose targets are to be stored");
+    if (settings->targets.online)
+        return tec_fail(TEC_USER_ERROR,
+                        "targets.online is given: targets are computed in the step of `tec pretrain` and "
+                        "need no store; leave it out to make one");
     if (!settings->targets.dir[0])
         return tec_fail(TEC_USER_ERROR, "targets.dir is not given: name a directory for the target store");
     return TEC_OK;

@@ -15,13 +15,15 @@ void tec_online_free(tec_online *online); /* NULL is fine */
 
 const tec_store_spec *tec_online_spec(const tec_online *online);
 
-/* The row of such a store for a cropped image, as tec_store_read gives it. It is computed for this image alone, so that it
- * depends on no other image and on no batch; `tec targets` with targets.batch 1 computes the same bits.
+/* The row of such a store for a cropped image of sample `sample`, as tec_store_read gives it. It is computed for this image
+ * alone, so that it depends on no other image and on no batch; `tec targets` with targets.batch 1 computes the same bits.
+ * TEC_USER_ERROR: it is not finite.
  *
  *   square     [H, W, c]    before normalisation
  *   feature    [L, C]       standardised unless spec.plain_features; rounded as spec.type says
  *   attention  [1+K, H, L]  likewise rounded
  *   topk       [K] */
-void tec_online_compute(tec_online *online, const void *square, real *feature, real *attention, int *topk);
+tec_status tec_online_compute(tec_online *online, int64_t sample, const void *square, real *feature, real *attention,
+                              int *topk);
 
 #endif

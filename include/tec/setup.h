@@ -158,6 +158,13 @@ tec_status tec_setup_store(const tec_comm *comm, const tec_settings *settings, t
  * of other channels, or has fewer patches or blocks than are wanted. */
 tec_status tec_setup_check_base(const tec_settings *settings, const tec_model_config *base);
 
+/* Local. Can it compute them in the step of a new model of `config`? TEC_USER_ERROR: as above, or it has other patches. */
+tec_status tec_setup_check_online(const tec_settings *settings, const tec_model_config *base,
+                                  const tec_model_config *config);
+
+/* Local. TEC_USER_ERROR: further target stores are named beside pixels to predict, or beside targets.online. */
+tec_status tec_setup_check_more(const tec_settings *settings);
+
 /* Collective; the same status everywhere. Completes *config by what depends on the base model, and settings->targets by
  * how the store is stored, where that is not given. A store that holds the images replaces data.train, which is then not
  * read. With targets.online the base model is opened in the place of a store, settings->targets.dir becomes empty, and

@@ -174,13 +174,13 @@ tec_status tec_store_finish(const char *dir, const tec_store_spec *spec, int64_t
 
 /* -- rounding -- */
 
-/* Rounds targets in place to what they are once they have been stored and read again. `buffer` is scratch of
- * tec_store_round_bytes. A value that is not finite stays so.
+/* Rounds targets of sample `sample` in place to what they are once they have been stored and read again. `buffer` is
+ * scratch of tec_store_round_bytes. TEC_USER_ERROR: a value is not finite, as for tec_store_writer_put.
  *
  *   feature    [L, C]
  *   attention  [1+K, H, L] */
 size_t tec_store_round_bytes(const tec_store_spec *spec);
-void tec_store_round(const tec_store_spec *spec, float *feature, float *attention, void *buffer);
+tec_status tec_store_round(const tec_store_spec *spec, int64_t sample, float *feature, float *attention, void *buffer);
 
 /* -- reading -- */
 

@@ -19,8 +19,9 @@ typedef struct tec_task {
     size_t attached_bytes;
     bool keep_squares; /* `examples` needs them, for targets that a base model computes in the step */
     /* Makes the model inputs of a batch, example [batch->count * inputs], those of an image together, in step `step` of
-     * its epoch. They point into the batch, whose images may be changed. */
-    void (*examples)(const void *own, int64_t step, const tec_feed_batch *batch, tec_example *example);
+     * its epoch. They point into the batch, whose images may be changed. Local; TEC_USER_ERROR: a base model that
+     * computes targets in the step is not sound. */
+    tec_status (*examples)(const void *own, int64_t step, const tec_feed_batch *batch, tec_example *example);
     /* Fills in the weights of a new run, after they were drawn. NULL: they stay so. */
     void (*begin)(void *own, tec_model *model);
     void *own; /* context of attach and examples */

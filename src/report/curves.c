@@ -49,6 +49,7 @@ static const curve curves[] = {
      ANY_RUN,
      {"wait_share", "reduce_share"},
      {"for data", "for ranks and sums"}},
+    {"Targets", "% of the time that computes them", "step", "step", 100, 0, ANY_RUN, {"targets_share"}, {""}},
     {"Validation", "top-1 and top-5, %", "validation", "epoch", 1, NAN, ANY_RUN, {"top1", "top5"}, {"top-1", "top-5"}},
     {"Loss in validation", "cross-entropy, nats", "validation", "epoch", 1, NAN, ANY_RUN, {"loss"}, {""}},
 };

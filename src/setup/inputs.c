@@ -178,10 +178,10 @@ tec_status tec_setup_check_base(const tec_settings *settings, const tec_model_co
     return TEC_OK;
 }
 
-/* The base model computes targets of the patches that the new model has. */
-static tec_status check_patches(const tec_settings *settings, const tec_model_config *base,
-                                const tec_model_config *config)
+tec_status tec_setup_check_online(const tec_settings *settings, const tec_model_config *base,
+                                  const tec_model_config *config)
 {
+    TEC_TRY(tec_setup_check_base(settings, base));
     if (base->patch == config->patch)
         return TEC_OK;
     return tec_fail(TEC_USER_ERROR,
@@ -205,9 +205,7 @@ static tec_status open_online(const tec_comm *comm, tec_settings *settings, tec_
     TEC_TRY(tec_setup_dataset(comm, settings, true, &out->set));
     TEC_TRY(tec_setup_frozen(comm, settings, settings->base.model, 1, &frozen, &normalisation, NULL));
     const tec_model_config *base = tec_frozen_config(frozen);
-    tec_status status = tec_setup_check_base(settings, base);
-    if (status == TEC_OK)
-        status = check_patches(settings, base, config);
+    tec_status status = tec_setup_check_online(settings, base, config);
     if (status != TEC_OK) {
         tec_frozen_close(frozen);
         return status;
@@ -239,15 +237,14 @@ static tec_status open_stored(const tec_comm *comm, tec_settings *settings, tec_
     return settle_storage(settings, tec_store_get_spec(out->store));
 }
 
-/* What further target stores cannot be had with. */
-static tec_status check_more(const tec_settings *settings, bool online)
+tec_status tec_setup_check_more(const tec_settings *settings)
 {
     if (!settings->pretrain.more_targets[0])
         return TEC_OK;
     if (settings->pretrain.objective != TEC_OBJECTIVE_TEC)
         return tec_fail(TEC_USER_ERROR, "pretrain.more_targets is given, but pretrain.objective is mae, which learns "
                                         "from pixels: leave one of them out");
-    if (online)
+    if (settings->targets.online)
         return tec_fail(TEC_USER_ERROR,
                         "pretrain.more_targets is given, but targets.online computes the targets of one "
                         "base model: leave one of them out");
@@ -258,7 +255,7 @@ tec_status tec_setup_inputs(const tec_comm *comm, tec_settings *settings, tec_mo
 {
     const bool online = settings->pretrain.objective == TEC_OBJECTIVE_TEC && settings->targets.online;
     *out = (tec_inputs){0};
-    TEC_TRY(check_more(settings, online));
+    TEC_TRY(tec_setup_check_more(settings));
     TEC_TRY((online ? open_online : open_stored)(comm, settings, config, out));
     const tec_store_spec *spec = tec_inputs_targets(out);
     if (spec) {

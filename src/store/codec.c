@@ -200,11 +200,28 @@ size_t tec_store_round_bytes(const tec_store_spec *spec)
     return tec_store_layout_of(spec).buffer;
 }
 
-void tec_store_round(const tec_store_spec *spec, float *feature, float *attention, void *buffer)
+tec_status tec_store_not_finite(int64_t sample)
+{
+    return tec_fail(TEC_USER_ERROR,
+                    "the base model's output for sample %lld is not finite: is the model (base.model) sound?",
+                    (long long)sample);
+}
+
+static bool are_finite(const float *value, size_t count)
+{
+    double difference = 0, square = 0;
+    return add_error(value, value, count, &difference, &square);
+}
+
+tec_status tec_store_round(const tec_store_spec *spec, int64_t sample, float *feature, float *attention, void *buffer)
 {
     const store_layout layout = tec_store_layout_of(spec);
+    if (!are_finite(feature, (size_t)spec->patches * (size_t)spec->width) ||
+        !are_finite(attention, attention_rows(spec) * (size_t)spec->patches))
+        return tec_store_not_finite(sample);
     feature_encode(spec, &layout, feature, buffer);
     feature_decode(spec, &layout, buffer, feature);
     attention_encode(spec, &layout, attention, buffer);
     attention_decode(spec, &layout, buffer, attention);
+    return TEC_OK;
 }

@@ -289,9 +289,7 @@ tec_status tec_store_writer_put(tec_store_writer *w, int64_t row_in_shard, const
     assert(row_in_shard >= 0 && row_in_shard < w->rows && !w->done[row_in_shard]);
     assert(row->sample < 0 || row->sample == (w->first + row_in_shard) / w->spec.views);
     if (!tec_store_row_encode(&w->spec, &w->layout, row, w->buffer, w->scratch, &w->error))
-        return tec_fail(TEC_USER_ERROR,
-                        "the base model's output for sample %lld is not finite: is the model (base.model) sound?",
-                        (long long)row->sample);
+        return tec_store_not_finite(row->sample);
     if (!still_ours(w, SECONDS_BETWEEN_LOOKS))
         return TEC_OK;
     if (!w->marked)

@@ -69,7 +69,7 @@ static int epoch_of(const tuning *t, const tec_feed_item *item)
     return t->settings.repeats > 1 ? item->view / t->settings.repeats : item->view;
 }
 
-static void examples_of_images(const void *own, int64_t step, const tec_feed_batch *batch, tec_example *example)
+static tec_status examples_of_images(const void *own, int64_t step, const tec_feed_batch *batch, tec_example *example)
 {
     const tuning *t = own;
     tec_mix mix = {.lambda = 1};
@@ -81,6 +81,7 @@ static void examples_of_images(const void *own, int64_t step, const tec_feed_bat
         example[i] = (tec_example){.image = batch->item[i].image,
                                    .wanted = wanted_of(t, &batch->item[i]),
                                    .keep = t->settings.drop_path > 0 ? batch->item[i].attached : NULL};
+    return TEC_OK;
 }
 
 static void begin(void *own, tec_model *model)

@@ -60,7 +60,8 @@ static void widen(const float *in, size_t count, real *out)
         out[i] = in[i];
 }
 
-void tec_online_compute(tec_online *o, const void *square, real *feature, real *attention, int *topk)
+tec_status tec_online_compute(tec_online *o, int64_t sample, const void *square, real *feature, real *attention,
+                              int *topk)
 {
     const tec_store_spec *s = &o->spec;
     if (o->values)
@@ -72,7 +73,8 @@ void tec_online_compute(tec_online *o, const void *square, real *feature, real *
         tec_standardize_patches(feature, s->patches, s->width, feature);
     narrow(feature, o->feature, o->single);
     narrow(attention, o->attention, o->single + o->feature);
-    tec_store_round(s, o->single, o->single + o->feature, o->buffer);
+    TEC_TRY(tec_store_round(s, sample, o->single, o->single + o->feature, o->buffer));
     widen(o->single, o->feature, feature);
     widen(o->single + o->feature, o->attention, attention);
+    return TEC_OK;
 }

@@ -77,7 +77,7 @@ static tec_status check_same_run(const tec_run_plan *plan, const char *path, con
         char *what = tec_string_format("%s differs from the settings", difference);
         tec_status status = refuse(path, changes,
                                    "model.|data.image_size|data.channels|pretrain.objective|"
-                                   "pretrain.norm_pix|pretrain.attention|base.|targets.dir|"
+                                   "pretrain.norm_pix|pretrain.attention|pretrain.more_targets|base.|targets.dir|"
                                    "finetune.model|finetune.pooling",
                                    what);
         free(what);
@@ -95,11 +95,11 @@ static tec_status check_same_run(const tec_run_plan *plan, const char *path, con
     if (state->base && state->base != plan->base)
         return refuse(path, changes, "base.|targets.dir|finetune.model",
                       plan->store
-                          ? "the run has learnt from another base model, whose targets are not those of this store"
+                          ? "the run has learnt from another base model, whose targets are not those of the settings"
                           : "the run began with another model");
     if (state->store && state->store != plan->store)
-        return refuse(path, changes, "base.|targets.|data.crop|data.flip",
-                      "the run has learnt from another target store than this one");
+        return refuse(path, changes, "base.|targets.|pretrain.more_targets|data.crop|data.flip",
+                      "the run has learnt from other targets");
     return check_kept(path, changes);
 }
 

@@ -28,15 +28,15 @@ static tec_status attach_targets(void *own, int thread, tec_feed_item *item)
     return tec_source_attach(p->source, thread, item);
 }
 
-static void examples_of_masks(const void *own, int64_t step, const tec_feed_batch *batch, tec_example *example)
+static tec_status examples_of_masks(const void *own, int64_t step, const tec_feed_batch *batch, tec_example *example)
 {
     (void)step;
     const pretraining *p = own;
     for (int i = 0; i < batch->count; i++) {
         tec_sample sample = tec_source_sample(p->source, &batch->item[i]);
         if (p->online)
-            tec_online_compute(p->online, batch->item[i].square, sample.base[0].feature, sample.base[0].attention,
-                               sample.base[0].topk);
+            TEC_TRY(tec_online_compute(p->online, batch->item[i].sample, batch->item[i].square, sample.base[0].feature,
+                                       sample.base[0].attention, sample.base[0].topk));
         tec_example made = {.image = batch->item[i].image,
                             .feature = sample.base[0].feature,
                             .attention = sample.base[0].attention,
@@ -49,6 +49,7 @@ static void examples_of_masks(const void *own, int64_t step, const tec_feed_batc
             *example++ = made;
         }
     }
+    return TEC_OK;
 }
 
 static void free_pretraining(void *own)

@@ -226,7 +226,7 @@ static tec_status compute_chunk(tec_trainer *t, const tec_feed_batch *batch, boo
 {
     int count = batch->count * t->task->inputs;
     double start = tec_seconds();
-    t->task->examples(t->task->own, t->step % t->sampler.steps_per_epoch, batch, t->example);
+    TEC_TRY(t->task->examples(t->task->own, t->step % t->sampler.steps_per_epoch, batch, t->example));
     t->prepared += tec_seconds() - start;
     for (int at = 0; at < count; at += t->shape.micro_batch) {
         int n = tec_min_int(count - at, t->shape.micro_batch);

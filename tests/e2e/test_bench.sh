@@ -67,6 +67,7 @@ say "mistakes"
 expect_exit 2 'needs a rank for every core' tec bench "${small[@]}" --layouts
 expect_exit 2 'set run.threads=1' ranks 2 bench "${small[@]}" --layouts run.threads=2
 expect_exit 2 'leave out --targets' tec bench --layouts --targets
+expect_exit 2 'leave out data.train' tec bench --layouts data.train=photos
 expect_exit 2 'finetune and --targets measure different things' tec bench --finetune --targets
 expect_exit 2 'finetune.rand_augment: ' tec bench "${small[@]}" --finetune data.train=photos finetune.rand_augment=rand-x9
 expect_exit 2 'size huge: expected one of vitt' tec bench --size huge

@@ -31,9 +31,9 @@ refused() {
 refused 'another base model.*base.model was "base/checkpoint.h5", is "other/checkpoint.h5"' \
     ranks 2 "${tec[@]}" base.model=other/checkpoint.h5 targets.dir=foreign
 refused 'another base model' tec "${tec[@]}" targets.dir=foreign
-refused 'another target store.*targets.last_layers was 2, is 1' tec "${tec[@]}" targets.dir=deeper \
+refused 'from other targets.*targets.last_layers was 2, is 1' tec "${tec[@]}" targets.dir=deeper \
     targets.last_layers=1
-refused 'another target store.*targets.dir was "store", is "single"' tec "${tec[@]}" targets.dir=single
+refused 'from other targets.*targets.dir was "store", is "single"' tec "${tec[@]}" targets.dir=single
 refused 'data.mean was 0.5 in this run so far and is 0.4 now' ranks 2 "${tec[@]}" targets.dir=store data.mean=0.4
 refused 'data.std was 0.5 .* is 0.25 now' tec "${tec[@]}" targets.dir=store data.std=0.25
 refused 'attention_tau differs .*pretrain.attention_tau was 1.8, is 2\); set back what differs' tec "${tec[@]}" targets.dir=store \

@@ -54,6 +54,8 @@ run ranks 2 pretrain "${common[@]}" targets.dir=three targets.views=3 run.dir=fr
 expect_exit 0 'every epoch has new crops' ranks 2 "${online[@]}" run.dir=fresh
 expect_same from-three fresh
 run ranks 2 "${online[@]}" targets.views=1 run.dir=repeated
+run tec report fresh -o fresh.html
+grep -q '% of the time that computes them' fresh.html || fail "the report does not show what the targets cost"
 ! cmp -s <(lasting repeated/log.jsonl) <(lasting fresh/log.jsonl) || fail "new crops give the run of repeated ones"
 
 say "resumed, from its own settings too"
@@ -78,9 +80,12 @@ run tec targets "${common[@]}" targets.batch=1 targets.dir=with-bad "${photos[@]
 compare with-bad 2 "${photos[@]}" pretrain.batch=6
 
 say "settings that contradict each other"
+expect_exit 2 'targets.online is given: .* leave it out' tec targets "${online[@]:1}" targets.views=0
 expect_exit 2 'targets.dir names the store half, but' tec "${online[@]}" targets.dir=half run.dir=none
 expect_exit 2 'targets.store_images is of a store' tec "${online[@]}" targets.store_images=true run.dir=none
 expect_exit 2 'targets.views is 0' tec pretrain "${common[@]}" targets.views=0 run.dir=none
 expect_exit 2 'base.model is not given' tec pretrain -c tiny.yaml targets.online=true run.dir=none
+expect_exit 2 'has patches of 7 pixels, but model.patch is 14' tec plan "${online[@]:1}" model.patch=14
+expect_exit 2 'pretrain.more_targets is given, but targets.online' tec plan "${online[@]:1}" pretrain.more_targets=three
 expect_exit 2 'has patches of 7 pixels, but model.patch is 14' tec "${online[@]}" model.patch=14 run.dir=none
 expect_exit 2 'targets.topk is 17, but an image has only 16 patches' tec "${online[@]}" targets.topk=17 run.dir=none

@@ -99,8 +99,8 @@ grep -q 'Loss of the features, base 2' page.html || fail "the page does not show
 say "a run keeps its stores"
 run tec pretrain -c tiny.yaml pretrain.objective=mae run.dir=c model.width=24 model.heads=3 run.seed=5 pretrain.epochs=1
 store of-c c
-expect_exit 2 'learnt from another target store' tec "${new[@]}" pretrain.more_targets=of-c run.dir=new pretrain.epochs=4
-expect_exit 2 'the number of base models differs' tec "${new[@]}" run.dir=new pretrain.epochs=4
+expect_exit 2 'learnt from other targets.*more_targets was "of-b", is "of-c"' tec "${new[@]}" pretrain.more_targets=of-c run.dir=new pretrain.epochs=4
+expect_exit 2 'the number of base models differs.*more_targets was "of-b", is ""' tec "${new[@]}" run.dir=new pretrain.epochs=4
 expect_exit 2 'the number of base models differs' tec "${both[@]}" run.dir=alone pretrain.epochs=4
 
 say "stores that do not go together are refused, by name"

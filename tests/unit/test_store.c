@@ -703,13 +703,17 @@ static void test_values_that_are_not_finite(void **state)
     for (int type = TEC_TARGET_FLOAT32; type <= TEC_TARGET_INT8; type++) {
         tec_store_spec spec = make_spec((tec_target_type)type);
         tec_store_writer *writer = open_writer(&spec, 0);
+        void *buffer = tec_allocate(tec_store_round_bytes(&spec));
         whole_row r;
         for (int i = 0; i < 6; i++) {
             make_row(&r, 2);
             (i & 1 ? r.attention : r.feature)[7] = wild[i / 2];
             assert_int_equal(tec_store_writer_put(writer, 2, &r.row), TEC_USER_ERROR);
             assert_message("output for sample 1 is not finite");
+            assert_int_equal(tec_store_round(&spec, 5, r.feature, r.attention, buffer), TEC_USER_ERROR);
+            assert_message("output for sample 5 is not finite");
         }
+        free(buffer);
         tec_store_writer_abandon(writer);
     }
 }
