@@ -75,9 +75,9 @@ sleep 2.1
 run tec "${mae[@]}" data.train=changes.h5 run.dir=changes
 "$python" -c 'import h5py; f = h5py.File("changes.h5", "r+"); f["images"][7] = 0'
 expect_exit 2 'was trained on another data set' ranks 2 "${mae[@]}" data.train=changes.h5 run.dir=changes pretrain.epochs=3
+grep -q 'changes.h5 is listed anew: it has changed (changes.h5) since' "$err" || fail "a changed file is not named"
 "$python" -c 'import h5py; h5py.File("plain.h5", "r+")["more"] = h5py.SoftLink("/nowhere")'
 expect_exit 0 'warning: plain.h5: /more cannot be opened' tec inspect plain.h5
-grep -q 'changes.h5 is listed anew: it has changed (changes.h5) since' "$err" || fail "a changed file is not named"
 
 say "five bands of 16 bits and of floats: a folder of TIFF and arrays of either order of bytes and axes are one set"
 "$python" - <<'PYTHON'
