@@ -136,7 +136,7 @@ expect_same_run stopped short
 
 say "other numbers of ranks go on, equal up to rounding"
 in_folder more run ranks 1 "${short[@]}" pretrain.stop_after_steps=7
-expect_exit 0 'had 1 ranks .* has 2 ' in_folder more ranks 2 "${short[@]}" pretrain.stop_after_steps=19
+expect_exit 0 'had 1 rank .* has 2 ' in_folder more ranks 2 "${short[@]}" pretrain.stop_after_steps=19
 expect_exit 0 'had 2 ranks .* has 3 ' in_folder more ranks 3 "${short[@]}"
 difference=$(largest_difference loss stopped/run/log.jsonl more/run/log.jsonl)
 holds "$difference < 1e-4" || fail "losses of 2 ranks and of 1, then 2, then 3 differ by $difference"
