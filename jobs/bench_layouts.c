@@ -50,7 +50,7 @@ static void bind_threads(const cpu_set_t *of, int ranks)
 static tec_status measure(const tec_comm *comm, int threads, const cpu_set_t *processors, tec_bench_steps *steps,
                           void *context, tec_bench_run *run)
 {
-    tec_comm part = tec_comm_every(comm, threads);
+    tec_comm part = tec_comm_split(comm, comm->rank % threads == 0 ? 0 : -1);
     tec_status status = TEC_OK;
     run->ranks = comm->size / threads;
     run->threads = threads;
@@ -63,8 +63,7 @@ static tec_status measure(const tec_comm *comm, int threads, const cpu_set_t *pr
         tec_threads_set(1);
     }
     tec_comm_barrier_asleep(comm);
-    if (part.size && comm->size > 1)
-        tec_comm_node_free(&part);
+    tec_comm_node_free(&part);
     return tec_comm_agree(comm, status);
 }
 

@@ -96,4 +96,8 @@ void tec_pixels_normalize(const uint8_t *pixels, tec_size size, int channels, co
 void tec_values_normalize(const float *values, tec_size size, int channels, const double *mean, const double *std,
                           real *out);
 
+/* One of the two: of values, or of pixels. */
+void tec_square_normalize(const void *square, bool values, tec_size size, int channels, const double *mean,
+                          const double *std, real *out);
+
 #endif

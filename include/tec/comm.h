@@ -84,11 +84,9 @@ void tec_comm_reduce_rows(const tec_comm *comm, const void *mine, void *all, int
 tec_comm tec_comm_node(const tec_comm *comm);
 void tec_comm_node_free(tec_comm *node);
 
-/* Collective. The ranks that give the same number, in the same order. Freed by tec_comm_node_free. */
+/* Collective. The ranks that give the same number, in the same order; of size 0 for those that give a negative one.
+ * Freed by tec_comm_node_free. */
 tec_comm tec_comm_split(const tec_comm *comm, int number);
-
-/* Collective. Ranks 0, `step`, 2 `step`, ... alone; `size` is 0 on the others. Freed by tec_comm_node_free, as above. */
-tec_comm tec_comm_every(const tec_comm *comm, int step);
 
 /* Collective. A barrier at which ranks sleep, so that they leave their cores to those that are still at work. */
 void tec_comm_barrier_asleep(const tec_comm *comm);

@@ -66,6 +66,8 @@ size_t tec_model_workspace_bytes(const tec_model *model);
  * more, "loss_fea2" and "loss_att2". */
 const char *const *tec_model_loss_names(const tec_model *model);
 
+double tec_loss_total(const double *loss); /* [TEC_MAX_LOSSES] */
+
 /* Adds scale * (sum of loss i over the examples) to loss[i]. The backward that follows computes the gradient of
  * sum over i of weight[i] * loss[i], with the same scale.
  *

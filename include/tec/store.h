@@ -83,6 +83,10 @@ typedef struct tec_store_row {
     int64_t sample; /* -1: void */
 } tec_store_row;
 
+/* Numbers in a row: L * C features, and (1+K) * H * L logits. */
+size_t tec_store_row_features(const tec_store_spec *spec);
+size_t tec_store_row_logits(const tec_store_spec *spec);
+
 /* Rows per shard: a multiple of views, such that a shard has at most about `megabytes` MB and a small store still has
  * some 64 shards to divide among ranks. */
 int64_t tec_store_shard_rows(const tec_store_spec *spec, int megabytes);

@@ -138,3 +138,12 @@ void tec_values_normalize(const float *values, tec_size size, int channels, cons
     for (int c = 0; c < channels; c++)
         normalize_values(values + c, plane, channels, mean[c], std[c], out + (size_t)c * plane);
 }
+
+void tec_square_normalize(const void *square, bool values, tec_size size, int channels, const double *mean,
+                          const double *std, real *out)
+{
+    if (values)
+        tec_values_normalize(square, size, channels, mean, std, out);
+    else
+        tec_pixels_normalize(square, size, channels, mean, std, out);
+}

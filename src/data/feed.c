@@ -98,10 +98,7 @@ static void normalize(const tec_feed *f, const tec_feed_item *item)
 {
     const tec_feed_view *view = &f->settings.view;
     const tec_normalisation *n = &view->normalisation;
-    if (f->values)
-        tec_values_normalize(item->square, view->size, view->channels, n->mean, n->std, item->image);
-    else
-        tec_pixels_normalize(item->square, view->size, view->channels, n->mean, n->std, item->image);
+    tec_square_normalize(item->square, f->values, view->size, view->channels, n->mean, n->std, item->image);
 }
 
 /* Prefixes the message with the image's name if the image is to blame. */

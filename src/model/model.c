@@ -102,6 +102,14 @@ const char *const *tec_model_loss_names(const tec_model *m)
     return m->loss_name;
 }
 
+double tec_loss_total(const double *loss)
+{
+    double total = 0;
+    for (int i = 0; i < TEC_MAX_LOSSES; i++)
+        total += loss[i];
+    return total;
+}
+
 void tec_model_forward(tec_model *m, const tec_example *example, int count, const double *weight, double scale,
                        double *loss)
 {

@@ -276,18 +276,6 @@ void tec_comm_barrier_asleep(const tec_comm *comm)
     }
 }
 
-tec_comm tec_comm_every(const tec_comm *comm, int step)
-{
-    tec_comm none = {.world = NULL};
-    MPI_Comm part;
-    if (is_alone(comm))
-        return *comm;
-    tec_phase_wait("MPI_Comm_split");
-    MPI_Comm_split(comm->world->mpi, comm->rank % step == 0 ? 0 : MPI_UNDEFINED, comm->rank, &part);
-    tec_phase_wait(NULL);
-    return part == MPI_COMM_NULL ? none : comm_of(part);
-}
-
 tec_comm tec_comm_node(const tec_comm *comm)
 {
     tec_comm local;
@@ -303,15 +291,15 @@ tec_comm tec_comm_node(const tec_comm *comm)
 
 tec_comm tec_comm_split(const tec_comm *comm, int number)
 {
-    tec_comm local;
+    tec_comm local, none = {.size = 0};
     MPI_Comm part;
     tec_comm_local(&local);
     if (is_alone(comm))
-        return local;
+        return number < 0 ? none : local;
     tec_phase_wait("MPI_Comm_split");
-    MPI_Comm_split(comm->world->mpi, number, comm->rank, &part);
+    MPI_Comm_split(comm->world->mpi, number < 0 ? MPI_UNDEFINED : number, comm->rank, &part);
     tec_phase_wait(NULL);
-    return comm_of(part);
+    return part == MPI_COMM_NULL ? none : comm_of(part);
 }
 
 void tec_comm_node_free(tec_comm *node)

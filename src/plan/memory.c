@@ -72,7 +72,7 @@ static double loader_bytes(const tec_plan_job *job)
     double image = image_numbers(job), slot = image * sizeof(real) + attached_bytes(job);
     slot += job->targets.online ? image : 0; /* the crop that is kept for the base model */
     return (1.0 + reading->prefetch) * tec_plan_shape(job).chunk * slot +
-           reading->workers * (image + stored_bytes(job));
+           reading->workers * (image + (job->targets.online ? 0 : stored_bytes(job)));
 }
 
 /* The validation images' own slots, beside those of the next step, and the confusion matrix. */

@@ -104,10 +104,10 @@ tec_status tec_plan_time_of(const tec_plan_job *job, const tec_plan_machine *mac
     out->update = parameters * machine->update_seconds;
     out->node_reduce = job->ranks_per_node > 1 ? gradient / machine->node_reduce_rate : 0;
     out->network_reduce = network_reduce(job, machine, gradient);
-    out->fetch = fetch_exposed(job, machine, shape.images, out->compute);
     out->online = online_seconds(job, machine, shape.images);
-    out->step = out->compute + out->update + out->node_reduce + out->network_reduce + out->fetch +
-                (job->targets.online ? out->online : 0);
+    const double computed = out->compute + (job->targets.online ? out->online : 0);
+    out->fetch = fetch_exposed(job, machine, shape.images, computed);
+    out->step = computed + out->update + out->node_reduce + out->network_reduce + out->fetch;
     out->steps = job->images / r->batch * r->epochs;
     out->online_node_hours = (double)out->steps * out->online * job->nodes / 3600;
     out->checkpoint = bytes / machine->disk_rate;

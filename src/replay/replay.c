@@ -56,10 +56,7 @@ static double total_loss(tec_model *model, const replay_inputs *in)
 {
     double loss[TEC_MAX_LOSSES] = {0};
     tec_model_forward(model, in->example, in->B, ALL, 1.0 / in->B, loss);
-    double total = loss[0];
-    for (int i = 1; i < TEC_MAX_LOSSES; i++)
-        total += loss[i];
-    return total;
+    return tec_loss_total(loss);
 }
 
 /* Takes AdamW steps and compares the losses.

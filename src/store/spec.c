@@ -97,6 +97,16 @@ int64_t tec_store_shard_row_count(const tec_store_spec *spec, int64_t shard)
     return tec_min_int64(tec_store_rows(spec) - shard * spec->shard_rows, spec->shard_rows);
 }
 
+size_t tec_store_row_features(const tec_store_spec *spec)
+{
+    return (size_t)spec->patches * (size_t)spec->width;
+}
+
+size_t tec_store_row_logits(const tec_store_spec *spec)
+{
+    return (size_t)(1 + spec->topk) * (size_t)spec->heads * (size_t)spec->patches;
+}
+
 int64_t tec_store_row_bytes(const tec_store_spec *spec)
 {
     store_layout layout = tec_store_layout_of(spec);

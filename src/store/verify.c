@@ -37,24 +37,22 @@ static tec_status check_entry(const tec_store *store, int64_t shard)
 }
 
 /* -1: all are finite. */
-static int64_t first_wild(const float *value, int64_t count)
+static bool all_finite(const float *value, size_t count)
 {
-    for (int64_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++)
         if (!isfinite(value[i]))
-            return i;
-    return -1;
+            return false;
+    return true;
 }
 
 static tec_status check_row(tec_store *store, int64_t row, tec_store_row *scratch)
 {
     const tec_store_spec *spec = &store->spec;
-    int64_t features = (int64_t)spec->patches * spec->width;
-    int64_t logits = (int64_t)(1 + spec->topk) * spec->heads * spec->patches;
     TEC_TRY(tec_store_read(store, row, scratch));
     if (scratch->sample < 0)
         return TEC_OK;
-    bool wild = first_wild(scratch->feature, features) >= 0;
-    if (!wild && first_wild(scratch->attention, logits) < 0)
+    bool wild = !all_finite(scratch->feature, tec_store_row_features(spec));
+    if (!wild && all_finite(scratch->attention, tec_store_row_logits(spec)))
         return TEC_OK;
     return tec_fail(TEC_CHECK_FAILED, "%s/shard-%05lld.h5: row %lld: %s holds a value that is not finite", store->dir,
                     (long long)(row / spec->shard_rows), (long long)(row % spec->shard_rows),
@@ -65,10 +63,9 @@ tec_status tec_store_verify_shard(tec_store *store, int64_t shard)
 {
     const tec_store_spec *spec = &store->spec;
     tec_status status = check_entry(store, shard);
-    size_t L = (size_t)spec->patches, rows = (size_t)(1 + spec->topk) * (size_t)spec->heads;
     tec_store_row row = {
-        .feature = tec_allocate(L * (size_t)spec->width * sizeof(float)),
-        .attention = tec_allocate(rows * L * sizeof(float)),
+        .feature = tec_allocate(tec_store_row_features(spec) * sizeof(float)),
+        .attention = tec_allocate(tec_store_row_logits(spec) * sizeof(float)),
     };
     for (int64_t i = 0; i < tec_store_shard_row_count(spec, shard) && status == TEC_OK; i++)
         status = check_row(store, shard * spec->shard_rows + i, &row);

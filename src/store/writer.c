@@ -125,9 +125,7 @@ static tec_store_writer *new_writer(const char *dir, const tec_store_spec *spec,
     w->fd = -1;
     w->done = tec_allocate_zeroed((size_t)w->rows, sizeof *w->done);
     w->buffer = tec_allocate(w->layout.buffer);
-    w->scratch = tec_allocate(((size_t)spec->patches * (size_t)spec->width +
-                               (size_t)(1 + spec->topk) * (size_t)spec->heads * (size_t)spec->patches) *
-                              sizeof *w->scratch);
+    w->scratch = tec_allocate((tec_store_row_features(spec) + tec_store_row_logits(spec)) * sizeof *w->scratch);
     w->looked = tec_seconds();
     return w;
 }

@@ -6,16 +6,6 @@
 
 #include <stdlib.h>
 
-static size_t features(const target_maker *m)
-{
-    return (size_t)m->spec.patches * (size_t)m->spec.width;
-}
-
-static size_t logits(const target_maker *m)
-{
-    return (size_t)(1 + m->spec.topk) * (size_t)m->spec.heads * (size_t)m->spec.patches;
-}
-
 static tec_feed_settings feed_settings(target_maker *m, tec_feed_next *next, void *order)
 {
     const tec_store_spec *spec = &m->spec;
@@ -48,13 +38,14 @@ tec_status tec_target_maker_open(target_maker *m, const tec_targets_job *job, co
 {
     size_t batch = (size_t)job->batch, K = (size_t)spec->topk;
     size_t pixels = (size_t)spec->channels * tec_size_area(spec->image_size);
-    *m = (target_maker){.job = job, .spec = *spec};
+    *m = (target_maker){
+        .job = job, .spec = *spec, .features = tec_store_row_features(spec), .logits = tec_store_row_logits(spec)};
     m->row = tec_allocate_zeroed(batch, sizeof *m->row);
     m->images = tec_allocate(batch * pixels * sizeof *m->images);
-    m->feature = tec_allocate(batch * features(m) * sizeof *m->feature);
-    m->attention = tec_allocate(batch * logits(m) * sizeof *m->attention);
+    m->feature = tec_allocate(batch * m->features * sizeof *m->feature);
+    m->attention = tec_allocate(batch * m->logits * sizeof *m->attention);
     m->topk = tec_allocate(batch * K * sizeof *m->topk);
-    m->single = tec_allocate(batch * (features(m) + logits(m)) * sizeof *m->single);
+    m->single = tec_allocate(batch * (m->features + m->logits) * sizeof *m->single);
     m->picked = tec_allocate(batch * K * sizeof *m->picked);
     tec_feed_settings settings = feed_settings(m, next, order);
     return tec_feed_open(&m->feed, job->set, &settings);
@@ -79,31 +70,25 @@ tec_request tec_target_maker_request(const tec_store_spec *spec, int64_t row)
     return (tec_request){.sample = row / spec->views, .view = (int)(row % spec->views)};
 }
 
-static float *narrow(const real *in, size_t count, float *out)
-{
-    for (size_t i = 0; i < count; i++)
-        out[i] = (float)in[i];
-    return out;
-}
-
 /* Makes the row of the n-th image that was computed. */
 static void fill_row(target_maker *m, size_t n, const tec_feed_item *item)
 {
     size_t K = (size_t)m->spec.topk;
-    real *feature = m->feature + n * features(m);
-    float *single = m->single + n * (features(m) + logits(m));
+    real *feature = m->feature + n * m->features, *attention = m->attention + n * m->logits;
+    float *single = m->single + n * (m->features + m->logits);
     int32_t *picked = m->picked + n * K;
     if (!m->spec.plain_features)
         tec_standardize_patches(feature, m->spec.patches, m->spec.width, feature);
     for (size_t k = 0; k < K; k++)
         picked[k] = m->topk[n * K + k];
-    m->row[item->index] =
-        (tec_store_row){.sample = item->sample,
-                        .view = item->crop,
-                        .image = item->square,
-                        .feature = narrow(feature, features(m), single),
-                        .attention = narrow(m->attention + n * logits(m), logits(m), single + features(m)),
-                        .topk = picked};
+    tec_real_to_float(feature, m->features, single);
+    tec_real_to_float(attention, m->logits, single + m->features);
+    m->row[item->index] = (tec_store_row){.sample = item->sample,
+                                          .view = item->crop,
+                                          .image = item->square,
+                                          .feature = single,
+                                          .attention = single + m->features,
+                                          .topk = picked};
 }
 
 tec_status tec_target_maker_take(target_maker *m, int *count)

@@ -8,8 +8,9 @@
 typedef struct target_maker {
     const tec_targets_job *job;
     tec_store_spec spec;
-    tec_skipped skipped; /* images left out so far */
-    tec_store_row *row;  /* [batch] rows of the last tec_target_maker_take */
+    size_t features, logits; /* in a row */
+    tec_skipped skipped;     /* images left out so far */
+    tec_store_row *row;      /* [batch] rows of the last tec_target_maker_take */
 
     tec_feed *feed;
     real *images;              /* [batch, c, H, W] that could be decoded */

@@ -242,9 +242,8 @@ static void print_result(verifying *v)
 static void allocate_row(verifying *v)
 {
     const tec_store_spec *s = &v->spec;
-    size_t L = (size_t)s->patches;
-    v->stored.feature = tec_allocate(L * (size_t)s->width * sizeof(float));
-    v->stored.attention = tec_allocate((size_t)(1 + s->topk) * (size_t)s->heads * L * sizeof(float));
+    v->stored.feature = tec_allocate(tec_store_row_features(s) * sizeof(float));
+    v->stored.attention = tec_allocate(tec_store_row_logits(s) * sizeof(float));
     v->stored.topk = tec_allocate((size_t)s->topk * sizeof(int32_t));
     v->stored.image = s->images ? tec_allocate(pixels_of(s)) : NULL;
 }

@@ -41,5 +41,5 @@ tec_status tec_diverged_gradient(tec_sampler *sampler, int64_t step, const tec_s
         list_id(&ids, request[i].sample);
     free(request);
     return tec_fail(TEC_DIVERGED, "step %lld: the gradient's norm is %g, with a loss of %g; sample ids: %s",
-                    (long long)step + 1, result->gradient_norm, result->loss[0] + result->loss[1], ids.text);
+                    (long long)step + 1, result->gradient_norm, tec_loss_total(result->loss), ids.text);
 }

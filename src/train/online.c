@@ -20,12 +20,11 @@ struct tec_online {
 tec_online *tec_online_create(tec_frozen *frozen, const tec_store_spec *spec, bool values)
 {
     tec_online *o = tec_allocate_zeroed(1, sizeof *o);
-    const size_t patches = (size_t)spec->patches;
     o->frozen = frozen;
     o->spec = *spec;
     o->values = values;
-    o->feature = patches * (size_t)spec->width;
-    o->attention = (size_t)(1 + spec->topk) * (size_t)spec->heads * patches;
+    o->feature = tec_store_row_features(spec);
+    o->attention = tec_store_row_logits(spec);
     o->image = tec_allocate((size_t)spec->channels * tec_size_area(spec->image_size) * sizeof *o->image);
     o->single = tec_allocate((o->feature + o->attention) * sizeof *o->single);
     o->buffer = tec_allocate(tec_store_round_bytes(spec));
@@ -48,33 +47,18 @@ const tec_store_spec *tec_online_spec(const tec_online *o)
     return &o->spec;
 }
 
-static void narrow(const real *in, size_t count, float *out)
-{
-    for (size_t i = 0; i < count; i++)
-        out[i] = (float)in[i];
-}
-
-static void widen(const float *in, size_t count, real *out)
-{
-    for (size_t i = 0; i < count; i++)
-        out[i] = in[i];
-}
-
 tec_status tec_online_compute(tec_online *o, int64_t sample, const void *square, real *feature, real *attention,
                               int *topk)
 {
     const tec_store_spec *s = &o->spec;
-    if (o->values)
-        tec_values_normalize(square, s->image_size, s->channels, s->mean, s->std, o->image);
-    else
-        tec_pixels_normalize(square, s->image_size, s->channels, s->mean, s->std, o->image);
+    tec_square_normalize(square, o->values, s->image_size, s->channels, s->mean, s->std, o->image);
     tec_frozen_targets(o->frozen, o->image, 1, s->last_layers, s->topk, feature, attention, topk);
     if (!s->plain_features)
         tec_standardize_patches(feature, s->patches, s->width, feature);
-    narrow(feature, o->feature, o->single);
-    narrow(attention, o->attention, o->single + o->feature);
+    tec_real_to_float(feature, o->feature, o->single);
+    tec_real_to_float(attention, o->attention, o->single + o->feature);
     TEC_TRY(tec_store_round(s, sample, o->single, o->single + o->feature, o->buffer));
-    widen(o->single, o->feature, feature);
-    widen(o->single + o->feature, o->attention, attention);
+    tec_real_from_float(o->single, o->feature, feature);
+    tec_real_from_float(o->single + o->feature, o->attention, attention);
     return TEC_OK;
 }

@@ -40,8 +40,8 @@ tec_source *tec_source_create(const tec_model_config *config, const tec_source_b
     for (s->bases = 0; s->bases < bases; s->bases++, base++) {
         targets *t = &s->base[s->bases];
         t->store = base->store;
-        t->feature = s->patches * (size_t)base->spec->width;
-        t->attention = (size_t)(1 + base->spec->topk) * (size_t)base->spec->heads * s->patches;
+        t->feature = tec_store_row_features(base->spec);
+        t->attention = tec_store_row_logits(base->spec);
         t->topk = (size_t)base->spec->topk;
         s->numbers += t->feature + t->attention;
         s->topk += t->topk;
@@ -113,12 +113,6 @@ static bool same_view(const tec_view *a, const tec_view *b)
            a->flip == b->flip;
 }
 
-static void widen(const float *in, size_t n, real *out)
-{
-    for (size_t i = 0; i < n; i++)
-        out[i] = in[i];
-}
-
 /* Reads the row of base model `i` into `sample`; of the first one also its image into the item's square, and the crop that
  * the targets of all belong to. */
 static tec_status read_targets(const tec_source *s, const scratch *mine, int i, tec_feed_item *item, tec_sample *sample)
@@ -136,8 +130,8 @@ static tec_status read_targets(const tec_source *s, const scratch *mine, int i, 
     if (row.sample < 0)
         return tec_fail(TEC_USER_ERROR, "could not be decoded when the target store was written");
     if (mine->targets) {
-        widen(row.feature, base->feature, feature);
-        widen(row.attention, base->attention, attention);
+        tec_real_from_float(row.feature, base->feature, feature);
+        tec_real_from_float(row.attention, base->attention, attention);
     }
     if (i > 0 && !same_view(&row.view, &item->crop))
         return tec_fail(TEC_SYSTEM_ERROR,

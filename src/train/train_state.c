@@ -46,6 +46,13 @@ static void stop_sharing(train_state *s)
     s->each = NULL;
 }
 
+/* All ranks of a node have come here: none reads what is written next, and all see what was written before. */
+static void wait_for_node(const train_state *s)
+{
+    if (s->node)
+        tec_comm_barrier(&s->node->ranks);
+}
+
 /* The first rank's copy becomes the node's. Moments and gradients are zero. */
 static void move(train_state *s, const places *to)
 {
@@ -55,7 +62,7 @@ static void move(train_state *s, const places *to)
         if (s->average)
             memcpy(to->average, s->average, bytes);
     }
-    tec_comm_barrier(&s->node->ranks);
+    wait_for_node(s);
     tec_params_move(s->params, to->weight, s->each ? s->each[s->node->ranks.rank] : NULL);
     tec_adamw_move(&s->adamw, to->m, to->v);
     free(s->average);
@@ -99,22 +106,14 @@ void tec_train_state_spread(train_state *s, bool averaged)
         else if (s->average)
             memcpy(s->average, p->weight, p->total * sizeof(real));
     }
-    if (s->node)
-        tec_comm_barrier(&s->node->ranks);
-}
-
-/* Once all ranks of the node have come here: until then, they read the weights. */
-static void wait_for_readers(const train_state *s)
-{
-    if (s->node)
-        tec_comm_barrier(&s->node->ranks);
+    wait_for_node(s);
 }
 
 double tec_train_state_step(train_state *s, double lr, double scale)
 {
     real *grad = s->params->grad;
     const size_t end = s->mine.first + s->mine.count;
-    wait_for_readers(s);
+    wait_for_node(s);
     tec_adamw_begin(&s->adamw);
     double square = tec_adamw_update(&s->adamw, s->params, s->mine.first, s->mine.count, lr, scale);
     if (s->node && !s->each) { /* of slices that the others update, this rank has the sum, too */
@@ -144,7 +143,7 @@ void tec_train_state_average(train_state *s, double decay)
     if (!s->average)
         return;
     tec_average_update(s->average + mine.first, s->params->weight + mine.first, mine.count, decay);
-    wait_for_readers(s);
+    wait_for_node(s);
 }
 
 void tec_train_state_swap(train_state *s)
@@ -153,7 +152,7 @@ void tec_train_state_swap(train_state *s)
     const tec_slice mine = s->node ? tec_node_slice(s->node, total) : (tec_slice){0, total};
     if (!s->average)
         return;
-    wait_for_readers(s);
+    wait_for_node(s);
     tec_average_swap(s->average + mine.first, s->params->weight + mine.first, mine.count);
-    wait_for_readers(s);
+    wait_for_node(s);
 }

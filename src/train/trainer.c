@@ -35,7 +35,6 @@ struct tec_trainer {
     int asked_images;       /* of step `asked` */
     tec_example *example;   /* [chunk, inputs] */
     tec_expected *expected; /* [params->count] of exact sums; NULL: none */
-    int losses;             /* of the model */
     double prepared;        /* seconds that made model inputs of images, since the trainer was created */
     bool pending;           /* the backward of the step's last micro-batch is still to come */
     int64_t step;           /* the next one */
@@ -54,8 +53,6 @@ static tec_status create_model(tec_trainer *t)
     const tec_recipe *recipe = t->recipe;
     t->shape = tec_step_shape_of(recipe, &task->model, task->inputs, t->comm->rank, t->comm->size);
     TEC_TRY(tec_model_create(&t->model, &task->model, t->shape.micro_batch, task->visible, task->topk));
-    while (tec_model_loss_names(t->model)[t->losses])
-        t->losses++;
     tec_params *params = tec_model_params(t->model);
     tec_params_initialize(params, recipe->seed);
     if (task->begin)
@@ -212,14 +209,6 @@ static void forward(tec_trainer *t, const tec_example *example, int count, doubl
         loss[i] += ldexp(rint(ldexp(part[i], 32)), -32);
 }
 
-static double total(const double *loss)
-{
-    double sum = loss[0] + loss[1];
-    for (int i = 2; i < TEC_MAX_LOSSES; i++)
-        sum += loss[i];
-    return sum;
-}
-
 /* Forward and backward of a chunk; adds to the losses and to the number of inputs. The backward of the step's last
  * micro-batch is left to finish_backward. */
 static tec_status compute_chunk(tec_trainer *t, const tec_feed_batch *batch, bool last, double *loss, int64_t *inputs)
@@ -231,8 +220,8 @@ static tec_status compute_chunk(tec_trainer *t, const tec_feed_batch *batch, boo
     for (int at = 0; at < count; at += t->shape.micro_batch) {
         int n = tec_min_int(count - at, t->shape.micro_batch);
         forward(t, t->example + at, n, loss);
-        if (!isfinite(total(loss)))
-            return tec_diverged_loss(t->step, batch, t->task->inputs, at, n, total(loss));
+        if (!isfinite(tec_loss_total(loss)))
+            return tec_diverged_loss(t->step, batch, t->task->inputs, at, n, tec_loss_total(loss));
         t->pending = last && at + n == count;
         if (t->pending)
             break;
@@ -288,27 +277,25 @@ static tec_status refuse_batch(const tec_trainer *t)
 static tec_status agree_on_losses(tec_trainer *t, tec_status mine, int64_t inputs, const double *loss, unsigned ask,
                                   double *lr, tec_step_result *result)
 {
-    enum { COMMON = 7 };
-    double sum[COMMON + TEC_MAX_LOSSES - 2] = {loss[0],
-                                               loss[1],
-                                               (double)inputs,
-                                               mine != TEC_OK,
-                                               ask & TEC_ASK_CHECKPOINT,
-                                               ask & TEC_ASK_STOP,
-                                               t->comm->rank == 0 ? *lr : 0};
-    for (int i = 2; i < t->losses; i++)
-        sum[COMMON + i - 2] = loss[i];
-    tec_comm_sum_double(t->comm, sum, COMMON + tec_max_int(t->losses - 2, 0));
-    *lr = sum[6];
-    if (sum[3] > 0)
+    struct {
+        double loss[TEC_MAX_LOSSES], inputs, failed, checkpoint, stop, lr;
+    } sum = {.inputs = (double)inputs,
+             .failed = mine != TEC_OK,
+             .checkpoint = ask & TEC_ASK_CHECKPOINT,
+             .stop = ask & TEC_ASK_STOP,
+             .lr = t->comm->rank == 0 ? *lr : 0};
+    memcpy(sum.loss, loss, sizeof sum.loss);
+    tec_comm_sum_double(t->comm, (double *)&sum, sizeof sum / sizeof(double));
+    *lr = sum.lr;
+    if (sum.failed > 0)
         return tec_comm_agree(t->comm, mine);
-    result->asked = (sum[4] > 0 ? TEC_ASK_CHECKPOINT : 0) | (sum[5] > 0 ? TEC_ASK_STOP : 0);
-    result->inputs = (int64_t)sum[2];
+    result->asked = (sum.checkpoint > 0 ? TEC_ASK_CHECKPOINT : 0) | (sum.stop > 0 ? TEC_ASK_STOP : 0);
+    result->inputs = (int64_t)sum.inputs;
     if (result->inputs == 0)
         return refuse_batch(t);
-    double share = global_inputs(t) / sum[2];
+    double share = global_inputs(t) / sum.inputs;
     for (int i = 0; i < TEC_MAX_LOSSES; i++)
-        result->loss[i] = sum[i < 2 ? i : COMMON + i - 2] * share;
+        result->loss[i] = sum.loss[i] * share;
     return TEC_OK;
 }
 

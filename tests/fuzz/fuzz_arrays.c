@@ -14,12 +14,8 @@ static const char *name_of(const uint8_t *data, size_t bytes)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-    tec_scan_notes notes = {0};
     char *path = fuzz_file(name_of(data, bytes), data, bytes);
-    tec_dataset *set = fuzz_open_set(path, TEC_LABELS_AUTO, &notes, false);
-    fuzz_read_set(set, false);
-    tec_dataset_close(set);
-    tec_scan_notes_free(&notes);
+    fuzz_set(path, false);
     unlink(path);
     free(path);
     return 0;

@@ -9,14 +9,10 @@ static const char images[] = "\0\0\x08\x03\0\0\0\3\0\0\0\1\0\0\0\2abcdef", label
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     const bool of_labels = bytes >= 4 && !memcmp(data, labels, 4);
-    tec_scan_notes notes = {0};
     char *path =
         of_labels ? fuzz_file("a-images-idx3", images, sizeof images - 1) : fuzz_file("a-images-idx3", data, bytes);
     free(of_labels ? fuzz_file("a-labels-idx1", data, bytes) : fuzz_file("a-labels-idx1", labels, sizeof labels - 1));
-    tec_dataset *set = fuzz_open_set(path, TEC_LABELS_AUTO, &notes, false);
-    fuzz_read_set(set, false);
-    tec_dataset_close(set);
-    tec_scan_notes_free(&notes);
+    fuzz_set(path, false);
     free(path);
     return 0;
 }

@@ -35,11 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
               : fuzz_file("pack/shard-00000.index", data, bytes));
     free(fuzz_file("pack/shard-00000.tar", shard, sizeof shard));
     *strrchr(path, '/') = 0;
-    tec_scan_notes notes = {0};
-    tec_dataset *set = fuzz_open_set(path, TEC_LABELS_AUTO, &notes, true);
-    fuzz_read_set(set, true);
-    tec_dataset_close(set);
-    tec_scan_notes_free(&notes);
+    fuzz_set(path, true);
     free(text);
     free(path);
     return 0;

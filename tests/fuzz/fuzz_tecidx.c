@@ -53,11 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     bytes += head_bytes;
     bytes += (size_t)snprintf(text + bytes, 16, "end %08x", tec_crc32c(0, text, bytes)) + 1;
     free(fuzz_file("a.tar" TEC_TAR_INDEX_ENDING, text, bytes));
-    tec_scan_notes notes = {0};
-    tec_dataset *set = fuzz_open_set(path, TEC_LABELS_AUTO, &notes, true);
-    fuzz_read_set(set, true);
-    tec_dataset_close(set);
-    tec_scan_notes_free(&notes);
+    fuzz_set(path, true);
     free(text);
     return 0;
 }

@@ -70,3 +70,12 @@ void fuzz_read_set(const tec_dataset *set, bool damaged)
         tec_image_free(&image);
     }
 }
+
+void fuzz_set(const char *path, bool damaged)
+{
+    tec_scan_notes notes = {0};
+    tec_dataset *set = fuzz_open_set(path, TEC_LABELS_AUTO, &notes, damaged);
+    fuzz_read_set(set, damaged);
+    tec_dataset_close(set);
+    tec_scan_notes_free(&notes);
+}

@@ -19,4 +19,7 @@ tec_dataset *fuzz_open_set(const char *path, tec_label_mode labels, tec_scan_not
 /* Reads all images, of which only a user's mistake or, if `damaged`, the machine's may keep. */
 void fuzz_read_set(const tec_dataset *set, bool damaged);
 
+/* Both, of the set at `path` with whatever labels it has. */
+void fuzz_set(const char *path, bool damaged);
+
 #endif

@@ -1,6 +1,7 @@
 /* The ranks together: mpirun -n N test_comm. `test_comm abort RANK` and `test_comm memory RANK` end by that rank's
  * failure. */
 #include "src/train/straggler.h"
+#include "tests/mpi/virtual_nodes.h"
 #include "tests/unit/capture.h"
 #include "tests/unit/file_limit.h"
 
@@ -98,17 +99,6 @@ static void test_empty_text(void **state)
     free(text);
 }
 
-static bool maps_shared_memory(void)
-{
-    char line[4096];
-    bool found = false;
-    FILE *maps = fopen("/proc/self/maps", "r");
-    while (fgets(line, sizeof line, maps))
-        found |= strstr(line, "/dev/shm/tec-") != NULL;
-    fclose(maps);
-    return found;
-}
-
 /* Longer than two pieces; `shared`: this is one node, and has one copy. */
 static void share_on_nodes(bool shared)
 {
@@ -124,14 +114,14 @@ static void share_on_nodes(bool shared)
     }
     assert_int_equal(tec_comm_share_text_on_nodes(&comm, &text, &bytes, &release), TEC_OK);
     assert_int_equal(bytes, length);
-    assert_int_equal(maps_shared_memory(), shared);
+    assert_int_equal(maps_memory("/dev/shm/tec-"), shared);
     size_t wrong = 0;
     for (size_t i = 0; i < bytes; i++)
         wrong += text[i] != (char)(i % 251);
     assert_int_equal(wrong, 0);
     assert_int_equal(text[bytes], 0);
     release(text, bytes);
-    assert_false(maps_shared_memory());
+    assert_false(maps_memory("/dev/shm/tec-"));
 }
 
 static void test_text_on_nodes(void **state)

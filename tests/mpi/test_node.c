@@ -1,4 +1,5 @@
 /* Memory of a node, and sums in it: mpirun -n N test_node, as one node and as several. */
+#include "tests/mpi/numbers.h"
 #include "tests/mpi/virtual_nodes.h"
 #include "tests/unit/file_limit.h"
 
@@ -61,7 +62,7 @@ static void test_memory(void **state)
         real *data, *each[8];
         assert_int_equal(tec_node_allocate(node, COUNT, &data), TEC_OK);
         assert_int_equal(tec_node_allocate_each(node, COUNT, each), TEC_OK);
-        assert_true(shares_memory());
+        assert_true(maps_memory("/memfd:tec"));
         for (size_t i = 0; i < COUNT; i++)
             assert_true(data[i] == 0 && each[node->ranks.size - 1][i] == 0);
         tec_comm_barrier(&comm);
@@ -76,7 +77,7 @@ static void test_memory(void **state)
             assert_true(each[i][COUNT - 1] == (real)(comm.rank / ranks * ranks + i + 1));
         tec_comm_barrier(&comm);
         tec_node_close(node);
-        assert_false(shares_memory());
+        assert_false(maps_memory("/memfd:tec"));
     }
 }
 
@@ -95,13 +96,7 @@ static void test_refused(void **state)
     limit_files(RLIM_INFINITY);
     assert_non_null(strstr(tec_error_message(), "posix_fallocate: "));
     tec_node_close(node);
-    assert_false(shares_memory());
-}
-
-/* Small whole numbers, whose sum is exact in any order. */
-static real number_of(int rank, int step, size_t i)
-{
-    return (real)((i * 7 + (size_t)(step * 13 + rank * 5)) % 1000);
+    assert_false(maps_memory("/memfd:tec"));
 }
 
 static void expect_step(const tec_node *node, tec_reducer *reducer, real *const *each, size_t bucket, int step)
@@ -116,9 +111,7 @@ static void expect_step(const tec_node *node, tec_reducer *reducer, real *const 
     for (; tec_reducer_take(reducer, &slice); next += slice.count, buckets++) {
         assert_true(slice.first == next && slice.count <= bucket);
         for (size_t i = slice.first; i < slice.first + slice.count; i++) {
-            real want = 0;
-            for (int rank = 0; rank < comm.size; rank++)
-                want += number_of(rank, step, i);
+            const real want = sum_of(comm.size, step, i);
             if (data[i] != want)
                 fail_msg("step %d: number %zu is %g instead of %g", step, i, (double)data[i], (double)want);
             data[i] = 0; /* as AdamW does */

@@ -1,5 +1,7 @@
 /* Sums of gradients in buckets: mpirun -n N test_reducer. `test_reducer fail RANK` ends by that rank's failure in the
  * middle of a step, `test_reducer die RANK` by its death; the helper threads of all ranks are then at work. */
+#include "tests/mpi/numbers.h"
+
 #include "tec/memory.h"
 #include "tec/philox.h"
 #include "tec/range.h"
@@ -21,12 +23,6 @@ enum { COUNT = 10007, STEPS = 3 };
 
 static tec_comm comm;
 
-/* Small whole numbers, whose sum is exact in any order. */
-static real number_of(int rank, int step, size_t i)
-{
-    return (real)((i * 7 + (size_t)(step * 13 + rank * 5)) % 1000);
-}
-
 static void fill(real *data, int step, size_t first, size_t end)
 {
     for (size_t i = first; i < end; i++)
@@ -36,9 +32,7 @@ static void fill(real *data, int step, size_t first, size_t end)
 static void expect_sums(const real *data, int step, tec_slice slice)
 {
     for (size_t i = slice.first; i < slice.first + slice.count; i++) {
-        real want = 0;
-        for (int rank = 0; rank < comm.size; rank++)
-            want += number_of(rank, step, i);
+        const real want = sum_of(comm.size, step, i);
         if (data[i] != want)
             fail_msg("step %d: number %zu is %g instead of %g", step, i, (double)data[i], (double)want);
     }

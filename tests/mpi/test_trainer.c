@@ -240,7 +240,7 @@ static real *train(const tec_comm *on, const plan *p, size_t *count, double loss
     memcpy(weights, before, *count * sizeof *weights);
     tec_trainer_swap_average(trainer);
     assert_memory_equal(weights, params->weight, *count * sizeof *weights);
-    was_shared = shares_memory();
+    was_shared = maps_memory("/memfd:tec");
     tec_trainer_free(trainer);
     tec_task_free(&task);
     tec_skipped_free(&skipped);

@@ -18,14 +18,14 @@ int MPI_Comm_split_type(MPI_Comm all, int type, int key, MPI_Info info, MPI_Comm
                           : PMPI_Comm_split_type(all, type, key, info, out);
 }
 
-/* Does this process map memory that it shares with the other ranks of a node? */
-static inline bool shares_memory(void)
+/* Does this process map memory of such a name: that it shares with the other ranks of a node? */
+static inline bool maps_memory(const char *name)
 {
     char line[4096];
     bool found = false;
     FILE *maps = fopen("/proc/self/maps", "r");
     while (fgets(line, sizeof line, maps))
-        found |= strstr(line, "/memfd:tec") != NULL;
+        found |= strstr(line, name) != NULL;
     fclose(maps);
     return found;
 }
