@@ -164,7 +164,7 @@ static void choose_bins(tec_report_store *s, const float *value, int64_t n)
 
 static void read_rows(tec_report_store *s, tec_store *store)
 {
-    const int64_t rows = s->spec.samples * s->spec.views, n = (int64_t)s->spec.patches * s->spec.width;
+    const int64_t rows = s->spec.samples * s->spec.views, n = (int64_t)tec_store_row_features(&s->spec);
     const int64_t most = tec_min_int64(rows, MOST_ROWS);
     tec_store_row row = {.feature = tec_allocate((size_t)n * sizeof *row.feature)};
     double total = 0;

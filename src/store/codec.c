@@ -157,8 +157,7 @@ static void small_parts_encode(const tec_store_spec *spec, const store_layout *l
 bool tec_store_row_encode(const tec_store_spec *spec, const store_layout *layout, const tec_store_row *row,
                           char *buffer, float *scratch, tec_store_error *error)
 {
-    size_t features = (size_t)spec->patches * (size_t)spec->width;
-    size_t logits = attention_rows(spec) * (size_t)spec->patches;
+    size_t features = tec_store_row_features(spec);
     bool finite = true;
     memset(buffer, 0, layout->buffer);
     if (row->sample >= 0) {
@@ -167,8 +166,8 @@ bool tec_store_row_encode(const tec_store_spec *spec, const store_layout *layout
         finite = add_error(scratch, row->feature, features, &error->feature_difference, &error->feature_square);
         attention_encode(spec, layout, row->attention, buffer);
         attention_decode(spec, layout, buffer, scratch + features);
-        finite &= add_error(scratch + features, row->attention, logits, &error->attention_difference,
-                            &error->attention_square);
+        finite &= add_error(scratch + features, row->attention, tec_store_row_logits(spec),
+                            &error->attention_difference, &error->attention_square);
         small_parts_encode(spec, layout, row, buffer);
     }
     memcpy(buffer + layout->part[PART_SAMPLE].at, &row->sample, sizeof row->sample);
@@ -207,7 +206,7 @@ tec_status tec_store_not_finite(int64_t sample)
                     (long long)sample);
 }
 
-static bool are_finite(const float *value, size_t count)
+bool tec_store_are_finite(const float *value, size_t count)
 {
     double difference = 0, square = 0;
     return add_error(value, value, count, &difference, &square);
@@ -216,8 +215,8 @@ static bool are_finite(const float *value, size_t count)
 tec_status tec_store_round(const tec_store_spec *spec, int64_t sample, float *feature, float *attention, void *buffer)
 {
     const store_layout layout = tec_store_layout_of(spec);
-    if (!are_finite(feature, (size_t)spec->patches * (size_t)spec->width) ||
-        !are_finite(attention, attention_rows(spec) * (size_t)spec->patches))
+    if (!tec_store_are_finite(feature, tec_store_row_features(spec)) ||
+        !tec_store_are_finite(attention, tec_store_row_logits(spec)))
         return tec_store_not_finite(sample);
     feature_encode(spec, &layout, feature, buffer);
     feature_decode(spec, &layout, buffer, feature);

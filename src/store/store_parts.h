@@ -107,7 +107,10 @@ uint32_t tec_store_row_crc(const store_layout *layout, const char *buffer);
 bool tec_store_row_encode(const tec_store_spec *spec, const store_layout *layout, const tec_store_row *row,
                           char *buffer, float *scratch, tec_store_error *error);
 
-/* The failure of that. */
+/* Is each of the values a finite number? */
+bool tec_store_are_finite(const float *value, size_t count);
+
+/* The failure of one that is not. */
 tec_status tec_store_not_finite(int64_t sample);
 
 /* Decodes a row; buffers of `row` that are NULL are skipped. */

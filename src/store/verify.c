@@ -3,7 +3,6 @@
 
 #include "tec/memory.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,23 +35,14 @@ static tec_status check_entry(const tec_store *store, int64_t shard)
     return status;
 }
 
-/* -1: all are finite. */
-static bool all_finite(const float *value, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (!isfinite(value[i]))
-            return false;
-    return true;
-}
-
 static tec_status check_row(tec_store *store, int64_t row, tec_store_row *scratch)
 {
     const tec_store_spec *spec = &store->spec;
     TEC_TRY(tec_store_read(store, row, scratch));
     if (scratch->sample < 0)
         return TEC_OK;
-    bool wild = !all_finite(scratch->feature, tec_store_row_features(spec));
-    if (!wild && all_finite(scratch->attention, tec_store_row_logits(spec)))
+    bool wild = !tec_store_are_finite(scratch->feature, tec_store_row_features(spec));
+    if (!wild && tec_store_are_finite(scratch->attention, tec_store_row_logits(spec)))
         return TEC_OK;
     return tec_fail(TEC_CHECK_FAILED, "%s/shard-%05lld.h5: row %lld: %s holds a value that is not finite", store->dir,
                     (long long)(row / spec->shard_rows), (long long)(row % spec->shard_rows),

@@ -136,7 +136,7 @@ static size_t pixels_of(const tec_store_spec *spec)
 static const char *difference(verifying *v, const tec_store_row *made)
 {
     const tec_store_row *is = &v->stored;
-    const int64_t features = (int64_t)v->spec.patches * v->spec.width;
+    const int64_t features = (int64_t)tec_store_row_features(&v->spec);
     if (is->sample != made->sample)
         return "whether the image can be decoded";
     if (memcmp(&is->view, &made->view, sizeof is->view) != 0)

@@ -1,7 +1,7 @@
 /* The ranks together: mpirun -n N test_comm. `test_comm abort RANK` and `test_comm memory RANK` end by that rank's
  * failure. */
 #include "src/train/straggler.h"
-#include "tests/mpi/virtual_nodes.h"
+#include "tests/mpi/mapped.h"
 #include "tests/unit/capture.h"
 #include "tests/unit/file_limit.h"
 

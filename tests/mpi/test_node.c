@@ -1,4 +1,5 @@
 /* Memory of a node, and sums in it: mpirun -n N test_node, as one node and as several. */
+#include "tests/mpi/mapped.h"
 #include "tests/mpi/numbers.h"
 #include "tests/mpi/virtual_nodes.h"
 #include "tests/unit/file_limit.h"

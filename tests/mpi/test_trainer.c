@@ -1,6 +1,7 @@
 /* The same global batch on any number of ranks: mpirun -n N test_trainer compares N ranks with one, losses and
  * gradients, for both objectives and for batches that do not divide; a helper thread that reduces gradients with
  * none; and memory of nodes with memory of their own. */
+#include "tests/mpi/mapped.h"
 #include "tests/mpi/virtual_nodes.h"
 #include "tests/unit/capture.h"
 #include "tests/unit/file_limit.h"

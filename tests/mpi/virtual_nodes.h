@@ -3,9 +3,6 @@
 #define TEC_TESTS_VIRTUAL_NODES_H
 
 #include <mpi.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <string.h>
 
 static int ranks_per_node; /* 0: as MPI sees it */
 
@@ -16,18 +13,6 @@ int MPI_Comm_split_type(MPI_Comm all, int type, int key, MPI_Info info, MPI_Comm
     PMPI_Comm_rank(all, &rank);
     return ranks_per_node ? PMPI_Comm_split(all, rank / ranks_per_node, key, out)
                           : PMPI_Comm_split_type(all, type, key, info, out);
-}
-
-/* Does this process map memory of such a name: that it shares with the other ranks of a node? */
-static inline bool maps_memory(const char *name)
-{
-    char line[4096];
-    bool found = false;
-    FILE *maps = fopen("/proc/self/maps", "r");
-    while (fgets(line, sizeof line, maps))
-        found |= strstr(line, name) != NULL;
-    fclose(maps);
-    return found;
 }
 
 #endif
