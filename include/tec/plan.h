@@ -36,10 +36,11 @@ typedef struct tec_plan_machine {
     double disk_rate;        /* bytes per second of writing a checkpoint, flushed */
 } tec_plan_machine;
 
-/* An estimate, for when no allreduce was measured. In a ring of R ranks each of 2 (R - 1) hops copies 1/R of the
- * gradient into shared memory and out of it, on every rank: 4 (R - 1) G bytes in all. copy_rate: bytes per second of
- * memcpy on all cores of a node at once. */
-double tec_plan_node_reduce_rate(double copy_rate, int ranks_per_node);
+/* An estimate, for when no allreduce was measured. copy_rate: bytes per second of memcpy on all cores of a node at once.
+ * By MPI_Allreduce: in a ring of R ranks each of 2 (R - 1) hops copies 1/R of the gradient into shared memory and out of
+ * it, on every rank, which is as much as 4 (R - 1) G bytes copied. By slices (run.node_memory=shared): R gradients are read
+ * and zeroed, and their sum is written, as much as (R + 1/2) G bytes copied. */
+double tec_plan_node_reduce_rate(double copy_rate, int ranks_per_node, bool by_slices);
 
 /* -- the job -- */
 
@@ -118,7 +119,7 @@ typedef struct tec_plan_time {
 /* With the letters above:
  *
  *   compute          b m F / train_rate
- *   update           parameters * update_seconds
+ *   update           parameters * update_seconds, which the ranks of a node share with run.node_memory=shared
  *   node_reduce      G / node_reduce_rate, if R > 1
  *   network_reduce   2 (N - 1) / N * W / (0.87 network_rate) + 2 log2(N) * 20 us per bucket, if N > 1 (a ring; on a
  *                    simulated fat tree of 16 to 1024 nodes it reaches 0.87 of the line rate), where W is G. With bfloat16

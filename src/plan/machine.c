@@ -65,7 +65,7 @@ static tec_status measure_images(const tec_plan_job *job, const tec_dataset *set
 
 static void set_node(const tec_plan_job *job, double copy_rate, tec_plan_machine *out)
 {
-    out->node_reduce_rate = tec_plan_node_reduce_rate(copy_rate, job->ranks_per_node);
+    out->node_reduce_rate = tec_plan_node_reduce_rate(copy_rate, job->ranks_per_node, tec_plan_sums_by_slices(job));
     out->disk_rate = DISK_RATE;
 }
 
@@ -121,14 +121,15 @@ static double thread_factor(const tec_plan_job *job, const json_t *run)
     return job->threads / (threads > 0 ? threads : 1);
 }
 
-/* An allreduce measured with the same number of ranks is preferred to the estimate. */
+/* An allreduce measured with the same number of ranks is preferred to the estimate of one. */
 static void take_step_run(const tec_plan_job *job, const json_t *run, tec_plan_machine *out)
 {
     const json_t *allreduce = json_object_get(run, "allreduce"), *loader = json_object_get(run, "loader");
     double factor = thread_factor(job, run);
     out->train_rate = number_of(run, "rate") * factor;
     out->update_seconds = number_of(run, "update_seconds") / factor;
-    if (number_of(allreduce, "seconds") > 0 && (int)number_of(run, "ranks") == job->ranks_per_node)
+    if (number_of(allreduce, "seconds") > 0 && (int)number_of(run, "ranks") == job->ranks_per_node &&
+        !tec_plan_sums_by_slices(job))
         out->node_reduce_rate = number_of(allreduce, "bytes") / number_of(allreduce, "seconds");
     if (number_of(loader, "images_per_second") > 0)
         out->fetch_seconds = number_of(loader, "workers") / number_of(loader, "images_per_second");

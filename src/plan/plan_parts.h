@@ -9,6 +9,9 @@
 tec_step_shape tec_plan_shape(const tec_plan_job *job);
 int tec_plan_topk(const tec_plan_job *job);
 
+/* Does each rank of a node sum a slice, in the memory that they share, as in training? */
+bool tec_plan_sums_by_slices(const tec_plan_job *job);
+
 /* The model of a rank, its memory not touched. */
 tec_status tec_plan_model(const tec_plan_job *job, tec_model **out);
 

@@ -8,22 +8,25 @@
 static const double NETWORK_EFFICIENCY = 0.87; /* of a ring on a simulated fat tree of 16 to 1024 nodes */
 static const double MESSAGE_SECONDS = 20e-6;   /* latency and software, per message */
 
-double tec_plan_node_reduce_rate(double copy_rate, int ranks_per_node)
+double tec_plan_node_reduce_rate(double copy_rate, int ranks_per_node, bool by_slices)
 {
-    return ranks_per_node > 1 ? copy_rate / (4.0 * (ranks_per_node - 1)) : INFINITY;
+    if (ranks_per_node == 1)
+        return INFINITY;
+    return copy_rate / (by_slices ? ranks_per_node + 0.5 : 4.0 * (ranks_per_node - 1));
 }
 
 /* Rounded sums are those of bfloat16 in all steps but one of TEC_SETTLE_STEPS. */
 static double network_reduce(const tec_plan_job *job, const tec_plan_machine *machine, double bytes)
 {
     const double N = job->nodes, bucket = (double)job->reduction.bucket_bytes;
+    const double at_once = tec_plan_sums_by_slices(job) ? job->ranks_per_node : 1;
     const bool rounds = job->reduction.type == TEC_GRADIENT_BFLOAT16;
     const double rounded = (sizeof(uint16_t) * (TEC_SETTLE_STEPS - 1.0) / sizeof(real) + 1) / TEC_SETTLE_STEPS;
     const double messages = rounds ? N - 1 : ceil(log2(N));
     if (N < 2)
         return 0;
     return 2 * (N - 1) / N * (rounds ? rounded : 1) * bytes / (NETWORK_EFFICIENCY * machine->network_rate) +
-           2 * messages * MESSAGE_SECONDS * ceil(bytes / bucket);
+           2 * messages * MESSAGE_SECONDS * ceil(bytes / at_once / bucket);
 }
 
 /* Cores without a rank that are left to the decoding threads of a rank. */
@@ -106,6 +109,8 @@ tec_status tec_plan_time_of(const tec_plan_job *job, const tec_plan_machine *mac
         calls * tec_flops_train(&job->model, 0, visible, topk) - left_out(job, inputs);
     out->compute = flops / machine->train_rate;
     out->update = parameters * machine->update_seconds;
+    if (job->reduction.memory == TEC_NODE_SHARED)
+        out->update /= job->ranks_per_node;
     out->node_reduce = job->ranks_per_node > 1 ? gradient / machine->node_reduce_rate : 0;
     out->network_reduce = network_reduce(job, machine, gradient);
     out->online = online_seconds(job, machine, shape.images);

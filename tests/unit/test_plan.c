@@ -250,6 +250,22 @@ static void test_rounded(void **state)
     assert_near(rounded.bytes, alone.bytes);
 }
 
+static void test_memory_of_a_node(void **state)
+{
+    (void)state;
+    tec_plan_job job = make_job(16, 4);
+    tec_plan_time t, exact;
+    job.reduction.memory = TEC_NODE_SHARED;
+    assert_int_equal(tec_plan_time_of(&job, &machine, &t), TEC_OK);
+    double gradient = parameters(&job) * sizeof(real), buckets = ceil(gradient / 4 / (4 << 20));
+    assert_near(t.update, parameters(&job) * 1e-9 / 4);
+    assert_near(t.network_reduce, 2 * 15.0 / 16 * gradient / 0.87e9 + 2 * 4 * 20e-6 * buckets);
+    job.recipe.exact = true; /* slices are updated, but not summed */
+    assert_int_equal(tec_plan_time_of(&job, &machine, &exact), TEC_OK);
+    assert_near(exact.update, t.update);
+    assert_true(exact.network_reduce > t.network_reduce);
+}
+
 /* 440 MB over 16 nodes at 12.5 GB/s: a simulated fat tree takes 74 ms. */
 static void test_network_agrees_with_simulation(void **state)
 {
@@ -266,8 +282,9 @@ static void test_network_agrees_with_simulation(void **state)
 static void test_node_reduce_rate(void **state)
 {
     (void)state;
-    assert_near(tec_plan_node_reduce_rate(12e9, 4), 1e9);
-    assert_true(isinf(tec_plan_node_reduce_rate(12e9, 1)));
+    assert_near(tec_plan_node_reduce_rate(12e9, 4, false), 1e9);
+    assert_near(tec_plan_node_reduce_rate(9e9, 4, true), 2e9);
+    assert_true(isinf(tec_plan_node_reduce_rate(12e9, 1, false)));
 }
 
 /* Four cores: with two ranks each has one to spare, with four none. */
@@ -342,13 +359,20 @@ static void test_memory_of_tuning(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_train_flops),      cmocka_unit_test(test_targets_flops),
-        cmocka_unit_test(test_pretrain_memory),  cmocka_unit_test(test_memory_of_many_ranks),
-        cmocka_unit_test(test_impossible),       cmocka_unit_test(test_store_bytes),
-        cmocka_unit_test(test_time_of_one_rank), cmocka_unit_test(test_communication),
-        cmocka_unit_test(test_rounded),          cmocka_unit_test(test_network_agrees_with_simulation),
-        cmocka_unit_test(test_node_reduce_rate), cmocka_unit_test(test_decoding),
-        cmocka_unit_test(test_time_of_tuning),   cmocka_unit_test(test_memory_of_tuning)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_train_flops),
+                                       cmocka_unit_test(test_targets_flops),
+                                       cmocka_unit_test(test_pretrain_memory),
+                                       cmocka_unit_test(test_memory_of_many_ranks),
+                                       cmocka_unit_test(test_impossible),
+                                       cmocka_unit_test(test_store_bytes),
+                                       cmocka_unit_test(test_time_of_one_rank),
+                                       cmocka_unit_test(test_communication),
+                                       cmocka_unit_test(test_rounded),
+                                       cmocka_unit_test(test_memory_of_a_node),
+                                       cmocka_unit_test(test_network_agrees_with_simulation),
+                                       cmocka_unit_test(test_node_reduce_rate),
+                                       cmocka_unit_test(test_decoding),
+                                       cmocka_unit_test(test_time_of_tuning),
+                                       cmocka_unit_test(test_memory_of_tuning)};
     return cmocka_run_group_tests(tests, resolve, unresolve);
 }
