@@ -13,7 +13,7 @@ static const struct {
     {"eva02_enormous*", "norms behind the branches of its blocks (post-norm)"},
     {"eva02*", NULL}, /* rotary.c */
     {"vit_*_rope_reg*", NULL},
-    {"vit_*_rope_mixed_*", "rotary positions that each head has learnt"},
+    {"vit_*_rope_mixed_*", NULL},
     {"vit_*_patch16_rope_ape_*", NULL},
     {"vit_*_patch16_rope_[0-9]*", NULL},
     {"*_rope*", "rotary positions of a form of its own (that are in no file)"},

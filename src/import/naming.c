@@ -16,6 +16,8 @@ static const name_rule timm[] = {
     {"storage_tokens", "reg_token", 0, 0},
     {"rope.periods", "rope.periods", 0, 0},
     {"rope_embed.periods", "rope.periods", 0, 0},
+    {"rope.freqs", "rope.freqs", 0, 0},
+    {"freqs", "rope.freqs", 0, 0}, /* RoPE-ViT's own */
     {"rope.freqs_cos", "rope.cos", 0, 0},
     {"rope.freqs_sin", "rope.sin", 0, 0},
     {"blocks.#.attn.rope.freqs_cos", "blocks.#.rope.cos", 0, 0},
@@ -215,6 +217,8 @@ const char *const tec_import_unused[] = {
     "distillation_classifier.*", "pooler.*", "lm_head.*",
     /* heads of self-supervised training */
     "dino_head.*", "ibot_head.*", "predictor.*", "projector.*", "projection_head.*", "prototypes.*", "proj",
+    /* the places of the patches, of RoPE-ViT's own files */
+    "freqs_t_[xy]",
     /* masking and decoders of masked autoencoders and of TEC */
     "local_cls_norm.*", "mask_token", "masked_embed", "embeddings.mask_token", "decoder.*", "decoder_*", "encoder_adaptor.*",
     "forward_fea_decoder.*", "forward_att_decoder.*",

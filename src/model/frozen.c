@@ -168,7 +168,7 @@ static const real *run_block(tec_frozen *f, int i, const real *x)
     const tec_sequences *seq = &f->cache.seq.view;
     const block_input in = {.x = x,
                             .distinct = seq->count * seq->N,
-                            .rotary = f->encoder.rotary_period < 0 ? NULL : &f->cache.rotary,
+                            .rotary = f->encoder.rotary_table < 0 ? NULL : &f->cache.rotary[i],
                             .relative = f->cache.relative};
     tec_block_forward(&f->encoder.block[i], seq, in, c, &f->scratch);
     return c->out;

@@ -45,14 +45,14 @@ static tec_status check_decoder(const tec_model_config *c)
 static tec_status check_rotary(const tec_model_config *c)
 {
     const tec_vit_variant *v = &c->variant;
-    if (v->rotary < TEC_ROTARY_NONE || v->rotary > TEC_ROTARY_COLUMNS || v->rotary_grid < 0)
+    if (v->rotary < TEC_ROTARY_NONE || v->rotary > TEC_ROTARY_MIXED || v->rotary_grid < 0)
         return tec_fail(TEC_USER_ERROR, "model: there are no rotary positions of form %d on a grid of %d",
                         (int)v->rotary, v->rotary_grid);
     if (v->rotary == TEC_ROTARY_NONE)
         return TEC_OK;
     if (v->rotary_first < 0 || v->rotary_first > 1)
         return tec_fail(TEC_USER_ERROR, "model: rotary positions begin at %d; it must be 0 or 1", v->rotary_first);
-    if (!(v->rotary_base > 0))
+    if (v->rotary != TEC_ROTARY_MIXED && !(v->rotary_base > 0))
         return tec_fail(TEC_USER_ERROR, "model: the base of rotary positions is %g; it must be positive",
                         v->rotary_base);
     return divides("4 (rotary positions)", 4, "the width of a head", c->width / c->heads);

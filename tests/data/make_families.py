@@ -72,9 +72,16 @@ def angles(grid, form, periods, scaled_to, first=0):
     return torch.cat([columns, rows] if form == "columns" else [rows, columns], -1).flatten(0, 1)
 
 
+def mixed_angles(grid, frequencies):
+    """[H, L, planes] of RoPE-ViT's mixed positions; frequencies [2, H, planes]: by the column, by the row."""
+    place = torch.arange(grid * grid)[:, None].double()
+    column, row = place % grid, torch.div(place, grid, rounding_mode="floor")
+    return column * frequencies[0][:, None] + row * frequencies[1][:, None]
+
+
 def turned(x, angle, form, prefix):
     """Queries or keys [B, H, N, width]: planes as complex numbers times e^(i angle)."""
-    y = x[:, :, prefix:]
+    y = x[:, :, prefix:]  # `angle` [L, planes], or [H, L, planes]
     half = y.shape[-1] // 2
     z = torch.complex(y[..., :half], y[..., half:]) if form == "halves" else torch.complex(y[..., ::2], y[..., 1::2])
     z = z * torch.polar(torch.ones_like(angle), angle)
@@ -108,7 +115,7 @@ class Vit:
         self.hidden = hidden = hidden or 2 * width
         self.prefix = int(cls) + int(dist) + registers
         self.placed = self.prefix if placed is None else placed  # tokens before the patches that have a position
-        if rotary:
+        if rotary and rotary != "mixed":
             quarter = width // heads // 4
             self.periods = base ** (torch.arange(quarter).double() / quarter) * (1 if rotary == "halves" else 2 * math.pi)
         rand = lambda *shape: torch.randn(*shape, generator=g)
@@ -135,6 +142,8 @@ class Vit:
             linear("cmlp.fc2", width, 4 * width)
         if pre_norm:
             norm("norm_pre")
+        if rotary == "mixed":
+            w["freqs"] = rand(2, depth, heads, width // heads // 2) * 0.5
         for i in range(depth if bias == "blocks" else 1 if bias else 0):
             w[f"b.{i}.table" if bias == "blocks" else "table"] = rand((2 * (size // patch) - 1) ** 2 + 3, heads)
         for i in range(depth):
@@ -189,7 +198,10 @@ class Vit:
             p = f"b.{i}."
             y = norm(p + "norm1", x)
             q, k, v = (lin(p + n, y).reshape(B, -1, H, D // H).transpose(1, 2) for n in "qkv")
-            if self.rotary:
+            if self.rotary == "mixed":
+                turn = mixed_angles((size or self.size) // self.patch, w["freqs"][:, i])
+                q, k = (turned(t, turn, "pairs", P) for t in (q, k))
+            elif self.rotary:
                 turn = angles((size or self.size) // self.patch, self.rotary, self.periods, self.scaled_to, self.first)
                 q, k = (turned(t, turn, self.rotary, P) for t in (q, k))
             logits = q @ k.transpose(-2, -1) * (D // H) ** -0.5
@@ -619,6 +631,12 @@ def families():
     out["beit3"] = v, {**timm(v), **head}, "model.safetensors", {"architecture": "beit3_base_patch16_224"}
     v = Vit(59, positions=False, placed=0, scale=True, rotary="columns", base=100)
     out["rope_vit"] = v, timm(v, scale="gamma_{}"), "model.safetensors", {"architecture": "vit_small_patch16_rope_224"}
+    v = Vit(66, positions=False, placed=0, scale=True, rotary="mixed", heads=4)
+    out["rope_mixed"] = v, {**timm(v, scale="gamma_{}"), "rope.freqs": v.w["freqs"]}, \
+        "vit_small_patch16_rope_mixed_224.safetensors", 28
+    v = Vit(67, placed=0, scale=True, rotary="mixed")
+    own = {"freqs": v.w["freqs"].flatten(2), "freqs_t_x": torch.arange(16.) % 4, "freqs_t_y": torch.arange(16.) // 4}
+    out["rope_own"] = v, {"model": {**timm(v, scale="gamma_{}"), **own}}, "rope_mixed_ape_deit_small_patch16_LS.pth"
     beit = dict(positions=False, placed=0, qkv_bias="qv", scale=True, heads=4)
     v = Vit(50, **beit, bias="blocks", fc_norm=True)
     out["beit_bias"] = v, {"model": {**timm(v, scale="gamma_{}"), **head}}, "beit_base_patch16_224_pt22k_ft22kto1k.pth"

@@ -107,7 +107,7 @@ architecture() {
     [[ -f $2/model.safetensors ]] || mv "$2"/vit*.safetensors "$2/model.safetensors"
     echo "{\"architecture\": \"$2\", \"num_features\": 128}" >"$2/config.json"
 }
-for name in vit_small_patch16_rope_mixed_ape_224 eva02_enormous_patch14_clip_224 vit_base_patch16_rpn_224 \
+for name in eva02_enormous_patch14_clip_224 vit_base_patch16_rpn_224 \
     vit_base_patch16_xp_224; do
     architecture no_bias $name
     expect_exit 2 "which is not supported \\(config.json beside it says so: architecture = $name\\)" \
@@ -217,6 +217,16 @@ expects 0 "$placed.*; $pools" pe_core base.heads=2
 expects 0 "no final norm, $placed" pe_spatial base.heads=2
 expects 0 "$placed.*its text tower passed over \([0-9]+ tensors\); $pools" pe_own base.heads=2
 expects 0 'rotary positions \(base 100, no others\)' rope_vit base.heads=2
+learnt='rotary positions \(learnt by each head'
+expects 0 "4 heads \\(of its rotary frequencies\\).*, $learnt, no others\\)" rope_mixed
+expects 0 "$learnt\\)" rope_own base.heads=2
+expects 2 'are of 4 heads, not 2 \(base.heads\)' rope_mixed base.heads=2
+expects 2 'has rotary positions that it has learnt \(tensor `model.freqs`\), but its architecture' rope_own base.heads=2 \
+    base.architecture=vit
+run tec finetune "${images[@]}" finetune.epochs=1 finetune.batch=4 run.dir=learnt base.model= \
+    finetune.model=families/rope_mixed/vit_small_patch16_rope_mixed_224.safetensors
+expect_exit 0 "$learnt, no others\\), a head" tec inspect learnt/checkpoint.h5
+run tec predict learnt/checkpoint.h5 photos -o classes.csv
 cp families/pe_core/model.safetensors encoder.safetensors
 expect_exit 2 'which its tensor `cls_token` leaves open \(base.architecture=NAME' tec inspect encoder.safetensors \
     --expect families/pe_core/expect.safetensors base.heads=2

@@ -45,6 +45,8 @@ static const struct {
                          .rotary_grid = 5}}},
     {"rotary positions, by columns first, behind a class token at place 0",
      {SHAPE, .variant = {.pre_norm = true, .rotary = TEC_ROTARY_COLUMNS, .rotary_base = 20, .rotary_first = 1}}},
+    {"rotary positions that every head of every block has of its own",
+     {SHAPE, .variant = {.unplaced = 1, .no_pos_embed = true, .rotary = TEC_ROTARY_MIXED}}},
     {"a relative position bias and no positions",
      {SHAPE, .variant = {.unplaced = 1, .no_pos_embed = true, .relative_bias = true}}},
     {"a norm in the MLPs, mean patch", {SHAPE, .variant = {.fc_norm = true, .mlp_norm = true}}},
@@ -117,7 +119,7 @@ static void check_gradients(int kind, int drop)
     for (int i = 0; i < c.params->count; i++) {
         const tec_param *p = &c.params->param[i];
         tensor t = {&c, i};
-        assert_true(p->trained || strcmp(p->name, "rope.periods") == 0);
+        assert_true(p->trained || strcmp(p->name, "rope.periods") == 0 || strcmp(p->name, "rope.freqs") == 0);
         if (!p->trained)
             continue;
         const double *x = widened(tec_params_weight(c.params, i), (int)p->count);
