@@ -36,6 +36,17 @@ typedef enum tec_rotary_form {
                       * frequencies that every head of every block has learnt; places are counted in patches of the image */
 } tec_rotary_form;
 
+/* What a transformer block computes of x. */
+typedef enum tec_block_form {
+    TEC_BLOCK_PRE_NORM,  /* x + attention(norm1(x)), then + mlp(norm2(.)) */
+    TEC_BLOCK_POST_NORM, /* x + norm1(attention(x)), then + norm2(mlp(.)): timm's res-post-norm (Swin v2, arXiv
+                          * 2111.09883) */
+    TEC_BLOCK_PARALLEL   /* x + attention(norm1(x)) + mlp(norm1(x)) (ViT-22B, arXiv 2302.05442) */
+} tec_block_form;
+
+/* "norms behind their branches (post-norm)" */
+const char *tec_block_form_words(tec_block_form form);
+
 /* How a ViT from elsewhere differs from ours; all zeros is our own ViT. Variants are base models (tec_frozen), and can be
  * trained as classifiers. LayerScale is missing here because it is folded into attn.proj and mlp.fc2 when a file is read. */
 typedef struct tec_vit_variant {
@@ -53,6 +64,7 @@ typedef struct tec_vit_variant {
     bool no_pos_embed;         /* no position is added to any token */
     bool attn_norm, mlp_norm;  /* a norm before attn.proj, before mlp.fc2 */
     bool relative_bias;        /* each block adds one to its logits, by how two patches lie to each other (BEiT) */
+    tec_block_form block;      /* of another form than PRE_NORM: no classifier */
     tec_rotary_form rotary;
     double rotary_base; /* but of MIXED: the longest period is nearly this times the shortest */
     int rotary_grid;    /* PAIRS, COLUMNS */

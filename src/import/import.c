@@ -155,6 +155,8 @@ static void describe_variant(const tec_vit_variant *v, FILE *out)
         fputs(", no final norm", out);
     if (v->swiglu)
         fputs(", SwiGLU", out);
+    if (v->block)
+        fprintf(out, ", %s", tec_block_form_words(v->block));
     if (v->rotary == TEC_ROTARY_MIXED)
         fprintf(out, ", rotary positions (learnt by each head%s)", v->no_pos_embed ? ", no others" : "");
     else if (v->rotary)

@@ -58,6 +58,13 @@ static const name_rule timm[] = {
     {"fc_norm.*", "fc_norm.*", 0, 0},
     {"cls_token_mlp.fc1.*", "cls_token_mlp.fc1.*", 0, 0},
     {"cls_token_mlp.fc2.*", "cls_token_mlp.fc2.*", 0, 0},
+    /* parallel blocks */
+    {"blocks.#.in_norm.*", "blocks.#.norm1.*", 0, 0},
+    {"blocks.#.in_proj.*", "blocks.#." IN_PROJ ".*", 0, 0},
+    {"blocks.#.mlp_bias", "blocks.#.mlp.fc1.bias", 0, 0},
+    {"blocks.#.attn_out_proj.*", "blocks.#.attn.proj.*", 0, 0},
+    {"blocks.#.mlp_out_proj.*", "blocks.#.mlp.fc2.*", 0, 0},
+    {"blocks.#.ls.gamma", "blocks.#.ls", 0, 0},
     /* blocks on nn.MultiheadAttention, and those of nn.TransformerEncoder */
     {"blocks.#.attn.in_proj_weight", "blocks.#.attn.qkv.weight", 0, 0},
     {"blocks.#.attn.in_proj_bias", "blocks.#.attn.qkv.bias", 0, 0},
@@ -244,7 +251,6 @@ const unsupported tec_import_unsupported[] = {
     {"*rotary*", "rotary positions"},
     {"*freqs_cis*", "rotary positions"},
     {"*inv_freq", "rotary positions"},
-    {"*blocks.*.in_norm.*", "attention and MLP side by side (parallel blocks)"},
     {"*blocks.*.attns.*", "several branches side by side (parallel blocks)"},
     {"*lambda_q1", "differential attention"},
     {"*q_norm.*", "normalised queries and keys"},

@@ -25,12 +25,16 @@ static const rotation dinov3 = {TEC_ROTARY_HALVES, 100, 0, "DINOv3"}, eva02 = {T
 /* timm's names of architectures, the first that fits. */
 static const struct {
     const char *pattern;
-    const rotation *rotation;
-    bool swiglu; /* they have it all */
+    const rotation *rotation; /* NULL: none */
+    bool swiglu;              /* they have it all */
 } architectures[] = {
-    {"*dinov3*", &dinov3, false},           {"eva02_*", &eva02, true},
-    {"vit_*_rope_reg*", &registers, false}, {"vit_pe_*", &perception, false},
-    {"vit_*_rope_mixed_*", &mixed, false},  {"vit_*_patch16_rope_*", &axial, false},
+    {"*dinov3*", &dinov3, false},
+    {"eva02_enormous*", NULL, false},
+    {"eva02_*", &eva02, true},
+    {"vit_*_rope_reg*", &registers, false},
+    {"vit_pe_*", &perception, false},
+    {"vit_*_rope_mixed_*", &mixed, false},
+    {"vit_*_patch16_rope_*", &axial, false},
 };
 
 static bool has(const tec_import *import, const char *ours)

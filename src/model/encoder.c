@@ -51,6 +51,7 @@ void tec_encoder_register(encoder *e, tec_params *params, const tec_model_config
                          .hidden = tec_model_hidden(c),
                          .swiglu = v->swiglu,
                          .activation = v->activation,
+                         .form = v->block,
                          .norm_eps = v->norm_eps > 0 ? (real)v->norm_eps : NORM_EPS,
                          .attn_norm = v->attn_norm,
                          .mlp_norm = v->mlp_norm,

@@ -108,7 +108,7 @@ class Vit:
                  cls=True, dist=False, registers=0, placed=None, pre_norm=False, fc_norm=False, swiglu=False,
                  scale=False, qkv_bias="all", patch_bias=True, class_mlp=False, act="gelu", how="antialias",
                  rotary=None, base=None, scaled_to=0, first=0, positions=True, attn_norm=False, mlp_norm=False, bias=None,
-                 final=True):
+                 final=True, block="pre"):
         self.__dict__.update(locals())
         del self.__dict__["self"]
         g = torch.Generator().manual_seed(seed)
@@ -152,7 +152,8 @@ class Vit:
             for part in "qkv":
                 linear(p + part, width, width, qkv_bias == "all" or (qkv_bias == "qv" and part != "k"))
             linear(p + "proj", width, width)
-            norm(p + "norm2")
+            if block != "parallel":
+                norm(p + "norm2")
             if swiglu:
                 linear(p + "a", hidden, width)
                 linear(p + "b", hidden, width)
@@ -196,7 +197,8 @@ class Vit:
         P, outs = self.prefix, []
         for i in range(self.depth):
             p = f"b.{i}."
-            y = norm(p + "norm1", x)
+            y = x if self.block == "post" else norm(p + "norm1", x)
+            begin = y
             q, k, v = (lin(p + n, y).reshape(B, -1, H, D // H).transpose(1, 2) for n in "qkv")
             if self.rotary == "mixed":
                 turn = mixed_angles((size or self.size) // self.patch, w["freqs"][:, i])
@@ -210,10 +212,12 @@ class Vit:
                 logits = logits + table[relative_rows(self.size // self.patch)].permute(2, 0, 1)
             y = (logits.softmax(-1) @ v).transpose(1, 2).reshape(B, -1, D)
             y = lin(p + "proj", norm(p + "attn_norm", y) if self.attn_norm else y)
+            y = norm(p + "norm1", y) if self.block == "post" else y
             x = x + (y * w[p + "ls1"] if self.scale else y)
-            y = norm(p + "norm2", x)
+            y = begin if self.block == "parallel" else x if self.block == "post" else norm(p + "norm2", x)
             y = F.silu(lin(p + "a", y)) * lin(p + "b", y) if self.swiglu else ACTIVATIONS[self.act](lin(p + "fc1", y))
             y = lin(p + "fc2", norm(p + "mlp_norm", y) if self.mlp_norm else y)
+            y = norm(p + "norm2", y) if self.block == "post" else y
             x = x + (y * w[p + "ls2"] if self.scale else y)
             outs.append(x)
         out = {}
@@ -281,6 +285,20 @@ def timm(v, scale="ls{}.gamma", reg="reg_token", swiglu="fc1", qkv=None, block="
     both("cmlp.fc1", "cls_token_mlp.fc1")
     both("cmlp.fc2", "cls_token_mlp.fc2")
     return out
+
+
+def parallel(v):
+    """timm's names of parallel blocks: the MLP's first linear above queries, keys and values."""
+    t = renamed(timm(v), (".norm1.", ".in_norm."), ("attn.proj", "attn_out_proj"), ("mlp.fc2", "mlp_out_proj"),
+                ("ls1.gamma", "ls.gamma"))
+    for i in range(v.depth):
+        b = f"blocks.{i}."
+        for end in ("weight", "bias") if v.qkv_bias == "all" else ("weight",):
+            t[b + "in_proj." + end] = torch.cat([t.pop(b + "mlp.fc1." + end), t.pop(b + "attn.qkv." + end)])
+        if v.qkv_bias == "none":
+            t[b + "mlp_bias"] = t.pop(b + "mlp.fc1.bias")
+        t.pop(b + "ls2.gamma", None)
+    return t
 
 
 VIT_BLOCK = {"norm1": "layernorm_before", "norm2": "layernorm_after", "fc1": "intermediate.dense", "fc2": "output.dense"}
@@ -631,6 +649,16 @@ def families():
     out["beit3"] = v, {**timm(v), **head}, "model.safetensors", {"architecture": "beit3_base_patch16_224"}
     v = Vit(59, positions=False, placed=0, scale=True, rotary="columns", base=100)
     out["rope_vit"] = v, timm(v, scale="gamma_{}"), "model.safetensors", {"architecture": "vit_small_patch16_rope_224"}
+    v = Vit(62, cls=False, placed=0, qkv_bias="none", fc_norm=True, block="post")
+    out["rpn"] = v, {**timm(v), **head}, "vit_base_patch16_rpn_224.safetensors"
+    v = Vit(63, qkv_bias="qv", block="post")
+    out["eva02_post"] = v, {**timm(v), **head}, "model.safetensors", {"architecture": "eva02_enormous_patch14_clip_224"}
+    v = Vit(64, cls=False, registers=1, placed=0, scale=True, fc_norm=True, block="parallel")
+    for i in range(v.depth):
+        v.w[f"b.{i}.ls2"] = v.w[f"b.{i}.ls1"]
+    out["parallel"] = v, {**parallel(v), **head}, "vit_pwee_patch16_reg1_gap_256.safetensors"
+    v = Vit(65, qkv_bias="none", block="parallel")
+    out["parallel_bias"] = v, parallel(v), "vit.safetensors", 28
     v = Vit(66, positions=False, placed=0, scale=True, rotary="mixed", heads=4)
     out["rope_mixed"] = v, {**timm(v, scale="gamma_{}"), "rope.freqs": v.w["freqs"]}, \
         "vit_small_patch16_rope_mixed_224.safetensors", 28

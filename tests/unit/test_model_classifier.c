@@ -429,6 +429,12 @@ static void test_impossible(void **state)
     c.variant.fc_norm = false;
     assert_int_equal(tec_model_create(&model, &c, 1, 9, 0), TEC_USER_ERROR);
     assert_non_null(strstr(tec_error_message(), "no class token to classify by"));
+    for (int form = TEC_BLOCK_POST_NORM; form <= TEC_BLOCK_PARALLEL; form++) {
+        c = kinds[0].config;
+        c.variant.block = (tec_block_form)form;
+        assert_int_equal(tec_model_create(&model, &c, 1, 9, 0), TEC_USER_ERROR);
+        assert_non_null(strstr(tec_error_message(), "cannot be trained, only those with a norm before each branch"));
+    }
 }
 
 int main(void)
