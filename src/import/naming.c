@@ -262,6 +262,8 @@ const unsupported tec_import_unsupported[] = {
     {"*attn_pool.*", "attention pooling"},
     {"*embeds.proj.*", "positions for images of any shape (NaFlex)"},
     {"*patch_embed.norm.*", "a norm of its patches (AIMv2)"},
+    {"*patchifier.*", "RMS norms, one of them of its patches (AIMv2)"},
+    {"*rms_norm[12].*", "RMS norms (AIMv2)"},
     {"*patch_embed.backbone.*", "a convolutional backbone (a hybrid)"},
     {"*patch_embed.proj.0.*", "a convolutional stem"},
     {"*patch_embed.stem*", "a convolutional stem"},
