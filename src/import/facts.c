@@ -364,6 +364,7 @@ static const struct {
     {"MAE", false, TEC_INTERPOLATION_PLAIN},
     {"TEC", false, TEC_INTERPOLATION_PLAIN},
     {"DeiT*", false, TEC_INTERPOLATION_PLAIN},
+    {"RoPE-ViT", false, TEC_INTERPOLATION_PLAIN},
     {"Hugging Face Dinov2WithRegisters", false, TEC_INTERPOLATION_ANTIALIAS},
     {"Hugging Face*", false, TEC_INTERPOLATION_PLAIN},
     {"torchvision*", false, TEC_INTERPOLATION_CORNERS},
