@@ -71,21 +71,22 @@ TEST_SOURCES := $(sort $(wildcard tests/unit/test_*.c tests/mpi/test_*.c))
 TEST_HELPERS := $(filter-out $(TEST_SOURCES),$(sort $(wildcard tests/unit/*.c)))
 FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_HELPERS := $(filter-out $(FUZZ_SOURCES),$(sort $(wildcard tests/fuzz/*.c)))
-ALL_SOURCES := $(LIBRARY_SOURCES) $(PROGRAM_SOURCES) $(TEST_SOURCES) $(TEST_HELPERS) $(FUZZ_SOURCES) $(FUZZ_HELPERS)
+ALL_SOURCES := $(LIBRARY_SOURCES) $(PROGRAM_SOURCES) $(TEST_SOURCES) $(TEST_HELPERS) $(FUZZ_SOURCES) $(FUZZ_HELPERS) \
+	$(wildcard tests/bench/*.c)
 PROTO_SOURCES := $(sort $(wildcard src/*/*.proto))
 GENERATED := $(foreach p,$(PROTO_SOURCES),$(BUILD)/generated/$(basename $(notdir $p)).pb-c.c)
 LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/obj/%.o) $(GENERATED:.c=.o)
 PROGRAM_OBJECTS := $(PROGRAM_SOURCES:%.c=$(BUILD)/obj/%.o)
 TEST_PROGRAMS := $(TEST_SOURCES:%.c=$(BUILD)/%)
 FUZZ_PROGRAMS := $(FUZZ_SOURCES:%.c=$(BUILD)/%)
-SCRIPTS := $(filter-out %.py,$(wildcard .ci/run tests/check tests/layers tests/coverage tests/e2e/*.sh tests/slurm/*.sh \
+SCRIPTS := $(filter-out %.py %.c,$(wildcard .ci/run tests/check tests/layers tests/coverage tests/e2e/*.sh tests/slurm/*.sh \
 	tests/bench/* slurm/submit slurm/common.sh slurm/training.sh slurm/site.example slurm/*.sbatch configs/*.sh))
 
 # Targets that build first and then run something start a build of their own, on all cores.
 PARALLEL_MAKE = $(MAKE) --no-print-directory -j$$(nproc)
 
 .PHONY: all deps deps-tests deps-slurm deps-lint install docs layers tidy coverage demo demo-long proof check check-slurm test-programs bench bench-compare \
-	bench-torch bench-int8 bench-network bench-ranks bench-same lint format clean help FORCE
+	bench-torch bench-int8 bench-network bench-ranks bench-same bench-scale deps-scale lint format clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -94,7 +95,7 @@ all: $(BUILD)/tec
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
 	@echo 'Targets: all deps deps-tests deps-slurm install demo demo-long proof check check-slurm fuzz bench bench-compare' \
-		'bench-torch bench-int8 bench-network bench-ranks bench-same deps-lint lint layers tidy coverage format docs clean'
+		'bench-torch bench-int8 bench-network bench-ranks bench-same bench-scale deps-lint lint layers tidy coverage format docs clean'
 
 $(BUILD)/tec: $(PROGRAM_OBJECTS) $(BUILD)/libtec.a
 	$(if $(V),,@echo "  LINK $@")
@@ -284,6 +285,18 @@ bench-ranks: all
 # BASE: a git revision. Does the working tree write and say what it did, bit for bit?
 bench-same:
 	@tests/bench/same $(BASE)
+
+# Efficiency on many nodes, simulated from the calls that a run makes: `tests/bench/scale.py` says how. Half an hour.
+# SVG: a picture of it.
+bench-scale: all deps-scale
+	@BUILD=$(BUILD) $(PYTHON) tests/bench/scale.py check
+	@BUILD=$(BUILD) $(PYTHON) tests/bench/scale.py simulate $(SVG)
+
+deps-scale:
+	@if command -v smpirun >/dev/null; then exit 0; fi; \
+	sudo=; test "$$(id -u)" = 0 || sudo='sudo -n'; \
+	$$sudo apt-get update -qq && \
+	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libsimgrid-dev
 
 # Do all includes go downwards? tests/layers.rules says which way that is.
 layers:

@@ -96,7 +96,7 @@ model() {
 
 # tune NAME SHARE: fine-tuning with this share of the labels.
 tune() {
-    local dir epochs=${tuning_epochs[$DATA/$2]}
+    local dir epochs=${tuning_epochs[$DATA/$2]:?"for how long to fine-tune on this share of $DATA is not known: $2"}
     dir=$(here)/tuned-$2/$1
     [[ ! -f $dir/DONE ]] || return 0
     say "fine-tuning with $2 of the labels: $1"

@@ -30,9 +30,22 @@ typedef enum tec_rotary_form {
                         * from -1 to 1 */
     TEC_ROTARY_PAIRS, /* EVA-02: planes are neighbouring columns; places are counted in patches of a grid of rotary_grid
                         * a side, to which every other is scaled (0: in those of the image itself) */
-    TEC_ROTARY_COLUMNS /* Perception Encoder, RoPE-ViT: the same, but the first half of the planes by the column, and
-                        * places are counted from rotary_first */
+    TEC_ROTARY_COLUMNS, /* Perception Encoder, RoPE-ViT: the same, but the first half of the planes by the column, and
+                         * places are counted from rotary_first */
+    TEC_ROTARY_MIXED    /* RoPE-ViT, mixed: planes are neighbouring columns, each turned by row and column at once, at
+                      * frequencies that every head of every block has learnt; places are counted in patches of the image */
 } tec_rotary_form;
+
+/* What a transformer block computes of x. */
+typedef enum tec_block_form {
+    TEC_BLOCK_PRE_NORM,  /* x + attention(norm1(x)), then + mlp(norm2(.)) */
+    TEC_BLOCK_POST_NORM, /* x + norm1(attention(x)), then + norm2(mlp(.)): timm's res-post-norm (Swin v2, arXiv
+                          * 2111.09883) */
+    TEC_BLOCK_PARALLEL   /* x + attention(norm1(x)) + mlp(norm1(x)) (ViT-22B, arXiv 2302.05442) */
+} tec_block_form;
+
+/* "norms behind their branches (post-norm)" */
+const char *tec_block_form_words(tec_block_form form);
 
 /* How a ViT from elsewhere differs from ours; all zeros is our own ViT. Variants are base models (tec_frozen), and can be
  * trained as classifiers. LayerScale is missing here because it is folded into attn.proj and mlp.fc2 when a file is read. */
@@ -51,8 +64,9 @@ typedef struct tec_vit_variant {
     bool no_pos_embed;         /* no position is added to any token */
     bool attn_norm, mlp_norm;  /* a norm before attn.proj, before mlp.fc2 */
     bool relative_bias;        /* each block adds one to its logits, by how two patches lie to each other (BEiT) */
+    tec_block_form block;      /* of another form than PRE_NORM: no classifier */
     tec_rotary_form rotary;
-    double rotary_base; /* the longest period is nearly this times the shortest */
+    double rotary_base; /* but of MIXED: the longest period is nearly this times the shortest */
     int rotary_grid;    /* PAIRS, COLUMNS */
     int rotary_first;   /* COLUMNS: 0, or 1 where the class token, which is not turned, has place 0 */
 } tec_vit_variant;

@@ -192,7 +192,8 @@ void tec_attention_backward(const tec_sequences *seq, const real *dout, const re
 typedef struct tec_rotary {
     int prefix, patches, planes; /* tokens before the patches; L; D / H / 2 */
     bool pairs;                  /* plane j is columns 2 j and 2 j + 1 of the head; false: j and j + planes */
-    const real *cosine, *sine;   /* [L, planes] of the angles */
+    bool by_head;                /* every head has angles of its own */
+    const real *cosine, *sine;   /* [L, planes] of the angles; by_head: [L, H, planes] */
 } tec_rotary;
 
 /* Turns x in place; `back`: by the opposite angles, which makes the gradient of what came out that of x.

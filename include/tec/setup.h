@@ -177,7 +177,8 @@ tec_preprocessing tec_setup_choose_preprocessing(const tec_settings *settings, t
                                                  const tec_dataset *train, const tec_dataset *val);
 
 /* Local. The classifier that finetune.model, of architecture `base`, becomes, but for its classes; NULL: the one that
- * `model` describes, for scratch. TEC_USER_ERROR: as tec_setup_check_model, tec_settings_classifier_config. */
+ * `model` describes, for scratch. TEC_USER_ERROR: as tec_setup_check_model, tec_settings_classifier_config; its
+ * blocks cannot be trained. */
 tec_status tec_setup_classifier(const tec_settings *settings, const tec_model_config *base, tec_model_config *out);
 bool tec_setup_from_scratch(const tec_settings *settings);
 

@@ -10,21 +10,20 @@
 static const struct {
     const char *pattern, *what;
 } architectures[] = {
-    {"eva02_enormous*", "norms behind the branches of its blocks (post-norm)"},
     {"eva02*", NULL}, /* rotary.c */
     {"vit_*_rope_reg*", NULL},
-    {"vit_*_rope_mixed_*", "rotary positions that each head has learnt"},
+    {"vit_*_rope_mixed_*", NULL},
     {"vit_*_patch16_rope_ape_*", NULL},
     {"vit_*_patch16_rope_[0-9]*", NULL},
     {"*_rope*", "rotary positions of a form of its own (that are in no file)"},
     {"*dinov3*", NULL},
-    {"*_rpn_*", "norms behind the branches of its blocks (res-post-norm)"},
+    {"*relpos*_rpn_*", "a relative position bias, and norms behind the branches of its blocks"},
+    {"vit_*_rpn_*", NULL},
     {"*naflex*", "positions for images of any shape"},
     {"*relpos*", "a relative position bias"},
     {"aimv2*", "RMS norms"},
-    {"*_xp_*", "attention and MLP side by side (parallel blocks)"},
+    {"*_xp_*", "RMS norms, and normalised queries and keys"},
     {"*_18x2_*", "several branches side by side (parallel blocks)"},
-    {"vit_pwee*", "attention and MLP side by side (parallel blocks)"},
     {"vit_dpwee*", "differential attention"},
     {"vit_dwee*", "differential attention"},
     {"vit_dlittle*", "differential attention"},
@@ -40,6 +39,9 @@ static const struct {
     {"flexivit_*", NULL},
     {"test_vit*", NULL},
 };
+/* Those with norms behind the branches of their blocks, which no tensor shows. */
+static const char *const post_norm[] = {"eva02_enormous*", "vit_*_rpn_*", NULL};
+
 enum { ARCHITECTURES = sizeof architectures / sizeof *architectures };
 
 static int find(const char *architecture)
@@ -65,6 +67,11 @@ tec_status tec_import_check_architecture(const tec_import *import, const char *a
                     "else would give wrong features; if it is a plain ViT (norm, attention, norm, MLP), give "
                     "base.architecture=vit",
                     import->path, from, architecture);
+}
+
+tec_block_form tec_import_architecture_blocks(const char *architecture)
+{
+    return tec_import_matches_any(post_norm, architecture, false) ? TEC_BLOCK_POST_NORM : TEC_BLOCK_PRE_NORM;
 }
 
 /* "vit_tiny_patch16_224" of "vit_tiny_patch16_224.augreg_in21k": no name of timm's has a dot. */

@@ -166,6 +166,7 @@ static tec_status check_exportable(const tec_import *import, const tec_vit_varia
 {
     const char *what = v->rotary                     ? "rotary positions"
                        : v->relative_bias            ? "a relative position bias"
+                       : v->block                    ? tec_block_form_words(v->block)
                        : v->attn_norm || v->mlp_norm ? "norms inside the branches of its blocks"
                        : v->no_norm                  ? "no final norm"
                                                      : NULL;

@@ -183,6 +183,8 @@ static const struct {
     {.width = 1536, .depth = 40, .tokens = WITH_CLASS, .heads = 24}, /* DINOv2's giant */
     {.width = 1536, .depth = 40, .tokens = NO_TOKENS, .heads = 16},  /* SigLIP's giant */
     {.width = 1664, .depth = 48, .heads = 16},                       /* gigantic */
+    {.width = 1792, .depth = 64, .heads = 16},                       /* EVA-02's enormous */
+    {.width = 256, .depth = 16, .heads = 4},                         /* timm's vit_pwee */
     {.published = "augreg", .normalisation = HALF},
     {.published = "DINOv3 lvd1689m", .normalisation = IMAGENET},
     {.published = "DINOv3 sat493m", .normalisation = SATELLITE},
@@ -362,6 +364,7 @@ static const struct {
     {"MAE", false, TEC_INTERPOLATION_PLAIN},
     {"TEC", false, TEC_INTERPOLATION_PLAIN},
     {"DeiT*", false, TEC_INTERPOLATION_PLAIN},
+    {"RoPE-ViT", false, TEC_INTERPOLATION_PLAIN},
     {"Hugging Face Dinov2WithRegisters", false, TEC_INTERPOLATION_ANTIALIAS},
     {"Hugging Face*", false, TEC_INTERPOLATION_PLAIN},
     {"torchvision*", false, TEC_INTERPOLATION_CORNERS},
@@ -390,12 +393,12 @@ static void choose_interpolation(tec_import *import, const import_sidecar *said)
 /* -- what the blocks compute -- */
 
 /* DINOv3's own files have their periods; EVA-02 and a Perception Encoder have been recognised by what no other model has,
- * and BEiT by its bias. */
+ * BEiT by its bias, parallel blocks by their first linear, and those with norms behind their branches by their name. */
 static bool shows_its_blocks(const tec_import *import)
 {
     static const char *const shown[] = {"EVA-02", "Perception Encoder", "RoPE-ViT", NULL};
     const tec_import_facts *f = &import->facts;
-    return tec_import_find(import, "rope.periods", 0) || f->config.variant.relative_bias ||
+    return tec_import_find(import, "rope.periods", 0) || f->config.variant.relative_bias || f->config.variant.block ||
            tec_string_find(shown, f->family) >= 0;
 }
 
@@ -531,6 +534,8 @@ static tec_status take_architecture(tec_import *import, const tec_import_options
         return TEC_OK;
     TEC_TRY(tec_import_check_architecture(import, said->architecture, said->architecture_from));
     take_missing_norm(import, said);
+    if (tec_import_architecture_blocks(said->architecture))
+        import->facts.config.variant.block = tec_import_architecture_blocks(said->architecture);
     said->plain_blocks = said->plain_blocks || stated;
     snprintf(import->facts.architecture, sizeof import->facts.architecture, "%s", said->architecture);
     return TEC_OK;

@@ -155,7 +155,11 @@ static void describe_variant(const tec_vit_variant *v, FILE *out)
         fputs(", no final norm", out);
     if (v->swiglu)
         fputs(", SwiGLU", out);
-    if (v->rotary)
+    if (v->block)
+        fprintf(out, ", %s", tec_block_form_words(v->block));
+    if (v->rotary == TEC_ROTARY_MIXED)
+        fprintf(out, ", rotary positions (learnt by each head%s)", v->no_pos_embed ? ", no others" : "");
+    else if (v->rotary)
         fprintf(out, ", rotary positions (base %g%s)", v->rotary_base, v->no_pos_embed ? ", no others" : "");
     if (v->relative_bias)
         fprintf(out, ", relative position bias%s", v->no_pos_embed ? ", no other positions" : "");

@@ -13,7 +13,8 @@ typedef struct import_piece {
     int index;           /* in the file */
     char ours[OUR_NAME]; /* it is part `part` of `parts` of this tensor of ours */
     int part, parts;
-    tec_tensor tensor; /* as PyTorch would have it */
+    tec_tensor tensor; /* as PyTorch would have it; of a file's tensor that becomes two of ours, the part of this one */
+    int64_t before;    /* its elements before that part */
 } import_piece;
 
 struct tec_import {
@@ -119,6 +120,9 @@ tec_status tec_import_check_rotary(const tec_import *import);
 /* Does timm's architecture of that name compute what one of our variants of a ViT does? TEC_USER_ERROR: no, or it is not known. `from`
  * says who calls it so: "config.json beside it", "base.architecture", "its file name". */
 tec_status tec_import_check_architecture(const tec_import *import, const char *architecture, const char *from);
+
+/* Where timm's architecture of that name has the norms of its blocks, which no tensor of theirs shows. */
+tec_block_form tec_import_architecture_blocks(const char *architecture);
 
 /* The name of timm's architecture at the beginning of the name of the file or of its directory; false: there is
  * none. */

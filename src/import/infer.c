@@ -305,6 +305,8 @@ static tec_status check_param(const tec_import *import, const tec_param *param, 
     *missing = !first && !may_lack(import, param);
     if (!first || strcmp(param->name, "pos_embed") == 0)
         return TEC_OK;
+    if (strcmp(param->name, "rope.freqs") == 0 && !import->own)
+        return TEC_OK; /* of several shapes: rotary.c */
     for (int part = 0; part < first->parts; part++) {
         const import_piece *piece = tec_import_find(import, param->name, part);
         if (!piece)
@@ -333,10 +335,31 @@ static tec_status check_layer_scale(const tec_import *import, const char *name)
             return tec_fail(TEC_USER_ERROR, "%s: tensor `%s` does not have %d elements, the width of the model",
                             import->path, tec_import_tensor(import, p)->name, c->width);
     }
+    if (found > 0 && c->variant.block != (strcmp(name, ".ls") == 0 ? TEC_BLOCK_PARALLEL : TEC_BLOCK_PRE_NORM))
+        return tec_fail(TEC_USER_ERROR, "%s: blocks with %s have no LayerScale of this kind (%s), but it has one",
+                        import->path, tec_block_form_words(c->variant.block), name);
     if (found == 0 || found == c->depth)
         return TEC_OK;
     return tec_fail(TEC_USER_ERROR, "%s: %d of %d blocks have a LayerScale (%s): the others have none", import->path,
                     found, c->depth, name);
+}
+
+/* What has a name of a ViT's, but no place in the one that all tensors together make, would be left out in silence. */
+static tec_status check_used(const tec_import *import, const tec_params *list)
+{
+    static const char *const read_beside[] = {"*.ls[12]",    "*.ls",      "*rope.cos", "*rope.sin",
+                                              "*.bias_mask", SHARED_BIAS, NULL};
+    for (int i = 0; i < import->pieces; i++) {
+        const import_piece *piece = &import->piece[i], *first = tec_import_find(import, piece->ours, 0);
+        if (tec_import_matches_any(read_beside, piece->ours, false) ||
+            (tec_params_find(list, piece->ours) && first && first->parts == piece->parts))
+            continue;
+        return tec_fail(TEC_USER_ERROR,
+                        "%s: tensor `%s` (`%s` of a ViT) has no place in the model that the other tensors make: a "
+                        "model that computes something else would give wrong features",
+                        import->path, tec_import_tensor(import, piece)->name, piece->ours);
+    }
+    return TEC_OK;
 }
 
 tec_status tec_import_check_complete(const tec_import *import)
@@ -345,9 +368,10 @@ tec_status tec_import_check_complete(const tec_import *import)
     tec_params list = {0};
     char names[320] = "";
     int missing = 0;
-    tec_status status = check_layer_scale(import, ".ls1");
-    if (status == TEC_OK)
-        status = check_layer_scale(import, ".ls2");
+    static const char *const scales[] = {".ls1", ".ls2", ".ls"};
+    tec_status status = TEC_OK;
+    for (int i = 0; i < 3 && status == TEC_OK; i++)
+        status = check_layer_scale(import, scales[i]);
     tec_frozen_list(&import->facts.config, &list);
     for (int i = 0; i < list.count && status == TEC_OK; i++) {
         bool lacks;
@@ -357,6 +381,8 @@ tec_status tec_import_check_complete(const tec_import *import)
             snprintf(names + used, sizeof names - used, "%s`%s`", used ? ", " : "", list.param[i].name);
         }
     }
+    if (status == TEC_OK && missing == 0)
+        status = check_used(import, &list);
     tec_params_free(&list);
     if (status != TEC_OK || missing == 0)
         return status;

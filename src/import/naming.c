@@ -16,6 +16,8 @@ static const name_rule timm[] = {
     {"storage_tokens", "reg_token", 0, 0},
     {"rope.periods", "rope.periods", 0, 0},
     {"rope_embed.periods", "rope.periods", 0, 0},
+    {"rope.freqs", "rope.freqs", 0, 0},
+    {"freqs", "rope.freqs", 0, 0}, /* RoPE-ViT's own */
     {"rope.freqs_cos", "rope.cos", 0, 0},
     {"rope.freqs_sin", "rope.sin", 0, 0},
     {"blocks.#.attn.rope.freqs_cos", "blocks.#.rope.cos", 0, 0},
@@ -56,6 +58,13 @@ static const name_rule timm[] = {
     {"fc_norm.*", "fc_norm.*", 0, 0},
     {"cls_token_mlp.fc1.*", "cls_token_mlp.fc1.*", 0, 0},
     {"cls_token_mlp.fc2.*", "cls_token_mlp.fc2.*", 0, 0},
+    /* parallel blocks */
+    {"blocks.#.in_norm.*", "blocks.#.norm1.*", 0, 0},
+    {"blocks.#.in_proj.*", "blocks.#." IN_PROJ ".*", 0, 0},
+    {"blocks.#.mlp_bias", "blocks.#.mlp.fc1.bias", 0, 0},
+    {"blocks.#.attn_out_proj.*", "blocks.#.attn.proj.*", 0, 0},
+    {"blocks.#.mlp_out_proj.*", "blocks.#.mlp.fc2.*", 0, 0},
+    {"blocks.#.ls.gamma", "blocks.#.ls", 0, 0},
     /* blocks on nn.MultiheadAttention, and those of nn.TransformerEncoder */
     {"blocks.#.attn.in_proj_weight", "blocks.#.attn.qkv.weight", 0, 0},
     {"blocks.#.attn.in_proj_bias", "blocks.#.attn.qkv.bias", 0, 0},
@@ -215,6 +224,8 @@ const char *const tec_import_unused[] = {
     "distillation_classifier.*", "pooler.*", "lm_head.*",
     /* heads of self-supervised training */
     "dino_head.*", "ibot_head.*", "predictor.*", "projector.*", "projection_head.*", "prototypes.*", "proj",
+    /* the places of the patches, of RoPE-ViT's own files */
+    "freqs_t_[xy]",
     /* masking and decoders of masked autoencoders and of TEC */
     "local_cls_norm.*", "mask_token", "masked_embed", "embeddings.mask_token", "decoder.*", "decoder_*", "encoder_adaptor.*",
     "forward_fea_decoder.*", "forward_att_decoder.*",
@@ -240,7 +251,6 @@ const unsupported tec_import_unsupported[] = {
     {"*rotary*", "rotary positions"},
     {"*freqs_cis*", "rotary positions"},
     {"*inv_freq", "rotary positions"},
-    {"*blocks.*.in_norm.*", "attention and MLP side by side (parallel blocks)"},
     {"*blocks.*.attns.*", "several branches side by side (parallel blocks)"},
     {"*lambda_q1", "differential attention"},
     {"*q_norm.*", "normalised queries and keys"},
@@ -252,6 +262,8 @@ const unsupported tec_import_unsupported[] = {
     {"*attn_pool.*", "attention pooling"},
     {"*embeds.proj.*", "positions for images of any shape (NaFlex)"},
     {"*patch_embed.norm.*", "a norm of its patches (AIMv2)"},
+    {"*patchifier.*", "RMS norms, one of them of its patches (AIMv2)"},
+    {"*rms_norm[12].*", "RMS norms (AIMv2)"},
     {"*patch_embed.backbone.*", "a convolutional backbone (a hybrid)"},
     {"*patch_embed.proj.0.*", "a convolutional stem"},
     {"*patch_embed.stem*", "a convolutional stem"},

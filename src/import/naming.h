@@ -9,14 +9,18 @@
 
 /* A tensor of theirs is the tensor `ours` (parts 0) or part number `part` of `parts` that are stacked into it. In both
  * patterns `#` stands for the number of a block (in theirs also for those of a chunk and a block: DINOv2's
- * "blocks.0.5.") and `*` for "weight" or "bias". blocks.#.ls1 and ls2 are LayerScale's, for which our models have no
- * tensor. */
+ * "blocks.0.5.") and `*` for "weight" or "bias". blocks.#.ls1 and ls2, or ls of both branches, are LayerScale's, for
+ * which our models have no tensor. */
 typedef struct name_rule {
     const char *theirs, *ours;
     int part, parts;
 } name_rule;
 
 #define SHARED_BIAS "rel_pos_bias" /* a table of a relative position bias that all blocks share; ours have one each */
+
+/* What parallel blocks begin with: the rows of the MLP's first linear, and below them queries, keys and values. Such a
+ * tensor becomes two of ours (select.c). */
+#define IN_PROJ "in_proj"
 
 typedef struct naming {
     const char *name;      /* "timm" includes everything derived from it: MAE, DINO, DeiT, ... */

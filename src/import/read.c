@@ -10,6 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The part of the file's tensor that is one of ours. */
+static tec_status read_cut(tec_import *import, const import_piece *piece, real *out)
+{
+    const tec_tensor *stored = tec_tensor_file_get(import->file, piece->index);
+    real *whole = tec_allocate((size_t)stored->count * sizeof *whole);
+    tec_status status = tec_tensor_file_read(import->file, piece->index, whole);
+    if (status == TEC_OK)
+        memcpy(out, whole + piece->before, (size_t)piece->tensor.count * sizeof *out);
+    free(whole);
+    return status;
+}
+
 /* As PyTorch would have it. */
 static tec_status read_kernel(tec_import *import, const import_piece *piece, real *out)
 {
@@ -25,7 +37,9 @@ static tec_status read_kernel(tec_import *import, const import_piece *piece, rea
 static tec_status read_piece(tec_import *import, const import_piece *piece, real *out)
 {
     const tec_tensor *t = tec_import_tensor(import, piece);
+    const bool cut = t->count != tec_tensor_file_get(import->file, piece->index)->count;
     TEC_TRY(import->naming->kernels ? read_kernel(import, piece, out)
+            : cut                   ? read_cut(import, piece, out)
                                     : tec_tensor_file_read(import->file, piece->index, out));
     const int64_t i = tec_finite_find_other(out, t->count);
     if (i >= 0)
@@ -150,6 +164,8 @@ tec_status tec_import_read(tec_import *import, tec_params *params, const tec_mod
         TEC_TRY(fold_mask(import, params, i));
         TEC_TRY(fold_scale(import, params, i, "ls1", "attn.proj"));
         TEC_TRY(fold_scale(import, params, i, "ls2", "mlp.fc2"));
+        TEC_TRY(fold_scale(import, params, i, "ls", "attn.proj"));
+        TEC_TRY(fold_scale(import, params, i, "ls", "mlp.fc2"));
     }
     warn_of_zeros(import, params);
     return TEC_OK;

@@ -20,18 +20,20 @@ typedef struct rotation {
 static const rotation dinov3 = {TEC_ROTARY_HALVES, 100, 0, "DINOv3"}, eva02 = {TEC_ROTARY_PAIRS, 10000, 16, "EVA-02"},
                       registers = {TEC_ROTARY_PAIRS, 10000, 16, "timm ViT with rotary positions"},
                       perception = {TEC_ROTARY_COLUMNS, 10000, 0, "Perception Encoder"},
-                      axial = {TEC_ROTARY_COLUMNS, 100, 0, "RoPE-ViT"};
+                      axial = {TEC_ROTARY_COLUMNS, 100, 0, "RoPE-ViT"}, mixed = {TEC_ROTARY_MIXED, 0, 0, "RoPE-ViT"};
 
-/* timm's names of architectures. */
+/* timm's names of architectures, the first that fits. */
 static const struct {
     const char *pattern;
-    const rotation *rotation;
-    bool swiglu; /* they have it all */
+    const rotation *rotation; /* NULL: none */
+    bool swiglu;              /* they have it all */
 } architectures[] = {
     {"*dinov3*", &dinov3, false},
+    {"eva02_enormous*", NULL, false},
     {"eva02_*", &eva02, true},
     {"vit_*_rope_reg*", &registers, false},
     {"vit_pe_*", &perception, false},
+    {"vit_*_rope_mixed_*", &mixed, false},
     {"vit_*_patch16_rope_*", &axial, false},
 };
 
@@ -58,6 +60,8 @@ static const rotation *of_tensors(const tec_import *import)
 {
     if (has(import, "rope.periods") || is_named(import, "Hugging Face DINOv3"))
         return &dinov3;
+    if (has(import, "rope.freqs"))
+        return &mixed;
     if (is_named(import, "OpenCLIP") && import->facts.pooling)
         return &perception;
     if (!has(import, "rope.cos") && !is_eva02(import))
@@ -68,15 +72,15 @@ static const rotation *of_tensors(const tec_import *import)
 /* What the tensors are not of would be computed wrongly. */
 static tec_status of_architecture(const tec_import *import, const char *architecture, const rotation **out)
 {
-    for (size_t i = 0; i < sizeof architectures / sizeof *architectures && !*out; i++) {
-        if (!tec_import_matches(architectures[i].pattern, architecture))
-            continue;
-        *out = architectures[i].rotation;
-        if (architectures[i].swiglu && !import->facts.config.variant.swiglu)
-            return tec_fail(TEC_USER_ERROR,
-                            "%s: its architecture is said to be %.80s, which has SwiGLU, but it has none", import->path,
-                            architecture);
-    }
+    size_t i = 0, count = sizeof architectures / sizeof *architectures;
+    while (i < count && !tec_import_matches(architectures[i].pattern, architecture))
+        i++;
+    if (i == count)
+        return TEC_OK;
+    *out = architectures[i].rotation;
+    if (architectures[i].swiglu && !import->facts.config.variant.swiglu)
+        return tec_fail(TEC_USER_ERROR, "%s: its architecture is said to be %.80s, which has SwiGLU, but it has none",
+                        import->path, architecture);
     return TEC_OK;
 }
 
@@ -94,6 +98,38 @@ static tec_status check_positions(const tec_import *import, const rotation *foun
                         "(`pos_embed`): a model that computes something else would give wrong features",
                         import->path);
     return TEC_OK;
+}
+
+/* [2, blocks, heads, width of a head / 2], or, in RoPE-ViT's own files, the last two in one. */
+static tec_status check_frequencies(const tec_import *import, const rotation *found)
+{
+    const import_piece *piece = tec_import_find(import, "rope.freqs", 0);
+    const tec_model_config *c = &import->facts.config;
+    const tec_tensor *t = piece ? tec_import_tensor(import, piece) : NULL;
+    if (!piece)
+        return TEC_OK;
+    if (found != &mixed)
+        return tec_fail(TEC_USER_ERROR,
+                        "%s has rotary positions that it has learnt (tensor `%.100s`), but its architecture is said to "
+                        "be one without",
+                        import->path, t->name);
+    if (t->dims < 3 || t->dims > 4 || t->dim[0] != 2 || t->dim[1] != c->depth ||
+        t->count != (int64_t)c->depth * c->width)
+        return tec_fail(TEC_USER_ERROR,
+                        "%s: tensor `%.100s` does not have the shape [2, %d, heads, width of a head / 2] of rotary "
+                        "positions that every head has learnt",
+                        import->path, t->name, c->depth);
+    return TEC_OK;
+}
+
+/* timm's files have one table for each head. */
+static void take_mixed_heads(const tec_import *import, import_sidecar *said)
+{
+    const import_piece *piece = tec_import_find(import, "rope.freqs", 0);
+    if (!piece || tec_import_tensor(import, piece)->dims != 4 || said->heads)
+        return;
+    said->heads = (int)tec_import_tensor(import, piece)->dim[2];
+    said->heads_from = "of its rotary frequencies";
 }
 
 /* DINOv3's own files have the periods of a head's planes: a quarter of its width. */
@@ -146,12 +182,14 @@ tec_status tec_import_choose_rotary(tec_import *import, import_sidecar *said)
     if (found == &perception)
         set_perception(import, said->architecture);
     TEC_TRY(check_positions(import, found));
+    TEC_TRY(check_frequencies(import, found));
     if (found && (is_named(import, "timm") || found == &perception)) {
         snprintf(f->family, sizeof f->family, "%s", found->family);
         f->family_from = NULL;
         f->family_hinted = false;
     }
     take_heads(import, said);
+    take_mixed_heads(import, said);
     return TEC_OK;
 }
 
@@ -182,10 +220,21 @@ static bool agrees(const tec_model_config *c, const real *table)
     return true;
 }
 
+static tec_status check_mixed_heads(const tec_import *import)
+{
+    const import_piece *piece = tec_import_find(import, "rope.freqs", 0);
+    const tec_tensor *t = piece ? tec_import_tensor(import, piece) : NULL;
+    if (!t || t->dims != 4 || t->dim[2] == import->facts.config.heads)
+        return TEC_OK;
+    return tec_fail(TEC_USER_ERROR, "%s: its rotary positions (tensor `%.100s`) are of %lld heads, not %d (%s)",
+                    import->path, t->name, (long long)t->dim[2], import->facts.config.heads, import->facts.heads_from);
+}
+
 tec_status tec_import_check_rotary(const tec_import *import)
 {
     const tec_model_config *c = &import->facts.config;
     const import_piece *piece = tec_import_find(import, "rope.cos", 0);
+    TEC_TRY(check_mixed_heads(import));
     if (!piece || c->variant.rotary != TEC_ROTARY_PAIRS)
         return TEC_OK;
     const tec_tensor *t = tec_import_tensor(import, piece);

@@ -252,6 +252,52 @@ static void complete_halves(tec_import *import)
     }
 }
 
+/* The piece becomes the `rows` rows from row `first` on, of width `D`, of the tensor `ours` of its block. */
+static tec_status cut(tec_import *import, import_piece *piece, const char *ours, int64_t first, int64_t rows)
+{
+    char name[OUR_NAME];
+    const int block = atoi(piece->ours + strlen("blocks."));
+    const bool weight = tec_string_ends_with(piece->ours, ".weight");
+    snprintf(name, sizeof name, "blocks.%d.%s.%s", block, ours, weight ? "weight" : "bias");
+    const import_piece *other = tec_import_find(import, name, 0);
+    if (other)
+        return tec_fail(TEC_USER_ERROR, "%s: `%s` and `%s` are the same tensor of the model (%s)", import->path,
+                        tec_import_tensor(import, other)->name, piece->tensor.name, name);
+    const int64_t width = weight ? piece->tensor.dim[1] : 1;
+    snprintf(piece->ours, sizeof piece->ours, "%s", name);
+    piece->before = first * width;
+    piece->tensor.dim[0] = rows;
+    piece->tensor.count = rows * width;
+    return TEC_OK;
+}
+
+/* The first linear of parallel blocks: see IN_PROJ. */
+static tec_status split_projections(tec_import *import)
+{
+    const import_piece *embedding = tec_import_find(import, "patch_embed.proj.weight", 0);
+    const int64_t width = embedding && embedding->tensor.dims ? embedding->tensor.dim[0] : 0;
+    const int whole = import->pieces;
+    for (int i = 0; i < whole; i++) {
+        import_piece *upper = &import->piece[i], *lower = &import->piece[import->pieces];
+        const tec_tensor *t = &upper->tensor;
+        if (!tec_import_matches("blocks.*." IN_PROJ ".*", upper->ours))
+            continue;
+        const bool weight = tec_string_ends_with(upper->ours, ".weight");
+        const int64_t hidden = t->dims ? t->dim[0] - 3 * width : 0;
+        if (t->dims != (weight ? 2 : 1) || width < 1 || hidden < 1 || (weight && t->dim[1] != width))
+            return tec_fail(TEC_USER_ERROR,
+                            "%s: tensor `%s` does not have the shape of a parallel block's first linear, of %lld "
+                            "inputs and 3 times as many outputs besides those of the MLP",
+                            import->path, t->name, (long long)width);
+        *lower = *upper;
+        import->pieces++;
+        import->facts.config.variant.block = TEC_BLOCK_PARALLEL;
+        TEC_TRY(cut(import, upper, "mlp.fc1", 0, hidden));
+        TEC_TRY(cut(import, lower, "attn.qkv", hidden, 3 * width));
+    }
+    return TEC_OK;
+}
+
 tec_status tec_import_select(tec_import *import)
 {
     candidate found[MOST_CANDIDATES];
@@ -262,11 +308,11 @@ tec_status tec_import_select(tec_import *import)
         return tec_fail(TEC_USER_ERROR, "%s: the name `%.60s...` is too long", import->path, found[best].name);
     import->naming = found[best].scheme;
     snprintf(facts->prefix, sizeof facts->prefix, "%.*s", (int)found[best].length, found[best].name);
-    import->piece = tec_allocate_zeroed((size_t)tec_tensor_file_count(import->file), sizeof *import->piece);
+    import->piece = tec_allocate_zeroed(2 * (size_t)tec_tensor_file_count(import->file), sizeof *import->piece);
     TEC_TRY(sort_tensors(import, found, count, best));
     if (strcmp(import->naming->name, "Hugging Face DINOv3") == 0)
         complete_halves(import);
-    return TEC_OK;
+    return split_projections(import);
 }
 
 const import_piece *tec_import_find(const tec_import *import, const char *ours, int part)

@@ -34,7 +34,7 @@ block tec_block_register(tec_params *params, const block_shape *shape, const cha
 {
     char name[64];
     int width = shape->width;
-    block b = {.params = params, .width = width, .heads = shape->heads};
+    block b = {.params = params, .width = width, .heads = shape->heads, .form = shape->form};
     snprintf(name, sizeof name, "%s.norm1", prefix);
     b.norm1 = tec_norm_register(params, width, shape->norm_eps, name);
     b.qkv_weight = tec_params_add(params, TEC_INIT_XAVIER, (int[4]){3 * width, width}, "%s.attn.qkv.weight", prefix);
@@ -50,8 +50,10 @@ block tec_block_register(tec_params *params, const block_shape *shape, const cha
     }
     b.proj_weight = tec_params_add(params, TEC_INIT_XAVIER, (int[4]){width, width}, "%s.attn.proj.weight", prefix);
     b.proj_bias = tec_params_add(params, TEC_INIT_ZERO, (int[4]){width}, "%s.attn.proj.bias", prefix);
-    snprintf(name, sizeof name, "%s.norm2", prefix);
-    b.norm2 = tec_norm_register(params, width, shape->norm_eps, name);
+    if (shape->form != TEC_BLOCK_PARALLEL) {
+        snprintf(name, sizeof name, "%s.norm2", prefix);
+        b.norm2 = tec_norm_register(params, width, shape->norm_eps, name);
+    }
     snprintf(name, sizeof name, "%s.mlp", prefix);
     b.mlp = tec_mlp_register(params, width, shape->hidden, shape->swiglu, shape->activation,
                              shape->mlp_norm ? shape->norm_eps : 0, name);
@@ -61,6 +63,7 @@ block tec_block_register(tec_params *params, const block_shape *shape, const cha
 void tec_block_lay_out(const block *b, int R, int U, int M, int N, block_cache *c, tec_arena *arena)
 {
     int D = b->width;
+    assert(b->form == TEC_BLOCK_PRE_NORM); /* of the others there is no backward */
     c->h1 = take_reals(arena, U, D);
     c->h1_query = M < R && U == R ? take_reals(arena, M, D) : NULL;
     c->qkv = take_reals(arena, R, 3 * D);
@@ -253,6 +256,37 @@ static void branch_norm(const norm *n, const tec_sequences *seq, const block_inp
     }
 }
 
+/* What the attention is computed of -> cache->h1. */
+static void begin_attention(const block *b, const tec_sequences *seq, block_cache *c)
+{
+    const block_input *in = &c->input;
+    if (b->form == TEC_BLOCK_POST_NORM)
+        copy_reals(in->x, reals(in->distinct, b->width), c->h1);
+    else
+        branch_norm(&b->norm1, seq, in, ATTENTION_BRANCH, in->x, in->distinct, &c->norm1, c->h1);
+}
+
+/* What the MLP is computed of -> cache->h2. Parallel branches find it there: in inference it is h1. */
+static void begin_mlp(const block *b, const tec_sequences *seq, block_cache *c)
+{
+    const int M = seq->row[seq->count];
+    if (b->form == TEC_BLOCK_POST_NORM)
+        copy_reals(c->middle, reals(M, b->width), c->h2);
+    else if (b->form == TEC_BLOCK_PRE_NORM)
+        branch_norm(&b->norm2, seq, &c->input, MLP_BRANCH, c->middle, M, &c->norm2, c->h2);
+}
+
+/* y = residual + norm(branch), which is how branches end whose norms stand behind them.
+ *
+ *   branch, residual, y  [R, D]
+ *   normed               [R, D]  scratch */
+static void add_normed(const norm *n, const real *branch, const real *residual, int R, norm_cache *cache, real *normed,
+                       real *y)
+{
+    tec_norm_forward(n, branch, R, cache, normed);
+    tec_add(residual, normed, R * n->width, y);
+}
+
 /* dy: of the rows that the branch is computed of, dx: of all. */
 static void branch_norm_backward(const norm *n, const tec_sequences *seq, const block_input *in, int branch,
                                  const real *dy, const real *x, int R, const norm_cache *cache, real *dx, bool add)
@@ -286,6 +320,11 @@ static void attention_residual(const block *b, const tec_sequences *seq, const t
                *bias = tec_params_weight(b->params, b->proj_bias);
     if (b->attn_norm.width && kept->count > 0)
         tec_norm_forward(&b->attn_norm, c->mixed, kept->row[kept->count], &c->attn_norm, c->mixed_norm);
+    if (b->form == TEC_BLOCK_POST_NORM) {
+        tec_linear_forward(projected(b, c), D, weight, bias, M, D, D, s->row, D);
+        add_normed(&b->norm1, s->row, residual, M, &c->norm1, c->h1, c->middle);
+        return;
+    }
     if (!c->input.keep) {
         tec_linear_residual(projected(b, c), weight, bias, residual, M, D, D, c->middle);
         return;
@@ -300,6 +339,11 @@ static void mlp_residual(const block *b, const tec_sequences *seq, const tec_seq
                          const scratch *s)
 {
     int M = seq->row[seq->count];
+    if (b->form == TEC_BLOCK_POST_NORM) {
+        tec_mlp_forward(&b->mlp, c->h2, NULL, M, &c->mlp, s->row);
+        add_normed(&b->norm2, s->row, c->middle, M, &c->norm2, c->h2, c->out);
+        return;
+    }
     if (!c->input.keep) {
         tec_mlp_forward(&b->mlp, c->h2, c->middle, M, &c->mlp, c->out);
         return;
@@ -341,12 +385,12 @@ static const tec_relative *relative_of(const block *b, const block_input *in, te
 
 void tec_block_forward(const block *b, const tec_sequences *seq, block_input in, block_cache *c, const scratch *s)
 {
-    int D = b->width, M = seq->row[seq->count];
+    int D = b->width;
     const tec_sequences attended = kept_of(seq, &in, ATTENTION_BRANCH), enriched = kept_of(seq, &in, MLP_BRANCH);
     qkv_view view = view_of(&attended, c->qkv, D);
     assert(!in.keep || rows_correspond(seq, &in));
     c->input = in;
-    branch_norm(&b->norm1, seq, &in, ATTENTION_BRANCH, in.x, in.distinct, &c->norm1, c->h1);
+    begin_attention(b, seq, c);
     if (attended.count > 0) {
         project_qkv(b, &attended, c, view, s);
         tec_relative relative;
@@ -362,7 +406,7 @@ void tec_block_forward(const block *b, const tec_sequences *seq, block_input in,
     }
     attention_residual(b, seq, &attended, c, residual, s);
 
-    branch_norm(&b->norm2, seq, &in, MLP_BRANCH, c->middle, M, &c->norm2, c->h2);
+    begin_mlp(b, seq, c);
     mlp_residual(b, seq, &enriched, c, s);
 }
 

@@ -1,4 +1,5 @@
-/* Module model, private. A pre-norm transformer block: x + attention(norm1(x)), then + mlp(norm2(.)).
+/* Module model, private. A transformer block: x + attention(norm1(x)), then + mlp(norm2(.)). Or, in inference only, one
+ * whose norms stand elsewhere (tec_block_form).
  *
  * Its input always has all tokens of all sequences. Its output may be needed for some of the tokens only (those with a
  * query, see tec_sequences); queries, projection and MLP are then computed for these alone.
@@ -19,6 +20,7 @@ typedef struct block_shape {
     int width, heads, hidden;
     bool swiglu;
     tec_activation activation;
+    tec_block_form form;
     real norm_eps;
     bool attn_norm, mlp_norm; /* tec_vit_variant */
     int relative_rows;        /* of the table of a relative position bias; 0: there is none */
@@ -40,7 +42,9 @@ typedef struct block_input {
 typedef struct block {
     const tec_params *params;
     int width, heads;
-    norm norm1, norm2, attn_norm;                     /* the last before the projection; width 0: there is none */
+    tec_block_form form;
+    norm norm1, norm2, attn_norm; /* the last before the projection; width 0: there is none, and no norm2 where branches
+                                   * are parallel */
     int qkv_weight, qkv_bias, proj_weight, proj_bias; /* indices of the tensors */
     int relative;                                     /* likewise; only with a relative position bias */
     mlp mlp;

@@ -25,7 +25,7 @@ static void register_tokens(encoder *e, tec_params *params, const tec_model_conf
 {
     const tec_vit_variant *v = &c->variant;
     int D = c->width, placed = e->prefix - v->unplaced;
-    e->cls_token = e->dist_token = e->reg_token = e->pos_embed = e->rotary_period = -1;
+    e->cls_token = e->dist_token = e->reg_token = e->pos_embed = e->rotary_table = -1;
     if (!v->no_class_token)
         e->cls_token = tec_params_add(params, TEC_INIT_TOKEN, (int[4]){1, 1, D}, "cls_token");
     if (v->distillation_token)
@@ -35,8 +35,11 @@ static void register_tokens(encoder *e, tec_params *params, const tec_model_conf
     if (!v->no_pos_embed)
         e->pos_embed = tec_params_add(params, is_classifier(e) ? TEC_INIT_FILLED : TEC_INIT_FIXED,
                                       (int[4]){1, placed + tec_model_patches(c), D}, "pos_embed");
-    if (v->rotary)
-        e->rotary_period = tec_params_add(params, TEC_INIT_FIXED, (int[4]){D / c->heads / 4}, "rope.periods");
+    if (v->rotary == TEC_ROTARY_MIXED)
+        e->rotary_table =
+            tec_params_add(params, TEC_INIT_FIXED, (int[4]){2, c->depth, c->heads, D / c->heads / 2}, "rope.freqs");
+    else if (v->rotary)
+        e->rotary_table = tec_params_add(params, TEC_INIT_FIXED, (int[4]){D / c->heads / 4}, "rope.periods");
 }
 
 void tec_encoder_register(encoder *e, tec_params *params, const tec_model_config *c)
@@ -48,6 +51,7 @@ void tec_encoder_register(encoder *e, tec_params *params, const tec_model_config
                          .hidden = tec_model_hidden(c),
                          .swiglu = v->swiglu,
                          .activation = v->activation,
+                         .form = v->block,
                          .norm_eps = v->norm_eps > 0 ? (real)v->norm_eps : NORM_EPS,
                          .attn_norm = v->attn_norm,
                          .mlp_norm = v->mlp_norm,
@@ -82,15 +86,30 @@ void tec_encoder_fill_positions(const encoder *e)
         tec_positions_fill(tec_model_grid(&e->config), e->config.width, tec_params_weight(e->params, e->pos_embed));
 }
 
+static bool is_mixed(const encoder *e)
+{
+    return e->config.variant.rotary == TEC_ROTARY_MIXED;
+}
+
+/* Frequencies that were learnt are read from a file. */
 void tec_encoder_fill_periods(const encoder *e)
 {
-    if (e->rotary_period >= 0)
-        tec_rotary_fill_periods(&e->config, tec_params_weight(e->params, e->rotary_period));
+    if (e->rotary_table >= 0 && !is_mixed(e))
+        tec_rotary_fill_periods(&e->config, tec_params_weight(e->params, e->rotary_table));
 }
 
 void tec_encoder_free(encoder *e)
 {
     free(e->block);
+}
+
+static void lay_out_rotary(const encoder *e, int visible, encoder_cache *c, tec_arena *arena)
+{
+    const int planes = e->config.width / (is_mixed(e) ? 1 : e->config.heads) / 2,
+              blocks = is_mixed(e) ? e->config.depth : 1;
+    c->rotary = take_array(arena, e->config.depth, sizeof *c->rotary);
+    c->cosine = take_reals(arena, blocks * visible, planes);
+    c->sine = take_reals(arena, blocks * visible, planes);
 }
 
 static void lay_out_embedding(const encoder *e, int B, int visible, encoder_cache *c, tec_arena *arena)
@@ -100,10 +119,8 @@ static void lay_out_embedding(const encoder *e, int B, int visible, encoder_cach
     tec_sequences_lay_out(B, &c->seq, arena);
     if (e->config.variant.relative_bias)
         c->relative = take_array(arena, N * N, sizeof *c->relative);
-    if (e->rotary_period >= 0) {
-        c->cosine = take_reals(arena, visible, D / e->config.heads / 2);
-        c->sine = take_reals(arena, visible, D / e->config.heads / 2);
-    }
+    if (e->rotary_table >= 0)
+        lay_out_rotary(e, visible, c, arena);
     c->patches = take_reals(arena, B * visible, patch_pixels(e));
     c->embedded = take_reals(arena, B * visible, D);
     c->x = take_reals(arena, B * N, D);
@@ -148,16 +165,25 @@ void tec_encoder_scratch(const encoder *e, int B, int visible, scratch *s)
 const tec_rotary *tec_encoder_rotary(const encoder *e, encoder_cache *c)
 {
     const tec_model_config *config = &e->config;
-    if (e->rotary_period < 0)
+    if (e->rotary_table < 0)
         return NULL;
-    tec_rotary_fill_angles(config, tec_params_weight(e->params, e->rotary_period), c->cosine, c->sine);
-    c->rotary = (tec_rotary){.prefix = e->prefix,
-                             .patches = tec_model_patches(config),
-                             .planes = config->width / config->heads / 2,
-                             .pairs = config->variant.rotary != TEC_ROTARY_HALVES,
-                             .cosine = c->cosine,
-                             .sine = c->sine};
-    return &c->rotary;
+    const real *table = tec_params_weight(e->params, e->rotary_table);
+    const int patches = tec_model_patches(config);
+    if (!is_mixed(e))
+        tec_rotary_fill_angles(config, table, c->cosine, c->sine);
+    for (int i = 0; i < config->depth; i++) {
+        const size_t at = is_mixed(e) ? reals(i * patches, config->width / 2) : 0;
+        if (is_mixed(e))
+            tec_rotary_fill_mixed(config, table, i, c->cosine + at, c->sine + at);
+        c->rotary[i] = (tec_rotary){.prefix = e->prefix,
+                                    .patches = patches,
+                                    .planes = config->width / config->heads / 2,
+                                    .pairs = config->variant.rotary != TEC_ROTARY_HALVES,
+                                    .by_head = is_mixed(e),
+                                    .cosine = c->cosine + at,
+                                    .sine = c->sine + at};
+    }
+    return c->rotary;
 }
 
 const int *tec_encoder_relative(const encoder *e, encoder_cache *c)
@@ -253,6 +279,7 @@ const real *tec_encoder_blocks_forward(const encoder *e, const tec_example *exam
         tec_block_forward(&e->block[i], &c->seq.view, in, &c->block[i], s);
         in.x = c->block[i].out;
         in.keep = in.keep ? in.keep + reals(2, B) : NULL;
+        in.rotary = in.rotary ? in.rotary + 1 : NULL;
     }
     return in.x;
 }

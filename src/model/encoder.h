@@ -25,18 +25,19 @@ typedef struct encoder {
     tec_model_config config;
     int prefix; /* P */
     int patch_weight, patch_bias, cls_token, pos_embed;
-    int dist_token, reg_token, rotary_period;
-    norm norm_pre; /* of a variant with pre_norm */
-    block *block;  /* [depth] */
-    norm norm;     /* of the tokens, or of what they are pooled to (fc_norm); of a variant without no_norm */
+    int dist_token, reg_token;
+    int rotary_table; /* of periods, or, where they are learnt, of frequencies */
+    norm norm_pre;    /* of a variant with pre_norm */
+    block *block;     /* [depth] */
+    norm norm;        /* of the tokens, or of what they are pooled to (fc_norm); of a variant without no_norm */
 } encoder;
 
 typedef struct encoder_cache {
     int visible; /* V */
     sequences seq;
-    int *relative; /* [N, N]  of a relative position bias; NULL: there is none */
-    tec_rotary rotary;
-    real *cosine, *sine; /* [L, D / H / 2]  of rotary positions; NULL: there are none */
+    int *relative;       /* [N, N]  of a relative position bias; NULL: there is none */
+    tec_rotary *rotary;  /* [depth]  NULL: there are none */
+    real *cosine, *sine; /* [L, D / H / 2]  of rotary positions; MIXED: [depth, L, H, D / H / 2] */
     real *patches;       /* [B V, c p p] */
     real *embedded;      /* [B V, D] */
     real *x;             /* [B N, D]  input of the first block, or of norm_pre */
@@ -62,7 +63,8 @@ void tec_encoder_scratch(const encoder *e, int B, int visible, scratch *s);
 /* The rows of the tables of the relative position bias; NULL: there is none. They stay in the cache. */
 const int *tec_encoder_relative(const encoder *e, encoder_cache *cache);
 
-/* The angles of rotary positions, from their periods; NULL: there are none. They stay in the cache. */
+/* The angles of rotary positions, from their table: [depth], of each block; NULL: there are none. They stay in the
+ * cache. */
 const tec_rotary *tec_encoder_rotary(const encoder *e, encoder_cache *cache);
 
 /* Embeds the visible patches, with their positions, into the rows of cache->x behind the first P of every image.

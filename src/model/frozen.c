@@ -39,6 +39,8 @@ static void lay_out(tec_frozen *f, tec_arena *arena)
     if (f->has_class_mlp)
         tec_class_adaptor_lay_out(&f->class_adaptor, &f->class_cache, arena);
     f->scratch.attention = tec_arena_take(arena, f->scratch.attention_size * sizeof(real));
+    if (c->variant.block == TEC_BLOCK_POST_NORM)
+        f->scratch.row = tec_arena_take(arena, f->scratch.row_size * sizeof(real));
     f->example = take_array(arena, f->batch, sizeof *f->example);
     f->prefix = take_reals(arena, f->encoder.prefix, c->width);
     f->mean = take_reals(arena, 1, L);
@@ -136,7 +138,8 @@ uint64_t tec_frozen_hash(const tec_frozen *f)
 {
     const tec_vit_variant *v = &f->config.variant;
     uint64_t hash = tec_params_hash(&f->params), rest = (uint64_t)v->activation; /* what no tensor tells */
-    rest |= (uint64_t)v->rotary << 8 | (uint64_t)v->rotary_grid << 16 | (uint64_t)v->rotary_first << 48;
+    rest |= (uint64_t)v->rotary << 8 | (uint64_t)v->rotary_grid << 16 | (uint64_t)v->rotary_first << 48 |
+            (uint64_t)v->block << 52;
     return rest ? (hash ^ rest) * UINT64_C(0x9e3779b97f4a7c15) : hash;
 }
 
@@ -168,7 +171,7 @@ static const real *run_block(tec_frozen *f, int i, const real *x)
     const tec_sequences *seq = &f->cache.seq.view;
     const block_input in = {.x = x,
                             .distinct = seq->count * seq->N,
-                            .rotary = f->encoder.rotary_period < 0 ? NULL : &f->cache.rotary,
+                            .rotary = f->encoder.rotary_table < 0 ? NULL : &f->cache.rotary[i],
                             .relative = f->cache.relative};
     tec_block_forward(&f->encoder.block[i], seq, in, c, &f->scratch);
     return c->out;

@@ -9,6 +9,13 @@ const char *tec_activation_name(tec_activation activation)
     return name[activation];
 }
 
+const char *tec_block_form_words(tec_block_form form)
+{
+    static const char *const words[] = {"norms before their branches", "norms behind their branches (post-norm)",
+                                        "attention and MLP side by side (parallel)"};
+    return words[form];
+}
+
 static tec_status divides(const char *part_name, int part, const char *whole_name, int whole)
 {
     if (part <= 0 || whole <= 0)
@@ -45,14 +52,14 @@ static tec_status check_decoder(const tec_model_config *c)
 static tec_status check_rotary(const tec_model_config *c)
 {
     const tec_vit_variant *v = &c->variant;
-    if (v->rotary < TEC_ROTARY_NONE || v->rotary > TEC_ROTARY_COLUMNS || v->rotary_grid < 0)
+    if (v->rotary < TEC_ROTARY_NONE || v->rotary > TEC_ROTARY_MIXED || v->rotary_grid < 0)
         return tec_fail(TEC_USER_ERROR, "model: there are no rotary positions of form %d on a grid of %d",
                         (int)v->rotary, v->rotary_grid);
     if (v->rotary == TEC_ROTARY_NONE)
         return TEC_OK;
     if (v->rotary_first < 0 || v->rotary_first > 1)
         return tec_fail(TEC_USER_ERROR, "model: rotary positions begin at %d; it must be 0 or 1", v->rotary_first);
-    if (!(v->rotary_base > 0))
+    if (v->rotary != TEC_ROTARY_MIXED && !(v->rotary_base > 0))
         return tec_fail(TEC_USER_ERROR, "model: the base of rotary positions is %g; it must be positive",
                         v->rotary_base);
     return divides("4 (rotary positions)", 4, "the width of a head", c->width / c->heads);
@@ -71,7 +78,7 @@ static bool is_variant(const tec_model_config *c)
 {
     const tec_vit_variant *v = &c->variant;
     return v->unplaced || tec_model_prefix(c) != 1 || v->pre_norm || v->fc_norm || v->no_norm || v->swiglu ||
-           v->activation || v->no_pos_embed || v->attn_norm || v->mlp_norm || v->relative_bias || v->rotary;
+           v->activation || v->no_pos_embed || v->attn_norm || v->mlp_norm || v->relative_bias || v->block || v->rotary;
 }
 
 static tec_status check_classifier(const tec_model_config *c)
@@ -83,6 +90,10 @@ static tec_status check_classifier(const tec_model_config *c)
     if (c->variant.activation)
         return tec_fail(TEC_USER_ERROR, "model: MLPs with %s cannot be trained, only those with gelu or SwiGLU",
                         tec_activation_name(c->variant.activation));
+    if (c->variant.block)
+        return tec_fail(TEC_USER_ERROR,
+                        "model: blocks with %s cannot be trained, only those with a norm before each branch",
+                        tec_block_form_words(c->variant.block));
     return TEC_OK;
 }
 
@@ -104,6 +115,8 @@ tec_status tec_model_config_check(const tec_model_config *c)
                         c->patch, c->image_size.height);
     TEC_TRY(check_rotary(c));
     TEC_TRY(check_relative(c));
+    if (c->variant.block == TEC_BLOCK_PARALLEL && c->variant.attn_norm)
+        return tec_fail(TEC_USER_ERROR, "model: parallel blocks cannot have a norm inside the attention");
     if (c->kind == TEC_MODEL_VIT)
         return TEC_OK;
     if (c->kind == TEC_MODEL_CLASSIFIER)

@@ -71,6 +71,21 @@ void tec_rotary_fill_angles(const tec_model_config *c, const real *period, real 
         }
 }
 
+void tec_rotary_fill_mixed(const tec_model_config *c, const real *frequency, int block, real *cosine, real *sine)
+{
+    const tec_size grid = tec_model_grid(c);
+    const int planes = c->heads * planes_of(c);
+    const real *by_column = frequency + (size_t)block * (size_t)planes,
+               *by_row = by_column + (size_t)c->depth * (size_t)planes;
+    for (int row = 0; row < grid.height; row++)
+        for (int column = 0; column < grid.width; column++)
+            for (int j = 0; j < planes; j++) {
+                const double angle = column * (double)by_column[j] + row * (double)by_row[j];
+                *cosine++ = (real)cos(angle);
+                *sine++ = (real)sin(angle);
+            }
+}
+
 int tec_relative_rows(tec_size grid)
 {
     return (2 * grid.height - 1) * (2 * grid.width - 1) + 3;

@@ -33,4 +33,11 @@ void tec_rotary_fill_periods(const tec_model_config *config, real *out);
  *   cosine, sine  [L, D / H / 2]  half of a row by the row of the patch, half by its column (tec_rotary_form) */
 void tec_rotary_fill_angles(const tec_model_config *config, const real *period, real *cosine, real *sine);
 
+/* Likewise those of block number `block` of a model of the form MIXED (RoPE-ViT, arXiv 2403.13298, section 3.2), in which
+ * an angle is the patch's column times one frequency and its row times another.
+ *
+ *   frequency     [2, depth, H, D / H / 2]  by the column, then by the row
+ *   cosine, sine  [L, H, D / H / 2] */
+void tec_rotary_fill_mixed(const tec_model_config *config, const real *frequency, int block, real *cosine, real *sine);
+
 #endif

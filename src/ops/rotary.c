@@ -35,8 +35,10 @@ void tec_rotary_turn(const tec_rotary *r, real *x, int ldx, int count, int H, bo
     for (int s = 0; s < count; s++)
         for (int l = 0; l < L; l++) {
             real *row = x + ((long)s * N + r->prefix + l) * ldx;
-            const real *cosine = r->cosine + (long)l * r->planes, *sine = r->sine + (long)l * r->planes;
-            for (int h = 0; h < H; h++)
-                (r->pairs ? turn_pairs : turn_halves)(row + h * 2 * r->planes, cosine, sine, sign, r->planes);
+            for (int h = 0; h < H; h++) {
+                const long at = (r->by_head ? (long)l * H + h : l) * r->planes;
+                (r->pairs ? turn_pairs : turn_halves)(row + h * 2 * r->planes, r->cosine + at, r->sine + at, sign,
+                                                      r->planes);
+            }
         }
 }

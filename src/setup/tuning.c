@@ -26,6 +26,11 @@ tec_status tec_setup_classifier(const tec_settings *settings, const tec_model_co
     out->kind = TEC_MODEL_CLASSIFIER;
     out->variant.fc_norm = settings->finetune.pooling == TEC_POOL_MEAN;
     out->variant.no_norm = false; /* a new one, before the new head */
+    if (out->variant.block)
+        return tec_fail(TEC_USER_ERROR,
+                        "finetune.model %s: blocks with %s cannot be trained, only those with a norm before each "
+                        "branch: give another finetune.model; this one serves as base.model",
+                        settings->finetune.model, tec_block_form_words(out->variant.block));
     return tec_setup_check_model(settings, "finetune", settings->finetune.model,
                                  (tec_pooling)settings->finetune.pooling, out);
 }

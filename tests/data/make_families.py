@@ -72,9 +72,16 @@ def angles(grid, form, periods, scaled_to, first=0):
     return torch.cat([columns, rows] if form == "columns" else [rows, columns], -1).flatten(0, 1)
 
 
+def mixed_angles(grid, frequencies):
+    """[H, L, planes] of RoPE-ViT's mixed positions; frequencies [2, H, planes]: by the column, by the row."""
+    place = torch.arange(grid * grid)[:, None].double()
+    column, row = place % grid, torch.div(place, grid, rounding_mode="floor")
+    return column * frequencies[0][:, None] + row * frequencies[1][:, None]
+
+
 def turned(x, angle, form, prefix):
     """Queries or keys [B, H, N, width]: planes as complex numbers times e^(i angle)."""
-    y = x[:, :, prefix:]
+    y = x[:, :, prefix:]  # `angle` [L, planes], or [H, L, planes]
     half = y.shape[-1] // 2
     z = torch.complex(y[..., :half], y[..., half:]) if form == "halves" else torch.complex(y[..., ::2], y[..., 1::2])
     z = z * torch.polar(torch.ones_like(angle), angle)
@@ -101,14 +108,14 @@ class Vit:
                  cls=True, dist=False, registers=0, placed=None, pre_norm=False, fc_norm=False, swiglu=False,
                  scale=False, qkv_bias="all", patch_bias=True, class_mlp=False, act="gelu", how="antialias",
                  rotary=None, base=None, scaled_to=0, first=0, positions=True, attn_norm=False, mlp_norm=False, bias=None,
-                 final=True):
+                 final=True, block="pre"):
         self.__dict__.update(locals())
         del self.__dict__["self"]
         g = torch.Generator().manual_seed(seed)
         self.hidden = hidden = hidden or 2 * width
         self.prefix = int(cls) + int(dist) + registers
         self.placed = self.prefix if placed is None else placed  # tokens before the patches that have a position
-        if rotary:
+        if rotary and rotary != "mixed":
             quarter = width // heads // 4
             self.periods = base ** (torch.arange(quarter).double() / quarter) * (1 if rotary == "halves" else 2 * math.pi)
         rand = lambda *shape: torch.randn(*shape, generator=g)
@@ -135,6 +142,8 @@ class Vit:
             linear("cmlp.fc2", width, 4 * width)
         if pre_norm:
             norm("norm_pre")
+        if rotary == "mixed":
+            w["freqs"] = rand(2, depth, heads, width // heads // 2) * 0.5
         for i in range(depth if bias == "blocks" else 1 if bias else 0):
             w[f"b.{i}.table" if bias == "blocks" else "table"] = rand((2 * (size // patch) - 1) ** 2 + 3, heads)
         for i in range(depth):
@@ -143,7 +152,8 @@ class Vit:
             for part in "qkv":
                 linear(p + part, width, width, qkv_bias == "all" or (qkv_bias == "qv" and part != "k"))
             linear(p + "proj", width, width)
-            norm(p + "norm2")
+            if block != "parallel":
+                norm(p + "norm2")
             if swiglu:
                 linear(p + "a", hidden, width)
                 linear(p + "b", hidden, width)
@@ -187,9 +197,13 @@ class Vit:
         P, outs = self.prefix, []
         for i in range(self.depth):
             p = f"b.{i}."
-            y = norm(p + "norm1", x)
+            y = x if self.block == "post" else norm(p + "norm1", x)
+            begin = y
             q, k, v = (lin(p + n, y).reshape(B, -1, H, D // H).transpose(1, 2) for n in "qkv")
-            if self.rotary:
+            if self.rotary == "mixed":
+                turn = mixed_angles((size or self.size) // self.patch, w["freqs"][:, i])
+                q, k = (turned(t, turn, "pairs", P) for t in (q, k))
+            elif self.rotary:
                 turn = angles((size or self.size) // self.patch, self.rotary, self.periods, self.scaled_to, self.first)
                 q, k = (turned(t, turn, self.rotary, P) for t in (q, k))
             logits = q @ k.transpose(-2, -1) * (D // H) ** -0.5
@@ -198,10 +212,12 @@ class Vit:
                 logits = logits + table[relative_rows(self.size // self.patch)].permute(2, 0, 1)
             y = (logits.softmax(-1) @ v).transpose(1, 2).reshape(B, -1, D)
             y = lin(p + "proj", norm(p + "attn_norm", y) if self.attn_norm else y)
+            y = norm(p + "norm1", y) if self.block == "post" else y
             x = x + (y * w[p + "ls1"] if self.scale else y)
-            y = norm(p + "norm2", x)
+            y = begin if self.block == "parallel" else x if self.block == "post" else norm(p + "norm2", x)
             y = F.silu(lin(p + "a", y)) * lin(p + "b", y) if self.swiglu else ACTIVATIONS[self.act](lin(p + "fc1", y))
             y = lin(p + "fc2", norm(p + "mlp_norm", y) if self.mlp_norm else y)
+            y = norm(p + "norm2", y) if self.block == "post" else y
             x = x + (y * w[p + "ls2"] if self.scale else y)
             outs.append(x)
         out = {}
@@ -269,6 +285,20 @@ def timm(v, scale="ls{}.gamma", reg="reg_token", swiglu="fc1", qkv=None, block="
     both("cmlp.fc1", "cls_token_mlp.fc1")
     both("cmlp.fc2", "cls_token_mlp.fc2")
     return out
+
+
+def parallel(v):
+    """timm's names of parallel blocks: the MLP's first linear above queries, keys and values."""
+    t = renamed(timm(v), (".norm1.", ".in_norm."), ("attn.proj", "attn_out_proj"), ("mlp.fc2", "mlp_out_proj"),
+                ("ls1.gamma", "ls.gamma"))
+    for i in range(v.depth):
+        b = f"blocks.{i}."
+        for end in ("weight", "bias") if v.qkv_bias == "all" else ("weight",):
+            t[b + "in_proj." + end] = torch.cat([t.pop(b + "mlp.fc1." + end), t.pop(b + "attn.qkv." + end)])
+        if v.qkv_bias == "none":
+            t[b + "mlp_bias"] = t.pop(b + "mlp.fc1.bias")
+        t.pop(b + "ls2.gamma", None)
+    return t
 
 
 VIT_BLOCK = {"norm1": "layernorm_before", "norm2": "layernorm_after", "fc1": "intermediate.dense", "fc2": "output.dense"}
@@ -619,6 +649,22 @@ def families():
     out["beit3"] = v, {**timm(v), **head}, "model.safetensors", {"architecture": "beit3_base_patch16_224"}
     v = Vit(59, positions=False, placed=0, scale=True, rotary="columns", base=100)
     out["rope_vit"] = v, timm(v, scale="gamma_{}"), "model.safetensors", {"architecture": "vit_small_patch16_rope_224"}
+    v = Vit(62, cls=False, placed=0, qkv_bias="none", fc_norm=True, block="post")
+    out["rpn"] = v, {**timm(v), **head}, "vit_base_patch16_rpn_224.safetensors"
+    v = Vit(63, qkv_bias="qv", block="post")
+    out["eva02_post"] = v, {**timm(v), **head}, "model.safetensors", {"architecture": "eva02_enormous_patch14_clip_224"}
+    v = Vit(64, cls=False, registers=1, placed=0, scale=True, fc_norm=True, block="parallel")
+    for i in range(v.depth):
+        v.w[f"b.{i}.ls2"] = v.w[f"b.{i}.ls1"]
+    out["parallel"] = v, {**parallel(v), **head}, "vit_pwee_patch16_reg1_gap_256.safetensors"
+    v = Vit(65, qkv_bias="none", block="parallel")
+    out["parallel_bias"] = v, parallel(v), "vit.safetensors", 28
+    v = Vit(66, positions=False, placed=0, scale=True, rotary="mixed", heads=4)
+    out["rope_mixed"] = v, {**timm(v, scale="gamma_{}"), "rope.freqs": v.w["freqs"]}, \
+        "vit_small_patch16_rope_mixed_224.safetensors", 28
+    v = Vit(67, placed=0, scale=True, rotary="mixed")
+    own = {"freqs": v.w["freqs"].flatten(2), "freqs_t_x": torch.arange(16.) % 4, "freqs_t_y": torch.arange(16.) // 4}
+    out["rope_own"] = v, {"model": {**timm(v, scale="gamma_{}"), **own}}, "rope_mixed_ape_deit_small_patch16_LS.pth"
     beit = dict(positions=False, placed=0, qkv_bias="qv", scale=True, heads=4)
     v = Vit(50, **beit, bias="blocks", fc_norm=True)
     out["beit_bias"] = v, {"model": {**timm(v, scale="gamma_{}"), **head}}, "beit_base_patch16_224_pt22k_ft22kto1k.pth"

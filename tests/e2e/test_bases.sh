@@ -107,7 +107,7 @@ architecture() {
     [[ -f $2/model.safetensors ]] || mv "$2"/vit*.safetensors "$2/model.safetensors"
     echo "{\"architecture\": \"$2\", \"num_features\": 128}" >"$2/config.json"
 }
-for name in vit_small_patch16_rope_mixed_ape_224 eva02_enormous_patch14_clip_224 vit_base_patch16_rpn_224 \
+for name in vit_dpwee_patch16_reg1_gap_256 vit_relpos_base_patch16_rpn_224 vit_base_patch16_18x2_224 \
     vit_base_patch16_xp_224; do
     architecture no_bias $name
     expect_exit 2 "which is not supported \\(config.json beside it says so: architecture = $name\\)" \
@@ -217,6 +217,16 @@ expects 0 "$placed.*; $pools" pe_core base.heads=2
 expects 0 "no final norm, $placed" pe_spatial base.heads=2
 expects 0 "$placed.*its text tower passed over \([0-9]+ tensors\); $pools" pe_own base.heads=2
 expects 0 'rotary positions \(base 100, no others\)' rope_vit base.heads=2
+learnt='rotary positions \(learnt by each head'
+expects 0 "4 heads \\(of its rotary frequencies\\).*, $learnt, no others\\)" rope_mixed
+expects 0 "$learnt\\)" rope_own base.heads=2
+expects 2 'are of 4 heads, not 2 \(base.heads\)' rope_mixed base.heads=2
+expects 2 'has rotary positions that it has learnt \(tensor `model.freqs`\), but its architecture' rope_own base.heads=2 \
+    base.architecture=vit
+run tec finetune "${images[@]}" finetune.epochs=1 finetune.batch=4 run.dir=learnt base.model= \
+    finetune.model=families/rope_mixed/vit_small_patch16_rope_mixed_224.safetensors
+expect_exit 0 "$learnt, no others\\), a head" tec inspect learnt/checkpoint.h5
+run tec predict learnt/checkpoint.h5 photos -o classes.csv
 cp families/pe_core/model.safetensors encoder.safetensors
 expect_exit 2 'which its tensor `cls_token` leaves open \(base.architecture=NAME' tec inspect encoder.safetensors \
     --expect families/pe_core/expect.safetensors base.heads=2
@@ -230,6 +240,44 @@ run tec predict perceived/checkpoint.h5 photos -o classes.csv
 expects 0 'no final norm' intern base.heads=2
 expect_exit 2 'is a model with no final norm, for which there are no names to export it by' tec export \
     families/intern/model.safetensors -o intern.safetensors
+
+say "norms behind the branches, and branches side by side"
+post=families/rpn/vit_base_patch16_rpn_224.safetensors
+expects 0 'norms behind their branches \(post-norm\)' rpn base.heads=2
+expects 1 'its features \(mean\) differ' rpn base.heads=2 base.architecture=vit
+expects 0 'norms behind their branches \(post-norm\)' eva02_post base.heads=2
+cp $post model.safetensors
+expect_exit 2 'its tensor `blocks.0.attn.qkv.weight` leaves open \(base.architecture=NAME' tec inspect model.safetensors \
+    --expect families/rpn/expect.safetensors base.heads=2
+expects 2 'blocks with norms behind their branches \(post-norm\) have no LayerScale of this kind \(.ls1\), but it has one' \
+    timm_registers base.heads=2 base.architecture=vit_base_patch16_rpn_224
+expects 0 'attention and MLP side by side \(parallel\)' parallel base.heads=2
+expects 0 'the features agree' parallel_bias base.heads=2
+"$python" - <<'PYTHON'
+import json
+import struct
+
+data = open("families/parallel_bias/vit.safetensors", "rb").read()
+start = 8 + struct.unpack("<Q", data[:8])[0]
+header, end = json.loads(data[8:start]), len(data) - start
+header["blocks.1.norm2.weight"] = {"dtype": "F32", "shape": [128], "data_offsets": [end, end + 512]}
+text = json.dumps(header).encode()
+open("mixed.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + data[start:] + bytes(512))
+PYTHON
+expect_exit 2 'tensor `blocks.1.norm2.weight` .* has no place in the model that the other tensors make' tec inspect \
+    mixed.safetensors --expect families/parallel_bias/expect.safetensors base.heads=2
+known=(base.mean=0.5 base.std=0.5 base.heads=2)
+run tec targets "${images[@]}" targets.dir=behind targets.topk=3 base.model=$post "${known[@]}"
+run tec targets "${images[@]}" targets.dir=behind targets.topk=3 base.model=$post "${known[@]}" --verify
+expect_exit 2 "store behind was made with base = .* \\(base.model\\)" tec targets "${images[@]}" targets.dir=behind \
+    targets.topk=3 base.model=$post "${known[@]}" base.architecture=vit --verify
+expect_exit 2 'blocks with norms behind their branches \(post-norm\) cannot be trained' tec finetune "${images[@]}" \
+    finetune.model=$post finetune.pooling=mean run.dir=untrained "${known[@]}" base.model=
+expect_exit 2 'finetune.model families/parallel_bias/vit.safetensors: blocks with attention and MLP side by side .* cannot be' \
+    tec finetune "${images[@]}" finetune.model=families/parallel_bias/vit.safetensors run.dir=untrained "${known[@]}" \
+    base.model=
+expect_exit 2 'is a model with norms behind their branches \(post-norm\), for which there are no names' tec export \
+    $post -o behind.safetensors base.heads=2
 
 say "a relative position bias"
 expects 0 '4 heads \(of its relative position bias\).*, relative position bias, no other positions' beit_bias

@@ -45,6 +45,8 @@ static const struct {
                          .rotary_grid = 5}}},
     {"rotary positions, by columns first, behind a class token at place 0",
      {SHAPE, .variant = {.pre_norm = true, .rotary = TEC_ROTARY_COLUMNS, .rotary_base = 20, .rotary_first = 1}}},
+    {"rotary positions that every head of every block has of its own",
+     {SHAPE, .variant = {.unplaced = 1, .no_pos_embed = true, .rotary = TEC_ROTARY_MIXED}}},
     {"a relative position bias and no positions",
      {SHAPE, .variant = {.unplaced = 1, .no_pos_embed = true, .relative_bias = true}}},
     {"a norm in the MLPs, mean patch", {SHAPE, .variant = {.fc_norm = true, .mlp_norm = true}}},
@@ -117,7 +119,7 @@ static void check_gradients(int kind, int drop)
     for (int i = 0; i < c.params->count; i++) {
         const tec_param *p = &c.params->param[i];
         tensor t = {&c, i};
-        assert_true(p->trained || strcmp(p->name, "rope.periods") == 0);
+        assert_true(p->trained || strcmp(p->name, "rope.periods") == 0 || strcmp(p->name, "rope.freqs") == 0);
         if (!p->trained)
             continue;
         const double *x = widened(tec_params_weight(c.params, i), (int)p->count);
@@ -427,6 +429,12 @@ static void test_impossible(void **state)
     c.variant.fc_norm = false;
     assert_int_equal(tec_model_create(&model, &c, 1, 9, 0), TEC_USER_ERROR);
     assert_non_null(strstr(tec_error_message(), "no class token to classify by"));
+    for (int form = TEC_BLOCK_POST_NORM; form <= TEC_BLOCK_PARALLEL; form++) {
+        c = kinds[0].config;
+        c.variant.block = (tec_block_form)form;
+        assert_int_equal(tec_model_create(&model, &c, 1, 9, 0), TEC_USER_ERROR);
+        assert_non_null(strstr(tec_error_message(), "cannot be trained, only those with a norm before each branch"));
+    }
 }
 
 int main(void)

@@ -20,8 +20,8 @@ typedef struct shape {
 
 typedef struct rotation {
     shape s;
-    bool pairs;
-    const double *angle, *dy; /* [L, planes], as of x */
+    bool pairs, by_head;
+    const double *angle, *dy; /* [L, planes] or [L, H, planes], as of x */
 } rotation;
 
 static int columns_of(const shape *s)
@@ -43,7 +43,7 @@ static void reference(const rotation *r, const double *x, double *y)
         for (int h = 0; h < s->H; h++)
             for (int j = 0; j < n; j++) {
                 const int l = row % (s->P + s->L) - s->P;
-                const double angle = l < 0 ? 0 : r->angle[l * n + j];
+                const double angle = l < 0 ? 0 : r->angle[(r->by_head ? l * s->H + h : l) * n + j];
                 const int re = row * D + h * 2 * n + (r->pairs ? 2 * j : j), im = re + (r->pairs ? 1 : n);
                 y[re] = x[re] * cos(angle) - x[im] * sin(angle);
                 y[im] = x[re] * sin(angle) + x[im] * cos(angle);
@@ -59,10 +59,12 @@ static double loss(const double *x, void *context)
     return dot(r->dy, y, n);
 }
 
-static void check(shape s, bool pairs)
+static void check(shape s, bool pairs, bool by_head)
 {
-    const int R = rows_number(&s), D = columns_of(&s), n = R * D, angles = s.L * s.planes, ld = D + 3;
-    rotation r = {.s = s, .pairs = pairs, .angle = random_values(angles, 2), .dy = random_values(n, 1)};
+    const int R = rows_number(&s), D = columns_of(&s), n = R * D, angles = s.L * s.planes * (by_head ? s.H : 1),
+              ld = D + 3;
+    rotation r = {
+        .s = s, .pairs = pairs, .by_head = by_head, .angle = random_values(angles, 2), .dy = random_values(n, 1)};
     const double *x = random_values(n, 1);
     double *cosine = doubles(angles), *sine = doubles(angles), *want = doubles(n);
     for (int i = 0; i < angles; i++) {
@@ -73,6 +75,7 @@ static void check(shape s, bool pairs)
                                .patches = s.L,
                                .planes = s.planes,
                                .pairs = pairs,
+                               .by_head = by_head,
                                .cosine = copy_of(cosine, angles),
                                .sine = copy_of(sine, angles)};
     real *y = rows_of(x, R, D, ld), *dx = copy_of(r.dy, n);
@@ -89,8 +92,8 @@ static void test_rotary(void **state)
 {
     static const shape shapes[] = {{1, 0, 1, 1, 2}, {2, 1, 3, 2, 4}, {3, 5, 4, 3, 6}, {2, 2, 9, 1, 32}};
     for (int i = 0; i < 4; i++)
-        for (int pairs = 0; pairs < 2; pairs++) {
-            check(shapes[i], pairs);
+        for (int form = 0; form < 4; form++) {
+            check(shapes[i], form & 1, form & 2);
             numbers_free(state);
         }
 }
