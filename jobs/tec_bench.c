@@ -4,6 +4,7 @@
 
 #include "tec/bench.h"
 #include "tec/files.h"
+#include "tec/log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,6 +88,8 @@ static tec_status measure_training(const tec_comm *comm, const tec_settings *set
     const bool classifier = run->config.kind == TEC_MODEL_CLASSIFIER; /* sees all patches */
     const int visible = tec_step_visible(&run->config, classifier ? 0 : size->mask_ratio);
     tec_bench_training training = {0};
+    if (reduction.memory == TEC_NODE_SHARED)
+        tec_log("tec bench ignores run.node_memory=shared: every rank has weights and moments of its own");
     tec_status status = tec_bench_training_open(&training, comm, &reduction, &run->config, run->batch, run->micro_batch,
                                                 visible, classifier ? 0 : size->topk);
     status = tec_comm_agree(comm, status);

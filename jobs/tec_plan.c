@@ -275,6 +275,7 @@ static tec_status plan(const tec_comm *comm, const tec_invocation *call, subject
     if (json)
         TEC_TRY(tec_file_check_output(json));
     TEC_TRY(tuning ? describe_tuning(&call->settings, s) : describe_pretraining(&call->settings, s));
+    TEC_TRY(tec_reduction_check(&s->job.reduction));
     TEC_TRY(choose_ranks(call, &s->job));
     TEC_TRY(open_images(comm, call, s));
     TEC_TRY(choose_classes(s));
@@ -313,7 +314,8 @@ const tec_command tec_command_plan = {
         "  AdamW          parameters x measured time per parameter; / R with run.node_memory=shared\n"
         "  inside a node  G / rate measured among R ranks; otherwise 4 (R - 1) G / memcpy rate of all cores;\n"
         "                 with run.node_memory=shared (R + 1/2) G / memcpy rate of all cores\n"
-        "  between nodes  2 (N - 1) / N G / (0.87 network) + 2 log2(N) 20 us per bucket (a ring)\n"
+        "  between nodes  2 (N - 1) / N G / (0.87 network) + 2 log2(N) 20 us per bucket (a ring); of "
+        "bfloat16 9/16 of G, and N - 1 for log2(N)\n"
         "  decoding       what exceeds the free cores: b x time per image - (cores / R - threads) compute\n"
         "  run            steps x step + checkpoints at 400 MB/s; fine-tuning: + validations\n"
         "  validation     forward and decoding of the images of data.val, shared by the ranks\n"

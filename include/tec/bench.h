@@ -63,6 +63,7 @@ typedef struct tec_bench_training {
     tec_bench_examples examples;
     int batch, micro_batch, visible, topk; /* batch: per rank */
     tec_bench_images *images;              /* where images come from; NULL: from the examples */
+    int64_t steps;                         /* so far; as in training, one of TEC_SETTLE_STEPS settles rounded sums */
 } tec_bench_training;
 
 /* Local. Exact sums (reduction->parts) are of the micro-batches of all ranks, whatever the number there. A classifier is

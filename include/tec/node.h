@@ -33,6 +33,7 @@ void tec_node_close(tec_node *node);
 /* Local. The part of [0, count) that this rank owns: with those of the node's other ranks, all of it; the same for all
  * peers. Empty, at `count`, where a rank owns nothing. */
 tec_slice tec_node_slice(const tec_node *node, size_t count);
+tec_slice tec_node_slice_of(const tec_node *node, int rank, size_t count); /* what that rank of the node owns */
 
 /* Collective; the same status on every rank of the job. Zeros that all ranks of the node read and write, and that need no
  * room in /dev/shm. They have no name: however ranks end, nothing stays behind. All of it is reserved, each owner's slice

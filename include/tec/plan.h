@@ -121,8 +121,9 @@ typedef struct tec_plan_time {
  *   compute          b m F / train_rate
  *   update           parameters * update_seconds, which the ranks of a node share with run.node_memory=shared
  *   node_reduce      G / node_reduce_rate, if R > 1
- *   network_reduce   2 (N - 1) / N * G / (0.87 network_rate) + 2 log2(N) * 20 us per bucket, if N > 1 (a ring; on a
- *                    simulated fat tree of 16 to 1024 nodes it reaches 0.87 of the line rate)
+ *   network_reduce   2 (N - 1) / N * W / (0.87 network_rate) + 2 log2(N) * 20 us per bucket, if N > 1 (a ring; on a
+ *                    simulated fat tree of 16 to 1024 nodes it reaches 0.87 of the line rate), where W is G. With bfloat16
+ *                    W is 9/16 of it (half, and all of it in one of TEC_SETTLE_STEPS steps), and N - 1 stands for log2(N)
  *   fetch            max(0, b * fetch_seconds - free * compute), where free = cores / R - T, within 0 and workers
  *   validation       ceil(val_images / P) images forward, at train_rate, and the same for fetching them
  *   online           b * operations of the base model / targets_rate; part of a step with targets.online only

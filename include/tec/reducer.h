@@ -19,9 +19,25 @@ typedef enum tec_overlap {
 } tec_overlap;
 #define TEC_OVERLAP_WORDS "off|thread" /* in the order of tec_overlap */
 
+/* How the sums of a node's gradients go to other nodes. */
+typedef enum tec_gradient_type {
+    TEC_GRADIENT_FLOAT32, /* as reals, like within a node */
+    TEC_GRADIENT_BFLOAT16 /* rounded, in half the bytes; what rounding leaves is added to the next step's gradient
+                           * (error feedback: Seide et al., 1-bit SGD, Interspeech 2014; Karimireddy et al., 2019) */
+} tec_gradient_type;
+#define TEC_GRADIENT_TYPE_WORDS "float32|bfloat16" /* in the order of tec_gradient_type */
+
+/* Rounded sums: after so many steps of an epoch, and after its last one, nothing is left of rounding (tec_reducer_settle).
+ * Only there checkpoints are written. What is left is another one on every rank: in checkpoints it would take as many bytes
+ * for each rank as the weights, and bind a run to its number of ranks. And since the number of a step alone decides, a run
+ * that is killed and resumed computes what one does that never was. One step in eight costs an eighth more bytes than
+ * none would, and lets who asks for a checkpoint wait for seven more steps at most. */
+enum { TEC_SETTLE_STEPS = 8 };
+
 typedef struct tec_reduction {
     size_t bucket_bytes; /* at least one real, at most INT_MAX of them */
     tec_overlap overlap;
+    tec_gradient_type type; /* bfloat16: without overlap, not exact */
     int64_t parts; /* exact sums of at most so many parts (micro-batches) over all ranks, without overlap; 0: of reals.
                     * Who trains knows how many, and tec_setup_reduction says 1 for exact sums */
     tec_node_memory memory; /* of weights and moments: for who trains */
@@ -31,9 +47,12 @@ typedef struct tec_reduction {
 
 typedef struct tec_reducer tec_reducer;
 
-/* Local. With one rank there is nothing to sum, whatever the overlap. TEC_SYSTEM_ERROR: the helper thread cannot be
- * started; TEC_USER_ERROR: this MPI does not support threads, or sums cannot be both exact and overlapped; *out is then
- * NULL.
+/* Local. TEC_USER_ERROR: sums cannot be two of exact, overlapped and rounded. */
+tec_status tec_reduction_check(const tec_reduction *reduction);
+
+/* Local, but collective with type bfloat16, which has no effect on a single node: a line says so. With one rank there is
+ * nothing to sum, whatever the overlap. TEC_SYSTEM_ERROR: the helper thread cannot be started; TEC_USER_ERROR: this MPI
+ * does not support threads, or tec_reduction_check refuses; *out is then NULL.
  *
  *   comm       borrowed, as are node and each
  *   data       [count] borrowed
@@ -53,6 +72,13 @@ void tec_reducer_add(tec_reducer *reducer);
 
 /* How many values have been cut so far, on all ranks, in the buckets taken. */
 int64_t tec_reducer_cut(const tec_reducer *reducer);
+
+/* Are sums rounded, so that something of a step may be left for the next one? */
+bool tec_reducer_rounds(const tec_reducer *reducer);
+
+/* Before a step's first tec_reducer_ready or tec_reducer_take: its sums are not rounded, and have all that is left, so that
+ * nothing will be. The same on every rank. */
+void tec_reducer_settle(tec_reducer *reducer);
 
 /* This rank's data before `end` are complete. A tec_params_listener (tec/params.h): `reducer` is a tec_reducer. */
 void tec_reducer_ready(void *reducer, size_t end);

@@ -162,6 +162,7 @@ typedef struct tec_settings {
         double lock_minutes;     /* a restarted job waits so long for the lock of dir */
         char *stage;             /* "": files are read where they are */
         int overlap;             /* tec_overlap: off | thread */
+        int gradient_type;       /* tec_gradient_type: float32 | bfloat16 */
         bool exact_sums;
         int node_memory; /* tec_node_memory: private | shared */
         int bucket_mb;

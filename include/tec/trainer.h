@@ -55,6 +55,13 @@ int64_t tec_trainer_steps_per_epoch(const tec_trainer *trainer);
 /* Local. Starts loading the data of steps first .. last - 1. Call it once, before the first step. */
 void tec_trainer_start(tec_trainer *trainer, int64_t first, int64_t last);
 
+/* Local, the same on every rank. May a checkpoint be written after the last step? Not where something of its gradient is
+ * left for the next one, which a run that is resumed would lose (TEC_SETTLE_STEPS). tec_trainer_settles: after how many
+ * steps of the run one may, the last step's or later. tec_trainer_settle_steps: it is one step in so many. */
+bool tec_trainer_settled(const tec_trainer *trainer);
+int64_t tec_trainer_settles(const tec_trainer *trainer);
+int tec_trainer_settle_steps(const tec_trainer *trainer);
+
 /* What a rank may request of all: each passes a set of these to a step, after which all know the union. */
 enum { TEC_ASK_CHECKPOINT = 1, TEC_ASK_STOP = 2 };
 

@@ -56,7 +56,7 @@ void tec_deadline_guess_save(tec_deadline *d, double seconds)
 
 bool tec_deadline_near(const tec_deadline *d)
 {
-    return tec_deadline_before(d, 2 * (d->step + d->save));
+    return tec_deadline_before(d, 2 * (d->step + d->save) + d->steps * d->step);
 }
 
 bool tec_deadline_before(const tec_deadline *d, double seconds)

@@ -208,6 +208,8 @@ tec_status tec_bench_training_step(void *context)
     tec_status status = TEC_OK;
     if (t->expected)
         tec_reducer_expect(t->reducer, t->expected, tec_adamw_expect(&t->adamw, params, t->expected));
+    if (++t->steps % TEC_SETTLE_STEPS == 0)
+        tec_reducer_settle(t->reducer);
     for (int at = 0; at < t->batch; at += t->micro_batch) {
         int count = t->batch - at < t->micro_batch ? t->batch - at : t->micro_batch;
         tec_example *example = t->examples.example + at;

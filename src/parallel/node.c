@@ -61,14 +61,19 @@ void tec_node_close(tec_node *node)
     free(node);
 }
 
-tec_slice tec_node_slice(const tec_node *node, size_t count)
+tec_slice tec_node_slice_of(const tec_node *node, int rank, size_t count)
 {
-    if (node->ranks.rank >= node->owners)
+    if (rank >= node->owners)
         return (tec_slice){count, 0};
     const int64_t units = (int64_t)((count + UNIT - 1) / UNIT);
-    tec_range mine = tec_share(units, node->ranks.rank, node->owners);
-    size_t first = tec_min_size((size_t)mine.first * UNIT, count);
-    return (tec_slice){first, tec_min_size((size_t)(mine.first + mine.count) * UNIT, count) - first};
+    tec_range share = tec_share(units, rank, node->owners);
+    size_t first = tec_min_size((size_t)share.first * UNIT, count);
+    return (tec_slice){first, tec_min_size((size_t)(share.first + share.count) * UNIT, count) - first};
+}
+
+tec_slice tec_node_slice(const tec_node *node, size_t count)
+{
+    return tec_node_slice_of(node, node->ranks.rank, count);
 }
 
 /* How the first rank's file is found by the others, and known to be it: another container may have another process of

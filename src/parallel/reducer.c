@@ -5,6 +5,7 @@
 #include "reduction.h"
 
 #include "tec/clock.h"
+#include "tec/log.h"
 #include "tec/measure.h"
 #include "tec/memory.h"
 #include "tec/minmax.h"
@@ -58,7 +59,39 @@ static const reduction_kind *kind_of(const tec_comm *comm, const tec_reduction *
         return &tec_reduction_exact;
     if (comm->size == 1)
         return &alone;
+    if (reduction->type == TEC_GRADIENT_BFLOAT16)
+        return &tec_reduction_rounded;
     return reduction->node ? &tec_reduction_node : kinds[reduction->overlap];
+}
+
+tec_status tec_reduction_check(const tec_reduction *reduction)
+{
+    static const char refusal[] = "%s cannot be combined with %s: give %s";
+    static const char exact[] = "run.exact_sums", thread[] = "run.overlap=thread", off[] = "run.overlap=off";
+    static const char rounded[] = "run.gradient_type=bfloat16", whole[] = "run.gradient_type=float32";
+    const bool rounds = reduction->type == TEC_GRADIENT_BFLOAT16, overlaps = reduction->overlap != TEC_OVERLAP_OFF;
+    if (reduction->parts > 0 && overlaps)
+        return tec_fail(TEC_USER_ERROR, refusal, exact, thread, off);
+    if (reduction->parts > 0 && rounds)
+        return tec_fail(TEC_USER_ERROR, refusal, exact, rounded, whole);
+    if (rounds && overlaps)
+        return tec_fail(TEC_USER_ERROR, refusal, rounded, thread, off);
+    return TEC_OK;
+}
+
+/* Collective. Where no sum leaves its node nothing is rounded. */
+static tec_gradient_type type_of(const tec_comm *comm, const tec_reduction *reduction)
+{
+    if (reduction->type == TEC_GRADIENT_FLOAT32)
+        return TEC_GRADIENT_FLOAT32;
+    tec_comm node = tec_comm_node(comm);
+    const bool single = node.size == comm->size;
+    tec_comm_node_free(&node);
+    if (single && comm->rank == 0)
+        tec_log(
+            "run.gradient_type=bfloat16 has no effect on a single node, where nothing is sent to another one: sums are "
+            "those of float32");
+    return single ? TEC_GRADIENT_FLOAT32 : TEC_GRADIENT_BFLOAT16;
 }
 
 tec_status tec_reducer_create(tec_reducer **out, const tec_comm *comm, real *data, size_t count,
@@ -69,11 +102,11 @@ tec_status tec_reducer_create(tec_reducer **out, const tec_comm *comm, real *dat
     assert(bucket > 0 && bucket <= INT_MAX);
     assert(!reduction->node || (reduction->parts == 0 && reduction->overlap == TEC_OVERLAP_OFF));
     *out = NULL;
-    if (reduction->parts > 0 && reduction->overlap != TEC_OVERLAP_OFF)
-        return tec_fail(TEC_USER_ERROR,
-                        "run.exact_sums cannot be combined with run.overlap=thread: give run.overlap=off");
+    TEC_TRY(tec_reduction_check(reduction));
+    tec_reduction taken = *reduction;
+    taken.type = type_of(comm, reduction);
     tec_reducer *r = tec_allocate_zeroed(1, sizeof *r);
-    *r = (tec_reducer){.kind = kind_of(comm, reduction),
+    *r = (tec_reducer){.kind = kind_of(comm, &taken),
                        .comm = comm,
                        .data = data,
                        .offset = all.first,
@@ -113,6 +146,16 @@ void tec_reducer_add(tec_reducer *r)
         r->kind->add(r);
 }
 
+bool tec_reducer_rounds(const tec_reducer *r)
+{
+    return r->kind == &tec_reduction_rounded;
+}
+
+void tec_reducer_settle(tec_reducer *r)
+{
+    r->settles = true;
+}
+
 void tec_reducer_ready(void *reducer, size_t end)
 {
     tec_reducer *r = reducer;
@@ -125,6 +168,7 @@ bool tec_reducer_take(tec_reducer *r, tec_slice *out)
     if (r->taken == r->buckets) {
         r->first += r->buckets;
         r->taken = 0;
+        r->settles = false;
         return false;
     }
     tec_reducer_wait(r, r->first + r->taken + 1);

@@ -18,7 +18,12 @@ typedef struct reduction_kind {
     void (*stop)(tec_reducer *r);                 /* frees r->own, also after a failed start; NULL: nothing to stop */
 } reduction_kind;
 
-extern const reduction_kind tec_reduction_thread, tec_reduction_exact, tec_reduction_node;
+extern const reduction_kind tec_reduction_thread, tec_reduction_exact, tec_reduction_node, tec_reduction_rounded;
+
+/* With r->each. tec_node_arrive: before the first bucket of a step all ranks of the node have completed their gradients, and
+ * read weights no more. tec_node_sum: r->data become the sum over the node's ranks, and the others' zero. */
+void tec_node_arrive(const tec_reducer *r);
+void tec_node_sum(const tec_reducer *r, tec_slice slice);
 
 /* Returns once the buckets before `end` are summed; the watchdog learns that this rank waits for the others. */
 void tec_reducer_wait(tec_reducer *r, size_t end);
@@ -38,6 +43,7 @@ struct tec_reducer {
     const tec_expected *expected; /* [spans] of exact sums, borrowed */
     int spans;
     int64_t cut;
+    bool settles;         /* rounded sums: nothing of this step is left for the next one */
     const tec_node *node; /* of sums within nodes */
     real *const *each;
     void *own; /* the kind's */

@@ -30,22 +30,31 @@ static void sum_block(const tec_reducer *r, size_t at, size_t n)
     memcpy(r->data + at, sum, n * sizeof *sum);
 }
 
-static void sum_slice(const tec_reducer *r, tec_slice slice)
+void tec_node_arrive(const tec_reducer *r)
+{
+    if (r->summed == r->first)
+        MPI_Barrier(r->node->ranks.world->mpi);
+}
+
+void tec_node_sum(const tec_reducer *r, tec_slice slice)
 {
     const size_t end = slice.first + slice.count;
 #pragma omp parallel for schedule(static)
     for (size_t at = slice.first; at < end; at += BLOCK)
         sum_block(r, at, tec_min_size(BLOCK, end - at));
+}
+
+static void sum_slice(const tec_reducer *r, tec_slice slice)
+{
+    tec_node_sum(r, slice);
     if (r->node->peers.size > 1 && slice.count > 0)
         MPI_Allreduce(MPI_IN_PLACE, r->data + slice.first, (int)slice.count, TEC_MPI_REAL, MPI_SUM,
                       r->node->peers.world->mpi);
 }
 
-/* Before the first bucket of a step all ranks of the node have completed their gradients, and read weights no more. */
 static void sum_buckets(tec_reducer *r, size_t end)
 {
-    if (r->summed == r->first)
-        MPI_Barrier(r->node->ranks.world->mpi);
+    tec_node_arrive(r);
     for (; r->summed < end; r->summed++)
         sum_slice(r, slice_of(r, r->summed));
 }

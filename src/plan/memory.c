@@ -65,6 +65,13 @@ static double stored_bytes(const tec_plan_job *job)
     return bytes;
 }
 
+/* Of rounding gradients between nodes: what is left of a rank's slice, which is rounded for its node. */
+static double rounding_bytes(const tec_plan_job *job, double parameters)
+{
+    const bool rounds = job->reduction.type == TEC_GRADIENT_BFLOAT16 && job->nodes > 1;
+    return rounds ? parameters / job->ranks_per_node * sizeof(real) : 0;
+}
+
 /* Slots of the loader, plus a crop and the stored rows per thread. */
 static double loader_bytes(const tec_plan_job *job)
 {
@@ -108,6 +115,9 @@ tec_status tec_plan_training_memory(const tec_plan_job *job, tec_plan_memory *ou
     add_state(out, job, "moments of AdamW", 2.0 * (double)params->trained * sizeof(real));
     if (job->recipe.exact)
         add(out, "exact sums of gradients", (double)params->trained * sizeof(int64_t));
+    const double rounding = rounding_bytes(job, (double)params->trained);
+    if (rounding > 0)
+        add(out, "what rounding leaves of gradients", rounding);
     if (job->recipe.ema > 0)
         add_state(out, job, "running mean of the weights", (double)params->total * sizeof(real));
     add(out, "activations of a micro-batch", (double)tec_model_workspace_bytes(model));

@@ -15,14 +15,18 @@ double tec_plan_node_reduce_rate(double copy_rate, int ranks_per_node, bool by_s
     return copy_rate / (by_slices ? ranks_per_node + 0.5 : 4.0 * (ranks_per_node - 1));
 }
 
+/* Rounded sums are those of bfloat16 in all steps but one of TEC_SETTLE_STEPS. */
 static double network_reduce(const tec_plan_job *job, const tec_plan_machine *machine, double bytes)
 {
-    double N = job->nodes, bucket = (double)job->reduction.bucket_bytes;
-    double at_once = tec_plan_sums_by_slices(job) ? job->ranks_per_node : 1;
+    const double N = job->nodes, bucket = (double)job->reduction.bucket_bytes;
+    const double at_once = tec_plan_sums_by_slices(job) ? job->ranks_per_node : 1;
+    const bool rounds = job->reduction.type == TEC_GRADIENT_BFLOAT16;
+    const double rounded = (sizeof(uint16_t) * (TEC_SETTLE_STEPS - 1.0) / sizeof(real) + 1) / TEC_SETTLE_STEPS;
+    const double messages = rounds ? N - 1 : ceil(log2(N));
     if (N < 2)
         return 0;
-    return 2 * (N - 1) / N * bytes / (NETWORK_EFFICIENCY * machine->network_rate) +
-           2 * ceil(log2(N)) * MESSAGE_SECONDS * ceil(bytes / at_once / bucket);
+    return 2 * (N - 1) / N * (rounds ? rounded : 1) * bytes / (NETWORK_EFFICIENCY * machine->network_rate) +
+           2 * messages * MESSAGE_SECONDS * ceil(bytes / at_once / bucket);
 }
 
 /* Cores without a rank that are left to the decoding threads of a rank. */

@@ -30,6 +30,7 @@ tec_reduction tec_setup_reduction(const tec_settings *s)
 {
     return (tec_reduction){.bucket_bytes = (size_t)s->run.bucket_mb << 20,
                            .overlap = (tec_overlap)s->run.overlap,
+                           .type = (tec_gradient_type)s->run.gradient_type,
                            .parts = s->run.exact_sums,
                            .memory = (tec_node_memory)s->run.node_memory};
 }

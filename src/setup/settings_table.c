@@ -378,6 +378,9 @@ const tec_setting tec_settings_table[] = {
     {AT(run, overlap), CHOICE(TEC_OVERLAP_WORDS, "off"),
      .help = "thread: a helper thread per rank sums gradients over the ranks "
              "during the computation; for slow networks, such as Ethernet"},
+    {AT(run, gradient_type), CHOICE(TEC_GRADIENT_TYPE_WORDS, "float32"),
+     .help = "how gradients go from node to node: bfloat16: rounded, in half the bytes, for slow networks; what rounding leaves is "
+             "added to the next step's. Checkpoints are then written after every eighth step at the soonest"},
     {AT(run, exact_sums), SWITCH("false"),
      .help = "sum gradients in integers: the same weights, bit for bit, on any number of ranks and threads of one kind of "
              "processor. micro_batch then decides how a step is cut (0: batch / 16 images, 32 at most)"},

@@ -151,6 +151,7 @@ static tec_status prepare(run *r)
     const tec_params *params = tec_model_params(tec_trainer_model(r->trainer));
     tec_deadline_guess_save(&r->deadline,
                             (double)tec_checkpoint_bytes(params, plan->recipe.ema > 0) / CHECKPOINT_BYTES_PER_SECOND);
+    r->deadline.steps = tec_trainer_settle_steps(r->trainer) - 1;
     TEC_TRY(start_or_resume(r));
     const bool resumed = r->saving.step >= 0;
     if (r->comm->rank == 0)
@@ -328,7 +329,8 @@ void tec_run_leave_out(run *r, double seconds)
 /* Rank 0. The process is to end, or would not end in time. */
 static bool lacks_time(const run *r)
 {
-    return tec_stop_asked() || tec_deadline_before(&r->deadline, r->deadline.step + r->deadline.save + r->pictures);
+    return tec_stop_asked() || tec_deadline_before(&r->deadline, (1 + r->deadline.steps) * r->deadline.step +
+                                                                     r->deadline.save + r->pictures);
 }
 
 /* For tec_comm_alone. */
@@ -400,6 +402,23 @@ static tec_status say_stopped(run *r)
     return TEC_OK;
 }
 
+/* What may be done of what has been asked for, after this step or an earlier one: nothing where no checkpoint may be written
+ * yet, which a line says of stopping. */
+static unsigned granted(run *r, unsigned asked)
+{
+    if (asked & ~r->asked & TEC_ASK_STOP && !tec_trainer_settled(r->trainer))
+        tec_log(
+            "asked to stop at step %lld, and does so at step %lld: with run.gradient_type=bfloat16 something of the "
+            "gradients is left until then that no checkpoint holds",
+            (long long)r->state.step, (long long)tec_trainer_settles(r->trainer));
+    r->asked |= asked;
+    if (!tec_trainer_settled(r->trainer))
+        return 0;
+    asked = r->asked;
+    r->asked = 0;
+    return asked;
+}
+
 /* Collective. What follows a step: the checkpoint first, as a kill may end a long validation. *stop: the process is to
  * end. */
 static tec_status save_and_validate(run *r, unsigned asked, bool *stop)
@@ -433,7 +452,7 @@ static tec_status train(run *r)
     while (r->state.step < r->total_steps && !stop) {
         tec_step_result result;
         TEC_TRY(take_step(r, requests(r), &result));
-        TEC_TRY(save_and_validate(r, result.asked, &stop));
+        TEC_TRY(save_and_validate(r, granted(r, result.asked), &stop));
     }
     if (stop && (r->state.step < r->total_steps || tec_run_validation_due(r)))
         return say_stopped(r);

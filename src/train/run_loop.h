@@ -35,6 +35,7 @@ typedef struct run {
     tec_deadline deadline;
     const run_lock *lock;
     run_saving saving;
+    unsigned asked;        /* what had to be put off: TEC_ASK_CHECKPOINT, TEC_ASK_STOP */
     int64_t compared_step; /* at which the ranks' weights were last compared */
     double pictures;       /* seconds that those of an epoch took, the longest so far; rank 0 */
     bool no_pictures;      /* there are none to be had; rank 0 */

@@ -36,6 +36,7 @@ struct tec_trainer {
     tec_example *example;   /* [chunk, inputs] */
     tec_expected *expected; /* [params->count] of exact sums; NULL: none */
     double prepared;        /* seconds that made model inputs of images, since the trainer was created */
+    bool settled;           /* nothing of a gradient is left for the next step */
     bool pending;           /* the backward of the step's last micro-batch is still to come */
     int64_t step;           /* the next one */
 };
@@ -130,6 +131,7 @@ tec_status tec_trainer_create(tec_trainer **out, const tec_comm *comm, const tec
     t->settings = *settings;
     t->task = settings->task;
     t->recipe = settings->recipe;
+    t->settled = true;
     tec_status status = tec_sampler_create(&t->sampler, tec_dataset_size(settings->set), t->recipe);
     if (status == TEC_OK)
         status = create_model(t);
@@ -198,6 +200,30 @@ void tec_trainer_start(tec_trainer *t, int64_t first, int64_t last)
     t->asked_images = 0;
     t->last = last;
     tec_feed_ahead(t->feed);
+}
+
+/* Of bfloat16 sums: is nothing left of rounding after `done` steps of the run? */
+static bool settles(const tec_trainer *t, int64_t done)
+{
+    return done % t->sampler.steps_per_epoch % TEC_SETTLE_STEPS == 0 || done == t->last;
+}
+
+bool tec_trainer_settled(const tec_trainer *t)
+{
+    return t->settled;
+}
+
+int64_t tec_trainer_settles(const tec_trainer *t)
+{
+    int64_t done = t->step;
+    while (!t->settled && !settles(t, done))
+        done++;
+    return done;
+}
+
+int tec_trainer_settle_steps(const tec_trainer *t)
+{
+    return tec_reducer_rounds(t->reducer) ? TEC_SETTLE_STEPS : 1;
 }
 
 /* Forward of a micro-batch; adds to the losses, for exact sums in multiples of 2^-32, of which sums are exact, too. */
@@ -350,6 +376,9 @@ static void warn_of_cut(const tec_trainer *t, int64_t cut)
 static tec_status update(tec_trainer *t, double lr, tec_step_result *result)
 {
     double scale = global_inputs(t) / (double)result->inputs, clip;
+    t->settled = !tec_reducer_rounds(t->reducer) || settles(t, t->step + 1);
+    if (t->settled)
+        tec_reducer_settle(t->reducer);
     finish_backward(t);
     int64_t cut = tec_reducer_cut(t->reducer);
     double square = update_slices(t, lr, scale, &clip);

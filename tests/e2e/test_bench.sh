@@ -39,6 +39,8 @@ done = sum(2 * p["m"] * p["n"] * p["k"] * p["calls"] for p in run["products"])
 assert abs(done / (16 * run["flops_per_image"]) - 1) < 1e-6, (done / 16, run["flops_per_image"])'
 bench 1 bench "${small[@]}" --brief
 if grep -q '^operator' "$out"; then fail "--brief prints the tables"; fi
+bench 2 bench "${small[@]}" --brief run.node_memory=shared
+(($(grep -c '^tec: tec bench ignores run.node_memory=shared: ' "$err") == 1)) || fail "what is ignored is not said once"
 make_folder photos 4
 bench 2 bench "${small[@]}" --json bench.json data.train=photos
 grep -Eq '^allreduce of .* over 2 ranks' "$out" || fail "the allreduce is not measured"

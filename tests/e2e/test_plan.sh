@@ -129,7 +129,20 @@ cp "$out" "$plan"
 expect_same_numbers
 grep -q 'MORE THAN A NODE HAS' "$out" || fail "a plan that does not fit a node is not marked"
 
+say "gradients as bfloat16: 9/16 of the bytes between nodes, and memory for what rounding leaves"
+far=(tec plan --bench bench.json --images 1281167 --nodes 4 --ranks-per-node 8 --network 1 run.bucket_mb=1024)
+run "${far[@]}"
+whole=$(sed -n 's/^ *allreduce between nodes *\([0-9.]*\).*/\1/p' "$out" | head -n 1)
+run "${far[@]}" run.gradient_type=bfloat16
+rounded=$(sed -n 's/^ *allreduce between nodes *\([0-9.]*\).*/\1/p' "$out" | head -n 1)
+grep -q '^  what rounding leaves of gradients ' "$out" || fail "no memory for what rounding leaves"
+holds "($rounded / $whole - 0.5625) ^ 2 < 0.01 ^ 2" || fail "between nodes: $rounded instead of 9/16 of $whole"
+run tec plan -c job.yaml --nodes 2 --ranks-per-node 1 run.gradient_type=bfloat16
+! grep -q 'no effect' "$err" || fail "what is measured on one node is taken for the job's"
+
 say "mistakes"
+expect_exit 2 'run.gradient_type=bfloat16 cannot be combined with run.overlap=thread: give run.overlap=off' \
+    "${far[@]}" run.gradient_type=bfloat16 run.overlap=thread
 expect_exit 2 'nowhere' tec plan --bench bench.json --images 9999 --json nowhere/plan.json
 expect_exit 2 'number of images is unknown' tec plan --bench bench.json
 expect_exit 2 'pretrain.batch is 256, but the data set has only 10 images' tec plan --bench bench.json --images 10

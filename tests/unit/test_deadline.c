@@ -101,6 +101,11 @@ static void test_near(void **state)
     d.save = 1;
     tec_deadline_note_step(&d, 1);
     assert_false(tec_deadline_near(&d)); /* 2 * (20 + 1) + 10 */
+    d.steps = 1;                         /* another one until a checkpoint may be written */
+    assert_false(tec_deadline_near(&d));
+    d.steps = 3;
+    assert_true(tec_deadline_near(&d)); /* 5 * 20 + 2 * 1 + 10 */
+    d.steps = 0;
     d.end -= 60;
     assert_true(tec_deadline_near(&d));
 }

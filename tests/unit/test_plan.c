@@ -227,6 +227,29 @@ static void test_communication(void **state)
     assert_near(t.node_hours, 16 * t.seconds / 3600);
 }
 
+/* Half the bytes between nodes in seven of eight steps, and what rounding leaves of a rank's part. */
+static void test_rounded(void **state)
+{
+    (void)state;
+    tec_plan_job job = make_job(16, 4);
+    tec_plan_time t;
+    tec_plan_memory whole, rounded, alone;
+    const double gradient = parameters(&job) * sizeof(real), buckets = ceil(gradient / (4 << 20));
+    const double wire = parameters(&job) * (7 * 2 + sizeof(real)) / 8;
+    assert_int_equal(tec_plan_training_memory(&job, &whole), TEC_OK);
+    job.reduction.type = TEC_GRADIENT_BFLOAT16;
+    assert_int_equal(tec_plan_time_of(&job, &machine, &t), TEC_OK);
+    assert_near(t.node_reduce, gradient / 1e9);
+    assert_near(t.network_reduce, 2 * 15.0 / 16 * wire / 0.87e9 + 2 * 15 * 20e-6 * buckets);
+    assert_int_equal(tec_plan_training_memory(&job, &rounded), TEC_OK);
+    assert_near(rounded.bytes - whole.bytes, gradient / 4);
+    job.nodes = 1;
+    assert_int_equal(tec_plan_training_memory(&job, &rounded), TEC_OK);
+    job.reduction.type = TEC_GRADIENT_FLOAT32;
+    assert_int_equal(tec_plan_training_memory(&job, &alone), TEC_OK);
+    assert_near(rounded.bytes, alone.bytes);
+}
+
 static void test_memory_of_a_node(void **state)
 {
     (void)state;
@@ -344,9 +367,10 @@ int main(void)
                                        cmocka_unit_test(test_store_bytes),
                                        cmocka_unit_test(test_time_of_one_rank),
                                        cmocka_unit_test(test_communication),
+                                       cmocka_unit_test(test_rounded),
+                                       cmocka_unit_test(test_memory_of_a_node),
                                        cmocka_unit_test(test_network_agrees_with_simulation),
                                        cmocka_unit_test(test_node_reduce_rate),
-                                       cmocka_unit_test(test_memory_of_a_node),
                                        cmocka_unit_test(test_decoding),
                                        cmocka_unit_test(test_time_of_tuning),
                                        cmocka_unit_test(test_memory_of_tuning)};
