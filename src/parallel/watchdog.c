@@ -29,8 +29,9 @@
 
 /* One per process. `lock` guards `ending`. */
 static struct {
-    tec_comm comm; /* .world NULL: not known yet */
-    double limit;  /* seconds */
+    tec_comm comm;   /* .world NULL: not known yet */
+    double limit;    /* seconds */
+    long local_rank; /* of the node; 0: the first, or not known */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t end;
@@ -62,7 +63,7 @@ static double allowed(const tec_phase_view *view, double longest)
     if (tec_stop_urgent() && view->patience == 1 && tec_max_double(AFTER_TERM, seen) < most)
         most = tec_max_double(AFTER_TERM, seen);
     if (is_early(view))
-        return most + (local_rank() > 0 ? 2 * GRACE : 0);
+        return most + (dog.local_rank > 0 ? 2 * GRACE : 0);
     /* The first to speak ends all: first ranks that may be the cause, then the waiting ones, one after the other. */
     int turn = tec_min_int(dog.comm.rank, 50);
     return view->call ? 1.1 * most + 0.2 * turn : most;
@@ -154,6 +155,7 @@ static void start(double minutes)
     if (minutes <= 0)
         return;
     dog.limit = 60 * minutes;
+    dog.local_rank = local_rank(); /* not on its thread: MPI_Init changes the environment meanwhile */
     dog.ending = false;
     pthread_condattr_init(&clock);
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
