@@ -14,6 +14,7 @@ typedef struct tec_validation_settings {
     const tec_dataset *set; /* for a validation with labels, numbered as the model's classes */
     tec_feed_view view;     /* policy TEC_VIEW_CENTER */
     tec_reading reading;
+    bool exact;                /* the same loss to the bit for every number of ranks: they share whole batches */
     tec_validation_stop *stop; /* NULL: nobody is asked */
     const void *stop_context;
 } tec_validation_settings;
@@ -43,8 +44,9 @@ typedef struct tec_validation {
 
 #define TEC_VALIDATION_CONFUSION 2000 /* classes: 32 MB, on every rank */
 
-/* Collective, as above; the same result on every rank, and for every number of ranks (the loss up to rounding). Free it with
- * tec_validation_free, also after a failure. TEC_USER_ERROR: also if no image at all could be read. */
+/* Collective, as above; the same result on every rank, and for every number of ranks (the loss up to rounding, but
+ * with settings->exact). Free it with tec_validation_free, also after a failure. TEC_USER_ERROR: also if no image at all
+ * could be read. */
 tec_status tec_validate(const tec_comm *comm, tec_model *model, int batch, const tec_validation_settings *settings,
                         tec_skipped *skipped, tec_validation *out);
 void tec_validation_free(tec_validation *validation);

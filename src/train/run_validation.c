@@ -46,6 +46,7 @@ tec_status tec_run_validate(run *r, bool *stopped)
     double start = tec_seconds();
     tec_step_shape shape = tec_step_shape_of(r->recipe, &r->plan->task->model, r->plan->task->inputs, 0, r->comm->size);
     tec_validation_settings settings = *r->plan->validation;
+    settings.exact = r->recipe->exact;
     settings.stop = stops_validation;
     settings.stop_context = r;
     tec_progress_end();

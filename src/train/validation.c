@@ -56,9 +56,17 @@ static tec_status compute_batch(job *j)
     return status;
 }
 
+static tec_range images_of(const job *j, int rank)
+{
+    const int64_t images = tec_dataset_size(j->settings->set), whole = j->settings->exact ? j->batch : 1;
+    const tec_range share = tec_share((images + whole - 1) / whole, rank, j->comm->size);
+    const int64_t first = tec_min_int64(whole * share.first, images);
+    return (tec_range){.first = first, .count = tec_min_int64(whole * share.count, images - first)};
+}
+
 static int64_t batches_of(const job *j, int rank)
 {
-    return (tec_share(tec_dataset_size(j->settings->set), rank, j->comm->size).count + j->batch - 1) / j->batch;
+    return (images_of(j, rank).count + j->batch - 1) / j->batch;
 }
 
 /* Collective, after `done` of `most` batches. *stopped: some rank is to stop, and something is left. *next: the batches
@@ -119,13 +127,13 @@ tec_status tec_classify_images(const tec_comm *comm, tec_model *model, int batch
              .settings = settings,
              .model = model,
              .batch = batch,
-             .images = tec_share(tec_dataset_size(settings->set), comm->rank, comm->size),
              .example = tec_allocate_zeroed((size_t)batch, sizeof *j.example),
              .logits = tec_allocate((size_t)batch * classes * sizeof *j.logits),
              .what = what,
              .each = each,
              .context = context,
              .started = tec_seconds()};
+    j.images = images_of(&j, comm->rank);
     *stopped = false;
     tec_status status = tec_comm_agree(comm, open_feed(&j, skipped));
     if (status == TEC_OK)
@@ -138,8 +146,11 @@ tec_status tec_classify_images(const tec_comm *comm, tec_model *model, int batch
 
 /* -- validation -- */
 
+/* Of exact sums: multiples of this, which is less than float tells apart, add up without rounding to a loss of 2^25 in all. */
+#define LOSS_UNIT 0x1p-28
+
 typedef struct scores {
-    const tec_dataset *set;
+    const tec_validation_settings *settings;
     tec_validation *out;
 } scores;
 
@@ -148,7 +159,7 @@ static void count(void *context, int64_t sample, const real *logit)
 {
     const scores *s = context;
     tec_validation *v = s->out;
-    const int label = tec_dataset_label(s->set, sample);
+    const int label = tec_dataset_label(s->settings->set, sample);
     int place = 0, best = 0;
     double sum = 0;
     for (int c = 0; c < v->classes; c++) {
@@ -160,7 +171,8 @@ static void count(void *context, int64_t sample, const real *logit)
     v->images++;
     v->top1 += place < 1;
     v->top5 += place < 5;
-    v->loss += log(sum) + (double)logit[best] - (double)logit[label];
+    const double loss = log(sum) + (double)logit[best] - (double)logit[label];
+    v->loss += s->settings->exact ? rint(loss / LOSS_UNIT) * LOSS_UNIT : loss;
     v->of_class[2 * label]++;
     v->of_class[2 * label + 1] += best == label;
     if (v->confusion)
@@ -191,7 +203,7 @@ tec_status tec_validate(const tec_comm *comm, tec_model *model, int batch, const
                         tec_skipped *skipped, tec_validation *out)
 {
     const size_t classes = (size_t)tec_model_get_config(model)->classes;
-    scores s = {settings->set, out};
+    scores s = {settings, out};
     *out =
         (tec_validation){.classes = (int)classes, .of_class = tec_allocate_zeroed(2 * classes, sizeof *out->of_class)};
     if (classes <= TEC_VALIDATION_CONFUSION)

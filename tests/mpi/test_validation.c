@@ -85,7 +85,8 @@ static int remove_inputs(void **state)
     return comm.rank == 0 ? folder_remove(directory) : 0;
 }
 
-static tec_validation validate(const tec_comm *on, int batch, tec_validation_stop *stop, const void *context)
+static tec_validation validate(const tec_comm *on, int batch, bool exact, tec_validation_stop *stop,
+                               const void *context)
 {
     tec_validation out;
     tec_skipped skipped = {0};
@@ -95,6 +96,7 @@ static tec_validation validate(const tec_comm *on, int batch, tec_validation_sto
                                                        .channels = 1,
                                                        .normalisation = {.mean = {0.5}, .std = {0.25}}},
                                               .reading = {.workers = 2, .prefetch = 1},
+                                              .exact = exact,
                                               .stop = stop,
                                               .stop_context = context};
     assert_int_equal(tec_validate(on, model, batch, &settings, &skipped, &out), TEC_OK);
@@ -106,7 +108,8 @@ static void test_every_image_once(void **state)
 {
     (void)state;
     for (int batch = 1; batch <= BATCH; batch++) {
-        tec_validation one = validate(&alone, batch, NULL, NULL), all = validate(&comm, batch, NULL, NULL);
+        tec_validation one = validate(&alone, batch, false, NULL, NULL),
+                       all = validate(&comm, batch, false, NULL, NULL);
         assert_false(all.stopped);
         assert_int_equal(all.images, IMAGES);
         assert_int_equal(all.top1, one.top1);
@@ -122,6 +125,22 @@ static void test_every_image_once(void **state)
             assert_int_equal(all.of_class[2 * c], row);
             assert_int_equal(all.of_class[2 * c + 1], all.confusion[c * CLASSES + c]);
         }
+        tec_validation_free(&one);
+        tec_validation_free(&all);
+    }
+}
+
+static void test_exact_loss(void **state)
+{
+    (void)state;
+    for (int batch = 1; batch <= BATCH; batch++) {
+        tec_validation plain = validate(&alone, batch, false, NULL, NULL),
+                       one = validate(&alone, batch, true, NULL, NULL), all = validate(&comm, batch, true, NULL, NULL);
+        assert_int_equal(all.images, IMAGES);
+        assert_true(fabs(one.loss - plain.loss) < 1e-8);
+        assert_memory_equal(&all.loss, &one.loss, sizeof all.loss);
+        assert_memory_equal(all.confusion, one.confusion, CLASSES * CLASSES * sizeof *all.confusion);
+        tec_validation_free(&plain);
         tec_validation_free(&one);
         tec_validation_free(&all);
     }
@@ -145,7 +164,7 @@ static void test_one_rank_stops_all(void **state)
     for (int rank = 0; rank < comm.size; rank++) {
         int asked = 0;
         const stopping first = {.rank = rank, .asked = &asked, .at = 1};
-        tec_validation v = validate(&comm, 1, stop_once, &first);
+        tec_validation v = validate(&comm, 1, false, stop_once, &first);
         assert_true(v.stopped);
         assert_int_equal(asked, 1);
         tec_validation_free(&v);
@@ -158,6 +177,7 @@ int main(void)
     tec_comm_local(&alone);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_image_once),
+        cmocka_unit_test(test_exact_loss),
         cmocka_unit_test(test_one_rank_stops_all),
     };
     int failed = cmocka_run_group_tests(tests, open_inputs, remove_inputs);
