@@ -249,8 +249,18 @@ expects 0 'norms behind their branches \(post-norm\)' eva02_post base.heads=2
 cp $post model.safetensors
 expect_exit 2 'its tensor `blocks.0.attn.qkv.weight` leaves open \(base.architecture=NAME' tec inspect model.safetensors \
     --expect families/rpn/expect.safetensors base.heads=2
-expects 2 'blocks with norms behind their branches \(post-norm\) have no LayerScale of this kind \(.ls1\), but it has one' \
+expects 2 'base.architecture says architecture = vit_base_patch16_rpn_224, which is a model without a class token, but' \
     timm_registers base.heads=2 base.architecture=vit_base_patch16_rpn_224
+expects 2 'have no LayerScale of this kind \(.ls1\), but it has one' dinov2_plain base.heads=2 \
+    base.architecture=eva02_enormous_patch14_clip_224
+mkdir vit_base_patch16_rpn_224 && cp families/timm/vit_augreg.safetensors vit_base_patch16_rpn_224/model.safetensors
+expect_exit 2 'the name of the file or its directory says architecture = vit_base_patch16_rpn_224, .*; give base.architecture' \
+    tec inspect vit_base_patch16_rpn_224/model.safetensors base.heads=2 --expect families/timm/expect.safetensors
+expect_exit 0 'the features agree' tec inspect vit_base_patch16_rpn_224/model.safetensors base.heads=2 \
+    base.architecture=vit --expect families/timm/expect.safetensors
+cp families/hf_vit/model.safetensors vit_base_patch16_rpn_224/
+expect_exit 2 "is a model with tensors under timm's names, but its tensors are those of one without" \
+    tec inspect vit_base_patch16_rpn_224/model.safetensors base.heads=4 --expect families/hf_vit/expect.safetensors
 expects 0 'attention and MLP side by side \(parallel\)' parallel base.heads=2
 expects 0 'the features agree' parallel_bias base.heads=2
 "$python" - <<'PYTHON'

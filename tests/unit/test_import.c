@@ -792,13 +792,14 @@ static void test_config_of_graph(void **state)
         {"{\"model_type\": \"new_vit\"}", TEC_ACTIVATION_GELU,
          "config.json beside it says model_type = new_vit, which is not known here"},
         {"{\"architecture\": \"eva02_small_patch14_336\"}", TEC_ACTIVATION_GELU,
-         "its architecture is said to be eva02_small_patch14_336, which has SwiGLU, but it has none"},
+         "architecture = eva02_small_patch14_336, which is a model with SwiGLU, but its tensors are those of one without"},
         {"{\"architecture\": \"vit_small_patch16_dinov3\"}", TEC_ACTIVATION_GELU,
          "has the rotary positions of DINOv3, which has no others, but also a position embedding (`pos_embed`)"},
         {"{\"architecture\": \"eva02_enormous_patch14_clip_224\"}", TEC_ACTIVATION_GELU, NULL},
         {"{\"architecture\": \"vit_large_patch16_rope_mixed_ape_224\"}", TEC_ACTIVATION_GELU,
          "missing (in our names): `rope.freqs`"},
-        {"{\"architecture\": \"vit_base_patch16_rpn_224\"}", TEC_ACTIVATION_GELU, NULL},
+        {"{\"architecture\": \"vit_base_patch16_rpn_224\"}", TEC_ACTIVATION_GELU,
+         "config.json beside it says architecture = vit_base_patch16_rpn_224, which is a model without a class token, but"},
         {"{\"architecture\": \"vit_relpos_base_patch16_rpn_224\"}", TEC_ACTIVATION_GELU,
          "a relative position bias, and"},
         {"{\"architecture\": \"vit_base_patch16_xp_224\"}", TEC_ACTIVATION_GELU, "RMS norms, and normalised queries"},
@@ -827,6 +828,49 @@ static void test_config_of_graph(void **state)
     assert_int_equal(tec_import_open(&(tec_import *){NULL}, path, &(tec_import_options){.architecture = "vit_rope_x"}),
                      TEC_USER_ERROR);
     remove_beside("config.json");
+}
+
+/* A name tells where norms stand only if the tensors may be those of such a model. */
+static void test_tensors_against_names(void **state)
+{
+    (void)state;
+    static const char rpn[] = "vit_base_patch16_rpn_224", enormous[] = "eva02_enormous_patch14_clip_224";
+    static const struct {
+        const char *architecture, *refused; /* the latter NULL: norms behind the branches */
+        file_plan plan;
+    } cases[] = {
+        {rpn, NULL, {.width = 64, .variant = {.no_class_token = true, .fc_norm = true}, .drop = ".attn.qkv.bias"}},
+        {rpn, "without a class token", {.drop = ".attn.qkv.bias"}},
+        {rpn, "without biases of queries, keys and values", {.variant = {.no_class_token = true, .fc_norm = true}}},
+        {rpn, "without SwiGLU", {.variant = {.no_class_token = true, .swiglu = true}, .drop = ".attn.qkv.bias"}},
+        {enormous, NULL, {.width = 64}},
+        {enormous, "with a class token", {.variant = {.no_class_token = true}}},
+        {enormous, "with biases of queries, keys and values", {.drop = ".attn.qkv.bias"}},
+        {enormous, "without SwiGLU", {.variant = {.swiglu = true}}},
+        {enormous, "without a relative position bias", {.variant = {.relative_bias = true}}},
+        {"vit_pwee_patch16_reg1_gap_256", "with parallel blocks (`in_proj`)", {.variant = {.registers = 1}}},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        const tec_import_options said = {.architecture = cases[i].architecture};
+        char *named = tec_string_format("%s/%s.safetensors", dir, cases[i].architecture);
+        tec_import *import = NULL;
+        write_file(&cases[i].plan);
+        if (cases[i].refused) {
+            assert_refused(&said, cases[i].refused);
+            assert_non_null(strstr(tec_error_message(), "base.architecture says architecture = "));
+            assert_int_equal(rename(path, named), 0);
+            assert_int_equal(tec_import_open(&import, named, &nothing), TEC_USER_ERROR);
+            assert_non_null(strstr(tec_error_message(), "the name of the file or its directory says architecture = "));
+        } else {
+            assert_int_equal(rename(path, named), 0);
+            assert_int_equal(tec_import_open(&import, named, &nothing), TEC_OK);
+            assert_int_equal(tec_import_get_facts(import)->config.variant.block, TEC_BLOCK_POST_NORM);
+            assert_null(tec_import_get_facts(import)->blocks_unknown);
+        }
+        tec_import_close(import);
+        remove(named);
+        free(named);
+    }
 }
 
 /* -- what is only guessed -- */
@@ -1052,10 +1096,10 @@ int main(void)
         cmocka_unit_test(test_config_json),     cmocka_unit_test(test_variants),
         cmocka_unit_test(test_resize),          cmocka_unit_test(test_nothing_but_zeros),
         cmocka_unit_test(test_not_finite),      cmocka_unit_test(test_positions),
-        cmocka_unit_test(test_config_of_graph), cmocka_unit_test(test_doubts),
-        cmocka_unit_test(test_file_names),      cmocka_unit_test(test_two_models),
-        cmocka_unit_test(test_links),           cmocka_unit_test(test_entries),
-        cmocka_unit_test(test_rectangles),
+        cmocka_unit_test(test_config_of_graph), cmocka_unit_test(test_tensors_against_names),
+        cmocka_unit_test(test_doubts),          cmocka_unit_test(test_file_names),
+        cmocka_unit_test(test_two_models),      cmocka_unit_test(test_links),
+        cmocka_unit_test(test_entries),         cmocka_unit_test(test_rectangles),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }
