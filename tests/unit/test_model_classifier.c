@@ -266,8 +266,9 @@ static void check_begin(int kind, tec_model_kind base)
     for (size_t i = 0; i < from->total; i++)
         from->weight[i] = (real)random[i];
     tec_frozen_ready(frozen);
-    tec_model_begin_with(c.model, frozen);
     real *got = reals(BATCH * CLASSES);
+    tec_model_classify(c.model, c.example, BATCH, got); /* with other weights: nothing of them is kept */
+    tec_model_begin_with(c.model, frozen);
     tec_model_classify(c.model, c.example, BATCH, got);
     assert_values(kinds[kind].name, got, logits_of(&c, frozen), BATCH * CLASSES, TEC_REAL_IS_DOUBLE ? 1e-11 : 1e-4);
     tec_frozen_close(frozen);
