@@ -332,7 +332,7 @@ static const char *const open_activations[] = {"CLIP", "Hugging Face CLIP", "Ope
 static bool has_usual_activation(const tec_import *import)
 {
     const tec_import_facts *f = &import->facts;
-    bool ls = tec_import_find(import, "blocks.0.ls1", 0) != NULL;
+    bool ls = tec_import_find(import, "blocks.0.ls1", 0) || tec_import_find(import, "blocks.0.ls", 0);
     bool bare = f->config.variant.no_class_token && !f->config.variant.registers && !ls && !f->config.variant.fc_norm;
     return tec_string_find(open_activations, f->family) < 0 && !(bare && strcmp(f->family, "timm ViT") == 0);
 }

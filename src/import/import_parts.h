@@ -8,6 +8,8 @@
 
 #include <jansson.h>
 
+enum { WIDEST = 1 << 15 }; /* a dimension of a model, or a side of its images */
+
 /* A tensor of the file that is a part of the model. */
 typedef struct import_piece {
     int index;           /* in the file */

@@ -44,7 +44,7 @@ static tec_status read_piece(tec_import *import, const import_piece *piece, real
     const int64_t i = tec_finite_find_other(out, t->count);
     if (i >= 0)
         return tec_fail(TEC_USER_ERROR, "%s: tensor %s holds a value that is not finite (%g at element %lld)",
-                        import->path, t->name, (double)out[i], (long long)i);
+                        import->path, t->name, (double)out[i], (long long)(piece->before + i));
     return TEC_OK;
 }
 
