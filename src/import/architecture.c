@@ -39,10 +39,32 @@ static const struct {
     {"flexivit_*", NULL},
     {"test_vit*", NULL},
 };
-/* Those with norms behind the branches of their blocks, which no tensor shows. */
-static const char *const post_norm[] = {"eva02_enormous*", "vit_*_rpn_*", NULL};
-
 enum { ARCHITECTURES = sizeof architectures / sizeof *architectures };
+
+/* What tensors show of an architecture. */
+typedef enum trait { TIMM_NAMES, CLASS_TOKEN, QKV_BIAS, SWIGLU, RELATIVE_BIAS, PARALLEL, TRAITS } trait;
+static const char *const trait_words[TRAITS] = {
+    [TIMM_NAMES] = "tensors under timm's names",       [CLASS_TOKEN] = "a class token",
+    [QKV_BIAS] = "biases of queries, keys and values", [SWIGLU] = "SwiGLU",
+    [RELATIVE_BIAS] = "a relative position bias",      [PARALLEL] = "parallel blocks (`in_proj`)",
+};
+
+#define BIT(trait) (1u << (trait))
+
+/* Where the norms of blocks stand, which no tensor shows, and what the tensors of such a model have and lack: a name alone
+ * would turn any model into one. The first row that fits; what has none is not looked at. */
+static const struct {
+    const char *pattern;
+    tec_block_form block; /* PRE_NORM: as the tensors show */
+    unsigned has, lacks;
+} blocks[] = {
+    {"eva02_enormous*", TEC_BLOCK_POST_NORM, BIT(CLASS_TOKEN) | BIT(QKV_BIAS) | BIT(TIMM_NAMES),
+     BIT(SWIGLU) | BIT(RELATIVE_BIAS) | BIT(PARALLEL)},
+    {"eva02_*", TEC_BLOCK_PRE_NORM, BIT(SWIGLU), 0},
+    {"vit_*_rpn_*", TEC_BLOCK_POST_NORM, BIT(TIMM_NAMES),
+     BIT(CLASS_TOKEN) | BIT(QKV_BIAS) | BIT(SWIGLU) | BIT(RELATIVE_BIAS) | BIT(PARALLEL)},
+    {"vit_pwee_*", TEC_BLOCK_PRE_NORM, BIT(PARALLEL), 0},
+};
 
 static int find(const char *architecture)
 {
@@ -69,9 +91,40 @@ tec_status tec_import_check_architecture(const tec_import *import, const char *a
                     import->path, from, architecture);
 }
 
-tec_block_form tec_import_architecture_blocks(const char *architecture)
+static bool shows(const tec_import *import, trait t)
 {
-    return tec_import_matches_any(post_norm, architecture, false) ? TEC_BLOCK_POST_NORM : TEC_BLOCK_PRE_NORM;
+    const tec_vit_variant *v = &import->facts.config.variant;
+    const bool shown[TRAITS] = {
+        [TIMM_NAMES] = strcmp(import->naming->name, "timm") == 0,
+        [CLASS_TOKEN] = !v->no_class_token,
+        [QKV_BIAS] = tec_import_find(import, "blocks.0.attn.qkv.bias", 0) != NULL,
+        [SWIGLU] = v->swiglu,
+        [RELATIVE_BIAS] = v->relative_bias,
+        [PARALLEL] = v->block == TEC_BLOCK_PARALLEL,
+    };
+    return shown[t];
+}
+
+tec_status tec_import_choose_blocks(tec_import *import, const char *architecture, const char *from)
+{
+    size_t row = 0, count = sizeof blocks / sizeof *blocks;
+    while (row < count && !tec_import_matches(blocks[row].pattern, architecture))
+        row++;
+    if (row == count)
+        return TEC_OK;
+    for (int t = 0; t < TRAITS; t++) {
+        const bool shown = shows(import, (trait)t);
+        if ((shown ? blocks[row].lacks : blocks[row].has) & BIT(t))
+            return tec_fail(
+                TEC_USER_ERROR,
+                "%s: %s says architecture = %.80s, which is a model with%s %s, but its tensors are those of "
+                "one with%s: a model that computes something else would give wrong features; give "
+                "base.architecture=NAME, as timm calls the one in this file (vit: a plain ViT)",
+                import->path, from, architecture, shown ? "out" : "", trait_words[t], shown ? "" : "out");
+    }
+    if (blocks[row].block)
+        import->facts.config.variant.block = blocks[row].block;
+    return TEC_OK;
 }
 
 /* "vit_tiny_patch16_224" of "vit_tiny_patch16_224.augreg_in21k": no name of timm's has a dot. */

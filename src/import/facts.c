@@ -332,7 +332,7 @@ static const char *const open_activations[] = {"CLIP", "Hugging Face CLIP", "Ope
 static bool has_usual_activation(const tec_import *import)
 {
     const tec_import_facts *f = &import->facts;
-    bool ls = tec_import_find(import, "blocks.0.ls1", 0) != NULL;
+    bool ls = tec_import_find(import, "blocks.0.ls1", 0) || tec_import_find(import, "blocks.0.ls", 0);
     bool bare = f->config.variant.no_class_token && !f->config.variant.registers && !ls && !f->config.variant.fc_norm;
     return tec_string_find(open_activations, f->family) < 0 && !(bare && strcmp(f->family, "timm ViT") == 0);
 }
@@ -518,8 +518,9 @@ static void take_missing_norm(tec_import *import, const import_sidecar *said)
         v->no_norm = true;
 }
 
-/* Whoever names an architecture of a plain ViT, by the key or in config.json, says what its blocks compute; a file's
- * name only refuses. */
+/* Whoever names an architecture of a plain ViT, by the key or in config.json, says what its blocks compute. The name of a
+ * file or directory does not: it refuses, and tells what nothing else does where tensors agree, which is the place of
+ * norms, the form of rotary positions and that there is no final norm. */
 static tec_status take_architecture(tec_import *import, const tec_import_options *options, import_sidecar *said)
 {
     if (!import->own && options->architecture && options->architecture[0]) {
@@ -534,8 +535,7 @@ static tec_status take_architecture(tec_import *import, const tec_import_options
         return TEC_OK;
     TEC_TRY(tec_import_check_architecture(import, said->architecture, said->architecture_from));
     take_missing_norm(import, said);
-    if (tec_import_architecture_blocks(said->architecture))
-        import->facts.config.variant.block = tec_import_architecture_blocks(said->architecture);
+    TEC_TRY(tec_import_choose_blocks(import, said->architecture, said->architecture_from));
     said->plain_blocks = said->plain_blocks || stated;
     snprintf(import->facts.architecture, sizeof import->facts.architecture, "%s", said->architecture);
     return TEC_OK;

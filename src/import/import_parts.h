@@ -8,6 +8,8 @@
 
 #include <jansson.h>
 
+enum { WIDEST = 1 << 15 }; /* a dimension of a model, or a side of its images */
+
 /* A tensor of the file that is a part of the model. */
 typedef struct import_piece {
     int index;           /* in the file */
@@ -121,8 +123,9 @@ tec_status tec_import_check_rotary(const tec_import *import);
  * says who calls it so: "config.json beside it", "base.architecture", "its file name". */
 tec_status tec_import_check_architecture(const tec_import *import, const char *architecture, const char *from);
 
-/* Where timm's architecture of that name has the norms of its blocks, which no tensor of theirs shows. */
-tec_block_form tec_import_architecture_blocks(const char *architecture);
+/* Fills the form of facts.config.variant's blocks where timm's architecture of that name tells it, and no tensor does.
+ * TEC_USER_ERROR: the tensors are not those of such a model. `from`: as above. */
+tec_status tec_import_choose_blocks(tec_import *import, const char *architecture, const char *from);
 
 /* The name of timm's architecture at the beginning of the name of the file or of its directory; false: there is
  * none. */

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WIDEST = 1 << 15, DEEPEST = 1 << 10, MOST_TOKENS = 1 << 20, GUESSES = 3 };
+enum { DEEPEST = 1 << 10, MOST_TOKENS = 1 << 20, GUESSES = 3 };
 
 static bool has(const tec_import *import, const char *ours)
 {

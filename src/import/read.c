@@ -41,10 +41,10 @@ static tec_status read_piece(tec_import *import, const import_piece *piece, real
     TEC_TRY(import->naming->kernels ? read_kernel(import, piece, out)
             : cut                   ? read_cut(import, piece, out)
                                     : tec_tensor_file_read(import->file, piece->index, out));
-    const int64_t i = tec_finite_find_other(out, t->count);
+    const int64_t i = tec_finite_find_other(out, t->count), place = piece->before + i;
     if (i >= 0)
         return tec_fail(TEC_USER_ERROR, "%s: tensor %s holds a value that is not finite (%g at element %lld)",
-                        import->path, t->name, (double)out[i], (long long)i);
+                        import->path, t->name, (double)out[i], (long long)place);
     return TEC_OK;
 }
 

@@ -26,15 +26,14 @@ static const rotation dinov3 = {TEC_ROTARY_HALVES, 100, 0, "DINOv3"}, eva02 = {T
 static const struct {
     const char *pattern;
     const rotation *rotation; /* NULL: none */
-    bool swiglu;              /* they have it all */
 } architectures[] = {
-    {"*dinov3*", &dinov3, false},
-    {"eva02_enormous*", NULL, false},
-    {"eva02_*", &eva02, true},
-    {"vit_*_rope_reg*", &registers, false},
-    {"vit_pe_*", &perception, false},
-    {"vit_*_rope_mixed_*", &mixed, false},
-    {"vit_*_patch16_rope_*", &axial, false},
+    {"*dinov3*", &dinov3},
+    {"eva02_enormous*", NULL},
+    {"eva02_*", &eva02},
+    {"vit_*_rope_reg*", &registers},
+    {"vit_pe_*", &perception},
+    {"vit_*_rope_mixed_*", &mixed},
+    {"vit_*_patch16_rope_*", &axial},
 };
 
 static bool has(const tec_import *import, const char *ours)
@@ -69,19 +68,12 @@ static const rotation *of_tensors(const tec_import *import)
     return import->facts.config.variant.swiglu ? &eva02 : &registers;
 }
 
-/* What the tensors are not of would be computed wrongly. */
-static tec_status of_architecture(const tec_import *import, const char *architecture, const rotation **out)
+static const rotation *of_architecture(const char *architecture)
 {
-    size_t i = 0, count = sizeof architectures / sizeof *architectures;
-    while (i < count && !tec_import_matches(architectures[i].pattern, architecture))
-        i++;
-    if (i == count)
-        return TEC_OK;
-    *out = architectures[i].rotation;
-    if (architectures[i].swiglu && !import->facts.config.variant.swiglu)
-        return tec_fail(TEC_USER_ERROR, "%s: its architecture is said to be %.80s, which has SwiGLU, but it has none",
-                        import->path, architecture);
-    return TEC_OK;
+    for (size_t i = 0; i < sizeof architectures / sizeof *architectures; i++)
+        if (tec_import_matches(architectures[i].pattern, architecture))
+            return architectures[i].rotation;
+    return NULL;
 }
 
 static tec_status check_positions(const tec_import *import, const rotation *found)
@@ -167,14 +159,13 @@ static void set_perception(tec_import *import, const char *architecture)
 tec_status tec_import_choose_rotary(tec_import *import, import_sidecar *said)
 {
     tec_import_facts *f = &import->facts;
-    const rotation *found = NULL;
+    const rotation *found = of_architecture(said->architecture);
     if (import->own) {
         const rotation own = {said->rotary, said->rotary_base, said->rotary_grid, NULL};
         set(&f->config.variant, &own, 0);
         f->config.variant.rotary_first = said->rotary_first;
         return TEC_OK;
     }
-    TEC_TRY(of_architecture(import, said->architecture, &found));
     if (!found && !(said->plain_blocks && said->architecture[0]))
         found = of_tensors(import);
     if (found)

@@ -283,7 +283,7 @@ static tec_status split_projections(tec_import *import)
         if (!tec_import_matches("blocks.*." IN_PROJ ".*", upper->ours))
             continue;
         const bool weight = tec_string_ends_with(upper->ours, ".weight");
-        const int64_t hidden = t->dims ? t->dim[0] - 3 * width : 0;
+        const int64_t hidden = t->dims && width <= WIDEST ? t->dim[0] - 3 * width : 0;
         if (t->dims != (weight ? 2 : 1) || width < 1 || hidden < 1 || (weight && t->dim[1] != width))
             return tec_fail(TEC_USER_ERROR,
                             "%s: tensor `%s` does not have the shape of a parallel block's first linear, of %lld "
@@ -295,6 +295,19 @@ static tec_status split_projections(tec_import *import)
         TEC_TRY(cut(import, upper, "mlp.fc1", 0, hidden));
         TEC_TRY(cut(import, lower, "attn.qkv", hidden, 3 * width));
     }
+    return TEC_OK;
+}
+
+/* Only where their first linear is do blocks count as parallel ones. */
+static tec_status check_projections(const tec_import *import)
+{
+    static const char *const parallel[] = {"*.in_norm.*", "*.attn_out_proj.*", "*.mlp_out_proj.*", "*.mlp_bias", NULL};
+    for (int i = 0; i < import->pieces && !import->facts.config.variant.block; i++)
+        if (tec_import_matches_any(parallel, import->piece[i].tensor.name, false))
+            return tec_fail(TEC_USER_ERROR,
+                            "%s: tensor `%s` is one of parallel blocks, but their first linear (`in_proj`) is missing: "
+                            "take a file that has it",
+                            import->path, import->piece[i].tensor.name);
     return TEC_OK;
 }
 
@@ -312,7 +325,8 @@ tec_status tec_import_select(tec_import *import)
     TEC_TRY(sort_tensors(import, found, count, best));
     if (strcmp(import->naming->name, "Hugging Face DINOv3") == 0)
         complete_halves(import);
-    return split_projections(import);
+    TEC_TRY(split_projections(import));
+    return check_projections(import);
 }
 
 const import_piece *tec_import_find(const tec_import *import, const char *ours, int part)

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int patch_pixels(const encoder *e)
 {
@@ -108,8 +109,9 @@ static void lay_out_rotary(const encoder *e, int visible, encoder_cache *c, tec_
     const int planes = e->config.width / (is_mixed(e) ? 1 : e->config.heads) / 2,
               blocks = is_mixed(e) ? e->config.depth : 1;
     c->rotary = take_array(arena, e->config.depth, sizeof *c->rotary);
-    c->cosine = take_reals(arena, blocks * visible, planes);
-    c->sine = take_reals(arena, blocks * visible, planes);
+    c->cosine = take_array(arena, blocks, reals(visible, planes) * sizeof *c->cosine);
+    c->sine = take_array(arena, blocks, reals(visible, planes) * sizeof *c->sine);
+    c->turned_by = tec_arena_take(arena, e->params->param[e->rotary_table].count * sizeof *c->turned_by);
 }
 
 static void lay_out_embedding(const encoder *e, int B, int visible, encoder_cache *c, tec_arena *arena)
@@ -118,7 +120,7 @@ static void lay_out_embedding(const encoder *e, int B, int visible, encoder_cach
     c->visible = visible;
     tec_sequences_lay_out(B, &c->seq, arena);
     if (e->config.variant.relative_bias)
-        c->relative = take_array(arena, N * N, sizeof *c->relative);
+        c->relative = take_array(arena, N, (size_t)N * sizeof *c->relative);
     if (e->rotary_table >= 0)
         lay_out_rotary(e, visible, c, arena);
     c->patches = take_reals(arena, B * visible, patch_pixels(e));
@@ -169,10 +171,15 @@ const tec_rotary *tec_encoder_rotary(const encoder *e, encoder_cache *c)
         return NULL;
     const real *table = tec_params_weight(e->params, e->rotary_table);
     const int patches = tec_model_patches(config);
+    const size_t count = e->params->param[e->rotary_table].count;
+    if (c->is_turned && memcmp(c->turned_by, table, count * sizeof *table) == 0)
+        return c->rotary;
+    copy_reals(table, count, c->turned_by);
+    c->is_turned = true;
     if (!is_mixed(e))
         tec_rotary_fill_angles(config, table, c->cosine, c->sine);
     for (int i = 0; i < config->depth; i++) {
-        const size_t at = is_mixed(e) ? reals(i * patches, config->width / 2) : 0;
+        const size_t at = is_mixed(e) ? (size_t)i * reals(patches, config->width / 2) : 0;
         if (is_mixed(e))
             tec_rotary_fill_mixed(config, table, i, c->cosine + at, c->sine + at);
         c->rotary[i] = (tec_rotary){.prefix = e->prefix,

@@ -38,10 +38,12 @@ typedef struct encoder_cache {
     int *relative;       /* [N, N]  of a relative position bias; NULL: there is none */
     tec_rotary *rotary;  /* [depth]  NULL: there are none */
     real *cosine, *sine; /* [L, D / H / 2]  of rotary positions; MIXED: [depth, L, H, D / H / 2] */
-    real *patches;       /* [B V, c p p] */
-    real *embedded;      /* [B V, D] */
-    real *x;             /* [B N, D]  input of the first block, or of norm_pre */
-    real *pre;           /* [B N, D]  output of norm_pre; only with pre_norm, in training */
+    real *turned_by;     /* the table of periods or frequencies that these two are of, once there is one (is_turned) */
+    bool is_turned;
+    real *patches;  /* [B V, c p p] */
+    real *embedded; /* [B V, D] */
+    real *x;        /* [B N, D]  input of the first block, or of norm_pre */
+    real *pre;      /* [B N, D]  output of norm_pre; only with pre_norm, in training */
     norm_cache pre_norm;
     real *keep;         /* [depth, 2, B]  classifier: stochastic depth */
     block_cache *block; /* [depth]   inference: the first serves all */
@@ -64,7 +66,7 @@ void tec_encoder_scratch(const encoder *e, int B, int visible, scratch *s);
 const int *tec_encoder_relative(const encoder *e, encoder_cache *cache);
 
 /* The angles of rotary positions, from their table: [depth], of each block; NULL: there are none. They stay in the
- * cache. */
+ * cache, and are computed anew where the table has changed. */
 const tec_rotary *tec_encoder_rotary(const encoder *e, encoder_cache *cache);
 
 /* Embeds the visible patches, with their positions, into the rows of cache->x behind the first P of every image.

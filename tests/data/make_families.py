@@ -665,6 +665,9 @@ def families():
     v = Vit(67, placed=0, scale=True, rotary="mixed")
     own = {"freqs": v.w["freqs"].flatten(2), "freqs_t_x": torch.arange(16.) % 4, "freqs_t_y": torch.arange(16.) // 4}
     out["rope_own"] = v, {"model": {**timm(v, scale="gamma_{}"), **own}}, "rope_mixed_ape_deit_small_patch16_LS.pth"
+    v = Vit(68, placed=0, scale=True, rotary="mixed", how="plain")
+    own["freqs"] = v.w["freqs"].flatten(2)
+    out["rope_own_larger"] = v, {"model": {**timm(v, scale="gamma_{}"), **own}}, "rope_mixed_ape_deit_base_patch16_LS.pth", 28
     beit = dict(positions=False, placed=0, qkv_bias="qv", scale=True, heads=4)
     v = Vit(50, **beit, bias="blocks", fc_norm=True)
     out["beit_bias"] = v, {"model": {**timm(v, scale="gamma_{}"), **head}}, "beit_base_patch16_224_pt22k_ft22kto1k.pth"
@@ -750,23 +753,26 @@ def write_all(directory):
 
 # ---- exported files ----
 
-def adopt(t, heads, eps):
-    """A Vit with the weights of a file under plain timm names."""
+def adopt(t, heads, eps, size=None):
+    """A Vit with the weights of a file under plain timm names; `size`: of the images of one without positions."""
     D = t["patch_embed.proj.weight"].shape[0]
     depth = 1 + max(int(k.split(".")[1]) for k in t if k.startswith("blocks."))
     side = lambda n: math.isqrt(n) ** 2 == n
     prefix = sum(t[k].shape[1] for k in ("cls_token", "dist_token", "reg_token") if k in t)
-    rows, patch = t["pos_embed"].shape[1], t["patch_embed.proj.weight"].shape[2]
+    patch, positions = t["patch_embed.proj.weight"].shape[2], "pos_embed" in t
+    rows = t["pos_embed"].shape[1] if positions else (size // patch) ** 2
     placed = 0 if side(rows) else prefix
     swiglu = t["blocks.0.mlp.fc1.weight"].shape[0] != t["blocks.0.mlp.fc2.weight"].shape[1]
     v = Vit(0, width=D, depth=depth, heads=heads, patch=patch, size=math.isqrt(rows - placed) * patch, eps=eps,
             chans=t["patch_embed.proj.weight"].shape[1], hidden=t["blocks.0.mlp.fc2.weight"].shape[1],
             cls="cls_token" in t, dist="dist_token" in t, registers=t["reg_token"].shape[1] if "reg_token" in t else 0,
-            placed=placed, pre_norm="norm_pre.weight" in t, fc_norm="fc_norm.weight" in t, swiglu=swiglu)
-    mine = timm(v)
+            placed=placed, pre_norm="norm_pre.weight" in t, fc_norm="fc_norm.weight" in t, swiglu=swiglu,
+            positions=positions, rotary="mixed" if "rope.freqs" in t else None)
+    mine = {**timm(v), **({"rope.freqs": v.w["freqs"]} if v.rotary else {})}
     assert mine.keys() == t.keys(), f"other tensors: {sorted(mine.keys() ^ t.keys())}"
     assert all(mine[k].shape == t[k].shape for k in t), "other shapes"
-    for key in ("cls", "cls_token"), ("dist", "dist_token"), ("reg", "reg_token"), ("pos", "pos_embed"):
+    for key in ("cls", "cls_token"), ("dist", "dist_token"), ("reg", "reg_token"), ("pos", "pos_embed"), \
+            ("freqs", "rope.freqs"):
         if key[0] in v.w:
             v.w[key[0]] = t[key[1]]
     names = {"patch": "patch_embed.proj", "norm_pre": "norm_pre", "norm": "fc_norm" if v.fc_norm else "norm"}

@@ -5,7 +5,8 @@
 source "$(dirname "$0")/lib.sh"
 
 python=${PYTHON:-/usr/bin/python3}
-"$python" -c 'import torch' 2>"$err" || skip "base models: there is no PyTorch to make them (Debian: python3-torch)"
+"$python" -c 'import h5py, torch' 2>"$err" ||
+    skip "base models: there are no PyTorch and h5py to make them (Debian: python3-torch python3-h5py)"
 "$python" "$repository/tests/data/make_families.py" families
 
 # expects CODE PATTERN FAMILY SETTING ...: of its model against what PyTorch computed.
@@ -220,6 +221,8 @@ expects 0 'rotary positions \(base 100, no others\)' rope_vit base.heads=2
 learnt='rotary positions \(learnt by each head'
 expects 0 "4 heads \\(of its rotary frequencies\\).*, $learnt, no others\\)" rope_mixed
 expects 0 "$learnt\\)" rope_own base.heads=2
+expects 0 "$learnt\\)" rope_own_larger base.heads=2
+expects 1 'its features \(cls\) differ' rope_own_larger base.heads=2 base.interpolation=antialias
 expects 2 'are of 4 heads, not 2 \(base.heads\)' rope_mixed base.heads=2
 expects 2 'has rotary positions that it has learnt \(tensor `model.freqs`\), but its architecture' rope_own base.heads=2 \
     base.architecture=vit
@@ -227,6 +230,27 @@ run tec finetune "${images[@]}" finetune.epochs=1 finetune.batch=4 run.dir=learn
     finetune.model=families/rope_mixed/vit_small_patch16_rope_mixed_224.safetensors
 expect_exit 0 "$learnt, no others\\), a head" tec inspect learnt/checkpoint.h5
 run tec predict learnt/checkpoint.h5 photos -o classes.csv
+# The frequencies are the base's to the bit, the weights around them are not, and PyTorch gives the same features of both.
+"$python" - "$repository/tests/data" <<'PYTHON'
+import sys
+
+import h5py
+import torch
+
+sys.path.insert(0, sys.argv[1])
+from make_families import adopt, load_safetensors, save_safetensors
+
+base = load_safetensors("families/rope_mixed/vit_small_patch16_rope_mixed_224.safetensors")
+with h5py.File("learnt/checkpoint.h5") as f:
+    tuned = {name: torch.from_numpy(f["weights"][name][()]) for name in f["weights"] if not name.startswith("head.")}
+assert torch.equal(tuned["rope.freqs"], base["rope.freqs"]) and base["rope.freqs"].std() > 0.1, "other frequencies"
+for name in "cls_token", "blocks.0.attn.qkv.weight", "blocks.1.attn.qkv.bias":
+    assert not torch.equal(tuned[name], base[name]), f"{name} has learnt nothing"
+images = torch.randn(2, 3, 16, 16)
+features = adopt(tuned, 4, 1e-6, 16).run(images)
+save_safetensors("learnt.safetensors", {"images": images, "cls": features["cls"], "mean": features["mean"]})
+PYTHON
+expect_exit 0 'the features agree' tec inspect learnt/checkpoint.h5 --expect learnt.safetensors
 cp families/pe_core/model.safetensors encoder.safetensors
 expect_exit 2 'which its tensor `cls_token` leaves open \(base.architecture=NAME' tec inspect encoder.safetensors \
     --expect families/pe_core/expect.safetensors base.heads=2
@@ -249,8 +273,18 @@ expects 0 'norms behind their branches \(post-norm\)' eva02_post base.heads=2
 cp $post model.safetensors
 expect_exit 2 'its tensor `blocks.0.attn.qkv.weight` leaves open \(base.architecture=NAME' tec inspect model.safetensors \
     --expect families/rpn/expect.safetensors base.heads=2
-expects 2 'blocks with norms behind their branches \(post-norm\) have no LayerScale of this kind \(.ls1\), but it has one' \
+expects 2 'base.architecture says architecture = vit_base_patch16_rpn_224, which is a model without a class token, but' \
     timm_registers base.heads=2 base.architecture=vit_base_patch16_rpn_224
+expects 2 'have no LayerScale of this kind \(.ls1\), but it has one' dinov2_plain base.heads=2 \
+    base.architecture=eva02_enormous_patch14_clip_224
+mkdir vit_base_patch16_rpn_224 && cp families/timm/vit_augreg.safetensors vit_base_patch16_rpn_224/model.safetensors
+expect_exit 2 'the name of the file or its directory says architecture = vit_base_patch16_rpn_224, .*; give base.architecture' \
+    tec inspect vit_base_patch16_rpn_224/model.safetensors base.heads=2 --expect families/timm/expect.safetensors
+expect_exit 0 'the features agree' tec inspect vit_base_patch16_rpn_224/model.safetensors base.heads=2 \
+    base.architecture=vit --expect families/timm/expect.safetensors
+cp families/hf_vit/model.safetensors vit_base_patch16_rpn_224/
+expect_exit 2 "is a model with tensors under timm's names, but its tensors are those of one without" \
+    tec inspect vit_base_patch16_rpn_224/model.safetensors base.heads=4 --expect families/hf_vit/expect.safetensors
 expects 0 'attention and MLP side by side \(parallel\)' parallel base.heads=2
 expects 0 'the features agree' parallel_bias base.heads=2
 "$python" - <<'PYTHON'

@@ -104,16 +104,28 @@ static double *sum(const double *a, const double *b, int n)
     return out;
 }
 
-double *reference_block(const tec_params *params, const char *name, const double *x, int N, int D, int H, double *logit)
+double *reference_block_of(const tec_params *params, tec_block_form form, const char *name, const double *x, int N,
+                           int D, int H, double *logit)
 {
     char part[5][96];
     static const char *const parts[5] = {"norm1", "attn.qkv", "attn.proj", "norm2", "mlp"};
+    const bool behind = form == TEC_BLOCK_POST_NORM;
     for (int i = 0; i < 5; i++)
         snprintf(part[i], sizeof part[i], "%s.%s", name, parts[i]);
-    double *qkv = reference_linear(params, part[1], reference_norm(params, part[0], x, N, D, 1e-6), N, D);
-    double *middle = sum(x, reference_linear(params, part[2], attend(qkv, N, D, H, logit), N, D), N * D);
-    return sum(middle, reference_mlp(params, part[4], reference_norm(params, part[3], middle, N, D, 1e-6), N, D),
-               N * D);
+    const double *in = behind ? x : reference_norm(params, part[0], x, N, D, 1e-6);
+    double *qkv = reference_linear(params, part[1], in, N, D);
+    double *branch = reference_linear(params, part[2], attend(qkv, N, D, H, logit), N, D);
+    if (form == TEC_BLOCK_PARALLEL)
+        return sum(sum(x, branch, N * D), reference_mlp(params, part[4], in, N, D), N * D);
+    const double *middle = sum(x, behind ? reference_norm(params, part[0], branch, N, D, 1e-6) : branch, N * D);
+    in = behind ? middle : reference_norm(params, part[3], middle, N, D, 1e-6);
+    branch = reference_mlp(params, part[4], in, N, D);
+    return sum(middle, behind ? reference_norm(params, part[3], branch, N, D, 1e-6) : branch, N * D);
+}
+
+double *reference_block(const tec_params *params, const char *name, const double *x, int N, int D, int H, double *logit)
+{
+    return reference_block_of(params, TEC_BLOCK_PRE_NORM, name, x, N, D, H, logit);
 }
 
 double *reference_tokens(const tec_params *params, const tec_model_config *c, const double *class_row,

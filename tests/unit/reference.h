@@ -21,6 +21,8 @@ double *reference_mlp(const tec_params *params, const char *name, const double *
  *   result  [N, D] */
 double *reference_block(const tec_params *params, const char *name, const double *x, int N, int D, int H,
                         double *logit);
+double *reference_block_of(const tec_params *params, tec_block_form form, const char *name, const double *x, int N,
+                           int D, int H, double *logit);
 
 /* The tokens of a ViT before its first block: the class token, then patches keep[0 .. n - 1], with their positions.
  *

@@ -116,8 +116,21 @@ static int add_tensor(tec_tensor_out *tensor, int count, const char *prefix, con
     return count + 1;
 }
 
+/* Parallel blocks have the rows of the MLP's first linear above those of queries, keys and values. */
+static void join_linears(tec_param *p, int hidden)
+{
+    char *linear = strstr(p->name, "attn.qkv.");
+    if (!linear)
+        return;
+    const bool bias = strcmp(linear, "attn.qkv.bias") == 0;
+    snprintf(linear, strlen(linear) + 1, "%s", bias ? "in_proj.bias" : "in_proj.weight");
+    p->dim[0] += hidden;
+}
+
 static bool dropped(const file_plan *plan, const char *name)
 {
+    if (plan->variant.block == TEC_BLOCK_PARALLEL && strstr(name, "mlp.fc1."))
+        return true;
     size_t end = plan->drop ? strlen(plan->drop) : 0, length = strlen(name);
     return end && end <= length && strcmp(name + length - end, plan->drop) == 0;
 }
@@ -139,6 +152,8 @@ static void write_file(const file_plan *plan)
             p->dim[1] = plan->tokens;
         if (plan->misfit && strcmp(p->name, plan->misfit) == 0)
             p->dim[0] = 32;
+        if (c.variant.block == TEC_BLOCK_PARALLEL)
+            join_linears(p, 2 * c.width);
         if (!dropped(plan, p->name))
             count = add_tensor(tensor, count, plan->prefix ? plan->prefix : "", p->name, p->dims, p->dim);
     }
@@ -285,6 +300,10 @@ static void test_refused(void **state)
         {{.extra = {BLOCK_0 "attn.rel_pos.mlp.fc1.weight"}}, "a relative position bias"},
         {{.extra = {BLOCK_0 "in_norm.weight"}},
          "`blocks.0.in_norm.weight` are the same tensor of the model (blocks.0.norm1"},
+        {{.drop = "blocks.0.norm1.weight", .extra = {BLOCK_0 "in_norm.weight"}},
+         "tensor `blocks.0.in_norm.weight` is one of parallel blocks, but their first linear (`in_proj`) is missing"},
+        {{.drop = "blocks.1.attn.proj.bias", .extra = {"blocks.1.attn_out_proj.bias"}},
+         "tensor `blocks.1.attn_out_proj.bias` is one of parallel blocks"},
         {{.extra = {BLOCK_0 "in_proj.weight"}}, "does not have the shape of a parallel block's first linear"},
         {{.extra = {BLOCK_0 "attns.0.norm.weight"}}, "several branches side by side (parallel blocks)"},
         {{.extra = {BLOCK_0 "attn.lambda_q1"}}, "differential attention"},
@@ -792,13 +811,14 @@ static void test_config_of_graph(void **state)
         {"{\"model_type\": \"new_vit\"}", TEC_ACTIVATION_GELU,
          "config.json beside it says model_type = new_vit, which is not known here"},
         {"{\"architecture\": \"eva02_small_patch14_336\"}", TEC_ACTIVATION_GELU,
-         "its architecture is said to be eva02_small_patch14_336, which has SwiGLU, but it has none"},
+         "architecture = eva02_small_patch14_336, which is a model with SwiGLU, but its tensors are those of one without"},
         {"{\"architecture\": \"vit_small_patch16_dinov3\"}", TEC_ACTIVATION_GELU,
          "has the rotary positions of DINOv3, which has no others, but also a position embedding (`pos_embed`)"},
         {"{\"architecture\": \"eva02_enormous_patch14_clip_224\"}", TEC_ACTIVATION_GELU, NULL},
         {"{\"architecture\": \"vit_large_patch16_rope_mixed_ape_224\"}", TEC_ACTIVATION_GELU,
          "missing (in our names): `rope.freqs`"},
-        {"{\"architecture\": \"vit_base_patch16_rpn_224\"}", TEC_ACTIVATION_GELU, NULL},
+        {"{\"architecture\": \"vit_base_patch16_rpn_224\"}", TEC_ACTIVATION_GELU,
+         "config.json beside it says architecture = vit_base_patch16_rpn_224, which is a model without a class token, but"},
         {"{\"architecture\": \"vit_relpos_base_patch16_rpn_224\"}", TEC_ACTIVATION_GELU,
          "a relative position bias, and"},
         {"{\"architecture\": \"vit_base_patch16_xp_224\"}", TEC_ACTIVATION_GELU, "RMS norms, and normalised queries"},
@@ -827,6 +847,49 @@ static void test_config_of_graph(void **state)
     assert_int_equal(tec_import_open(&(tec_import *){NULL}, path, &(tec_import_options){.architecture = "vit_rope_x"}),
                      TEC_USER_ERROR);
     remove_beside("config.json");
+}
+
+/* A name tells where norms stand only if the tensors may be those of such a model. */
+static void test_tensors_against_names(void **state)
+{
+    (void)state;
+    static const char rpn[] = "vit_base_patch16_rpn_224", enormous[] = "eva02_enormous_patch14_clip_224";
+    static const struct {
+        const char *architecture, *refused; /* the latter NULL: norms behind the branches */
+        file_plan plan;
+    } cases[] = {
+        {rpn, NULL, {.width = 64, .variant = {.no_class_token = true, .fc_norm = true}, .drop = ".attn.qkv.bias"}},
+        {rpn, "without a class token", {.drop = ".attn.qkv.bias"}},
+        {rpn, "without biases of queries, keys and values", {.variant = {.no_class_token = true, .fc_norm = true}}},
+        {rpn, "without SwiGLU", {.variant = {.no_class_token = true, .swiglu = true}, .drop = ".attn.qkv.bias"}},
+        {enormous, NULL, {.width = 64}},
+        {enormous, "with a class token", {.variant = {.no_class_token = true}}},
+        {enormous, "with biases of queries, keys and values", {.drop = ".attn.qkv.bias"}},
+        {enormous, "without SwiGLU", {.variant = {.swiglu = true}}},
+        {enormous, "without a relative position bias", {.variant = {.relative_bias = true}}},
+        {"vit_pwee_patch16_reg1_gap_256", "with parallel blocks (`in_proj`)", {.variant = {.registers = 1}}},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        const tec_import_options said = {.architecture = cases[i].architecture};
+        char *named = tec_string_format("%s/%s.safetensors", dir, cases[i].architecture);
+        tec_import *import = NULL;
+        write_file(&cases[i].plan);
+        if (cases[i].refused) {
+            assert_refused(&said, cases[i].refused);
+            assert_non_null(strstr(tec_error_message(), "base.architecture says architecture = "));
+            assert_int_equal(rename(path, named), 0);
+            assert_int_equal(tec_import_open(&import, named, &nothing), TEC_USER_ERROR);
+            assert_non_null(strstr(tec_error_message(), "the name of the file or its directory says architecture = "));
+        } else {
+            assert_int_equal(rename(path, named), 0);
+            assert_int_equal(tec_import_open(&import, named, &nothing), TEC_OK);
+            assert_int_equal(tec_import_get_facts(import)->config.variant.block, TEC_BLOCK_POST_NORM);
+            assert_null(tec_import_get_facts(import)->blocks_unknown);
+        }
+        tec_import_close(import);
+        remove(named);
+        free(named);
+    }
 }
 
 /* -- what is only guessed -- */
@@ -988,6 +1051,42 @@ static void test_not_finite(void **state)
     tec_import_close(import);
 }
 
+/* Files of parallel blocks: where a value that is not finite stands in the file's own tensor, which is two of ours; a
+ * LayerScale shows that the activation is the usual one; a width beyond any is refused before it is multiplied. */
+static void test_parallel_blocks(void **state)
+{
+    (void)state;
+    enum { QUERIES = 2 * 64 * 64, WIDE = 1 << 16 };
+    static const file_plan plain = {.width = 64, .variant = {.block = TEC_BLOCK_PARALLEL}},
+                           bare = {.variant = {.no_class_token = true, .block = TEC_BLOCK_PARALLEL}},
+                           scaled = {.variant = {.no_class_token = true, .block = TEC_BLOCK_PARALLEL},
+                                     .extra = {"blocks.0.ls.gamma", "blocks.1.ls.gamma"}};
+    tec_frozen *frozen;
+    zeros[QUERIES + 5] = NAN;
+    write_file(&plain);
+    zeros[QUERIES + 5] = 0;
+    tec_import *import = open_file(&nothing);
+    const tec_model_config *config = &tec_import_get_facts(import)->config;
+    assert_int_equal(tec_frozen_create(&frozen, config, 1), TEC_OK);
+    assert_int_equal(tec_import_read(import, tec_frozen_params(frozen), config), TEC_USER_ERROR);
+    assert_non_null(strstr(tec_error_message(), "tensor blocks.0.in_proj.weight holds a value that is not finite"));
+    assert_non_null(strstr(tec_error_message(), "at element 8197"));
+    tec_frozen_close(frozen);
+    tec_import_close(import);
+    for (int i = 0; i < 2; i++) {
+        write_file(i ? &scaled : &bare);
+        import = open_file(&nothing);
+        assert_int_equal(tec_import_get_facts(import)->activation_known, i);
+        tec_import_close(import);
+    }
+    const tec_tensor_out wide[] = {
+        {.name = "patch_embed.proj.weight", .dims = 4, .dim = {WIDE, 1, 1, 1}, .value = zeros},
+        {.name = "blocks.0.in_proj.bias", .dims = 1, .dim = {3 * WIDE + 8}, .value = zeros}};
+    assert_int_equal(tec_safetensors_write(path, wide, 2, NULL), TEC_OK);
+    assert_refused(&nothing,
+                   "tensor `blocks.0.in_proj.bias` does not have the shape of a parallel block's first linear");
+}
+
 /* Of torch.nn.functional.interpolate(mode="bicubic", antialias=True) on value ((37 i + 11) mod 29) / 7 - 2 at place i
  * of [side, side, D]. */
 static const struct {
@@ -1044,17 +1143,30 @@ static int remove_directory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),           cmocka_unit_test(test_names_back),
-        cmocka_unit_test(test_wrappers),        cmocka_unit_test(test_unused),
-        cmocka_unit_test(test_passed_over),     cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_options),         cmocka_unit_test(test_metadata),
-        cmocka_unit_test(test_run_settings),    cmocka_unit_test(test_truncated_ratio),
-        cmocka_unit_test(test_config_json),     cmocka_unit_test(test_variants),
-        cmocka_unit_test(test_resize),          cmocka_unit_test(test_nothing_but_zeros),
-        cmocka_unit_test(test_not_finite),      cmocka_unit_test(test_positions),
-        cmocka_unit_test(test_config_of_graph), cmocka_unit_test(test_doubts),
-        cmocka_unit_test(test_file_names),      cmocka_unit_test(test_two_models),
-        cmocka_unit_test(test_links),           cmocka_unit_test(test_entries),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_names_back),
+        cmocka_unit_test(test_wrappers),
+        cmocka_unit_test(test_unused),
+        cmocka_unit_test(test_passed_over),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_metadata),
+        cmocka_unit_test(test_run_settings),
+        cmocka_unit_test(test_truncated_ratio),
+        cmocka_unit_test(test_config_json),
+        cmocka_unit_test(test_variants),
+        cmocka_unit_test(test_resize),
+        cmocka_unit_test(test_nothing_but_zeros),
+        cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_parallel_blocks),
+        cmocka_unit_test(test_positions),
+        cmocka_unit_test(test_config_of_graph),
+        cmocka_unit_test(test_tensors_against_names),
+        cmocka_unit_test(test_doubts),
+        cmocka_unit_test(test_file_names),
+        cmocka_unit_test(test_two_models),
+        cmocka_unit_test(test_links),
+        cmocka_unit_test(test_entries),
         cmocka_unit_test(test_rectangles),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);

@@ -90,6 +90,7 @@ static const expectation expected[] = {
     {"parallel_bias", "vit.safetensors", "timm ViT", "", 2, 0},
     {"rope_mixed", "vit_small_patch16_rope_mixed_224.safetensors", "RoPE-ViT", "", 4, 0.485},
     {"rope_own", "rope_mixed_ape_deit_small_patch16_LS.pth", "RoPE-ViT", "model.", 2, 0.485},
+    {"rope_own_larger", "rope_mixed_ape_deit_base_patch16_LS.pth", "RoPE-ViT", "model.", 2, 0.485},
     {"hf_clip", "model.safetensors", "Hugging Face CLIP", "vision_model.", 4, 0},
     {"hf_llava", "model.safetensors", "Hugging Face CLIP", "vision_tower.vision_model.", 4, 0},
     {"open_clip", "open_clip_pytorch_model.bin", "OpenCLIP", "visual.", 2, 0},

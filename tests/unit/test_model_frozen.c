@@ -3,6 +3,8 @@
 #include "reference.h"
 #include "tiny_model.h"
 
+#include "src/model/encoder.h"
+
 #include "tec/frozen.h"
 #include "tec/gemm.h"
 
@@ -53,6 +55,24 @@ static const tec_model_config configs[] = {
      .heads = 2,
      .mlp_ratio = 2,
      .variant = {.no_class_token = true}},
+    {.kind = TEC_MODEL_VIT,
+     .image_size = {12, 8},
+     .patch = 4,
+     .channels = 2,
+     .width = 12,
+     .depth = 3,
+     .heads = 3,
+     .mlp_ratio = 2,
+     .variant = {.block = TEC_BLOCK_POST_NORM}},
+    {.kind = TEC_MODEL_VIT,
+     .image_size = {8, 12},
+     .patch = 4,
+     .channels = 1,
+     .width = 16,
+     .depth = 2,
+     .heads = 2,
+     .mlp_ratio = 3,
+     .variant = {.block = TEC_BLOCK_PARALLEL}},
 };
 
 /* A frozen model with random weights, positions included, and images for it. */
@@ -96,7 +116,7 @@ static void run_reference(const base *b, const real *image, double **output, dou
     for (int i = 0; i < c->depth; i++) {
         char name[32];
         snprintf(name, sizeof name, "blocks.%d", i);
-        x = output[i] = reference_block(b->params, name, x, b->N, b->D, b->H, logit);
+        x = output[i] = reference_block_of(b->params, c->variant.block, name, x, b->N, b->D, b->H, logit);
     }
 }
 
@@ -240,8 +260,9 @@ static void test_tensors(void **state)
     int i = (int)(intptr_t)*state;
     base b = make(i);
     bool tec = configs[i].kind == TEC_MODEL_TEC;
+    const int of_block = configs[i].variant.block == TEC_BLOCK_PARALLEL ? 10 : 12; /* with one norm */
     assert_null(b.params->grad);
-    assert_int_equal(b.params->count, 3 + b.P + 12 * configs[i].depth + 2 + (tec ? 4 : 0));
+    assert_int_equal(b.params->count, 3 + b.P + of_block * configs[i].depth + 2 + (tec ? 4 : 0));
     assert_true(!!tec_params_find(b.params, "cls_token_mlp.fc1.weight") == tec);
     assert_non_null(tec_params_find(b.params, "norm.weight"));
     assert_int_equal(tec_frozen_config(b.frozen)->width, configs[i].width);
@@ -261,7 +282,53 @@ static void test_impossible(void **state)
     tec_frozen_close(NULL);
 }
 
-#define WITH_CLASS(test) FOR_CONFIG(test, 0), FOR_CONFIG(test, 1), FOR_CONFIG(test, 2)
+static double laid_out(const tec_model_config *config)
+{
+    tec_params list = {0};
+    tec_arena measured = {0};
+    encoder_cache cache = {0};
+    encoder e;
+    tec_encoder_register(&e, &list, config);
+    tec_encoder_lay_out_inference(&e, 1, &cache, &measured);
+    tec_encoder_free(&e);
+    tec_params_free(&list);
+    return (double)measured.used;
+}
+
+/* The angles of 2^30 patches in 4 blocks, and the index of a bias of 46656 patches, have more elements than an int can
+ * count. */
+static void test_sizes_beyond_int(void **state)
+{
+    (void)state;
+    const tec_vit_variant none = {.unplaced = 1, .no_pos_embed = true};
+    tec_vit_variant mixed = none, biased = none;
+    mixed.rotary = TEC_ROTARY_MIXED;
+    biased.relative_bias = true;
+    const struct {
+        int side;
+        tec_vit_variant variant;
+        double bytes;
+    } cases[] = {{1 << 15, mixed, 2 * 4.0 * (1 << 30) * 4 * sizeof(real)},
+                 {216, biased, 46657.0 * 46657 * sizeof(int)}};
+    for (int i = 0; i < 2; i++) {
+        tec_model_config c = {.kind = TEC_MODEL_VIT,
+                              .image_size = {cases[i].side, cases[i].side},
+                              .patch = 1,
+                              .channels = 1,
+                              .width = 8,
+                              .depth = 4,
+                              .heads = 1,
+                              .mlp_ratio = 1,
+                              .variant = none};
+        const double without = laid_out(&c);
+        c.variant = cases[i].variant;
+        if (!(laid_out(&c) - without >= cases[i].bytes))
+            fail_msg("%.3g bytes for %.3g", laid_out(&c) - without, cases[i].bytes);
+    }
+}
+
+#define WITH_CLASS(test)                                                                                               \
+    FOR_CONFIG(test, 0), FOR_CONFIG(test, 1), FOR_CONFIG(test, 2), FOR_CONFIG(test, 4), FOR_CONFIG(test, 5)
 #define EVERY_CONFIG(test) WITH_CLASS(test), FOR_CONFIG(test, 3)
 #define FOR_CONFIG(test, i)                                                                                            \
     {                                                                                                                  \
@@ -271,8 +338,13 @@ static void test_impossible(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EVERY_CONFIG(test_features), WITH_CLASS(test_taps),      EVERY_CONFIG(test_targets),
-        FOR_CONFIG(test_threads, 0), EVERY_CONFIG(test_tensors), cmocka_unit_test(test_impossible),
+        EVERY_CONFIG(test_features),
+        WITH_CLASS(test_taps),
+        EVERY_CONFIG(test_targets),
+        FOR_CONFIG(test_threads, 0),
+        EVERY_CONFIG(test_tensors),
+        cmocka_unit_test(test_impossible),
+        cmocka_unit_test(test_sizes_beyond_int),
     };
     tec_threads_set(1);
     return cmocka_run_group_tests(tests, NULL, NULL);
