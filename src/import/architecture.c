@@ -39,6 +39,7 @@ static const struct {
     {"flexivit_*", NULL},
     {"test_vit*", NULL},
 };
+
 enum { ARCHITECTURES = sizeof architectures / sizeof *architectures };
 
 /* What tensors show of an architecture. */

@@ -36,7 +36,6 @@ struct tec_trainer {
     tec_example *example;   /* [chunk, inputs] */
     tec_expected *expected; /* [params->count] of exact sums; NULL: none */
     double prepared;        /* seconds that made model inputs of images, since the trainer was created */
-    bool settled;           /* nothing of a gradient is left for the next step */
     bool pending;           /* the backward of the step's last micro-batch is still to come */
     int64_t step;           /* the next one */
 };
@@ -131,7 +130,6 @@ tec_status tec_trainer_create(tec_trainer **out, const tec_comm *comm, const tec
     t->settings = *settings;
     t->task = settings->task;
     t->recipe = settings->recipe;
-    t->settled = true;
     tec_status status = tec_sampler_create(&t->sampler, tec_dataset_size(settings->set), t->recipe);
     if (status == TEC_OK)
         status = create_model(t);
@@ -202,21 +200,22 @@ void tec_trainer_start(tec_trainer *t, int64_t first, int64_t last)
     tec_feed_ahead(t->feed);
 }
 
-/* Of bfloat16 sums: is nothing left of rounding after `done` steps of the run? */
+/* Is nothing left of a gradient for the next step, after `done` steps of the run? */
 static bool settles(const tec_trainer *t, int64_t done)
 {
-    return done % t->sampler.steps_per_epoch % TEC_SETTLE_STEPS == 0 || done == t->last;
+    return !tec_reducer_rounds(t->reducer) || done % t->sampler.steps_per_epoch % TEC_SETTLE_STEPS == 0 ||
+           done == t->last;
 }
 
 bool tec_trainer_settled(const tec_trainer *t)
 {
-    return t->settled;
+    return settles(t, t->step);
 }
 
 int64_t tec_trainer_settles(const tec_trainer *t)
 {
     int64_t done = t->step;
-    while (!t->settled && !settles(t, done))
+    while (!settles(t, done))
         done++;
     return done;
 }
@@ -376,8 +375,7 @@ static void warn_of_cut(const tec_trainer *t, int64_t cut)
 static tec_status update(tec_trainer *t, double lr, tec_step_result *result)
 {
     double scale = global_inputs(t) / (double)result->inputs, clip;
-    t->settled = !tec_reducer_rounds(t->reducer) || settles(t, t->step + 1);
-    if (t->settled)
+    if (settles(t, t->step + 1))
         tec_reducer_settle(t->reducer);
     finish_backward(t);
     int64_t cut = tec_reducer_cut(t->reducer);

@@ -153,6 +153,11 @@ wait_for() {
     done
 }
 
+# A list is kept, and used again, only of files that are older than two seconds, their fractions not counted.
+let_files_age() {
+    sleep 3.1
+}
+
 has_lines() {
     [[ -f $1 ]] && (($(wc -l <"$1") >= $2))
 }

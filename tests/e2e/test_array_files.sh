@@ -51,7 +51,7 @@ tar -C photos -cf photos.tar .
 for file in photos/*/*; do echo "${file#photos/},$(basename "${file%/*}")"; done >all.csv
 mv all.csv photos/list.csv
 forms=(npy/x_train.npy stored.npz packed.npz plain.h5 chunks.h5 cifar photos.tar photos/list.csv)
-sleep 3.1 # lists of what has just been made are not kept
+let_files_age
 
 say "one set in nine forms: the same log and the same weights"
 run tec "${mae[@]}" data.train=photos data.val=photos run.dir=photos.run
@@ -71,7 +71,7 @@ expect_exit 0 'plain.h5: list of 60 images taken from again/train.list.gz; the f
     ranks 2 "${mae[@]}" data.train=plain.h5 data.val=plain.h5 run.dir=again pretrain.epochs=3
 grep -q 'plain.h5: images from /images, .*; labels from /ans' "$err" || fail "a kept list does not say which arrays it is of"
 cp plain.h5 changes.h5
-sleep 3.1 # two seconds and what is cut from their fractions
+let_files_age
 run tec "${mae[@]}" data.train=changes.h5 run.dir=changes
 "$python" -c 'import h5py; f = h5py.File("changes.h5", "r+"); f["images"][7] = 0'
 expect_exit 2 'was trained on another data set' ranks 2 "${mae[@]}" data.train=changes.h5 run.dir=changes pretrain.epochs=3

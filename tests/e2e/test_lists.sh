@@ -24,7 +24,7 @@ touch -d '1 hour' photos # stays fresh, however long the command takes
 run tec "${run[@]}" pretrain.epochs=1
 [[ ! -e base/train.list.gz ]] || fail "the list is kept"
 touch photos
-sleep 3.1
+let_files_age
 
 say "a run that goes on, another worker of a store, training from the store, a second evaluation: the folder is not listed"
 run ranks 2 "${run[@]}" pretrain.epochs=2

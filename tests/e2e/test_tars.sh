@@ -73,7 +73,7 @@ touch tar/set
 expect_exit 0 'tar/set: 12 images in 1 archive, whose index is now kept beside' tec check tar/set
 rm shards/*.tecidx && mkdir -p shards/s-09.tar.tecidx/in-the-way
 expect_exit 0 'the index cannot be kept beside the archive, .*s-09.tar.tecidx' ranks 2 check 'shards/s-{08..10}.tar'
-sleep 3.1
+let_files_age
 run tec pretrain "${tec_run[@]}" data.train='shards/s-{08..10}.tar' run.dir=kept pretrain.epochs=1
 expect_exit 0 'list of 12 images taken from kept/train.list.gz; the archives have not changed since' \
     tec pretrain "${tec_run[@]}" data.train='shards/s-{08..10}.tar' run.dir=kept
